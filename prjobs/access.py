@@ -1,0 +1,264 @@
+"""Who may do what: tokens of the appliance's own, and the questions asked of them.
+
+A token is a JSON Web Token (RFC 7519) signed with the folder's secret (HS256). Its id is stored, the token is not;
+a token whose id is unknown or revoked is worth nothing.
+"""
+
+import hmac
+from hashlib import sha256
+from typing import Annotated, Literal
+
+import jwt
+import msgspec
+from msgspec import Meta
+
+from prjobs.appliance import Appliance
+from prjobs.database import Transaction
+from prjobs.errors import Forbidden, NotFound, Unauthorized
+from prjobs.wire import Site, UserId, UserName
+
+ROLES = ("admin", "owner", "observatory", "viewer")
+ISSUER = "prjobs"
+AUDIENCE = "prjobs"
+OPERATOR_AUDIENCE = "prjobs-operator"
+ALGORITHM = "HS256"
+DAY_S = 86_400
+DEFAULT_DAYS = 365.0
+OPERATOR_S = 60
+LOG_IN = "Unauthorized. Please log in: "
+_ROLES_SAID = Meta(max_length=4, description=f"a list of roles ({', '.join(ROLES)})")
+RESERVED = "Someone else has a reservation right now. Please see the calendar for details."
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Who asks. `sites` empty means every site."""
+
+    user_id: str
+    user_name: str
+    roles: tuple[str, ...]
+    sites: tuple[str, ...] = ()
+    token_id: str = ""
+
+    @property
+    def is_admin(self) -> bool:
+        """Roles are compared whole: `notadmin` is not `admin`."""
+        return "admin" in self.roles
+
+    @property
+    def is_staff(self) -> bool:
+        """Admins and owners."""
+        return self.is_admin or "owner" in self.roles
+
+    @property
+    def roles_json(self) -> str:
+        """The roles as the wire carries them: a JSON list of texts."""
+        return msgspec.json.encode(list(self.roles)).decode()
+
+    def reaches(self, site: str) -> bool:
+        """Whether the token is good for this site."""
+        return not self.sites or site in self.sites
+
+
+class TokenInfo(msgspec.Struct, frozen=True):
+    """What is stored of a token."""
+
+    id: str
+    user_id: str
+    user_name: str
+    roles: list[str]
+    sites: list[str]
+    created_ms: int
+    expires_ms: int
+    created_by: str
+    revoked_ms: int | None = None
+
+
+_COLUMNS = ", ".join(TokenInfo.__struct_fields__)
+
+
+# ---- tokens
+
+
+class NewToken(msgspec.Struct, frozen=True):
+    """A token to be made. Without roles it is an ordinary user's; without sites it is good for every site."""
+
+    user_id: UserId
+    user_name: UserName = ""
+    roles: Annotated[list[Literal["admin", "owner", "observatory", "viewer"]], _ROLES_SAID] = []
+    sites: Annotated[list[Site], Meta(max_length=100, description="a list of site codes")] = []
+    days: Annotated[float, Meta(gt=0, le=3650, description="a number of days up to 3650")] = DEFAULT_DAYS
+
+
+def create_token(appliance: Appliance, asked: NewToken, created_by: str) -> tuple[str, TokenInfo]:
+    """Make a token; the token itself, which is not kept, and what is stored of it."""
+    now_ms = appliance.clock.now_ms()
+    info = TokenInfo(
+        id=appliance.clock.random_bytes(8).hex(),
+        user_id=asked.user_id,
+        user_name=asked.user_name or asked.user_id,
+        roles=list(asked.roles),
+        sites=list(asked.sites),
+        created_ms=now_ms,
+        expires_ms=now_ms + int(asked.days * DAY_S * 1000),
+        created_by=created_by,
+    )
+    appliance.database.write(_insert_token, info)
+    claims = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": info.user_id,
+        "jti": info.id,
+        "iat": now_ms // 1000,
+        "exp": info.expires_ms // 1000,
+    }
+    return jwt.encode(claims, appliance.secret, algorithm=ALGORITHM), info
+
+
+def _insert_token(transaction: Transaction, info: TokenInfo) -> None:
+    encode = msgspec.json.encode
+    transaction.execute(
+        f"INSERT INTO token ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            info.id,
+            info.user_id,
+            info.user_name,
+            encode(info.roles).decode(),
+            encode(info.sites).decode(),
+            info.created_ms,
+            info.expires_ms,
+            info.created_by,
+            info.revoked_ms,
+        ),
+    )
+
+
+def list_tokens(appliance: Appliance) -> list[TokenInfo]:
+    """All tokens ever made, oldest first."""
+    return [_info(row) for row in appliance.database.fetch(f"SELECT {_COLUMNS} FROM token ORDER BY created_ms, id")]
+
+
+def revoke_token(appliance: Appliance, token_id: str) -> None:
+    """From now on the token is worth nothing. NotFound."""
+    appliance.database.write(_revoke_token, token_id, appliance.clock.now_ms())
+
+
+def _revoke_token(transaction: Transaction, token_id: str, now_ms: int) -> None:
+    sql = "UPDATE token SET revoked_ms = coalesce(revoked_ms, ?) WHERE id = ?"
+    if transaction.execute(sql, (now_ms, token_id)).rowcount != 1:
+        raise NotFound("There is no token with this id.")
+
+
+def _info(row: tuple[object, ...]) -> TokenInfo:
+    values = dict(zip(TokenInfo.__struct_fields__, row, strict=True))
+    for name in ("roles", "sites"):
+        values[name] = msgspec.json.decode(str(values[name]))
+    return msgspec.convert(values, TokenInfo)
+
+
+def operator_token(secret: bytes, now_s: int) -> str:
+    """For a minute: whoever can read the folder's secret is its operator."""
+    claims = {
+        "iss": ISSUER,
+        "aud": OPERATOR_AUDIENCE,
+        "sub": "operator",
+        "jti": "operator",
+        "iat": now_s,
+        "exp": now_s + OPERATOR_S,
+    }
+    return jwt.encode(claims, secret, algorithm=ALGORITHM)
+
+
+# ---- who asks
+
+
+def identify(appliance: Appliance, token: str) -> Identity:
+    """Whose token this is. Unauthorized for one that is not ours, over, revoked or unknown."""
+    try:
+        claims = jwt.decode(
+            token,
+            appliance.secret,
+            algorithms=[ALGORITHM],
+            issuer=ISSUER,
+            audience=[AUDIENCE, OPERATOR_AUDIENCE],
+            options={"require": ["exp", "iss", "aud", "sub", "jti"], "verify_exp": False, "verify_iat": False},
+        )
+    except jwt.InvalidTokenError:
+        raise Unauthorized(LOG_IN + "the token is not valid here.") from None
+    if claims["exp"] * 1000 <= appliance.clock.now_ms():
+        raise Unauthorized(LOG_IN + "the token has expired.")
+    if claims["aud"] == OPERATOR_AUDIENCE:
+        return Identity("operator", "operator", ("admin",), (), "operator")
+    return _stored(appliance, claims["jti"])
+
+
+def _stored(appliance: Appliance, token_id: str) -> Identity:
+    found = appliance.database.fetch(f"SELECT {_COLUMNS} FROM token WHERE id = ?", (token_id,))
+    if not found:
+        raise Unauthorized(LOG_IN + "the token is not known here.")
+    info = _info(found[0])
+    if info.revoked_ms is not None:
+        raise Unauthorized(LOG_IN + "the token was revoked.")
+    return Identity(info.user_id, info.user_name, tuple(info.roles), tuple(info.sites), info.id)
+
+
+# ---- may they
+
+
+def require_commander(identity: Identity) -> None:
+    """Observatory and viewer tokens do not command, whatever else they are."""
+    if {"observatory", "viewer"} & set(identity.roles) and not identity.is_staff:
+        raise Forbidden("A token of an observatory or a viewer may not send commands.")
+
+
+def require_command(identity: Identity, site: str, user_id: str) -> None:
+    """May this identity command the site in the name of `user_id`? Unauthorized or Forbidden when not."""
+    if not identity.reaches(site):
+        raise Forbidden("This token is not for this site.")
+    if user_id != identity.user_id and not identity.is_admin:
+        raise Unauthorized("user_id must be the user of the token; another one came.")
+
+
+def require_observatory(identity: Identity, site: str) -> None:
+    """May this identity fetch jobs and report on them for the site?"""
+    if not ("observatory" in identity.roles or identity.is_staff):
+        raise Forbidden("Fetching jobs and reporting on them needs an observatory token.")
+    if not identity.reaches(site):
+        raise Forbidden("This token is not for this site.")
+
+
+def require_admin(identity: Identity) -> None:
+    """Tokens are an administrator's business."""
+    if not identity.is_admin:
+        raise Forbidden("Only an administrator may do this.")
+
+
+def may_cancel(identity: Identity, site: str, owner_id: str) -> bool:
+    """Staff, or whoever asked for the job."""
+    return identity.reaches(site) and (identity.is_staff or identity.user_id == owner_id)
+
+
+# ---- the link that logs a browser in
+
+
+def create_login_key(appliance: Appliance) -> str:
+    """A key that logs one browser in, once. Only its hash is stored."""
+    key = appliance.clock.random_text()
+    appliance.database.write(_store_login_key, sha256(key.encode()).hexdigest())
+    return key
+
+
+def _store_login_key(transaction: Transaction, digest: str) -> None:
+    transaction.execute("DELETE FROM fact WHERE name = 'login_key'")
+    transaction.execute("INSERT INTO fact (name, value) VALUES ('login_key', ?)", (digest,))
+
+
+def use_login_key(appliance: Appliance, key: str) -> None:
+    """Spend the key. Unauthorized when it is not the one that was given out, or was used."""
+    appliance.database.write(_spend_login_key, sha256(key.encode()).hexdigest())
+
+
+def _spend_login_key(transaction: Transaction, digest: str) -> None:
+    found = transaction.fetch("SELECT value FROM fact WHERE name = 'login_key'")
+    if not found or not hmac.compare_digest(found[0][0], digest):
+        raise Unauthorized("This link was used before, or is not the newest one: `prjobs login` makes a new one.")
+    transaction.execute("DELETE FROM fact WHERE name = 'login_key'")

@@ -1,0 +1,35 @@
+"""What the verbs work with: the store, the clock, the ids, the settings, and what is only known in memory."""
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from prjobs.bell import Bell
+from prjobs.clock import Clock
+from prjobs.database import Database
+from prjobs.deadlines import Deadlines
+from prjobs.open_handouts import OpenHandouts
+from prjobs.presence import Presence
+from prjobs.settings import Settings
+from prjobs.ulids import Ulids
+
+
+@dataclass(frozen=True)
+class Appliance:
+    """One open data folder with everything that verbs need. Made once, by the process that owns the folder."""
+
+    folder: Path
+    settings: Settings
+    clock: Clock
+    database: Database
+    ulids: Ulids
+    secret: bytes
+    bell: Bell
+    presence: Presence
+    expiries: Deadlines
+    leases: Deadlines
+    handouts: OpenHandouts
+    demo: bool = False
+    stopping: threading.Event = field(default_factory=threading.Event)
+    problems: dict[str, str] = field(default_factory=dict)
+    notices: dict[str, str] = field(default_factory=dict)

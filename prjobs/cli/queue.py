@@ -1,0 +1,136 @@
+"""`prjobs send`, `prjobs jobs`, `prjobs watch`, `prjobs cancel`."""
+
+import argparse
+import json
+import time
+from typing import Any
+
+import msgspec
+
+from prjobs import feed, views
+from prjobs.cli.shared import (
+    Commands,
+    duration_s,
+    folder_of,
+    plain,
+    print_json,
+    reading_database,
+    require_client,
+    utc,
+)
+from prjobs.client import Client
+from prjobs.clock import Clock
+from prjobs.models import JobRow
+from prjobs.views import Filter, view_job
+
+PAGE = 1000
+WATCH_S = 0.3
+
+
+def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
+    """Declare the commands."""
+    send = commands.add_parser("send", parents=[shared], help="send a job from the terminal")
+    for name in ("SITE", "DEVICE", "INSTANCE", "ACTION"):
+        send.add_argument(name.lower(), metavar=name)
+    for flag, name in (("-r", "required"), ("-o", "optional")):
+        text = f"a {name} parameter: key=text, or key:=JSON for a number, true, false, a list …"
+        send.add_argument(flag, dest=name, action="append", default=[], type=parameter, metavar="key=value", help=text)
+    send.add_argument("--json", action="store_true", help="print the stored job instead of its id")
+    send.set_defaults(run=run_send)
+    jobs = commands.add_parser("jobs", parents=[shared], help="list jobs, newest first")
+    jobs.add_argument("--site")
+    jobs.add_argument("--status", help="a status word such as UNREAD or FAILED")
+    jobs.add_argument("--since", type=duration_s, default=86_400.0, help="how far back: 15m, 24h, 7d (default: 24h)")
+    jobs.add_argument("--json", action="store_true", help="one JSON object a line")
+    jobs.set_defaults(run=run_jobs)
+    watch = commands.add_parser("watch", parents=[shared], help="print every change as it happens")
+    watch.add_argument("--site")
+    watch.add_argument("--json", action="store_true", help="one JSON object a line")
+    watch.set_defaults(run=run_watch)
+    cancel = commands.add_parser("cancel", parents=[shared], help="withdraw a waiting job, or stop a whole site")
+    what = cancel.add_mutually_exclusive_group(required=True)
+    what.add_argument("ulid", nargs="?", metavar="ULID")
+    what.add_argument("--all", metavar="SITE", help="send cancel_all_commands: withdraw what waits and stop the site")
+    cancel.set_defaults(run=run_cancel)
+
+
+def parameter(text: str) -> tuple[str, Any]:
+    """`key=text` or `key:=JSON` for argparse."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.rstrip(":"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no parameter: write key=value")
+    if not key.endswith(":"):
+        return key, value
+    try:
+        return key[:-1], json.loads(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{value!r} is not JSON: write key=text for a text") from None
+
+
+def _send(client: Client, site: str, device: str, instance: str, action: str, required: Any, optional: Any) -> Any:
+    user = client.api("GET", "/api/now")["user"] or {"user_id": "operator", "user_name": "operator"}
+    return client.new_job(
+        site, device, instance, action, required, optional, user_id=user["user_id"], user_name=user["user_name"]
+    )
+
+
+def run_send(asked: argparse.Namespace) -> None:
+    """Send one job; prints its id."""
+    client = require_client(folder_of(asked))
+    where = (asked.site, asked.device, asked.instance, asked.action)
+    job = _send(client, *where, dict(asked.required), dict(asked.optional))
+    print_json(job) if asked.json else print(job["ulid"])
+
+
+def run_cancel(asked: argparse.Namespace) -> None:
+    """Withdraw one job, or stop a site."""
+    client = require_client(folder_of(asked))
+    if asked.all:
+        print(_send(client, asked.all, "all", "all", "cancel_all_commands", {}, {})["ulid"])
+    else:
+        job = client.api("POST", f"/api/jobs/{asked.ulid}/cancel", {"reason": "from the terminal"})
+        print(f"{job['ulid']} {job['status']}")
+
+
+def run_jobs(asked: argparse.Namespace) -> None:
+    """List jobs of the last hours, whether a server runs or not."""
+    database = reading_database(folder_of(asked))
+    before = None
+    since_ms = Clock().now_ms() - int(asked.since * 1000)
+    while True:
+        page = Filter(site=asked.site, status=asked.status, since_ms=since_ms, before=before, limit=PAGE)
+        rows = views.list_jobs(database, page)
+        for row in rows:
+            print(_job_json(row) if asked.json else _job_line(row))
+        if len(rows) < PAGE:
+            return
+        before = rows[-1].ulid
+
+
+def _job_json(row: JobRow) -> str:
+    return msgspec.json.encode(view_job(row)).decode()
+
+
+def _job_line(row: JobRow) -> str:
+    job = view_job(row)
+    return plain(f"{utc(job.created_ms)}  {job.site:8} {job.ulid}  {job.status:10}  {job.label}  ({job.user_name})")
+
+
+def run_watch(asked: argparse.Namespace) -> None:
+    """Print changes until Ctrl-C."""
+    database = reading_database(folder_of(asked))
+    seq = feed.last_seq(database)
+    while True:
+        for change in feed.list_changes(database, seq, asked.site):
+            seq = change.seq
+            view = views.view_change(change)
+            if asked.json:
+                print(msgspec.json.encode(view).decode(), flush=True)
+            else:
+                job = view_job(change.job)
+                queue = "" if view.queue != "alternate" else " (alternate queue)"
+                line = (
+                    f"{utc(view.time_ms)}  {job.site:8} {job.ulid}  {view.status:10}  {job.label}{queue}  {view.note}"
+                )
+                print(plain(line.rstrip()), flush=True)
+        time.sleep(WATCH_S)

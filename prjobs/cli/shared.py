@@ -1,0 +1,105 @@
+"""What commands share: the data folder, its running server, its store, and how things are printed."""
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from prjobs import access
+from prjobs.appliance import Appliance
+from prjobs.client import Client
+from prjobs.clock import Clock
+from prjobs.database import Database
+from prjobs.errors import Unusable
+from prjobs.folder import Folder
+from prjobs.opening import close_appliance, open_appliance
+from prjobs.settings import default_folder, load_settings
+
+Commands = Any  # argparse names its own type with an underscore
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def folder_of(asked: argparse.Namespace) -> Folder:
+    """The data folder: --data, else $PRJOBS_DATA, else the user's own."""
+    named = asked.data or os.environ.get("PRJOBS_DATA")
+    return Folder(Path(named) if named else default_folder(demo=getattr(asked, "demo", False)))
+
+
+def running_client(folder: Folder) -> Client | None:
+    """A client of the server that serves the folder; None when none does.
+
+    Its token is $PRJOBS_TOKEN, or one for a minute: whoever can read the folder's secret is its operator.
+    """
+    if not folder.is_served():
+        return None
+    url = folder.server().get("url")
+    if url is None:
+        raise Unusable(f"{folder.path} is in use, but no server says under which address: is it starting?")
+    own = os.environ.get("PRJOBS_TOKEN")
+    return Client(url, own or access.operator_token(folder.known_secret(), Clock().now_ms() // 1000))
+
+
+def require_client(folder: Folder) -> Client:
+    """A client of the running server. Unusable when none serves the folder."""
+    client = running_client(folder)
+    if client is None:
+        raise Unusable(f"no server serves {folder.path}: start it with `prjobs serve`.")
+    return client
+
+
+@contextmanager
+def own_appliance(folder: Folder) -> Iterator[Appliance]:
+    """The folder opened by this process, for what must work without a server."""
+    folder.create()
+    lock = folder.lock()
+    try:
+        settings, _ = load_settings(folder.path)
+        demo = bool(folder.identity().get("demo"))
+        appliance, _ = open_appliance(folder, settings, Clock(), demo)
+        try:
+            yield appliance
+        finally:
+            close_appliance(appliance, folder)
+    finally:
+        lock.release()
+
+
+def reading_database(folder: Folder) -> Database:
+    """The store, for looking only; a server may be running beside."""
+    if not folder.database.exists():
+        raise Unusable(f"{folder.path} holds no jobs yet: `prjobs serve` starts an appliance there.")
+    return Database(folder.database)
+
+
+def print_json(value: Any) -> None:
+    """For programs that read the output."""
+    print(json.dumps(value, ensure_ascii=False))
+
+
+def plain(text: str) -> str:
+    """A text from elsewhere, fit for a terminal: nothing in it can move the cursor or change colours."""
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def utc(time_ms: int) -> str:
+    """A time for people: UTC, to the second."""
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def duration_s(text: str) -> float:
+    """A duration for argparse: 90, 90s, 15m, 24h or 7d, in seconds."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration: write 90s, 15m, 24h or 7d")
+    return float(match[1]) * _UNITS_S[match[2] or "s"]
+
+
+def stderr(sentence: str) -> None:
+    """A line for the person, beside the output."""
+    print(sentence, file=sys.stderr)

@@ -1,0 +1,20 @@
+"""`prjobs serve --demo`: simulated observatories and users, as plain clients of the server that was just started."""
+
+from typing import Any
+
+from prjobs import access
+from prjobs.access import NewToken
+from prjobs.demo import run_demo
+
+SITES = ("mrc1", "mrc")
+USERS = (("demo|ann", "Ann K."), ("demo|tim", "Tim B."), ("demo|wera", "Wera S."))
+PACE = 6.0
+
+
+def start_demo(server: Any) -> None:
+    """Start the demo's threads; they end with the server."""
+    tokens = []
+    for user_id, user_name in USERS:
+        token, _ = access.create_token(server.appliance, NewToken(user_id, user_name, days=1), "demo")
+        tokens.append((user_id, user_name, token))
+    run_demo(server.url, tokens, SITES, PACE, server.appliance.stopping)

@@ -1,0 +1,107 @@
+"""Stale commands never run: what nobody fetched in time becomes EXPIRED, what is leased and unreported comes back."""
+
+from prjobs import feed
+from prjobs.appliance import Appliance
+from prjobs.database import Transaction
+from prjobs.feed import Event
+from prjobs.models import JOB_COLUMNS, JobRow
+from prjobs.states import ALTERNATE, EXPIRED, PRIMARY, RECEIVED, UNREAD
+
+APPLIANCE = "appliance"
+STEP = 500
+CLOCK_TOLERANCE_MS = 1000
+
+
+def expired_age_s(appliance: Appliance, row: JobRow) -> float | None:
+    """The age of a job whose time is over, in seconds; None while it is not.
+
+    What was queued by this process is judged by elapsed time. What is older is judged by the wall clock; when
+    that says the job is from the future, the clock went back and nobody knows its age: its time is over.
+    """
+    if row.expires_ms is None:
+        return None
+    expiry_s = (row.expires_ms - row.created_ms) / 1000
+    over_s = appliance.expiries.over_s(row.seq)
+    if over_s is not None:
+        return expiry_s + over_s if over_s >= 0 else None
+    age_ms = appliance.clock.now_ms() - row.created_ms
+    if age_ms < -CLOCK_TOLERANCE_MS:
+        return -1.0
+    return age_ms / 1000 if age_ms >= expiry_s * 1000 else None
+
+
+def split_expired(appliance: Appliance, rows: list[JobRow]) -> tuple[list[JobRow], list[JobRow]]:
+    """(still good, expired)."""
+    good: list[JobRow] = []
+    expired: list[JobRow] = []
+    for row in rows:
+        (good if expired_age_s(appliance, row) is None else expired).append(row)
+    return good, expired
+
+
+def expire_rows(transaction: Transaction, appliance: Appliance, rows: list[JobRow], queue: str) -> None:
+    """These jobs of the queue are not handed out any more; each says how old it was."""
+    now_ms = appliance.clock.now_ms()
+    for row in rows:
+        note = _aged(expired_age_s(appliance, row))
+        feed.apply(transaction, [row], Event(queue, EXPIRED, now_ms, APPLIANCE, note))
+
+
+def _aged(age_s: float | None) -> str:
+    if age_s is None or age_s < 0:
+        return "its age is unknown: the clock went back"
+    minutes = int(age_s // 60)
+    return f"{minutes} min old" if minutes < 120 else f"{minutes // 60} h old"
+
+
+def expire_once(appliance: Appliance) -> int:
+    """One sweep over both queues; how many jobs expired."""
+    found = appliance.database.fetch(
+        f"SELECT {JOB_COLUMNS} FROM job WHERE expires_ms IS NOT NULL "
+        f"AND (status = '{UNREAD}' OR alternate_status = '{UNREAD}') ORDER BY expires_ms LIMIT {STEP}"
+    )
+    _, expired = split_expired(appliance, [JobRow(*row) for row in found])
+    if not expired:
+        return 0
+    return appliance.database.write(_expire, appliance, [row.seq for row in expired])
+
+
+def _expire(transaction: Transaction, appliance: Appliance, seqs: list[int]) -> int:
+    count = 0
+    for queue in (PRIMARY, ALTERNATE):
+        marks = ", ".join("?" * len(seqs))
+        sql = f"SELECT {JOB_COLUMNS} FROM job WHERE seq IN ({marks}) AND {feed.COLUMNS[queue][0]} = '{UNREAD}'"
+        rows = [JobRow(*row) for row in transaction.fetch(sql, seqs)]
+        expire_rows(transaction, appliance, rows, queue)
+        count += len(rows)
+    for seq in seqs:
+        appliance.expiries.drop(seq)
+    return count
+
+
+def return_leased_once(appliance: Appliance) -> int:
+    """One sweep over the leases; how many jobs came back."""
+    leases = appliance.database.fetch("SELECT job_seq, queue, lease_s FROM lease")
+    over = []
+    for job_seq, queue, lease_s in leases:
+        over_s = appliance.leases.over_s((job_seq, queue))
+        if over_s is None:
+            # Handed out before this process: it gets its whole time again, by elapsed time.
+            appliance.leases.set((job_seq, queue), lease_s)
+        elif over_s >= 0:
+            over.append((job_seq, queue))
+    return appliance.database.write(_return_leased, appliance, over) if over else 0
+
+
+def _return_leased(transaction: Transaction, appliance: Appliance, over: list[tuple[int, str]]) -> int:
+    count = 0
+    for job_seq, queue in over:
+        if transaction.execute("DELETE FROM lease WHERE job_seq = ? AND queue = ?", (job_seq, queue)).rowcount != 1:
+            continue
+        appliance.leases.drop((job_seq, queue))
+        sql = f"SELECT {JOB_COLUMNS} FROM job WHERE seq = ? AND {feed.COLUMNS[queue][0]} = '{RECEIVED}'"
+        rows = [JobRow(*row) for row in transaction.fetch(sql, (job_seq,))]
+        event = Event(queue, UNREAD, appliance.clock.now_ms(), APPLIANCE, "the lease ran out without a report")
+        feed.apply(transaction, rows, event)
+        count += len(rows)
+    return count

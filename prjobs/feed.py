@@ -1,0 +1,124 @@
+"""The one log: every change of a job is a row of `change`. Appended here, read here by everyone who asks."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from prjobs.database import Database, Transaction
+from prjobs.models import JobRow
+from prjobs.states import ALTERNATE, BOTH, PRIMARY
+
+LIMIT = 500
+# The columns of a queue's status and estimate.
+COLUMNS = {PRIMARY: ("status", "estimate_s"), ALTERNATE: ("alternate_status", "alternate_estimate_s")}
+_INSERT = (
+    "INSERT INTO change (job_seq, site, queue, status, estimate_s, time_ms, who, note, handout_id) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_CHANGE_COLUMNS = "c.seq, c.queue, c.status, c.estimate_s, c.time_ms, c.who, c.note"
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happens to jobs: the new status in one queue or both, when, by whom and why."""
+
+    queue: str
+    status: str
+    time_ms: int
+    who: str
+    note: str = ""
+    estimate_s: int | None = None
+    handout_id: int | None = None
+
+
+def append_created(transaction: Transaction, row: JobRow, event: Event) -> None:
+    """Log a job that was just inserted with the event's status."""
+    transaction.execute(_INSERT, _logged(row, event))
+    transaction.tell(row.site)
+
+
+def apply(transaction: Transaction, rows: Iterable[JobRow], event: Event) -> None:
+    """Set the status of these jobs and log it, one row of the log a job."""
+    rows = list(rows)
+    columns = COLUMNS.values() if event.queue == BOTH else [COLUMNS[event.queue]]
+    set_to = ", ".join(f"{status} = ?, {estimate} = ?" for status, estimate in columns)
+    values = [event.status, event.estimate_s] * len(columns)
+    if event.queue != ALTERNATE:
+        set_to += ", changed_ms = ?"
+        values.append(event.time_ms)
+    transaction.executemany(f"UPDATE job SET {set_to} WHERE seq = ?", [(*values, row.seq) for row in rows])
+    transaction.executemany(_INSERT, [_logged(row, event) for row in rows])
+    for site in {row.site for row in rows}:
+        transaction.tell(site)
+
+
+def _logged(row: JobRow, event: Event) -> tuple[object, ...]:
+    return (
+        row.seq,
+        row.site,
+        event.queue,
+        event.status,
+        event.estimate_s,
+        event.time_ms,
+        event.who,
+        event.note,
+        event.handout_id,
+    )
+
+
+@dataclass(frozen=True)
+class Change:
+    """A row of the log with the job as it is now."""
+
+    seq: int
+    queue: str
+    status: str
+    estimate_s: int | None
+    time_ms: int
+    who: str
+    note: str
+    job: JobRow
+
+
+def last_seq(database: Database) -> int:
+    """The number of the newest change; 0 when there is none."""
+    return int(database.fetch("SELECT coalesce(max(seq), 0) FROM change")[0][0])
+
+
+def list_changes(database: Database, since: int, site: str | None = None, limit: int = LIMIT) -> list[Change]:
+    """The changes after number `since`, oldest first, at most `limit`; of one site or of all."""
+    job = ", ".join(f"j.{column}" for column in JobRow._fields)
+    where, parameters = ("AND c.site = ?", [site]) if site else ("", [])
+    found = database.fetch(
+        f"SELECT {_CHANGE_COLUMNS}, {job} FROM change c JOIN job j ON j.seq = c.job_seq "
+        f"WHERE c.seq > ? {where} ORDER BY c.seq LIMIT ?",
+        [since, *parameters, limit],
+    )
+    return [_change(*row) for row in found]
+
+
+def _change(
+    seq: int, queue: str, status: str, estimate_s: int | None, time_ms: int, who: str, note: str, *job: Any
+) -> Change:
+    return Change(seq, queue, status, estimate_s, time_ms, who, note, JobRow(*job))
+
+
+def has_changes(database: Database, since: int, site: str | None) -> bool:
+    """Whether anything happened after number `since`."""
+    where, parameters = ("AND site = ?", [site]) if site else ("", [])
+    sql = f"SELECT 1 FROM change WHERE seq > ? {where} LIMIT 1"
+    return bool(database.fetch(sql, [since, *parameters]))
+
+
+def timeline(database: Database, job_seq: int) -> list[tuple[object, ...]]:
+    """All changes of one job, oldest first, each with the hand-out that it belongs to, if any.
+
+    Columns: seq, queue, status, estimate_s, time_ms, who, note, then the hand-out's id, time_ms, peer, gap_ms,
+    state, maybe_flushed.
+    """
+    return database.fetch(
+        "SELECT c.seq, c.queue, c.status, c.estimate_s, c.time_ms, c.who, c.note, "
+        "h.id, h.time_ms, h.peer, h.gap_ms, h.state, h.maybe_flushed "
+        "FROM change c LEFT JOIN handout h ON h.id = c.handout_id WHERE c.job_seq = ? ORDER BY c.seq",
+        (job_seq,),
+    )

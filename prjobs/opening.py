@@ -1,0 +1,158 @@
+"""Opening a data folder as an appliance, and closing it: what is checked, and what a start finds."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from prjobs import handouts, views
+from prjobs.appliance import Appliance
+from prjobs.bell import Bell
+from prjobs.clock import Clock
+from prjobs.database import Database, Transaction, open_database
+from prjobs.deadlines import Deadlines
+from prjobs.errors import Unusable
+from prjobs.folder import Folder
+from prjobs.open_handouts import OpenHandouts
+from prjobs.presence import Presence
+from prjobs.settings import Settings
+from prjobs.ulids import Ulids
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a start found."""
+
+    first: bool
+    clean: bool
+    waiting: int
+    picked_up: int
+    unconfirmed: int
+
+    @property
+    def sentence(self) -> str:
+        """For the person at the site, after an unclean stop."""
+        return (
+            f"The last stop was not clean. Nothing that was answered is lost: {self.waiting} jobs wait, "
+            f"{self.picked_up} were picked up without a report, {self.unconfirmed} hand-outs are unconfirmed."
+        )
+
+
+def open_appliance(folder: Folder, settings: Settings, clock: Clock, demo: bool = False) -> tuple[Appliance, Start]:
+    """Open the folder; the caller holds its lock. Raises Unusable with a sentence that says what to do."""
+    secret = folder.secret(clock)
+    identity = folder.identity()
+    _check_store(folder, identity, demo)
+    database = _open_store(folder)
+    appliance = Appliance(
+        folder=folder.path,
+        settings=settings,
+        clock=clock,
+        database=database,
+        ulids=Ulids(clock, _last_ulid(database, identity)),
+        secret=secret,
+        bell=Bell(int(settings.threads * settings.held_share)),
+        presence=Presence(clock),
+        expiries=Deadlines(clock),
+        leases=Deadlines(clock),
+        handouts=OpenHandouts(clock),
+        demo=demo,
+    )
+    database.start(appliance.bell.ring)
+    return appliance, _begin(appliance, folder, identity)
+
+
+def _check_store(folder: Folder, identity: dict[str, Any], demo: bool) -> None:
+    """A missing or empty file would open as a fresh, empty queue; and a demo must never command a telescope."""
+    empty = not folder.database.exists() or folder.database.stat().st_size == 0
+    if identity and empty:
+        raise Unusable(
+            f"{folder.database} is missing or empty, but jobs were stored here before. {restore_advice(folder)}"
+        )
+    if demo and not identity.get("demo", empty):
+        raise Unusable(f"{folder.path} holds an observatory's own jobs: choose another folder for the demo by --data.")
+    if identity.get("demo") and not demo:
+        raise Unusable(f"{folder.path} holds a demo: start it with --demo, or choose another folder by --data.")
+
+
+def restore_advice(folder: Folder) -> str:
+    """Which backup to restore, and how."""
+    backup = folder.newest_backup()
+    if backup is None:
+        return "There is no backup in its backups folder; `prjobs restore FILE` takes one from elsewhere."
+    return f'The newest backup is {backup}: `prjobs restore "{backup}"` brings it back.'
+
+
+def _open_store(folder: Folder) -> Database:
+    try:
+        return open_database(folder.database)
+    except Unusable as unusable:
+        if "damaged" in str(unusable):
+            raise Unusable(f"{unusable} {restore_advice(folder)}") from None
+        raise
+
+
+def _last_ulid(database: Database, identity: dict[str, Any]) -> str | None:
+    stored = database.fetch("SELECT max(ulid) FROM job")[0][0]
+    return max(filter(None, (stored, identity.get("last_ulid"))), default=None)
+
+
+def _begin(appliance: Appliance, folder: Folder, identity: dict[str, Any]) -> Start:
+    facts: dict[str, str] = dict(appliance.database.fetch("SELECT name, value FROM fact"))
+    own = facts.get("identity")
+    if own and identity and identity["identity"] != own:
+        raise Unusable(f"{folder.database} is the store of another appliance. {restore_advice(folder)}")
+    own = own or appliance.clock.random_bytes(16).hex()
+    unconfirmed = appliance.database.write(_mark_open, own)
+    folder.write_identity({**identity, "identity": own, "demo": appliance.demo})
+    for site, queue, last_ms, gap_ms in appliance.database.fetch("SELECT site, queue, last_ms, usual_gap_ms FROM poll"):
+        appliance.presence.remember(site, queue, last_ms, gap_ms)
+    for site in _sites(appliance.database):
+        appliance.presence.know(site)
+    for job_seq, queue, lease_s in appliance.database.fetch("SELECT job_seq, queue, lease_s FROM lease"):
+        # Handed out before this process: it gets its whole time again, by elapsed time.
+        appliance.leases.set((job_seq, queue), lease_s)
+    pending = views.count_pending(appliance)
+    return Start("identity" not in facts, facts.get("running") != "yes", unconfirmed=unconfirmed, **pending)
+
+
+def _mark_open(transaction: Transaction, identity: str) -> int:
+    transaction.execute("DELETE FROM fact WHERE name IN ('identity', 'running')")
+    transaction.executemany(
+        "INSERT INTO fact (name, value) VALUES (?, ?)", [("identity", identity), ("running", "yes")]
+    )
+    return handouts.doubt_all_open(transaction)
+
+
+def _sites(database: Database) -> list[str]:
+    """All sites with jobs, one look in the index a site, however many jobs there are."""
+    sites: list[str] = []
+    while found := database.fetch("SELECT min(site) FROM job WHERE site > ?", (sites[-1] if sites else "",)):
+        if found[0][0] is None:
+            break
+        sites.append(found[0][0])
+    return sites
+
+
+def close_appliance(appliance: Appliance, folder: Folder) -> None:
+    """Remember what the file must know, and close it well."""
+    save_presence(appliance, folder)
+    appliance.database.write(_mark_closed)
+    appliance.database.close()
+
+
+def _mark_closed(transaction: Transaction) -> None:
+    transaction.execute("UPDATE fact SET value = 'no' WHERE name = 'running'")
+
+
+def save_presence(appliance: Appliance, folder: Folder) -> None:
+    """Write down who polled when, and beside the store the highest id ever given."""
+    if polls := appliance.presence.unsaved():
+        appliance.database.write(_save_polls, polls)
+    stored = appliance.database.fetch("SELECT max(ulid) FROM job")[0][0]
+    identity = folder.identity()
+    if stored and stored > identity.get("last_ulid", ""):
+        folder.write_identity({**identity, "last_ulid": stored})
+
+
+def _save_polls(transaction: Transaction, polls: list[tuple[str, str, int, int | None]]) -> None:
+    transaction.executemany("DELETE FROM poll WHERE site = ? AND queue = ?", [poll[:2] for poll in polls])
+    transaction.executemany("INSERT INTO poll (site, queue, last_ms, usual_gap_ms) VALUES (?, ?, ?, ?)", polls)

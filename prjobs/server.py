@@ -1,0 +1,131 @@
+"""The life of the process: open the folder, serve it, stop cleanly."""
+
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from logging.handlers import RotatingFileHandler
+
+from prjobs import access, handouts
+from prjobs.appliance import Appliance
+from prjobs.clock import Clock
+from prjobs.errors import Unusable
+from prjobs.folder import Folder
+from prjobs.opening import Start, close_appliance, open_appliance
+from prjobs.settings import Settings
+from prjobs.upkeep.chores import Chores
+from prjobs.version import VERSION
+from prjobs.web.app import build_app
+from prjobs.web.listener import Listener
+
+logger = logging.getLogger(__name__)
+LOG_BYTES = 5_000_000
+LOG_FILES = 5
+# waitress's main thread and its workers fight for the interpreter lock: at Python's 5 ms a request with
+# eight connections waits far longer than its work takes. tests/bench/ measures the difference.
+SWITCH_INTERVAL_S = 0.0001
+Say = Callable[[str], None]
+
+
+class OneLine(logging.Formatter):
+    """One line a record whatever stands in it; a traceback becomes one line too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record's line, control characters escaped."""
+        line = super().format(record)
+        return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
+
+
+def set_up_logs(folder: Folder, level: str) -> None:
+    """Log to logs/prjobs.log, and warnings also to stderr, where a service manager keeps them."""
+    line = OneLine("%(asctime)s %(levelname)s %(threadName)s %(message)s")
+    file = RotatingFileHandler(
+        folder.logs / "prjobs.log", maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8", delay=True
+    )
+    screen = logging.StreamHandler(sys.stderr)
+    screen.setLevel(logging.WARNING)
+    root = logging.getLogger()
+    root.setLevel(level.upper())
+    for handler in (file, screen):
+        handler.setFormatter(line)
+        root.addHandler(handler)
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+
+
+class Server:
+    """One appliance being served. `run` blocks until `stop`."""
+
+    def __init__(self, folder: Folder, settings: Settings, clock: Clock | None = None, demo: bool = False) -> None:
+        self.folder = folder
+        folder.create()
+        self._lock = folder.lock()
+        self.appliance, self.start = open_appliance(folder, settings, clock or Clock(), demo)
+        self.listener = _listen(self.appliance)
+        self.listener.on_connection_ended(lambda peer: handouts.connection_ended(self.appliance, peer))
+
+    @property
+    def url(self) -> str:
+        """Where it answers, for a program or a browser on this machine."""
+        host = self.appliance.settings.host
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+        return f"http://{host}:{self.listener.port}"
+
+    def run(self) -> None:
+        """Serve until `stop`, then close everything well."""
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        self.folder.write_server(self.url)
+        chores = Chores(self.appliance, self.folder)
+        upkeep = threading.Thread(target=chores.run, args=(self.appliance.stopping,), name="upkeep", daemon=True)
+        upkeep.start()
+        try:
+            self.listener.run()
+        finally:
+            self.appliance.stopping.set()
+            upkeep.join(timeout=2)
+            close_appliance(self.appliance, self.folder)
+            self.folder.remove_server()
+            self._lock.release()
+            logger.info("stopped")
+
+    def stop(self, *_: object) -> None:
+        """Stop; fit to be a signal handler."""
+        self.appliance.stopping.set()
+        threading.Thread(target=self._let_go, name="stop", daemon=True).start()
+
+    def _let_go(self) -> None:
+        # Not in the signal handler itself: it may have interrupted the holder of the bell's lock.
+        self.appliance.bell.close()
+        self.listener.stop()
+
+
+def _listen(appliance: Appliance) -> Listener:
+    settings = appliance.settings
+    try:
+        return Listener(build_app(appliance), settings.host, settings.port, settings.threads, settings.connections)
+    except (OSError, ValueError) as error:
+        raise Unusable(f"cannot listen on {settings.host} port {settings.port}: {error}") from None
+
+
+def serve(folder: Folder, settings: Settings, say: Say, demo: Callable[[Server], None] | None = None) -> None:
+    """Serve the folder until Ctrl-C, SIGTERM or the closing of its console window; `say` prints a line."""
+    folder.create()
+    set_up_logs(folder, settings.log_level)
+    server = Server(folder, settings, demo=demo is not None)
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), server.stop)
+    say(f"prjobs {VERSION} serves {server.url}/")
+    _say_start(server, server.start, say)
+    if demo:
+        demo(server)
+    server.run()
+
+
+def _say_start(server: Server, start: Start, say: Say) -> None:
+    logger.info("prjobs %s serves %s from %s", VERSION, server.url, server.folder.path)
+    if not start.clean:
+        logger.warning("%s", start.sentence)
+    if start.first:
+        key = access.create_login_key(server.appliance)
+        say(f"Open this link once to log a browser in: {server.url}/login#once={key}")

@@ -1,0 +1,152 @@
+"""All settings, declared once: file < environment (PRJOBS_*) < flags. An unknown name is refused.
+
+The table below is read by the settings file, the environment, the flags of `prjobs serve`, `prjobs settings`,
+the README and its test.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import platformdirs
+from msgspec import Meta
+
+from prjobs.decoding import descriptions, sentence_of
+from prjobs.errors import Unusable
+
+FILE_NAME = "prjobs.toml"
+ENVIRONMENT_PREFIX = "PRJOBS_"
+# Names with the prefix that are not settings: the data folder, and a token for the command line.
+NOT_SETTINGS = ("PRJOBS_DATA", "PRJOBS_TOKEN")
+
+Seconds = Annotated[int, Meta(ge=0, le=10_000_000)]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is in force. Every field is a setting; its description is the reference."""
+
+    host: Annotated[
+        str, Meta(description="the address to listen on; 127.0.0.1 keeps other machines out", min_length=1)
+    ] = "127.0.0.1"
+    port: Annotated[int, Meta(description="the TCP port; 0 takes any free one", ge=0, le=65535)] = 8642
+    allowed_hosts: Annotated[
+        list[str],
+        Meta(description="host names, besides this machine's own, under which the appliance may be addressed"),
+    ] = []
+    allowed_origins: Annotated[
+        list[str], Meta(description="web origins whose pages may call it, such as https://www.photonranch.org")
+    ] = []
+    observatory_access: Annotated[
+        Literal["loopback", "token", "open"],
+        Meta(
+            description="who may call getnewjobs, updatejobstatus, startjob and getrecentjobs without a token: "
+            "programs on this machine (loopback), nobody (token), everybody who can reach it (open)",
+        ),
+    ] = "loopback"
+    threads: Annotated[int, Meta(description="how many requests are worked on at the same time", ge=4, le=256)] = 24
+    held_share: Annotated[
+        float, Meta(description="the share of the threads that long polls may hold", ge=0.0, le=0.9)
+    ] = 0.5
+    connections: Annotated[
+        int, Meta(description="how many connections may be open at the same time", ge=16, le=20_000)
+    ] = 480
+    min_free_mb: Annotated[int, Meta(description="free disk in MB below which new jobs are refused (507)", ge=0)] = 200
+    keep_days: Annotated[int, Meta(description="days that finished jobs are kept; 0 keeps them for ever", ge=0)] = 0
+    backup_keep: Annotated[int, Meta(description="how many nightly backups are kept; 0 makes none", ge=0, le=1000)] = 7
+    backup_hour: Annotated[
+        int, Meta(description="the hour (0-23, UTC) after which the nightly backup is made", ge=0, le=23)
+    ] = 20
+    expire_motion_s: Annotated[
+        Seconds, Meta(description="seconds after which a motion command that nobody fetched expires; 0: never")
+    ] = 600
+    expire_exposure_s: Annotated[Seconds, Meta(description="the same for exposures")] = 1800
+    expire_script_s: Annotated[Seconds, Meta(description="the same for scripts")] = 1800
+    expire_config_s: Annotated[Seconds, Meta(description="the same for configuration")] = 600
+    expire_safety_s: Annotated[Seconds, Meta(description="the same for safety settings")] = 600
+    expire_roof_s: Annotated[Seconds, Meta(description="the same for roof and weather commands")] = 600
+    expire_restart_s: Annotated[Seconds, Meta(description="the same for restarts")] = 600
+    expire_other_s: Annotated[Seconds, Meta(description="the same for commands that the catalogue does not know")] = (
+        1800
+    )
+    expire_stop_s: Annotated[Seconds, Meta(description="the same for stops: never")] = 0
+    expire_close_s: Annotated[Seconds, Meta(description="the same for closing: never")] = 0
+    expire_park_s: Annotated[Seconds, Meta(description="the same for parking: never")] = 0
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="the least important lines that are logged")
+    ] = "info"
+
+    def expiry_s(self, command_class: str) -> int:
+        """Seconds until an unfetched command of this class expires; 0 for never."""
+        return int(getattr(self, f"expire_{command_class}_s"))
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where the value of a setting came from: `default`, `file`, the environment variable or the flag."""
+
+    value: Any
+    source: str
+
+
+def default_folder(demo: bool = False) -> Path:
+    """The data folder when none is named: the platform's per-user data folder."""
+    return Path(platformdirs.user_data_dir("prjobs-demo" if demo else "prjobs", appauthor=False))
+
+
+def load_settings(
+    folder: Path, environment: Mapping[str, str] = os.environ, flags: Mapping[str, Any] | None = None
+) -> tuple[Settings, dict[str, Origin]]:
+    """Read all three sources. Returns the settings and where each value came from.
+
+    Raises Unusable with the name of the setting and its source when one is unknown or wrong.
+    """
+    origins = {name: Origin(getattr(Settings(), name), "default") for name in Settings.__struct_fields__}
+    for source, name, value in _named(folder, environment, flags or {}):
+        if name not in origins:
+            raise Unusable(f"{source}: there is no setting named {name}. `prjobs settings` lists them all.")
+        origins[name] = Origin(_converted(name, value, source), source)
+    return Settings(**{name: origin.value for name, origin in origins.items()}), origins
+
+
+def _named(folder: Path, environment: Mapping[str, str], flags: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
+    path = folder / FILE_NAME
+    named = [(str(path), name, value) for name, value in _read_file(path).items()]
+    for variable, text in environment.items():
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in NOT_SETTINGS:
+            named.append((variable, variable.removeprefix(ENVIRONMENT_PREFIX).lower(), text))
+    named += [(f"--{name.replace('_', '-')}", name, value) for name, value in flags.items()]
+    return named
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as wrong:
+        raise Unusable(f"{path}: cannot read the settings: {wrong}") from None
+    flat: dict[str, Any] = {}
+    for name, value in tables.items():
+        if isinstance(value, dict):
+            flat |= {f"{name}_{inner}": setting for inner, setting in value.items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+def _converted(name: str, value: Any, source: str) -> Any:
+    if isinstance(value, str) and isinstance(getattr(Settings(), name), list):
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    try:
+        return getattr(msgspec.convert({name: value}, Settings, strict=not isinstance(value, str)), name)
+    except msgspec.ValidationError as wrong:
+        limits = str(wrong).split(" - at")[0].replace("`", "")
+        raise Unusable(f"{source}: {sentence_of(wrong, {name: value}, Settings)} {limits}.") from None
+
+
+def reference() -> list[tuple[str, Any, str]]:
+    """Every setting as (name, default, description), in the order of the table."""
+    said = descriptions(Settings)
+    return [(name, getattr(Settings(), name), said[name]) for name in Settings.__struct_fields__]

@@ -1,0 +1,49 @@
+"""The states of a job and what they mean.
+
+UNREAD     waiting in its queue; after a crash it is still handed out, unless it expired meanwhile.
+RECEIVED   handed out; after a crash it stays so: delivered, not reported.
+CANCELLED  withdrawn before anybody fetched it; never handed out.
+EXPIRED    nobody fetched it in time; never handed out.
+Any other word is an observatory's report. Words known to be final or failed have meaning; unknown ones count as
+running and are shown as they are.
+"""
+
+UNREAD = "UNREAD"
+RECEIVED = "RECEIVED"
+STARTED = "STARTED"
+CANCELLED = "CANCELLED"
+EXPIRED = "EXPIRED"
+
+PRIMARY = "primary"
+ALTERNATE = "alternate"
+BOTH = "both"
+
+PHASES = ("waiting", "picked_up", "running", "done", "failed", "gone")
+
+_PHASE_OF = {
+    UNREAD: "waiting",
+    RECEIVED: "picked_up",
+    "COMPLETE": "done",
+    "COMPLETED": "done",
+    "FAILED": "failed",
+    "ERROR": "failed",
+    "ABORTED": "failed",
+    CANCELLED: "gone",
+    EXPIRED: "gone",
+}
+OPEN_PHASES = frozenset({"waiting", "picked_up", "running"})
+
+
+def phase_of(status: str) -> str:
+    """The class of a status word; letter case does not matter for an observatory's words."""
+    return _PHASE_OF.get(status) or _PHASE_OF.get(status.upper(), "running")
+
+
+def is_finished(status: str) -> bool:
+    """Whether nothing more is expected of a job with this status."""
+    return phase_of(status) not in OPEN_PHASES
+
+
+def words_of(phase: str) -> tuple[str, ...]:
+    """The known status words of a phase; empty for `running`, which is every other word."""
+    return tuple(word for word, known in _PHASE_OF.items() if known == phase)

@@ -1,0 +1,279 @@
+"""What the monitor and the command line see: jobs, sites and the state of the house, in our own words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from peewee import fn
+
+from prjobs import catalogue, feed
+from prjobs.appliance import Appliance
+from prjobs.database import Database
+from prjobs.feed import Change
+from prjobs.models import Job, JobRow
+from prjobs.presence import Poller
+from prjobs.states import OPEN_PHASES, PHASES, PRIMARY, RECEIVED, UNREAD, phase_of, words_of
+from prjobs.ulids import floor_ulid
+
+DAY_MS = 86_400_000
+OPEN_LIMIT = 50
+MAX_LIMIT = 1000
+_COLUMNS = [getattr(Job, name) for name in JobRow._fields]
+
+
+class JobView(msgspec.Struct, kw_only=True):
+    """A job as the appliance's own API shows it. `estimate_s` was given at `changed_ms`."""
+
+    ulid: str
+    site: str
+    device: str
+    instance: str
+    action: str
+    label: str
+    command_class: str
+    user_id: str
+    user_name: str
+    created_ms: int
+    changed_ms: int
+    status: str
+    estimate_s: int | None
+    phase: str
+    alternate_status: str
+    alternate_estimate_s: int | None
+    alternate_phase: str
+    expires_ms: int | None
+    again_of: str | None
+    attempts: int
+
+
+class HandoutView(msgspec.Struct):
+    """The answer that handed a job out; `state` is OPEN, CONFIRMED or UNCONFIRMED."""
+
+    id: int
+    time_ms: int
+    peer: str
+    gap_ms: int | None
+    state: str
+    maybe_flushed: bool
+
+
+class ChangeView(msgspec.Struct, omit_defaults=True):
+    """A row of the log; with the job in the feed, with the hand-out in a timeline."""
+
+    seq: int
+    time_ms: int
+    queue: str
+    status: str
+    phase: str
+    estimate_s: int | None
+    who: str
+    note: str
+    job: JobView | msgspec.UnsetType = msgspec.UNSET
+    handout: HandoutView | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class JobDetail(JobView, kw_only=True):
+    """A job with its params and everything that happened to it."""
+
+    required_params: msgspec.Raw
+    optional_params: msgspec.Raw
+    user_roles: msgspec.Raw
+    timeline: list[ChangeView]
+
+
+class SiteView(msgspec.Struct, kw_only=True):
+    """What one site is doing."""
+
+    site: str
+    last_poll_ms: int | None
+    usual_gap_ms: int | None
+    silent: bool
+    silent_after_ms: int
+    counts: dict[str, int]
+    open: list[JobView]
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which jobs to list. Every part that is given must hold; texts are compared without letter case."""
+
+    site: str | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+    phases: Sequence[str] = ()
+    status: str | None = None
+    device: str | None = None
+    action: str | None = None
+    user: str | None = None
+    text: str | None = None
+    before: str | None = None
+    limit: int = 200
+
+
+def view_job(row: JobRow) -> JobView:
+    """A row as its view."""
+    return JobView(**_shared(row))
+
+
+def _shared(row: JobRow) -> dict[str, Any]:
+    return {
+        "label": _label(row),
+        "phase": phase_of(row.status),
+        "alternate_phase": phase_of(row.alternate_status),
+        **{name: getattr(row, name) for name in _PLAIN},
+    }
+
+
+_PLAIN = tuple(name for name in JobRow._fields if name in JobView.__struct_fields__)
+
+
+def _label(row: JobRow) -> str:
+    decode = msgspec.json.decode
+    return catalogue.label(row.device, row.action, decode(row.required_params), decode(row.optional_params))
+
+
+def view_change(change: Change) -> ChangeView:
+    """A row of the feed as its view."""
+    return ChangeView(
+        seq=change.seq,
+        time_ms=change.time_ms,
+        queue=change.queue,
+        status=change.status,
+        phase=phase_of(change.status),
+        estimate_s=change.estimate_s,
+        who=change.who,
+        note=change.note,
+        job=view_job(change.job),
+    )
+
+
+def view_detail(appliance: Appliance, row: JobRow) -> JobDetail:
+    """One job with its timeline."""
+    return JobDetail(
+        **_shared(row),
+        required_params=msgspec.Raw(row.required_params.encode()),
+        optional_params=msgspec.Raw(row.optional_params.encode()),
+        user_roles=msgspec.Raw(row.user_roles.encode()),
+        timeline=[_view_past(past) for past in feed.timeline(appliance.database, row.seq)],
+    )
+
+
+def _view_past(past: tuple[Any, ...]) -> ChangeView:
+    seq, queue, status, estimate_s, time_ms, who, note, *handout = past
+    return ChangeView(
+        seq=seq,
+        time_ms=time_ms,
+        queue=queue,
+        status=status,
+        phase=phase_of(status),
+        estimate_s=estimate_s,
+        who=who,
+        note=note,
+        handout=_view_handout(*handout) if handout[0] is not None else None,
+    )
+
+
+def _view_handout(
+    handout_id: int, time_ms: int, peer: str, gap_ms: int | None, state: str, flushed: int
+) -> HandoutView:
+    return HandoutView(handout_id, time_ms, peer, gap_ms, state, bool(flushed))
+
+
+# ---- lists
+
+
+def list_jobs(database: Database, asked: Filter) -> list[JobRow]:
+    """Jobs that pass the filter, newest first."""
+    query = Job.select(*_COLUMNS).order_by(Job.ulid.desc()).limit(min(asked.limit, MAX_LIMIT))
+    for condition in _conditions(asked):
+        query = query.where(condition)
+    return [JobRow(*row) for row in database.fetch_query(query.tuples())]
+
+
+def _conditions(asked: Filter) -> list[Any]:
+    conditions: list[Any] = []
+    if asked.site:
+        conditions.append(Job.site == asked.site)
+    if asked.since_ms is not None:
+        conditions.append(Job.ulid >= floor_ulid(asked.since_ms))
+    if asked.until_ms is not None:
+        conditions.append(Job.ulid < floor_ulid(asked.until_ms))
+    if asked.before:
+        conditions.append(Job.ulid < asked.before)
+    if asked.phases:
+        conditions.append(_in_phases(asked.phases))
+    conditions += [
+        fn.LOWER(field) == value.lower()
+        for field, value in ((Job.status, asked.status), (Job.device, asked.device), (Job.action, asked.action))
+        if value
+    ]
+    if asked.user:
+        conditions.append(Job.user_name.contains(asked.user) | Job.user_id.contains(asked.user))
+    if asked.text:
+        columns = (Job.user_name, Job.action, Job.instance, Job.required_params, Job.optional_params)
+        found = [column.contains(asked.text) for column in columns]
+        conditions.append(found[0] | found[1] | found[2] | found[3] | found[4])
+    return conditions
+
+
+def _in_phases(phases: Sequence[str]) -> Any:
+    words = [word for phase in phases for word in words_of(phase)]
+    condition = Job.status.in_(words)
+    if "running" in phases:
+        known = [word for phase in PHASES for word in words_of(phase)]
+        condition = condition | Job.status.not_in(known)
+    return condition
+
+
+# ---- sites
+
+
+def list_sites(appliance: Appliance) -> list[SiteView]:
+    """Every site that has jobs or polled, by name."""
+    return [_view_site(appliance, site) for site in sorted(appliance.presence.sites())]
+
+
+def _view_site(appliance: Appliance, site: str) -> SiteView:
+    poller = appliance.presence.of(site, PRIMARY)
+    since = floor_ulid(appliance.clock.now_ms() - DAY_MS)
+    counts = dict.fromkeys(PHASES, 0)
+    statuses = appliance.database.fetch(
+        "SELECT status, count(*) FROM job WHERE site = ? AND ulid >= ? GROUP BY status", (site, since)
+    )
+    for status, count in statuses:
+        counts[phase_of(status)] += count
+    busy = any(counts[phase] for phase in OPEN_PHASES)
+    return SiteView(
+        site=site,
+        last_poll_ms=poller.last_ms if poller else None,
+        usual_gap_ms=poller.usual_gap_ms if poller else None,
+        silent=_is_silent(appliance, poller),
+        silent_after_ms=(poller or Poller()).silent_after_ms,
+        counts=counts,
+        open=[view_job(row) for row in _open_jobs(appliance, site, since)] if busy else [],
+    )
+
+
+def _is_silent(appliance: Appliance, poller: Poller | None) -> bool:
+    return poller is None or appliance.presence.silence_ms(poller) > poller.silent_after_ms
+
+
+def _open_jobs(appliance: Appliance, site: str, since_ulid: str) -> list[JobRow]:
+    query = (
+        Job.select(*_COLUMNS)
+        .where(Job.site == site, Job.ulid >= since_ulid, _in_phases(tuple(OPEN_PHASES)))
+        .order_by(Job.ulid.desc())
+        .limit(OPEN_LIMIT)
+    )
+    return [JobRow(*row) for row in appliance.database.fetch_query(query.tuples())][::-1]
+
+
+def count_pending(appliance: Appliance) -> dict[str, int]:
+    """How many jobs wait, and how many were picked up and not reported on since: what a start should say."""
+    counts = {}
+    for name, status in (("waiting", UNREAD), ("picked_up", RECEIVED)):
+        since = floor_ulid(appliance.clock.now_ms() - DAY_MS)
+        sql = "SELECT count(*) FROM job WHERE status = ? AND ulid >= ?"
+        counts[name] = int(appliance.database.fetch(sql, (status, since))[0][0])
+    return counts

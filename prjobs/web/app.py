@@ -1,0 +1,118 @@
+"""The WSGI application: guard, routes and the form of every error."""
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from bottle import Bottle, HTTPError, HTTPResponse, request
+
+from prjobs.appliance import Appliance
+from prjobs.errors import Internal, MethodNotAllowed, NotFound, Refused
+from prjobs.web.api import api_routes
+from prjobs.web.contract import contract_handlers, paths_of
+from prjobs.web.guard import ALLOWED_HEADERS, Guard, cors_headers
+from prjobs.web.pages import get_file, load_files
+from prjobs.web.respond import refusal, refusal_parts, reply
+
+logger = logging.getLogger(__name__)
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
+REASONS = {421: "Misdirected Request", 507: "Insufficient Storage"}
+
+
+def build_app(appliance: Appliance) -> Wsgi:
+    """The application for one appliance. Nothing is shared between two of them."""
+    settings = appliance.settings
+    guard = Guard(settings.host, settings.allowed_hosts, settings.allowed_origins)
+    routes = build_routes(appliance).wsgi
+
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            origin = guard.check(environ)
+        except Refused as refused:
+            return _refuse(environ, start_response, refused)
+        if origin is None:
+            return routes(environ, start_response)  # type: ignore[no-any-return]
+        extra = cors_headers(environ, origin)
+
+        def with_cors(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            return start_response(status, headers + extra, *rest)
+
+        return routes(environ, with_cors)  # type: ignore[no-any-return]
+
+    return application
+
+
+def build_routes(appliance: Appliance) -> Bottle:
+    """All routes; tests walk them."""
+    app = Bottle()
+    for plugin in list(app.plugins):
+        app.uninstall(plugin)
+    app.default_error_handler = _error
+    for name, handler in contract_handlers(appliance).items():
+        for path in paths_of(name):
+            app.route(path, "POST", _answering(handler))
+            app.route(path, "OPTIONS", _options)
+    for method, path, handler in api_routes(appliance):
+        app.route(path, method, _answering(handler))
+    for path in {path for _, path, _ in api_routes(appliance)}:
+        app.route(path, "OPTIONS", _options)
+    files = load_files()
+    for path, name in (("/", "index.html"), ("/login", "login.html"), ("/favicon.ico", "favicon.svg")):
+        app.route(path, "GET", _answering(lambda name=name: get_file(files, name)))
+    app.route("/static/<name>", "GET", _answering(lambda name: get_file(files, name)))
+    return app
+
+
+def _answering(handler: Callable[..., HTTPResponse]) -> Callable[..., HTTPResponse]:
+    """The handler, with its refusals turned into answers and its defects into a log entry."""
+
+    def answer(**parts: str) -> HTTPResponse:
+        try:
+            return handler(**parts)
+        except Refused as refused:
+            _log_refusal(request.environ, refused)
+            return refusal(refused, request.path)
+        except Exception:
+            logger.exception("a defect in %s %s", request.method, request.path)
+            return refusal(Internal("Internal error; the log of the appliance has the details."), request.path)
+
+    return answer
+
+
+def _options() -> HTTPResponse:
+    return reply(b"", status=204, Allow="DELETE, GET, OPTIONS, POST", Access_Control_Allow_Headers=ALLOWED_HEADERS)
+
+
+def _error(error: HTTPError) -> HTTPResponse:
+    """What Bottle refuses by itself, in our form."""
+    if error.status_code == 405:
+        refused: Refused = MethodNotAllowed("This method is not allowed here.")
+    elif error.status_code == 404:
+        refused = NotFound("There is nothing at this address.")
+    else:
+        logger.error("unexpected error %s: %s", error.status_code, error.exception, exc_info=error.exception)
+        refused = Internal("Internal error; the log of the appliance has the details.")
+    _log_refusal(request.environ, refused)
+    answer = refusal(refused, request.environ.get("PATH_INFO", ""))
+    if "Allow" in error.headers:
+        answer.set_header("Allow", error.headers["Allow"])
+    return answer
+
+
+def _refuse(environ: Environ, start_response: StartResponse, refused: Refused) -> Iterable[bytes]:
+    _log_refusal(environ, refused)
+    status, content_type, headers, body = refusal_parts(refused, str(environ["PATH_INFO"]))
+    reason = REASONS.get(status, "Refused")
+    start_response(
+        f"{status} {reason}",
+        [("Content-Type", content_type), ("Content-Length", str(len(body))), *headers.items()],
+    )
+    return [body]
+
+
+def _log_refusal(environ: Environ, refused: Refused) -> None:
+    level = logging.ERROR if refused.status >= 500 else logging.INFO
+    method, path, peer = environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("REMOTE_ADDR")
+    logger.log(level, "%s %s from %s: %s %s", method, path[:100], peer, refused.status, refused.sentence)

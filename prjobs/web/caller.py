@@ -1,0 +1,100 @@
+"""Who is calling: the connection, and the identity that a token or the login cookie proves."""
+
+import base64
+import binascii
+from ipaddress import ip_address
+
+from bottle import request
+
+from prjobs import access
+from prjobs.access import Identity
+from prjobs.appliance import Appliance
+from prjobs.errors import Forbidden, TooLarge, Unauthorized
+from prjobs.wire import MAX_BODY
+
+COOKIE = "prjobs_login"
+PAGE_HEADER = "HTTP_X_PRJOBS_PAGE"
+
+
+def peer() -> str:
+    """The other end of the connection, as address:port."""
+    environ = request.environ
+    return f"{environ['REMOTE_ADDR']}:{environ['REMOTE_PORT']}"
+
+
+def is_local() -> bool:
+    """Whether the caller is on this machine."""
+    address = request.environ["REMOTE_ADDR"]
+    return address == "127.0.0.1" or ip_address(address).is_loopback
+
+
+def read_body() -> bytes:
+    """The body of the request, whatever its headers call it."""
+    environ = request.environ
+    if int(environ.get("CONTENT_LENGTH") or 0) > MAX_BODY:
+        raise TooLarge("The body is too large: 1 MiB is the limit.")
+    body: bytes = environ["wsgi.input"].read(MAX_BODY + 1)
+    if len(body) > MAX_BODY:
+        raise TooLarge("The body is too large: 1 MiB is the limit.")
+    return body
+
+
+def bearer_token(basic: bool = False) -> str | None:
+    """The token of the Authorization header; with `basic`, also the password of Basic authentication."""
+    scheme, _, value = str(request.environ.get("HTTP_AUTHORIZATION", "")).partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip()
+    if basic and scheme.lower() == "basic":
+        try:
+            return base64.b64decode(value, validate=True).decode().partition(":")[2]
+        except (binascii.Error, UnicodeDecodeError):
+            return ""
+    return None
+
+
+def identity(appliance: Appliance, basic: bool = False) -> Identity | None:
+    """Who the token or the cookie says it is; None without either. Unauthorized for a bad one."""
+    token = bearer_token(basic)
+    if token is not None:
+        return access.identify(appliance, token)
+    cookie = request.get_cookie(COOKIE)
+    if not cookie:
+        return None
+    if request.method not in ("GET", "HEAD") and request.environ.get(PAGE_HEADER) != "1":
+        raise Forbidden("A change with the login cookie needs the page's own header.")
+    return access.identify(appliance, cookie)
+
+
+def require_identity(appliance: Appliance) -> Identity:
+    """Who asks; Unauthorized without a token or login."""
+    found = identity(appliance)
+    if found is None:
+        raise Unauthorized(access.LOG_IN + "this needs a token.")
+    return found
+
+
+def require_reader(appliance: Appliance) -> Identity | None:
+    """Reading is open where the observatory endpoints are; elsewhere it takes a token of any role."""
+    open_here = appliance.settings.observatory_access
+    if open_here == "open" or (open_here == "loopback" and is_local()):
+        return _valid_or_none(appliance)
+    return require_identity(appliance)
+
+
+def _valid_or_none(appliance: Appliance) -> Identity | None:
+    try:
+        return identity(appliance, basic=True)
+    except Unauthorized:
+        return None
+
+
+def require_observatory(appliance: Appliance, site: str) -> Identity | None:
+    """May the caller fetch and report for the site? Programs on this machine may, unless the setting says otherwise."""
+    open_here = appliance.settings.observatory_access
+    if open_here == "open" or (open_here == "loopback" and is_local()):
+        return None
+    found = identity(appliance, basic=True)
+    if found is None:
+        raise Unauthorized(access.LOG_IN + "from another machine this needs an observatory token.")
+    access.require_observatory(found, site)
+    return found

@@ -1,0 +1,129 @@
+"""The five endpoints of the wire contract, under every path that deployed programs use."""
+
+import logging
+from collections.abc import Callable, Iterator
+
+from bottle import HTTPResponse, request
+
+from prjobs import access, handouts, health, jobs, wire
+from prjobs.appliance import Appliance
+from prjobs.errors import BadRequest, Forbidden
+from prjobs.jobs import Command
+from prjobs.models import JobRow
+from prjobs.web import caller
+from prjobs.web.respond import reply
+from prjobs.wire import NewJob, PollRequest
+
+logger = logging.getLogger(__name__)
+Handler = Callable[[], HTTPResponse]
+# How base URLs and names are joined in the field. The server strips double slashes at the start of a path.
+PREFIXES = ("/", "/jobs/", "/dev/", "/test/", "/prod/", "/jobs//", "/jobs")
+ENDPOINTS = ("newjob", "getnewjobs", "updatejobstatus", "getrecentjobs", "startjob")
+
+
+def paths_of(name: str) -> list[str]:
+    """Every path under which the endpoint answers."""
+    return [f"{prefix}{name}{end}" for prefix in PREFIXES for end in ("", "/")]
+
+
+def contract_handlers(appliance: Appliance) -> dict[str, Handler]:
+    """The handler of each endpoint, by its name."""
+    return {
+        "newjob": lambda: post_newjob(appliance),
+        "getnewjobs": lambda: post_getnewjobs(appliance),
+        "updatejobstatus": lambda: _post_status(appliance, wire.parse_updatejobstatus),
+        "startjob": lambda: _post_status(appliance, wire.parse_startjob),
+        "getrecentjobs": lambda: post_getrecentjobs(appliance),
+    }
+
+
+def post_newjob(appliance: Appliance) -> HTTPResponse:
+    """Queue a command. The token is judged before the body."""
+    identity = caller.require_identity(appliance)
+    access.require_commander(identity)
+    new_job, values = wire.parse_newjob(caller.read_body())
+    access.require_command(identity, new_job.site, new_job.user_id)
+    command = _command(new_job, values, identity.roles_json)
+    health.require_room(appliance, command.command_class)
+    row = jobs.submit_job(appliance, command)
+    logger.info("newjob %s %s by %s: %s %s", row.site, row.ulid, identity.user_id, row.device, row.action)
+    return reply(wire.job_document(row))
+
+
+def _command(new_job: NewJob, values: dict[str, object], roles_json: str) -> Command:
+    key = request.environ.get("HTTP_IDEMPOTENCY_KEY")
+    if key is not None and not (0 < len(key) <= 128 and key.isprintable()):
+        raise BadRequest("Idempotency-Key must be a text of 1 to 128 printable characters.")
+    return Command(
+        new_job.site,
+        new_job.device,
+        new_job.instance,
+        new_job.action,
+        new_job.user_id,
+        new_job.user_name,
+        roles_json,
+        bytes(new_job.required_params).decode(),
+        bytes(new_job.optional_params).decode(),
+        values,
+        idempotency_key=key,
+    )
+
+
+def post_getnewjobs(appliance: Appliance) -> HTTPResponse:
+    """Hand out what waits; hold the answer only when the poll asks for it."""
+    peer = caller.peer()
+    handouts.heard(appliance, peer)
+    poll = wire.parse_getnewjobs(caller.read_body())
+    caller.require_observatory(appliance, poll.site)
+    gap_ms = handouts.begin_poll(appliance, poll, peer)
+    rows = handouts.take_jobs(appliance, poll, peer, gap_ms)
+    if rows or not poll.wait_s:
+        return reply(wire.taken_document(rows, poll.alternate))
+    return _held_poll(appliance, poll, peer, gap_ms)
+
+
+def _held_poll(appliance: Appliance, poll: PollRequest, peer: str, gap_ms: int | None) -> HTTPResponse:
+    gone = request.environ["waitress.client_disconnected"]
+    with appliance.bell.waiter(poll.site) as waiter:
+        if waiter is None:
+            return reply(b"[]", Retry_After="1")
+        # A job may have come between the first look and the place in the queue.
+        rows = handouts.take_jobs(appliance, poll, peer, gap_ms)
+        end_s = appliance.clock.elapsed_s() + poll.wait_s
+        while not rows and waiter.wait(end_s - appliance.clock.elapsed_s(), gone) and not gone():
+            if appliance.stopping.is_set():
+                break
+            rows = handouts.take_jobs(appliance, poll, peer, gap_ms)
+    return reply(wire.taken_document(rows, poll.alternate))
+
+
+def _post_status(appliance: Appliance, parse: Callable[[bytes], wire.StatusUpdate]) -> HTTPResponse:
+    peer = caller.peer()
+    handouts.heard(appliance, peer)
+    update = parse(caller.read_body())
+    identity = caller.require_observatory(appliance, update.site)
+    jobs.update_status(appliance, update, identity.user_id if identity else peer)
+    return reply(wire.status_document(update))
+
+
+def post_getrecentjobs(appliance: Appliance) -> HTTPResponse:
+    """Every job young enough, streamed in pages so that a year of history needs no memory."""
+    site, range_ms = wire.parse_getrecentjobs(caller.read_body())
+    identity = caller.require_reader(appliance)
+    if identity is not None and not identity.reaches(site):
+        raise Forbidden("This token is not for this site.")
+    pages = jobs.list_recent(appliance, site, range_ms)
+    first = next(pages)
+    if len(first) < jobs.PAGE:
+        return reply(wire.jobs_document(first))
+    answer = reply(b"")
+    answer.body = _streamed(first, pages)
+    return answer
+
+
+def _streamed(first: list[JobRow], pages: Iterator[list[JobRow]]) -> Iterator[bytes]:
+    yield wire.jobs_document(first)[:-1]
+    for page in pages:
+        if page:
+            yield b"," + wire.jobs_document(page)[1:-1]
+    yield b"]"

@@ -1,0 +1,88 @@
+"""What every request passes before a route is looked for: its address, its Host and its web origin.
+
+A page anywhere on the web can post to an address on this machine without asking first, and can make its own name
+resolve to it. Programs send neither Origin nor Sec-Fetch-Site; browsers cannot leave them out.
+"""
+
+import re
+from urllib.parse import urlsplit
+
+from prjobs.errors import Forbidden, NotFound, WrongHost
+
+Environ = dict[str, object]
+_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?P<port>:\d{1,5})?\Z")
+_LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
+_FOREIGN = ("cross-site", "same-site")
+ALLOWED_HEADERS = (
+    "authorization, content-type, idempotency-key, x-amz-date, x-api-key, x-amz-security-token, x-prjobs-page"
+)
+
+
+class Guard:
+    """Judges addresses by the settings. `host` is the address that the appliance listens on."""
+
+    def __init__(self, host: str, allowed_hosts: list[str], allowed_origins: list[str]) -> None:
+        names = (*_LOCAL_NAMES, host, f"[{host}]" if ":" in host else host, *allowed_hosts)
+        self._names = frozenset(name.lower() for name in names) - {"0.0.0.0", "::", "[::]"}
+        self._origins = frozenset(origin.rstrip("/").lower() for origin in allowed_origins)
+        self._good_hosts: set[str] = set()
+
+    def check(self, environ: Environ) -> str | None:
+        """The origin that may read the answer; None for a program. Raises NotFound, WrongHost, Forbidden."""
+        self._check_host(str(environ.get("HTTP_HOST", "")))
+        check_path(str(environ["PATH_INFO"]))
+        origin = environ.get("HTTP_ORIGIN")
+        fetch_site = environ.get("HTTP_SEC_FETCH_SITE")
+        if origin is None and fetch_site is None:
+            return None
+        return self._check_origin(environ, str(origin) if origin is not None else None, str(fetch_site))
+
+    def _check_host(self, host: str) -> None:
+        if host in self._good_hosts:
+            return
+        match = _HOST.match(host)
+        if match is None or match["name"].lower() not in self._names:
+            raise WrongHost("The Host header does not name this appliance; the setting allowed_hosts adds names.")
+        if len(self._good_hosts) < 1000:
+            self._good_hosts.add(host)
+
+    def _check_origin(self, environ: Environ, origin: str | None, fetch_site: str) -> str | None:
+        if origin is not None:
+            if self._is_own(environ, origin) or origin.rstrip("/").lower() in self._origins:
+                return origin
+            if acts(environ):
+                raise Forbidden("This web site is not allowed to call the appliance: allowed_origins does not name it.")
+            return None
+        if fetch_site in _FOREIGN and acts(environ):
+            raise Forbidden("A page of another web site is not allowed to call the appliance.")
+        return None
+
+    @staticmethod
+    def _is_own(environ: Environ, origin: str) -> bool:
+        parts = urlsplit(origin)
+        return parts.scheme == environ["wsgi.url_scheme"] and parts.netloc == environ.get("HTTP_HOST")
+
+
+def acts(environ: Environ) -> bool:
+    """Whether a foreign page must not make this request: all that changes something, and all data."""
+    path = str(environ["PATH_INFO"])
+    return environ["REQUEST_METHOD"] not in ("GET", "HEAD") or path.startswith("/api/")
+
+
+def check_path(path: str) -> None:
+    """Addresses are printable ASCII; anything else (NUL, half a UTF-8 character, a line end) is no path of ours."""
+    if not (path.isascii() and path.isprintable()):
+        raise NotFound("There is nothing at this address.")
+
+
+def cors_headers(environ: Environ, origin: str) -> list[tuple[str, str]]:
+    """What a browser needs to let an allowed page read the answer."""
+    headers = [("Access-Control-Allow-Origin", origin), ("Vary", "Origin")]
+    headers.append(("Access-Control-Expose-Headers", "X-Prjobs-Error, Retry-After"))
+    if environ["REQUEST_METHOD"] == "OPTIONS":
+        headers.append(("Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS"))
+        headers.append(("Access-Control-Allow-Headers", ALLOWED_HEADERS))
+        headers.append(("Access-Control-Max-Age", "600"))
+        if environ.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true":
+            headers.append(("Access-Control-Allow-Private-Network", "true"))
+    return headers

@@ -1,0 +1,152 @@
+"""waitress as the appliance needs it: errors in the contract's form, idle and slow connections cut by elapsed time,
+word of each closed connection, and a stop that lets requests in flight be answered.
+"""
+
+import logging
+import select
+import time
+from collections.abc import Callable
+from typing import Any
+
+import waitress
+from waitress.channel import HTTPChannel
+from waitress.task import ErrorTask
+
+from prjobs.errors import BadRequest, HeadersTooLarge, Refused, TooLarge
+from prjobs.web.respond import refusal_parts
+from prjobs.wire import MAX_BODY
+
+logger = logging.getLogger(__name__)
+MAX_HEADERS = 16 * 1024
+IDLE_S = 75.0
+SLOW_S = 20.0
+STOP_S = 4.0
+
+
+class _ErrorTask(ErrorTask):  # type: ignore[misc]
+    """What waitress itself refuses: too large, malformed, not HTTP."""
+
+    def execute(self) -> None:
+        error = self.request.error
+        status, content_type, headers, body = refusal_parts(_refused(error), getattr(self.request, "path", "") or "")
+        self.status = f"{status} {error.reason}"
+        self.response_headers += [("Content-Type", content_type), *headers.items()]
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+def _refused(error: Any) -> Refused:
+    known = {
+        413: TooLarge("The body is too large: 1 MiB is the limit."),
+        431: HeadersTooLarge("The headers are too large: 16 KiB is the limit."),
+    }
+    refused: Refused = known.get(error.code, BadRequest("This is not a valid HTTP request."))
+    refused.status = error.code
+    return refused
+
+
+class _Channel(HTTPChannel):  # type: ignore[misc]
+    """One connection."""
+
+    error_task_class = _ErrorTask
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.active_s = time.monotonic()
+        self.request_began_s: float | None = None
+
+    def received(self, data: bytes) -> bool:
+        self.active_s = time.monotonic()
+        answer: bool = super().received(data)
+        if self.request is None:
+            self.request_began_s = None
+        elif self.request_began_s is None:
+            self.request_began_s = self.active_s
+        return answer
+
+    def is_over(self, now_s: float) -> bool:
+        """Whether it idles too long, or sends one request too slowly."""
+        if self.request_began_s is not None and now_s - self.request_began_s > SLOW_S:
+            return True
+        return not self.requests and not self.total_outbufs_len and now_s - self.active_s > IDLE_S
+
+    def handle_close(self) -> None:
+        super().handle_close()
+        self.server.connection_ended(f"{self.addr[0]}:{self.addr[1]}")
+
+
+class Listener:
+    """The listening sockets and their loop."""
+
+    def __init__(self, app: Any, host: str, port: int, threads: int, connections: int) -> None:
+        self._sockets: dict[int, Any] = {}
+        self._stopping = False
+        self._server = waitress.create_server(
+            app,
+            map=self._sockets,
+            host=host,
+            port=port,
+            threads=threads,
+            connection_limit=connections,
+            max_request_body_size=MAX_BODY + 1,
+            max_request_header_size=MAX_HEADERS,
+            channel_request_lookahead=1,
+            channel_timeout=2**31,
+            ident=None,
+            log_socket_errors=False,
+        )
+        self._servers = [one for one in self._sockets.values() if hasattr(one, "active_channels")]
+        for server in self._servers:
+            server.channel_class = _Channel
+            server.connection_ended = lambda _peer: None
+
+    @property
+    def port(self) -> int:
+        """The TCP port in use."""
+        return int(self._servers[0].effective_port)
+
+    def on_connection_ended(self, told: Callable[[str], None]) -> None:
+        """Call `told(peer)` whenever a connection closes."""
+        for server in self._servers:
+            server.connection_ended = told
+
+    def run(self) -> None:
+        """Serve until `stop()`; then let what is in flight be answered, for four seconds at most."""
+        use_poll = hasattr(select, "poll")
+        looked_s = time.monotonic()
+        while not self._stopping:
+            self._servers[0].asyncore.loop(timeout=1.0, map=self._sockets, use_poll=use_poll, count=1)
+            now_s = time.monotonic()
+            if now_s - looked_s > 1:
+                looked_s = now_s
+                self._close_over(now_s)
+        self._drain(use_poll)
+
+    def stop(self) -> None:
+        """May be called from a signal handler or any thread."""
+        self._stopping = True
+        self._servers[0].pull_trigger()
+
+    def _channels(self) -> list[_Channel]:
+        return [channel for server in self._servers for channel in list(server.active_channels.values())]
+
+    def _close_over(self, now_s: float) -> None:
+        for channel in self._channels():
+            if channel.is_over(now_s):
+                channel.will_close = True
+
+    def _drain(self, use_poll: bool) -> None:
+        for server in self._servers:
+            server.accepting = False
+            server.socket.close()
+            self._sockets.pop(server._fileno, None)
+        end_s = time.monotonic() + STOP_S
+        while any(channel.requests or channel.total_outbufs_len for channel in self._channels()):
+            if time.monotonic() > end_s:
+                logger.warning("some requests were cut off by the stop")
+                break
+            self._servers[0].asyncore.loop(timeout=0.05, map=self._sockets, use_poll=use_poll, count=1)
+        for channel in self._channels():
+            channel.handle_close()
+        self._servers[0].task_dispatcher.shutdown(cancel_pending=True, timeout=0.5)

@@ -1,0 +1,54 @@
+"""The monitor's files, from a dictionary of known names: nothing else of the disk can be asked for."""
+
+from pathlib import Path
+
+from bottle import HTTPResponse
+
+from prjobs.errors import NotFound, Unusable
+from prjobs.web.respond import reply
+
+# Our own content types: on Windows the system's table may say that .js is text/plain, and the page stays blank.
+CONTENT_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content_Security_Policy": _POLICY,
+    "Referrer_Policy": "no-referrer",
+    "X_Frame_Options": "DENY",
+    "Cross_Origin_Opener_Policy": "same-origin",
+    "Cross_Origin_Resource_Policy": "same-origin",
+    "Cache_Control": "no-cache",
+}
+
+
+def load_files() -> dict[str, tuple[str, bytes]]:
+    """Name -> (content type, content) of everything in the static folder."""
+    folder = _folder()
+    return {
+        path.name: (CONTENT_TYPES[path.suffix], path.read_bytes())
+        for path in sorted(folder.iterdir())
+        if path.suffix in CONTENT_TYPES
+    }
+
+
+def _folder() -> Path:
+    package = Path(__file__).parent.parent
+    for folder in (package / "static", package.parent / "static"):
+        if (folder / "index.html").is_file():
+            return folder
+    raise Unusable("The monitor's files are missing from this installation: install prjobs again.")
+
+
+def get_file(files: dict[str, tuple[str, bytes]], name: str) -> HTTPResponse:
+    """One file of the monitor. NotFound for every other name."""
+    if name not in files:
+        raise NotFound("There is nothing at this address.")
+    content_type, content = files[name]
+    return reply(content, content_type, status=200, **_HEADERS)
