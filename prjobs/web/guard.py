@@ -7,7 +7,7 @@ resolve to it. Programs send neither Origin nor Sec-Fetch-Site; browsers cannot 
 import re
 from urllib.parse import urlsplit
 
-from prjobs.errors import Forbidden, NotFound, WrongHost
+from prjobs.errors import BadRequest, Forbidden, NotFound, WrongHost
 
 Environ = dict[str, object]
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?P<port>:\d{1,5})?\Z")
@@ -40,6 +40,8 @@ class Guard:
     def _check_host(self, host: str) -> None:
         if host in self._good_hosts:
             return
+        if not host:
+            raise BadRequest("The Host header is missing.")
         match = _HOST.match(host)
         if match is None or match["name"].lower() not in self._names:
             raise WrongHost("The Host header does not name this appliance; the setting allowed_hosts adds names.")

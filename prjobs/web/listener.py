@@ -21,6 +21,7 @@ MAX_HEADERS = 16 * 1024
 IDLE_S = 75.0
 SLOW_S = 20.0
 STOP_S = 4.0
+HEAD = 500
 
 
 class _ErrorTask(ErrorTask):  # type: ignore[misc]
@@ -28,12 +29,18 @@ class _ErrorTask(ErrorTask):  # type: ignore[misc]
 
     def execute(self) -> None:
         error = self.request.error
-        status, content_type, headers, body = refusal_parts(_refused(error), getattr(self.request, "path", "") or "")
+        status, content_type, headers, body = refusal_parts(_refused(error), _path(self.channel.head))
         self.status = f"{status} {error.reason}"
         self.response_headers += [("Content-Type", content_type), *headers.items()]
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)
+
+
+def _path(head: bytes) -> str:
+    """The path as far as it can be told of a request that could not be parsed."""
+    words = head.partition(b"\r\n")[0].decode("latin-1").split()
+    return words[1].partition("?")[0] if len(words) > 1 else ""
 
 
 def _refused(error: Any) -> Refused:
@@ -55,9 +62,12 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         super().__init__(*arguments, **named)
         self.active_s = time.monotonic()
         self.request_began_s: float | None = None
+        self.head = b""
 
     def received(self, data: bytes) -> bool:
         self.active_s = time.monotonic()
+        if self.request is None and not self.requests:
+            self.head = data[:HEAD]
         answer: bool = super().received(data)
         if self.request is None:
             self.request_began_s = None

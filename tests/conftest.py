@@ -1,0 +1,129 @@
+"""Fixtures at three heights: an appliance without HTTP, a server in this process, the program as a process."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from prjobs import access, jobs
+from prjobs.access import NewToken
+from prjobs.appliance import Appliance
+from prjobs.clock import Clock
+from prjobs.folder import Folder
+from prjobs.jobs import Command
+from prjobs.models import JobRow
+from prjobs.opening import close_appliance, open_appliance
+from prjobs.server import Server
+from prjobs.settings import Settings
+from tests.program import Program
+
+
+class ManualClock(Clock):
+    """A clock that tests set. Both hands move by `advance`; `step` moves the wall clock alone."""
+
+    def __init__(self) -> None:
+        self.wall_ms = 1_700_000_000_000
+        self.elapsed = 1000.0
+
+    def now_ms(self) -> int:
+        return self.wall_ms
+
+    def elapsed_s(self) -> float:
+        return self.elapsed
+
+    def advance(self, seconds: float) -> None:
+        self.wall_ms += round(seconds * 1000)
+        self.elapsed += seconds
+
+    def step(self, seconds: float) -> None:
+        self.wall_ms += round(seconds * 1000)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    folder = Folder(tmp_path / "data")
+    folder.create()
+    return folder
+
+
+@pytest.fixture
+def appliance(folder: Folder, clock: ManualClock) -> Iterator[Appliance]:
+    """An open appliance on a clock that the test sets."""
+    opened, _ = open_appliance(folder, Settings(), clock)
+    yield opened
+    close_appliance(opened, folder)
+
+
+@pytest.fixture
+def submit(appliance: Appliance) -> Callable[..., JobRow]:
+    """Queue a command; every part has a default."""
+
+    def submit(site: str = "saf", device: str = "mount", action: str = "go", **parts: str) -> JobRow:
+        values = {
+            "instance": f"{device}1",
+            "user_id": "auth0|alice",
+            "user_name": "Alice A.",
+            "user_roles": "[]",
+            "required_params": "{}",
+            "optional_params": "{}",
+            **parts,
+        }
+        return jobs.submit_job(appliance, Command(site=site, device=device, action=action, values={}, **values))
+
+    return submit
+
+
+@pytest.fixture
+def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Start servers in this process, on free ports; all are stopped at the end."""
+    running: list[tuple[Server, threading.Thread]] = []
+
+    def make(clock: Clock | None = None, name: str = "data", **settings: object) -> Server:
+        server = Server(Folder(tmp_path / name), Settings(port=0, **settings), clock)
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        running.append((server, thread))
+        return server
+
+    yield make
+    for server, _ in running:
+        server.stop()
+    for _, thread in running:
+        thread.join(timeout=10)
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def server(make_server: Callable[..., Server]) -> Server:
+    return make_server()
+
+
+@pytest.fixture
+def token(server: Server) -> str:
+    """A token of the ordinary user auth0|alice."""
+    return make_token(server.appliance, "auth0|alice")
+
+
+def make_token(appliance: Appliance, user_id: str, *roles: str, sites: tuple[str, ...] = (), days: float = 1) -> str:
+    return access.create_token(appliance, NewToken(user_id, "", list(roles), list(sites), days), "tests")[0]
+
+
+@pytest.fixture
+def http() -> Iterator[requests.Session]:
+    with requests.Session() as session:
+        yield session
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[Program]:
+    """The program as a process of its own, on a fresh data folder; killed at the end if it still runs."""
+    program = Program(tmp_path / "program")
+    yield program
+    program.kill()

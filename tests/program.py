@@ -1,0 +1,88 @@
+"""The program as its users have it: a process that is started, used, stopped and killed."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import requests
+
+JOB = {
+    "site": "saf",
+    "device": "camera",
+    "instance": "camera1",
+    "action": "expose",
+    "user_name": "Alice A.",
+    "user_id": "auth0|alice",
+    "required_params": {"time": "1", "image_type": "light"},
+    "optional_params": {"bin": "1,1", "count": 1},
+}
+
+
+class Program:
+    """`prjobs` on one data folder. Commands run to their end; `serve` starts a process."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.url = ""
+        self.first_lines: list[str] = []
+        self.process: subprocess.Popen[str] | None = None
+
+    def run(self, *arguments: str, data: bool = True, **named: Any) -> subprocess.CompletedProcess[str]:
+        """One command; its exit code and output."""
+        where = ["--data", str(self.data)] if data else []
+        command = [sys.executable, "-m", "prjobs", *arguments, *where]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **named)
+
+    def serve(self, *flags: str, **named: Any) -> str:
+        """Start serving on a free port; returns the URL once it is ready."""
+        command = [sys.executable, "-m", "prjobs", "serve", "--port", "0", "--data", str(self.data), *flags]
+        named.setdefault("stderr", subprocess.PIPE)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **named)
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            _, errors = self.process.communicate(timeout=10)
+            raise AssertionError(f"serve ended with {self.process.returncode}: {errors}")
+        self.first_lines.append(line.rstrip())
+        self.url = line.split()[-1].rstrip("/")
+        return self.url
+
+    def kill(self) -> None:
+        """kill -9, as a power cut does to a process."""
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+        self._wait()
+
+    def stop(self) -> tuple[int, str, str]:
+        """Ask it to stop, as a service manager does; (exit code, rest of its stdout, its stderr)."""
+        assert self.process is not None
+        self.process.terminate()
+        return self._wait()
+
+    def _wait(self) -> tuple[int, str, str]:
+        if self.process is None:
+            return 0, "", ""
+        out, errors = self.process.communicate(timeout=15)
+        code, self.process = self.process.returncode, None
+        return code, out or "", errors or ""
+
+    def token(self, user_id: str = "auth0|alice", *flags: str) -> str:
+        """A new token of the appliance's own."""
+        made = self.run("token", "create", "--user", user_id, *flags)
+        assert made.returncode == 0, made.stderr
+        return made.stdout.strip()
+
+    def post(self, name: str, body: dict[str, Any], token: str | None = None, **named: Any) -> requests.Response:
+        """One request as a site's program sends it: no content type, the body as JSON text."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return requests.post(f"{self.url}/{name}", data=json.dumps(body), headers=headers, timeout=30, **named)
+
+    def new_job(self, token: str, **changes: Any) -> dict[str, Any]:
+        """Send a job; the stored document."""
+        answer = self.post("newjob", {**JOB, **changes}, token)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+

@@ -1,0 +1,80 @@
+"""Requests to refuse and odd ones to accept, sent to a real server as they are written."""
+
+import json
+import re
+
+import pytest
+
+from tests import sharedfiles
+from tests.conftest import make_token
+
+LATER = {"token", "rights"}
+BAD = [line for line in sharedfiles.load("bad_requests.jsonl") if line["group"] not in LATER]
+ODD = [line for line in sharedfiles.load("odd_requests.jsonl") if "rsv" not in line.get("body", "")]
+# These do not name the endpoint in a way that can be understood.
+NO_PATH = {"wire-23", "wire-27"}
+needs_shared = pytest.mark.skipif(not BAD, reason="the shared folder is not beside the project")
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory):
+    """A server with one delivered job of the site saf; what the placeholders stand for."""
+    import threading
+
+    from prjobs.folder import Folder
+    from prjobs.server import Server
+    from prjobs.settings import Settings
+    from tests.program import JOB
+
+    server = Server(Folder(tmp_path_factory.mktemp("shared") / "data"), Settings(port=0))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    port = server.listener.port
+    values = {
+        "port": str(port),
+        "token.valid": make_token(server.appliance, "auth0|alice"),
+        "token.admin": make_token(server.appliance, "auth0|admin", "admin"),
+        "ulid.unknown": "01DZVY846T52P6P3JWAJNJMJ1Z",
+    }
+    headers = {"Authorization": f"Bearer {values['token.valid']}"}
+    line = {"method": "POST", "path": "/newjob", "headers": headers, "body": json.dumps(JOB)}
+    values["ulid.known"] = json.loads(sharedfiles.send(line, port, values).body)["ulid"]
+    sharedfiles.send({**line, "path": "/getnewjobs", "headers": {}, "body": '{"site": "saf"}'}, port, values)
+    yield server, port, values
+    server.stop()
+    thread.join(timeout=10)
+
+
+def stored(server):
+    return server.appliance.database.fetch("SELECT * FROM job ORDER BY seq")
+
+
+@needs_shared
+@pytest.mark.parametrize("line", BAD, ids=lambda line: line["id"])
+def test_refused_and_nothing_changed(target, line):
+    server, port, values = target
+    before = stored(server)
+    answer = sharedfiles.send(line, port, values)
+    assert answer.status in line["expect_status"], (answer, line["why"])
+    if "expect_text" in line:
+        assert re.search(line["expect_text"], answer.sentence, re.IGNORECASE), (answer.sentence, line["why"])
+    assert "<" not in answer.sentence and "\n" not in answer.sentence
+    if line["path"].startswith("/getnewjobs") and line["id"] not in NO_PATH:
+        assert json.loads(answer.body) == []
+    assert stored(server) == before
+    alive = {"method": "GET", "path": "/healthz", "headers": {}}
+    assert sharedfiles.send(alive, port, values).status == 200
+
+
+@needs_shared
+@pytest.mark.parametrize("line", ODD, ids=lambda line: line["id"])
+def test_accepted(target, line):
+    _, port, values = target
+    answer = sharedfiles.send(line, port, values)
+    assert answer.status in line["expect_status"], (answer, line["why"])
+    assert isinstance(json.loads(answer.body), dict | list)
+
+
+def test_the_shared_files_are_used_where_they_exist():
+    if sharedfiles.FOLDER.exists():
+        assert len(BAD) > 100 and len(ODD) > 20
