@@ -14,6 +14,7 @@ from prjobs.errors import Unusable
 from prjobs.folder import Folder
 from prjobs.opening import Start, close_appliance, open_appliance
 from prjobs.settings import Settings
+from prjobs.upkeep.ballast import give_up_when_full
 from prjobs.upkeep.chores import Chores
 from prjobs.version import VERSION
 from prjobs.web.app import build_app
@@ -60,6 +61,7 @@ class Server:
         self.folder = folder
         folder.create()
         self._lock = folder.lock()
+        give_up_when_full(folder.path)
         self.appliance, self.start = open_appliance(folder, settings, clock or Clock(), demo)
         self.listener = _listen(self.appliance)
         self.listener.on_connection_ended(lambda peer: handouts.connection_ended(self.appliance, peer))

@@ -127,3 +127,16 @@ def program(tmp_path: Path) -> Iterator[Program]:
     program = Program(tmp_path / "program")
     yield program
     program.kill()
+
+
+@pytest.fixture
+def submit_many() -> Callable[[Appliance, int], list[str]]:
+    """Queue many jobs at once, without HTTP; their ids."""
+
+    def submit_many(appliance: Appliance, count: int) -> list[str]:
+        command = Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {})
+        return appliance.database.write(
+            lambda transaction: [jobs._insert_job(transaction, appliance, command).ulid for _ in range(count)]
+        )
+
+    return submit_many

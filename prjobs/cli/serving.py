@@ -60,7 +60,7 @@ def run_simulate(asked: argparse.Namespace) -> None:
     for name in ("SIGINT", "SIGTERM"):
         signal.signal(getattr(signal, name), lambda *_: stop.set())
     _say(f"simulating {asked.site}; Ctrl-C ends it")
-    Observatory(client, asked.site, pace=asked.pace, chance=chance, poll_s=asked.poll).run(stop)
+    Observatory(client, asked.site, pace=asked.pace, chance=chance, poll_s=asked.poll * asked.pace).run(stop)
 
 
 def run_settings(asked: argparse.Namespace) -> None:

@@ -10,6 +10,7 @@ from prjobs.demo.observatory import Observatory
 from prjobs.demo.users import User, Users
 
 TIMEOUT_S = 5.0
+POLL_GAP_S = 4.0  # never quickened: calls under 2.5 s apart count as flushes whose jobs nobody carries out
 
 Tokens = Mapping[str, str] | Sequence[tuple[str, str, str]]
 
@@ -21,19 +22,20 @@ def run_demo(
     pace: float,
     stop: threading.Event,
     observatory_token: str | None = None,
+    poll_gap_s: float = POLL_GAP_S,
 ) -> list[threading.Thread]:
     """Start a thread for each site's observatory and one for the users of each telescope; returns them all.
 
-    `tokens`: user_id → token, or (user_id, user_name, token) each. A site with the name of another one but for
-    its number ("mrc" of "mrc1") is its enclosure station and gets the enclosure commands. `stop` ends it.
+    `tokens`: user_id → token, or (user_id, user_name, token) each. A site with the name of another one but
+    for its number ("mrc" of "mrc1") is its enclosure station and gets the enclosure commands. `stop` ends it.
+    `poll_gap_s` is in real seconds, whatever the pace.
     """
     actors: list[Observatory | Users] = [
-        observatory_at(base_url, site, sites, pace, observatory_token) for site in sites
+        observatory_at(base_url, site, sites, pace, observatory_token, poll_gap_s) for site in sites
     ]
     actors += [users_at(base_url, site, sites, pace, tokens) for site in sites if not is_station(site, sites)]
     threads = [
-        threading.Thread(target=actor.run, args=(stop,), name=f"demo {actor.site}", daemon=True)
-        for actor in actors
+        threading.Thread(target=actor.run, args=(stop,), name=f"demo {actor.site}", daemon=True) for actor in actors
     ]
     for thread in threads:
         thread.start()
@@ -41,12 +43,17 @@ def run_demo(
 
 
 def observatory_at(
-    base_url: str, site: str, sites: Sequence[str], pace: float, token: str | None = None
+    base_url: str,
+    site: str,
+    sites: Sequence[str],
+    pace: float,
+    token: str | None = None,
+    poll_gap_s: float = POLL_GAP_S,
 ) -> Observatory:
     """The simulated observatory of a site, or its enclosure station."""
     devices = {"enclosure"} if is_station(site, sites) else None
     client = Client(base_url, token=token, timeout_s=TIMEOUT_S)
-    return Observatory(client, site, pace, random.Random(), devices=devices)
+    return Observatory(client, site, pace, random.Random(), devices=devices, poll_s=poll_gap_s * pace)
 
 
 def users_at(base_url: str, site: str, sites: Sequence[str], pace: float, tokens: Tokens) -> Users:

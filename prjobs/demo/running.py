@@ -15,6 +15,6 @@ def start_demo(server: Any) -> None:
     """Start the demo's threads; they end with the server."""
     tokens = []
     for user_id, user_name in USERS:
-        token, _ = access.create_token(server.appliance, NewToken(user_id, user_name, days=1), "demo")
+        token, _ = access.create_token(server.appliance, NewToken(user_id, user_name, days=30), "demo")
         tokens.append((user_id, user_name, token))
     run_demo(server.url, tokens, SITES, PACE, server.appliance.stopping)

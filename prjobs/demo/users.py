@@ -1,4 +1,4 @@
-"""Simulated users: they send what the web page sends, at the pace of people, and take turns at a telescope."""
+"""Simulated users: they send what the web page sends, at the pace of people, taking turns at a telescope."""
 
 import logging
 import math
@@ -16,6 +16,7 @@ from prjobs.client import Client, NotReached, Refused
 logger = logging.getLogger(__name__)
 
 TICK_S = 0.5
+FIRST_PAUSE_S = 1.0
 PRESS_AGAIN_S = 5.0
 
 
@@ -108,7 +109,11 @@ class Users:
         self._next_s = -math.inf
 
     def run(self, stop: threading.Event) -> None:
-        """Send commands until `stop` is set; a service that is down or refuses does not end this."""
+        """Send commands until `stop` is set; a service that is down or refuses does not end this.
+
+        It begins a moment late: an observatory that starts at the same time throws its first answer away.
+        """
+        stop.wait(FIRST_PAUSE_S)
         while not stop.is_set():
             try:
                 self.step_once(self._now())
@@ -155,7 +160,7 @@ class Users:
         return calibrating(self._chance) if kind == "calibrate" else imaging(self._chance, user)
 
     def _send(self, step: Step) -> bool:
-        """Whether that was it; False when the command cannot have arrived, and one presses the button again."""
+        """Whether that was it; False when it cannot have arrived, and one presses the button again."""
         command, user = step.command, step.user
         site = self.site
         if command.device == "enclosure" and self._enclosure_site is not None:

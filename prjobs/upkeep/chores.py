@@ -12,11 +12,16 @@ from prjobs.database import Transaction
 from prjobs.errors import Unavailable
 from prjobs.folder import Folder
 from prjobs.opening import save_presence
+from prjobs.upkeep.backup import Nightly
+from prjobs.upkeep.ballast import Ballast
+from prjobs.upkeep.retention import Retention
 
 logger = logging.getLogger(__name__)
 CLOCK_STEP_MS = 2000
 CLOCK_NOTICE_S = 86_400
 MB = 1_000_000
+# A start has better things to do.
+BACKUP_AFTER_S = 60
 
 
 @dataclass
@@ -38,14 +43,19 @@ class Chores:
         self._opened = folder.database.stat()
         self._clock_ahead_ms = self._wall_ahead_ms()
         self._clock_moved_s: float | None = None
+        self._ballast = Ballast(appliance)
+        nightly = Nightly(appliance, folder)
         self.chores = [
+            Chore("ballast", 0.25, self._ballast.once),
             Chore("file", 1, self.watch_file_once),
             Chore("clock", 1, self.watch_clock_once),
             Chore("trouble", 1, self.probe_once),
             Chore("expiry", 1, lambda: expiry.expire_once(appliance)),
             Chore("leases", 1, lambda: expiry.return_leased_once(appliance)),
             Chore("disk", 5, self.watch_disk_once),
+            Chore("retention", 1, Retention(appliance).once),
             Chore("presence", 60, lambda: save_presence(appliance, folder)),
+            Chore("backup", 60, nightly.once, appliance.clock.elapsed_s() + BACKUP_AFTER_S),
         ]
 
     def run(self, stop: threading.Event) -> None:
@@ -95,6 +105,9 @@ class Chores:
         """Below the limit no new jobs are taken, so that what is queued can still be handed out."""
         free_mb = shutil.disk_usage(self._folder.path).free // MB
         limit_mb = self._appliance.settings.min_free_mb
+        if self._ballast.given_up:
+            # What the reserve freed is for jobs that wait, not for new ones.
+            limit_mb = -(-self._ballast.needed_bytes // MB)
         if free_mb < limit_mb:
             self._appliance.problems[health.DISK_LOW] = (
                 f"The disk is nearly full: {free_mb} MB free, {limit_mb} MB are needed for new jobs."

@@ -1,0 +1,210 @@
+"""Backups: a copy that SQLite itself makes, opened and checked before it gets its name; and one every night."""
+
+import logging
+import os
+import re
+import shutil
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prjobs.appliance import Appliance
+from prjobs.database import trouble_of
+from prjobs.errors import Unusable
+from prjobs.folder import Folder
+from prjobs.upkeep.looking import Census, copy_into, look_at, require_whole, sync_folder, take_census
+
+logger = logging.getLogger(__name__)
+MB = 1_000_000
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+LATE_MS = 26 * HOUR_MS
+AGAIN_S = 3600.0
+LEFTOVER_S = 86_400
+STEPS = 200_000
+STAMP = "%Y%m%d-%H%M%S"
+# Only these are ever removed: what a person makes stays.
+NIGHTLY = re.compile(r"prjobs-nightly-(\d{8}-\d{6})\.sqlite3")
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A backup that was made and checked."""
+
+    path: Path
+    jobs: int
+
+
+def stamp(now_ms: int) -> str:
+    """A moment as it stands in file names, UTC."""
+    return datetime.fromtimestamp(now_ms / 1000, UTC).strftime(STAMP)
+
+
+def default_target(folder: Folder, now_ms: int) -> Path:
+    """Where a backup goes when no file is named."""
+    return folder.backups / f"prjobs-{stamp(now_ms)}.sqlite3"
+
+
+def make_backup(
+    folder: Folder, target: Path, spare_bytes: int = 0, stopped: Callable[[], bool] = lambda: False
+) -> Backup:
+    """Copy the store to the target, whether a server runs or not; the target's name appears once all is checked.
+
+    At least `spare_bytes` of the target's disk stay free. Raises Unusable with a sentence; nothing is left then.
+    """
+    _require_free_name(target)
+    _require_room(folder, target, spare_bytes)
+    temporary = target.with_name(f"{target.name}.{os.getpid()}.new")
+    try:
+        jobs = _copy(folder.database, temporary, stopped)
+        _require_free_name(target)
+        temporary.rename(target)
+        sync_folder(target.parent)
+    except sqlite3.Error as error:
+        raise Unusable(f"No backup of {folder.database} was made: {trouble_of(error)}") from None
+    except OSError as error:
+        raise Unusable(f"No backup was made: {target} cannot be written: {error.strerror}.") from None
+    finally:
+        for name in (temporary, temporary.with_name(f"{temporary.name}-journal")):
+            name.unlink(missing_ok=True)
+    return Backup(target, jobs)
+
+
+def _require_free_name(target: Path) -> None:
+    if target.exists():
+        raise Unusable(f"{target} exists already: a backup never overwrites a file. Choose another name.")
+
+
+def _require_room(folder: Folder, target: Path, spare_bytes: int) -> None:
+    if not folder.database.is_file() or folder.database.stat().st_size == 0:
+        raise Unusable(f"{folder.path} holds no jobs: there is nothing to back up.")
+    if not target.parent.is_dir():
+        raise Unusable(f"{target.parent} is not a folder: make it first, or choose another name.")
+    size = sum(path.stat().st_size for path in folder.path.glob("prjobs.sqlite3*") if not path.name.endswith("-shm"))
+    free = shutil.disk_usage(target.parent).free
+    if free < size + spare_bytes:
+        raise Unusable(
+            f"No backup was made: {free // MB} MB are free in {target.parent}, "
+            f"{(size + spare_bytes) // MB + 1} MB are needed."
+        )
+
+
+def _copy(store: Path, temporary: Path, stopped: Callable[[], bool]) -> int:
+    with closing(look_at(store)) as source:
+        source.set_progress_handler(stopped, STEPS)
+        before = take_census(source)
+        copy_into(source, temporary)
+        after = take_census(source)
+    with closing(look_at(temporary, still=True)) as copy:
+        copy.set_progress_handler(stopped, STEPS)
+        require_whole(copy, temporary)
+        found = take_census(copy)
+    if not _is_between(found, before, after):
+        raise Unusable(f"No backup was made: the copy of {store} holds other numbers of jobs than the store.")
+    return found.jobs
+
+
+def _is_between(found: Census, before: Census, after: Census) -> bool:
+    """Whether the copy is of a moment between the two counts; jobs may have come and old ones may have gone."""
+    return _fits(
+        (found.jobs, found.newest_job), (before.jobs, before.newest_job), (after.jobs, after.newest_job)
+    ) and _fits(
+        (found.changes, found.newest_change),
+        (before.changes, before.newest_change),
+        (after.changes, after.newest_change),
+    )
+
+
+def _fits(found: tuple[int, int], before: tuple[int, int], after: tuple[int, int]) -> bool:
+    came = after[1] - before[1]
+    gone = before[0] + came - after[0]
+    return before[1] <= found[1] <= after[1] and before[0] - gone <= found[0] <= before[0] + came
+
+
+class Nightly:
+    """The backup that is made by itself, in a thread of its own so that no other chore waits for it."""
+
+    def __init__(self, appliance: Appliance, folder: Folder) -> None:
+        self._appliance = appliance
+        self._folder = folder
+        self._thread: threading.Thread | None = None
+        self._not_before_s = 0.0
+
+    def once(self) -> None:
+        """Begin a backup when one is due and none is being made."""
+        if self._thread is not None and self._thread.is_alive():
+            return
+        if self.is_due():
+            self._thread = threading.Thread(target=self.make_once, name="backup", daemon=True)
+            self._thread.start()
+
+    def is_due(self) -> bool:
+        """Whether tonight's is missing, or the newest is older than 26 hours."""
+        clock = self._appliance.clock
+        if not self._appliance.settings.backup_keep or clock.elapsed_s() < self._not_before_s:
+            return False
+        now_ms = clock.now_ms()
+        # What the future made is of a clock that was wrong.
+        made_ms = max((made for made in map(made_at_ms, nightly_backups(self._folder)) if made <= now_ms), default=0)
+        tonight_ms = now_ms - now_ms % DAY_MS + self._appliance.settings.backup_hour * HOUR_MS
+        if not (made_ms < tonight_ms <= now_ms or now_ms - made_ms > LATE_MS):
+            return False
+        return bool(self._appliance.database.fetch("SELECT 1 FROM job UNION ALL SELECT 1 FROM token LIMIT 1"))
+
+    def make_once(self) -> Path | None:
+        """Make tonight's, then remove the oldest; a failure becomes a notice, and is tried again in an hour."""
+        appliance = self._appliance
+        self._not_before_s = appliance.clock.elapsed_s() + AGAIN_S
+        try:
+            made = self._make()
+        except Exception as error:
+            if appliance.stopping.is_set():
+                return None
+            said = str(error) if isinstance(error, Unusable) else "The nightly backup failed; the log has the details."
+            logger.error("%s", said, exc_info=None if isinstance(error, Unusable) else error)
+            appliance.notices["backup"] = said
+            return None
+        appliance.notices.pop("backup", None)
+        logger.info("backup %s: %d jobs", made.path, made.jobs)
+        self._remove_old(made.path)
+        return made.path
+
+    def _make(self) -> Backup:
+        if trouble := self._appliance.database.trouble:
+            raise Unusable(f"No backup was made: {trouble}")
+        self._folder.backups.mkdir(exist_ok=True)
+        target = self._folder.backups / f"prjobs-nightly-{stamp(self._appliance.clock.now_ms())}.sqlite3"
+        spare_bytes = self._appliance.settings.min_free_mb * MB
+        return make_backup(self._folder, target, spare_bytes, self._appliance.stopping.is_set)
+
+    def _remove_old(self, made: Path) -> None:
+        others = [path for path in nightly_backups(self._folder) if path != made]
+        kept = self._appliance.settings.backup_keep - 1
+        for path in others[: max(len(others) - kept, 0)] + self._leftovers():
+            try:
+                path.unlink()
+            except OSError as error:
+                logger.warning("the old backup %s cannot be removed: %s", path, error)
+
+    def _leftovers(self) -> list[Path]:
+        """What a backup that was cut off left behind."""
+        before_s = self._appliance.clock.now_ms() / 1000 - LEFTOVER_S
+        return [path for path in self._folder.backups.glob("prjobs-*.sqlite3.*.new") if path.stat().st_mtime < before_s]
+
+
+def nightly_backups(folder: Folder) -> list[Path]:
+    """The backups that were made by themselves, oldest first."""
+    return sorted(path for path in folder.backups.glob("*.sqlite3") if NIGHTLY.fullmatch(path.name))
+
+
+def made_at_ms(path: Path) -> int:
+    """When a nightly backup was made, by its name; 0 for a name that is no moment."""
+    match = NIGHTLY.fullmatch(path.name)
+    try:
+        return int(datetime.strptime(match[1], STAMP).replace(tzinfo=UTC).timestamp() * 1000) if match else 0
+    except ValueError:
+        return 0

@@ -1,0 +1,117 @@
+"""Looking at a store without ever writing to it: beside a running server, or at a backup."""
+
+import os
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from prjobs.database import MIGRATIONS, trouble_of
+from prjobs.errors import Unusable
+
+DAMAGES_SHOWN = 3
+TABLES = frozenset({"job", "change", "handout", "fact"})
+
+
+@dataclass(frozen=True)
+class Census:
+    """How much a store holds, and the newest numbers it ever gave."""
+
+    jobs: int
+    newest_job: int
+    changes: int
+    newest_change: int
+
+
+def look_at(path: Path, still: bool = False) -> sqlite3.Connection:
+    """A connection that can only read. Raises sqlite3.Error when the file is missing or cannot be opened.
+
+    `still`: nobody writes the file meanwhile; then no side file is left behind either.
+    """
+    options = "mode=ro&immutable=1" if still else "mode=ro"
+    return sqlite3.connect(f"{path.resolve().as_uri()}?{options}", uri=True, isolation_level=None, timeout=5)
+
+
+def has_log(path: Path) -> bool:
+    """Whether changes stand beside the file that are not in it yet."""
+    try:
+        return path.with_name(f"{path.name}-wal").stat().st_size > 0
+    except OSError:
+        return False
+
+
+def take_census(connection: sqlite3.Connection) -> Census:
+    """Count what the store holds."""
+    newest = dict(connection.execute("SELECT name, seq FROM sqlite_sequence"))
+    jobs, changes = connection.execute("SELECT (SELECT count(*) FROM job), (SELECT count(*) FROM change)").fetchone()
+    return Census(jobs, newest.get("job", 0), changes, newest.get("change", 0))
+
+
+def require_ours(connection: sqlite3.Connection, path: Path) -> None:
+    """Unusable when the file is no store of this or an older version."""
+    try:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        newer = newer_migrations(connection) if tables >= TABLES else []
+    except sqlite3.Error as error:
+        raise Unusable(f"{path} cannot be read as a prjobs database: {trouble_of(error)}") from None
+    if not tables >= TABLES:
+        raise Unusable(f"{path} is not a prjobs database.")
+    if newer:
+        raise Unusable(f"{path} was written by a newer prjobs ({newer[-1]}): install that version or newer.")
+
+
+def newer_migrations(connection: sqlite3.Connection) -> list[str]:
+    """The steps of its schema that this version does not know."""
+    return sorted(_applied(connection) - _known())
+
+
+def older_migrations(connection: sqlite3.Connection) -> list[str]:
+    """The steps of this version's schema that the file has not taken yet."""
+    return sorted(_known() - _applied(connection))
+
+
+def _applied(connection: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT name FROM schema_migration")}
+
+
+def _known() -> set[str]:
+    return {path.stem for path in MIGRATIONS.glob("[0-9]*.py")}
+
+
+def damages(connection: sqlite3.Connection, deep: bool = True) -> list[str]:
+    """What SQLite's own check says is wrong, a few lines at most; the quick check leaves out the indexes."""
+    check = "integrity_check" if deep else "quick_check"
+    try:
+        found = [line for (line,) in connection.execute(f"PRAGMA {check}({DAMAGES_SHOWN})")]
+    except sqlite3.Error as error:
+        return [trouble_of(error)]
+    return [] if found == ["ok"] else [line.replace("\n", " ") for line in found]
+
+
+def require_whole(connection: sqlite3.Connection, path: Path) -> None:
+    """Unusable when the file is damaged."""
+    if found := damages(connection):
+        raise Unusable(f"{path} is damaged: {found[0]}")
+
+
+def sync_file(path: Path) -> None:
+    """Return when the file's content is on disk."""
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
+
+
+def sync_folder(path: Path) -> None:
+    """Return when the names in the folder are on disk; Windows does that by itself."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def copy_into(source: sqlite3.Connection, target: Path) -> None:
+    """Write what the store holds at this moment to a new file, and to the disk."""
+    os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    source.execute("VACUUM INTO ?", (str(target),))
+    sync_file(target)

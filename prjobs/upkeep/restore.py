@@ -1,0 +1,241 @@
+"""Bringing a backup back. What waited in it may have been delivered since it was made, so it never runs by itself."""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from prjobs import feed
+from prjobs.clock import Clock
+from prjobs.database import Transaction, open_database, trouble_of
+from prjobs.errors import Refused, Unusable
+from prjobs.feed import COLUMNS, Event
+from prjobs.folder import Folder
+from prjobs.models import JOB_COLUMNS, JobRow
+from prjobs.states import ALTERNATE, BOTH, CANCELLED, PRIMARY, UNREAD
+from prjobs.upkeep.backup import stamp
+from prjobs.upkeep.looking import (
+    copy_into,
+    has_log,
+    look_at,
+    require_ours,
+    require_whole,
+    sync_file,
+    sync_folder,
+)
+
+NOTE = "restored from a backup: may have been delivered already"
+WHO = "restore"
+STEP = 500
+# When the replaced store cannot say how far its numbers went, this many are skipped, so that none comes twice.
+SKIP = 1_000_000
+SIDES = ("", "-wal", "-shm")
+
+
+@dataclass(frozen=True)
+class Past:
+    """What a store says of the numbers that it gave, and whose it is."""
+
+    identity: str | None
+    last_ulid: str | None
+    numbers: dict[str, int]
+    newest_ms: int | None
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What a restore did. Times are Unix milliseconds."""
+
+    jobs: int
+    newest_ms: int | None
+    cancelled: int
+    replaced: Path | None
+    needs_secret: bool
+
+
+def restore(folder: Folder, source: Path, clock: Clock) -> Restored:
+    """Put a copy of the backup in the place of the folder's store.
+
+    Jobs that wait in it become CANCELLED in both queues; the store that was there is kept in the backups folder.
+    Raises Unusable with a sentence when a server runs or the backup is not fit; nothing was changed then.
+    """
+    if not source.is_file():
+        raise Unusable(f"{source} is not a file: name a backup, such as the newest in {folder.backups}.")
+    if folder.database.exists() and source.samefile(folder.database):
+        raise Unusable(f"{source} is the store itself, not a backup.")
+    folder.create()
+    lock = folder.lock()
+    try:
+        return _restore(folder, source, clock)
+    finally:
+        lock.release()
+
+
+def _restore(folder: Folder, source: Path, clock: Clock) -> Restored:
+    old = _past_of_replaced(folder)
+    temporary = folder.path / "restoring.sqlite3"
+    try:
+        new = _copy_checked(folder, source, temporary, old)
+        jobs, cancelled = _prepare(temporary, clock.now_ms(), old)
+        replaced = _change_places(folder, temporary, _identity(folder, new, old), clock.now_ms())
+    except sqlite3.Error as error:
+        raise Unusable(f"{source} was not restored: {trouble_of(error)}") from None
+    except Refused as refused:
+        raise Unusable(f"{source} was not restored: {refused.sentence}") from None
+    except OSError as error:
+        raise Unusable(f"{source} was not restored: {error.filename or folder.path}: {error.strerror}.") from None
+    finally:
+        for side in SIDES:
+            temporary.with_name(temporary.name + side).unlink(missing_ok=True)
+    return Restored(jobs, new.newest_ms, cancelled, replaced, not (folder.path / "secret").exists())
+
+
+# ---- what is known
+
+
+def _past_of_replaced(folder: Folder) -> Past | None:
+    """What the store that is to be replaced says; None when there is none or it cannot say."""
+    if not folder.database.is_file():
+        return None
+    try:
+        with closing(look_at(folder.database, still=not has_log(folder.database))) as connection:
+            return _past(connection)
+    except sqlite3.Error:
+        return None
+
+
+def _past(connection: sqlite3.Connection) -> Past:
+    identity = connection.execute("SELECT value FROM fact WHERE name = 'identity'").fetchone()
+    last_ulid = connection.execute("SELECT max(ulid) FROM job").fetchone()[0]
+    newest = connection.execute("SELECT time_ms FROM change ORDER BY seq DESC LIMIT 1").fetchone()
+    numbers = dict(connection.execute("SELECT name, seq FROM sqlite_sequence"))
+    return Past(identity[0] if identity else None, last_ulid, numbers, newest[0] if newest else None)
+
+
+def _copy_checked(folder: Folder, source: Path, temporary: Path, old: Past | None) -> Past:
+    """Copy the backup beside the store once it has proved that it is whole, ours, and this appliance's own."""
+    for side in SIDES:
+        temporary.with_name(temporary.name + side).unlink(missing_ok=True)
+    with closing(look_at(source, still=not has_log(source))) as connection:
+        require_ours(connection, source)
+        require_whole(connection, source)
+        new = _past(connection)
+        own = folder.identity().get("identity") or (old.identity if old else None)
+        if new.identity is None:
+            raise Unusable(f"{source} is not the store of an appliance that ever ran: there is nothing to restore.")
+        if own and own != new.identity:
+            raise Unusable(
+                f"{source} is of another appliance than {folder.path}: restore it into a folder of its own by --data."
+            )
+        copy_into(connection, temporary)
+    return new
+
+
+def _identity(folder: Folder, new: Past, old: Past | None) -> dict[str, object]:
+    known = folder.identity()
+    ulids = [known.get("last_ulid"), new.last_ulid, old.last_ulid if old else None]
+    last = max((ulid for ulid in ulids if ulid), default=None)
+    given = {"last_ulid": last} if last else {}
+    return {"demo": False, **known, "identity": new.identity, **given}
+
+
+# ---- making it safe
+
+
+def _prepare(temporary: Path, now_ms: int, old: Past | None) -> tuple[int, int]:
+    """In the copy, before anybody can poll it: withdraw what waits. How many jobs it holds, how many waited."""
+    cancelled = 0
+    database = open_database(temporary, create=False)
+    database.start(lambda _sites: None)
+    try:
+        database.write(_raise_numbers, old.numbers if old else None)
+        while step := database.write(_withdraw, now_ms):
+            cancelled += step
+        jobs = database.write(_settle)
+    finally:
+        database.close()
+    if has_log(temporary):
+        raise Unusable(f"{temporary} could not be completed: see whether the disk is full.")
+    sync_file(temporary)
+    return jobs, cancelled
+
+
+def _raise_numbers(transaction: Transaction, given: dict[str, int] | None) -> None:
+    """Whoever reads the log holds a number of it: the next one must be above every number ever given."""
+    own: dict[str, int] = dict(transaction.fetch("SELECT name, seq FROM sqlite_sequence"))
+    if given is None:
+        above = {name: seq + SKIP for name, seq in own.items()}
+    else:
+        above = {name: max(seq, given.get(name, 0)) for name, seq in {**given, **own}.items()}
+    transaction.execute("DELETE FROM sqlite_sequence")
+    transaction.executemany("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", list(above.items()))
+
+
+def _withdraw(transaction: Transaction, now_ms: int) -> int:
+    status, alternate = COLUMNS[PRIMARY][0], COLUMNS[ALTERNATE][0]
+    rows = [
+        JobRow(*row)
+        for row in transaction.fetch(
+            f"SELECT {JOB_COLUMNS} FROM job WHERE {status} = '{UNREAD}' "
+            f"UNION SELECT {JOB_COLUMNS} FROM job WHERE {alternate} = '{UNREAD}' LIMIT {STEP}"
+        )
+    ]
+    by_queue: dict[str, list[JobRow]] = {}
+    for row in rows:
+        by_queue.setdefault(_waits_in(row), []).append(row)
+    for queue, waiting in by_queue.items():
+        feed.apply(transaction, waiting, Event(queue, CANCELLED, now_ms, WHO, NOTE))
+    return len(rows)
+
+
+def _waits_in(row: JobRow) -> str:
+    if row.status != UNREAD:
+        return ALTERNATE
+    return BOTH if row.alternate_status == UNREAD else PRIMARY
+
+
+def _settle(transaction: Transaction) -> int:
+    """A lease would bring back what was delivered long ago. And this file was not cut off by a crash."""
+    transaction.execute("DELETE FROM lease")
+    transaction.execute("UPDATE fact SET value = 'no' WHERE name = 'running'")
+    return int(transaction.fetch("SELECT count(*) FROM job")[0][0])
+
+
+# ---- changing places
+
+
+def _change_places(folder: Folder, temporary: Path, identity: dict[str, object], now_ms: int) -> Path | None:
+    aside = _set_aside(folder, now_ms)
+    try:
+        # Before the file is there: an id that was given must not be given again.
+        folder.write_identity(identity)
+        temporary.rename(folder.database)
+    except OSError:
+        if aside:
+            _put_back(folder, aside)
+        raise
+    sync_folder(folder.path)
+    return aside
+
+
+def _set_aside(folder: Folder, now_ms: int) -> Path | None:
+    """Move the store with its side files out of the way, all or none; they belong together."""
+    present = [path for side in SIDES if (path := folder.path / f"{folder.database.name}{side}").exists()]
+    if not present:
+        return None
+    aside = folder.backups / f"replaced-{stamp(now_ms)}"
+    aside.mkdir()
+    try:
+        for path in present:
+            path.rename(aside / path.name)
+    except OSError:
+        _put_back(folder, aside)
+        raise
+    sync_folder(aside)
+    return aside
+
+
+def _put_back(folder: Folder, aside: Path) -> None:
+    for path in aside.iterdir():
+        path.rename(folder.path / path.name)
+    aside.rmdir()

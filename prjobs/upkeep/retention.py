@@ -1,0 +1,75 @@
+"""How long history is kept: finished jobs go in small steps, so that a poll never waits for them."""
+
+from prjobs.appliance import Appliance
+from prjobs.database import Transaction
+from prjobs.states import ALTERNATE, UNREAD, words_of
+from prjobs.ulids import floor_ulid
+
+# A step is one transaction of the writer: this many are a few milliseconds of it.
+STEP = 200
+DAY_MS = 86_400_000
+REST_S = 600.0
+_FINISHED = ", ".join(f"'{word}'" for phase in ("done", "failed", "gone") for word in words_of(phase))
+# What waits in an alternate queue that somebody polls is not over, whatever became of it in the primary one.
+_OVER = (
+    f"ulid < ? AND changed_ms < ? AND upper(status) IN ({_FINISHED}) AND NOT (alternate_status = '{UNREAD}' AND EXISTS "
+    f"(SELECT 1 FROM poll WHERE poll.site = job.site AND poll.queue = '{ALTERNATE}'))"
+)
+
+
+def prune_once(appliance: Appliance) -> int:
+    """One step: remove finished jobs whose last change is older than `keep_days`; how many they were, 200 at most.
+
+    Their rows of the log go with them, and hand-outs of which nothing is left. Numbers of the log are never
+    given again, so cursors stay valid. Jobs that are not finished are kept.
+    """
+    if not appliance.settings.keep_days:
+        return 0
+    before_ms = appliance.clock.now_ms() - appliance.settings.keep_days * DAY_MS
+    # Found by a reader, which holds up nobody however long it looks.
+    found = appliance.database.fetch(
+        f"SELECT seq FROM job WHERE {_OVER} ORDER BY ulid LIMIT {STEP}", (floor_ulid(before_ms), before_ms)
+    )
+    return appliance.database.write(_prune, appliance, [seq for (seq,) in found], before_ms) if found else 0
+
+
+def _prune(transaction: Transaction, appliance: Appliance, seqs: list[int], before_ms: int) -> int:
+    # A report may have come since the look.
+    sql = f"SELECT seq FROM job WHERE seq IN ({_marks(seqs)}) AND {_OVER}"
+    over = [seq for (seq,) in transaction.fetch(sql, [*seqs, floor_ulid(before_ms), before_ms])]
+    chosen = f"IN ({_marks(over)})"
+    handouts = transaction.fetch(
+        f"SELECT DISTINCT handout_id FROM change WHERE job_seq {chosen} AND handout_id IS NOT NULL", over
+    )
+    for table in ("change", "lease"):
+        transaction.execute(f"DELETE FROM {table} WHERE job_seq {chosen}", over)
+    transaction.execute(f"DELETE FROM job WHERE seq {chosen}", over)
+    transaction.executemany(
+        "DELETE FROM handout WHERE id = ? AND NOT EXISTS (SELECT 1 FROM change WHERE handout_id = handout.id)",
+        handouts,
+    )
+    for seq in over:
+        appliance.expiries.drop(seq)
+    return len(over)
+
+
+def _marks(values: list[int]) -> str:
+    return ", ".join("?" * len(values))
+
+
+class Retention:
+    """The chore: step after step while there is something to remove, then a rest."""
+
+    def __init__(self, appliance: Appliance) -> None:
+        self._appliance = appliance
+        self._rest_until_s = 0.0
+
+    def once(self) -> int:
+        """One step unless it rests; how many jobs were removed."""
+        now_s = self._appliance.clock.elapsed_s()
+        if now_s < self._rest_until_s:
+            return 0
+        count = prune_once(self._appliance)
+        if count < STEP:
+            self._rest_until_s = now_s + REST_S
+        return count

@@ -1,0 +1,167 @@
+"""The doctor's look into the store itself."""
+
+import sqlite3
+from contextlib import closing
+
+from prjobs import jobs
+from prjobs.database import trouble_of
+from prjobs.errors import Unusable
+from prjobs.handouts import UNCONFIRMED
+from prjobs.models import JOB_COLUMNS, JobRow
+from prjobs.opening import restore_advice
+from prjobs.presence import SILENT_AFTER_MS, SILENT_GAPS
+from prjobs.states import PRIMARY, UNREAD
+from prjobs.ulids import floor_ulid
+from prjobs.upkeep.findings import NOTE, OK, WRONG, Finding, Findings, Patient
+from prjobs.upkeep.looking import damages, has_log, look_at, older_migrations, require_ours
+
+SHOWN = 10
+DAY_MS = 86_400_000
+# A server writes down once a minute who polled.
+SAVED_EVERY_MS = 60_000
+FRESH_MS = 120_000
+TOLERANCE_MS = 10_000
+
+
+def check_store(patient: Patient, deep: bool) -> Findings:
+    """Whether there is a store, whether it is whole, and what stands in it that a person should know."""
+    path = patient.folder.database
+    if not patient.has_store:
+        yield _without_store(patient)
+        return
+    try:
+        with closing(look_at(path, still=not patient.is_served and not has_log(path))) as connection:
+            connection.text_factory = _any_text
+            yield from _check_open(patient, connection, deep)
+    except sqlite3.Error as error:
+        yield Finding(WRONG, "store", f"{path} cannot be read: {trouble_of(error)} {restore_advice(patient.folder)}")
+
+
+def _any_text(stored: bytes) -> str:
+    return stored.decode(errors="replace")
+
+
+def _without_store(patient: Patient) -> Finding:
+    if not patient.folder.identity():
+        return Finding(NOTE, "store", "No jobs were ever stored here.")
+    sentence = f"{patient.folder.database} is missing or empty, but jobs were stored here before."
+    return Finding(WRONG, "store", f"{sentence} {restore_advice(patient.folder)}")
+
+
+def _check_open(patient: Patient, connection: sqlite3.Connection, deep: bool) -> Findings:
+    try:
+        require_ours(connection, patient.folder.database)
+    except Unusable as unusable:
+        yield Finding(WRONG, "store", f"{unusable} {restore_advice(patient.folder)}")
+        return
+    if older_migrations(connection):
+        yield Finding(NOTE, "schema", "The schema is of an older version; the next start brings it up to date.")
+    else:
+        yield Finding(OK, "schema", "The schema is this version's.")
+    yield _check_identity(patient, connection)
+    if found := damages(connection, deep):
+        sentence = f"{patient.folder.database} is damaged ({found[0]}). {restore_advice(patient.folder)}"
+        yield Finding(WRONG, "store", sentence)
+    else:
+        yield Finding(OK, "store", "The file is whole." if deep else "The file is whole, as far as a quick look tells.")
+    if deep:
+        yield from _check_jobs(connection)
+    yield from _check_clock(patient, connection)
+    yield from _check_polls(patient, connection)
+    yield _check_handouts(patient, connection)
+
+
+def _check_identity(patient: Patient, connection: sqlite3.Connection) -> Finding:
+    own = connection.execute("SELECT value FROM fact WHERE name = 'identity'").fetchone()
+    known = patient.folder.identity().get("identity")
+    if own and known and own[0] != known:
+        sentence = f"{patient.folder.database} is the store of another appliance."
+        return Finding(WRONG, "identity", f"{sentence} {restore_advice(patient.folder)}")
+    return Finding(OK, "identity", "The store is this folder's own.")
+
+
+def _check_jobs(connection: sqlite3.Connection) -> Findings:
+    """A flipped bit inside a row is nothing that SQLite's own check can see."""
+    count, damaged = 0, []
+    for values in connection.execute(f"SELECT {JOB_COLUMNS} FROM job ORDER BY seq"):
+        count += 1
+        if not _is_sound(JobRow(*values)):
+            damaged.append(str(values[1]))
+    for ulid in damaged[:SHOWN]:
+        sentence = f"Job {ulid} is not what was sent: do not send it again; cancel it if it still waits."
+        yield Finding(WRONG, "jobs", sentence)
+    if len(damaged) > SHOWN:
+        yield Finding(WRONG, "jobs", f"{len(damaged) - SHOWN} more jobs are damaged: restore a backup.")
+    if not damaged:
+        yield Finding(OK, "jobs", f"All {count} jobs are what was sent.")
+
+
+def _is_sound(row: JobRow) -> bool:
+    try:
+        return jobs.checksum(row) == row.checksum
+    except TypeError:
+        return False
+
+
+def _check_clock(patient: Patient, connection: sqlite3.Connection) -> Findings:
+    """Against what was already written."""
+    now_ms = patient.clock.now_ms()
+    newest = connection.execute("SELECT time_ms FROM change ORDER BY seq DESC LIMIT 1").fetchone()
+    last_ms = connection.execute("SELECT created_ms FROM job ORDER BY ulid DESC LIMIT 1").fetchone()
+    if newest and newest[0] > now_ms + TOLERANCE_MS:
+        sentence = f"The clock is {_age(newest[0] - now_ms)} behind what was already written: set this machine's clock."
+        yield Finding(WRONG, "clock", sentence)
+    elif last_ms and last_ms[0] > now_ms + TOLERANCE_MS:
+        ahead = _age(last_ms[0] - now_ms)
+        yield Finding(NOTE, "clock", f"Ids run {ahead} ahead, since the clock once did; new ids go on from there.")
+    else:
+        yield Finding(OK, "clock", "The clock is not behind anything that was written.")
+
+
+def _check_polls(patient: Patient, connection: sqlite3.Connection) -> Findings:
+    now_ms = patient.clock.now_ms()
+    waiting = dict(
+        connection.execute(
+            f"SELECT site, count(*) FROM job WHERE status = '{UNREAD}' AND ulid < ? GROUP BY site",
+            (floor_ulid(now_ms - FRESH_MS),),
+        )
+    )
+    polls = list(connection.execute("SELECT site, queue, last_ms, usual_gap_ms FROM poll ORDER BY site, queue DESC"))
+    for site, queue, last_ms, gap_ms in polls:
+        age_ms = max(0, now_ms - last_ms)
+        name = site if queue == PRIMARY else f"{site} ({queue} queue)"
+        silent = age_ms > max(SILENT_AFTER_MS, SILENT_GAPS * (gap_ms or 0)) + SAVED_EVERY_MS
+        jobs_wait = waiting.get(site, 0) if queue == PRIMARY else 0
+        yield _poll_finding(patient, f"{name} polled last {_age(age_ms)} ago", silent, jobs_wait)
+    for site in sorted(waiting.keys() - {site for site, queue, *_ in polls if queue == PRIMARY}):
+        yield _poll_finding(patient, f"{site} never polled", True, waiting[site])
+
+
+def _poll_finding(patient: Patient, said: str, silent: bool, waiting: int) -> Finding:
+    if not silent:
+        return Finding(OK, "polls", f"{said}.")
+    if not waiting:
+        return Finding(NOTE, "polls", f"{said}.")
+    wait = "1 job waits" if waiting == 1 else f"{waiting} jobs wait"
+    level = WRONG if patient.is_served else NOTE
+    return Finding(
+        level, "polls", f"{said}, and {wait}: see whether the observatory's program runs and reaches this machine."
+    )
+
+
+def _check_handouts(patient: Patient, connection: sqlite3.Connection) -> Finding:
+    sql = f"SELECT count(*) FROM handout WHERE state = '{UNCONFIRMED}' AND time_ms >= ?"
+    count = connection.execute(sql, (patient.clock.now_ms() - DAY_MS,)).fetchone()[0]
+    if not count:
+        return Finding(OK, "handouts", "No hand-out of the last day is in doubt.")
+    sentence = f"{count} hand-outs of the last day are unconfirmed: see in the monitor whether their jobs arrived."
+    return Finding(NOTE, "handouts", sentence)
+
+
+def _age(ms: int) -> str:
+    seconds = ms // 1000
+    if seconds < 120:
+        return f"{seconds} s"
+    if seconds < 7200:
+        return f"{seconds // 60} min"
+    return f"{seconds // 3600} h" if seconds < 172_800 else f"{seconds // 86_400} days"

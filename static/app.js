@@ -1,0 +1,165 @@
+// Starts the page and ties its parts together: the model and the loop that keeps it up to date, the screens and
+// the address, the keyboard, the clock that ticks once a second.
+
+import * as api from "./api.js";
+import { ServerClock, Since } from "./clock.js";
+import { clone, parts, setAttr, setText } from "./dom.js";
+import { moveRow, startKeys } from "./keys.js";
+import { Live } from "./live.js";
+import { startLook } from "./look.js";
+import { newModel } from "./model.js";
+import { parseRoute } from "./route.js";
+import { JobScreen } from "./screen_job.js";
+import { JobsScreen } from "./screen_jobs.js";
+import { startNow } from "./screen_now.js";
+import { connection, siteState } from "./state.js";
+import { openJobs, sitesInOrder } from "./model.js";
+import { startStrip } from "./strip.js";
+import { startTips } from "./tip.js";
+import { PHASE_MEANINGS, PHASE_WORDS } from "./words.js";
+
+const find = (selector) => document.querySelector(selector);
+const clock = new ServerClock();
+const model = newModel();
+const looked = new Since();
+const screens = {};
+let current = null;
+let cameFrom = null;
+
+const live = new Live({
+  api, model, clock,
+  told: {
+    loaded() { screens.job.loaded(); if (screens.jobs.route) screens.jobs.reload(); draw(); },
+    changed(changes) { screens.jobs.changed(changes); screens.job.changed(changes); draw(); },
+    now() { draw(); },
+    failed() { tick(); },
+  },
+});
+
+function linkState() {
+  return connection({ ageMs: live.answered.ms(), answered: live.everAnswered, visibleMs: looked.ms() });
+}
+
+function draw() {
+  strip.update(model);
+  if (current) screens[current.screen].update(linkState());
+  tick();
+}
+
+function tick() {
+  const state = linkState();
+  strip.tick(state);
+  if (current) screens[current.screen].tick(state);
+  setText(find("title"), title(state));
+}
+
+// Once a second, just after the server's second turns, so that all clocks of a room turn together.
+function everySecond() {
+  tick();
+  setTimeout(everySecond, 1005 - (((clock.now() % 1000) + 1000) % 1000));
+}
+
+function title(state) {
+  if (state.kind === "not_live") return "NOT LIVE · prjobs";
+  const words = sitesInOrder(model).slice(0, 3)
+    .map((site) => `${site.site} ${siteState(site, openJobs(model, site.site), clock.now(), state.live).word}`);
+  return [...words, "prjobs"].join(" · ");
+}
+
+// ---- screens and addresses
+
+function openRoute() {
+  const route = parseRoute(location.hash);
+  const before = current;
+  current = route;
+  if (before && before.screen !== route.screen) leave(before);
+  for (const section of document.querySelectorAll("[data-screen]")) section.hidden = section.dataset.screen !== route.screen;
+  markTab(route.screen === "job" ? "jobs" : route.screen);
+  screens[route.screen].show(route, cameFrom);
+  draw();
+  if (before && before.screen !== route.screen) arrive(route);
+}
+
+function leave(before) {
+  screens[before.screen].hide();
+  if (before.screen !== "job") cameFrom = before.hash;
+}
+
+function arrive(route) {
+  if (route.screen === "jobs" && screens.jobs.keepsFocus()) return;
+  if (route.screen !== "jobs") scrollTo(0, 0);
+  if (route.screen === "job") screens.job.focusTitle();
+  else find(`[data-screen="${route.screen}"] h1`).focus({ preventScroll: true });
+}
+
+function markTab(name) {
+  for (const tab of document.querySelectorAll("[data-tab]")) setAttr(tab, "aria-current", tab.dataset.tab === name ? "page" : null);
+}
+
+function go(hash, { replace = false } = {}) {
+  if (!replace) { location.hash = hash; return; }
+  history.replaceState(null, "", hash);
+  openRoute();
+}
+
+// ---- keys
+
+function back() {
+  if (current.screen === "now") return false;
+  if (current.screen === "job" && cameFrom !== null) history.back();
+  else go(current.screen === "job" ? "#/jobs" : "#/now");
+  return true;
+}
+
+function toFilter() {
+  if (current.screen !== "jobs") go("#/jobs");
+  setTimeout(() => { find("#filter").focus(); find("#filter").select(); });
+}
+
+function toggleHelp() {
+  const dialog = find("[data-help-dialog]");
+  if (dialog.open) dialog.close();
+  else dialog.showModal();
+}
+
+function fillMeanings() {
+  for (const [phase, meaning] of Object.entries(PHASE_MEANINGS)) {
+    const row = clone("t-fact");
+    setText(parts(row).name, PHASE_WORDS[phase]);
+    setText(parts(row).value, meaning);
+    find("[data-meanings]").append(row);
+  }
+}
+
+async function logOut() {
+  await api.post("logout").catch(() => null);
+  live.wake();
+}
+
+const strip = startStrip({ strip: find("[data-strip]"), notices: find("[data-notices]"), live, clock, onLogout: logOut });
+screens.now = startNow({ root: find('[data-screen="now"]'), model, clock });
+screens.jobs = new JobsScreen({ root: find('[data-screen="jobs"]'), model, clock, api, go });
+screens.job = new JobScreen({ root: find('[data-screen="job"]'), model, clock, api });
+
+fillMeanings();
+startLook(find("[data-theme-button]"));
+startTips(find("[data-tip-box]"));
+find("[data-help]").addEventListener("click", toggleHelp);
+find("[data-skip]").addEventListener("click", (event) => { event.preventDefault(); find("#main").focus(); });
+startKeys({
+  now: () => go("#/now"), jobs: () => go("#/jobs"), back, filter: toFilter, help: toggleHelp,
+  theme: () => find("[data-theme-button]").click(),
+  down: () => moveRow(find(`[data-screen="${current.screen}"]`), 1),
+  up: () => moveRow(find(`[data-screen="${current.screen}"]`), -1),
+});
+addEventListener("hashchange", openRoute);
+addEventListener("online", () => live.wake());
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  looked.restart();
+  live.wake();
+});
+
+openRoute();
+everySecond();
+live.run();

@@ -1,0 +1,144 @@
+// Keeps the model up to date for as long as the page is open: one loop, one request at a time. It holds a
+// request for changes, looks at /api/now in between, waits longer after errors and while nobody looks.
+
+import { Since } from "./clock.js";
+import { applyChanges, applyNow, isAnotherServer } from "./model.js";
+
+export const HOLD_S = 3;
+export const NOW_EVERY_MS = 2500;
+export const HIDDEN_PAUSE_MS = 15000;
+// Between two requests, so that a busy night does not turn into a storm of them.
+export const LEAST_PAUSE_MS = 250;
+const SPARE_MS = 5000;
+const OLD_EVENTS = 60;
+// After so many full answers in a row it is cheaper to load everything anew than to replay the night.
+const FULL_ANSWERS = 5;
+
+// 1 s, 2 s, 4 s … 30 s, each a quarter more or less, so that fifty pages do not come back in step.
+export function backoffMs(errors, random) {
+  const ideal = Math.min(30000, 1000 * 2 ** (errors - 1));
+  return Math.min(30000, Math.max(1000, ideal * (0.75 + random / 2)));
+}
+
+export function pauseMs({ more = false, again_s: againS = 0 }, hidden) {
+  if (more) return 0;
+  return Math.max(LEAST_PAUSE_MS, againS * 1000, hidden ? HIDDEN_PAUSE_MS : 0);
+}
+
+export class Live {
+  // `told`: {loaded(), changed(changes), now(), failed(error)}, each optional.
+  constructor({ api, model, clock, told, hidden = () => document.hidden, random = Math.random }) {
+    Object.assign(this, { api, model, clock, told, hidden, random });
+    this.answered = new Since();
+    this.lookedAtNow = new Since();
+    this.everAnswered = false;
+    this.nowWanted = false;
+    this.errors = 0;
+    this.full = 0;
+    this.problem = null;
+    this.retryAt = 0;
+  }
+
+  async run() {
+    for (;;) {
+      try {
+        const pause = await this.once();
+        this.errors = 0;
+        this.problem = null;
+        await this.sleep(pause);
+      } catch (error) {
+        await this.failed(error);
+      }
+    }
+  }
+
+  async failed(error) {
+    // Woken in the middle of a request: not the server's fault, and the next round comes at once.
+    if (error.code === "aborted") return;
+    if (error.name !== "ApiError") console.error(error);
+    this.errors += 1;
+    this.problem = error;
+    this.told.failed?.(error);
+    await this.sleep(backoffMs(this.errors, this.random()));
+  }
+
+  // One round. Returns the pause before the next.
+  async once() {
+    if (!this.model.loaded) return this.load();
+    const answer = await this.askChanges();
+    if (!this.model.loaded) return 0;
+    const due = this.nowWanted || this.lookedAtNow.ms() >= NOW_EVERY_MS;
+    if (due && !answer.more) await this.lookAtNow();
+    return this.model.loaded ? pauseMs(answer, this.hidden()) : 0;
+  }
+
+  async load() {
+    const { model } = this;
+    const now = await this.ask("now");
+    Object.assign(model, { seq: 0, version: null, events: [] });
+    for (const known of [model.sites, model.open, model.started]) known.clear();
+    this.takeNow(now);
+    model.seq = Math.max(0, now.seq - OLD_EVENTS);
+    const changes = await this.ask("changes", { since: model.seq });
+    applyChanges(model, changes);
+    this.full = 0;
+    model.loaded = true;
+    this.told.loaded?.();
+    return pauseMs(changes, false);
+  }
+
+  async askChanges() {
+    const wait = this.hidden() ? 0 : HOLD_S;
+    const answer = await this.ask("changes", { since: this.model.seq, wait }, wait * 1000 + SPARE_MS);
+    this.full = answer.more ? this.full + 1 : 0;
+    if (isAnotherServer(this.model, answer) || this.full >= FULL_ANSWERS) {
+      this.model.loaded = false;
+      return answer;
+    }
+    const fresh = applyChanges(this.model, answer);
+    if (fresh.length) this.told.changed?.(fresh);
+    return answer;
+  }
+
+  async lookAtNow() {
+    const now = await this.ask("now");
+    if (isAnotherServer(this.model, now)) this.model.loaded = false;
+    else this.takeNow(now);
+  }
+
+  takeNow(now) {
+    applyNow(this.model, now);
+    this.lookedAtNow.restart();
+    this.nowWanted = false;
+    this.told.now?.();
+  }
+
+  async ask(path, params, timeoutMs = SPARE_MS) {
+    this.asking = new AbortController();
+    const sentAt = this.clock.monotonic();
+    const answer = await this.api.get(path, params, { timeoutMs, signal: this.asking.signal });
+    this.answered.restart();
+    this.everAnswered = true;
+    if (answer.time_ms) this.clock.note(answer.time_ms, sentAt, this.clock.monotonic());
+    return answer;
+  }
+
+  sleep(ms) {
+    this.retryAt = this.clock.monotonic() + ms;
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.endSleep = () => { clearTimeout(timer); resolve(); };
+    });
+  }
+
+  retryInMs() {
+    return Math.max(0, this.retryAt - this.clock.monotonic());
+  }
+
+  // Ask now: somebody looks again, the net is back, or a button was pressed.
+  wake({ impatient = false } = {}) {
+    if (impatient) this.asking?.abort();
+    this.nowWanted = true;
+    this.endSleep?.();
+  }
+}

@@ -1,0 +1,111 @@
+// What the page knows about now: the sites, their open jobs and the last events, kept up to date by the
+// answers of /api/now and /api/changes. No DOM, no requests; the functions change the model given to them.
+
+import { isOpen, phaseOf } from "./state.js";
+
+export const EVENTS_KEPT = 60;
+// The server lists at most this many open jobs of a site.
+export const OPEN_LISTED = 50;
+
+export function newModel() {
+  return {
+    loaded: false, version: null, seq: 0, demo: false, user: null,
+    health: { ok: true, problems: [] },
+    sites: new Map(), open: new Map(), events: [], started: new Map(),
+  };
+}
+
+// Another version, or a log that is shorter than what was seen: a different server stands there now.
+export function isAnotherServer(model, answer) {
+  const version = answer.version ?? model.version;
+  return answer.seq < model.seq || (model.version !== null && version !== model.version);
+}
+
+export function applyNow(model, answer) {
+  Object.assign(model, {
+    version: answer.version, demo: Boolean(answer.demo), user: answer.user || null,
+    health: answer.health || { ok: true, problems: [] },
+  });
+  model.sites = new Map(answer.sites.map((site) => [site.site, site]));
+  for (const site of answer.sites) replaceOpen(model, site);
+  for (const job of [...model.open.values()]) if (!model.sites.has(job.site)) forget(model, job.ulid);
+  for (const ulid of [...model.started.keys()]) if (!model.open.has(ulid)) model.started.delete(ulid);
+}
+
+// The listed jobs are the truth. A full list holds the newest and says nothing of those before its first: what is
+// known of them stays.
+function replaceOpen(model, site) {
+  const listed = new Set(site.open.map((job) => job.ulid));
+  const first = site.open.length >= OPEN_LISTED ? site.open[0].ulid : "";
+  for (const job of [...model.open.values()]) {
+    if (job.site === site.site && !listed.has(job.ulid) && job.ulid >= first) forget(model, job.ulid);
+  }
+  for (const job of site.open) model.open.set(job.ulid, job);
+}
+
+function forget(model, ulid) {
+  model.open.delete(ulid);
+  model.started.delete(ulid);
+}
+
+// Takes changes, oldest first. A change that was already seen is passed over.
+export function applyChanges(model, answer) {
+  const fresh = answer.changes.filter((change) => change.seq > model.seq);
+  for (const change of fresh) applyChange(model, change);
+  model.seq = answer.more && fresh.length ? fresh.at(-1).seq : Math.max(model.seq, answer.seq);
+  return fresh;
+}
+
+function applyChange(model, change) {
+  const job = change.job;
+  if (!job) return;
+  noteStart(model, change);
+  if (isOpen(job)) model.open.set(job.ulid, job);
+  else forget(model, job.ulid);
+  if (!model.sites.has(job.site)) model.sites.set(job.site, unknownSite(job.site));
+  model.events.unshift(change);
+  model.events.length = Math.min(model.events.length, EVENTS_KEPT);
+}
+
+// A site nobody asked for yet, known by the first job sent to it.
+function unknownSite(site) {
+  return { site, last_poll_ms: null, usual_gap_ms: null, silent: false, silent_after_ms: 60000, counts: {}, open: [] };
+}
+
+// The first report of work is when the job began; later ones (EXPOSING after STARTED) do not move it.
+function noteStart(model, change) {
+  if (change.queue === "alternate") return;
+  if (phaseOf(change) !== "running") model.started.delete(change.job.ulid);
+  else if (!model.started.has(change.job.ulid)) model.started.set(change.job.ulid, change.time_ms);
+}
+
+export function startedMs(model, job) {
+  return model.started.get(job.ulid) ?? job.changed_ms;
+}
+
+const RANK = { running: 0, picked_up: 1, waiting: 2 };
+
+// A site's open jobs in the order of the page: what runs first, then oldest first.
+export function openJobs(model, site) {
+  const jobs = [...model.open.values()].filter((job) => job.site === site);
+  return jobs.sort((a, b) => rank(a) - rank(b) || (a.ulid < b.ulid ? -1 : 1));
+}
+
+const rank = (job) => RANK[phaseOf(job)] ?? 3;
+
+export function countPhases(jobs) {
+  const counts = {};
+  for (const job of jobs) counts[phaseOf(job)] = (counts[phaseOf(job)] || 0) + 1;
+  return counts;
+}
+
+export function sitesInOrder(model) {
+  return [...model.sites.values()].sort((a, b) => a.site.localeCompare(b.site));
+}
+
+// May this user withdraw the job? The server decides; this only hides a button that could not work.
+export function mayCancel(user, job) {
+  if (!user || phaseOf(job) !== "waiting") return false;
+  const roles = user.roles || [];
+  return roles.includes("admin") || roles.includes("owner") || user.user_id === job.user_id;
+}

@@ -1,0 +1,32 @@
+// The address of a screen: #/now, #/jobs?q=…&night=2026-11-23, #/jobs/ULID. Pure functions.
+
+import { isNight } from "./night.js";
+
+const ULID = /^[0-9A-HJKMNP-TV-Z]{26}$/i;
+
+export function parseRoute(hash) {
+  const [path, query = ""] = splitOnce((hash || "").replace(/^#\/?/, ""), "?");
+  const [screen, ulid = ""] = path.split("/");
+  if (screen === "jobs" && ULID.test(ulid)) return { screen: "job", ulid: ulid.toUpperCase() };
+  if (screen !== "jobs") return { screen: "now" };
+  const params = new URLSearchParams(query);
+  const night = params.get("night");
+  return { screen: "jobs", q: params.get("q") || "", night: isNight(night) ? night : null };
+}
+
+function splitOnce(text, mark) {
+  const at = text.indexOf(mark);
+  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+export function jobsRoute(q, night) {
+  const params = new URLSearchParams();
+  if (q) params.set("q", q);
+  if (night) params.set("night", night);
+  const query = params.toString();
+  return query ? `#/jobs?${query}` : "#/jobs";
+}
+
+export function jobRoute(ulid) {
+  return `#/jobs/${encodeURIComponent(ulid)}`;
+}

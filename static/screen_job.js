@@ -1,0 +1,263 @@
+// The screen Job: one job with its timeline, parameters, every change with time and sender, and what its
+// hand-outs mean. It can be cancelled here while it waits.
+
+import { announce, clone, keyed, parts, setAttr, setGlyph, setMeter, setText, show } from "./dom.js";
+import { mayCancel } from "./model.js";
+import { jobRoute, jobsRoute } from "./route.js";
+import { phaseOf, progress } from "./state.js";
+import { bothTimes, localClock, utcClock, zoneName } from "./time.js";
+import { alternateDiffers, expectedEnd, startOf, steps } from "./timeline.js";
+import {
+  deviceName, estimateWords, handoutSentences, handoutWord, jobLabel, sinceWords, statusMeaning, statusWord, userName,
+} from "./words.js";
+
+const ARMED_FOR_MS = 5000;
+// A double click must not be a click and its confirmation.
+const NO_SECOND_CLICK_BEFORE_MS = 400;
+// Whether a hand-out arrived is not a change of the job: while that is open, ask again.
+const OPEN_HANDOUT_EVERY_MS = 5000;
+
+export class JobScreen {
+  constructor({ root, model, clock, api }) {
+    Object.assign(this, { root, model, clock, api, here: parts(root), job: null, ulid: null });
+    this.here.cancel.addEventListener("click", () => this.pressCancel());
+    this.here.copy.addEventListener("click", () => this.copy());
+  }
+
+  show({ ulid }, cameFrom) {
+    this.visible = true;
+    setAttr(this.here.back, "href", cameFrom || jobsRoute("", null));
+    if (ulid !== this.ulid) this.forget();
+    this.ulid = ulid;
+    this.load();
+  }
+
+  hide() {
+    this.visible = false;
+    this.disarm();
+  }
+
+  forget() {
+    this.job = null;
+    show(this.here.job, false);
+    setText(this.here.foot, "Loading…");
+    setText(this.here.problem, "");
+  }
+
+  async load() {
+    const ulid = this.ulid;
+    this.asking = true;
+    try {
+      const job = await this.api.get(`jobs/${encodeURIComponent(ulid)}`);
+      if (ulid === this.ulid) this.take(job);
+    } catch (error) {
+      if (ulid === this.ulid) this.failed(error);
+    }
+    this.asking = false;
+    this.askedAt = this.clock.monotonic();
+  }
+
+  take(job) {
+    this.job = job;
+    setText(this.here.foot, "");
+    show(this.here.job, true);
+    this.draw();
+    if (this.titleWanted) this.focusTitle();
+  }
+
+  // The title can take the focus only once the job is here.
+  focusTitle() {
+    this.titleWanted = this.here.job.hidden;
+    this.root.querySelector("h1").focus({ preventScroll: true });
+  }
+
+  failed(error) {
+    const words = error.status === 404 ? `There is no job ${this.ulid}.` : `The job could not be loaded. ${error.message}`;
+    setText(this.here.foot, words);
+    show(this.here.job, error.status !== 404 && this.job);
+  }
+
+  changed(changes) {
+    if (this.visible && changes.some((change) => change.job?.ulid === this.ulid)) this.load();
+  }
+
+  loaded() {
+    if (this.visible) this.load();
+  }
+
+  update() {
+    if (this.visible && this.job) this.draw();
+  }
+
+  tick() {
+    if (!this.job) return;
+    this.drawTime();
+    const open = this.job.timeline.some((entry) => entry.handout?.state === "OPEN");
+    if (open && !this.asking && this.clock.monotonic() - this.askedAt > OPEN_HANDOUT_EVERY_MS) this.load();
+  }
+
+  // ---- acts
+
+  pressCancel() {
+    const now = this.clock.monotonic();
+    if (!this.armedAt) this.arm(now);
+    else if (now - this.armedAt > NO_SECOND_CLICK_BEFORE_MS) this.cancel();
+  }
+
+  arm(now) {
+    this.armedAt = now;
+    setText(this.here.cancel, "Click again to cancel it");
+    setAttr(this.here.cancel, "data-armed", "yes");
+    announce("Press again to cancel this job");
+    this.armTimer = setTimeout(() => this.disarm(), ARMED_FOR_MS);
+  }
+
+  disarm() {
+    clearTimeout(this.armTimer);
+    this.armedAt = 0;
+    setText(this.here.cancel, "Cancel this job");
+    setAttr(this.here.cancel, "data-armed", null);
+  }
+
+  async cancel() {
+    this.disarm();
+    this.here.cancel.disabled = true;
+    setText(this.here.problem, "");
+    try {
+      await this.api.post(`jobs/${encodeURIComponent(this.ulid)}/cancel`, { reason: "" });
+      announce("Cancelled");
+    } catch (error) {
+      setText(this.here.problem, `Not cancelled. ${error.message}`);
+    }
+    this.here.cancel.disabled = false;
+    await this.load();
+  }
+
+  async copy() {
+    try {
+      await navigator.clipboard.writeText(JSON.stringify(this.job, null, 2));
+      setText(this.here.copy, "Copied");
+    } catch {
+      setText(this.here.copy, "Copying is not allowed here");
+    }
+    setTimeout(() => setText(this.here.copy, "Copy as JSON"), 2000);
+  }
+
+  // ---- drawing
+
+  draw() {
+    const { here, job } = this;
+    setAttr(here.job, "data-phase", phaseOf(job));
+    setGlyph(here.glyph, phaseOf(job));
+    setText(here.status, statusWord(job.status));
+    setText(here.title, jobLabel(job));
+    setText(here.sub, `${job.site} · ${deviceName(job)}`);
+    setText(here.user, userName(job));
+    show(here.cancel, mayCancel(this.model.user, job));
+    setAttr(here.raw, "href", new URL(`../api/jobs/${encodeURIComponent(job.ulid)}`, import.meta.url).href);
+    setText(here.required, JSON.stringify(job.required_params, null, 2));
+    setText(here.optional, JSON.stringify(job.optional_params, null, 2));
+    this.drawTracks();
+    this.drawCautions();
+    this.drawFacts();
+    this.drawChanges();
+    this.drawTime();
+  }
+
+  drawTracks() {
+    const { here, job } = this;
+    const differs = alternateDiffers(job);
+    drawTrack(here.track, steps(job, "primary"));
+    show(here.primaryName, differs);
+    show(here.alternateBox, differs);
+    if (differs) drawTrack(here.alternateTrack, steps(job, "alternate"));
+  }
+
+  drawTime() {
+    const { here, job } = this;
+    const now = this.clock.now();
+    const known = progress(job, now, startOf(job));
+    setMeter(here.meter, known);
+    setText(here.time, `${statusMeaning(job)} ${timeSentence(job, now)}`);
+    const last = here.track.lastElementChild;
+    if (last?.dataset.expected) setText(parts(last).gap, expectedEnd(job, now));
+  }
+
+  drawCautions() {
+    const sentences = [...new Set(this.job.timeline.flatMap((entry) => handoutSentences(entry.handout)))];
+    show(this.here.cautions, sentences.length);
+    keyed(this.here.cautions, sentences, (text) => { const line = clone("t-line"); setText(line, text); return line; });
+  }
+
+  drawFacts() {
+    const facts = factsOf(this.job);
+    const rows = keyed(this.here.facts, facts.map(([name]) => name), () => clone("t-fact"));
+    facts.forEach(([name, value, href], at) => drawFact(parts(rows[at]), name, value, href));
+  }
+
+  drawChanges() {
+    const entries = this.job.timeline;
+    const rows = keyed(this.here.changes, entries.map((entry) => entry.seq), () => clone("t-change"));
+    entries.forEach((entry, at) => drawChange(parts(rows[at]), entry, rows[at]));
+  }
+}
+
+function timeSentence(job, now) {
+  const since = sinceWords(job, now, startOf(job));
+  const end = expectedEnd(job, now);
+  return `${since[0].toUpperCase()}${since.slice(1)}${end ? ` (${end})` : ""}.`;
+}
+
+function drawTrack(track, marks) {
+  const rows = keyed(track, marks.map((mark) => mark.key), () => clone("t-step"));
+  marks.forEach((mark, at) => {
+    const here = parts(rows[at]);
+    setAttr(rows[at], "data-phase", mark.phase);
+    setAttr(rows[at], "data-expected", mark.expected ? "yes" : null);
+    setGlyph(here.glyph, mark.glyph);
+    if (!mark.expected) setText(here.gap, mark.gap);
+    setText(here.word, mark.word);
+    setText(here.time, utcClock(mark.time_ms));
+  });
+}
+
+function factsOf(job) {
+  const facts = [
+    ["Sent", bothTimes(job.created_ms)], ["Last change", bothTimes(job.changed_ms)],
+    ["Site", job.site], ["Device", deviceName(job)], ["Action", job.action], ["Kind", job.command_class],
+    ["For", job.user_name], ["User", job.user_id], ["Roles", (job.user_roles || []).join(", ") || "none"],
+    ["Expires", job.expires_ms ? bothTimes(job.expires_ms) : "never"], ["ULID", job.ulid],
+  ];
+  if (job.again_of) facts.push(["Repeats", job.again_of, jobRoute(job.again_of)]);
+  if (job.alternate_status) facts.push(["Alternate queue", alternateWords(job)]);
+  return facts;
+}
+
+function alternateWords(job) {
+  return [statusWord(job.alternate_status), estimateWords(job.alternate_estimate_s)].filter(Boolean).join(", ");
+}
+
+function drawFact(here, name, value, href) {
+  setText(here.name, name);
+  if (!href) { setText(here.value, value || "–"); return; }
+  if (!here.value.firstElementChild) here.value.replaceChildren(document.createElement("a"));
+  setAttr(here.value.firstElementChild, "href", href);
+  setText(here.value.firstElementChild, value);
+}
+
+function drawChange(here, entry, row) {
+  setAttr(row, "data-phase", phaseOf(entry));
+  setText(here.utc, utcClock(entry.time_ms));
+  setText(here.local, `${localClock(entry.time_ms)} ${zoneName(entry.time_ms)}`);
+  setText(here.queue, entry.queue);
+  setGlyph(here.glyph, phaseOf(entry));
+  setText(here.status, statusWord(entry.status));
+  setText(here.estimate, estimateWords(entry.estimate_s));
+  setText(here.who, entry.who || "–");
+  setText(here.note, [entry.note, handoutNote(entry.handout)].filter(Boolean).join(" · "));
+}
+
+function handoutNote(handout) {
+  if (!handout) return "";
+  return `hand-out ${handout.id} to ${handout.peer || "–"}: ${handoutWord(handout)}`;
+}

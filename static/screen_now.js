@@ -1,0 +1,161 @@
+// The screen Now: one panel a site with its state word, what runs since when until when and for whom, what waits;
+// below them the last events.
+
+import { announce, clone, keyed, parts, setAttr, setGlyph, setMeter, setText, setTip, show } from "./dom.js";
+import { countPhases, OPEN_LISTED, openJobs, sitesInOrder, startedMs } from "./model.js";
+import { jobRoute, jobsRoute } from "./route.js";
+import { isPastNow, phaseOf, progress, silentFor, siteReports, siteState, stuck } from "./state.js";
+import { bothTimes, utcClock } from "./time.js";
+import {
+  askedWords, deviceName, eventWord, jobLabel, sinceWords, siteSentence, statusMeaning, statusWord, stuckWords,
+  tallyWords, timeWords, userName,
+} from "./words.js";
+
+const WORK_SHOWN = 14;
+const EVENTS_SHOWN = 14;
+
+export function startNow({ root, model, clock }) {
+  const here = parts(root);
+  const panels = new Map();
+  setText(here.address, `${location.origin}/jobs/`);
+
+  function update(state) {
+    const sites = sitesInOrder(model);
+    show(here.noSites, model.loaded && !sites.length);
+    setAttr(here.sites, "data-count", Math.min(sites.length, 4));
+    const elements = keyed(here.sites, sites.map((site) => site.site), () => clone("t-site"));
+    sites.forEach((site, at) => showSite(panelOf(panels, site.site, elements[at]), site, state, model, clock.now()));
+    showEvents(here, model, sites.length > 1);
+  }
+
+  return { update, tick: update, show: () => {}, hide: () => {} };
+}
+
+// What a panel remembers between updates: its element, what it said last, the rows it keeps still.
+function panelOf(panels, name, element) {
+  if (panels.get(name)?.element !== element) panels.set(name, { element, said: "", rows: [] });
+  return panels.get(name);
+}
+
+function showSite(panel, site, state, model, now) {
+  const here = parts(panel.element);
+  const open = openJobs(model, site.site);
+  const jobs = open.filter((job) => !isPastNow(job, now));
+  showHead(here, site, jobs, state, now);
+  say(panel, site, siteState(site, jobs, now, state.live));
+  showWork(panel, here, jobs, site, model, now);
+  showOld(here, open.length - jobs.length, site);
+  setText(here.tally, tallyWords(site.counts));
+}
+
+function showHead(here, site, jobs, state, now) {
+  const { kind, word } = siteState(site, jobs, now, state.live);
+  setAttr(here.site, "data-state", kind);
+  setText(here.name, site.site);
+  setText(here.state, word);
+  setText(here.sentence, siteSentence(site, workCounts(site, jobs), now));
+  setText(here.asked, askedWords(site, now));
+  setTip(here.asked, site.last_poll_ms == null ? "" : `Last request for jobs: ${bothTimes(site.last_poll_ms)}`);
+  setAttr(here.asked, "data-silent", silentFor(site, now) ? "yes" : null);
+}
+
+// The server lists only so many open jobs; of those that wait it has the whole number.
+function workCounts(site, jobs) {
+  const counts = countPhases(jobs);
+  if (jobs.length >= OPEN_LISTED) counts.waiting = Math.max(counts.waiting || 0, site.counts?.waiting || 0);
+  return counts;
+}
+
+// Listeners hear a state when it changes, not every second of a silence.
+function say(panel, site, { kind, word }) {
+  if (panel.said && panel.said !== kind && kind !== "not_live") announce(`${site.site}: ${word}`);
+  panel.said = kind;
+}
+
+// Rows stay where they are while the pointer is among them; what ended meanwhile is shown in its place.
+function showWork(panel, here, jobs, site, model, now) {
+  const held = here.work.matches(":hover") ? panel.rows : [];
+  const kept = held.map((job) => model.open.get(job.ulid) || latest(model, job));
+  const known = new Set(kept.map((job) => job.ulid));
+  const rows = [...kept, ...jobs.filter((job) => !known.has(job.ulid))].slice(0, WORK_SHOWN);
+  panel.rows = rows;
+  const elements = keyed(here.work, rows.map((job) => job.ulid), () => workRow());
+  rows.forEach((job, at) => showJob(elements[at], job, site, model, now));
+  show(here.work, rows.length);
+  showMore(here, jobs.length - rows.length, site);
+}
+
+const latest = (model, job) => model.events.find((change) => change.job.ulid === job.ulid)?.job || job;
+
+function showMore(here, count, site) {
+  show(here.more, count > 0);
+  if (count <= 0) return;
+  setAttr(here.more, "href", jobsRoute(`site:${site.site} status:waiting,picked_up,running age:<24h`));
+  setText(here.more, `${count} more under way or waiting`);
+}
+
+function showOld(here, count, site) {
+  show(here.old, count);
+  if (!count) return;
+  setAttr(here.old, "href", jobsRoute(`site:${site.site} status:picked_up age:<24h`));
+  setText(here.old, count === 1 ? "1 older job was picked up and never reported on" : `${count} older jobs were picked up and never reported on`);
+}
+
+function workRow() {
+  const row = clone("t-work");
+  row.addEventListener("click", (event) => openRow(event, row));
+  return row;
+}
+
+// The whole row opens the job; a click on the link itself, or one that ends a text selection, is left alone.
+export function openRow(event, row) {
+  if (event.defaultPrevented || event.target.closest("a, button") || String(getSelection())) return;
+  parts(row).link.click();
+}
+
+function showJob(row, job, site, model, now) {
+  const here = parts(row);
+  const started = startedMs(model, job);
+  setAttr(row, "data-phase", phaseOf(job));
+  setGlyph(here.glyph, phaseOf(job));
+  setText(here.status, statusWord(job.status));
+  setTip(here.status.parentElement, statusMeaning(job));
+  setText(here.label, jobLabel(job));
+  setAttr(here.link, "href", jobRoute(job.ulid));
+  setText(here.user, userName(job));
+  setText(here.device, deviceName(job));
+  setText(here.left, phaseOf(job) === "picked_up" ? "" : timeWords(job, now));
+  setMeter(here.meter, progress(job, now, started));
+  setText(here.since, stuck(job, now, siteReports(site)) === "unreported" ? "" : sinceWords(job, now, started));
+  setTip(here.since, `Sent ${bothTimes(job.created_ms)}`);
+  show(here.stuckBox, stuck(job, now, siteReports(site)));
+  setText(here.stuck, stuckWords(job, now, siteReports(site)));
+}
+
+function showEvents(here, model, many) {
+  const held = here.events.matches(":hover");
+  show(here.eventsBox, model.events.length);
+  if (held && here.events.childElementCount) return;
+  const events = model.events.slice(0, EVENTS_SHOWN);
+  const rows = keyed(here.events, events.map((event) => event.seq), () => eventRow());
+  events.forEach((event, at) => showEvent(rows[at], event, many));
+}
+
+function eventRow() {
+  const row = clone("t-event");
+  row.addEventListener("click", (event) => openRow(event, row));
+  return row;
+}
+
+function showEvent(row, event, many) {
+  const here = parts(row);
+  setAttr(row, "data-phase", phaseOf(event));
+  setText(here.time, utcClock(event.time_ms));
+  setTip(here.time, bothTimes(event.time_ms));
+  setGlyph(here.glyph, eventWord(event) === "sent" ? "sent" : phaseOf(event));
+  setText(here.status, eventWord(event));
+  setText(here.label, jobLabel(event.job));
+  setAttr(here.link, "href", jobRoute(event.job.ulid));
+  setText(here.site, many ? event.job.site : "");
+  setText(here.who, [event.queue === "alternate" ? "alternate queue" : "", event.who, event.note].filter(Boolean).join(" · "));
+}

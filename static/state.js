@@ -1,0 +1,104 @@
+// What the numbers mean: is a site silent, does it work, is a job stuck, how far is it, is the page live.
+// Pure functions of jobs, sites and a moment; each rule has its number here, in milliseconds.
+
+import { compact, MINUTE, SECOND } from "./time.js";
+
+export const NOT_LIVE_AFTER = 10 * SECOND;
+export const LATE_AFTER = 6 * SECOND;
+export const RETURN_GRACE = 2 * SECOND;
+export const SKEW_WORTH_SAYING = 2 * SECOND;
+// A stop that was picked up gets no further report from today's site software.
+export const STOP_SETTLES_AFTER = 30 * SECOND;
+// The same software never says that a job began or ended: for this long a picked-up job may be at work.
+export const PICKED_UP_MAY_WORK_FOR = 10 * MINUTE;
+export const PICKED_UP_STUCK_AFTER = 5 * MINUTE;
+// Later than this a picked-up job without a report is history, and the screen Now only counts it.
+export const PICKED_UP_SHOWN_FOR = 30 * MINUTE;
+export const OVERDUE_AT_LEAST = 30 * SECOND;
+
+export const PHASES = ["waiting", "picked_up", "running", "done", "failed", "gone"];
+const OPEN = new Set(["waiting", "picked_up", "running"]);
+
+// A phase that this page does not know is taken for running: something is going on there.
+export function phaseOf(job) {
+  return PHASES.includes(job.phase) ? job.phase : "running";
+}
+
+export function isOpen(job) {
+  return OPEN.has(phaseOf(job));
+}
+
+// How long the site has been silent: 0 while it asks as it should, Infinity when it never asked.
+export function silentFor(site, nowMs) {
+  if (site.last_poll_ms == null) return Infinity;
+  const quiet = nowMs - site.last_poll_ms;
+  return quiet > (site.silent_after_ms || MINUTE) ? quiet : 0;
+}
+
+function isStopping(job, nowMs) {
+  if (job.command_class !== "stop") return false;
+  const phase = phaseOf(job);
+  if (phase === "picked_up") return nowMs - job.changed_ms < STOP_SETTLES_AFTER;
+  return phase === "waiting" || phase === "running";
+}
+
+function isBusy(job, nowMs) {
+  if (job.command_class === "stop") return false;
+  const phase = phaseOf(job);
+  if (phase === "picked_up") return nowMs - job.changed_ms < PICKED_UP_MAY_WORK_FOR;
+  return phase === "running";
+}
+
+// The one word of a site. What is unknown or unsafe wins over what looks well.
+export function siteState(site, jobs, nowMs, live = true) {
+  if (!live) return { kind: "not_live", word: "NOT LIVE" };
+  const quiet = silentFor(site, nowMs);
+  if (quiet) return { kind: "silent", word: `SITE SILENT ${compact(quiet)}`.trim() };
+  if (jobs.some((job) => isStopping(job, nowMs))) return { kind: "stopping", word: "STOPPING" };
+  if (jobs.some((job) => isBusy(job, nowMs))) return { kind: "busy", word: "BUSY" };
+  return { kind: "idle", word: "IDLE" };
+}
+
+export function hasEstimate(job) {
+  return Number.isFinite(job.estimate_s) && job.estimate_s >= 0;
+}
+
+// How far a running job is by its own estimate; null when it gave none.
+export function progress(job, nowMs, startedMs = job.changed_ms) {
+  if (phaseOf(job) !== "running" || !hasEstimate(job)) return null;
+  const endMs = job.changed_ms + job.estimate_s * SECOND;
+  const length = endMs - Math.min(startedMs, job.changed_ms);
+  const fraction = length > 0 ? (nowMs - endMs + length) / length : 1;
+  return { fraction: Math.min(1, Math.max(0, fraction)), leftMs: endMs - nowMs, endMs };
+}
+
+// Why somebody should look at this job: "" or "overdue" or "unreported".
+// Only a site that has ever reported a status can be expected to report the next one.
+export function stuck(job, nowMs, siteReports) {
+  const phase = phaseOf(job);
+  if (phase === "running" && hasEstimate(job)) {
+    const over = nowMs - job.changed_ms - job.estimate_s * SECOND;
+    return over > Math.max(OVERDUE_AT_LEAST, job.estimate_s * SECOND * 0.25) ? "overdue" : "";
+  }
+  if (phase !== "picked_up" || !siteReports) return "";
+  return nowMs - job.changed_ms > PICKED_UP_STUCK_AFTER ? "unreported" : "";
+}
+
+export function isPastNow(job, nowMs) {
+  return phaseOf(job) === "picked_up" && nowMs - job.changed_ms > PICKED_UP_SHOWN_FOR;
+}
+
+export function siteReports(site) {
+  const counts = site.counts || {};
+  return (counts.running || 0) + (counts.done || 0) + (counts.failed || 0) > 0;
+}
+
+// Is the page live? `ageMs`: since the last good answer; `answered`: there was one at all;
+// `visibleMs`: since somebody looks at the page again, who deserves a moment before the alarm.
+export function connection({ ageMs, answered, visibleMs = Infinity }) {
+  if (ageMs >= NOT_LIVE_AFTER) {
+    return visibleMs < RETURN_GRACE ? { kind: "returning", live: false } : { kind: "not_live", live: false };
+  }
+  if (!answered) return { kind: "starting", live: true };
+  return { kind: ageMs >= LATE_AFTER ? "late" : "live", live: true };
+}

@@ -1,0 +1,20 @@
+// Puts on the theme before anything is painted: the one in the cookie prjobs_theme (day, dark or red), else as
+// the system prefers. A plain script in the head, because modules run after the first paint; look.js asks for
+// another theme later by the event "prjobs-theme".
+
+(() => {
+  const root = document.documentElement;
+  const colours = { day: "#f2f3f5", dark: "#0b0e13", red: "#000000" };
+
+  function wear(theme) {
+    root.dataset.theme = theme;
+    document.querySelector('meta[name="theme-color"]').content = colours[theme];
+    document.querySelector('meta[name="color-scheme"]').content = theme === "day" ? "light" : "dark";
+    const icon = document.querySelector('link[rel="icon"]');
+    icon.href = icon.href.replace(/favicon[-a-z]*\.svg/, theme === "red" ? "favicon-red.svg" : "favicon.svg");
+  }
+
+  const chosen = /(?:^|;\s*)prjobs_theme=(day|dark|red)(?:;|$)/.exec(document.cookie);
+  wear(chosen ? chosen[1] : matchMedia("(prefers-color-scheme: light)").matches ? "day" : "dark");
+  document.addEventListener("prjobs-theme", (event) => wear(event.detail));
+})();

@@ -1,0 +1,124 @@
+// The words of the page, none of which may lie: a job that was handed out reads "picked up", never "running",
+// and a status this page does not know is shown as it came. Pure functions.
+
+import { phaseOf, progress, silentFor, stuck } from "./state.js";
+import { ago, compact, countdown, elapsed, span, utcClock } from "./time.js";
+
+export const PHASE_WORDS = {
+  waiting: "waiting", picked_up: "picked up", running: "running", done: "done", failed: "failed", gone: "gone",
+};
+
+export const PHASE_MEANINGS = {
+  waiting: "Nobody has fetched this job yet.",
+  picked_up: "The site has fetched this job. Whether it began is known only once the site reports it.",
+  running: "The site reports that it is at work on this job.",
+  done: "The site reports that the job is complete.",
+  failed: "The site reports that the job failed.",
+  gone: "Cancelled or expired before it ended; it will not be delivered any more.",
+};
+
+const STATUS_WORDS = { UNREAD: "waiting", RECEIVED: "picked up" };
+
+export function statusWord(status) {
+  return Object.hasOwn(STATUS_WORDS, status) ? STATUS_WORDS[status] : String(status ?? "–");
+}
+
+export function statusMeaning(job) {
+  return `${job.status}: ${PHASE_MEANINGS[phaseOf(job)]}`;
+}
+
+export function deviceName(job) {
+  return [job.device, job.instance].filter(Boolean).join(" / ") || "–";
+}
+
+export function jobLabel(job) {
+  return job.label || [job.device, job.action].filter(Boolean).join(" ") || "–";
+}
+
+export function userName(job) {
+  return job.user_name || job.user_id || "–";
+}
+
+// The last column of a table row: what time says about the job. "after" counts from when it was sent.
+export function timeWords(job, nowMs) {
+  const phase = phaseOf(job);
+  if (phase === "waiting") return `for ${elapsed(nowMs - job.created_ms)}`;
+  if (phase !== "running") return `after ${span(job.changed_ms - job.created_ms)}`;
+  const known = progress(job, nowMs);
+  return known ? countdown(known.leftMs) : `for ${elapsed(nowMs - job.changed_ms)}`;
+}
+
+// The line of times under a job that is under way.
+export function sinceWords(job, nowMs, startedMs = job.changed_ms) {
+  const phase = phaseOf(job);
+  if (phase === "waiting") return `sent ${utcClock(job.created_ms)}`;
+  if (phase === "picked_up") {
+    return `picked up ${utcClock(job.changed_ms)}, ${ago(nowMs - job.changed_ms)}; no report since`;
+  }
+  if (phase !== "running") return `${statusWord(job.status)} ${utcClock(job.changed_ms)}`;
+  const known = progress(job, nowMs, startedMs);
+  const until = known ? `until about ${utcClock(known.endMs)}` : "no estimate";
+  return `since ${utcClock(startedMs)} · ${until}`;
+}
+
+export function stuckWords(job, nowMs, siteReports) {
+  const why = stuck(job, nowMs, siteReports);
+  if (why === "overdue") return `${span(-progress(job, nowMs).leftMs)} past its own estimate`;
+  if (why === "unreported") return `picked up ${utcClock(job.changed_ms)}, no report for ${compact(nowMs - job.changed_ms)}`;
+  return "";
+}
+
+export function askedWords(site, nowMs) {
+  if (site.last_poll_ms == null) return "has never asked for jobs";
+  return `asked ${ago(Math.max(0, nowMs - site.last_poll_ms))}`;
+}
+
+// One line under the state word.
+export function siteSentence(site, counts, nowMs) {
+  const work = ["running", "picked_up", "waiting"]
+    .filter((phase) => counts[phase])
+    .map((phase) => `${counts[phase]} ${PHASE_WORDS[phase]}`).join(" · ");
+  if (!silentFor(site, nowMs)) return work || "nothing runs, nothing waits";
+  const why = site.last_poll_ms == null ? "no program has asked for this site's jobs" : "the site does not ask for jobs";
+  return counts.waiting ? `${why} · ${counts.waiting} waiting for it` : why;
+}
+
+export function tallyWords(counts = {}) {
+  const parts = ["done", "failed", "gone"].map((phase) => `${counts[phase] || 0} ${PHASE_WORDS[phase]}`);
+  return `last 24 h: ${parts.join(" · ")}`;
+}
+
+export function skewWords(skewMs) {
+  return `this computer's clock is ${span(Math.abs(skewMs))} ${skewMs > 0 ? "ahead of" : "behind"} the server's`;
+}
+
+// What a hand-out tells beyond "picked up". Each sentence says what it means for the person who reads it.
+export function handoutSentences(handout) {
+  if (!handout) return [];
+  const sentences = [];
+  if (handout.state === "UNCONFIRMED") {
+    sentences.push("Hand-out unconfirmed: the answer that carried this job went out, but nothing since shows that it arrived. The site may not have it; the job is not sent again by itself.");
+  } else if (handout.state === "OPEN") {
+    sentences.push("Hand-out not confirmed yet: the site's next request will show that the answer arrived.");
+  }
+  if (handout.maybe_flushed) {
+    sentences.push("Maybe flushed: two requests came so close together that they cannot both be the site's regular loop. Site programs ask like this to empty their queue and throw the answer away, so the job may never have been carried out.");
+  }
+  return sentences;
+}
+
+export function handoutWord(handout) {
+  if (!handout) return "";
+  const state = { OPEN: "not confirmed yet", CONFIRMED: "confirmed", UNCONFIRMED: "UNCONFIRMED" }[handout.state];
+  return [state || String(handout.state), handout.maybe_flushed ? "maybe flushed" : ""].filter(Boolean).join(", ");
+}
+
+// What happened in a change: a job that comes back to its queue is not the same as one that was just sent.
+export function eventWord(event) {
+  if (event.status !== "UNREAD") return statusWord(event.status);
+  return event.queue === "both" ? "sent" : "waiting again";
+}
+
+export function estimateWords(estimateS) {
+  return Number.isFinite(estimateS) && estimateS >= 0 ? `${span(estimateS * 1000)} to go` : "";
+}

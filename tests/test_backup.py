@@ -1,0 +1,542 @@
+"""Backups and what is brought back from them: real files, real processes."""
+
+import shutil
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prjobs import feed, handouts, jobs
+from prjobs.appliance import Appliance
+from prjobs.clock import Clock
+from prjobs.errors import Unusable
+from prjobs.folder import Folder
+from prjobs.models import JobRow
+from prjobs.opening import close_appliance, open_appliance
+from prjobs.server import Server
+from prjobs.settings import Settings
+from prjobs.upkeep import backup
+from prjobs.upkeep.backup import Nightly, _is_between, default_target, made_at_ms, make_backup, nightly_backups
+from prjobs.upkeep.looking import Census, damages, look_at, take_census
+from prjobs.upkeep.restore import NOTE, restore
+from prjobs.wire import PollRequest, StatusUpdate
+from tests.conftest import ManualClock
+from tests.program import Program
+
+Submit = Callable[..., JobRow]
+HOUR_S = 3600
+
+
+@pytest.fixture
+def appliance(folder: Folder, clock: ManualClock) -> Iterator[Appliance]:
+    """An open appliance that a test may close by itself."""
+    opened, _ = open_appliance(folder, Settings(), clock)
+    yield opened
+    if not opened.database._closing:
+        close_appliance(opened, folder)
+
+
+def poll(site: str = "saf", **changes: Any) -> PollRequest:
+    asked = {
+        "site": site,
+        "alternate": False,
+        "wait_s": 0.0,
+        "poll_id": None,
+        "lease_s": None,
+        "device": None,
+        "instance": None,
+    }
+    return PollRequest(**{**asked, **changes})
+
+
+def ask(path: Path, sql: str) -> list[tuple[Any, ...]]:
+    with closing(look_at(path)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def overwrite(path: Path, offset: int, data: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(data)
+
+
+def reopened(folder: Folder) -> tuple[Appliance, Any]:
+    return open_appliance(folder, Settings(), Clock())
+
+
+# ---- backup
+
+
+def test_a_backup_holds_what_the_store_held(appliance: Appliance, folder: Folder, submit: Submit) -> None:
+    ulids = [submit().ulid for _ in range(20)]
+    made = make_backup(folder, default_target(folder, appliance.clock.now_ms()))
+    assert made.path == folder.backups / "prjobs-20231114-221320.sqlite3"
+    assert made.jobs == 20
+    assert [ulid for (ulid,) in ask(made.path, "SELECT ulid FROM job ORDER BY seq")] == ulids
+    assert made.path.stat().st_mode & 0o777 == 0o600
+    assert folder.newest_backup() == made.path
+    assert sorted(path.name for path in folder.backups.iterdir()) == [made.path.name]
+
+
+def test_a_backup_of_a_killed_server_has_what_was_answered(program: Program) -> None:
+    program.serve()
+    token = program.token()
+    ulids = [program.new_job(token)["ulid"] for _ in range(5)]
+    program.kill()
+    made = program.run("backup")
+    assert made.returncode == 0, made.stderr
+    path = Path(made.stdout.strip())
+    assert path.parent == program.data / "backups"
+    assert [ulid for (ulid,) in ask(path, "SELECT ulid FROM job ORDER BY seq")] == ulids
+    assert program.serve()
+    assert len(program.post("getnewjobs", {"site": "saf"}).json()) == 5
+
+
+def test_backups_while_jobs_come_are_whole_each(program: Program, tmp_path: Path) -> None:
+    program.serve()
+    token = program.token()
+    stop, sent = threading.Event(), []
+
+    def send() -> None:
+        while not stop.is_set():
+            sent.append(program.new_job(token)["ulid"])
+
+    senders = [threading.Thread(target=send) for _ in range(4)]
+    for sender in senders:
+        sender.start()
+    try:
+        for number in range(5):
+            known = len(sent)
+            target = tmp_path / f"copy{number}.sqlite3"
+            made = program.run("backup", str(target))
+            assert (made.returncode, made.stdout, made.stderr) == (0, f"{target}\n", "")
+            with closing(look_at(target)) as connection:
+                assert damages(connection) == []
+                census = take_census(connection)
+            assert known <= census.jobs == census.newest_job <= len(sent) + 4
+            assert census.changes == census.jobs
+    finally:
+        stop.set()
+        for sender in senders:
+            sender.join()
+    assert program.stop()[0] == 0
+
+
+def test_a_backup_never_overwrites(program: Program, tmp_path: Path) -> None:
+    assert program.run("token", "create", "--user", "alice").returncode == 0
+    target = tmp_path / "precious.txt"
+    target.write_text("mine")
+    made = program.run("backup", str(target))
+    assert made.returncode == 1
+    assert made.stderr == f"prjobs: {target} exists already: a backup never overwrites a file. Choose another name.\n"
+    assert target.read_text() == "mine"
+
+
+def test_nothing_to_back_up(program: Program, tmp_path: Path) -> None:
+    made = program.run("backup")
+    assert made.returncode == 1
+    assert "holds no jobs: there is nothing to back up" in made.stderr
+    assert not program.data.exists()
+
+
+def test_a_backup_into_no_folder(appliance: Appliance, folder: Folder, tmp_path: Path) -> None:
+    with pytest.raises(Unusable, match="is not a folder"):
+        make_backup(folder, tmp_path / "nowhere" / "copy.sqlite3")
+
+
+def test_a_backup_needs_room(appliance: Appliance, folder: Folder, tmp_path: Path) -> None:
+    with pytest.raises(Unusable, match=r"\d+ MB are free in .*, \d+ MB are needed"):
+        make_backup(folder, tmp_path / "copy.sqlite3", spare_bytes=10**18)
+    assert not (tmp_path / "copy.sqlite3").exists()
+
+
+def test_a_damaged_store_gives_no_backup(appliance: Appliance, folder: Folder, submit: Submit) -> None:
+    for _ in range(300):
+        submit(required_params='{"text": "' + "x" * 200 + '"}')
+    copy = Folder(folder.path.parent / "copy")
+    copy.create()
+    make_backup(folder, copy.database)
+    for page in range(3, copy.database.stat().st_size // 4096):
+        overwrite(copy.database, page * 4096, b"\xa5" * 4096)
+    with pytest.raises(Unusable, match=r"No backup of .* was made: The database file is damaged\."):
+        make_backup(copy, copy.path / "again.sqlite3")
+    assert not list(copy.path.glob("again*"))
+
+
+def test_a_backup_that_is_stopped_leaves_nothing(appliance: Appliance, folder: Folder, submit: Submit) -> None:
+    def fill(transaction: Any) -> None:
+        transaction.execute("CREATE TABLE filling (text TEXT)")
+        transaction.executemany("INSERT INTO filling VALUES (?)", [("x" * 50,)] * 200_000)
+
+    appliance.database.write(fill)
+    asked = []
+
+    def stopped() -> bool:
+        asked.append(1)
+        return len(asked) > 2
+
+    with pytest.raises(Unusable):
+        make_backup(folder, folder.backups / "copy.sqlite3", stopped=stopped)
+    assert list(folder.backups.iterdir()) == []
+
+
+def test_a_copy_must_be_of_a_moment_between_the_counts() -> None:
+    before = Census(100, 100, 400, 400)
+    grown = Census(110, 110, 450, 450)
+    assert _is_between(before, before, before)
+    assert _is_between(Census(105, 105, 420, 420), before, grown)
+    assert not _is_between(Census(99, 100, 400, 400), before, before)
+    assert not _is_between(Census(100, 100, 399, 399), before, grown)
+    assert not _is_between(Census(120, 120, 450, 450), before, grown)
+    pruned = Census(50, 110, 200, 450)
+    assert _is_between(Census(70, 105, 300, 420), before, pruned)
+    assert not _is_between(Census(39, 105, 300, 420), before, pruned)
+
+
+# ---- the nightly one
+
+
+@pytest.fixture
+def nightly(appliance: Appliance, folder: Folder, submit: Submit) -> Nightly:
+    submit()
+    return Nightly(appliance, folder)
+
+
+def make_tonight(nightly: Nightly) -> Path:
+    assert nightly.is_due()
+    made = nightly.make_once()
+    assert made is not None
+    return made
+
+
+def test_the_nightly_backup_is_made_once_a_day(nightly: Nightly, clock: ManualClock) -> None:
+    made = make_tonight(nightly)
+    assert made.name == "prjobs-nightly-20231114-221320.sqlite3"
+    assert made_at_ms(made) == clock.now_ms() // 1000 * 1000
+    hours = []
+    for _ in range(48):
+        clock.advance(HOUR_S)
+        if nightly.is_due():
+            hours.append(backup.stamp(clock.now_ms())[:11])
+            nightly.make_once()
+    assert hours == ["20231115-20", "20231116-20"]
+
+
+def test_the_nightly_backup_is_made_late_when_nothing_ran(nightly: Nightly, clock: ManualClock) -> None:
+    make_tonight(nightly)
+    clock.advance(35 * HOUR_S)
+    assert backup.stamp(clock.now_ms())[9:11] == "09"
+    assert nightly.is_due()
+
+
+def test_a_clock_that_was_ahead_costs_no_night(nightly: Nightly, clock: ManualClock) -> None:
+    clock.step(365 * 24 * HOUR_S)
+    make_tonight(nightly)
+    clock.step(-365 * 24 * HOUR_S)
+    clock.advance(HOUR_S)
+    here = make_tonight(nightly)
+    clock.advance(HOUR_S)
+    assert not nightly.is_due()
+    assert here in nightly_backups(nightly._folder)
+
+
+def test_an_empty_store_needs_no_backup(appliance: Appliance, folder: Folder) -> None:
+    assert not Nightly(appliance, folder).is_due()
+
+
+def test_old_nightly_backups_go_and_others_stay(nightly: Nightly, folder: Folder, clock: ManualClock) -> None:
+    others = ["prjobs-20200101-000000.sqlite3", "prjobs-nightly-before-upgrade.sqlite3", "notes.txt"]
+    for name in others:
+        (folder.backups / name).write_text("mine")
+    made = []
+    for _ in range(10):
+        made.append(make_tonight(nightly))
+        clock.advance(24 * HOUR_S)
+    assert nightly_backups(folder) == made[-7:]
+    assert all((folder.backups / name).read_text() == "mine" for name in others)
+
+
+def test_a_failed_nightly_backup_is_a_notice_and_removes_nothing(
+    nightly: Nightly, appliance: Appliance, folder: Folder, clock: ManualClock
+) -> None:
+    made = [make_tonight(nightly)]
+    for _ in range(6):
+        clock.advance(24 * HOUR_S)
+        made.append(make_tonight(nightly))
+    clock.advance(24 * HOUR_S)
+    appliance.database.lose("The file is gone.")
+    assert nightly.make_once() is None
+    assert appliance.notices["backup"] == "No backup was made: The file is gone."
+    assert nightly_backups(folder) == made
+    appliance.database.lost = None
+    assert not nightly.is_due()
+    clock.advance(HOUR_S)
+    again = make_tonight(nightly)
+    assert "backup" not in appliance.notices
+    assert nightly_backups(folder) == [*made[1:], again]
+
+
+def test_no_nightly_backup_when_none_is_wanted(folder: Folder, clock: ManualClock) -> None:
+    appliance, _ = open_appliance(folder, Settings(backup_keep=0), clock)
+    try:
+        assert not Nightly(appliance, folder).is_due()
+    finally:
+        close_appliance(appliance, folder)
+
+
+def test_the_nightly_backup_holds_up_no_chore(nightly: Nightly, folder: Folder) -> None:
+    nightly.once()
+    assert nightly._thread is not None
+    nightly._thread.join(timeout=10)
+    assert len(nightly_backups(folder)) == 1
+
+
+def test_a_running_server_makes_one_by_itself(make_server: Callable[..., Server], clock: ManualClock) -> None:
+    server = make_server(clock)
+    program = Program(server.folder.path)
+    program.url = server.url
+    program.new_job(program.token())
+    clock.advance(61)
+    made = threading.Event()
+    for _ in range(200):
+        if nightly_backups(server.folder):
+            break
+        made.wait(0.05)
+    assert len(nightly_backups(server.folder)) == 1
+
+
+# ---- restore
+
+
+@pytest.fixture
+def lived(appliance: Appliance, folder: Folder, submit: Submit, clock: ManualClock, tmp_path: Path) -> dict[str, Any]:
+    """A store with a job in every state, and its backup; then more jobs, which the backup does not know."""
+    states = {
+        name: submit(action=name).ulid for name in ("complete", "leased", "half", "received", "waits", "waits_too")
+    }
+    handed = handouts.take_jobs(appliance, poll(device="mount"), "1.2.3.4:5", None)
+    assert len(handed) == 6
+    jobs.update_status(appliance, StatusUpdate("saf", states["complete"], "COMPLETE", -1, False), "tests")
+    jobs.update_status(appliance, StatusUpdate("saf", states["waits"], "UNREAD", -1, False), "tests")
+    jobs.update_status(appliance, StatusUpdate("saf", states["waits_too"], "UNREAD", -1, False), "tests")
+    handouts.take_jobs(appliance, poll(alternate=True), "1.2.3.4:5", None)
+    jobs.update_status(appliance, StatusUpdate("saf", states["waits"], "UNREAD", -1, True), "tests")
+    jobs.update_status(appliance, StatusUpdate("saf", states["half"], "UNREAD", -1, True), "tests")
+    leased = submit(device="focuser").ulid
+    assert handouts.take_jobs(appliance, poll(device="focuser", lease_s=60), "1.2.3.4:5", None)
+    made = make_backup(folder, tmp_path / "copy.sqlite3")
+    later = submit().ulid
+    return {**states, "leased": leased, "path": made.path, "later": later, "seq": feed.last_seq(appliance.database)}
+
+
+def test_what_waited_in_a_backup_is_never_handed_out(
+    lived: dict[str, Any], appliance: Appliance, folder: Folder
+) -> None:
+    close_appliance(appliance, folder)
+    done = restore(folder, lived["path"], appliance.clock)
+    assert (done.jobs, done.cancelled, done.needs_secret) == (7, 4, False)
+    again, start = reopened(folder)
+    try:
+        assert start.clean
+        assert not start.first
+        now = {
+            name: (row.status, row.alternate_status)
+            for name in ("complete", "received", "waits", "waits_too", "half", "leased")
+            for row in [jobs.find_job(again, lived[name])]
+        }
+        assert now == {
+            "complete": ("COMPLETE", "RECEIVED"),
+            "received": ("RECEIVED", "RECEIVED"),
+            "waits": ("CANCELLED", "CANCELLED"),
+            "waits_too": ("CANCELLED", "RECEIVED"),
+            "half": ("RECEIVED", "CANCELLED"),
+            "leased": ("RECEIVED", "CANCELLED"),
+        }
+        for queue in (False, True):
+            assert handouts.take_jobs(again, poll(alternate=queue), "1.2.3.4:6", None) == []
+        assert again.database.fetch("SELECT * FROM lease") == []
+        notes = again.database.fetch("SELECT queue, status, who FROM change WHERE note = ? ORDER BY job_seq", (NOTE,))
+        assert sorted(notes) == [
+            ("alternate", "CANCELLED", "restore"),
+            ("alternate", "CANCELLED", "restore"),
+            ("both", "CANCELLED", "restore"),
+            ("primary", "CANCELLED", "restore"),
+        ]
+    finally:
+        again.database.close()
+
+
+def test_numbers_and_ids_after_a_restore_are_new(lived: dict[str, Any], appliance: Appliance, folder: Folder) -> None:
+    close_appliance(appliance, folder)
+    identity = folder.identity()["identity"]
+    restore(folder, lived["path"], appliance.clock)
+    assert folder.identity() == {"identity": identity, "demo": False, "last_ulid": lived["later"]}
+    again, _ = reopened(folder)
+    try:
+        assert again.ulids.next()[0] > lived["later"]
+        seqs = again.database.fetch("SELECT min(seq) FROM change WHERE note = ?", (NOTE,))
+        assert seqs[0][0] > lived["seq"]
+    finally:
+        again.database.close()
+
+
+def test_numbers_after_the_restore_of_a_lost_store_are_new(
+    lived: dict[str, Any], appliance: Appliance, folder: Folder
+) -> None:
+    close_appliance(appliance, folder)
+    folder.database.write_text("this was a database once\n" * 500)
+    with pytest.raises(Unusable, match="prjobs restore"):
+        reopened(folder)
+    done = restore(folder, lived["path"], appliance.clock)
+    assert done.replaced is not None
+    assert (done.replaced / "prjobs.sqlite3").read_text().startswith("this was a database once")
+    again, _ = reopened(folder)
+    try:
+        assert again.ulids.next()[0] > lived["later"]
+        assert again.database.fetch("SELECT min(seq) FROM change WHERE note = ?", (NOTE,))[0][0] > lived["seq"]
+    finally:
+        again.database.close()
+
+
+def test_all_three_files_of_what_is_replaced_are_kept_together(program: Program, tmp_path: Path) -> None:
+    program.serve()
+    token = program.token()
+    program.new_job(token)
+    assert program.run("backup", str(tmp_path / "copy.sqlite3")).returncode == 0
+    later = program.new_job(token)["ulid"]
+    program.kill()
+    assert (program.data / "prjobs.sqlite3-wal").stat().st_size
+    done = program.run("restore", str(tmp_path / "copy.sqlite3"))
+    assert done.returncode == 0, done.stderr
+    assert "1 job that waited in it became CANCELLED" in done.stdout
+    replaced = next((program.data / "backups").glob("replaced-*"))
+    assert {"prjobs.sqlite3", "prjobs.sqlite3-wal"} <= {path.name for path in replaced.iterdir()}
+    assert later in {ulid for (ulid,) in ask(replaced / "prjobs.sqlite3", "SELECT ulid FROM job")}
+    assert str(replaced) in done.stdout
+    program.serve()
+    assert program.post("getnewjobs", {"site": "saf"}).json() == []
+    assert program.new_job(token)["ulid"] > later
+    assert program.stop()[0] == 0
+
+
+def test_a_restore_is_refused_while_a_server_runs(program: Program) -> None:
+    program.serve()
+    program.new_job(program.token())
+    path = program.run("backup").stdout.strip()
+    done = program.run("restore", path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"prjobs: {program.data} is served by process {program.process.pid} at {program.url}")
+    assert len(program.post("getnewjobs", {"site": "saf"}).json()) == 1
+
+
+def test_a_new_folder_takes_over_the_identity(lived: dict[str, Any], appliance: Appliance, tmp_path: Path) -> None:
+    identity = appliance.database.fetch("SELECT value FROM fact WHERE name = 'identity'")[0][0]
+    elsewhere = Folder(tmp_path / "elsewhere")
+    done = restore(elsewhere, lived["path"], appliance.clock)
+    assert (done.replaced, done.needs_secret) == (None, True)
+    assert elsewhere.identity()["identity"] == identity
+    again, start = reopened(elsewhere)
+    assert not start.first
+    close_appliance(again, elsewhere)
+
+
+def truncate(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size // 2)
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def text(path: Path) -> None:
+    path.write_text("not a database\n" * 1000)
+
+
+def page(path: Path) -> None:
+    for number in range(1, path.stat().st_size // 4096):
+        overwrite(path, number * 4096, b"\xa5" * 4096)
+
+
+def foreign(path: Path) -> None:
+    path.unlink()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE job (a)")
+
+
+def newer(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT INTO schema_migration (name, applied) VALUES ('9999_future', '2099-01-01')")
+
+
+def another(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE fact SET value = 'another' WHERE name = 'identity'")
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("harm", "sentence"),
+    [
+        (truncate, "damaged|read"),
+        (empty, "is not a prjobs database"),
+        (text, "cannot be read as a prjobs database"),
+        (page, "damaged"),
+        (foreign, "is not a prjobs database"),
+        (newer, "was written by a newer prjobs"),
+        (another, "is of another appliance"),
+        (remove, "is not a file"),
+    ],
+)
+def test_an_unfit_backup_changes_nothing(
+    harm: Callable[[Path], None], sentence: str, lived: dict[str, Any], appliance: Appliance, folder: Folder
+) -> None:
+    harm(lived["path"])
+    close_appliance(appliance, folder)
+    folder.lock().release()
+    before = {path.name: path.read_bytes() for path in folder.path.glob("*") if path.is_file()}
+    with pytest.raises(Unusable, match=sentence):
+        restore(folder, lived["path"], appliance.clock)
+    assert {path.name: path.read_bytes() for path in folder.path.glob("*") if path.is_file()} == before
+    assert list(folder.backups.iterdir()) == []
+
+
+def test_the_store_is_no_backup_of_itself(appliance: Appliance, folder: Folder) -> None:
+    close_appliance(appliance, folder)
+    with pytest.raises(Unusable, match="is the store itself"):
+        restore(folder, folder.database, appliance.clock)
+
+
+def test_a_copied_store_with_its_log_is_restored_whole(
+    appliance: Appliance, folder: Folder, submit: Submit, tmp_path: Path
+) -> None:
+    ulid = submit().ulid
+    for side in ("", "-wal", "-shm"):
+        shutil.copy(f"{folder.database}{side}", tmp_path / f"copy.sqlite3{side}")
+    close_appliance(appliance, folder)
+    restore(folder, tmp_path / "copy.sqlite3", appliance.clock)
+    assert ask(folder.database, "SELECT ulid, status FROM job") == [(ulid, "CANCELLED")]
+
+
+def test_a_restore_after_one_that_was_cut_off(lived: dict[str, Any], appliance: Appliance, folder: Folder) -> None:
+    close_appliance(appliance, folder)
+    for side in ("", "-wal", "-shm"):
+        (folder.path / f"restoring.sqlite3{side}").write_text("half of something")
+    assert restore(folder, lived["path"], appliance.clock).jobs == 7
+    assert not list(folder.path.glob("restoring*"))
+
+
+def test_many_waiting_jobs(appliance: Appliance, folder: Folder, submit: Submit, tmp_path: Path) -> None:
+    for _ in range(1201):
+        submit()
+    made = make_backup(folder, tmp_path / "copy.sqlite3")
+    close_appliance(appliance, folder)
+    assert restore(folder, made.path, appliance.clock).cancelled == 1201
+    assert ask(folder.database, "SELECT count(*) FROM job WHERE 'UNREAD' IN (status, alternate_status)") == [(0,)]

@@ -1,0 +1,130 @@
+"""Stale commands never run; leased jobs nobody reports on come back."""
+
+import pytest
+
+from prjobs import expiry, feed, jobs
+from prjobs.clock import Clock
+from prjobs.opening import close_appliance, open_appliance
+from prjobs.settings import Settings
+from tests.test_queue import report, take
+
+
+def notes(appliance, job):
+    return [(row[1], row[2], row[6]) for row in feed.timeline(appliance.database, job.seq)[1:]]
+
+
+def test_a_motion_command_expires_and_a_stop_never_does(appliance, submit, clock):
+    motion, stop = submit(), submit(action="stop")
+    park, close = submit(action="park"), submit(device="enclosure", action="close")
+    clock.advance(599)
+    assert expiry.expire_once(appliance) == 0
+    clock.advance(30 * 86_400)
+    assert [row.ulid for row in take(appliance)] == [stop.ulid, park.ulid, close.ulid]
+    assert notes(appliance, motion) == [("primary", "EXPIRED", "720 h old")]
+
+
+def test_the_sweep_expires_both_queues_and_says_the_age(appliance, submit, clock):
+    job = submit()
+    clock.advance(22 * 60)
+    assert expiry.expire_once(appliance) == 2
+    assert notes(appliance, job) == [("primary", "EXPIRED", "22 min old"), ("alternate", "EXPIRED", "22 min old")]
+    assert take(appliance) == take(appliance, alternate=True) == []
+    assert expiry.expire_once(appliance) == 0
+
+
+def test_expiry_runs_on_elapsed_time_not_on_the_clock(appliance, submit, clock):
+    submit()
+    clock.step(366 * 86_400)
+    clock.advance(60)
+    assert expiry.expire_once(appliance) == 0
+    clock.step(-400 * 86_400)
+    clock.advance(500)
+    assert expiry.expire_once(appliance) == 0
+    clock.advance(60)
+    assert expiry.expire_once(appliance) == 2
+
+
+@pytest.mark.parametrize(("down_s", "stale"), [(60, False), (3600, True), (-7200, True)])
+def test_what_waited_through_a_restart_is_judged_by_the_clock(folder, clock, down_s, stale):
+    """After the clock went back nobody knows how old a job is: it does not run."""
+    first, _ = open_appliance(folder, Settings(), clock)
+    job = jobs.submit_job(
+        first, jobs.Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {})
+    )
+    close_appliance(first, folder)
+    clock.advance(1)
+    clock.step(down_s)
+    second, start = open_appliance(folder, Settings(), clock)
+    assert start.waiting == 1
+    assert take(second) == [] if stale else [row.ulid for row in take(second)] == [job.ulid]
+    assert (jobs.find_job(second, job.ulid).status == "EXPIRED") == stale
+    close_appliance(second, folder)
+
+
+def test_a_class_that_never_expires_by_setting(folder, clock):
+    appliance, _ = open_appliance(folder, Settings(expire_motion_s=0), clock)
+    jobs.submit_job(appliance, jobs.Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {}))
+    clock.advance(86_400)
+    assert len(take(appliance)) == 1
+    close_appliance(appliance, folder)
+
+
+def test_elapsed_time_grows():
+    clock = Clock()
+    assert clock.elapsed_s() <= clock.elapsed_s()
+
+
+def test_a_leased_job_without_a_report_comes_back_and_counts_its_attempts(appliance, submit, clock):
+    job = submit(action="park")
+    assert take(appliance, lease_s=30)
+    clock.advance(29)
+    assert expiry.return_leased_once(appliance) == 0
+    clock.advance(2)
+    assert expiry.return_leased_once(appliance) == 1
+    again = take(appliance, lease_s=30)
+    assert [row.ulid for row in again] == [job.ulid]
+    assert jobs.find_job(appliance, job.ulid).attempts == 2
+
+
+def test_a_report_ends_a_lease_and_received_renews_it(appliance, submit, clock):
+    reported, renewed = submit(action="park"), submit(action="home")
+    take(appliance, lease_s=30)
+    clock.advance(20)
+    report(appliance, reported, "STARTED")
+    report(appliance, renewed, "RECEIVED")
+    clock.advance(20)
+    assert expiry.return_leased_once(appliance) == 0
+    clock.advance(15)
+    assert expiry.return_leased_once(appliance) == 1
+    assert jobs.find_job(appliance, reported.ulid).status == "STARTED"
+    assert jobs.find_job(appliance, renewed.ulid).status == "UNREAD"
+
+
+def test_without_a_lease_nothing_comes_back(appliance, submit, clock):
+    submit(action="park")
+    take(appliance)
+    clock.advance(86_400)
+    assert expiry.return_leased_once(appliance) == 0
+
+
+def test_a_leased_job_does_not_come_back_after_cancel_all(appliance, submit, clock):
+    job = submit(action="park")
+    take(appliance, lease_s=30)
+    submit(device="all", action="cancel_all_commands")
+    clock.advance(60)
+    assert expiry.return_leased_once(appliance) == 0
+    assert jobs.find_job(appliance, job.ulid).status == "RECEIVED"
+
+
+def test_a_lease_survives_a_restart_and_gets_its_whole_time(folder, clock):
+    first, _ = open_appliance(folder, Settings(), clock)
+    jobs.submit_job(first, jobs.Command("saf", "mount", "m", "park", "u", "U", "[]", "{}", "{}", {}))
+    take(first, lease_s=30)
+    close_appliance(first, folder)
+    clock.advance(3600)
+    second, _ = open_appliance(folder, Settings(), clock)
+    clock.advance(29)
+    assert expiry.return_leased_once(second) == 0
+    clock.advance(2)
+    assert expiry.return_leased_once(second) == 1
+    close_appliance(second, folder)

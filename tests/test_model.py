@@ -1,0 +1,154 @@
+"""A model of the queue, driven by hypothesis, against the real one: both queues, several sites."""
+
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule
+
+from prjobs import expiry, feed, jobs
+from prjobs.errors import Conflict
+from prjobs.folder import Folder
+from prjobs.jobs import Command
+from prjobs.opening import close_appliance, open_appliance
+from prjobs.settings import Settings
+from prjobs.states import is_finished
+from prjobs.wire import StatusUpdate
+from tests.conftest import ManualClock
+from tests.test_queue import take
+
+SITES = ("saf", "mrc1")
+QUEUES = ("primary", "alternate")
+STATUSES = ("UNREAD", "RECEIVED", "STARTED", "EXPOSING", "COMPLETE", "FAILED")
+ACTIONS = {"go": 600, "stop": 0, "expose": 1800, "cancel_all_commands": 0}
+
+
+class QueueModel(RuleBasedStateMachine):
+    """`self.model` is site -> ulid -> {queue: status, "born": elapsed, "action": …}."""
+
+    ulids = Bundle("ulids")
+
+    def __init__(self):
+        super().__init__()
+        self.temporary = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        self.folder = Folder(Path(self.temporary.name))
+        self.folder.create()
+        self.clock = ManualClock()
+        self.appliance, _ = open_appliance(self.folder, Settings(), self.clock)
+        self.model = {site: {} for site in SITES}
+        self.delivered = {queue: [] for queue in QUEUES}
+        self.requeued = set()
+
+    def teardown(self):
+        close_appliance(self.appliance, self.folder)
+        self.temporary.cleanup()
+
+    @rule(target=ulids, site=st.sampled_from(SITES), action=st.sampled_from(list(ACTIONS)))
+    def submit(self, site, action):
+        if action == "cancel_all_commands":
+            for job in self.model[site].values():
+                job.update({queue: "CANCELLED" for queue in QUEUES if job[queue] == "UNREAD"})
+        device = "camera" if action == "expose" else "mount"
+        row = jobs.submit_job(self.appliance, Command(site, device, "x", action, "u", "U", "[]", "{}", "{}", {}))
+        assert all(row.ulid > other for site_jobs in self.model.values() for other in site_jobs)
+        self.model[site][row.ulid] = {"primary": "UNREAD", "alternate": "UNREAD", "action": action}
+        self.model[site][row.ulid]["born"] = self.clock.elapsed
+        return site, row.ulid
+
+    def is_stale(self, job):
+        limit = ACTIONS[job["action"]]
+        return bool(limit) and self.clock.elapsed - job["born"] >= limit
+
+    @rule(site=st.sampled_from(SITES), queue=st.sampled_from(QUEUES))
+    def take(self, site, queue):
+        got = [row.ulid for row in take(self.appliance, site=site, alternate=queue == "alternate")]
+        waiting = {ulid: job for ulid, job in self.model[site].items() if job[queue] == "UNREAD"}
+        fresh = [ulid for ulid, job in waiting.items() if not self.is_stale(job)]
+        assert got == sorted(fresh)
+        for ulid, job in waiting.items():
+            job[queue] = "RECEIVED" if ulid in fresh else "EXPIRED"
+        for ulid in got:
+            assert ulid not in self.delivered[queue] or (ulid, queue) in self.requeued
+        self.delivered[queue] += got
+
+    @rule(known=ulids, queue=st.sampled_from(QUEUES), status=st.sampled_from(STATUSES))
+    def update(self, known, queue, status):
+        site, ulid = known
+        job = self.model[site][ulid]
+        report = StatusUpdate(site, ulid, status, 5, queue == "alternate")
+        if status == "UNREAD" and is_finished(job[queue]):
+            try:
+                jobs.update_status(self.appliance, report, "model")
+            except Conflict:
+                return
+            raise AssertionError("a finished job became UNREAD")
+        jobs.update_status(self.appliance, report, "model")
+        job[queue] = status
+        if status == "UNREAD":
+            self.requeued.add((ulid, queue))
+
+    @rule(known=ulids)
+    def cancel(self, known):
+        site, ulid = known
+        job = self.model[site][ulid]
+        if job["primary"] == "UNREAD":
+            jobs.cancel_job(self.appliance, ulid, "model")
+            job.update({queue: "CANCELLED" for queue in QUEUES if job[queue] == "UNREAD"})
+        else:
+            try:
+                jobs.cancel_job(self.appliance, ulid, "model")
+            except Conflict:
+                return
+            raise AssertionError("a job that was picked up was cancelled")
+
+    @rule(seconds=st.sampled_from([1, 120, 700]))
+    def time_passes(self, seconds):
+        self.clock.advance(seconds)
+
+    @rule(seconds=st.sampled_from([-3600, 90_000]))
+    def clock_steps(self, seconds):
+        self.clock.step(seconds)
+
+    @rule()
+    def sweep(self):
+        expiry.expire_once(self.appliance)
+        for job in [job for site_jobs in self.model.values() for job in site_jobs.values() if self.is_stale(job)]:
+            job.update({queue: "EXPIRED" for queue in QUEUES if job[queue] == "UNREAD"})
+
+    @precondition(lambda self: not self.requeued)
+    @rule()
+    def restart(self):
+        """Nothing is lost; the clock is right again before, as after a reboot with a time server."""
+        self.clock.wall_ms = max(self.clock.wall_ms, 1_700_000_000_000 + round(self.clock.elapsed * 1000))
+        unread = [job for site_jobs in self.model.values() for job in site_jobs.values() if "UNREAD" in job.values()]
+        if unread:
+            return
+        close_appliance(self.appliance, self.folder)
+        self.appliance, _ = open_appliance(self.folder, Settings(), self.clock)
+
+    @invariant()
+    def the_store_says_the_same(self):
+        rows = self.appliance.database.fetch("SELECT site, ulid, status, alternate_status FROM job")
+        stored = {(site, ulid): (status, alternate) for site, ulid, status, alternate in rows}
+        assert stored == {
+            (site, ulid): (job["primary"], job["alternate"])
+            for site, site_jobs in self.model.items()
+            for ulid, job in site_jobs.items()
+        }
+
+    @invariant()
+    def the_log_ends_with_the_present_state(self):
+        for site, site_jobs in self.model.items():
+            for change in feed.list_changes(self.appliance.database, 0, site, limit=10_000):
+                site_jobs[change.job.ulid].setdefault("log", {})
+                for queue in QUEUES if change.queue == "both" else [change.queue]:
+                    site_jobs[change.job.ulid]["log"][queue] = change.status
+            for job in site_jobs.values():
+                assert job.pop("log") == {queue: job[queue] for queue in QUEUES}
+
+
+TestQueueModel = QueueModel.TestCase
+TestQueueModel.settings = settings(
+    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+)

@@ -1,0 +1,171 @@
+"""The queue's verbs on real SQLite."""
+
+import itertools
+
+import pytest
+
+from prjobs import feed, handouts, jobs
+from prjobs.errors import Conflict, NotFound
+from prjobs.wire import PollRequest, StatusUpdate
+
+
+def poll(site="saf", alternate=False, poll_id=None, lease_s=None, device=None, instance=None, wait_s=0.0):
+    return PollRequest(site, alternate, wait_s, poll_id, lease_s, device, instance)
+
+
+def take(appliance, peer="127.0.0.1:5000", **parts):
+    asked = poll(**parts)
+    gap_ms = handouts.begin_poll(appliance, asked, peer)
+    return handouts.take_jobs(appliance, asked, peer, gap_ms)
+
+
+def report(appliance, job, status, estimate_s=-1, alternate=False):
+    jobs.update_status(appliance, StatusUpdate(job.site, job.ulid, status, estimate_s, alternate), "tests")
+
+
+def test_it_works(appliance, submit):
+    job = submit()
+    assert [row.ulid for row in take(appliance)] == [job.ulid]
+    assert take(appliance) == []
+    report(appliance, job, "COMPLETE")
+    assert jobs.find_job(appliance, job.ulid).status == "COMPLETE"
+
+
+def test_jobs_come_oldest_first_and_once(appliance, submit):
+    sent = [submit().ulid for _ in range(30)]
+    assert [row.ulid for row in take(appliance)] == sent
+    assert take(appliance) == []
+
+
+def test_the_queues_do_not_affect_each_other(appliance, submit):
+    job = submit()
+    assert take(appliance)
+    assert [row.ulid for row in take(appliance, alternate=True)] == [job.ulid]
+    report(appliance, job, "COMPLETE", alternate=True)
+    row = jobs.find_job(appliance, job.ulid)
+    assert (row.status, row.alternate_status) == ("RECEIVED", "COMPLETE")
+    assert (row.estimate_s, row.alternate_estimate_s) == (None, -1)
+
+
+def test_sites_do_not_affect_each_other(appliance, submit):
+    submit("saf")
+    other = submit("SAF")
+    assert [row.ulid for row in take(appliance, site="SAF")] == [other.ulid]
+
+
+def test_filters_leave_the_other_devices_waiting(appliance, submit):
+    submit(device="mount")
+    camera = submit(device="camera")
+    assert [row.ulid for row in take(appliance, device="camera")] == [camera.ulid]
+    assert [row.device for row in take(appliance)] == ["mount"]
+
+
+def test_an_empty_poll_writes_nothing(appliance):
+    before = appliance.database.fetch("PRAGMA data_version")
+    size = (appliance.folder / "prjobs.sqlite3-wal").stat().st_size
+    assert take(appliance) == []
+    assert (appliance.folder / "prjobs.sqlite3-wal").stat().st_size == size
+    assert appliance.database.fetch("PRAGMA data_version") == before
+
+
+def test_every_change_is_in_the_log(appliance, submit):
+    job = submit()
+    take(appliance)
+    report(appliance, job, "STARTED", 30)
+    report(appliance, job, "COMPLETE")
+    past = feed.timeline(appliance.database, job.seq)
+    assert [(row[1], row[2], row[3]) for row in past] == [
+        ("both", "UNREAD", None),
+        ("primary", "RECEIVED", None),
+        ("primary", "STARTED", 30),
+        ("primary", "COMPLETE", -1),
+    ]
+
+
+def test_ids_increase_within_a_millisecond_and_when_the_clock_steps_back(appliance, submit, clock):
+    ulids = [submit().ulid for _ in range(50)]
+    clock.step(-3600)
+    ulids += [submit().ulid for _ in range(50)]
+    clock.step(366 * 86_400)
+    ulids += [submit().ulid for _ in range(5)]
+    clock.step(-366 * 86_400)
+    ulids += [submit().ulid for _ in range(50)]
+    assert all(one < other for one, other in itertools.pairwise(ulids))
+
+
+def test_ids_do_not_freeze_after_a_clock_that_was_ahead(appliance, submit, clock):
+    clock.step(366 * 86_400)
+    ahead = submit()
+    clock.step(-366 * 86_400)
+    clock.advance(90)
+    assert submit().created_ms - ahead.created_ms == 90_000
+
+
+def test_an_update_for_an_unknown_job_or_another_site_is_not_found(appliance, submit):
+    job = submit()
+    for site, ulid in (("saf", "01DZVY846T52P6P3JWAJNJMJ1Z"), ("mrc1", job.ulid)):
+        with pytest.raises(NotFound):
+            jobs.update_status(appliance, StatusUpdate(site, ulid, "STARTED", -1, False), "tests")
+    assert feed.last_seq(appliance.database) == 1
+
+
+@pytest.mark.parametrize("final", ["COMPLETE", "FAILED", "ABORTED", "CANCELLED", "complete"])
+def test_a_finished_job_never_becomes_unread(appliance, submit, final):
+    job = submit()
+    take(appliance)
+    report(appliance, job, final)
+    with pytest.raises(Conflict):
+        report(appliance, job, "UNREAD")
+    assert take(appliance) == []
+
+
+def test_cancel_all_withdraws_what_waits_in_both_queues_and_keeps_the_history(appliance, submit):
+    delivered = submit()
+    take(appliance)
+    waiting = submit()
+    elsewhere = submit("mrc1")
+    stop = submit(device="all", action="cancel_all_commands")
+    rows = {row.ulid: row for page in jobs.list_recent(appliance, "saf", 1000) for row in page}
+    assert (rows[delivered.ulid].status, rows[delivered.ulid].alternate_status) == ("RECEIVED", "CANCELLED")
+    assert (rows[waiting.ulid].status, rows[waiting.ulid].alternate_status) == ("CANCELLED", "CANCELLED")
+    assert [row.ulid for row in take(appliance)] == [stop.ulid]
+    assert [row.ulid for row in take(appliance, alternate=True)] == [stop.ulid]
+    assert [row.ulid for row in take(appliance, site="mrc1")] == [elsewhere.ulid]
+
+
+def test_one_job_can_be_withdrawn_while_it_waits(appliance, submit):
+    job, other = submit(), submit()
+    assert jobs.cancel_job(appliance, job.ulid, "auth0|alice", "typo").status == "CANCELLED"
+    assert [row.ulid for row in take(appliance)] == [other.ulid]
+    for ulid, error in ((job.ulid, Conflict), (other.ulid, Conflict), ("01DZVY846T52P6P3JWAJNJMJ1Z", NotFound)):
+        with pytest.raises(error):
+            jobs.cancel_job(appliance, ulid, "auth0|alice")
+
+
+def test_sending_again_makes_a_new_job_that_names_the_old_one(appliance, submit):
+    old = submit(required_params='{"ra": "1.10"}')
+    take(appliance)
+    new = jobs.again(appliance, old.ulid, "auth0|bob", "Bob", "[]")
+    assert (new.again_of, new.required_params, new.user_id) == (old.ulid, old.required_params, "auth0|bob")
+    assert [row.ulid for row in take(appliance)] == [new.ulid]
+
+
+def test_the_same_idempotency_key_gives_the_same_job_within_a_day(appliance, submit, clock):
+    first = submit(idempotency_key="a")
+    assert submit(idempotency_key="a").ulid == first.ulid
+    assert submit(idempotency_key="a", user_id="auth0|bob").ulid != first.ulid
+    with pytest.raises(Conflict):
+        submit(idempotency_key="a", action="stop")
+    clock.advance(86_401)
+    assert submit(idempotency_key="a").ulid != first.ulid
+
+
+def test_recent_jobs_come_in_pages_without_a_gap(appliance, submit, clock):
+    old = submit()
+    clock.advance(10)
+    sent = [submit().ulid for _ in range(jobs.PAGE + 3)]
+    pages = list(jobs.list_recent(appliance, "saf", 5000))
+    assert [len(page) for page in pages] == [jobs.PAGE, 3]
+    assert [row.ulid for page in pages for row in page] == sent
+    everything = jobs.list_recent(appliance, "saf", 10**15)
+    assert next(everything)[0].ulid == old.ulid

@@ -1,0 +1,82 @@
+"""Every route: its refusals have the form that its part of the interface promises."""
+
+import pytest
+import requests
+
+from prjobs.errors import Refused
+from prjobs.web.app import build_routes
+from prjobs.web.contract import ENDPOINTS
+
+
+def all_routes(server):
+    found = {(route.method, route.rule) for route in build_routes(server.appliance).routes}
+    return sorted((method, rule.replace("<ulid>", "x").replace("<token_id>", "x").replace("<name>", "x")) for method, rule in found)
+
+
+def check_shape(answer, path):
+    name = path.rstrip("/").rpartition("/")[2]
+    if name.endswith("getnewjobs"):
+        assert answer.json() == [] and answer.headers["X-Prjobs-Error"]
+    elif path.startswith("/api/"):
+        assert set(answer.json()) == {"error", "code"} and answer.headers["Content-Type"] == "application/json"
+    else:
+        assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+        assert answer.text and "\n" not in answer.text and "<" not in answer.text
+
+
+def test_a_wrong_method_everywhere(server):
+    for _, path in all_routes(server):
+        answer = requests.request("PATCH", server.url + path, data="{}")
+        assert answer.status_code == 405 and answer.headers["Allow"], path
+        check_shape(answer, path)
+
+
+def test_a_bad_body_everywhere(server):
+    for method, path in all_routes(server):
+        if method in ("POST", "DELETE"):
+            answer = requests.request(method, server.url + path, data=b"\xff{")
+            assert 400 <= answer.status_code < 500 or path == "/api/logout", path
+            if path != "/api/logout":
+                check_shape(answer, path)
+
+
+def test_a_foreign_origin_everywhere(server):
+    headers = {"Origin": "https://evil.example"}
+    for method, path in all_routes(server):
+        answer = requests.request(method, server.url + path, data="{}", headers=headers)
+        if method in ("POST", "DELETE", "OPTIONS") or path.startswith("/api/"):
+            assert answer.status_code == 403, path
+            check_shape(answer, path)
+        assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_a_wrong_host_everywhere(server):
+    for method, path in all_routes(server):
+        answer = requests.request(method, server.url + path, data="{}", headers={"Host": "evil.example"})
+        assert answer.status_code == 421, path
+        check_shape(answer, path)
+
+
+def test_every_endpoint_of_the_contract_is_there(server):
+    paths = {path for method, path in all_routes(server) if method == "POST"}
+    assert {f"{prefix}{name}" for name in ENDPOINTS for prefix in ("/", "/jobs/", "/jobs", "/prod/")} <= paths
+
+
+@pytest.mark.parametrize("kind", Refused.__subclasses__())
+def test_every_kind_of_refusal_is_declared_whole(kind):
+    assert 400 <= kind.status <= 507 and kind.code.replace("_", "").isalpha() and kind.__doc__
+    assert kind.status not in (429, 503, 507) or kind.retry_after_s
+
+
+def test_a_defect_is_an_internal_error_without_details(server, monkeypatch):
+    from prjobs import jobs
+
+    def broken(*_):
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(jobs, "list_recent", broken)
+    answer = requests.post(f"{server.url}/getrecentjobs", data='{"site": "saf"}')
+    assert (answer.status_code, "secret" in answer.text) == (500, False)
+    monkeypatch.setattr("prjobs.handouts.take_jobs", broken)
+    answer = requests.post(f"{server.url}/getnewjobs", data='{"site": "saf"}')
+    assert (answer.status_code, answer.json()) == (500, [])
