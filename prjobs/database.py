@@ -333,6 +333,10 @@ def open_database(path: Path, create: bool = True) -> Database:
     """
     if not create and not path.exists():
         raise Unusable(f"{path} does not exist.")
+    try:
+        path.open("ab").close()
+    except OSError as error:
+        raise Unusable(f"{path}: the database file cannot be opened for writing: {error.strerror}.") from None
     database = SqliteDatabase(str(path), pragmas=_PRAGMAS, timeout=5)
     try:
         database.connect()
@@ -345,7 +349,9 @@ def open_database(path: Path, create: bool = True) -> Database:
     except Unusable:
         raise
     except Exception as error:
-        raise Unusable(f"{path}: {trouble_of(error.__cause__ or error)}") from error  # type: ignore[arg-type]
+        # peewee raises an error of its own in the context of SQLite's.
+        cause = error.__cause__ or error.__context__ or error
+        raise Unusable(f"{path}: {trouble_of(cause)}") from error  # type: ignore[arg-type]
     finally:
         database.close()
     if damage != "ok":

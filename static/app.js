@@ -7,13 +7,12 @@ import { clone, parts, setAttr, setText } from "./dom.js";
 import { moveRow, startKeys } from "./keys.js";
 import { Live } from "./live.js";
 import { startLook } from "./look.js";
-import { newModel } from "./model.js";
+import { newModel, openJobs, sitesInOrder } from "./model.js";
 import { parseRoute } from "./route.js";
 import { JobScreen } from "./screen_job.js";
 import { JobsScreen } from "./screen_jobs.js";
 import { startNow } from "./screen_now.js";
 import { connection, siteState } from "./state.js";
-import { openJobs, sitesInOrder } from "./model.js";
 import { startStrip } from "./strip.js";
 import { startTips } from "./tip.js";
 import { PHASE_MEANINGS, PHASE_WORDS } from "./words.js";
@@ -69,12 +68,12 @@ function title(state) {
 // ---- screens and addresses
 
 function openRoute() {
-  const route = parseRoute(location.hash);
+  const route = { ...parseRoute(location.hash), hash: location.hash || "#/now" };
   const before = current;
   current = route;
   if (before && before.screen !== route.screen) leave(before);
   for (const section of document.querySelectorAll("[data-screen]")) section.hidden = section.dataset.screen !== route.screen;
-  markTab(route.screen === "job" ? "jobs" : route.screen);
+  markTabs(route);
   screens[route.screen].show(route, cameFrom);
   draw();
   if (before && before.screen !== route.screen) arrive(route);
@@ -92,13 +91,17 @@ function arrive(route) {
   else find(`[data-screen="${route.screen}"] h1`).focus({ preventScroll: true });
 }
 
-function markTab(name) {
+// The way to the jobs leads back to the filter and the night that were looked at.
+function markTabs(route) {
+  const name = route.screen === "job" ? "jobs" : route.screen;
   for (const tab of document.querySelectorAll("[data-tab]")) setAttr(tab, "aria-current", tab.dataset.tab === name ? "page" : null);
+  if (route.screen === "jobs") setAttr(find('[data-tab="jobs"]'), "href", route.hash);
 }
 
+// At once, so that a key pressed right after finds the new screen.
 function go(hash, { replace = false } = {}) {
-  if (!replace) { location.hash = hash; return; }
-  history.replaceState(null, "", hash);
+  if (replace) history.replaceState(null, "", hash);
+  else history.pushState(null, "", hash);
   openRoute();
 }
 
@@ -107,13 +110,19 @@ function go(hash, { replace = false } = {}) {
 function back() {
   if (current.screen === "now") return false;
   if (current.screen === "job" && cameFrom !== null) history.back();
-  else go(current.screen === "job" ? "#/jobs" : "#/now");
+  else if (current.screen === "job") toJobs();
+  else go("#/now");
   return true;
 }
 
+function toJobs() {
+  if (current.screen !== "jobs") go(find('[data-tab="jobs"]').getAttribute("href"));
+}
+
 function toFilter() {
-  if (current.screen !== "jobs") go("#/jobs");
-  setTimeout(() => { find("#filter").focus(); find("#filter").select(); });
+  toJobs();
+  find("#filter").focus();
+  find("#filter").select();
 }
 
 function toggleHelp() {
@@ -147,7 +156,7 @@ startTips(find("[data-tip-box]"));
 find("[data-help]").addEventListener("click", toggleHelp);
 find("[data-skip]").addEventListener("click", (event) => { event.preventDefault(); find("#main").focus(); });
 startKeys({
-  now: () => go("#/now"), jobs: () => go("#/jobs"), back, filter: toFilter, help: toggleHelp,
+  now: () => go("#/now"), jobs: toJobs, back, filter: toFilter, help: toggleHelp,
   theme: () => find("[data-theme-button]").click(),
   down: () => moveRow(find(`[data-screen="${current.screen}"]`), 1),
   up: () => moveRow(find(`[data-screen="${current.screen}"]`), -1),

@@ -57,7 +57,7 @@ export class JobsSource {
       addPage(list, answer);
     } catch (error) {
       if (list !== this.list) return;
-      this.problem = error.message;
+      Object.assign(this, { problem: error.message, unreached: error.status === 0 });
     }
     this.loading = null;
     this.told();
@@ -71,6 +71,13 @@ export class JobsSource {
     if (!answer || whole !== this.whole) return;
     addPage(whole, answer);
     this.told();
+  }
+
+  // The server answers again: what could not be loaded is asked for once more.
+  retry() {
+    if (!this.problem || !this.unreached || this.loading) return;
+    this.problem = "";
+    this.load();
   }
 
   more() {

@@ -8,7 +8,7 @@ import { phaseOf, progress } from "./state.js";
 import { bothTimes, localClock, utcClock, zoneName } from "./time.js";
 import { alternateDiffers, expectedEnd, startOf, steps } from "./timeline.js";
 import {
-  deviceName, estimateWords, handoutSentences, handoutWord, jobLabel, sinceWords, statusMeaning, statusWord, userName,
+  deviceName, estimateWords, eventWord, handoutSentences, handoutWord, jobLabel, sinceWords, statusMeaning, statusWord, userName,
 } from "./words.js";
 
 const ARMED_FOR_MS = 5000;
@@ -27,6 +27,7 @@ export class JobScreen {
   show({ ulid }, cameFrom) {
     this.visible = true;
     setAttr(this.here.back, "href", cameFrom || jobsRoute("", null));
+    setText(this.here.back, cameFrom && !cameFrom.startsWith("#/jobs") ? "‹ Now" : "‹ Jobs");
     if (ulid !== this.ulid) this.forget();
     this.ulid = ulid;
     this.load();
@@ -58,7 +59,7 @@ export class JobScreen {
   }
 
   take(job) {
-    this.job = job;
+    Object.assign(this, { job, missed: false });
     setText(this.here.foot, "");
     show(this.here.job, true);
     this.draw();
@@ -72,6 +73,7 @@ export class JobScreen {
   }
 
   failed(error) {
+    this.missed = error.status !== 404;
     const words = error.status === 404 ? `There is no job ${this.ulid}.` : `The job could not be loaded. ${error.message}`;
     setText(this.here.foot, words);
     show(this.here.job, error.status !== 404 && this.job);
@@ -86,7 +88,8 @@ export class JobScreen {
   }
 
   update() {
-    if (this.visible && this.job) this.draw();
+    if (this.visible && this.missed && !this.asking) this.load();
+    else if (this.visible && this.job) this.draw();
   }
 
   tick() {
@@ -250,8 +253,8 @@ function drawChange(here, entry, row) {
   setText(here.utc, utcClock(entry.time_ms));
   setText(here.local, `${localClock(entry.time_ms)} ${zoneName(entry.time_ms)}`);
   setText(here.queue, entry.queue);
-  setGlyph(here.glyph, phaseOf(entry));
-  setText(here.status, statusWord(entry.status));
+  setGlyph(here.glyph, eventWord(entry) === "sent" ? "sent" : phaseOf(entry));
+  setText(here.status, eventWord(entry));
   setText(here.estimate, estimateWords(entry.estimate_s));
   setText(here.who, entry.who || "–");
   setText(here.note, [entry.note, handoutNote(entry.handout)].filter(Boolean).join(" · "));

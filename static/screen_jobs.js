@@ -61,6 +61,7 @@ export class JobsScreen {
     scrollTo(0, this.leftAt || 0);
     this.draw();
     this.leftRow?.focus({ preventScroll: true });
+    this.settleIfFree();
   }
 
   keepsFocus() {
@@ -139,7 +140,9 @@ export class JobsScreen {
   }
 
   update() {
-    if (this.route) this.draw();
+    if (!this.route) return;
+    this.source.retry();
+    this.draw();
   }
 
   // ---- drawing

@@ -84,5 +84,3 @@ class Program:
         answer = self.post("newjob", {**JOB, **changes}, token)
         assert answer.status_code == 200, answer.text
         return answer.json()
-
-

@@ -82,7 +82,7 @@ def test_params_pass_through_unchanged(call):
         "ra": 10.1234,
         "big": 12345678901234567890123,
         "list": [[1, [2.5, "a"]], {}],
-        "name": "Čerenkov 星 \U0001f52d <b>\\\"",
+        "name": 'Čerenkov 星 \U0001f52d <b>\\"',
     }
     call("newjob", {**JOB, "required_params": params, "optional_params": params})
     (job,) = call("getnewjobs", {"site": "saf"}).json()
@@ -200,9 +200,14 @@ def test_the_observatory_endpoints_take_a_key_in_the_base_url_when_a_token_is_de
     assert requests.post(f"{base}/jobs/getnewjobs", data=body).status_code == 200
     assert requests.post(f"{base}/jobs/getnewjobs", data='{"site": "mrc1"}').status_code == 403
     user = make_token(server.appliance, "auth0|alice")
-    assert requests.post(f"{server.url}/getnewjobs", data=body, headers={"Authorization": f"Bearer {user}"}).status_code == 403
+    assert (
+        requests.post(f"{server.url}/getnewjobs", data=body, headers={"Authorization": f"Bearer {user}"}).status_code
+        == 403
+    )
     basic = base64.b64encode(f"saf:{key}".encode()).decode()
-    assert requests.post(f"{server.url}/newjob", data=body, headers={"Authorization": f"Basic {basic}"}).status_code == 401
+    assert (
+        requests.post(f"{server.url}/newjob", data=body, headers={"Authorization": f"Basic {basic}"}).status_code == 401
+    )
 
 
 def test_an_idempotency_key_over_http(call):

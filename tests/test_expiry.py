@@ -48,9 +48,7 @@ def test_expiry_runs_on_elapsed_time_not_on_the_clock(appliance, submit, clock):
 def test_what_waited_through_a_restart_is_judged_by_the_clock(folder, clock, down_s, stale):
     """After the clock went back nobody knows how old a job is: it does not run."""
     first, _ = open_appliance(folder, Settings(), clock)
-    job = jobs.submit_job(
-        first, jobs.Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {})
-    )
+    job = jobs.submit_job(first, jobs.Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {}))
     close_appliance(first, folder)
     clock.advance(1)
     clock.step(down_s)

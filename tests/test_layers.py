@@ -79,4 +79,6 @@ def test_only_wire_knows_the_contracts_names():
         if path.name in ("wire.py", "client.py") or room(path) == "demo":
             continue
         text = path.read_text(encoding="utf-8")
-        assert not [word for word in ("deviceType", "statusId", "secondsUntilComplete", "newStatus") if word in text], path
+        assert not [word for word in ("deviceType", "statusId", "secondsUntilComplete", "newStatus") if word in text], (
+            path
+        )

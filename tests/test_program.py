@@ -85,7 +85,7 @@ def test_kill_9_under_load_loses_nothing_that_was_answered(program):
         token = token or program.token()
         stop = threading.Event()
 
-        def send(url=url, stop=stop):
+        def send(url=url, stop=stop, token=token):
             headers = {"Authorization": f"Bearer {token}"}
             with requests.Session() as session:
                 while not stop.is_set():

@@ -10,7 +10,10 @@ from prjobs.web.contract import ENDPOINTS
 
 def all_routes(server):
     found = {(route.method, route.rule) for route in build_routes(server.appliance).routes}
-    return sorted((method, rule.replace("<ulid>", "x").replace("<token_id>", "x").replace("<name>", "x")) for method, rule in found)
+    return sorted(
+        (method, rule.replace("<ulid>", "x").replace("<token_id>", "x").replace("<name>", "x"))
+        for method, rule in found
+    )
 
 
 def check_shape(answer, path):

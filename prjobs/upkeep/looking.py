@@ -40,10 +40,12 @@ def has_log(path: Path) -> bool:
 
 
 def take_census(connection: sqlite3.Connection) -> Census:
-    """Count what the store holds."""
-    newest = dict(connection.execute("SELECT name, seq FROM sqlite_sequence"))
-    jobs, changes = connection.execute("SELECT (SELECT count(*) FROM job), (SELECT count(*) FROM change)").fetchone()
-    return Census(jobs, newest.get("job", 0), changes, newest.get("change", 0))
+    """Count what the store holds, in one statement: two would look at two moments."""
+    newest = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name ="
+    counted = connection.execute(
+        f"SELECT (SELECT count(*) FROM job), ({newest} 'job'), (SELECT count(*) FROM change), ({newest} 'change')"
+    ).fetchone()
+    return Census(*counted)
 
 
 def require_ours(connection: sqlite3.Connection, path: Path) -> None:

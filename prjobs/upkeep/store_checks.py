@@ -133,6 +133,8 @@ def _check_polls(patient: Patient, connection: sqlite3.Connection) -> Findings:
         silent = age_ms > max(SILENT_AFTER_MS, SILENT_GAPS * (gap_ms or 0)) + SAVED_EVERY_MS
         jobs_wait = waiting.get(site, 0) if queue == PRIMARY else 0
         yield _poll_finding(patient, f"{name} polled last {_age(age_ms)} ago", silent, jobs_wait)
+    if not polls and not waiting:
+        yield Finding(NOTE, "polls", "No observatory has polled yet.")
     for site in sorted(waiting.keys() - {site for site, queue, *_ in polls if queue == PRIMARY}):
         yield _poll_finding(patient, f"{site} never polled", True, waiting[site])
 

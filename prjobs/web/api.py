@@ -43,25 +43,6 @@ class Reason(msgspec.Struct, frozen=True):
     reason: Annotated[str, Meta(max_length=500, description="a text of up to 500 characters")] = ""
 
 
-def api_routes(appliance: Appliance) -> list[tuple[str, str, Handler]]:
-    """(method, path, handler) of every route under /api/, and /healthz."""
-    return [
-        ("GET", "/healthz", lambda: get_healthz(appliance)),
-        ("GET", "/api/now", lambda: get_now(appliance)),
-        ("GET", "/api/changes", lambda: get_changes(appliance)),
-        ("GET", "/api/jobs", lambda: get_jobs(appliance)),
-        ("GET", "/api/jobs/<ulid>", lambda ulid: get_job(appliance, ulid)),
-        ("POST", "/api/jobs/<ulid>/cancel", lambda ulid: post_cancel(appliance, ulid)),
-        ("POST", "/api/jobs/<ulid>/again", lambda ulid: post_again(appliance, ulid)),
-        ("GET", "/api/tokens", lambda: get_tokens(appliance)),
-        ("POST", "/api/tokens", lambda: post_token(appliance)),
-        ("DELETE", "/api/tokens/<token_id>", lambda token_id: delete_token(appliance, token_id)),
-        ("POST", "/api/login", lambda: post_login(appliance)),
-        ("POST", "/api/login-key", lambda: post_login_key(appliance)),
-        ("POST", "/api/logout", lambda: post_logout(appliance)),
-    ]
-
-
 # ---- reading
 
 
@@ -295,3 +276,21 @@ def post_logout(appliance: Appliance) -> HTTPResponse:
 def _made_by_link(appliance: Appliance, token_id: str) -> bool:
     tokens: list[TokenInfo] = access.list_tokens(appliance)
     return any(info.id == token_id and info.created_by == LOGIN_LINK for info in tokens)
+
+
+# (method, path, handler) of every route under /api/, and /healthz.
+ROUTES: list[tuple[str, str, Handler]] = [
+    ("GET", "/healthz", get_healthz),
+    ("GET", "/api/now", get_now),
+    ("GET", "/api/changes", get_changes),
+    ("GET", "/api/jobs", get_jobs),
+    ("GET", "/api/jobs/<ulid>", get_job),
+    ("POST", "/api/jobs/<ulid>/cancel", post_cancel),
+    ("POST", "/api/jobs/<ulid>/again", post_again),
+    ("GET", "/api/tokens", get_tokens),
+    ("POST", "/api/tokens", post_token),
+    ("DELETE", "/api/tokens/<token_id>", delete_token),
+    ("POST", "/api/login", post_login),
+    ("POST", "/api/login-key", post_login_key),
+    ("POST", "/api/logout", post_logout),
+]

@@ -2,14 +2,15 @@
 
 import logging
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from bottle import Bottle, HTTPError, HTTPResponse, request
 
 from prjobs.appliance import Appliance
 from prjobs.errors import Internal, MethodNotAllowed, NotFound, Refused
-from prjobs.web.api import api_routes
-from prjobs.web.contract import contract_handlers, paths_of
+from prjobs.web.api import ROUTES
+from prjobs.web.contract import ENDPOINTS, paths_of
 from prjobs.web.guard import ALLOWED_HEADERS, Guard, cors_headers
 from prjobs.web.pages import get_file, load_files
 from prjobs.web.respond import refusal, refusal_parts, reply
@@ -50,13 +51,13 @@ def build_routes(appliance: Appliance) -> Bottle:
     for plugin in list(app.plugins):
         app.uninstall(plugin)
     app.default_error_handler = _error
-    for name, handler in contract_handlers(appliance).items():
+    for name, handler in ENDPOINTS.items():
         for path in paths_of(name):
-            app.route(path, "POST", _answering(handler))
+            app.route(path, "POST", _answering(partial(handler, appliance)))
             app.route(path, "OPTIONS", _options)
-    for method, path, handler in api_routes(appliance):
-        app.route(path, method, _answering(handler))
-    for path in {path for _, path, _ in api_routes(appliance)}:
+    for method, path, api_handler in ROUTES:
+        app.route(path, method, _answering(partial(api_handler, appliance)))
+    for path in {path for _, path, _ in ROUTES}:
         app.route(path, "OPTIONS", _options)
     files = load_files()
     for path, name in (("/", "index.html"), ("/login", "login.html"), ("/favicon.ico", "favicon.svg")):

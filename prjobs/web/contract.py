@@ -15,26 +15,14 @@ from prjobs.web.respond import reply
 from prjobs.wire import NewJob, PollRequest
 
 logger = logging.getLogger(__name__)
-Handler = Callable[[], HTTPResponse]
+Handler = Callable[[Appliance], HTTPResponse]
 # How base URLs and names are joined in the field. The server strips double slashes at the start of a path.
 PREFIXES = ("/", "/jobs/", "/dev/", "/test/", "/prod/", "/jobs//", "/jobs")
-ENDPOINTS = ("newjob", "getnewjobs", "updatejobstatus", "getrecentjobs", "startjob")
 
 
 def paths_of(name: str) -> list[str]:
     """Every path under which the endpoint answers."""
     return [f"{prefix}{name}{end}" for prefix in PREFIXES for end in ("", "/")]
-
-
-def contract_handlers(appliance: Appliance) -> dict[str, Handler]:
-    """The handler of each endpoint, by its name."""
-    return {
-        "newjob": lambda: post_newjob(appliance),
-        "getnewjobs": lambda: post_getnewjobs(appliance),
-        "updatejobstatus": lambda: _post_status(appliance, wire.parse_updatejobstatus),
-        "startjob": lambda: _post_status(appliance, wire.parse_startjob),
-        "getrecentjobs": lambda: post_getrecentjobs(appliance),
-    }
 
 
 def post_newjob(appliance: Appliance) -> HTTPResponse:
@@ -97,6 +85,16 @@ def _held_poll(appliance: Appliance, poll: PollRequest, peer: str, gap_ms: int |
     return reply(wire.taken_document(rows, poll.alternate))
 
 
+def post_updatejobstatus(appliance: Appliance) -> HTTPResponse:
+    """Store what an observatory reports on a job."""
+    return _post_status(appliance, wire.parse_updatejobstatus)
+
+
+def post_startjob(appliance: Appliance) -> HTTPResponse:
+    """The same with the status STARTED."""
+    return _post_status(appliance, wire.parse_startjob)
+
+
 def _post_status(appliance: Appliance, parse: Callable[[bytes], wire.StatusUpdate]) -> HTTPResponse:
     peer = caller.peer()
     handouts.heard(appliance, peer)
@@ -127,3 +125,13 @@ def _streamed(first: list[JobRow], pages: Iterator[list[JobRow]]) -> Iterator[by
         if page:
             yield b"," + wire.jobs_document(page)[1:-1]
     yield b"]"
+
+
+# The handler of each endpoint, by its name.
+ENDPOINTS: dict[str, Handler] = {
+    "newjob": post_newjob,
+    "getnewjobs": post_getnewjobs,
+    "updatejobstatus": post_updatejobstatus,
+    "getrecentjobs": post_getrecentjobs,
+    "startjob": post_startjob,
+}

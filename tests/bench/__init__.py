@@ -1,0 +1,1 @@
+"""What the appliance costs, as ratios measured side by side: `python -m tests.bench`."""

@@ -1,0 +1,105 @@
+"""Servers as processes of their own: started, asked for their address, stopped."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+START_S = 60.0
+
+
+class Process:
+    """A server process whose first line ends with its URL."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line.strip():
+            raise RuntimeError(f"{' '.join(arguments)} did not start")
+        self.port = int(line.split()[-1].rstrip("/").rsplit(":", 1)[1])
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self.process.pid
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        self._end(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
+
+    def stop(self) -> None:
+        """Ask it to stop; killed when it does not within 15 s."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, how: int) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        if self.process.stdout:
+            self.process.stdout.close()
+
+
+class Appliance(Process):
+    """`prjobs serve` on a data folder."""
+
+    def __init__(self, folder: Path, *flags: str) -> None:
+        super().__init__("-m", "prjobs", "serve", "--port", "0", "--data", str(folder), *flags)
+        self.folder = folder
+
+    def token(self, *flags: str, user: str = "auth0|bench") -> str:
+        """A token of the appliance's own for a user."""
+        command = [sys.executable, "-m", "prjobs", "token", "create", "--user", user, *flags]
+        made = subprocess.run([*command, "--data", str(self.folder)], capture_output=True, text=True, check=True)
+        return made.stdout.strip()
+
+    def rss_mb(self) -> float | None:
+        """Its memory in use in MB; None where the system does not tell by /proc."""
+        return rss_mb(self.pid)
+
+
+def rss_mb(pid: int) -> float | None:
+    """The resident memory of a process in MB; None where the system does not tell by /proc."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
+
+
+@contextmanager
+def echo(size: int) -> Iterator[Process]:
+    """A running echo that answers `size` bytes."""
+    process = Process("-m", "tests.bench.echo", str(size))
+    try:
+        yield process
+    finally:
+        process.stop()
+
+
+@contextmanager
+def appliance(*flags: str) -> Iterator[Appliance]:
+    """A running appliance on a fresh folder."""
+    with scratch() as folder:
+        process = Appliance(folder / "data", *flags)
+        try:
+            yield process
+        finally:
+            process.stop()
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder that is gone afterwards, on the disk that the temporary folder is on."""
+    with tempfile.TemporaryDirectory(prefix="prjobs-bench-", ignore_cleanup_errors=True) as name:
+        yield Path(name)

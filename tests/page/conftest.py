@@ -1,0 +1,125 @@
+"""A real browser for the page: the machine's own Chromium, driven by playwright."""
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.page.watching import Observatory
+from tests.program import Program
+
+STATIC = Path(__file__).resolve().parents[2] / "static"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+INSTALL = "The browser tests need a Chromium and playwright (Debian: apt install chromium; pip install playwright)."
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A headless browser; without one the tests of the page are skipped."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        pytest.skip(INSTALL)
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip(INSTALL)
+    with sync_playwright() as playwright:
+        # Scroll bars are part of what must be red, so they are not hidden here.
+        started = playwright.chromium.launch(
+            executable_path=found, args=FLAGS, ignore_default_args=["--hide-scrollbars"]
+        )
+        yield started
+        started.close()
+
+
+class _Files(SimpleHTTPRequestHandler):
+    extensions_map = {".js": "text/javascript", ".html": "text/html", ".css": "text/css", ".svg": "image/svg+xml"}
+
+    def log_message(self, *_: Any) -> None:
+        """Quiet."""
+
+
+@pytest.fixture(scope="session")
+def files() -> Iterator[str]:
+    """The folder static/ on a web server that knows nothing else; its URL."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Files, directory=str(STATIC)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+class Call:
+    """`call(module, function, *arguments)` runs an exported function of static/ in the browser."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+
+    def __call__(self, module: str, function: str, *arguments: Any) -> Any:
+        script = "async ([module, name, args]) => (await import(`/${module}`))[name](...args)"
+        return self.page.evaluate(script, [module, function, list(arguments)])
+
+
+@pytest.fixture(scope="module")
+def call(browser: Any, files: str) -> Iterator[Call]:
+    """The functions of static/, in a browser that is in New York."""
+    context = browser.new_context(timezone_id="America/New_York")
+    page = context.new_page()
+    page.goto(f"{files}/favicon.svg")
+    yield Call(page)
+    context.close()
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Open pages of their own, each with its own cookies. What the page complains about is in `page.complaints`."""
+    contexts = []
+
+    def open_page(url: str, theme: str = "dark", width: int = 1280, height: int = 800, **named: Any) -> Any:
+        context = browser.new_context(viewport={"width": width, "height": height}, **named)
+        contexts.append(context)
+        context.add_cookies([{"name": "prjobs_theme", "value": theme, "url": url.partition("#")[0]}])
+        page = context.new_page()
+        page.set_default_timeout(15000)
+        page.complaints = []
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on("console", lambda said: page.complaints.append(said.text) if "Content Security" in said.text else None)
+        page.goto(url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def served(browser: Any, program: Program) -> Iterator[Program]:
+    """The program, serving. Asked for after the browser, so that nothing starts where there is none."""
+    program.serve()
+    yield program
+
+
+@pytest.fixture
+def alice(served: Program) -> str:
+    """The token of an ordinary user."""
+    return served.token("auth0|alice", "--name", "Alice A.")
+
+
+@pytest.fixture
+def observatory(served: Program) -> Observatory:
+    return Observatory(served)

@@ -1,0 +1,133 @@
+"""The monitor when things go wrong: hostile names, a dead server, a silent one, a wrong clock."""
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tests.page.watching import Observatory, log_in, state_word, wait_text
+from tests.program import Program
+
+OpenPage = Callable[..., Any]
+HOSTILE = "<img src=x onerror='window.hacked=1'><script>window.hacked=1</script>"
+
+
+# ---- what must not happen
+
+
+def test_hostile_names_stay_text(served: Program, observatory: Observatory, open_page: OpenPage) -> None:
+    admin = served.token("staff", "--role", "admin")
+    evil = {
+        "user_name": HOSTILE,
+        "user_id": "x'\"><b>",
+        "device": "<b>cam</b>",
+        "action": "<i>go",
+        "instance": "'\"&lt;",
+        "required_params": {HOSTILE: HOSTILE},
+        "optional_params": {"object_name": "\u202eevil", "__proto__": 1},
+    }
+    sent = served.new_job(admin, **evil)
+    observatory.fetch()
+    observatory.report(sent["ulid"], "<s>struck</s>", 20)
+    page = open_page(served.url)
+    wait_text(page.locator(".work-row"), HOSTILE)
+    wait_text(page.locator(".work-row"), "<s>struck</s>")
+    page.keyboard.press("j")
+    wait_text(page.locator("table.jobs tbody tr"), "<b>cam</b>")
+    page.goto(f"{served.url}/#/jobs/{sent['ulid']}")
+    wait_text(page.locator(".json").first, HOSTILE)
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("main img, main script, main s, main b").count() == 0
+    assert page.complaints == []
+
+
+def test_the_server_dies_and_comes_back(
+    served: Program, alice: str, observatory: Observatory, open_page: OpenPage
+) -> None:
+    served.new_job(alice)
+    page = open_page(served.url)
+    wait_text(page.locator(".work-row"), "waiting")
+    wait_text(page.locator(".link-state"), "live")
+    port = served.url.rpartition(":")[2]
+
+    served.kill()
+    died = time.monotonic()
+    wait_text(page.locator(".not-live-word"), "NOT LIVE", timeout=14_000)
+    assert 4 < time.monotonic() - died < 12
+    assert page.locator("[role=alert]", has_text="NOT LIVE").is_visible()
+    wait_text(state_word(page), "NOT LIVE")
+    assert page.title().startswith("NOT LIVE")
+    assert float(page.locator("main").evaluate("main => getComputedStyle(main).opacity")) < 1
+
+    served.serve("--port", port)
+    page.click("text=Try now")
+    page.locator(".not-live-word >> visible=true").wait_for(state="hidden")
+    wait_text(page.locator(".link-state"), "live")
+    observatory.fetch()
+    wait_text(page.locator(".work-row"), "picked up")
+
+
+def test_a_server_that_holds_its_tongue_is_not_live(served: Program, open_page: OpenPage) -> None:
+    page = open_page(served.url)
+    wait_text(page.locator(".link-state"), "live")
+    page.route("**/api/**", lambda route: None)
+    wait_text(page.locator(".link-state"), "updated", timeout=14_000)
+    wait_text(page.locator(".not-live-word"), "NOT LIVE", timeout=14_000)
+    page.unroute_all(behavior="ignoreErrors")
+    page.click("text=Try now")
+    wait_text(page.locator(".link-state"), "live")
+
+
+def test_another_data_folder_behind_the_same_address(
+    served: Program, alice: str, tmp_path: Any, open_page: OpenPage
+) -> None:
+    sent = served.new_job(alice, action="of_the_old_house")
+    page = open_page(f"{served.url}/#/jobs")
+    wait_text(page.locator("table.jobs tbody tr"), "of_the_old_house")
+    served.kill()
+    other = Program(tmp_path / "other")
+    try:
+        other.serve("--port", served.url.rpartition(":")[2])
+        wait_text(page.locator(".foot >> visible=true"), "No jobs in this night", timeout=15_000)
+        assert sent["ulid"] not in page.content()
+    finally:
+        other.kill()
+
+
+def test_the_page_asks_one_thing_at_a_time_and_not_too_often(served: Program, open_page: OpenPage) -> None:
+    page = open_page(served.url)
+    wait_text(page.locator(".link-state"), "live")
+    flying, most, asked = set(), [0], []
+
+    def sent(request: Any) -> None:
+        asked.append(request.url)
+        flying.add(request)
+        most[0] = max(most[0], len(flying))
+
+    def ended(request: Any) -> None:
+        flying.discard(request)
+
+    page.on("request", sent)
+    page.on("requestfinished", ended)
+    page.on("requestfailed", ended)
+    page.wait_for_timeout(8000)
+    assert most[0] == 1
+    assert 3 <= len(asked) <= 10
+
+
+def test_where_reading_needs_a_login_the_page_says_so(browser: Any, program: Program, open_page: OpenPage) -> None:
+    program.serve("--observatory-access", "token")
+    page = open_page(program.url)
+    wait_text(page.locator(".notice-alert"), "Reading needs a login")
+    log_in(page, program.url, program.token("auth0|alice"))
+    wait_text(page.locator(".link-state"), "live")
+    assert page.locator(".notice-alert >> visible=true").count() == 0
+
+
+def test_a_wrong_clock_here_is_said_and_does_no_harm(served: Program, alice: str, open_page: OpenPage) -> None:
+    served.new_job(alice)
+    page = open_page(f"{served.url}/favicon.ico")
+    page.add_init_script("{ const now = Date.now; Date.now = () => now() + 3600000; }")
+    page.goto(served.url)
+    wait_text(page.locator(".notice >> visible=true"), "ahead of the server's")
+    wait_text(page.locator(".work-row"), re.compile(r"for \d+ s"))

@@ -1,0 +1,61 @@
+"""The files of the page keep to its rules."""
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.page.conftest import STATIC
+
+# ---- the folder
+
+COLOUR = re.compile(r"#([0-9a-f]{3,8})\b|rgba?\(([^)]*)\)|hsla?\(", re.IGNORECASE)
+
+
+def green_and_blue(colour: re.Match[str]) -> list[int]:
+    if colour[1]:
+        return [int(colour[1][2:4], 16), int(colour[1][4:6], 16)]
+    return [int(channel) for channel in (colour[2] or "1 1 1").split("/")[0].split()[1:3]]
+
+
+def test_no_colour_of_the_red_theme_has_green_or_blue() -> None:
+    block = re.search(r'data-theme="red"\]\s*{(.*?)}', (STATIC / "theme.css").read_text(), re.DOTALL)
+    assert block
+    drawings = [(STATIC / name).read_text() for name in ("favicon-red.svg", "pointer-red.svg")]
+    colours = [found for text in (block[1], *drawings) for found in COLOUR.finditer(text)]
+    assert len(colours) > 30
+    assert [found[0] for found in colours if green_and_blue(found) != [0, 0]] == []
+
+
+def test_no_sheet_but_the_theme_s_names_a_colour() -> None:
+    allowed = {"#000000", "rgb(0 0 0 / 22%)"}
+    for sheet in STATIC.glob("*.css"):
+        named = {found[0] for found in COLOUR.finditer(sheet.read_text())}
+        assert sheet.name == "theme.css" or named <= allowed, sheet.name
+
+
+def test_every_theme_has_every_colour() -> None:
+    blocks = re.findall(r'data-theme="(\w+)"\]\s*{(.*?)}', (STATIC / "theme.css").read_text(), re.DOTALL)
+    names = {theme: set(re.findall(r"(--[\w-]+):", block)) for theme, block in blocks}
+    assert set(names) == {"day", "dark", "red"}
+    assert names["day"] == names["dark"] == names["red"]
+    used = {name for sheet in STATIC.glob("*.css") for name in re.findall(r"var\((--[\w-]+)", sheet.read_text())}
+    own = {name for sheet in STATIC.glob("*.css") for name in re.findall(r"(--[\w-]+):", sheet.read_text())}
+    assert used - own <= {"--x", "--y", "--done", "--rows-px"}, "colours that nobody sets"
+
+
+@pytest.mark.parametrize("path", sorted(STATIC.glob("*.js")), ids=lambda path: path.name)
+def test_a_module_says_what_it_is_for_and_keeps_to_the_rules(path: Any) -> None:
+    text = path.read_text()
+    assert text.startswith("// ") and len(text.splitlines()) < 300
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|\bconfirm\(|\balert\(|\.title\s*=", text
+    )
+
+
+@pytest.mark.parametrize("path", sorted(STATIC.glob("*.html")), ids=lambda path: path.name)
+def test_a_page_has_nothing_inline_and_nothing_from_outside(path: Any) -> None:
+    text = path.read_text()
+    assert not re.search(r"\sstyle=|<style|\son\w+=|<script>|javascript:|https?://|\stitle=", text)
+    for name in re.findall(r'(?:src|href)="static/([^"]+)"', text):
+        assert (STATIC / name).is_file(), name

@@ -1,0 +1,290 @@
+"""The pure functions of the page, run where they run: in a browser. Its zone is New York, whose clocks change."""
+
+from typing import Any
+
+import pytest
+
+from tests.page.conftest import Call
+from tests.page.samples import HOUR, NOW, job, ms
+
+NOTHING = "\N{EN DASH}"
+
+
+# ---- time
+
+
+@pytest.mark.parametrize(
+    ("length_ms", "text"),
+    [
+        (0, "0.0 s"),
+        (3140, "3.1 s"),
+        (9949, "9.9 s"),
+        (9950, "9 s"),
+        (42_900, "42 s"),
+        (60_000, "1:00"),
+        (159_000, "2:39"),
+        (3_599_999, "59:59"),
+        (3_850_000, "1:04:10"),
+        (3 * 24 * HOUR + 4 * HOUR, "3 d 04 h"),
+        (-5, "0.0 s"),
+        (None, NOTHING),
+    ],
+)
+def test_span(call: Call, length_ms: int, text: str) -> None:
+    assert call("time.js", "span", length_ms) == text
+
+
+@pytest.mark.parametrize(
+    ("length_ms", "text"),
+    [(0, "0s"), (45_000, "45s"), (130_000, "2m10s"), (3_840_000, "1h04m"), (3 * 24 * HOUR, "3d00h")],
+)
+def test_compact(call: Call, length_ms: int, text: str) -> None:
+    assert call("time.js", "compact", length_ms) == text
+
+
+@pytest.mark.parametrize(
+    ("length_ms", "text"),
+    [
+        (-400, "just now"),
+        (999, "just now"),
+        (3000, "3 s ago"),
+        (119_000, "1 min ago"),
+        (3_900_000, "1 h 05 min ago"),
+        (25 * HOUR, "1 day ago"),
+        (72 * HOUR, "3 days ago"),
+        (None, "never"),
+    ],
+)
+def test_ago(call: Call, length_ms: int, text: str) -> None:
+    assert call("time.js", "ago", length_ms) == text
+
+
+@pytest.mark.parametrize(
+    ("left_ms", "text"),
+    [(80_000, "1:20 left"), (79_400, "1:20 left"), (400, "0:01 left"), (0, "0:00 left"), (-11_200, "0:12 over")],
+)
+def test_countdown(call: Call, left_ms: int, text: str) -> None:
+    assert call("time.js", "countdown", left_ms) == text
+
+
+def test_a_running_duration_shows_no_tenths(call: Call) -> None:
+    assert [call("time.js", "elapsed", length) for length in (0, 3900, 42_000, 159_000)] == [
+        "0 s",
+        "3 s",
+        "42 s",
+        "2:39",
+    ]
+
+
+def test_a_moment_in_utc_and_where_the_browser_is(call: Call) -> None:
+    assert call("time.js", "utcClock", NOW) == "06:00:00"
+    assert call("time.js", "localClock", NOW) == "01:00:00"
+    assert call("time.js", "bothTimes", NOW) == "2026-11-24 06:00:00 UTC · Tue 24 Nov 2026 01:00:00 EST"
+    assert call("time.js", "localClock", ms(2026, 11, 24, 5, 0)) == "00:00:00"
+
+
+@pytest.mark.parametrize("nonsense", [None, 9e15, -9e15])
+def test_a_moment_that_is_none(call: Call, nonsense: float | None) -> None:
+    assert call("time.js", "utcClock", nonsense) == NOTHING
+    assert call("time.js", "bothTimes", nonsense) == ""
+
+
+# ---- nights
+
+
+def test_the_morning_belongs_to_the_evening_before(call: Call) -> None:
+    evening, morning, noon = ms(2026, 11, 24, 3), ms(2026, 11, 24, 16, 59), ms(2026, 11, 24, 17)
+    assert [call("night.js", "nightOf", moment) for moment in (evening, morning, noon)] == [
+        "2026-11-23",
+        "2026-11-23",
+        "2026-11-24",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("night", "hours"), [("2026-11-23", 24), ("2026-03-07", 23), ("2026-10-31", 25)], ids=["usual", "spring", "autumn"]
+)
+def test_a_night_lasts_from_noon_to_noon(call: Call, night: str, hours: int) -> None:
+    span = call("night.js", "nightRange", night)
+    assert span["until_ms"] - span["since_ms"] == hours * HOUR
+    assert call("night.js", "nightOf", span["since_ms"]) == night
+    assert call("night.js", "nightOf", span["until_ms"] - 1) == night
+
+
+@pytest.mark.parametrize(
+    ("night", "title"),
+    [
+        ("2026-11-23", "23/24 Nov 2026"),
+        ("2026-11-30", "30 Nov/1 Dec 2026"),
+        ("2026-12-31", "31 Dec 2026/1 Jan 2027"),
+    ],
+)
+def test_the_title_of_a_night(call: Call, night: str, title: str) -> None:
+    assert call("night.js", "nightTitle", night) == title
+
+
+def test_from_night_to_night(call: Call) -> None:
+    assert call("night.js", "stepNight", "2026-12-31", 1) == "2027-01-01"
+    assert call("night.js", "stepNight", "2026-03-01", -1) == "2026-02-28"
+
+
+@pytest.mark.parametrize("name", ["", None, "2026-02-30", "2026-13-01", "26-01-01", "x", "2026-11-23T00"])
+def test_what_is_no_night(call: Call, name: str | None) -> None:
+    assert call("night.js", "isNight", name) is False
+
+
+# ---- addresses
+
+
+@pytest.mark.parametrize(
+    ("address", "route"),
+    [
+        ("", {"screen": "now"}),
+        ("#/now", {"screen": "now"}),
+        ("#/nonsense/x", {"screen": "now"}),
+        ("#/jobs", {"screen": "jobs", "q": "", "night": None}),
+        (
+            "#/jobs?q=device%3Acamera+%22M31%22&night=2026-11-23",
+            {"screen": "jobs", "q": 'device:camera "M31"', "night": "2026-11-23"},
+        ),
+        ("#/jobs?night=2026-02-31", {"screen": "jobs", "q": "", "night": None}),
+        ("#/jobs/01kb0000000000000000000001", {"screen": "job", "ulid": "01KB0000000000000000000001"}),
+        ("#/jobs/short", {"screen": "jobs", "q": "", "night": None}),
+        ("#/jobs?q=a?b", {"screen": "jobs", "q": "a?b", "night": None}),
+    ],
+)
+def test_an_address_names_a_screen(call: Call, address: str, route: dict[str, Any]) -> None:
+    assert call("route.js", "parseRoute", address) == route
+
+
+@pytest.mark.parametrize("q", ['"M 31" user:ann', "100%", "a&b=c#d", "", "наблюдение"])
+def test_a_filter_comes_back_from_its_address(call: Call, q: str) -> None:
+    address = call("route.js", "jobsRoute", q, "2026-11-23")
+    assert call("route.js", "parseRoute", address) == {"screen": "jobs", "q": q, "night": "2026-11-23"}
+
+
+# ---- the filter language
+
+
+def parsed(call: Call, text: str) -> dict[str, Any]:
+    found = call("filter.js", "parseFilter", text)
+    return {name: value for name, value in found.items() if value not in ("", [], None)}
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("", {}),
+        ("device:camera user:ann", {"device": "camera", "user": "ann"}),
+        ("status:failed", {"phases": ["failed"]}),
+        ("status:FAILED,gone", {"phases": ["failed", "gone"]}),
+        ('status:picked_up STATUS:"picked up"', {"phases": ["picked_up"]}),
+        ("status:EXPOSING", {"status": "EXPOSING"}),
+        ("age:<2h", {"age": {"older": False, "ms": 2 * HOUR}}),
+        ("age:>1.5min", {"age": {"older": True, "ms": 90_000}}),
+        ("age:3d", {"age": {"older": False, "ms": 72 * HOUR}}),
+        ('"M31" dark', {"text": "M31 dark"}),
+        ('user:"Ann K." "unfinished', {"user": "Ann K.", "text": "unfinished"}),
+        ("10:42 +41.3°", {"text": "10:42 +41.3°"}),
+    ],
+)
+def test_a_filter(call: Call, text: str, meant: dict[str, Any]) -> None:
+    assert parsed(call, text) == meant
+
+
+@pytest.mark.parametrize("text", ["colour:red", "device:", "age:soon", "age:<", "status:failed,EXPOSING"])
+def test_a_filter_that_cannot_be_meant(call: Call, text: str) -> None:
+    assert parsed(call, text)["problems"]
+
+
+def test_a_filter_as_a_question_to_the_server(call: Call) -> None:
+    query = call(
+        "filter.js",
+        "filterQuery",
+        call("filter.js", "parseFilter", 'device:camera status:done,failed "M31"'),
+        {"since_ms": 1, "until_ms": 2},
+        NOW,
+    )
+    assert query == {"device": "camera", "phase": "done,failed", "text": "M31", "since_ms": 1, "until_ms": 2}
+
+
+def test_an_age_takes_the_place_of_the_night(call: Call) -> None:
+    young = call("filter.js", "parseFilter", "age:<2h")
+    old = call("filter.js", "parseFilter", "age:>2h")
+    night = {"since_ms": 1, "until_ms": 2}
+    assert call("filter.js", "filterRange", young, night, NOW) == {"since_ms": NOW - 2 * HOUR}
+    assert call("filter.js", "filterRange", old, night, NOW) == {"until_ms": NOW - 2 * HOUR}
+
+
+@pytest.mark.parametrize(
+    ("text", "parts", "fitting"),
+    [
+        ("", {}, True),
+        ("", {"created_ms": NOW - 13 * HOUR}, False),
+        ("site:saf", {}, True),
+        ("site:mrc1", {}, False),
+        ("status:waiting", {}, True),
+        ("status:failed", {}, False),
+        ("status:running", {"phase": "a phase of tomorrow", "status": "DREAMING"}, True),
+        ("status:unread", {}, True),
+    ],
+)
+def test_what_fits(call: Call, text: str, parts: dict[str, Any], fitting: bool) -> None:
+    wanted = call("filter.js", "parseFilter", text)
+    night = {"since_ms": NOW - 12 * HOUR, "until_ms": NOW + 12 * HOUR}
+    assert call("filter.js", "fits", job(**parts), wanted, night, NOW) is fitting
+
+
+@pytest.mark.parametrize(
+    ("text", "phase", "result"),
+    [
+        ("", "failed", "status:failed"),
+        ("status:failed", "failed", ""),
+        ('device:camera status:failed "M31"', "waiting", 'device:camera "M31" status:waiting,failed'),
+        ("status:gone,failed user:ann", "gone", "user:ann status:failed"),
+        ("status:EXPOSING", "done", "status:done"),
+    ],
+)
+def test_a_phase_switched_on_or_off(call: Call, text: str, phase: str, result: str) -> None:
+    assert call("filter.js", "togglePhase", text, phase) == result
+
+
+# ---- small things
+
+
+@pytest.mark.parametrize(
+    ("key", "where", "action"),
+    [
+        ({"key": "n"}, {}, "now"),
+        ({"key": "J"}, {}, "jobs"),
+        ({"key": "/"}, {}, "filter"),
+        ({"key": "?"}, {}, "help"),
+        ({"key": "Escape"}, {}, "back"),
+        ({"key": "Escape"}, {"typing": True}, "leave-field"),
+        ({"key": "n"}, {"typing": True}, None),
+        ({"key": "n", "ctrlKey": True}, {}, None),
+        ({"key": "n"}, {"dialog": True}, None),
+        ({"key": "?"}, {"dialog": True}, "help"),
+        ({"key": "Escape"}, {"dialog": True}, None),
+        ({"key": "toString"}, {}, None),
+    ],
+)
+def test_keys(call: Call, key: dict[str, Any], where: dict[str, Any], action: str | None) -> None:
+    assert call("keys.js", "keyAction", key, {"typing": False, "dialog": False, **where}) == action
+
+
+def test_the_key_of_the_login_link_and_a_pasted_token(call: Call) -> None:
+    assert call("login.js", "onceKey", "#once=a-b_c") == "a-b_c"
+    assert call("login.js", "onceKey", "") == ""
+    assert call("login.js", "cleanToken", "  Bearer eyJ.a\n b \n") == "eyJ.ab"
+
+
+def test_an_error_is_a_sentence(call: Call) -> None:
+    page = call.page
+    ask = """async ([path, options]) => {
+        const { get } = await import("/api.js");
+        return get(path, {}, options).then(() => "", (error) => error.message);
+    }"""
+    assert page.evaluate(ask, ["nothing", {}]) == "The server refused this (404) without saying why."
+    assert page.evaluate(ask, ["../favicon.svg", {}]) == "The server's answer could not be read."
+    assert page.evaluate(ask, ["http://127.0.0.1:9/", {}]) == "The server cannot be reached."

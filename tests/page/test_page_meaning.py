@@ -1,0 +1,214 @@
+"""What the page makes of the numbers: states, words, timelines."""
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.page.conftest import Call
+from tests.page.samples import HOUR, MINUTE, NOW, job, picked_up, running, site
+
+NOTHING = "\N{EN DASH}"
+
+
+# ---- what the numbers mean
+
+
+@pytest.mark.parametrize(
+    ("jobs", "word"),
+    [
+        ([], "IDLE"),
+        ([job()], "IDLE"),
+        ([running()], "BUSY"),
+        ([job(status="DREAMING", phase="unheard-of")], "BUSY"),
+        ([picked_up(changed_ms=NOW - 9 * MINUTE)], "BUSY"),
+        ([picked_up(changed_ms=NOW - 11 * MINUTE)], "IDLE"),
+        ([running(), job(command_class="stop")], "STOPPING"),
+        ([picked_up(command_class="stop", changed_ms=NOW - 29_000)], "STOPPING"),
+        ([picked_up(command_class="stop", changed_ms=NOW - 31_000)], "IDLE"),
+    ],
+)
+def test_the_word_of_a_site(call: Call, jobs: list[dict[str, Any]], word: str) -> None:
+    assert call("state.js", "siteState", site(), jobs, NOW)["word"] == word
+
+
+def test_silence_is_louder_than_work_and_not_live_louder_than_silence(call: Call) -> None:
+    silent = site(last_poll_ms=NOW - 130_000)
+    assert call("state.js", "siteState", silent, [running()], NOW)["word"] == "SITE SILENT 2m10s"
+    assert call("state.js", "siteState", silent, [running()], NOW, False)["word"] == "NOT LIVE"
+    assert call("state.js", "siteState", site(last_poll_ms=None), [], NOW)["word"] == "SITE SILENT"
+
+
+def test_a_slow_poller_is_silent_later(call: Call) -> None:
+    slow = site(last_poll_ms=NOW - 100_000, silent_after_ms=240_000)
+    assert call("state.js", "silentFor", slow, NOW) == 0
+    assert call("state.js", "silentFor", slow | {"silent_after_ms": 60_000}, NOW) == 100_000
+
+
+def test_progress_counts_from_the_start_to_the_end_of_the_last_estimate(call: Call) -> None:
+    exposing = running(changed_ms=NOW - 10_000, estimate_s=40)
+    assert call("state.js", "progress", exposing, NOW) == {"fraction": 0.25, "leftMs": 30_000, "endMs": NOW + 30_000}
+    assert call("state.js", "progress", exposing, NOW, NOW - 30_000)["fraction"] == 0.5
+    assert call("state.js", "progress", exposing, NOW + 60_000)["fraction"] == 1
+
+
+@pytest.mark.parametrize("estimate", [None, -1])
+def test_no_estimate_no_progress(call: Call, estimate: int | None) -> None:
+    assert call("state.js", "progress", running(estimate_s=estimate), NOW) is None
+    assert call("state.js", "progress", picked_up(estimate_s=40), NOW) is None
+    assert call("state.js", "progress", running(estimate_s=0), NOW)["fraction"] == 1
+
+
+@pytest.mark.parametrize(
+    ("which", "later_ms", "reports", "why"),
+    [
+        (running(estimate_s=40), 69_000, True, ""),
+        (running(estimate_s=40), 71_000, True, "overdue"),
+        (running(estimate_s=400), 499_000, True, ""),
+        (running(estimate_s=400), 501_000, False, "overdue"),
+        (running(), 24 * HOUR, True, ""),
+        (picked_up(), 4 * MINUTE, True, ""),
+        (picked_up(), 6 * MINUTE, True, "unreported"),
+        (picked_up(), 6 * MINUTE, False, ""),
+        (job(), 24 * HOUR, True, ""),
+    ],
+)
+def test_stuck(call: Call, which: dict[str, Any], later_ms: int, reports: bool, why: str) -> None:
+    assert call("state.js", "stuck", which, NOW + later_ms, reports) == why
+
+
+@pytest.mark.parametrize(
+    ("age_ms", "answered", "visible_ms", "kind"),
+    [
+        (0, False, 60_000, "starting"),
+        (3000, True, 60_000, "live"),
+        (7000, True, 60_000, "late"),
+        (10_000, True, 60_000, "not_live"),
+        (10_000, False, 60_000, "not_live"),
+        (HOUR, True, 500, "returning"),
+        (HOUR, True, 2500, "not_live"),
+    ],
+)
+def test_is_the_page_live(call: Call, age_ms: int, answered: bool, visible_ms: int, kind: str) -> None:
+    found = call("state.js", "connection", {"ageMs": age_ms, "answered": answered, "visibleMs": visible_ms})
+    assert found["kind"] == kind
+    assert found["live"] is (kind in ("starting", "live", "late"))
+
+
+# ---- words
+
+
+@pytest.mark.parametrize(
+    ("status", "word"),
+    [
+        ("UNREAD", "waiting"),
+        ("RECEIVED", "picked up"),
+        ("EXPOSING", "EXPOSING"),
+        ("Räumt auf", "Räumt auf"),
+        ("constructor", "constructor"),
+        ("toString", "toString"),
+        (None, NOTHING),
+    ],
+)
+def test_the_word_of_a_status(call: Call, status: str, word: str) -> None:
+    assert call("words.js", "statusWord", status) == word
+
+
+@pytest.mark.parametrize(
+    ("which", "text"),
+    [
+        (job(), "for 5 s"),
+        (picked_up(changed_ms=NOW + 3140), "after 3.1 s"),
+        (running(estimate_s=65), "1:00 left"),
+        (running(estimate_s=2), "0:03 over"),
+        (running(), "for 5 s"),
+        (job(status="COMPLETE", phase="done", changed_ms=NOW + 159_000), "after 2:39"),
+    ],
+)
+def test_what_time_says_about_a_job(call: Call, which: dict[str, Any], text: str) -> None:
+    assert call("words.js", "timeWords", which, NOW + 5000) == text
+
+
+def test_picked_up_never_reads_running(call: Call) -> None:
+    words = [call("words.js", name, picked_up(), NOW + 5000) for name in ("timeWords", "sinceWords", "statusMeaning")]
+    assert not re.search(r"running|at work|exposing", " ".join(words), re.IGNORECASE)
+
+
+def test_a_handout_in_words(call: Call) -> None:
+    handout = {"id": 7, "peer": "10.0.0.5:5000", "gap_ms": 1200, "state": "CONFIRMED", "maybe_flushed": False}
+    assert call("words.js", "handoutSentences", handout) == []
+    assert call("words.js", "handoutSentences", None) == []
+    doubtful = call("words.js", "handoutSentences", handout | {"state": "UNCONFIRMED", "maybe_flushed": True})
+    assert "may not have it" in doubtful[0]
+    assert "may never have been carried out" in doubtful[1]
+
+
+def test_sent_is_not_waiting_again(call: Call) -> None:
+    assert call("words.js", "eventWord", {"status": "UNREAD", "queue": "both"}) == "sent"
+    assert call("words.js", "eventWord", {"status": "UNREAD", "queue": "primary"}) == "waiting again"
+
+
+def test_a_silent_site_says_who_waits_for_it(call: Call) -> None:
+    silent = site(last_poll_ms=NOW - 130_000)
+    assert (
+        call("words.js", "siteSentence", silent, {"waiting": 5}, NOW)
+        == "the site does not ask for jobs · 5 waiting for it"
+    )
+    assert call("words.js", "siteSentence", site(), {}, NOW) == "nothing runs, nothing waits"
+    assert call("words.js", "siteSentence", site(), {"running": 1, "picked_up": 2}, NOW) == "1 running · 2 picked up"
+
+
+# ---- the timeline
+
+
+def past(seq: int, status: str, phase: str, queue: str = "primary", **parts: Any) -> dict[str, Any]:
+    return {"seq": seq, "status": status, "phase": phase, "queue": queue, "time_ms": NOW + seq * 1000, **parts}
+
+
+def test_marks_and_the_time_between_them(call: Call) -> None:
+    timeline = [
+        past(0, "UNREAD", "waiting", "both"),
+        past(3, "RECEIVED", "picked_up"),
+        past(4, "EXPOSING", "running"),
+        past(9, "EXPOSING", "running"),
+    ]
+    marks = call("timeline.js", "steps", running(timeline=timeline, estimate_s=30, changed_ms=NOW + 9000), "primary")
+    assert [(mark["word"], mark["gap"]) for mark in marks] == [
+        ("sent", ""),
+        ("picked up", "3.0 s"),
+        ("EXPOSING", "1.0 s"),
+        ("expected", ""),
+    ]
+    assert marks[-1]["time_ms"] == NOW + 39_000
+
+
+def test_each_queue_has_its_own_marks(call: Call) -> None:
+    timeline = [
+        past(0, "UNREAD", "waiting", "both"),
+        past(1, "RECEIVED", "picked_up", "alternate"),
+        past(2, "CANCELLED", "gone", "both"),
+    ]
+    gone = job(status="CANCELLED", phase="gone", timeline=timeline)
+    assert [mark["word"] for mark in call("timeline.js", "steps", gone, "primary")] == ["sent", "CANCELLED"]
+    assert [mark["word"] for mark in call("timeline.js", "steps", gone, "alternate")] == [
+        "sent",
+        "picked up",
+        "CANCELLED",
+    ]
+
+
+def test_a_job_given_back_starts_anew(call: Call) -> None:
+    timeline = [
+        past(1, "STARTED", "running"),
+        past(2, "UNREAD", "waiting"),
+        past(5, "STARTED", "running"),
+        past(6, "EXPOSING", "running"),
+    ]
+    assert call("timeline.js", "startOf", running(timeline=timeline)) == NOW + 5000
+
+
+@pytest.mark.parametrize(
+    ("alternate", "differs"), [("UNREAD", False), ("EXPOSING", False), ("RECEIVED", True), (None, False)]
+)
+def test_when_the_alternate_queue_is_worth_showing(call: Call, alternate: str | None, differs: bool) -> None:
+    assert call("timeline.js", "alternateDiffers", running(alternate_status=alternate)) is differs

@@ -1,0 +1,363 @@
+"""What the page knows, and how it keeps that up to date."""
+
+from typing import Any
+
+import pytest
+
+from tests.page.conftest import Call
+from tests.page.samples import NOW, change, changes, job, now, picked_up, running, site, ulid
+
+# ---- what the page knows
+
+
+KNOW = """async ([steps, look]) => {
+    const model = await import("/model.js");
+    const known = model.newModel();
+    for (const [name, answer] of steps) model[name](known, answer);
+    return {
+        seq: known.seq, open: [...known.open.keys()], events: known.events.map((event) => event.seq),
+        sites: [...known.sites.keys()], started: Object.fromEntries(known.started),
+        order: model.openJobs(known, "saf").map((job) => job.status),
+    };
+}"""
+
+
+def know(call: Call, *steps: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    return call.page.evaluate(KNOW, [list(map(list, steps)), None])
+
+
+def test_a_job_comes_goes_and_leaves_events(call: Call) -> None:
+    known = know(
+        call,
+        changes(change(1)),
+        changes(change(2, status="STARTED", phase="running"), change(3, status="EXPOSING", phase="running")),
+    )
+    assert known["open"] == [ulid(1)]
+    assert known["events"] == [3, 2, 1]
+    assert known["started"] == {ulid(1): NOW + 2}
+    ended = know(call, changes(change(1), change(2, status="COMPLETE", phase="done")))
+    assert ended["open"] == [] and ended["seq"] == 2
+
+
+def test_the_same_change_twice_is_one_event(call: Call) -> None:
+    assert know(call, changes(change(1), change(2)), changes(change(2), change(3)))["events"] == [3, 2, 1]
+
+
+def test_the_cursor_stays_behind_while_there_is_more(call: Call) -> None:
+    assert know(call, changes(change(1), change(2), more=True, seq=900))["seq"] == 2
+    assert know(call, changes(seq=900))["seq"] == 900
+
+
+def test_a_start_in_the_alternate_queue_is_no_start(call: Call) -> None:
+    assert know(call, changes(change(1, status="STARTED", phase="running", queue="alternate")))["started"] == {}
+
+
+def test_a_job_that_is_not_listed_any_more_is_gone(call: Call) -> None:
+    first = now(1, site(open=[job(ulid=ulid(1)), job(ulid=ulid(2))]))
+    assert know(call, first, now(2, site(open=[job(ulid=ulid(2))])))["open"] == [ulid(2)]
+    assert know(call, first, now(2))["open"] == []
+
+
+def test_a_full_list_says_nothing_of_the_jobs_before_it(call: Call) -> None:
+    full = [job(ulid=ulid(number)) for number in range(10, 60)]
+    known = know(
+        call,
+        changes(change(1, ulid=ulid(5))),
+        changes(change(2, ulid=ulid(20), status="X", phase="running")),
+        now(3, site(open=full)),
+    )
+    assert ulid(5) in known["open"] and len(known["open"]) == 51
+
+
+def test_what_runs_stands_first_then_the_oldest(call: Call) -> None:
+    listed = [
+        job(ulid=ulid(1)),
+        picked_up(ulid=ulid(2)),
+        running(ulid=ulid(3)),
+        job(ulid=ulid(4), status="ODD", phase="odd"),
+    ]
+    assert know(call, now(1, site(open=listed)))["order"] == ["EXPOSING", "ODD", "RECEIVED", "UNREAD"]
+
+
+def test_a_job_for_an_unknown_site_makes_the_site_known(call: Call) -> None:
+    assert know(call, changes(change(1, site="new")))["sites"] == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("known", "answer", "another"),
+    [
+        ({"seq": 5, "version": "1"}, {"seq": 5, "version": "1"}, False),
+        ({"seq": 5, "version": "1"}, {"seq": 9}, False),
+        ({"seq": 5, "version": "1"}, {"seq": 4}, True),
+        ({"seq": 5, "version": "1"}, {"seq": 5, "version": "2"}, True),
+        ({"seq": 0, "version": None}, {"seq": 0, "version": "1"}, False),
+    ],
+)
+def test_another_server(call: Call, known: dict[str, Any], answer: dict[str, Any], another: bool) -> None:
+    assert call("model.js", "isAnotherServer", known, answer) is another
+
+
+@pytest.mark.parametrize(
+    ("user", "which", "may"),
+    [
+        (None, job(), False),
+        ({"user_id": "auth0|alice", "roles": []}, job(), True),
+        ({"user_id": "auth0|bob", "roles": []}, job(), False),
+        ({"user_id": "auth0|bob", "roles": ["owner"]}, job(), True),
+        ({"user_id": "auth0|bob", "roles": ["viewer"]}, job(), False),
+        ({"user_id": "auth0|alice", "roles": ["admin"]}, picked_up(), False),
+    ],
+)
+def test_who_may_cancel(call: Call, user: dict[str, Any] | None, which: dict[str, Any], may: bool) -> None:
+    assert call("model.js", "mayCancel", user, which) is may
+
+
+# ---- the list that does not move
+
+LIST = """async ([steps]) => {
+    const list = await import("/list.js");
+    const known = list.newList();
+    const results = steps.map(([name, ...rest]) => list[name](known, ...rest));
+    const words = known.order.map((ulid) => known.jobs.get(ulid).status);
+    const { order, complete } = known;
+    return { order, complete, results, words, held: [...known.held.keys()], leaving: [...known.leaving],
+             counts: list.listCounts(known) };
+}"""
+
+
+def listed(call: Call, *steps: list[Any]) -> dict[str, Any]:
+    return call.page.evaluate(LIST, [list(steps)])
+
+
+def page_of(*numbers: int, more: bool = False) -> dict[str, Any]:
+    return {"jobs": [job(ulid=ulid(n)) for n in numbers], "next": ulid(numbers[-1]) if more else None}
+
+
+def test_pages_follow_each_other_newest_first(call: Call) -> None:
+    found = listed(call, ["addPage", page_of(9, 7, more=True)], ["addPage", page_of(5, 3)])
+    assert found["order"] == [ulid(9), ulid(7), ulid(5), ulid(3)] and found["complete"]
+
+
+def test_a_page_that_overlaps_brings_nothing_twice(call: Call) -> None:
+    assert listed(call, ["addPage", page_of(9, 7)], ["addPage", page_of(7, 5)])["order"] == [ulid(9), ulid(7), ulid(5)]
+
+
+def test_a_new_job_waits_while_the_list_is_used(call: Call) -> None:
+    held = listed(call, ["addPage", page_of(5)], ["takeJob", job(ulid=ulid(6)), True, True])
+    assert (held["order"], held["held"], held["counts"]) == ([ulid(5)], [ulid(6)], {"waiting": 2})
+    settled = listed(call, ["addPage", page_of(5)], ["takeJob", job(ulid=ulid(6)), True, True], ["settle"], ["settle"])
+    assert (settled["order"], settled["held"]) == ([ulid(6), ulid(5)], [])
+    assert settled["results"][2:] == [True, False]
+
+
+def test_a_known_job_changes_in_its_place(call: Call) -> None:
+    found = listed(call, ["addPage", page_of(6, 5)], ["takeJob", running(ulid=ulid(5)), True, True])
+    assert found["words"] == ["UNREAD", "EXPOSING"]
+
+
+def test_a_job_that_fits_no_longer_stays_until_nobody_looks(call: Call) -> None:
+    steps = [["addPage", page_of(6, 5)], ["takeJob", running(ulid=ulid(6)), False, True]]
+    assert listed(call, *steps)["order"] == [ulid(6), ulid(5)]
+    assert listed(call, *steps)["leaving"] == [ulid(6)]
+    assert listed(call, *steps, ["settle"])["order"] == [ulid(5)]
+    assert listed(call, *steps, ["takeJob", job(ulid=ulid(6)), True, True], ["settle"])["order"] == [ulid(6), ulid(5)]
+
+
+def test_a_held_job_that_stops_fitting_is_not_announced(call: Call) -> None:
+    steps = [["takeJob", job(ulid=ulid(6)), True, True], ["takeJob", running(ulid=ulid(6)), False, True]]
+    assert listed(call, *steps)["held"] == []
+
+
+@pytest.mark.parametrize(
+    ("above", "count", "window"),
+    [
+        (0, 100_000, (0, 32)),
+        (40_000, 100_000, (988, 1032)),
+        (3_999_900, 100_000, (99_985, 100_000)),
+        (0, 3, (0, 3)),
+        (0, 0, (0, 0)),
+        (900, 3, (2, 3)),
+    ],
+)
+def test_only_the_rows_in_view_exist(call: Call, above: int, count: int, window: tuple[int, int]) -> None:
+    asked = {"above": above, "view": 800, "rowHeight": 40, "count": count}
+    found = call("list.js", "visibleRows", asked)
+    assert (found["from"], found["to"]) == window
+
+
+# ---- where the list gets its jobs
+
+SOURCE = """async ([answers, steps]) => {
+    const { JobsSource } = await import("/jobs_source.js");
+    const { parseFilter } = await import("/filter.js");
+    const asked = [], words = [];
+    const api = { get: async (path, params) => {
+        asked.push(params);
+        const answer = answers.shift();
+        if (answer.error) throw Object.assign(new Error(answer.error), { status: 0 });
+        return answer;
+    } };
+    const source = new JobsSource({ api, now: () => 1795500000000, told: () => words.push("told"), held: () => false });
+    const range = { since_ms: 0, until_ms: 2e12 };
+    for (const [name, value] of steps) {
+        if (name === "aim") source.aim(parseFilter(value), range);
+        else source[name](value);
+        for (let turn = 0; turn < 20; turn += 1) await null;
+    }
+    return { asked, order: source.list.order, counts: source.counts(), problem: source.problem };
+}"""
+
+
+def sourced(call: Call, answers: list[dict[str, Any]], *steps: tuple[str, Any]) -> dict[str, Any]:
+    return call.page.evaluate(SOURCE, [answers, [list(step) for step in steps]])
+
+
+def night(*jobs: dict[str, Any], more: bool = False) -> dict[str, Any]:
+    return {"jobs": list(jobs), "next": jobs[-1]["ulid"] if more else None}
+
+
+TWO = [running(ulid=ulid(9)), job(ulid=ulid(7))]
+
+
+def test_another_choice_of_phases_asks_nothing_when_the_night_is_here(call: Call) -> None:
+    found = sourced(call, [night(*TWO)], ("aim", ""), ("aim", "status:waiting"), ("aim", "status:running"))
+    assert len(found["asked"]) == 1
+    assert found["order"] == [ulid(9)]
+    assert found["counts"]["byPhase"] == {"running": 1, "waiting": 1}
+
+
+def test_a_choice_of_phases_in_a_night_too_long_asks_the_server(call: Call) -> None:
+    answers = [night(*TWO, more=True), night(TWO[1])]
+    found = sourced(call, answers, ("aim", ""), ("aim", "status:waiting"))
+    assert found["asked"][1]["phase"] == "waiting"
+    assert found["order"] == [ulid(7)]
+    assert found["counts"]["complete"] is False
+
+
+def test_a_link_to_one_phase_counts_the_others_too(call: Call) -> None:
+    found = sourced(call, [night(TWO[1]), night(*TWO)], ("aim", "status:waiting"))
+    assert found["order"] == [ulid(7)]
+    assert found["counts"]["byPhase"] == {"running": 1, "waiting": 1}
+
+
+def test_a_change_goes_into_the_list_and_the_counts(call: Call) -> None:
+    moved = [{"job": running(ulid=ulid(7))}, {"job": job(ulid=ulid(11))}]
+    found = sourced(call, [night(*TWO)], ("aim", ""), ("aim", "status:waiting"), ("changed", moved))
+    assert found["order"] == [ulid(11)]
+    assert found["counts"]["byPhase"] == {"running": 2, "waiting": 1}
+
+
+def test_a_new_job_that_only_the_server_can_judge_is_asked_for(call: Call) -> None:
+    fresh = [{"job": job(ulid=ulid(11))}]
+    found = sourced(call, [night(*TWO), night(TWO[0])], ("aim", "user:ann"), ("changed", fresh))
+    assert ulid(11) not in found["order"]
+
+
+def test_what_could_not_be_loaded_is_asked_for_again(call: Call) -> None:
+    steps = (("aim", ""), ("retry", None), ("retry", None))
+    found = sourced(call, [{"error": "gone"}, night(*TWO)], *steps)
+    assert found["order"] == [ulid(9), ulid(7)] and found["problem"] == "" and len(found["asked"]) == 2
+
+
+# ---- the loop
+
+
+@pytest.mark.parametrize(
+    ("errors", "low", "high"), [(1, 1000, 1250), (3, 3000, 5000), (6, 22_500, 30_000), (60, 22_500, 30_000)]
+)
+def test_backing_off(call: Call, errors: int, low: int, high: int) -> None:
+    assert call("live.js", "backoffMs", errors, 0) == low
+    assert call("live.js", "backoffMs", errors, 1) == high
+
+
+def test_the_pause_between_rounds(call: Call) -> None:
+    assert call("live.js", "pauseMs", {"more": True}, True) == 0
+    assert call("live.js", "pauseMs", {}, False) == 250
+    assert call("live.js", "pauseMs", {"again_s": 2}, False) == 2000
+    assert call("live.js", "pauseMs", {"again_s": 2}, True) == 15_000
+
+
+LOOP = """async ([answers]) => {
+    const { Live } = await import("/live.js");
+    const { newModel } = await import("/model.js");
+    const { ServerClock } = await import("/clock.js");
+    const asked = [], told = [];
+    const api = { get: async (path, params) => {
+        asked.push([path, params?.since ?? null]);
+        const answer = answers.shift();
+        if (answer.error) throw Object.assign(new Error(answer.error), { name: "ApiError" });
+        return answer;
+    } };
+    const note = (name) => () => told.push(name);
+    const model = newModel();
+    const live = new Live({ api, model, clock: new ServerClock(), hidden: () => false, random: () => 0,
+                            told: { loaded: note("loaded"), changed: note("changed"), now: note("now") } });
+    const pauses = [];
+    while (answers.length) pauses.push(await live.once().catch((error) => error.message));
+    return { asked, told, pauses, seq: model.seq, loaded: model.loaded };
+}"""
+
+
+def looped(call: Call, *answers: dict[str, Any]) -> dict[str, Any]:
+    return call.page.evaluate(LOOP, [list(answers)])
+
+
+def an_answer(step: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    return step[1]
+
+
+def test_the_loop_loads_and_follows(call: Call) -> None:
+    found = looped(
+        call,
+        an_answer(now(100, site())),
+        an_answer(changes(change(100))),
+        an_answer(changes(change(101))),
+        an_answer(changes(seq=101)),
+    )
+    assert found["asked"] == [["now", None], ["changes", 40], ["changes", 100], ["changes", 101]]
+    assert found["told"] == ["now", "loaded", "changed"]
+    assert found["pauses"] == [250, 250, 250] and found["seq"] == 101
+
+
+def test_the_loop_starts_anew_with_another_server(call: Call) -> None:
+    found = looped(
+        call,
+        an_answer(now(100, site())),
+        an_answer(changes(change(100))),
+        an_answer(changes(seq=3)),
+        an_answer(now(3, site())),
+        an_answer(changes(change(2), change(3))),
+    )
+    assert found["asked"][2:] == [["changes", 100], ["now", None], ["changes", 0]]
+    assert found["told"].count("loaded") == 2 and found["seq"] == 3
+
+
+def test_the_loop_does_not_replay_a_whole_night(call: Call) -> None:
+    full = [an_answer(changes(change(number), more=True)) for number in range(101, 106)]
+    found = looped(call, an_answer(now(100, site())), an_answer(changes(change(100))), *full)
+    assert found["pauses"] == [250, 0, 0, 0, 0, 0] and found["loaded"] is False
+
+
+def test_the_loop_asks_again_after_an_error(call: Call) -> None:
+    found = looped(call, {"error": "no"}, an_answer(now(1, site())), an_answer(changes(change(1))))
+    assert found["pauses"] == ["no", 250] and found["loaded"]
+
+
+# ---- the clock
+
+CLOCK = """async ([measures]) => {
+    const { ServerClock } = await import("/clock.js");
+    let monotonic = 0, wall = 1000000;
+    const clock = new ServerClock(() => monotonic, () => wall);
+    return measures.map(([time, sent, received, wallNow]) => {
+        monotonic = received; wall = wallNow; clock.note(time, sent, received);
+        return [clock.now(), clock.skew()];
+    });
+}"""
+
+
+def test_the_server_s_clock_survives_a_wrong_and_a_changed_one_here(call: Call) -> None:
+    found = call.page.evaluate(CLOCK, [[[5000, 0, 20, 9010], [6100, 1000, 1020, 10_010], [7000, 2000, 2020, 500]]])
+    assert found[0] == [5010, 4000]
+    assert found[1][0] == 6010  # 100 ms off is noise and not followed
+    assert found[2] == [7010, -6510]

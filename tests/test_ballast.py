@@ -1,0 +1,263 @@
+"""A full disk: new jobs are refused, queued ones still leave, and when there is room everything goes on."""
+
+import resource
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from prjobs.appliance import Appliance
+from prjobs.database import trouble_of
+from prjobs.folder import Folder
+from prjobs.upkeep import ballast
+from prjobs.upkeep.ballast import BALLAST_BYTES, GIVE_UP_ON, Ballast, ballast_of
+from prjobs.upkeep.chores import Chores
+from tests.conftest import ManualClock
+from tests.program import Program
+
+MB = 1_000_000
+POLL_S = 0.25
+
+
+# ---- the reserve itself
+
+
+def error_of(code: int) -> sqlite3.Error:
+    error = sqlite3.OperationalError("as SQLite says it")
+    error.sqlite_errorcode = code
+    return error
+
+
+def test_it_is_given_up_on_what_the_store_says_of_a_full_disk() -> None:
+    assert {trouble_of(error_of(code)) for code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)} == GIVE_UP_ON
+
+
+def test_it_is_made_of_real_bytes(appliance: Appliance, folder: Folder, clock: ManualClock) -> None:
+    reserve = Ballast(appliance)
+    reserve.once()
+    path = ballast_of(folder.path)
+    assert not path.exists()
+    clock.advance(3)
+    reserve.once()
+    assert path.stat().st_size == BALLAST_BYTES
+    assert path.stat().st_blocks * 512 >= BALLAST_BYTES
+
+
+def test_one_that_was_cut_off_is_made_whole(appliance: Appliance, folder: Folder, clock: ManualClock) -> None:
+    reserve = Ballast(appliance)
+    ballast_of(folder.path).write_bytes(b"half")
+    clock.advance(3)
+    reserve.once()
+    assert ballast_of(folder.path).stat().st_size == BALLAST_BYTES
+
+
+def test_it_never_takes_the_room_of_new_jobs(
+    appliance: Appliance, folder: Folder, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reserve = Ballast(appliance)
+    free_bytes = reserve.needed_bytes - 1
+    monkeypatch.setattr(ballast.shutil, "disk_usage", lambda _path: type("Usage", (), {"free": free_bytes}))
+    clock.advance(3)
+    reserve.once()
+    assert not ballast_of(folder.path).exists()
+    free_bytes += 1
+    clock.advance(6)
+    reserve.once()
+    assert ballast_of(folder.path).exists()
+
+
+def test_what_it_frees_is_not_for_new_jobs(appliance: Appliance, folder: Folder, clock: ManualClock) -> None:
+    chores = Chores(appliance, folder)
+    clock.advance(3)
+    chores._ballast.once()
+    appliance.database._trouble = "The disk is full."
+    chores._ballast.once()
+    assert chores._ballast.given_up
+    assert not ballast_of(folder.path).exists()
+    appliance.database._trouble = None
+    clock.advance(6)
+    chores._ballast.once()
+    assert not chores._ballast.given_up
+    assert ballast_of(folder.path).exists()
+
+
+# ---- a real disk that is full
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 24 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    try:
+        made = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(place)], capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        pytest.skip(f"a small file system cannot be mounted here: {error}")
+    if made.returncode:
+        pytest.skip(f"a small file system cannot be mounted here: {made.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=False)
+
+
+def fill_up(disk: Path) -> Path:
+    """Another program's file that takes all that is left."""
+    filling = disk / "filling"
+    with filling.open("ab", buffering=0) as file:
+        for size in (MB, 4096, 1):
+            try:
+                while True:
+                    file.write(b"\xa5" * size)
+            except OSError:
+                continue
+    return filling
+
+
+def until(happened: Callable[[], object], patience_s: float = 10.0) -> None:
+    end_s = time.monotonic() + patience_s
+    while not happened():
+        assert time.monotonic() < end_s, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def timed_poll(program: Program) -> requests.Response:
+    began_s = time.monotonic()
+    answer = program.post("getnewjobs", {"site": "saf"})
+    assert time.monotonic() - began_s < POLL_S
+    assert isinstance(answer.json(), list)
+    return answer
+
+
+def healthz(program: Program) -> requests.Response:
+    return requests.get(f"{program.url}/healthz", timeout=5)
+
+
+def refused_newjob(program: Program, token: str) -> requests.Response:
+    job = {"site": "saf", "device": "camera", "instance": "camera1", "action": "expose"}
+    user = {"user_name": "Alice A.", "user_id": "auth0|alice", "required_params": {}, "optional_params": {}}
+    answer = program.post("newjob", {**job, **user}, token)
+    assert answer.status_code in (503, 507)
+    assert int(answer.headers["Retry-After"]) > 0
+    return answer
+
+
+def test_a_full_disk(small_disk: Path) -> None:
+    program = Program(small_disk / "data")
+    program.data.mkdir()
+    (program.data / "prjobs.toml").write_text("min_free_mb = 1\n")
+    reserve = ballast_of(program.data)
+    try:
+        program.serve()
+        token = program.token()
+        until(lambda: reserve.exists() and reserve.stat().st_size == BALLAST_BYTES)
+        queued = [program.new_job(token)["ulid"] for _ in range(3)]
+        stop = program.new_job(token, device="mount", instance="mount1", action="stop")["ulid"]
+        filling = fill_up(small_disk)
+
+        handed = []
+
+        def ask() -> bool:
+            handed.extend(job["ulid"] for job in timed_poll(program).json())
+            return bool(handed)
+
+        until(ask)
+        assert handed == [*queued, stop]
+        assert not reserve.exists()
+        report = {"site": "saf", "ulid": stop, "newStatus": "COMPLETE"}
+        assert program.post("updatejobstatus", report).status_code == 200
+
+        until(lambda: healthz(program).status_code == 503)
+        assert refused_newjob(program, token).status_code == 507
+        last = program.new_job(token, device="mount", instance="mount1", action="park")["ulid"]
+        assert [job["ulid"] for job in timed_poll(program).json()] == [last]
+        assert "disk" in program.run("doctor").stdout
+
+        filling.unlink()
+        until(lambda: healthz(program).status_code == 200)
+        until(reserve.exists)
+        after = program.new_job(token)["ulid"]
+        assert [job["ulid"] for job in timed_poll(program).json()] == [after]
+        code, _, errors = program.stop()
+        assert (code, "Traceback" in errors) == (0, False)
+        assert program.run("doctor", "--deep").returncode == 0
+    finally:
+        program.kill()
+
+
+def test_a_start_on_a_full_disk(small_disk: Path) -> None:
+    program = Program(small_disk / "data")
+    try:
+        program.serve("--min-free-mb", "1")
+        token = program.token()
+        until(lambda: ballast_of(program.data).exists() and ballast_of(program.data).stat().st_size == BALLAST_BYTES)
+        stop = program.new_job(token, device="mount", instance="mount1", action="stop")["ulid"]
+        program.kill()
+        filling = fill_up(small_disk)
+        program.serve("--min-free-mb", "1")
+        assert [job["ulid"] for job in program.post("getnewjobs", {"site": "saf"}).json()] == [stop]
+        filling.unlink()
+        until(lambda: healthz(program).status_code == 200)
+        program.new_job(token)
+        assert program.stop()[0] == 0
+    finally:
+        program.kill()
+
+
+def test_a_disk_that_is_full_without_a_reserve(small_disk: Path) -> None:
+    program = Program(small_disk / "data")
+    try:
+        program.serve("--min-free-mb", "16")  # with that much to be kept free, there is no room for a reserve
+        token = program.token()
+        queued = [program.new_job(token)["ulid"] for _ in range(3)]
+        filling = fill_up(small_disk)
+        until(lambda: timed_poll(program).status_code == 503)
+        answer = timed_poll(program)
+        assert (answer.status_code, answer.headers["X-Prjobs-Error"]) == (503, "The disk is full.")
+        assert healthz(program).status_code == 503
+        refused_newjob(program, token)
+        filling.unlink()
+        handed: list[str] = []
+
+        def ask() -> bool:
+            handed.extend(job["ulid"] for job in timed_poll(program).json())
+            return bool(handed)
+
+        until(ask)
+        assert handed == queued
+        until(lambda: healthz(program).status_code == 200)
+        assert program.new_job(token)
+        assert program.stop()[0] == 0
+    finally:
+        program.kill()
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux changes the limits of a running process")
+def test_a_quota(program: Program) -> None:
+    program.serve()
+    token = program.token()
+    queued = [program.new_job(token)["ulid"] for _ in range(3)]
+    assert program.process is not None
+    pid = program.process.pid
+    limit = (program.data / "prjobs.sqlite3-wal").stat().st_size
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    answer = timed_poll(program)
+    assert (answer.status_code, answer.json()) == (503, [])
+    assert healthz(program).status_code == 503
+    refused_newjob(program, token)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    handed: list[str] = []
+
+    def ask() -> bool:
+        handed.extend(job["ulid"] for job in timed_poll(program).json())
+        return bool(handed)
+
+    until(ask)
+    assert handed == queued
+    until(lambda: healthz(program).status_code == 200)
+    assert program.new_job(token)
+    assert program.stop()[0] == 0

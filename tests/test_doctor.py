@@ -1,0 +1,338 @@
+"""The doctor: what it finds, in whatever state the folder is; and that it changes nothing."""
+
+import json
+import os
+import socket
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prjobs import handouts
+from prjobs.appliance import Appliance
+from prjobs.folder import Folder
+from prjobs.models import JobRow
+from prjobs.opening import close_appliance, open_appliance, save_presence
+from prjobs.settings import Settings
+from prjobs.upkeep import backup, doctor
+from prjobs.upkeep.doctor import has_reset_defect
+from prjobs.upkeep.findings import NOTE, OK, WRONG, Finding
+from tests.conftest import ManualClock
+from tests.program import Program
+from tests.test_backup import overwrite, poll
+
+Submit = Callable[..., JobRow]
+
+
+@pytest.fixture(autouse=True)
+def any_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default port may be in use by something else on the machine that runs the tests."""
+    monkeypatch.setenv("PRJOBS_PORT", "0")
+
+
+@pytest.fixture
+def appliance(folder: Folder, clock: ManualClock) -> Iterator[Appliance]:
+    """An open appliance that a test may close by itself."""
+    opened, _ = open_appliance(folder, Settings(), clock)
+    yield opened
+    if not opened.database._closing:
+        close_appliance(opened, folder)
+
+
+@pytest.fixture
+def closed(appliance: Appliance, folder: Folder, submit: Submit) -> Folder:
+    """A folder with twenty jobs that nobody serves."""
+    for number in range(20):
+        submit(required_params=f'{{"text": "unusual word {number:03}"}}')
+    close_appliance(appliance, folder)
+    return folder
+
+
+def found(folder: Folder, clock: ManualClock, check: str, deep: bool = False) -> list[Finding]:
+    return [finding for finding in doctor.examine(folder, clock, deep) if finding.check == check]
+
+
+def one(folder: Folder, clock: ManualClock, check: str, deep: bool = False) -> Finding:
+    (finding,) = found(folder, clock, check, deep)
+    return finding
+
+
+def content(path: Path) -> dict[str, tuple[int, bytes]]:
+    return {str(one): (one.stat().st_mtime_ns, one.read_bytes()) for one in path.rglob("*") if one.is_file()}
+
+
+# ---- a well folder
+
+
+def test_a_well_folder(closed: Folder, clock: ManualClock) -> None:
+    findings = doctor.examine(closed, clock, deep=True)
+    assert [finding for finding in findings if finding.level == WRONG] == []
+    checks = {finding.check for finding in findings}
+    assert checks >= {"folder", "settings", "server", "port", "secret", "store", "schema", "identity", "jobs", "clock"}
+    assert checks >= {"polls", "handouts", "log", "disk", "backup", "sqlite"}
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_it_changes_nothing(closed: Folder, clock: ManualClock, deep: bool) -> None:
+    before = content(closed.path)
+    doctor.examine(closed, clock, deep)
+    assert content(closed.path) == before
+
+
+def test_the_program_beside_a_running_server(program: Program) -> None:
+    program.serve()
+    token = program.token()
+    program.new_job(token)
+    program.post("getnewjobs", {"site": "saf"})
+    done = program.run("doctor", "--deep")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(line.split()[0] in (OK, NOTE, WRONG) for line in done.stdout.splitlines())
+    assert f"It is served at {program.url}, and the server is well." in done.stdout
+    assert "ok     All 1 jobs are what was sent." in done.stdout
+    document = json.loads(program.run("doctor", "--json").stdout)
+    assert document["ok"] is True
+    assert {frozenset(finding) for finding in document["findings"]} == {frozenset({"level", "check", "sentence"})}
+    assert len(program.post("getnewjobs", {"site": "saf"}).json()) == 0
+    assert program.stop()[0] == 0
+
+
+def test_the_program_after_a_kill(program: Program) -> None:
+    program.serve()
+    program.new_job(program.token())
+    program.kill()
+    done = program.run("doctor", "--deep")
+    assert done.returncode == 0
+    assert "note   The last stop was not clean" in done.stdout
+    assert "All 1 jobs are what was sent" in done.stdout
+
+
+def test_a_server_that_is_not_well_says_so(program: Program) -> None:
+    program.serve("--min-free-mb", "1000000000")
+    done = program.run("doctor")
+    for _ in range(100):
+        if "The server says" in done.stdout:
+            break
+        time.sleep(0.05)
+        done = program.run("doctor")
+    assert done.returncode == 1
+    assert "WRONG  The server says: The disk is nearly full" in done.stdout
+
+
+# ---- the folder
+
+
+def test_no_folder(program: Program) -> None:
+    done = program.run("doctor")
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"WRONG  {program.data} is not a folder")
+    assert not program.data.exists()
+
+
+def test_an_empty_folder(folder: Folder, clock: ManualClock) -> None:
+    before = content(folder.path)
+    assert [finding for finding in doctor.examine(folder, clock) if finding.level == WRONG] == []
+    assert one(folder, clock, "store").sentence == "No jobs were ever stored here."
+    assert content(folder.path) == before
+
+
+def test_unreadable_settings(closed: Folder, clock: ManualClock) -> None:
+    (closed.path / "prjobs.toml").write_text("keep_weeks = 3\n")
+    finding = one(closed, clock, "settings")
+    assert finding.level == WRONG
+    assert "there is no setting named keep_weeks" in finding.sentence
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+def test_a_secret_that_others_may_read(closed: Folder, clock: ManualClock) -> None:
+    assert one(closed, clock, "secret").level == OK
+    (closed.path / "secret").chmod(0o644)
+    finding = one(closed, clock, "secret")
+    assert finding.level == WRONG
+    assert "chmod 600" in finding.sentence
+
+
+def test_a_secret_that_is_gone_or_cut(closed: Folder, clock: ManualClock) -> None:
+    secret = closed.path / "secret"
+    secret.write_text("abcd")
+    assert "too short" in one(closed, clock, "secret").sentence
+    secret.unlink()
+    assert one(closed, clock, "secret").level == WRONG
+
+
+def test_a_port_that_another_program_has(closed: Folder, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        monkeypatch.setenv("PRJOBS_PORT", str(other.getsockname()[1]))
+        finding = one(closed, clock, "port")
+    assert finding.level == WRONG
+    assert "stop what uses it, or set another port" in finding.sentence
+    assert one(closed, clock, "port").level == OK
+
+
+def test_too_little_disk(closed: Folder, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRJOBS_MIN_FREE_MB", "1000000000")
+    assert one(closed, clock, "disk").level == WRONG
+
+
+def test_a_log_that_has_grown(closed: Folder, clock: ManualClock) -> None:
+    with (closed.path / "prjobs.sqlite3-wal").open("wb") as file:
+        file.truncate(100_000_000)
+    finding = one(closed, clock, "log")
+    assert (finding.level, "close other programs" in finding.sentence) == (WRONG, True)
+
+
+def test_backups(closed: Folder, clock: ManualClock) -> None:
+    assert one(closed, clock, "backup").level == NOTE
+    made = backup.make_backup(closed, backup.default_target(closed, clock.now_ms())).path
+    os.utime(made, (clock.now_ms() / 1000,) * 2)
+    assert one(closed, clock, "backup", deep=True).level == OK
+    clock.advance(50 * 3600)
+    assert one(closed, clock, "backup").sentence.startswith(f"The newest backup, {made.name}, is 50 h old")
+    overwrite(made, 8192, b"\xa5" * 4096 * 3)
+    assert one(closed, clock, "backup", deep=True).level == WRONG
+
+
+# ---- the store
+
+
+def unlink(path: Path) -> None:
+    path.unlink()
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def text(path: Path) -> None:
+    path.write_text("this is a letter\n" * 3000)
+
+
+def header(path: Path) -> None:
+    overwrite(path, 0, b"\0" * 100)
+
+
+def truncate(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size // 2 // 4096 * 4096)
+
+
+def pages(path: Path) -> None:
+    for number in range(2, path.stat().st_size // 4096):
+        overwrite(path, number * 4096, b"\xa5" * 4096)
+
+
+def another(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE fact SET value = 'another' WHERE name = 'identity'")
+
+
+def newer(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT INTO schema_migration (name, applied) VALUES ('9999_future', '2099-01-01')")
+
+
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize("harm", [unlink, empty, text, header, truncate, pages, another, newer])
+def test_a_harmed_store(closed: Folder, clock: ManualClock, harm: Callable[[Path], None], deep: bool) -> None:
+    made = backup.make_backup(closed, backup.default_target(closed, clock.now_ms())).path
+    harm(closed.database)
+    before = content(closed.path)
+    findings = doctor.examine(closed, clock, deep)
+    wrong = [finding for finding in findings if finding.level == WRONG]
+    assert wrong
+    assert any(f'prjobs restore "{made}"' in finding.sentence for finding in wrong)
+    assert content(closed.path) == before
+
+
+def test_a_flipped_bit_inside_a_row_is_named(closed: Folder, clock: ManualClock) -> None:
+    with closing(sqlite3.connect(closed.database)) as connection:
+        ulid = connection.execute("SELECT ulid FROM job WHERE required_params LIKE '%word 007%'").fetchone()[0]
+    at = closed.database.read_bytes().index(b"unusual word 007")
+    overwrite(closed.database, at, b"u\xf6usual")
+    assert [finding.level for finding in found(closed, clock, "store")] == [OK]
+    assert found(closed, clock, "jobs") == []
+    (finding,) = found(closed, clock, "jobs", deep=True)
+    assert (finding.level, ulid in finding.sentence) == (WRONG, True)
+
+
+def test_a_clock_that_is_behind(closed: Folder, clock: ManualClock) -> None:
+    assert one(closed, clock, "clock").level == OK
+    clock.step(-7200)
+    finding = one(closed, clock, "clock")
+    assert finding == Finding(
+        WRONG, "clock", "The clock is 2 h behind what was already written: set this machine's clock."
+    )
+
+
+def test_a_clock_that_was_ahead(appliance: Appliance, folder: Folder, clock: ManualClock, submit: Submit) -> None:
+    clock.step(365 * 86_400)
+    submit()
+    clock.step(-365 * 86_400)
+    submit()
+    finding = one(folder, clock, "clock")
+    assert (finding.level, "Ids run 365 days ahead" in finding.sentence) == (NOTE, True)
+
+
+def test_polls(appliance: Appliance, folder: Folder, clock: ManualClock, submit: Submit) -> None:
+    submit("saf")
+    submit("mrc")
+    handouts.begin_poll(appliance, poll("saf"), "1.2.3.4:5")
+    clock.advance(3)
+    handouts.begin_poll(appliance, poll("saf"), "1.2.3.4:5")
+    save_presence(appliance, folder)
+    assert [finding.sentence for finding in found(folder, clock, "polls")] == ["saf polled last 0 s ago."]
+    clock.advance(300)
+    said = [(finding.level, finding.sentence) for finding in found(folder, clock, "polls")]
+    assert said[0][0] == NOTE
+    assert said[0][1].startswith("saf polled last 5 min ago, and 1 job waits: see whether")
+    assert said[1][1].startswith("mrc never polled, and 1 job waits")
+
+
+def test_a_silent_observatory_is_wrong_while_it_is_served(
+    appliance: Appliance, folder: Folder, clock: ManualClock, submit: Submit
+) -> None:
+    submit("mrc")
+    clock.advance(300)
+    lock = folder.lock()
+    try:
+        assert one(folder, clock, "polls").level == WRONG
+        assert one(folder, clock, "server").level == WRONG
+    finally:
+        lock.release()
+
+
+def test_unconfirmed_handouts(appliance: Appliance, folder: Folder, clock: ManualClock, submit: Submit) -> None:
+    submit()
+    assert handouts.take_jobs(appliance, poll(), "1.2.3.4:5", None)
+    handouts.connection_ended(appliance, "1.2.3.4:5")
+    appliance.database.write(lambda transaction: None)
+    finding = one(folder, clock, "handouts")
+    assert (finding.level, finding.sentence.startswith("1 hand-outs of the last day")) == (NOTE, True)
+
+
+@pytest.mark.parametrize(
+    ("version", "has_it"),
+    [
+        ((3, 6, 23), False),
+        ((3, 7, 0), True),
+        ((3, 40, 1), True),
+        ((3, 44, 5), True),
+        ((3, 44, 6), False),
+        ((3, 45, 0), True),
+        ((3, 50, 6), True),
+        ((3, 50, 7), False),
+        ((3, 51, 2), True),
+        ((3, 51, 3), False),
+        ((3, 52, 0), False),
+    ],
+)
+def test_versions_with_the_defect(version: tuple[int, ...], has_it: bool) -> None:
+    assert has_reset_defect(version) is has_it
+
+
+def test_levels_are_as_documented() -> None:
+    said: dict[str, Any] = {"ok": OK, "note": NOTE, "WRONG": WRONG}
+    assert all(name == level for name, level in said.items())

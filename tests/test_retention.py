@@ -1,0 +1,181 @@
+"""Retention: what goes, what stays, and that nobody waits for it."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import requests
+
+from prjobs import feed, handouts, jobs, views
+from prjobs.appliance import Appliance
+from prjobs.clock import Clock
+from prjobs.folder import Folder
+from prjobs.models import JobRow
+from prjobs.opening import close_appliance, open_appliance, save_presence
+from prjobs.server import Server
+from prjobs.settings import Settings
+from prjobs.upkeep.retention import STEP, Retention, prune_once
+from prjobs.wire import StatusUpdate
+from tests.conftest import ManualClock
+from tests.test_backup import poll
+
+Submit = Callable[..., JobRow]
+DAY_S = 86_400
+
+
+@pytest.fixture
+def appliance(folder: Folder, clock: ManualClock) -> Iterator[Appliance]:
+    """An appliance that keeps finished jobs for thirty days."""
+    opened, _ = open_appliance(folder, Settings(keep_days=30), clock)
+    yield opened
+    close_appliance(opened, folder)
+
+
+def report(appliance: Appliance, row: JobRow, status: str, alternate: bool = False) -> None:
+    jobs.update_status(appliance, StatusUpdate(row.site, row.ulid, status, -1, alternate), "tests")
+
+
+def count(appliance: Appliance, table: str) -> int:
+    return int(appliance.database.fetch(f"SELECT count(*) FROM {table}")[0][0])
+
+
+def ulids(appliance: Appliance) -> set[str]:
+    return {ulid for (ulid,) in appliance.database.fetch("SELECT ulid FROM job")}
+
+
+def test_finished_jobs_go_after_their_time(appliance: Appliance, clock: ManualClock, submit: Submit) -> None:
+    rows = [submit() for _ in range(3)]
+    assert len(handouts.take_jobs(appliance, poll(), "1.2.3.4:5", None)) == 3
+    for row, status in zip(rows, ("COMPLETE", "failed", "Aborted"), strict=True):
+        report(appliance, row, status)
+    clock.advance(29 * DAY_S)
+    assert prune_once(appliance) == 0
+    clock.advance(2 * DAY_S)
+    assert prune_once(appliance) == 3
+    assert [count(appliance, table) for table in ("job", "change", "handout", "lease")] == [0, 0, 0, 0]
+    assert prune_once(appliance) == 0
+
+
+def test_the_time_runs_from_the_last_change(appliance: Appliance, clock: ManualClock, submit: Submit) -> None:
+    row = submit()
+    handouts.take_jobs(appliance, poll(), "1.2.3.4:5", None)
+    clock.advance(40 * DAY_S)
+    report(appliance, row, "COMPLETE")
+    assert prune_once(appliance) == 0
+    clock.advance(31 * DAY_S)
+    assert prune_once(appliance) == 1
+
+
+@pytest.mark.parametrize("status", ["UNREAD", "RECEIVED", "STARTED", "a word of its own"])
+def test_unfinished_jobs_stay(appliance: Appliance, clock: ManualClock, submit: Submit, status: str) -> None:
+    row = submit(action="stop")
+    if status != "UNREAD":
+        handouts.take_jobs(appliance, poll(), "1.2.3.4:5", None)
+        report(appliance, row, status)
+    clock.advance(1000 * DAY_S)
+    assert prune_once(appliance) == 0
+    assert ulids(appliance) == {row.ulid}
+
+
+def test_what_waits_for_a_second_program_stays(
+    appliance: Appliance, folder: Folder, clock: ManualClock, submit: Submit
+) -> None:
+    row = submit(action="stop")
+    handouts.take_jobs(appliance, poll(), "1.2.3.4:5", None)
+    report(appliance, row, "COMPLETE")
+    handouts.begin_poll(appliance, poll(alternate=True), "1.2.3.4:6")
+    save_presence(appliance, folder)
+    clock.advance(31 * DAY_S)
+    assert prune_once(appliance) == 0
+    assert len(handouts.take_jobs(appliance, poll(alternate=True), "1.2.3.4:6", None)) == 1
+    assert prune_once(appliance) == 1
+
+
+def test_a_handout_stays_while_one_of_its_jobs_does(appliance: Appliance, clock: ManualClock, submit: Submit) -> None:
+    rows = [submit(), submit()]
+    handouts.take_jobs(appliance, poll(), "1.2.3.4:5", None)
+    report(appliance, rows[0], "COMPLETE")
+    clock.advance(31 * DAY_S)
+    assert prune_once(appliance) == 1
+    assert count(appliance, "handout") == 1
+    assert [past.handout is not None for past in views.view_detail(appliance, rows[1]).timeline] == [False, True]
+
+
+def test_nothing_goes_by_default(folder: Folder, clock: ManualClock) -> None:
+    opened, _ = open_appliance(folder, Settings(), clock)
+    try:
+        opened.database.write(fill, 10, clock.now_ms())
+        clock.advance(10_000 * DAY_S)
+        assert prune_once(opened) == 0
+        assert count(opened, "job") == 10
+    finally:
+        close_appliance(opened, folder)
+
+
+def test_cursors_stay_valid(appliance: Appliance, clock: ManualClock, submit: Submit) -> None:
+    row = submit()
+    handouts.take_jobs(appliance, poll(), "1.2.3.4:5", None)
+    report(appliance, row, "COMPLETE")
+    cursor = feed.last_seq(appliance.database)
+    clock.advance(31 * DAY_S)
+    assert prune_once(appliance) == 1
+    assert feed.list_changes(appliance.database, cursor) == []
+    fresh = submit()
+    (change,) = feed.list_changes(appliance.database, cursor)
+    assert (change.seq, change.job.ulid) == (cursor + 1, fresh.ulid)
+
+
+def fill(transaction, number: int, now_ms: int) -> None:
+    """Old jobs by the thousand, each with the log of a whole life."""
+    from prjobs.models import JOB_COLUMNS
+    from prjobs.ulids import floor_ulid
+
+    columns = JOB_COLUMNS.removeprefix("seq, ")
+    old_ms = now_ms - 40 * DAY_S * 1000
+    for seq in range(1, number + 1):
+        ms = old_ms + seq
+        row = ("saf", ms, "camera", "camera1", "expose", "exposure", "u", "U", "[]", "{}", "{}", "COMPLETE", None)
+        rest = ("EXPIRED", None, ms, None, None, "local", 1, 0, None)
+        marks = ", ".join("?" * 23)
+        transaction.execute(f"INSERT INTO job ({columns}) VALUES ({marks})", (floor_ulid(ms), *row, *rest))
+        transaction.executemany(
+            "INSERT INTO change (job_seq, site, queue, status, estimate_s, time_ms, who, note, handout_id) "
+            "VALUES (?, 'saf', 'primary', ?, NULL, ?, 'tests', '', NULL)",
+            [(seq, status, ms) for status in ("UNREAD", "RECEIVED", "STARTED", "EXPOSING", "COMPLETE")],
+        )
+
+
+def test_steps_are_small_and_rest_when_done(appliance: Appliance, clock: ManualClock) -> None:
+    appliance.database.write(fill, STEP * 2 + 1, clock.now_ms())
+    retention = Retention(appliance)
+    assert [retention.once() for _ in range(4)] == [STEP, STEP, 1, 0]
+    appliance.database.write(fill, 1, clock.now_ms())
+    assert retention.once() == 0
+    clock.advance(601)
+    assert retention.once() == 1
+
+
+def test_no_poll_waits_for_it(make_server: Callable[..., Server], http: requests.Session) -> None:
+    server = make_server(keep_days=30)
+    server.appliance.database.write(fill, 8000, Clock().now_ms())
+    done = threading.Event()
+
+    def prune() -> None:
+        while prune_once(server.appliance):
+            pass
+        done.set()
+
+    pruning = threading.Thread(target=prune)
+    pruning.start()
+    slowest_s = 0.0
+    polls = 0
+    while not done.is_set() or polls < 20:
+        began_s = time.monotonic()
+        answer = http.post(f"{server.url}/getnewjobs", data='{"site": "saf"}', timeout=5)
+        slowest_s = max(slowest_s, time.monotonic() - began_s)
+        assert (answer.status_code, answer.json()) == (200, [])
+        polls += 1
+    pruning.join(timeout=30)
+    assert slowest_s < 0.25
+    assert count(server.appliance, "job") == 0

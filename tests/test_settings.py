@@ -1,0 +1,60 @@
+"""One table of settings: file < environment < flags; what is unknown or wrong is refused by name."""
+
+import pytest
+
+from prjobs.errors import Unusable
+from prjobs.settings import Settings, load_settings, reference
+
+
+def test_it_works(tmp_path):
+    (tmp_path / "prjobs.toml").write_text("port = 1000\nkeep_days = 3\n[expire]\nmotion_s = 5\n")
+    settings, origins = load_settings(tmp_path, {"PRJOBS_PORT": "2000", "PRJOBS_THREADS": "9"}, {"port": "3000"})
+    assert (settings.port, settings.threads, settings.keep_days, settings.expire_motion_s) == (3000, 9, 3, 5)
+    assert [origins[name].source for name in ("port", "threads", "backup_keep")] == [
+        "--port",
+        "PRJOBS_THREADS",
+        "default",
+    ]
+    assert origins["keep_days"].source.endswith("prjobs.toml")
+
+
+def test_lists_may_be_written_with_commas(tmp_path):
+    settings, _ = load_settings(tmp_path, {"PRJOBS_ALLOWED_HOSTS": "a.example, b.example"}, {"allowed_origins": ""})
+    assert (settings.allowed_hosts, settings.allowed_origins) == (["a.example", "b.example"], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("prot = 1", "prot"),
+        ("port = 70000", "port"),
+        ('port = "x"', "port"),
+        ("[expire]\nmotoin_s = 1", "expire_motoin_s"),
+        ('observatory_access = "all"', "observatory_access"),
+        ("port = ", "prjobs.toml"),
+        ("threads = true", "threads"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_the_name(tmp_path, text, said):
+    (tmp_path / "prjobs.toml").write_text(text)
+    with pytest.raises(Unusable, match=said):
+        load_settings(tmp_path, {})
+
+
+def test_an_unknown_variable_is_refused_but_others_have_the_prefix_by_right(tmp_path):
+    load_settings(tmp_path, {"PRJOBS_DATA": "x", "PRJOBS_TOKEN": "y", "PATH": "z"})
+    with pytest.raises(Unusable, match="PRJOBS_PROT"):
+        load_settings(tmp_path, {"PRJOBS_PROT": "1"})
+
+
+def test_every_setting_has_a_description_and_a_class_an_expiry():
+    from prjobs.catalogue import CLASSES
+
+    assert all(description for _, _, description in reference())
+    assert {name: Settings().expiry_s(name) for name in ("stop", "close", "park", "motion")} == {
+        "stop": 0,
+        "close": 0,
+        "park": 0,
+        "motion": 600,
+    }
+    assert all(Settings().expiry_s(name) >= 0 for name in CLASSES)
