@@ -8,6 +8,8 @@ from prjobs.bell import Bell
 from prjobs.clock import Clock
 from prjobs.database import Database
 from prjobs.deadlines import Deadlines
+from prjobs.limits import Rate
+from prjobs.oidc import Provider
 from prjobs.open_handouts import OpenHandouts
 from prjobs.presence import Presence
 from prjobs.settings import Settings
@@ -29,6 +31,9 @@ class Appliance:
     expiries: Deadlines
     leases: Deadlines
     handouts: OpenHandouts
+    provider: Provider
+    wrong_tokens: Rate
+    new_jobs: Rate
     demo: bool = False
     stopping: threading.Event = field(default_factory=threading.Event)
     problems: dict[str, str] = field(default_factory=dict)

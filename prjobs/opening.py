@@ -1,5 +1,6 @@
 """Opening a data folder as an appliance, and closing it: what is checked, and what a start finds."""
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,12 +10,16 @@ from prjobs.bell import Bell
 from prjobs.clock import Clock
 from prjobs.database import Database, Transaction, open_database
 from prjobs.deadlines import Deadlines
-from prjobs.errors import Unusable
+from prjobs.errors import Unavailable, Unusable
 from prjobs.folder import Folder
+from prjobs.limits import Rate
+from prjobs.oidc import Fetch, Provider
 from prjobs.open_handouts import OpenHandouts
 from prjobs.presence import Presence
 from prjobs.settings import Settings
 from prjobs.ulids import Ulids
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,17 @@ class Start:
         )
 
 
-def open_appliance(folder: Folder, settings: Settings, clock: Clock, demo: bool = False) -> tuple[Appliance, Start]:
-    """Open the folder; the caller holds its lock. Raises Unusable with a sentence that says what to do."""
+def _offline(_url: str, _headers: dict[str, str]) -> Any:
+    raise OSError("this process asks nobody outside")
+
+
+def open_appliance(
+    folder: Folder, settings: Settings, clock: Clock, demo: bool = False, fetch: Fetch = _offline
+) -> tuple[Appliance, Start]:
+    """Open the folder; the caller holds its lock. `fetch(url, headers)` gets JSON from the provider of outside users.
+
+    Raises Unusable with a sentence that says what to do.
+    """
     secret = folder.secret(clock)
     identity = folder.identity()
     _check_store(folder, identity, demo)
@@ -54,6 +68,9 @@ def open_appliance(folder: Folder, settings: Settings, clock: Clock, demo: bool 
         expiries=Deadlines(clock),
         leases=Deadlines(clock),
         handouts=OpenHandouts(clock),
+        provider=Provider(folder.path, settings, clock, fetch),
+        wrong_tokens=Rate(clock, settings.login_failures),
+        new_jobs=Rate(clock, settings.newjob_rate),
         demo=demo,
     )
     database.start(appliance.bell.ring)
@@ -133,9 +150,12 @@ def _sites(database: Database) -> list[str]:
 
 
 def close_appliance(appliance: Appliance, folder: Folder) -> None:
-    """Remember what the file must know, and close it well."""
-    save_presence(appliance, folder)
-    appliance.database.write(_mark_closed)
+    """Remember what the file must know, and close it well. A store in trouble stays marked as not closed well."""
+    try:
+        save_presence(appliance, folder)
+        appliance.database.write(_mark_closed)
+    except Unavailable as unavailable:
+        logger.warning("the store could not be closed well: %s", unavailable)
     appliance.database.close()
 
 

@@ -104,7 +104,7 @@ class Server:
 def _listen(appliance: Appliance) -> Listener:
     settings = appliance.settings
     try:
-        return Listener(build_app(appliance), settings.host, settings.port, settings.threads, settings.connections)
+        return Listener(build_app(appliance), settings)
     except (OSError, ValueError) as error:
         raise Unusable(f"cannot listen on {settings.host} port {settings.port}: {error}") from None
 

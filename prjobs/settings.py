@@ -74,6 +74,36 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     expire_stop_s: Annotated[Seconds, Meta(description="the same for stops: never")] = 0
     expire_close_s: Annotated[Seconds, Meta(description="the same for closing: never")] = 0
     expire_park_s: Annotated[Seconds, Meta(description="the same for parking: never")] = 0
+    oidc_issuer: Annotated[
+        str, Meta(description="the issuer of an outside provider's tokens, exactly as they name it; empty: none")
+    ] = ""
+    oidc_audience: Annotated[str, Meta(description="the audience that its tokens must be for")] = ""
+    oidc_certificate: Annotated[
+        str, Meta(description="its signing certificate or public key: a PEM file, or the PEM text itself")
+    ] = ""
+    oidc_jwks_url: Annotated[
+        str,
+        Meta(description="where its keys are published; empty: ISSUER/.well-known/jwks.json, without a certificate"),
+    ] = ""
+    oidc_namespace: Annotated[
+        str, Meta(description="the prefix of its own claims: roles stand in NAMESPACE/app_metadata or /user_metadata")
+    ] = ""
+    oidc_userinfo_url: Annotated[
+        str, Meta(description="where roles are asked for when the token holds neither claim; empty: nowhere")
+    ] = ""
+    login_failures: Annotated[
+        int, Meta(description="wrong tokens and links a minute from one address, then 429", ge=1, le=10_000)
+    ] = 30
+    newjob_rate: Annotated[
+        int,
+        Meta(
+            description="new jobs a minute from one user or address, then 429; stops are always taken", ge=1, le=10**7
+        ),
+    ] = 60_000
+    trusted_proxy: Annotated[
+        str,
+        Meta(description="the address of a reverse proxy whose X-Forwarded-For and -Proto are believed; empty: none"),
+    ] = ""
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="the least important lines that are logged")
     ] = "info"

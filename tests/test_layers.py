@@ -12,8 +12,8 @@ ROOT = Path(prjobs.__file__).parent
 ROWS = [
     {"errors", "version", "clock", "states", "client", "catalogue"},
     {"ulids", "decoding"},
-    {"settings", "models", "deadlines", "bell", "folder"},
-    {"wire", "database", "presence", "open_handouts"},
+    {"settings", "models", "deadlines", "bell", "folder", "identity"},
+    {"wire", "database", "presence", "open_handouts", "oidc", "limits"},
     {"appliance"},
     {"feed", "access", "health"},
     {"jobs", "expiry", "handouts", "views"},

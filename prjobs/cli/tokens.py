@@ -8,6 +8,7 @@ from prjobs import access
 from prjobs.access import NewToken, TokenInfo
 from prjobs.cli.shared import Commands, folder_of, own_appliance, plain, print_json, running_client, stderr, utc
 from prjobs.decoding import convert
+from prjobs.identity import ROLES
 
 
 def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
@@ -17,7 +18,7 @@ def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
     create = actions.add_parser("create", parents=[shared], help="print a new token")
     create.add_argument("--user", required=True, metavar="ID", help="the user's id, as jobs carry it in user_id")
     create.add_argument("--name", default="", help="the user's name, for display")
-    create.add_argument("--role", action="append", default=[], choices=access.ROLES, help="may be given again")
+    create.add_argument("--role", action="append", default=[], choices=ROLES, help="may be given again")
     create.add_argument("--site", action="append", default=[], help="good for this site only; may be given again")
     create.add_argument("--days", type=float, default=access.DEFAULT_DAYS, help="until it expires (default: 365)")
     create.set_defaults(run=run_create)

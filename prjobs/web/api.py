@@ -10,10 +10,11 @@ from bottle import HTTPResponse, request
 from msgspec import Meta
 
 from prjobs import access, feed, health, jobs, views
-from prjobs.access import Identity, NewToken, TokenInfo
+from prjobs.access import NewToken, TokenInfo
 from prjobs.appliance import Appliance
 from prjobs.decoding import parse_object
-from prjobs.errors import BadRequest, Forbidden, NotFound
+from prjobs.errors import BadRequest, Forbidden, NotFound, Unauthorized
+from prjobs.identity import Identity
 from prjobs.states import PHASES
 from prjobs.ulids import is_ulid
 from prjobs.version import VERSION
@@ -238,12 +239,16 @@ def post_login(appliance: Appliance) -> HTTPResponse:
     """Log a browser in by a one-time key or a token; it gets a cookie that scripts cannot read."""
     asked = _body(Login)
     if asked.once:
-        access.use_login_key(appliance, asked.once)
+        try:
+            access.use_login_key(appliance, asked.once)
+        except Unauthorized:
+            caller.count_failure(appliance)
+            raise
         token, info = access.create_token(appliance, STAFF, LOGIN_LINK)
         logger.info("a browser logged in by the one-time link: token %s", info.id)
     else:
         token = asked.token.strip()
-    identity = access.identify(appliance, token)
+    identity = caller.identify(appliance, token)
     answer = reply_json({"user": _user(identity)})
     answer.set_cookie(
         caller.COOKIE,

@@ -7,19 +7,28 @@ from ipaddress import ip_address
 from bottle import request
 
 from prjobs import access
-from prjobs.access import Identity
 from prjobs.appliance import Appliance
-from prjobs.errors import Forbidden, TooLarge, Unauthorized
+from prjobs.errors import Forbidden, TooLarge, TooMany, Unauthorized
+from prjobs.identity import LOG_IN, Identity
 from prjobs.wire import MAX_BODY
 
 COOKIE = "prjobs_login"
+# waitress removes it unless it comes from the trusted proxy.
+PROXIED = "HTTP_X_FORWARDED_FOR"
 PAGE_HEADER = "HTTP_X_PRJOBS_PAGE"
 
 
 def peer() -> str:
-    """The other end of the connection, as address:port."""
+    """The other end of the connection, as address:port; the address alone when a trusted proxy stands between."""
     environ = request.environ
+    if PROXIED in environ:
+        return str(environ["REMOTE_ADDR"])
     return f"{environ['REMOTE_ADDR']}:{environ['REMOTE_PORT']}"
+
+
+def has_own_connection() -> bool:
+    """Whether the next request on the connection proves that the caller got the answer before it."""
+    return PROXIED not in request.environ
 
 
 def is_local() -> bool:
@@ -56,20 +65,35 @@ def identity(appliance: Appliance, basic: bool = False) -> Identity | None:
     """Who the token or the cookie says it is; None without either. Unauthorized for a bad one."""
     token = bearer_token(basic)
     if token is not None:
-        return access.identify(appliance, token)
+        return identify(appliance, token)
     cookie = request.get_cookie(COOKIE)
     if not cookie:
         return None
     if request.method not in ("GET", "HEAD") and request.environ.get(PAGE_HEADER) != "1":
         raise Forbidden("A change with the login cookie needs the page's own header.")
-    return access.identify(appliance, cookie)
+    return identify(appliance, cookie)
+
+
+def identify(appliance: Appliance, token: str) -> Identity:
+    """Whose token this is. Wrong ones are counted: TooMany after too many from one address."""
+    try:
+        return access.identify(appliance, token)
+    except Unauthorized:
+        count_failure(appliance)
+        raise
+
+
+def count_failure(appliance: Appliance) -> None:
+    """One more wrong token or key from this address. Right ones are never held back."""
+    if not appliance.wrong_tokens.take(request.environ["REMOTE_ADDR"]):
+        raise TooMany("Too many wrong tokens from this address: wait a minute.") from None
 
 
 def require_identity(appliance: Appliance) -> Identity:
     """Who asks; Unauthorized without a token or login."""
     found = identity(appliance)
     if found is None:
-        raise Unauthorized(access.LOG_IN + "this needs a token.")
+        raise Unauthorized(LOG_IN + "this needs a token.")
     return found
 
 
@@ -95,6 +119,6 @@ def require_observatory(appliance: Appliance, site: str) -> Identity | None:
         return None
     found = identity(appliance, basic=True)
     if found is None:
-        raise Unauthorized(access.LOG_IN + "from another machine this needs an observatory token.")
+        raise Unauthorized(LOG_IN + "from another machine this needs an observatory token.")
     access.require_observatory(found, site)
     return found

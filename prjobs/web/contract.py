@@ -60,7 +60,8 @@ def _command(new_job: NewJob, values: dict[str, object], roles_json: str) -> Com
 def post_getnewjobs(appliance: Appliance) -> HTTPResponse:
     """Hand out what waits; hold the answer only when the poll asks for it."""
     peer = caller.peer()
-    handouts.heard(appliance, peer)
+    if caller.has_own_connection():
+        handouts.heard(appliance, peer)
     poll = wire.parse_getnewjobs(caller.read_body())
     caller.require_observatory(appliance, poll.site)
     gap_ms = handouts.begin_poll(appliance, poll, peer)
@@ -97,7 +98,8 @@ def post_startjob(appliance: Appliance) -> HTTPResponse:
 
 def _post_status(appliance: Appliance, parse: Callable[[bytes], wire.StatusUpdate]) -> HTTPResponse:
     peer = caller.peer()
-    handouts.heard(appliance, peer)
+    if caller.has_own_connection():
+        handouts.heard(appliance, peer)
     update = parse(caller.read_body())
     identity = caller.require_observatory(appliance, update.site)
     jobs.update_status(appliance, update, identity.user_id if identity else peer)

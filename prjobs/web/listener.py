@@ -13,6 +13,7 @@ from waitress.channel import HTTPChannel
 from waitress.task import ErrorTask
 
 from prjobs.errors import BadRequest, HeadersTooLarge, Refused, TooLarge
+from prjobs.settings import Settings
 from prjobs.web.respond import refusal_parts
 from prjobs.wire import MAX_BODY
 
@@ -86,25 +87,34 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         self.server.connection_ended(f"{self.addr[0]}:{self.addr[1]}")
 
 
+def _proxy(address: str) -> dict[str, Any]:
+    """waitress's settings for one trusted proxy; without one it removes what callers claim to have been forwarded."""
+    if not address:
+        return {}
+    named = {"x-forwarded-for", "x-forwarded-proto"}
+    return {"trusted_proxy": address, "trusted_proxy_count": 1, "trusted_proxy_headers": named}
+
+
 class Listener:
     """The listening sockets and their loop."""
 
-    def __init__(self, app: Any, host: str, port: int, threads: int, connections: int) -> None:
+    def __init__(self, app: Any, settings: Settings) -> None:
         self._sockets: dict[int, Any] = {}
         self._stopping = False
         self._server = waitress.create_server(
             app,
             map=self._sockets,
-            host=host,
-            port=port,
-            threads=threads,
-            connection_limit=connections,
+            host=settings.host,
+            port=settings.port,
+            threads=settings.threads,
+            connection_limit=settings.connections,
             max_request_body_size=MAX_BODY + 1,
             max_request_header_size=MAX_HEADERS,
             channel_request_lookahead=1,
             channel_timeout=2**31,
             ident=None,
             log_socket_errors=False,
+            **_proxy(settings.trusted_proxy),
         )
         self._servers = [one for one in self._sockets.values() if hasattr(one, "active_channels")]
         for server in self._servers:

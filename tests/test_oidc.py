@@ -1,0 +1,194 @@
+"""Users of an outside provider: who they are, what they may, and every attack that applies (RFC 8725)."""
+
+import json
+
+import pytest
+import requests
+
+from prjobs import access
+from prjobs.errors import Unauthorized, Unusable
+from prjobs.oidc import Provider, parse_keys, read_certificate
+from prjobs.opening import close_appliance, open_appliance
+from prjobs.clock import Clock
+from prjobs.settings import Settings
+from tests import provider
+from tests.conftest import make_token
+from tests.program import JOB
+from tests.provider import AUDIENCE, ISSUER, NAMESPACE
+
+OIDC = {"oidc_issuer": ISSUER, "oidc_audience": AUDIENCE, "oidc_namespace": NAMESPACE}
+
+
+@pytest.fixture(scope="module")
+def keys():
+    return provider.Keys()
+
+
+@pytest.fixture(scope="module")
+def other():
+    return provider.Keys("k2")
+
+
+def get_json(url, headers):
+    answer = requests.get(url, headers=headers, timeout=5)
+    return answer.json()
+
+
+@pytest.fixture
+def make_provider(folder, clock):
+    def make(**settings):
+        return Provider(folder.path, Settings(**{**OIDC, **settings}), clock, get_json)
+
+    return make
+
+
+@pytest.fixture
+def ours(make_provider, keys):
+    return make_provider(oidc_certificate=keys.certificate)
+
+
+def test_it_works(ours, keys):
+    identity = ours.identify(keys.token(roles=["admin", "king", 5], name="Alice A."))
+    assert (identity.user_id, identity.user_name, identity.roles) == ("auth0|alice", "Alice A.", ("admin",))
+    assert not identity.service
+
+
+@pytest.mark.parametrize("name", list(provider.bad_tokens(provider.Keys(), provider.Keys("k2"))))
+def test_every_attack_is_refused_whatever_the_key_comes_from(make_provider, keys, other, name):
+    token = provider.bad_tokens(keys, other)[name]
+    with provider.published(keys) as (url, _, seen):
+        for settings in ({"oidc_certificate": keys.certificate}, {"oidc_jwks_url": f"{url}/jwks.json"}):
+            judge = make_provider(**settings)
+            assert judge.identify(keys.token()).user_id == "auth0|alice"
+            with pytest.raises(Unauthorized):
+                judge.identify(token)
+        assert set(seen) <= {"jwks.json"}
+
+
+@pytest.mark.parametrize(
+    ("claims", "roles"),
+    [
+        ({f"{NAMESPACE}/app_metadata": {"roles": ["owner"]}}, ("owner",)),
+        ({f"{NAMESPACE}/app_metadata": {"roles": []}, f"{NAMESPACE}/user_metadata": {"roles": ["admin"]}}, ()),
+        ({f"{NAMESPACE}/user_metadata": {"roles": "admin"}}, ()),
+        ({f"{NAMESPACE}/user_metadata": ["admin"]}, ()),
+        ({f"{NAMESPACE}/user_metadata": None}, ()),
+        ({f"{NAMESPACE}/user_metadata": {"roles": ["notadmin", "administrator", "Admin"]}}, ()),
+        ({"roles": ["admin"], "app_metadata": {"roles": ["admin"]}}, ()),
+    ],
+)
+def test_roles_come_from_the_namespace_alone(ours, keys, claims, roles):
+    assert ours.identify(keys.token(**{f"{NAMESPACE}/user_metadata": None, **claims})).roles == roles
+
+
+def test_a_service_is_one_whose_token_says_so(ours, keys):
+    assert ours.identify(keys.token("abc@clients", gty="client-credentials")).service
+    assert not ours.identify(keys.token("abc@clients")).service
+    assert not ours.identify(keys.token("auth0|abc", gty="client-credentials")).service
+
+
+def test_roles_from_userinfo_when_the_token_has_none_and_never_an_error(make_provider, keys, clock):
+    bare = keys.token(**{f"{NAMESPACE}/user_metadata": None})
+    with provider.published(keys) as (url, answers, seen):
+        judge = make_provider(oidc_certificate=keys.certificate, oidc_userinfo_url=f"{url}/userinfo")
+        assert judge.identify(bare).roles == ()
+        answers["userinfo"] = {"sub": "auth0|alice", f"{NAMESPACE}/app_metadata": {"roles": ["admin"]}}
+        assert judge.identify(bare).roles == ()
+        clock.advance(61)
+        assert judge.identify(bare).roles == ("admin",)
+        assert judge.identify(bare).roles == ("admin",)
+        assert seen == ["userinfo", "userinfo"]
+        answers["userinfo"]["sub"] = "auth0|bob"
+        clock.advance(601)
+        assert judge.identify(bare).roles == ()
+
+
+def test_keys_are_kept_and_verify_with_the_provider_gone(make_provider, keys, other, clock):
+    with provider.published(keys) as (url, answers, seen):
+        judge = make_provider(oidc_jwks_url=f"{url}/jwks.json")
+        judge.identify(keys.token())
+        with pytest.raises(Unauthorized):
+            judge.identify(other.token())
+        assert seen == ["jwks.json"]
+        answers["jwks.json"] = {"keys": [keys.jwk, other.jwk]}
+        clock.advance(61)
+        assert judge.identify(other.token()).user_id == "auth0|alice"
+        assert seen == ["jwks.json"] * 2
+    again = make_provider(oidc_jwks_url=f"{url}/jwks.json")
+    assert again.identify(keys.token()).user_id == again.identify(other.token()).user_id == "auth0|alice"
+
+
+@pytest.mark.parametrize("answer", [None, [], {"keys": 5}, {"keys": [5, {}, {"kid": "a"}]}, {"keys": []}, "<html>"])
+def test_a_useless_key_set_changes_nothing(make_provider, keys, clock, answer):
+    with provider.published(keys) as (url, answers, _):
+        judge = make_provider(oidc_jwks_url=f"{url}/jwks.json")
+        judge.identify(keys.token())
+        answers["jwks.json"] = answer
+        clock.advance(7 * 3600)
+        assert not judge.refresh_if_due()
+        assert judge.identify(keys.token())
+
+
+def test_only_rsa_signing_keys_of_a_sensible_size_count(keys):
+    weak = provider.Keys("weak", bits=1024)
+    secret = {"kty": "oct", "kid": "s", "k": "c2VjcmV0", "alg": "HS256", "use": "sig"}
+    encryption = {**keys.jwk, "kid": "e", "use": "enc"}
+    assert list(parse_keys({"keys": [weak.jwk, secret, encryption, {**keys.jwk, "alg": "RS512"}, keys.jwk]})) == ["k1"]
+
+
+def test_the_certificate_in_every_form(keys, tmp_path):
+    (tmp_path / "cert.pem").write_text(keys.certificate)
+    (tmp_path / "squeezed.pem").write_text(" ".join(keys.certificate.split("\n")))
+    forms = [str(tmp_path / "cert.pem"), str(tmp_path / "squeezed.pem"), keys.certificate, keys.public_pem]
+    forms.append(" ".join(keys.public_pem.split("\n")))
+    numbers = {read_certificate(form).public_numbers() for form in forms}
+    assert numbers == {keys.private.public_key().public_numbers()}
+
+
+@pytest.mark.parametrize(
+    "named", ["nowhere.pem", "-----BEGIN CERTIFICATE-----", "-----BEGIN X----- YQ== -----END X-----"]
+)
+def test_a_wrong_certificate_is_a_clear_sentence(named):
+    with pytest.raises(Unusable, match="oidc_certificate"):
+        read_certificate(named)
+    with pytest.raises(Unusable, match="2048"):
+        read_certificate(provider.Keys(bits=1024).public_pem)
+
+
+def test_an_issuer_without_an_audience_is_refused_at_the_start(make_provider, keys):
+    with pytest.raises(Unusable, match="oidc_audience"):
+        make_provider(oidc_audience="", oidc_certificate=keys.certificate)
+
+
+def test_both_kinds_of_tokens_command_and_one_key_never_makes_the_others(folder, keys):
+    settings = Settings(**OIDC, oidc_certificate=keys.certificate)
+    appliance, _ = open_appliance(folder, settings, Clock())
+    own = make_token(appliance, "auth0|bob")
+    assert access.identify(appliance, own).user_id == "auth0|bob"
+    assert access.identify(appliance, keys.token()).user_id == "auth0|alice"
+    import jwt
+
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "x", "exp": 2**33}
+    with pytest.raises(Unauthorized):
+        access.identify(appliance, jwt.encode(claims, appliance.secret, algorithm="HS256", headers={"kid": "k1"}))
+    close_appliance(appliance, folder)
+
+
+def test_an_outside_user_sends_a_job(make_server, keys):
+    server = make_server(**OIDC, oidc_certificate=keys.certificate)
+    headers = {"Authorization": f"Bearer {keys.token(roles=['owner'])}"}
+    answer = requests.post(f"{server.url}/newjob", data=json.dumps(JOB), headers=headers)
+    assert (answer.status_code, answer.json()["user_roles"]) == (200, ["owner"])
+
+
+def test_too_many_wrong_tokens_are_held_back_and_right_ones_are_not(make_server):
+    server = make_server(login_failures=5)
+    good = make_token(server.appliance, "auth0|alice")
+    statuses = [
+        requests.post(f"{server.url}/newjob", data="{}", headers={"Authorization": "Bearer x"}).status_code
+        for _ in range(7)
+    ]
+    assert statuses == [401] * 5 + [429] * 2
+    assert requests.post(f"{server.url}/api/login", json={"once": "guess"}).status_code == 429
+    answer = requests.post(f"{server.url}/newjob", data=json.dumps(JOB), headers={"Authorization": f"Bearer {good}"})
+    assert answer.status_code == 200
