@@ -6,10 +6,10 @@ import pytest
 import requests
 
 from prjobs import access
+from prjobs.clock import Clock
 from prjobs.errors import Unauthorized, Unusable
 from prjobs.oidc import Provider, parse_keys, read_certificate
 from prjobs.opening import close_appliance, open_appliance
-from prjobs.clock import Clock
 from prjobs.settings import Settings
 from tests import provider
 from tests.conftest import make_token

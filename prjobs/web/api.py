@@ -125,21 +125,20 @@ def get_jobs(appliance: Appliance) -> HTTPResponse:
 
 
 def _filter(site: str | None) -> views.Filter:
-    query = request.query.decode()
-    phases = [phase for phase in query.get("phase", "").split(",") if phase]
+    phases = [phase for phase in (_query_text("phase") or "").split(",") if phase]
     if unknown := set(phases) - set(PHASES):
         raise BadRequest(f"phase must be of {', '.join(PHASES)}; {len(unknown)} other words came.")
-    before = query.get("before")
+    before = _query_text("before")
     if before and not is_ulid(before):
         raise BadRequest("before must be the id of a job, 26 characters.")
-    texts = {name: query.get(name) or None for name in ("status", "device", "action", "user", "text")}
+    texts = {name: _query_text(name) for name in ("status", "device", "action", "user", "text")}
     limit = _query_number("limit")
     return views.Filter(
         site=site,
         since_ms=_query_number("since_ms"),
         until_ms=_query_number("until_ms"),
         phases=phases,
-        before=before or None,
+        before=before,
         limit=min(max(200 if limit is None else limit, 1), views.MAX_LIMIT),
         **texts,
     )
@@ -157,7 +156,7 @@ def get_job(appliance: Appliance, ulid: str) -> HTTPResponse:
 def _one_site(appliance: Appliance) -> str | None:
     """The site that the query names; a token that is good for some sites only must name one of them."""
     identity = caller.require_reader(appliance)
-    site: str | None = request.query.decode().get("site") or None
+    site = _query_text("site")
     if identity is None or not identity.sites:
         return site
     if site is None and len(identity.sites) == 1:
@@ -167,9 +166,18 @@ def _one_site(appliance: Appliance) -> str | None:
     return site
 
 
+def _query_text(name: str) -> str | None:
+    """A text of the query; None when it is absent or empty."""
+    try:
+        # Bottle hands out the bytes as Latin-1.
+        return str(request.query.get(name, "")).encode("latin-1").decode() or None
+    except UnicodeError:
+        raise BadRequest(f"{name} must be a text in UTF-8; other bytes came.") from None
+
+
 def _query_number(name: str) -> int | None:
-    text = request.query.get(name)
-    if text is None or text == "":
+    text = _query_text(name)
+    if text is None:
         return None
     if not NUMBER.match(text):
         raise BadRequest(f"{name} must be a whole number; something else came.")

@@ -82,7 +82,7 @@ def _answering(handler: Callable[..., HTTPResponse]) -> Callable[..., HTTPRespon
     return answer
 
 
-def _options() -> HTTPResponse:
+def _options(**_parts: str) -> HTTPResponse:
     return reply(b"", status=204, Allow="DELETE, GET, OPTIONS, POST", Access_Control_Allow_Headers=ALLOWED_HEADERS)
 
 

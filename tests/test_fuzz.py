@@ -1,0 +1,152 @@
+"""Whatever is sent: never a 5xx, and nothing malformed ever reaches a poller."""
+
+import copy
+import http.client
+import json
+import random
+import re
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from prjobs.web.api import ROUTES
+from prjobs.web.contract import ENDPOINTS
+from tests.conftest import make_token
+from tests.program import JOB
+from tests.test_contract import DOCUMENT
+
+SITE = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+ODD = [
+    None, True, False, 0, -1, 1e308, 10**30, "", " ", "saf", "saf\n", "\x00", "<script>", "é", "\U0001f52d", "x" * 200,
+    "' OR 1=1 --", [], {}, [[]], {"a": {"b": [1, None]}}, "UNREAD#1", "../x", "‮", "\u2028", "CANCEL_ALL_COMMANDS",
+]  # fmt: skip
+
+
+class Connection:
+    """Keep-alive requests with bodies as they are."""
+
+    def __init__(self, server, token):
+        self.http = http.client.HTTPConnection("127.0.0.1", server.listener.port, timeout=30)
+        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    def send(self, method, path, body, headers=None):
+        self.http.request(method, path, body, {**self.headers, **(headers or {})})
+        answer = self.http.getresponse()
+        return answer.status, answer.read()
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory):
+    import threading
+
+    from prjobs.folder import Folder
+    from prjobs.server import Server
+    from prjobs.settings import Settings
+
+    settings_ = Settings(port=0, login_failures=10_000, newjob_rate=10**7)
+    server = Server(Folder(tmp_path_factory.mktemp("fuzz") / "data"), settings_)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    yield server
+    server.stop()
+    thread.join(timeout=10)
+
+
+def mutated(chance):
+    """A job body with some of its values, keys or bytes changed."""
+    job = json.loads(json.dumps(JOB))
+    for _ in range(chance.choice([0, 1, 1, 2, 4])):
+        name = chance.choice([*job, "extra"])
+        kind = chance.random()
+        if kind < 0.7:
+            job[name] = copy.deepcopy(chance.choice(ODD))
+        elif kind < 0.85:
+            job.pop(name, None)
+        elif isinstance(job.get(name), dict):
+            job[name][str(chance.choice(ODD))] = copy.deepcopy(chance.choice(ODD))
+    body = bytearray(json.dumps(job, ensure_ascii=chance.random() < 0.5).encode("utf-8", "surrogatepass"))
+    if chance.random() < 0.2:
+        for _ in range(chance.randrange(1, 4)):
+            body[chance.randrange(len(body))] = chance.randrange(256)
+    return bytes(body)
+
+
+def check_document(job):
+    assert {key: type(value) for key, value in job.items()} == DOCUMENT
+    assert SITE.match(job["site"]) and 0 < len(job["action"]) <= 64 and 0 < len(job["deviceType"]) <= 64
+    assert job["statusId"] == f"UNREAD#{job['ulid']}"
+    for name in ("user_name", "user_id", "action", "deviceType", "deviceInstance"):
+        assert not re.search(r"[\x00-\x1f\x7f-\x9f]", job[name])
+
+
+def test_ten_thousand_job_bodies(target):
+    chance = random.Random(20261124)
+    connection = Connection(target, make_token(target.appliance, "auth0|alice", "admin"))
+    accepted, polled, sites = {}, {}, set()
+    for number in range(10_000):
+        status, answer = connection.send("POST", "/newjob", mutated(chance))
+        assert status in (200, 400), answer
+        if status == 200:
+            job = json.loads(answer)
+            check_document(job)
+            accepted[job["ulid"]] = job
+            sites.add(job["site"])
+        if number % 100 == 99:
+            for site in sites:
+                _, answer = connection.send("POST", "/getnewjobs", json.dumps({"site": site}))
+                for job in json.loads(answer):
+                    check_document(job)
+                    polled[job["ulid"]] = job
+    assert 2000 < len(accepted) < 9000
+    assert {ulid: accepted[ulid] for ulid in polled} == polled and len(polled) > 1000
+
+
+bodies = st.one_of(
+    st.binary(max_size=200),
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+        max_leaves=8,
+    ).map(lambda value: json.dumps(value).encode()),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            name: st.sampled_from(ODD)
+            for name in (*JOB, "ulid", "newStatus", "secondsUntilComplete", "timeRange", "alternateQueue", "poll_id",
+                         "lease", "reason", "once", "token", "roles", "sites", "days", "user")
+        },
+    ).map(lambda value: json.dumps(value).encode()),
+)  # fmt: skip
+queries = st.dictionaries(
+    st.sampled_from(["site", "since", "since_ms", "until_ms", "limit", "before", "phase", "text", "user", "status", "x"]),
+    st.sampled_from(["", "0", "-1", "9" * 30, "saf", "%00", "%FF", "waiting,done", "01DZVY846T52P6P3JWAJNJMJ1Z", "a%2Cb"]),
+    max_size=3,
+)
+PATHS = sorted({f"/{name}" for name in ENDPOINTS} | {path for _, path, _ in ROUTES} | {"/", "/login", "/static/<name>"})
+
+
+@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    method=st.sampled_from(["GET", "POST", "DELETE", "PUT", "OPTIONS", "HEAD"]),
+    path=st.sampled_from(PATHS),
+    part=st.sampled_from(["x", "01DZVY846T52P6P3JWAJNJMJ1Z", "%27", "%2e%2e", "a" * 300]),
+    query=queries,
+    body=bodies,
+    role=st.sampled_from([None, "admin", "observatory"]),
+    headers=st.dictionaries(
+        st.sampled_from(["Content-Type", "Idempotency-Key", "Cookie", "X-Prjobs-Page", "Range", "If-None-Match"]),
+        st.sampled_from(["", "x", "application/json", "prjobs_login=x", "\u00ff", "x" * 500]),
+        max_size=2,
+    ),
+)
+def test_no_endpoint_ever_answers_5xx(target, method, path, part, query, body, role, headers):
+    token = make_token(target.appliance, "auth0|alice", role) if role else None
+    text = "&".join(f"{name}={value}" for name, value in query.items())
+    path = re.sub(r"<\w+>", part, path)
+    connection = Connection(target, token)
+    status, answer = connection.send(method, f"{path}?{text}", body, headers)
+    assert status < 500, (method, path, answer)
+    if path == "/getnewjobs" and method != "HEAD" and method != "OPTIONS":
+        assert isinstance(json.loads(answer), list)
+    connection.http.close()

@@ -1,0 +1,91 @@
+"""Behind a reverse proxy: what it forwards is believed only when the setting names it; the README's recipe works."""
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.conftest import make_token
+from tests.program import JOB
+from tests.provider import Keys
+
+README = Path(__file__).parent.parent / "README.md"
+FAR = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}
+
+
+def poll(server, **headers):
+    return requests.post(f"{server.url}/getnewjobs", data='{"site": "saf"}', headers=headers)
+
+
+def test_nobody_is_believed_by_default(server):
+    assert poll(server, **FAR).status_code == 200
+    assert poll(server, **{"X-Forwarded-For": "127.0.0.1"}).status_code == 200
+
+
+def test_a_caller_from_afar_needs_a_token_when_the_proxy_is_trusted(make_server):
+    server = make_server(trusted_proxy="127.0.0.1")
+    assert poll(server, **FAR).status_code == 401
+    assert poll(server).status_code == 200
+    key = make_token(server.appliance, "saf", "observatory")
+    answer = poll(server, **FAR, Authorization=f"Bearer {key}")
+    assert answer.status_code == 200
+
+
+def test_only_the_last_hop_counts(make_server):
+    server = make_server(trusted_proxy="127.0.0.1")
+    assert poll(server, **{"X-Forwarded-For": "127.0.0.1, 203.0.113.7"}).status_code == 401
+
+
+def test_an_answer_through_a_proxy_is_not_proved_by_its_connection(make_server):
+    server = make_server(trusted_proxy="127.0.0.1")
+    headers = {"Authorization": f"Bearer {make_token(server.appliance, 'auth0|alice', 'owner')}", **FAR}
+    with requests.Session() as session:
+        ulid = session.post(f"{server.url}/newjob", data=json.dumps(JOB), headers=headers).json()["ulid"]
+        for _ in range(2):
+            session.post(f"{server.url}/getnewjobs", data='{"site": "saf"}', headers=headers)
+        timeline = session.get(f"{server.url}/api/jobs/{ulid}", headers=headers).json()["timeline"]
+    assert timeline[-1]["handout"]["state"] == "OPEN"
+
+
+@pytest.mark.skipif(shutil.which("nginx") is None, reason="needs nginx (Debian: apt install nginx-light)")
+def test_the_recipe_of_the_readme(make_server, tmp_path):
+    """TLS outside, plain HTTP inside; the login cookie is Secure; the page's own origin is its own."""
+    server = make_server(trusted_proxy="127.0.0.1", allowed_hosts=["localhost"])
+    keys = Keys()
+    (tmp_path / "site.crt").write_text(keys.certificate)
+    from cryptography.hazmat.primitives import serialization as s
+
+    private = keys.private.private_bytes(s.Encoding.PEM, s.PrivateFormat.PKCS8, s.NoEncryption())
+    (tmp_path / "site.key").write_bytes(private)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (recipe,) = re.findall(r"```nginx\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
+    recipe = recipe.replace("/etc/ssl/", f"{tmp_path}/").replace("listen 443", f"listen 127.0.0.1:{port}")
+    recipe = recipe.replace("127.0.0.1:8642", f"127.0.0.1:{server.listener.port}").replace("jobs.observatory.example", "localhost")
+    config = f"daemon off; pid {tmp_path}/pid; error_log {tmp_path}/log; events {{}} http {{ access_log off; {recipe} }}"
+    (tmp_path / "nginx.conf").write_text(config)
+    nginx = subprocess.Popen(["nginx", "-c", tmp_path / "nginx.conf", "-e", tmp_path / "log"])
+    try:
+        url = f"https://localhost:{port}"
+        for _ in range(100):
+            try:
+                page = requests.get(url, verify=False)
+                break
+            except requests.ConnectionError:
+                time.sleep(0.05)
+        assert page.status_code == 200 and "<html" in page.text
+        token = make_token(server.appliance, "staff", "admin")
+        own = {"Origin": url, "Sec-Fetch-Site": "same-origin"}
+        login = requests.post(f"{url}/api/login", json={"token": token}, headers=own, verify=False)
+        assert login.status_code == 200 and "Secure" in login.headers["Set-Cookie"]
+        foreign = requests.post(f"{url}/getnewjobs", data="{}", headers={"Origin": "https://evil.example"}, verify=False)
+        assert (foreign.status_code, foreign.json()) == (403, [])
+    finally:
+        nginx.terminate()
+        nginx.wait(timeout=10)
