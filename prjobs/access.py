@@ -12,7 +12,9 @@ import jwt
 import msgspec
 from msgspec import Meta
 
+from prjobs import audit
 from prjobs.appliance import Appliance
+from prjobs.audit import By, Entry
 from prjobs.database import Transaction
 from prjobs.errors import Forbidden, NotFound, Unauthorized
 from prjobs.identity import LOG_IN, ROLES, Identity
@@ -59,7 +61,9 @@ class NewToken(msgspec.Struct, frozen=True):
     days: Annotated[float, Meta(gt=0, le=3650, description="a number of days up to 3650")] = DEFAULT_DAYS
 
 
-def create_token(appliance: Appliance, asked: NewToken, created_by: str) -> tuple[str, TokenInfo]:
+def create_token(
+    appliance: Appliance, asked: NewToken, actor: By, what: str = audit.TOKEN_CREATE
+) -> tuple[str, TokenInfo]:
     """Make a token; the token itself, which is not kept, and what is stored of it."""
     now_ms = appliance.clock.now_ms()
     info = TokenInfo(
@@ -70,9 +74,9 @@ def create_token(appliance: Appliance, asked: NewToken, created_by: str) -> tupl
         sites=list(asked.sites),
         created_ms=now_ms,
         expires_ms=now_ms + int(asked.days * DAY_S * 1000),
-        created_by=created_by,
+        created_by=actor.who,
     )
-    appliance.database.write(_insert_token, info)
+    appliance.database.write(_insert_token, appliance, info, actor, what)
     claims = {
         "iss": ISSUER,
         "aud": AUDIENCE,
@@ -84,7 +88,9 @@ def create_token(appliance: Appliance, asked: NewToken, created_by: str) -> tupl
     return jwt.encode(claims, appliance.secret, algorithm=ALGORITHM), info
 
 
-def _insert_token(transaction: Transaction, info: TokenInfo) -> None:
+def _insert_token(transaction: Transaction, appliance: Appliance, info: TokenInfo, actor: By, what: str) -> None:
+    detail = f"for {info.user_id}, roles {info.roles}, sites {info.sites}"
+    audit.record(transaction, appliance, Entry(actor.who, what, info.id, actor.where_from, detail))
     encode = msgspec.json.encode
     transaction.execute(
         f"INSERT INTO token ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -107,15 +113,16 @@ def list_tokens(appliance: Appliance) -> list[TokenInfo]:
     return [_info(row) for row in appliance.database.fetch(f"SELECT {_COLUMNS} FROM token ORDER BY created_ms, id")]
 
 
-def revoke_token(appliance: Appliance, token_id: str) -> None:
+def revoke_token(appliance: Appliance, token_id: str, actor: By) -> None:
     """From now on the token is worth nothing. NotFound."""
-    appliance.database.write(_revoke_token, token_id, appliance.clock.now_ms())
+    appliance.database.write(_revoke_token, appliance, token_id, actor)
 
 
-def _revoke_token(transaction: Transaction, token_id: str, now_ms: int) -> None:
+def _revoke_token(transaction: Transaction, appliance: Appliance, token_id: str, actor: By) -> None:
     sql = "UPDATE token SET revoked_ms = coalesce(revoked_ms, ?) WHERE id = ?"
-    if transaction.execute(sql, (now_ms, token_id)).rowcount != 1:
+    if transaction.execute(sql, (appliance.clock.now_ms(), token_id)).rowcount != 1:
         raise NotFound("There is no token with this id.")
+    audit.record(transaction, appliance, Entry(actor.who, audit.TOKEN_REVOKE, token_id, actor.where_from))
 
 
 def _info(row: tuple[object, ...]) -> TokenInfo:

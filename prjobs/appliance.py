@@ -8,10 +8,12 @@ from prjobs.bell import Bell
 from prjobs.clock import Clock
 from prjobs.database import Database
 from prjobs.deadlines import Deadlines
+from prjobs.glance import Glance
 from prjobs.limits import Rate
 from prjobs.oidc import Provider
 from prjobs.open_handouts import OpenHandouts
 from prjobs.presence import Presence
+from prjobs.quota import Quota
 from prjobs.settings import Settings
 from prjobs.ulids import Ulids
 
@@ -28,12 +30,15 @@ class Appliance:
     secret: bytes
     bell: Bell
     presence: Presence
+    glance: Glance
     expiries: Deadlines
     leases: Deadlines
     handouts: OpenHandouts
     provider: Provider
     wrong_tokens: Rate
     new_jobs: Rate
+    refusals: Quota
+    token_uses: Quota
     demo: bool = False
     stopping: threading.Event = field(default_factory=threading.Event)
     problems: dict[str, str] = field(default_factory=dict)

@@ -4,6 +4,9 @@ Sentences name the field, what was expected and what came, and never repeat what
 shows them as HTML. Every refusal ends a command of the command line with exit code 1.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 
 class Refused(Exception):
     """A request that was not carried out; nothing was changed by it."""
@@ -11,6 +14,8 @@ class Refused(Exception):
     status = 400
     code = "bad_request"
     retry_after_s: int | None = None
+    # What belongs to the answer besides its status and sentence.
+    headers: Mapping[str, str] = MappingProxyType({})
 
     @property
     def sentence(self) -> str:

@@ -21,10 +21,14 @@ TAKE_PATIENCE_S = 0.15
 POLL_ID_MS = 600_000
 
 
-def begin_poll(appliance: Appliance, poll: PollRequest, peer: str) -> int | None:
-    """Note that the peer polls; the gap to the queue's poll before in milliseconds, None for the first."""
+def begin_poll(appliance: Appliance, poll: PollRequest, peer: str, own_connection: bool = True) -> int | None:
+    """Note that the peer polls; the gap to the queue's poll before in milliseconds, None for the first.
+
+    `own_connection`: whether its next request proves its last answer. Behind a proxy it does not, and what the
+    same peer got before is as open to doubt as what others got.
+    """
     queue = ALTERNATE if poll.alternate else PRIMARY
-    _note_earlier(appliance, poll, queue, peer)
+    _note_earlier(appliance, poll, queue, peer if own_connection else None)
     return appliance.presence.polled(poll.site, queue)
 
 
@@ -117,7 +121,7 @@ def _handed_before(appliance: Appliance, poll: PollRequest, queue: str) -> Hande
 # ---- what became of an answer
 
 
-def _note_earlier(appliance: Appliance, poll: PollRequest, queue: str, peer: str) -> None:
+def _note_earlier(appliance: Appliance, poll: PollRequest, queue: str, peer: str | None) -> None:
     """What this poll says about the hand-outs before it."""
     plain = not (poll.poll_id or poll.lease_s or poll.wait_s)
     if flushed := appliance.handouts.flushed((poll.site, queue), plain):

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 import msgspec
 
-from prjobs import catalogue, feed
+from prjobs import audit, catalogue, feed
 from prjobs.appliance import Appliance
+from prjobs.audit import By
 from prjobs.database import Transaction
 from prjobs.errors import Conflict, NotFound
 from prjobs.feed import Event
+from prjobs.identity import Identity
 from prjobs.models import JOB_COLUMNS, JobRow
 from prjobs.states import ALTERNATE, BOTH, CANCELLED, PRIMARY, RECEIVED, UNREAD, is_finished
 from prjobs.ulids import floor_ulid
@@ -59,16 +61,16 @@ class Command:
 # ---- submit
 
 
-def submit_job(appliance: Appliance, command: Command) -> JobRow:
-    """Queue a command in both queues; returns the stored job.
+def submit_job(appliance: Appliance, command: Command, actor: By, what: str = audit.NEWJOB) -> JobRow:
+    """Queue a command in both queues; returns the stored job. `actor` and `what` are for the audit.
 
     `cancel_all_commands` first withdraws every job of the site that waits. The same idempotency key of the same
     user within a day gives the job of the first call; Conflict when that was another command.
     """
-    return appliance.database.write(_insert_job, appliance, command)
+    return appliance.database.write(_insert_job, appliance, command, actor, what)
 
 
-def _insert_job(transaction: Transaction, appliance: Appliance, command: Command) -> JobRow:
+def _insert_job(transaction: Transaction, appliance: Appliance, command: Command, actor: By, what: str) -> JobRow:
     now_ms = appliance.clock.now_ms()
     if command.idempotency_key and (before := _same_key(transaction, command, now_ms)):
         return before
@@ -77,6 +79,7 @@ def _insert_job(transaction: Transaction, appliance: Appliance, command: Command
     row = _new_row(appliance, command, now_ms)
     row = row._replace(seq=transaction.execute(_INSERT_JOB, row[1:]).fetchone()[0])
     feed.append_created(transaction, row, Event(BOTH, UNREAD, now_ms, command.user_id))
+    audit.record_job(transaction, appliance, what, row, actor)
     appliance.presence.know(row.site)
     if row.expires_ms:
         appliance.expiries.set(row.seq, (row.expires_ms - row.created_ms) / 1000)
@@ -161,17 +164,18 @@ def end_lease(transaction: Transaction, appliance: Appliance, job_seq: int, queu
     appliance.leases.drop((job_seq, queue))
 
 
-def cancel_job(appliance: Appliance, ulid: str, who: str, reason: str = "") -> JobRow:
+def cancel_job(appliance: Appliance, ulid: str, actor: By, reason: str = "") -> JobRow:
     """Withdraw one job that waits, in both queues. NotFound, or Conflict when it was picked up or is finished."""
-    return appliance.database.write(_cancel_job, appliance, ulid, who, reason)
+    return appliance.database.write(_cancel_job, appliance, ulid, actor, reason)
 
 
-def _cancel_job(transaction: Transaction, appliance: Appliance, ulid: str, who: str, reason: str) -> JobRow:
+def _cancel_job(transaction: Transaction, appliance: Appliance, ulid: str, actor: By, reason: str) -> JobRow:
     row = _find(transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE ulid = ?", (ulid,)))
     if row.status != UNREAD:
         raise Conflict(f"The job does not wait any more: its status is {shown(row.status)}. Send a stop instead.")
     queue = BOTH if row.alternate_status == UNREAD else PRIMARY
-    feed.apply(transaction, [row], Event(queue, CANCELLED, appliance.clock.now_ms(), who, reason))
+    feed.apply(transaction, [row], Event(queue, CANCELLED, appliance.clock.now_ms(), actor.who, reason))
+    audit.record_job(transaction, appliance, audit.CANCEL, row, actor)
     return _find(transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE seq = ?", (row.seq,)))
 
 
@@ -271,7 +275,7 @@ def list_recent(appliance: Appliance, site: str, range_ms: int) -> Iterator[list
         after, inclusive = rows[-1].ulid, ">"
 
 
-def again(appliance: Appliance, ulid: str, user_id: str, user_name: str, user_roles: str) -> JobRow:
+def again(appliance: Appliance, ulid: str, identity: Identity, actor: By) -> JobRow:
     """Send a job again: a new job with the same command that names the old one. NotFound."""
     old = find_job(appliance, ulid)
     values = msgspec.json.decode(old.required_params)
@@ -280,15 +284,15 @@ def again(appliance: Appliance, ulid: str, user_id: str, user_name: str, user_ro
         old.device,
         old.instance,
         old.action,
-        user_id,
-        user_name,
-        user_roles,
+        identity.user_id,
+        identity.user_name,
+        identity.roles_json,
         old.required_params,
         old.optional_params,
         values,
         again_of=old.ulid,
     )
-    return submit_job(appliance, command)
+    return submit_job(appliance, command, actor, audit.AGAIN)
 
 
 def _find(found: list[tuple[object, ...]]) -> JobRow:

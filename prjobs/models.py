@@ -143,6 +143,56 @@ class Token(Table):
     revoked_ms = BigIntegerField(null=True)
 
 
+class Audit(Table):
+    """Who did what: rows that are only ever added, each with the hash of the row before it."""
+
+    seq = AutoField()
+    time_ms = BigIntegerField()
+    who = TextField()
+    what = TextField()
+    target = TextField()
+    where_from = TextField()
+    detail = TextField()
+    previous = TextField()
+    hash = TextField()
+
+
+class AuditRow(NamedTuple):
+    """A row of `audit`, in the order of its columns; `previous` is the hash of the row before it."""
+
+    seq: int
+    time_ms: int
+    who: str
+    what: str
+    target: str
+    where_from: str
+    detail: str
+    previous: str
+    hash: str
+
+
+class Reservation(Table):
+    """A time that belongs to one user: made here (`local`), or copied from the calendar service (`calendar`)."""
+
+    id = AutoField()
+    site = TextField()
+    source = TextField()
+    event_id = TextField(default="")
+    start_ms = BigIntegerField()
+    end_ms = BigIntegerField()
+    creator_id = TextField()
+    creator = TextField()
+    title = TextField(default="")
+    created_by = TextField(default="")
+
+
+class CalendarAnswer(Table):
+    """When the calendar service last answered for a site."""
+
+    site = TextField(primary_key=True)
+    answered_ms = BigIntegerField()
+
+
 class Fact(Table):
     """A named fact about this file: its identity, whether it was closed well, keys given out."""
 

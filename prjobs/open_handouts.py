@@ -48,7 +48,7 @@ class OpenHandouts:
         with self._lock:
             return self._by_peer.pop(peer, [])
 
-    def superseded(self, queue: Queue, peer: str) -> list[Handed]:
+    def superseded(self, queue: Queue, peer: str | None) -> list[Handed]:
         """What other connections hold open of this queue, now that this peer polls it."""
         if not self._by_peer:
             return []

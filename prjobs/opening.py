@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from prjobs import handouts, views
+from prjobs import audit, handouts, views
 from prjobs.appliance import Appliance
 from prjobs.bell import Bell
 from prjobs.clock import Clock
@@ -12,10 +12,12 @@ from prjobs.database import Database, Transaction, open_database
 from prjobs.deadlines import Deadlines
 from prjobs.errors import Unavailable, Unusable
 from prjobs.folder import Folder
+from prjobs.glance import Glance
 from prjobs.limits import Rate
 from prjobs.oidc import Fetch, Provider
 from prjobs.open_handouts import OpenHandouts
 from prjobs.presence import Presence
+from prjobs.quota import Quota
 from prjobs.settings import Settings
 from prjobs.ulids import Ulids
 
@@ -65,12 +67,15 @@ def open_appliance(
         secret=secret,
         bell=Bell(int(settings.threads * settings.held_share)),
         presence=Presence(clock),
+        glance=Glance(clock),
         expiries=Deadlines(clock),
         leases=Deadlines(clock),
         handouts=OpenHandouts(clock),
         provider=Provider(folder.path, settings, clock, fetch),
         wrong_tokens=Rate(clock, settings.login_failures),
         new_jobs=Rate(clock, settings.newjob_rate),
+        refusals=Quota(),
+        token_uses=Quota(limit=1, window_s=3600, callers=1000),
         demo=demo,
     )
     database.start(appliance.bell.ring)
@@ -154,6 +159,7 @@ def close_appliance(appliance: Appliance, folder: Folder) -> None:
     try:
         save_presence(appliance, folder)
         appliance.database.write(_mark_closed)
+        audit.settle(appliance, appliance.refusals)
     except Unavailable as unavailable:
         logger.warning("the store could not be closed well: %s", unavailable)
     appliance.database.close()

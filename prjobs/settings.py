@@ -22,6 +22,11 @@ ENVIRONMENT_PREFIX = "PRJOBS_"
 # Names with the prefix that are not settings: the data folder, and a token for the command line.
 NOT_SETTINGS = ("PRJOBS_DATA", "PRJOBS_TOKEN")
 
+_WEB = r"^(https?://[^/\s?#@]+(/[^\s?#]*)?)?$(?!\n)"
+_STATION = r"^[A-Za-z0-9_-]{1,64}=[A-Za-z0-9_-]{1,64}(\+[A-Za-z0-9_-]{1,64})*$(?!\n)"
+CommandClass = Literal[
+    "stop", "close", "park", "motion", "exposure", "script", "safety", "roof", "config", "restart", "other"
+]
 Seconds = Annotated[int, Meta(ge=0, le=10_000_000)]
 
 
@@ -104,6 +109,36 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str,
         Meta(description="the address of a reverse proxy whose X-Forwarded-For and -Proto are believed; empty: none"),
     ] = ""
+    reservations: Annotated[
+        Literal["none", "local", "calendar"],
+        Meta(
+            description="who may command while a telescope is reserved: everybody (none), whom `prjobs reserve` "
+            "names (local), also whom a calendar service names (calendar)"
+        ),
+    ] = "none"
+    calendar_url: Annotated[
+        str, Meta(description="the calendar service, such as https://calendar.example.org/prod", pattern=_WEB)
+    ] = ""
+    calendar_stale: Annotated[
+        Literal["allow", "deny"],
+        Meta(
+            description="whether users may command when the calendar was never reached or its answer is too old; "
+            "administrators always may"
+        ),
+    ] = "deny"
+    calendar_max_age_s: Annotated[
+        int, Meta(description="seconds after which the calendar's last answer is too old", ge=120, le=10_000_000)
+    ] = 3600
+    stations: Annotated[
+        list[Annotated[str, Meta(pattern=_STATION)]],
+        Meta(
+            description="enclosure stations and their observatories, such as wema=mrc1+mrc2: who reserved one of "
+            "these has reserved the station too"
+        ),
+    ] = []
+    staff_classes: Annotated[
+        list[CommandClass], Meta(description="classes of commands that need the admin or owner role")
+    ] = msgspec.field(default_factory=lambda: ["roof", "safety", "restart"])
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="the least important lines that are logged")
     ] = "info"

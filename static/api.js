@@ -78,7 +78,8 @@ function sentenceOf(response, answer) {
 
 function asApiError(error, limit, timeoutMs) {
   if (error instanceof ApiError) return error;
-  if (limit.expired) return new ApiError(`The server did not answer within ${Math.round(timeoutMs / 1000)} s.`, { code: "timeout" });
+  const seconds = Math.round(timeoutMs / 1000);
+  if (limit.expired) return new ApiError(`The server did not answer within ${seconds} s.`, { code: "timeout" });
   if (error.name === "AbortError") return new ApiError("The request was given up.", { code: "aborted" });
   return new ApiError("The server cannot be reached.", { code: "unreachable" });
 }

@@ -28,15 +28,22 @@ let cameFrom = null;
 const live = new Live({
   api, model, clock,
   told: {
-    loaded() { screens.job.loaded(); if (screens.jobs.route) screens.jobs.reload(); draw(); },
+    loaded({ again }) { if (again) startAnew(); draw(); },
     changed(changes) { screens.jobs.changed(changes); screens.job.changed(changes); draw(); },
     now() { draw(); },
     failed() { tick(); },
   },
 });
 
+// The server was started anew, or the page slept too long to catch up: nothing that was loaded counts.
+function startAnew() {
+  screens.job.reload();
+  screens.jobs.reload();
+}
+
 function linkState() {
-  return connection({ ageMs: live.answered.ms(), answered: live.everAnswered, visibleMs: looked.ms() });
+  const { answered, everAnswered } = live;
+  return connection({ ageMs: answered.ms(), answered: everAnswered, visibleMs: looked.ms(), hidden: document.hidden });
 }
 
 function draw() {
@@ -94,7 +101,9 @@ function arrive(route) {
 // The way to the jobs leads back to the filter and the night that were looked at.
 function markTabs(route) {
   const name = route.screen === "job" ? "jobs" : route.screen;
-  for (const tab of document.querySelectorAll("[data-tab]")) setAttr(tab, "aria-current", tab.dataset.tab === name ? "page" : null);
+  for (const tab of document.querySelectorAll("[data-tab]")) {
+    setAttr(tab, "aria-current", tab.dataset.tab === name ? "page" : null);
+  }
   if (route.screen === "jobs") setAttr(find('[data-tab="jobs"]'), "href", route.hash);
 }
 
@@ -167,6 +176,7 @@ document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;
   looked.restart();
   live.wake();
+  tick();
 });
 
 openRoute();

@@ -64,6 +64,13 @@ export function keyed(parent, keys, make) {
   });
 }
 
+// Is somebody about to click here, or walking through it with the keyboard? On a touch screen the last tap leaves
+// a hover behind that means nothing.
+export function isInUse(element) {
+  const pointed = matchMedia("(hover: hover)").matches && element.matches(":hover");
+  return pointed || element.contains(document.activeElement);
+}
+
 // Says something to those who listen to the page instead of looking at it.
 export function announce(text) {
   const region = document.querySelector("[data-announce]");

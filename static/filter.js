@@ -26,7 +26,7 @@ export function parseFilter(text) {
 
 function takeToken(filter, { key, value, text }) {
   if (!key) filter.text = [filter.text, value].filter(Boolean).join(" ");
-  else if (!KEYS.includes(key)) filter.problems.push(`“${key}:” is no filter; there are ${KEYS.join(", ")} and plain text`);
+  else if (!KEYS.includes(key)) filter.problems.push(`“${key}:” is no filter; use ${KEYS.join(", ")} or plain text`);
   else if (!value) filter.problems.push(`“${text}” needs a value`);
   else if (key === "age") takeAge(filter, value);
   else if (key === "status") takeStatus(filter, value);

@@ -124,6 +124,7 @@ export class JobsSource {
   }
 
   counts() {
-    return { byPhase: listCounts(this.whole), complete: this.whole.complete, known: this.whole.order.length > 0 || this.whole.complete };
+    const { complete, order } = this.whole;
+    return { byPhase: listCounts(this.whole), complete, known: complete || order.length > 0 };
   }
 }

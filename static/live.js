@@ -26,7 +26,7 @@ export function pauseMs({ more = false, again_s: againS = 0 }, hidden) {
 }
 
 export class Live {
-  // `told`: {loaded(), changed(changes), now(), failed(error)}, each optional.
+  // `told`: {loaded({again}), changed(changes), now(), failed(error)}, each optional.
   constructor({ api, model, clock, told, hidden = () => document.hidden, random = Math.random }) {
     Object.assign(this, { api, model, clock, told, hidden, random });
     this.answered = new Since();
@@ -35,6 +35,7 @@ export class Live {
     this.nowWanted = false;
     this.errors = 0;
     this.full = 0;
+    this.loads = 0;
     this.problem = null;
     this.retryAt = 0;
   }
@@ -80,10 +81,12 @@ export class Live {
     this.takeNow(now);
     model.seq = Math.max(0, now.seq - OLD_EVENTS);
     const changes = await this.ask("changes", { since: model.seq });
-    applyChanges(model, changes);
-    this.full = 0;
+    const fresh = applyChanges(model, changes);
+    Object.assign(this, { full: 0, loads: this.loads + 1 });
     model.loaded = true;
-    this.told.loaded?.();
+    this.told.loaded?.({ again: this.loads > 1 });
+    // What a screen loaded by itself a moment before may lack the last of them.
+    if (fresh.length) this.told.changed?.(fresh);
     return pauseMs(changes, false);
   }
 

@@ -85,13 +85,17 @@ export function startedMs(model, job) {
 
 const RANK = { running: 0, picked_up: 1, waiting: 2 };
 
-// A site's open jobs in the order of the page: what runs first, then oldest first.
+// A site's open jobs in the order of the page: a stop that waits, what runs, the rest; oldest first.
 export function openJobs(model, site) {
   const jobs = [...model.open.values()].filter((job) => job.site === site);
   return jobs.sort((a, b) => rank(a) - rank(b) || (a.ulid < b.ulid ? -1 : 1));
 }
 
-const rank = (job) => RANK[phaseOf(job)] ?? 3;
+const STOP_FIRST = -1;
+
+function rank(job) {
+  return job.command_class === "stop" && phaseOf(job) === "waiting" ? STOP_FIRST : RANK[phaseOf(job)];
+}
 
 export function countPhases(jobs) {
   const counts = {};

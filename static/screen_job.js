@@ -6,9 +6,9 @@ import { mayCancel } from "./model.js";
 import { jobRoute, jobsRoute } from "./route.js";
 import { phaseOf, progress } from "./state.js";
 import { bothTimes, localClock, utcClock, zoneName } from "./time.js";
-import { alternateDiffers, expectedEnd, startOf, steps } from "./timeline.js";
+import { alternateDiffers, cautions, expectedEnd, startOf, steps } from "./timeline.js";
 import {
-  deviceName, estimateWords, eventWord, handoutSentences, handoutWord, jobLabel, sinceWords, statusMeaning, statusWord, userName,
+  deviceName, estimateWords, eventWord, handoutWord, jobLabel, sinceWords, statusMeaning, statusWord, userName,
 } from "./words.js";
 
 const ARMED_FOR_MS = 5000;
@@ -83,7 +83,7 @@ export class JobScreen {
     if (this.visible && changes.some((change) => change.job?.ulid === this.ulid)) this.load();
   }
 
-  loaded() {
+  reload() {
     if (this.visible) this.load();
   }
 
@@ -187,7 +187,7 @@ export class JobScreen {
   }
 
   drawCautions() {
-    const sentences = [...new Set(this.job.timeline.flatMap((entry) => handoutSentences(entry.handout)))];
+    const sentences = cautions(this.job);
     show(this.here.cautions, sentences.length);
     keyed(this.here.cautions, sentences, (text) => { const line = clone("t-line"); setText(line, text); return line; });
   }
@@ -255,7 +255,7 @@ function drawChange(here, entry, row) {
   setText(here.queue, entry.queue);
   setGlyph(here.glyph, eventWord(entry) === "sent" ? "sent" : phaseOf(entry));
   setText(here.status, eventWord(entry));
-  setText(here.estimate, estimateWords(entry.estimate_s));
+  setText(here.estimate, phaseOf(entry) === "running" ? estimateWords(entry.estimate_s) : "");
   setText(here.who, entry.who || "–");
   setText(here.note, [entry.note, handoutNote(entry.handout)].filter(Boolean).join(" · "));
 }

@@ -75,7 +75,6 @@ export class JobsScreen {
     this.draw();
   }
 
-  // The server was started anew, or the page slept too long to catch up.
   reload() {
     if (this.route) this.aim({ anew: true });
   }

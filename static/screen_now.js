@@ -1,7 +1,7 @@
 // The screen Now: one panel a site with its state word, what runs since when until when and for whom, what waits;
 // below them the last events.
 
-import { announce, clone, keyed, parts, setAttr, setGlyph, setMeter, setText, setTip, show } from "./dom.js";
+import { announce, clone, isInUse, keyed, parts, setAttr, setGlyph, setMeter, setText, setTip, show } from "./dom.js";
 import { countPhases, OPEN_LISTED, openJobs, sitesInOrder, startedMs } from "./model.js";
 import { jobRoute, jobsRoute } from "./route.js";
 import { isPastNow, phaseOf, progress, silentFor, siteReports, siteState, stuck } from "./state.js";
@@ -72,9 +72,9 @@ function say(panel, site, { kind, word }) {
   panel.said = kind;
 }
 
-// Rows stay where they are while the pointer is among them; what ended meanwhile is shown in its place.
+// Rows stay where they are while somebody is about to take one; what ended meanwhile is shown in its place.
 function showWork(panel, here, jobs, site, model, now) {
-  const held = here.work.matches(":hover") ? panel.rows : [];
+  const held = isInUse(here.work) ? panel.rows : [];
   const kept = held.map((job) => model.open.get(job.ulid) || latest(model, job));
   const known = new Set(kept.map((job) => job.ulid));
   const rows = [...kept, ...jobs.filter((job) => !known.has(job.ulid))].slice(0, WORK_SHOWN);
@@ -98,7 +98,8 @@ function showOld(here, count, site) {
   show(here.old, count);
   if (!count) return;
   setAttr(here.old, "href", jobsRoute(`site:${site.site} status:picked_up age:<24h`));
-  setText(here.old, count === 1 ? "1 older job was picked up and never reported on" : `${count} older jobs were picked up and never reported on`);
+  const jobs = count === 1 ? "1 older job was" : `${count} older jobs were`;
+  setText(here.old, `${jobs} picked up and never reported on`);
 }
 
 function workRow() {
@@ -133,9 +134,10 @@ function showJob(row, job, site, model, now) {
 }
 
 function showEvents(here, model, many) {
-  const held = here.events.matches(":hover");
+  const held = isInUse(here.events) && here.events.childElementCount > 0;
   show(here.eventsBox, model.events.length);
-  if (held && here.events.childElementCount) return;
+  setText(here.eventsTitle, held ? "Last events · standing still while you point at them" : "Last events");
+  if (held) return;
   const events = model.events.slice(0, EVENTS_SHOWN);
   const rows = keyed(here.events, events.map((event) => event.seq), () => eventRow());
   events.forEach((event, at) => showEvent(rows[at], event, many));
@@ -157,5 +159,6 @@ function showEvent(row, event, many) {
   setText(here.label, jobLabel(event.job));
   setAttr(here.link, "href", jobRoute(event.job.ulid));
   setText(here.site, many ? event.job.site : "");
-  setText(here.who, [event.queue === "alternate" ? "alternate queue" : "", event.who, event.note].filter(Boolean).join(" · "));
+  const queue = event.queue === "alternate" ? "alternate queue" : "";
+  setText(here.who, [queue, event.who, event.note].filter(Boolean).join(" · "));
 }

@@ -6,6 +6,8 @@ import { compact, MINUTE, SECOND } from "./time.js";
 export const NOT_LIVE_AFTER = 10 * SECOND;
 export const LATE_AFTER = 6 * SECOND;
 export const RETURN_GRACE = 2 * SECOND;
+// A page that nobody sees asks seldom, and browsers let its timers run once a minute.
+export const HIDDEN_NOT_LIVE_AFTER = 90 * SECOND;
 export const SKEW_WORTH_SAYING = 2 * SECOND;
 // A stop that was picked up gets no further report from today's site software.
 export const STOP_SETTLES_AFTER = 30 * SECOND;
@@ -95,8 +97,8 @@ export function siteReports(site) {
 
 // Is the page live? `ageMs`: since the last good answer; `answered`: there was one at all;
 // `visibleMs`: since somebody looks at the page again, who deserves a moment before the alarm.
-export function connection({ ageMs, answered, visibleMs = Infinity }) {
-  if (ageMs >= NOT_LIVE_AFTER) {
+export function connection({ ageMs, answered, visibleMs = Infinity, hidden = false }) {
+  if (ageMs >= (hidden ? HIDDEN_NOT_LIVE_AFTER : NOT_LIVE_AFTER)) {
     return visibleMs < RETURN_GRACE ? { kind: "returning", live: false } : { kind: "not_live", live: false };
   }
   if (!answered) return { kind: "starting", live: true };

@@ -55,8 +55,9 @@ function showNotLive(below, { kind }, live, clock) {
   show(below.locked, live.problem?.status === 401);
   if (!dead) return;
   const ageMs = live.answered.ms();
-  const last = live.everAnswered ? `Last answer ${utcClock(clock.now() - ageMs)} UTC, ${span(ageMs)} ago.` : "No answer yet.";
-  setText(below.notLiveWhy, `${live.problem?.message || "The server does not answer."} ${last} What you see is old.`);
+  const last = `Last answer ${utcClock(clock.now() - ageMs)} UTC, ${span(ageMs)} ago. What you see is old.`;
+  const why = live.problem?.message || "The server does not answer.";
+  setText(below.notLiveWhy, `${why} ${live.everAnswered ? last : "There was no answer yet."}`);
   const retry = Math.ceil(live.retryInMs() / 1000);
   setText(below.notLiveRetry, retry > 0 ? `Trying again in ${retry} s.` : "Trying now.");
 }

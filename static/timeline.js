@@ -3,7 +3,7 @@
 
 import { phaseOf, progress } from "./state.js";
 import { countdown, span } from "./time.js";
-import { statusWord } from "./words.js";
+import { handoutSentences, statusWord } from "./words.js";
 
 // A report that repeats the status only brings a new estimate; it gets no mark of its own.
 export function steps(job, queue) {
@@ -19,13 +19,15 @@ export function steps(job, queue) {
 function markOf(entry, before) {
   const phase = phaseOf(entry);
   const gap = before ? span(entry.time_ms - before.time_ms) : "";
-  return { key: entry.seq, status: entry.status, phase, glyph: phase, word: statusWord(entry.status), time_ms: entry.time_ms, gap };
+  const word = statusWord(entry.status);
+  return { key: entry.seq, status: entry.status, phase, glyph: phase, word, time_ms: entry.time_ms, gap };
 }
 
 function withEnd(marks, job, queue) {
   const known = queue === "primary" ? progress(job, job.changed_ms) : null;
   if (!known) return marks;
-  return [...marks, { key: "end", status: "", phase: "gone", glyph: "expected", word: "expected", time_ms: known.endMs, gap: "", expected: true }];
+  const end = { key: "end", phase: "gone", glyph: "expected", word: "expected", time_ms: known.endMs, expected: true };
+  return [...marks, end];
 }
 
 // When the work on the job began, by the first report of it; the last change when there is none.
@@ -47,4 +49,11 @@ export function expectedEnd(job, nowMs) {
 // Nearly no site asks its alternate queue; a job that just lies there tells nothing.
 export function alternateDiffers(job) {
   return job.alternate_status !== job.status && ![undefined, null, "UNREAD"].includes(job.alternate_status);
+}
+
+// What the hand-outs leave open. A report of the site answers the question, so then there is nothing to say.
+export function cautions(job) {
+  const phase = (entry) => (entry.queue === "alternate" ? job.alternate_phase : phaseOf(job));
+  const open = job.timeline.filter((entry) => ["waiting", "picked_up"].includes(phase(entry)));
+  return [...new Set(open.flatMap((entry) => handoutSentences(entry.handout)))];
 }

@@ -92,19 +92,18 @@ export function skewWords(skewMs) {
   return `this computer's clock is ${span(Math.abs(skewMs))} ${skewMs > 0 ? "ahead of" : "behind"} the server's`;
 }
 
-// What a hand-out tells beyond "picked up". Each sentence says what it means for the person who reads it.
+// What a hand-out may mean beyond "picked up", for the person who reads it.
+const UNCONFIRMED = "Hand-out unconfirmed: the answer that carried this job went out, but nothing since shows that it "
+  + "arrived. The site may not have it; the job is not sent again by itself.";
+const OPEN = "Hand-out not confirmed yet: the site's next request will show that the answer arrived.";
+const FLUSHED = "Maybe flushed: two requests came so close together that they cannot both be the site's regular loop. "
+  + "Site programs ask like this to empty their queue and throw the answer away, so the job may never have been "
+  + "carried out.";
+
 export function handoutSentences(handout) {
   if (!handout) return [];
-  const sentences = [];
-  if (handout.state === "UNCONFIRMED") {
-    sentences.push("Hand-out unconfirmed: the answer that carried this job went out, but nothing since shows that it arrived. The site may not have it; the job is not sent again by itself.");
-  } else if (handout.state === "OPEN") {
-    sentences.push("Hand-out not confirmed yet: the site's next request will show that the answer arrived.");
-  }
-  if (handout.maybe_flushed) {
-    sentences.push("Maybe flushed: two requests came so close together that they cannot both be the site's regular loop. Site programs ask like this to empty their queue and throw the answer away, so the job may never have been carried out.");
-  }
-  return sentences;
+  const state = { UNCONFIRMED, OPEN }[handout.state];
+  return [state, handout.maybe_flushed && FLUSHED].filter(Boolean);
 }
 
 export function handoutWord(handout) {

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from prjobs import access, jobs
+from prjobs import access, handouts, jobs
 from prjobs.access import NewToken
 from prjobs.appliance import Appliance
+from prjobs.audit import NEWJOB, By
 from prjobs.clock import Clock
 from prjobs.folder import Folder
 from prjobs.jobs import Command
@@ -18,6 +19,8 @@ from prjobs.opening import close_appliance, open_appliance
 from prjobs.server import Server
 from prjobs.settings import Settings
 from tests.program import Program
+
+USER = By("auth0|alice", "tests")
 
 
 class ManualClock(Clock):
@@ -54,7 +57,13 @@ def folder(tmp_path: Path) -> Folder:
 
 
 @pytest.fixture
-def appliance(folder: Folder, clock: ManualClock) -> Iterator[Appliance]:
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hand-out may take its time: a busy machine is not what most tests are about."""
+    monkeypatch.setattr(handouts, "TAKE_PATIENCE_S", 10.0)
+
+
+@pytest.fixture
+def appliance(folder: Folder, clock: ManualClock, patient: None) -> Iterator[Appliance]:
     """An open appliance on a clock that the test sets."""
     opened, _ = open_appliance(folder, Settings(), clock)
     yield opened
@@ -75,13 +84,13 @@ def submit(appliance: Appliance) -> Callable[..., JobRow]:
             "optional_params": "{}",
             **parts,
         }
-        return jobs.submit_job(appliance, Command(site=site, device=device, action=action, values={}, **values))
+        return jobs.submit_job(appliance, Command(site=site, device=device, action=action, values={}, **values), USER)
 
     return submit
 
 
 @pytest.fixture
-def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+def make_server(tmp_path: Path, patient: None) -> Iterator[Callable[..., Server]]:
     """Start servers in this process, on free ports; all are stopped at the end."""
     running: list[tuple[Server, threading.Thread]] = []
 
@@ -112,7 +121,9 @@ def token(server: Server) -> str:
 
 
 def make_token(appliance: Appliance, user_id: str, *roles: str, sites: tuple[str, ...] = (), days: float = 1) -> str:
-    return access.create_token(appliance, NewToken(user_id, "", list(roles), list(sites), days), "tests")[0]
+    return access.create_token(appliance, NewToken(user_id, "", list(roles), list(sites), days), By("tests", "tests"))[
+        0
+    ]
 
 
 @pytest.fixture
@@ -136,7 +147,9 @@ def submit_many() -> Callable[[Appliance, int], list[str]]:
     def submit_many(appliance: Appliance, count: int) -> list[str]:
         command = Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {})
         return appliance.database.write(
-            lambda transaction: [jobs._insert_job(transaction, appliance, command).ulid for _ in range(count)]
+            lambda transaction: [
+                jobs._insert_job(transaction, appliance, command, USER, NEWJOB).ulid for _ in range(count)
+            ]
         )
 
     return submit_many

@@ -7,13 +7,13 @@ import requests
 from prjobs import access
 from prjobs.access import NewToken
 from prjobs.errors import NotFound, Unauthorized
-from tests.conftest import make_token
+from tests.conftest import USER, make_token
 
 CLAIMS = {"iss": "prjobs", "aud": "prjobs", "sub": "auth0|alice", "jti": "x", "iat": 1, "exp": 99_999_999_999}
 
 
 def test_it_works(appliance):
-    token, info = access.create_token(appliance, NewToken("auth0|alice", "Alice", ["admin"], ["saf"], 1), "tests")
+    token, info = access.create_token(appliance, NewToken("auth0|alice", "Alice", ["admin"], ["saf"], 1), USER)
     identity = access.identify(appliance, token)
     assert (identity.user_id, identity.user_name, identity.roles, identity.sites) == (
         "auth0|alice",
@@ -33,9 +33,9 @@ def test_the_token_itself_is_not_stored(appliance):
 
 
 def test_a_revoked_or_expired_token_is_worth_nothing(appliance, clock):
-    token, info = access.create_token(appliance, NewToken("auth0|alice", days=1), "tests")
+    token, info = access.create_token(appliance, NewToken("auth0|alice", days=1), USER)
     other = make_token(appliance, "auth0|bob")
-    access.revoke_token(appliance, info.id)
+    access.revoke_token(appliance, info.id, USER)
     with pytest.raises(Unauthorized, match="revoked"):
         access.identify(appliance, token)
     access.identify(appliance, other)
@@ -43,7 +43,7 @@ def test_a_revoked_or_expired_token_is_worth_nothing(appliance, clock):
     with pytest.raises(Unauthorized, match="expired"):
         access.identify(appliance, other)
     with pytest.raises(NotFound):
-        access.revoke_token(appliance, "nope")
+        access.revoke_token(appliance, "nope", USER)
 
 
 @pytest.mark.parametrize(

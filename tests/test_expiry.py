@@ -6,6 +6,7 @@ from prjobs import expiry, feed, jobs
 from prjobs.clock import Clock
 from prjobs.opening import close_appliance, open_appliance
 from prjobs.settings import Settings
+from tests.conftest import USER
 from tests.test_queue import report, take
 
 
@@ -48,7 +49,7 @@ def test_expiry_runs_on_elapsed_time_not_on_the_clock(appliance, submit, clock):
 def test_what_waited_through_a_restart_is_judged_by_the_clock(folder, clock, down_s, stale):
     """After the clock went back nobody knows how old a job is: it does not run."""
     first, _ = open_appliance(folder, Settings(), clock)
-    job = jobs.submit_job(first, jobs.Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {}))
+    job = jobs.submit_job(first, jobs.Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {}), USER)
     close_appliance(first, folder)
     clock.advance(1)
     clock.step(down_s)
@@ -61,7 +62,7 @@ def test_what_waited_through_a_restart_is_judged_by_the_clock(folder, clock, dow
 
 def test_a_class_that_never_expires_by_setting(folder, clock):
     appliance, _ = open_appliance(folder, Settings(expire_motion_s=0), clock)
-    jobs.submit_job(appliance, jobs.Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {}))
+    jobs.submit_job(appliance, jobs.Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {}), USER)
     clock.advance(86_400)
     assert len(take(appliance)) == 1
     close_appliance(appliance, folder)
@@ -116,7 +117,7 @@ def test_a_leased_job_does_not_come_back_after_cancel_all(appliance, submit, clo
 
 def test_a_lease_survives_a_restart_and_gets_its_whole_time(folder, clock):
     first, _ = open_appliance(folder, Settings(), clock)
-    jobs.submit_job(first, jobs.Command("saf", "mount", "m", "park", "u", "U", "[]", "{}", "{}", {}))
+    jobs.submit_job(first, jobs.Command("saf", "mount", "m", "park", "u", "U", "[]", "{}", "{}", {}), USER)
     take(first, lease_s=30)
     close_appliance(first, folder)
     clock.advance(3600)

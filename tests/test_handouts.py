@@ -8,6 +8,7 @@ from prjobs import handouts, jobs
 from prjobs.errors import Unavailable
 from prjobs.opening import close_appliance, open_appliance
 from prjobs.settings import Settings
+from tests.conftest import USER
 from tests.test_queue import report, take
 
 ONE, TWO = "127.0.0.1:5000", "127.0.0.1:6000"
@@ -49,7 +50,7 @@ def test_another_poller_leaves_it_in_doubt(appliance, submit):
 
 def test_a_restart_leaves_it_in_doubt(folder, clock):
     first, _ = open_appliance(folder, Settings(), clock)
-    jobs.submit_job(first, jobs.Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {}))
+    jobs.submit_job(first, jobs.Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {}), USER)
     take(first, ONE)
     close_appliance(first, folder)
     second, start = open_appliance(folder, Settings(), clock)
@@ -104,8 +105,9 @@ def test_the_next_poll_id_proves_the_one_before_also_on_another_connection(appli
     assert states(appliance) == ["CONFIRMED"]
 
 
-def test_a_poll_that_never_started_changes_nothing(appliance, submit):
+def test_a_poll_that_never_started_changes_nothing(appliance, submit, monkeypatch):
     job = submit(action="stop")
+    monkeypatch.setattr(handouts, "TAKE_PATIENCE_S", 0.15)
     free, holds = threading.Event(), threading.Event()
 
     def hold(transaction):
@@ -131,10 +133,12 @@ def test_a_hand_out_that_was_committed_too_late_leaves_with_the_next_poll(applia
         return handed
 
     monkeypatch.setattr(handouts, "_take", slow)
+    monkeypatch.setattr(handouts, "TAKE_PATIENCE_S", 0.15)
     with pytest.raises(Unavailable):
         take(appliance)
     inside.set()
     monkeypatch.setattr(handouts, "_take", real)
+    monkeypatch.setattr(handouts, "TAKE_PATIENCE_S", 10.0)
     appliance.database.write(lambda transaction: None)
     assert [row.ulid for row in take(appliance)] == [job.ulid]
     assert take(appliance) == []
@@ -151,9 +155,11 @@ def test_a_hand_out_that_never_left_is_withdrawn_by_cancel_all(appliance, submit
         return handed
 
     monkeypatch.setattr(handouts, "_take", slow)
+    monkeypatch.setattr(handouts, "TAKE_PATIENCE_S", 0.15)
     with pytest.raises(Unavailable):
         take(appliance)
     inside.set()
+    monkeypatch.setattr(handouts, "TAKE_PATIENCE_S", 10.0)
     stop = submit(device="all", action="cancel_all_commands")
     assert jobs.find_job(appliance, job.ulid).status == "CANCELLED"
     assert [row.ulid for row in take(appliance)] == [stop.ulid]

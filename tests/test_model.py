@@ -15,7 +15,7 @@ from prjobs.opening import close_appliance, open_appliance
 from prjobs.settings import Settings
 from prjobs.states import is_finished
 from prjobs.wire import StatusUpdate
-from tests.conftest import ManualClock
+from tests.conftest import USER, ManualClock
 from tests.test_queue import take
 
 SITES = ("saf", "mrc1")
@@ -50,7 +50,7 @@ class QueueModel(RuleBasedStateMachine):
             for job in self.model[site].values():
                 job.update({queue: "CANCELLED" for queue in QUEUES if job[queue] == "UNREAD"})
         device = "camera" if action == "expose" else "mount"
-        row = jobs.submit_job(self.appliance, Command(site, device, "x", action, "u", "U", "[]", "{}", "{}", {}))
+        row = jobs.submit_job(self.appliance, Command(site, device, "x", action, "u", "U", "[]", "{}", "{}", {}), USER)
         assert all(row.ulid > other for site_jobs in self.model.values() for other in site_jobs)
         self.model[site][row.ulid] = {"primary": "UNREAD", "alternate": "UNREAD", "action": action}
         self.model[site][row.ulid]["born"] = self.clock.elapsed
@@ -93,11 +93,11 @@ class QueueModel(RuleBasedStateMachine):
         site, ulid = known
         job = self.model[site][ulid]
         if job["primary"] == "UNREAD":
-            jobs.cancel_job(self.appliance, ulid, "model")
+            jobs.cancel_job(self.appliance, ulid, USER)
             job.update({queue: "CANCELLED" for queue in QUEUES if job[queue] == "UNREAD"})
         else:
             try:
-                jobs.cancel_job(self.appliance, ulid, "model")
+                jobs.cancel_job(self.appliance, ulid, USER)
             except Conflict:
                 return
             raise AssertionError("a job that was picked up was cancelled")

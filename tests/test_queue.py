@@ -6,7 +6,9 @@ import pytest
 
 from prjobs import feed, handouts, jobs
 from prjobs.errors import Conflict, NotFound
+from prjobs.identity import Identity
 from prjobs.wire import PollRequest, StatusUpdate
+from tests.conftest import USER
 
 
 def poll(site="saf", alternate=False, poll_id=None, lease_s=None, device=None, instance=None, wait_s=0.0):
@@ -135,17 +137,17 @@ def test_cancel_all_withdraws_what_waits_in_both_queues_and_keeps_the_history(ap
 
 def test_one_job_can_be_withdrawn_while_it_waits(appliance, submit):
     job, other = submit(), submit()
-    assert jobs.cancel_job(appliance, job.ulid, "auth0|alice", "typo").status == "CANCELLED"
+    assert jobs.cancel_job(appliance, job.ulid, USER, "typo").status == "CANCELLED"
     assert [row.ulid for row in take(appliance)] == [other.ulid]
     for ulid, error in ((job.ulid, Conflict), (other.ulid, Conflict), ("01DZVY846T52P6P3JWAJNJMJ1Z", NotFound)):
         with pytest.raises(error):
-            jobs.cancel_job(appliance, ulid, "auth0|alice")
+            jobs.cancel_job(appliance, ulid, USER)
 
 
 def test_sending_again_makes_a_new_job_that_names_the_old_one(appliance, submit):
     old = submit(required_params='{"ra": "1.10"}')
     take(appliance)
-    new = jobs.again(appliance, old.ulid, "auth0|bob", "Bob", "[]")
+    new = jobs.again(appliance, old.ulid, Identity("auth0|bob", "Bob"), USER)
     assert (new.again_of, new.required_params, new.user_id) == (old.ulid, old.required_params, "auth0|bob")
     assert [row.ulid for row in take(appliance)] == [new.ulid]
 

@@ -14,6 +14,7 @@ import requests
 from tests.conftest import make_token
 from tests.program import JOB
 from tests.provider import Keys
+from tests.test_long_poll import eventually
 
 README = Path(__file__).parent.parent / "README.md"
 FAR = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}
@@ -49,8 +50,12 @@ def test_an_answer_through_a_proxy_is_not_proved_by_its_connection(make_server):
         ulid = session.post(f"{server.url}/newjob", data=json.dumps(JOB), headers=headers).json()["ulid"]
         for _ in range(2):
             session.post(f"{server.url}/getnewjobs", data='{"site": "saf"}', headers=headers)
-        timeline = session.get(f"{server.url}/api/jobs/{ulid}", headers=headers).json()["timeline"]
-    assert timeline[-1]["handout"]["state"] == "OPEN"
+
+        def state():
+            timeline = session.get(f"{server.url}/api/jobs/{ulid}", headers=headers).json()["timeline"]
+            return timeline[-1]["handout"]["state"]
+
+        assert eventually(lambda: state() == "UNCONFIRMED")
 
 
 @pytest.mark.skipif(shutil.which("nginx") is None, reason="needs nginx (Debian: apt install nginx-light)")
@@ -67,8 +72,12 @@ def test_the_recipe_of_the_readme(make_server, tmp_path):
         port = free.getsockname()[1]
     (recipe,) = re.findall(r"```nginx\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
     recipe = recipe.replace("/etc/ssl/", f"{tmp_path}/").replace("listen 443", f"listen 127.0.0.1:{port}")
-    recipe = recipe.replace("127.0.0.1:8642", f"127.0.0.1:{server.listener.port}").replace("jobs.observatory.example", "localhost")
-    config = f"daemon off; pid {tmp_path}/pid; error_log {tmp_path}/log; events {{}} http {{ access_log off; {recipe} }}"
+    recipe = recipe.replace("127.0.0.1:8642", f"127.0.0.1:{server.listener.port}").replace(
+        "jobs.observatory.example", "localhost"
+    )
+    config = (
+        f"daemon off; pid {tmp_path}/pid; error_log {tmp_path}/log; events {{}} http {{ access_log off; {recipe} }}"
+    )
     (tmp_path / "nginx.conf").write_text(config)
     nginx = subprocess.Popen(["nginx", "-c", tmp_path / "nginx.conf", "-e", tmp_path / "log"])
     try:
@@ -84,7 +93,9 @@ def test_the_recipe_of_the_readme(make_server, tmp_path):
         own = {"Origin": url, "Sec-Fetch-Site": "same-origin"}
         login = requests.post(f"{url}/api/login", json={"token": token}, headers=own, verify=False)
         assert login.status_code == 200 and "Secure" in login.headers["Set-Cookie"]
-        foreign = requests.post(f"{url}/getnewjobs", data="{}", headers={"Origin": "https://evil.example"}, verify=False)
+        foreign = requests.post(
+            f"{url}/getnewjobs", data="{}", headers={"Origin": "https://evil.example"}, verify=False
+        )
         assert (foreign.status_code, foreign.json()) == (403, [])
     finally:
         nginx.terminate()

@@ -4,7 +4,7 @@ import argparse
 
 import msgspec
 
-from prjobs import access
+from prjobs import access, audit
 from prjobs.access import NewToken, TokenInfo
 from prjobs.cli.shared import Commands, folder_of, own_appliance, plain, print_json, running_client, stderr, utc
 from prjobs.decoding import convert
@@ -47,7 +47,7 @@ def run_create(asked: argparse.Namespace) -> None:
     else:
         wanted = convert(body, NewToken)
         with own_appliance(folder) as appliance:
-            token, info = access.create_token(appliance, wanted, "operator")
+            token, info = access.create_token(appliance, wanted, audit.OPERATOR)
     print(token)
     stderr(f"token {info.id} for {plain(info.user_id)}, until {utc(info.expires_ms)} UTC")
 
@@ -78,5 +78,5 @@ def run_revoke(asked: argparse.Namespace) -> None:
         client.api("DELETE", f"/api/tokens/{asked.id}")
     else:
         with own_appliance(folder) as appliance:
-            access.revoke_token(appliance, asked.id)
+            access.revoke_token(appliance, asked.id, audit.OPERATOR)
     stderr(f"token {asked.id} is revoked")

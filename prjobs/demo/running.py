@@ -4,6 +4,7 @@ from typing import Any
 
 from prjobs import access
 from prjobs.access import NewToken
+from prjobs.audit import By
 from prjobs.demo import run_demo
 
 SITES = ("mrc1", "mrc")
@@ -15,6 +16,6 @@ def start_demo(server: Any) -> None:
     """Start the demo's threads; they end with the server."""
     tokens = []
     for user_id, user_name in USERS:
-        token, _ = access.create_token(server.appliance, NewToken(user_id, user_name, days=30), "demo")
+        token, _ = access.create_token(server.appliance, NewToken(user_id, user_name, days=30), By("demo", "demo"))
         tokens.append((user_id, user_name, token))
     run_demo(server.url, tokens, SITES, PACE, server.appliance.stopping)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from prjobs import expiry, health
+from prjobs import audit, expiry, health
 from prjobs.appliance import Appliance
 from prjobs.database import Transaction
 from prjobs.errors import Unavailable
@@ -54,6 +54,7 @@ class Chores:
             Chore("leases", 1, lambda: expiry.return_leased_once(appliance)),
             Chore("disk", 5, self.watch_disk_once),
             Chore("retention", 1, Retention(appliance).once),
+            Chore("audit", 5, lambda: audit.keep_once(appliance, appliance.refusals)),
             Chore("presence", 60, lambda: save_presence(appliance, folder)),
             Chore("backup", 60, nightly.once, appliance.clock.elapsed_s() + BACKUP_AFTER_S),
         ]

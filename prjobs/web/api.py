@@ -9,9 +9,10 @@ import msgspec
 from bottle import HTTPResponse, request
 from msgspec import Meta
 
-from prjobs import access, feed, health, jobs, views
+from prjobs import access, audit, feed, health, jobs, rights, views
 from prjobs.access import NewToken, TokenInfo
 from prjobs.appliance import Appliance
+from prjobs.audit import By
 from prjobs.decoding import parse_object
 from prjobs.errors import BadRequest, Forbidden, NotFound, Unauthorized
 from prjobs.identity import Identity
@@ -198,21 +199,21 @@ def post_cancel(appliance: Appliance, ulid: str) -> HTTPResponse:
     row = jobs.find_job(appliance, ulid)
     if not access.may_cancel(identity, row.site, row.user_id):
         raise Forbidden("Only staff or the user who sent a job may cancel it.")
-    row = jobs.cancel_job(appliance, ulid, identity.user_id, reason)
+    row = jobs.cancel_job(appliance, ulid, audit.by(identity, caller.peer()), reason)
     logger.info("cancel %s %s by %s", row.site, ulid, identity.user_id)
     return reply_json(views.view_job(row))
 
 
 def post_again(appliance: Appliance, ulid: str) -> HTTPResponse:
     """Send a job again, as a new one in the caller's own name."""
-    identity = caller.require_identity(appliance)
-    access.require_commander(identity)
-    old = jobs.find_job(appliance, ulid)
-    access.require_command(identity, old.site, identity.user_id)
+    with caller.audited(appliance, f"{ulid} again") as refusable:
+        identity = refusable.identity = caller.require_identity(appliance)
+        old = jobs.find_job(appliance, ulid)
+        judged = rights.require_rights(appliance, identity, old.site, identity.user_id, old.command_class)
     health.require_room(appliance, old.command_class)
-    row = jobs.again(appliance, ulid, identity.user_id, identity.user_name, identity.roles_json)
+    row = jobs.again(appliance, ulid, identity, audit.by(identity, caller.peer()))
     logger.info("newjob %s %s by %s: %s again", row.site, row.ulid, identity.user_id, ulid)
-    return reply_json(views.view_job(row))
+    return reply_json(views.view_job(row), X_Prjobs_Reservations=judged.basis)
 
 
 def _admin(appliance: Appliance) -> Identity:
@@ -230,7 +231,7 @@ def get_tokens(appliance: Appliance) -> HTTPResponse:
 def post_token(appliance: Appliance) -> HTTPResponse:
     """Make a token; the answer is the only place where it ever stands."""
     identity = _admin(appliance)
-    token, info = access.create_token(appliance, _body(NewToken), identity.user_id)
+    token, info = access.create_token(appliance, _body(NewToken), audit.by(identity, caller.peer()))
     logger.info("token %s for %s made by %s", info.id, info.user_id, identity.user_id)
     return reply_json({"token": token, "info": info})
 
@@ -238,7 +239,7 @@ def post_token(appliance: Appliance) -> HTTPResponse:
 def delete_token(appliance: Appliance, token_id: str) -> HTTPResponse:
     """Revoke a token."""
     identity = _admin(appliance)
-    access.revoke_token(appliance, token_id)
+    access.revoke_token(appliance, token_id, audit.by(identity, caller.peer()))
     logger.info("token %s revoked by %s", token_id, identity.user_id)
     return reply_json({"revoked": token_id})
 
@@ -252,7 +253,7 @@ def post_login(appliance: Appliance) -> HTTPResponse:
         except Unauthorized:
             caller.count_failure(appliance)
             raise
-        token, info = access.create_token(appliance, STAFF, LOGIN_LINK)
+        token, info = access.create_token(appliance, STAFF, By(LOGIN_LINK, caller.peer()), audit.LOGIN)
         logger.info("a browser logged in by the one-time link: token %s", info.id)
     else:
         token = asked.token.strip()
@@ -280,7 +281,7 @@ def post_logout(appliance: Appliance) -> HTTPResponse:
     """Forget the cookie; a token that was made by the login link is revoked."""
     identity = caller.identity(appliance)
     if identity is not None and _made_by_link(appliance, identity.token_id):
-        access.revoke_token(appliance, identity.token_id)
+        access.revoke_token(appliance, identity.token_id, audit.by(identity, caller.peer()))
     answer = reply_json({"user": None})
     answer.delete_cookie(caller.COOKIE, path="/")
     return answer

@@ -2,11 +2,14 @@
 
 import base64
 import binascii
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from ipaddress import ip_address
 
 from bottle import request
 
-from prjobs import access
+from prjobs import access, audit
 from prjobs.appliance import Appliance
 from prjobs.errors import Forbidden, TooLarge, TooMany, Unauthorized
 from prjobs.identity import LOG_IN, Identity
@@ -77,9 +80,31 @@ def identity(appliance: Appliance, basic: bool = False) -> Identity | None:
 def identify(appliance: Appliance, token: str) -> Identity:
     """Whose token this is. Wrong ones are counted: TooMany after too many from one address."""
     try:
-        return access.identify(appliance, token)
+        found = access.identify(appliance, token)
     except Unauthorized:
         count_failure(appliance)
+        raise
+    audit.note_use(appliance, appliance.token_uses, found, peer())
+    return found
+
+
+@dataclass
+class Refusable:
+    """What is known of a command while it is judged."""
+
+    asked: str
+    identity: Identity | None = None
+
+
+@contextmanager
+def audited(appliance: Appliance, asked: str) -> Iterator[Refusable]:
+    """Refusals for want of a right inside this block stand in the audit."""
+    refusable = Refusable(asked)
+    try:
+        yield refusable
+    except (Unauthorized, Forbidden) as refused:
+        actor = audit.by(refusable.identity, peer())
+        audit.note(appliance, appliance.refusals, audit.refusal(actor, refusable.asked, refused.sentence))
         raise
 
 

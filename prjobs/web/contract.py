@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 
 from bottle import HTTPResponse, request
 
-from prjobs import access, handouts, health, jobs, wire
+from prjobs import access, audit, handouts, health, jobs, rights, wire
 from prjobs.appliance import Appliance
-from prjobs.errors import BadRequest, Forbidden
+from prjobs.errors import BadRequest, Forbidden, TooMany
+from prjobs.identity import Identity
 from prjobs.jobs import Command
 from prjobs.models import JobRow
 from prjobs.web import caller
@@ -27,15 +28,26 @@ def paths_of(name: str) -> list[str]:
 
 def post_newjob(appliance: Appliance) -> HTTPResponse:
     """Queue a command. The token is judged before the body."""
-    identity = caller.require_identity(appliance)
-    access.require_commander(identity)
-    new_job, values = wire.parse_newjob(caller.read_body())
-    access.require_command(identity, new_job.site, new_job.user_id)
-    command = _command(new_job, values, identity.roles_json)
+    with caller.audited(appliance, "newjob") as refusable:
+        identity = refusable.identity = caller.require_identity(appliance)
+        access.require_commander(identity)
+        new_job, values = wire.parse_newjob(caller.read_body())
+        command = _command(new_job, values, identity.roles_json)
+        refusable.asked = f"{command.site} {command.device} {command.action}"
+        judged = rights.require_rights(appliance, identity, command.site, command.user_id, command.command_class)
     health.require_room(appliance, command.command_class)
-    row = jobs.submit_job(appliance, command)
+    _require_pace(appliance, identity, command.command_class)
+    row = jobs.submit_job(appliance, command, audit.by(identity, caller.peer()))
     logger.info("newjob %s %s by %s: %s %s", row.site, row.ulid, identity.user_id, row.device, row.action)
-    return reply(wire.job_document(row))
+    return reply(wire.job_document(row), X_Prjobs_Reservations=judged.basis)
+
+
+def _require_pace(appliance: Appliance, identity: Identity, command_class: str) -> None:
+    """A program that runs wild is held back; a stop never is."""
+    of_user = appliance.new_jobs.take(f"user {identity.user_id}")
+    of_address = appliance.new_jobs.take(f"address {request.environ['REMOTE_ADDR']}")
+    if command_class != "stop" and not (of_user and of_address):
+        raise TooMany("Too many new jobs from this user or address: wait a moment.")
 
 
 def _command(new_job: NewJob, values: dict[str, object], roles_json: str) -> Command:
@@ -60,11 +72,12 @@ def _command(new_job: NewJob, values: dict[str, object], roles_json: str) -> Com
 def post_getnewjobs(appliance: Appliance) -> HTTPResponse:
     """Hand out what waits; hold the answer only when the poll asks for it."""
     peer = caller.peer()
-    if caller.has_own_connection():
+    own_connection = caller.has_own_connection()
+    if own_connection:
         handouts.heard(appliance, peer)
     poll = wire.parse_getnewjobs(caller.read_body())
     caller.require_observatory(appliance, poll.site)
-    gap_ms = handouts.begin_poll(appliance, poll, peer)
+    gap_ms = handouts.begin_poll(appliance, poll, peer, own_connection)
     rows = handouts.take_jobs(appliance, poll, peer, gap_ms)
     if rows or not poll.wait_s:
         return reply(wire.taken_document(rows, poll.alternate))

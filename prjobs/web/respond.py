@@ -36,7 +36,7 @@ def refusal_parts(refused: Refused, path: str) -> tuple[int, str, dict[str, str]
     getnewjobs answers a JSON list whatever happens: the observatory never looks at the status, and anything but a
     list stops it. The sentence stands in a header there.
     """
-    headers = dict(_ALWAYS)
+    headers = {**_ALWAYS, **refused.headers}
     if refused.retry_after_s is not None:
         headers["Retry-After"] = str(refused.retry_after_s)
     if refused.status == 401:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-START_S = 60.0
+CHECKOUT = Path(__file__).parents[2]
 
 
 class Process:
@@ -17,7 +17,11 @@ class Process:
 
     def __init__(self, *arguments: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            [sys.executable, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            cwd=CHECKOUT,
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
@@ -60,7 +64,8 @@ class Appliance(Process):
     def token(self, *flags: str, user: str = "auth0|bench") -> str:
         """A token of the appliance's own for a user."""
         command = [sys.executable, "-m", "prjobs", "token", "create", "--user", user, *flags]
-        made = subprocess.run([*command, "--data", str(self.folder)], capture_output=True, text=True, check=True)
+        command += ["--data", str(self.folder)]
+        made = subprocess.run(command, capture_output=True, text=True, check=True, cwd=CHECKOUT)
         return made.stdout.strip()
 
     def rss_mb(self) -> float | None:

@@ -22,7 +22,7 @@ QUICK = Plan(rounds=3, round_s=0.3, quick=True)
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the table: what, the goal or reference in words, the two figures and their ratio."""
+    """One line of the table: what, our figure, the one it is held against, their ratio and the goal."""
 
     name: str
     ours: str
@@ -56,6 +56,11 @@ def compare(plan: Plan, ours: Side, reference: Side) -> Compared:
         statistics.median(other for _, other in pairs),
         statistics.median(one / other for one, other in pairs),
     )
+
+
+def rate_line(name: str, found: Compared, goal: str = "") -> Line:
+    """A line of two rates."""
+    return Line(name, f"{found.ours:,.0f}/s", f"{found.reference:,.0f}/s", f"{found.ratio:.2f}", goal)
 
 
 def percentile(values: list[float], share: float) -> float:

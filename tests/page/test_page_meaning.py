@@ -95,6 +95,12 @@ def test_is_the_page_live(call: Call, age_ms: int, answered: bool, visible_ms: i
     assert found["live"] is (kind in ("starting", "live", "late"))
 
 
+def test_a_page_that_nobody_sees_may_be_older(call: Call) -> None:
+    unseen = {"answered": True, "hidden": True}
+    assert call("state.js", "connection", {"ageMs": 80_000, **unseen})["live"] is True
+    assert call("state.js", "connection", {"ageMs": 95_000, **unseen})["kind"] == "not_live"
+
+
 # ---- words
 
 
@@ -173,7 +179,7 @@ def test_marks_and_the_time_between_them(call: Call) -> None:
         past(9, "EXPOSING", "running"),
     ]
     marks = call("timeline.js", "steps", running(timeline=timeline, estimate_s=30, changed_ms=NOW + 9000), "primary")
-    assert [(mark["word"], mark["gap"]) for mark in marks] == [
+    assert [(mark["word"], mark.get("gap", "")) for mark in marks] == [
         ("sent", ""),
         ("picked up", "3.0 s"),
         ("EXPOSING", "1.0 s"),
@@ -212,3 +218,10 @@ def test_a_job_given_back_starts_anew(call: Call) -> None:
 )
 def test_when_the_alternate_queue_is_worth_showing(call: Call, alternate: str | None, differs: bool) -> None:
     assert call("timeline.js", "alternateDiffers", running(alternate_status=alternate)) is differs
+
+
+def test_a_report_answers_what_a_handout_left_open(call: Call) -> None:
+    doubtful = {"state": "UNCONFIRMED", "maybe_flushed": True}
+    timeline = [past(0, "UNREAD", "waiting", "both"), past(1, "RECEIVED", "picked_up", handout=doubtful)]
+    assert len(call("timeline.js", "cautions", picked_up(timeline=timeline))) == 2
+    assert call("timeline.js", "cautions", running(timeline=timeline)) == []

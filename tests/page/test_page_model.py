@@ -79,6 +79,11 @@ def test_what_runs_stands_first_then_the_oldest(call: Call) -> None:
     assert know(call, now(1, site(open=listed)))["order"] == ["EXPOSING", "ODD", "RECEIVED", "UNREAD"]
 
 
+def test_a_stop_that_waits_stands_above_all(call: Call) -> None:
+    listed = [running(ulid=ulid(1)), job(ulid=ulid(2)), job(ulid=ulid(3), command_class="stop", status="UNREAD ")]
+    assert know(call, now(1, site(open=listed)))["order"] == ["UNREAD ", "EXPOSING", "UNREAD"]
+
+
 def test_a_job_for_an_unknown_site_makes_the_site_known(call: Call) -> None:
     assert know(call, changes(change(1, site="new")))["sites"] == ["new"]
 
@@ -315,7 +320,7 @@ def test_the_loop_loads_and_follows(call: Call) -> None:
         an_answer(changes(seq=101)),
     )
     assert found["asked"] == [["now", None], ["changes", 40], ["changes", 100], ["changes", 101]]
-    assert found["told"] == ["now", "loaded", "changed"]
+    assert found["told"] == ["now", "loaded", "changed", "changed"]
     assert found["pauses"] == [250, 250, 250] and found["seq"] == 101
 
 

@@ -1,0 +1,164 @@
+"""`prjobs audit verify`, `prjobs audit export`."""
+
+import argparse
+import json
+import re
+import sqlite3
+import sys
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from itertools import chain as joined
+from pathlib import Path
+from typing import BinaryIO
+
+from prjobs import audit
+from prjobs.audit import Fetch
+from prjobs.chain import Anchor, Chain, Verdict, examine, line_of
+from prjobs.cli.shared import Commands, folder_of, plain, print_json, stderr, utc
+from prjobs.database import trouble_of
+from prjobs.errors import Unusable
+from prjobs.folder import Folder
+from prjobs.models import AuditRow
+from prjobs.upkeep.looking import has_log, look_at, older_migrations, require_ours
+
+
+def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
+    """Declare the commands."""
+    words = commands.add_parser("audit", help="who did what: check it, export it")
+    actions = words.add_subparsers(dest="action", metavar="ACTION", required=True)
+    verify = actions.add_parser("verify", parents=[shared], help="name the first row that was changed or removed")
+    verify.add_argument("--file", type=Path, metavar="EXPORT", help="check an export instead of the store")
+    verify.add_argument(
+        "--anchor", type=_anchor, action="append", default=[], metavar="ROW:HASH", help="as an earlier verify said it"
+    )
+    verify.add_argument("--json", action="store_true")
+    verify.set_defaults(run=run_verify)
+    export = actions.add_parser("export", parents=[shared], help="write all rows as JSON lines")
+    export.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a new file; default: the output")
+    export.set_defaults(run=run_export)
+
+
+def _anchor(text: str) -> Anchor:
+    match = re.fullmatch(r"(\d{1,18}):([0-9a-f]{64})", text)
+    if match is None:
+        raise argparse.ArgumentTypeError("write it as ROW:HASH, 64 hexadecimal digits")
+    return Anchor(int(match[1]), match[2])
+
+
+def run_verify(asked: argparse.Namespace) -> int:
+    """Say how far the chain is unbroken; 1 when it is broken."""
+    if asked.file:
+        verdict, behind = _verify_file(asked.file, asked.anchor), 0
+    else:
+        folder = folder_of(asked)
+        with _store(folder) as fetch:
+            verdict, behind = audit.verify(fetch, folder.path, asked.anchor)
+    if asked.json:
+        print_json(_as_json(verdict, behind))
+    elif verdict.seq is None:
+        print(_sentence(verdict, behind))
+    else:
+        stderr(plain(f"prjobs: {verdict.finding} {_count(verdict.rows)} before it, unbroken."))
+    return 0 if verdict.seq is None else 1
+
+
+def _as_json(verdict: Verdict, behind: int) -> dict[str, object]:
+    return {
+        "ok": verdict.seq is None,
+        "rows": verdict.rows,
+        "first_ms": verdict.first_ms,
+        "last_ms": verdict.last_ms,
+        "newest": str(verdict.newest),
+        "anchor_behind": behind,
+        "seq": verdict.seq,
+        "finding": verdict.finding or None,
+    }
+
+
+def _sentence(verdict: Verdict, behind: int) -> str:
+    if not verdict.rows:
+        return "0 rows: nothing was recorded yet."
+    said = f"{_count(verdict.rows)}, unbroken, from {utc(verdict.first_ms)} to {utc(verdict.last_ms)} UTC"
+    late = (
+        f"\n{_count(behind)} newer than the anchor: just added, or the last stop was not clean." if behind > 0 else ""
+    )
+    return f"{said}; newest {verdict.newest}{late}"
+
+
+def _count(rows: int) -> str:
+    return "1 row" if rows == 1 else f"{rows} rows"
+
+
+def run_export(asked: argparse.Namespace) -> None:
+    """Write the rows; how many they were goes to stderr."""
+    folder = folder_of(asked)
+    with _store(folder) as fetch:
+        count = _write_file(fetch, asked.file) if asked.file else _write_lines(fetch, sys.stdout.buffer)
+    stderr(f"{_count(count)} exported")
+
+
+def _write_file(fetch: Fetch, path: Path) -> int:
+    try:
+        file = path.open("xb")
+    except OSError as error:
+        raise Unusable(f"{path} cannot be made: {error.strerror}.") from None
+    try:
+        with file:
+            return _write_lines(fetch, file)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise Unusable(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def _write_lines(fetch: Fetch, file: BinaryIO) -> int:
+    store, count = audit.store_of(fetch), 0
+    for row in audit.list_rows(fetch):
+        line = json.dumps(line_of(store, row), ensure_ascii=False, default=repr)
+        file.write(f"{line}\n".encode(errors="replace"))
+        count += 1
+    file.flush()
+    return count
+
+
+@contextmanager
+def _store(folder: Folder) -> Iterator[Fetch]:
+    """Read the store, whether a server runs or not."""
+    path = folder.database
+    if not path.is_file():
+        raise Unusable(f"{folder.path} holds no appliance yet: `prjobs serve` starts one there.")
+    try:
+        with closing(look_at(path, still=not folder.is_served() and not has_log(path))) as connection:
+            connection.text_factory = lambda stored: stored.decode(errors="surrogateescape")
+            require_ours(connection, path)
+            if older_migrations(connection):
+                raise Unusable(f"{path} is of an older version; the next start brings it up to date.")
+            yield lambda sql, parameters: connection.execute(sql, parameters).fetchall()
+    except sqlite3.Error as error:
+        raise Unusable(f"{path} cannot be read: {trouble_of(error)}") from None
+
+
+# ---- an export
+
+
+def _verify_file(path: Path, anchors: list[Anchor]) -> Verdict:
+    try:
+        with closing(_read_lines(path)) as lines:
+            first = next(lines, None)
+            if first is None:
+                return examine([], Chain("", anchors))
+            store = first[0]
+            # A row of another store is not of this chain.
+            rows = (row if named == store else row._replace(hash="") for named, row in joined([first], lines))
+            return examine(rows, Chain(store, anchors))
+    except OSError as error:
+        raise Unusable(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _read_lines(path: Path) -> Generator[tuple[str, AuditRow], None, None]:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                values = json.loads(line)
+                yield str(values.pop("store")), AuditRow(**values)
+            except (ValueError, TypeError, KeyError, AttributeError):
+                raise Unusable(f"{path}: line {number} is no row of an audit.") from None

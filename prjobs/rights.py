@@ -1,0 +1,44 @@
+"""May this caller send this command to this site now? One answer for those who send and for those who only ask."""
+
+from prjobs import access, reservations
+from prjobs.appliance import Appliance
+from prjobs.errors import Forbidden, Unauthorized
+from prjobs.identity import Identity
+from prjobs.reservations import Judgement
+
+HEADER = "X-Prjobs-Reservations"
+
+
+def require_rights(
+    appliance: Appliance, identity: Identity, site: str, user_id: str, command_class: str = ""
+) -> Judgement:
+    """The judgement that lets the command pass. Raises Unauthorized or Forbidden when it may not be sent.
+
+    `user_id` is in whose name the command is; an empty `command_class` stands for one that every user may send.
+    """
+    access.require_commander(identity)
+    access.require_command(identity, site, user_id)
+    _require_class(appliance, identity, command_class)
+    judged = reservations.judge(appliance, user_id, identity.is_admin, site)
+    if judged.allowed:
+        return judged
+    # An unreachable calendar says nothing about the token: 401 would make a page ask for another login.
+    kind = Unauthorized if judged.sentence == access.RESERVED else Forbidden
+    refused = kind(judged.sentence)
+    refused.headers = {HEADER: judged.basis}
+    raise refused
+
+
+def _require_class(appliance: Appliance, identity: Identity, command_class: str) -> None:
+    if command_class in appliance.settings.staff_classes and not identity.is_staff:
+        raise Forbidden(f"Commands of the class {command_class} need the admin or owner role.")
+
+
+def may_command(appliance: Appliance, identity: Identity, site: str, command_class: str = "") -> Judgement:
+    """The same as an answer: for the identity's own user, with the sentence of the refusal when there is one."""
+    try:
+        return require_rights(appliance, identity, site, identity.user_id, command_class)
+    except (Unauthorized, Forbidden) as refused:
+        judged = reservations.judge(appliance, identity.user_id, identity.is_admin, site)
+        holders = judged.holders if identity.reaches(site) else []
+        return Judgement(False, judged.basis, refused.sentence, holders)

@@ -1,0 +1,125 @@
+"""`python -m tests.bench site`: a whole site at work, for two minutes.
+
+200 observatories poll once a second on keep-alive connections, 50 monitor pages are open (each follows
+/api/changes and looks at /api/now every two seconds), and 20 commands a second are sent, fetched and reported
+on twice.
+"""
+
+import argparse
+import json
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+
+from tests.bench import sending
+from tests.bench.crowd import Answer, Crowd, Steps
+from tests.bench.load import build_request
+from tests.bench.processes import Appliance, appliance
+from tests.bench.rounds import percentile
+
+OBSERVATORIES, PAGES, JOBS_A_SECOND = 200, 50, 20
+POLL_EVERY_S, NOW_EVERY_S = 1.0, 2.0
+GRACE_S = 5.0
+NOW = build_request("/api/now", b"", method="GET")
+
+
+@dataclass
+class Figures:
+    """What was seen. Latencies in seconds by kind of request."""
+
+    took_s: dict[str, list[float]] = field(default_factory=dict)
+    errors: Counter[str] = field(default_factory=Counter)
+    accepted: set[str] = field(default_factory=set)
+    delivered: Counter[str] = field(default_factory=Counter)
+    sending: bool = True
+
+    def note(self, kind: str, answer: Answer | None) -> bytes:
+        """Count an answer; its body, or an empty list when it failed."""
+        assert answer is not None
+        self.took_s.setdefault(kind, []).append(answer.took_s)
+        if answer.status != 200:
+            self.errors[f"{kind} {answer.status}"] += 1
+            return b"[]"
+        return answer.body
+
+
+def main(asked: argparse.Namespace) -> bool:
+    """Run the load and print its figures; whether nothing was lost, delivered twice or refused."""
+    seconds = 10.0 if asked.quick else asked.seconds
+    chance = random.Random(asked.seed)
+    with appliance() as ours:
+        figures, memory = Figures(), [ours.rss_mb()]
+        crowd = build_crowd(ours, figures, chance)
+        crowd.run(seconds)
+        figures.sending = False
+        crowd.run(GRACE_S)
+        memory.append(ours.rss_mb())
+        crowd.close()
+    return _say(figures, memory, seconds)
+
+
+def build_crowd(ours: Appliance, figures: Figures, chance: random.Random) -> Crowd:
+    """Everybody, each beginning at a moment of its own."""
+    crowd = Crowd(ours.port)
+    sites = [f"site{number:03d}" for number in range(OBSERVATORIES)]
+    for name in sites:
+        crowd.add(observatory(name, figures), chance.random() * POLL_EVERY_S)
+    for _ in range(PAGES):
+        crowd.add(follower(figures), chance.random() * NOW_EVERY_S)
+        crowd.add(looker(figures), chance.random() * NOW_EVERY_S)
+    token = ours.token()
+    for number in range(JOBS_A_SECOND):
+        crowd.add(user(token, sites, figures, chance), number / JOBS_A_SECOND)
+    return crowd
+
+
+def observatory(name: str, figures: Figures) -> Steps:
+    """Polls, and reports STARTED and COMPLETE on what it gets."""
+    while True:
+        jobs = json.loads(figures.note("poll", (yield sending.poll(name))))
+        for job in jobs:
+            figures.delivered[job["ulid"]] += 1
+            for status in ("STARTED", "COMPLETE"):
+                figures.note("updatejobstatus", (yield sending.report(job["ulid"], status, name)))
+        yield POLL_EVERY_S
+
+
+def user(token: str, sites: list[str], figures: Figures, chance: random.Random) -> Steps:
+    """One command a second, to any site."""
+    while figures.sending:
+        body = figures.note("newjob", (yield sending.new_job(token, chance.choice(sites))))
+        if body != b"[]":
+            figures.accepted.add(json.loads(body)["ulid"])
+        yield 1.0
+
+
+def follower(figures: Figures) -> Steps:
+    """The part of a page that follows the changes."""
+    since = json.loads((yield NOW).body)["seq"]
+    while True:
+        path = f"/api/changes?since={since}&wait=20"
+        answer = yield build_request(path, b"", method="GET")
+        found = json.loads(figures.note("changes", answer) if answer.status == 200 else b"{}")
+        since = found.get("seq", since)
+        yield float(found.get("again_s", 1))
+
+
+def looker(figures: Figures) -> Steps:
+    """The part of a page that looks at the state of all sites."""
+    while True:
+        figures.note("now", (yield NOW))
+        yield NOW_EVERY_S
+
+
+def _say(figures: Figures, memory: list[float | None], seconds: float) -> bool:
+    times = Counter(figures.delivered[ulid] for ulid in figures.accepted)
+    twice = sum(count for often, count in times.items() if often > 1)
+    print(f"{OBSERVATORIES} observatories, {PAGES} pages, {JOBS_A_SECOND} jobs/s, {seconds:.0f} s")
+    for kind, took_s in sorted(figures.took_s.items()):
+        middle, late = (percentile(took_s, share) * 1000 for share in (0.5, 0.99))
+        print(f"{kind:16} {len(took_s):7,} answers   p50 {middle:8.1f} ms   p99 {late:8.1f} ms")
+    print(f"errors           {sum(figures.errors.values())} {dict(figures.errors) or ''}")
+    print(f"jobs             {len(figures.accepted)}: once {times[1]}, twice {twice}, lost {times[0]}")
+    shown = " → ".join("not measured" if mb is None else f"{mb:.0f} MB" for mb in memory)
+    print(f"memory           {shown}")
+    return not (figures.errors or twice or times[0])

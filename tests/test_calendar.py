@@ -1,0 +1,665 @@
+"""The calendar service: a real one over HTTP, with faults as data; what it said outlives it."""
+
+import datetime
+import json
+import re
+import socket
+import ssl
+import threading
+import time
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pytest
+import requests
+import waitress
+from bottle import Bottle, HTTPResponse, request
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prjobs import reservations
+from prjobs.opening import close_appliance, open_appliance
+from prjobs.outside import calendar
+from prjobs.outside.calendar import Calendar, parse_event, parse_events, parse_time, refresh_once
+from prjobs.outside.http import Limits, Outside, get_json, post_json
+from prjobs.settings import Settings
+from tests.conftest import make_token
+from tests.program import JOB
+
+ALICE, BOB = "auth0|alice", "auth0|bob"
+QUICK = Limits(connect_s=2, first_byte_s=0.3, total_s=0.6, body_bytes=20_000)
+HOUR_S = 3600
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What the service does instead of answering: `times` requests long."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    silent: bool = False
+    drips: bool = False
+    times: int = 10**9
+    path: str = ""
+
+
+class Running:
+    """A WSGI application on a free port."""
+
+    def __init__(self, app) -> None:
+        self._sockets: dict[int, object] = {}
+        self._server = waitress.create_server(app, map=self._sockets, host="127.0.0.1", port=0, threads=8)
+        self.url = f"http://127.0.0.1:{self._server.effective_port}"
+        self._over = False
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._over:
+            self._server.asyncore.loop(timeout=1, map=self._sockets, count=1)
+
+    def close(self) -> None:
+        self._over = True
+        self._server.pull_trigger()
+        self._thread.join(timeout=5)
+        self._server.close()
+        self._server.task_dispatcher.shutdown()
+
+
+class Service:
+    """The calendar as the contract describes it, on a free port, with events and a fault that tests set."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, str]] = []
+        self.fault: Fault | None = None
+        self.asked: list[tuple[str, bytes, str]] = []
+        self.over = threading.Event()
+        app = Bottle()
+        for path, answer in (("/siteevents", self._ended_in), ("/get-event-at-time", self._on_at)):
+            app.route(path, "POST", lambda path=path, answer=answer: self._answer(path, answer))
+        app.route("/elsewhere", ["GET", "POST"], lambda: HTTPResponse("[]", 200))
+        self._running = Running(app)
+        self.url = self._running.url
+
+    def close(self) -> None:
+        self.over.set()
+        self._running.close()
+
+    def _answer(self, path, answer):
+        body = request.body.read()
+        self.asked.append((path, body, request.content_type))
+        fault = self.fault
+        if fault and fault.times > 0 and fault.path in ("", path):
+            self.fault = Fault(**{**fault.__dict__, "times": fault.times - 1})
+            return self._fail(fault)
+        return HTTPResponse(json.dumps(answer(json.loads(body))), 200, {"Content-Type": "application/json"})
+
+    def _fail(self, fault: Fault):
+        if fault.silent:
+            self.over.wait(5)
+        body = self._dripped() if fault.drips else fault.body
+        return HTTPResponse(body, fault.status, fault.headers)
+
+    def _dripped(self):
+        while not self.over.wait(0.1):
+            yield b" "
+
+    def _ended_in(self, asked):
+        return [
+            event
+            for event in self.events
+            if event["site"] == asked["site"] and asked["start"] <= event["end"] <= asked["end"]
+        ]
+
+    def _on_at(self, asked):
+        return [
+            event
+            for event in self.events
+            if event["site"] == asked["site"] and event["start"] <= asked["time"] <= event["end"]
+        ]
+
+
+@pytest.fixture
+def service():
+    service = Service()
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def make_appliance(folder, clock, service):
+    """Open an appliance that asks the service; closed at the end, or by the next one."""
+    opened = []
+
+    def close():
+        while opened:
+            close_appliance(opened.pop(), folder)
+
+    def make(**settings):
+        close()
+        named = {"reservations": "calendar", "calendar_url": service.url, **settings}
+        appliance, _ = open_appliance(folder, Settings(**named), clock)
+        opened.append(appliance)
+        appliance.presence.know("saf")
+        return appliance
+
+    yield make
+    close()
+
+
+@pytest.fixture
+def appliance(make_appliance):
+    return make_appliance()
+
+
+@pytest.fixture
+def event(clock):
+    """An event of the service, in seconds from now."""
+
+    def event(user, start_s=-HOUR_S, end_s=HOUR_S, site="saf", **changes):
+        start, end = (calendar.wire_time(clock.wall_ms + seconds * 1000) for seconds in (start_s, end_s))
+        whole = {
+            "event_id": f"{user}-{start_s}",
+            "start": start,
+            "end": end,
+            "creator": user.upper(),
+            "creator_id": user,
+            "site": site,
+            "title": "M31",
+            "project_id": "none",
+            "reservation_type": "realtime",
+        }
+        return {**whole, **changes}
+
+    return event
+
+
+def may(appliance, user, site="saf"):
+    return reservations.judge(appliance, user, False, site)
+
+
+def stored(appliance):
+    return appliance.database.fetch("SELECT site, event_id FROM reservation ORDER BY site, event_id")
+
+
+# ---- it works
+
+
+def test_it_works(appliance, service, event):
+    service.events = [event(ALICE), event(BOB, HOUR_S, 2 * HOUR_S), event(BOB, site="mrc1")]
+    refresh_once(appliance)
+    judged = may(appliance, BOB)
+    assert (judged.allowed, judged.basis, judged.holders) == (False, "live", ["AUTH0|ALICE"])
+    assert may(appliance, ALICE).allowed
+    assert [one.creator_id for one in reservations.list_reservations(appliance)] == [ALICE, BOB]
+    assert appliance.notices == {}
+
+
+def test_the_request_is_the_contracts(appliance, service, clock):
+    clock.wall_ms = 1_655_741_700_999  # 2022-06-20T16:15:00.999Z
+    refresh_once(appliance)
+    asked = {path: (json.loads(body), content_type) for path, body, content_type in service.asked}
+    assert asked == {
+        "/siteevents": (
+            {"site": "saf", "start": "2022-06-20T16:15:00Z", "end": "2022-06-29T16:15:00Z"},
+            "application/json",
+        ),
+        "/get-event-at-time": ({"site": "saf", "time": "2022-06-20T16:15:00Z"}, "application/json"),
+    }
+    assert len(service.asked) == 2
+
+
+def test_a_base_address_with_a_path_and_a_slash(make_appliance, service):
+    appliance = make_appliance(calendar_url=service.url + "/")
+    refresh_once(appliance)
+    assert may(appliance, ALICE).basis == "live"
+
+
+def test_only_what_is_on_or_starts_in_48_hours_is_kept(appliance, service, event):
+    service.events = [
+        event(ALICE, -2 * HOUR_S, -1),
+        event(ALICE, 47 * HOUR_S, 100 * HOUR_S),
+        event(ALICE, 49 * HOUR_S, 50 * HOUR_S),
+        event(BOB, -900 * HOUR_S, 900 * HOUR_S),
+    ]
+    refresh_once(appliance)
+    assert [one.creator_id for one in reservations.list_reservations(appliance)] == [BOB, ALICE]
+
+
+def test_an_answer_replaces_what_was_said_before(appliance, service, event):
+    service.events = [event(ALICE), event(BOB, HOUR_S, 2 * HOUR_S)]
+    refresh_once(appliance)
+    service.events = [event(BOB)]
+    refresh_once(appliance)
+    assert may(appliance, BOB).allowed and not may(appliance, ALICE).allowed
+    service.events = []
+    refresh_once(appliance)
+    assert stored(appliance) == [] and may(appliance, "anybody").allowed
+
+
+def test_the_same_event_in_both_answers_is_one_and_a_repeated_one_is_two(appliance, service, event):
+    service.events = [event(ALICE, event_id="e"), event(ALICE, HOUR_S, 2 * HOUR_S, event_id="e")]
+    refresh_once(appliance)
+    assert stored(appliance) == [("saf", "e"), ("saf", "e")]
+
+
+def test_every_known_site_is_asked_for_and_stations_with_their_observatories(make_appliance, service, event):
+    appliance = make_appliance(stations=["wema=mrc1+mrc2"])
+    service.events = [event(ALICE, site="mrc2")]
+    refresh_once(appliance)
+    assert {json.loads(body)["site"] for _, body, _ in service.asked} == {"saf", "wema", "mrc1", "mrc2"}
+    assert not may(appliance, BOB, "wema").allowed and may(appliance, ALICE, "wema").allowed
+    assert may(appliance, BOB, "mrc1").allowed
+
+
+def test_a_new_site_is_asked_for_at_once_and_the_others_in_their_time(appliance, service, clock):
+    asking = Calendar(appliance)
+    asking.once()
+    asking.once()
+    assert len(service.asked) == 2
+    appliance.presence.know("mrc1")
+    asking.once()
+    assert len(service.asked) == 4
+    clock.advance(reservations.REFRESH_S)
+    asking.once()
+    assert len(service.asked) == 8
+
+
+def test_too_many_sites_are_told(appliance, service, monkeypatch):
+    monkeypatch.setattr(calendar, "SITES", 2)
+    for site in ("a", "b", "c"):
+        appliance.presence.know(site)
+    refresh_once(appliance)
+    assert len(service.asked) == 4 and "4 sites are known" in appliance.notices["calendar"]
+
+
+def test_it_is_not_asked_when_it_is_not_used(make_appliance, service):
+    for mode in ("none", "local"):
+        Calendar(make_appliance(reservations=mode)).run(threading.Event())
+    assert service.asked == []
+
+
+# ---- faults
+
+HTML = b"<!DOCTYPE html><html><body>Sign in</body></html>"
+FAULTS = {
+    "html": Fault(body=HTML, headers={"Content-Type": "text/html"}),
+    "html that says it is json": Fault(body=HTML, headers={"Content-Type": "application/json"}),
+    "dict": Fault(body=b'{"message": "Internal server error"}'),
+    "text": Fault(body=b'"[]"'),
+    "null": Fault(body=b"null"),
+    "nothing": Fault(body=b""),
+    "cut off": Fault(body=b'[{"event_id": "e", '),
+    "NaN": Fault(body=b"[NaN]"),
+    "deep": Fault(body=b"[" * 5000 + b"]" * 5000),
+    "not utf-8": Fault(body=b'["\xff"]'),
+    "list of texts": Fault(body=b'["a", "b"]'),
+    "list of wrong events": Fault(body=b'[{"event_id": 1}]'),
+    "redirect": Fault(status=302, headers={"Location": "/elsewhere"}),
+    "redirect of a post": Fault(status=307, headers={"Location": "/elsewhere"}),
+    "redirect to a file": Fault(status=301, headers={"Location": "file:///etc/passwd"}),
+    "500": Fault(status=500, body=b"[]"),
+    "502": Fault(status=502, body=HTML),
+    "204": Fault(status=204),
+    "403": Fault(status=403, body=b"[]"),
+    "404": Fault(status=404, body=b"[]"),
+    "silence": Fault(silent=True, body=b"[]"),
+    "a byte now and then": Fault(drips=True),
+    "huge": Fault(body=b"[" + b" " * 30_000 + b"]"),
+    "compressed": Fault(body=b"\x1f\x8b\x08\x00", headers={"Content-Encoding": "gzip"}),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_nonsense_changes_nothing_and_is_told_and_is_forgotten_when_it_works_again(appliance, service, event, fault):
+    service.events = [event(ALICE)]
+    refresh_once(appliance, QUICK)
+    service.events = [event(BOB)]
+    service.fault = fault
+    refresh_once(appliance, QUICK)
+    assert stored(appliance) == [("saf", f"{ALICE}--3600")]
+    assert "saf: " in appliance.notices["calendar"] and "<" not in appliance.notices["calendar"]
+    assert may(appliance, ALICE).allowed and not may(appliance, BOB).allowed
+    service.fault = None
+    refresh_once(appliance, QUICK)
+    assert may(appliance, BOB).allowed and appliance.notices == {}
+
+
+@pytest.mark.parametrize("name", ["html", "500", "silence"])
+def test_a_fault_that_passes_after_some_times(appliance, service, event, name, clock):
+    service.events = [event(ALICE)]
+    service.fault = Fault(**{**FAULTS[name].__dict__, "times": 2})
+    asking = Calendar(appliance, QUICK)
+    bases = []
+    for _ in range(3):
+        asking.once()
+        bases.append(may(appliance, ALICE).basis)
+        clock.advance(reservations.REFRESH_S)
+    assert bases == ["cached age=never", "cached age=never", "live"]
+
+
+def test_a_fault_of_one_site_is_not_one_of_another(appliance, service, event):
+    appliance.presence.know("mrc1")
+    service.events = [event(ALICE), event(ALICE, site="mrc1", creator_id=7)]
+    refresh_once(appliance)
+    assert may(appliance, BOB, "saf").basis == "live" and may(appliance, BOB, "mrc1").basis == "cached age=never"
+    assert "mrc1: " in appliance.notices["calendar"] and "saf: " not in appliance.notices["calendar"]
+
+
+def test_when_only_the_second_question_fails_the_first_answer_counts(appliance, service, event):
+    service.events = [event(ALICE, -900 * HOUR_S, 900 * HOUR_S)]
+    refresh_once(appliance)
+    service.events += [event(BOB)]
+    service.fault = Fault(status=502, path="/get-event-at-time")
+    refresh_once(appliance)
+    assert may(appliance, ALICE).allowed and may(appliance, BOB).allowed and not may(appliance, "auth0|carol").allowed
+    assert "status 502" in appliance.notices["calendar"]
+
+
+def test_wrong_events_are_left_out_and_counted(appliance, service, event):
+    service.events = [event(ALICE), event(BOB, creator_id=17), event(BOB, event_id=None)]
+    refresh_once(appliance)
+    assert stored(appliance) == [("saf", f"{ALICE}--3600")]
+    assert "2 events were wrong in form" in appliance.notices["calendar"]
+    assert may(appliance, BOB).basis == "live"
+
+
+def test_no_service_at_all(make_appliance, service):
+    nobody = make_appliance(calendar_url="http://127.0.0.1:1", calendar_stale="allow")
+    refresh_once(nobody)
+    assert "cannot be reached" in nobody.notices["calendar"]
+    assert may(nobody, BOB).allowed
+    nowhere = make_appliance(calendar_url="")
+    refresh_once(nowhere)
+    assert "calendar_url is empty" in nowhere.notices["calendar"] and not may(nowhere, BOB).allowed
+
+
+def test_a_store_that_cannot_be_written_is_a_notice(appliance, service):
+    appliance.database.lose("The file is gone.")
+    refresh_once(appliance)
+    assert "cannot be stored" in appliance.notices["calendar"]
+    appliance.database.lost = None
+
+
+def test_a_stop_is_not_waited_for(appliance, service):
+    appliance.stopping.set()
+    refresh_once(appliance)
+    assert service.asked == []
+
+
+# ---- with the Internet down
+
+
+def test_after_a_restart_with_the_internet_down(make_appliance, service, event, clock):
+    appliance = make_appliance()
+    service.events = [event(ALICE, HOUR_S, 2 * HOUR_S)]
+    refresh_once(appliance)
+    clock.advance(HOUR_S + 1)
+    appliance = make_appliance(calendar_url="http://127.0.0.1:1", calendar_max_age_s=2 * HOUR_S)
+    refresh_once(appliance)
+    judged = may(appliance, BOB)
+    assert (judged.allowed, judged.basis) == (False, f"cached age={HOUR_S + 1}")
+    assert may(appliance, ALICE).allowed
+    clock.advance(HOUR_S)
+    too_old = may(appliance, ALICE)
+    assert not too_old.allowed and "not reached since 2023-11-14 22:13 UTC" in too_old.sentence
+
+
+def test_a_hanging_calendar_never_holds_up_a_command(make_server, service):
+    service.fault = Fault(silent=True)
+    server = make_server(reservations="calendar", calendar_url=service.url, calendar_stale="allow")
+    server.appliance.presence.know("saf")
+    asking = threading.Thread(target=refresh_once, args=(server.appliance, QUICK))
+    asking.start()
+    headers = {"Authorization": f"Bearer {make_token(server.appliance, ALICE)}"}
+    answer = requests.post(f"{server.url}/newjob", data=json.dumps(JOB), headers=headers, timeout=5)
+    assert answer.status_code == 200 and answer.headers["X-Prjobs-Reservations"] == "cached age=never"
+    assert answer.elapsed.total_seconds() < 0.25
+    asking.join()
+
+
+def test_the_server_asks_by_itself(make_server, service, event):
+    service.events = [event(ALICE, start="2000-01-01T00:00:00Z", end="2999-01-01T00:00:00Z")]
+    server = make_server(reservations="calendar", calendar_url=service.url)
+    requests.post(f"{server.url}/getnewjobs", data='{"site": "saf"}', timeout=5)
+    done = threading.Event()
+    for _ in range(100):
+        if may(server.appliance, ALICE).basis == "live":
+            break
+        done.wait(0.05)
+    assert may(server.appliance, ALICE).allowed and not may(server.appliance, BOB).allowed
+
+
+# ---- the form of events
+
+
+@pytest.mark.parametrize(
+    ("text", "time_ms"),
+    [
+        ("2022-06-20T16:15:00Z", 1_655_741_700_000),
+        ("2022-06-20T16:15:00.5Z", 1_655_741_700_500),
+        ("2022-06-20T16:15:00.123456789Z", 1_655_741_700_123),
+        ("2022-06-20T18:15:00+02:00", 1_655_741_700_000),
+        ("2022-06-20T12:15:00.250-04:00", 1_655_741_700_250),
+        ("1970-01-01T00:00:00Z", 0),
+    ],
+)
+def test_times(text, time_ms):
+    assert parse_time(text) == time_ms
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2022-06-20T16:15:00",
+        "2022-06-20 16:15:00Z",
+        "2022-06-20T16:15Z",
+        "2022-06-20",
+        "2022-06-20T16:15:00Z\n",
+        " 2022-06-20T16:15:00Z",
+        "2022-02-30T16:15:00Z",
+        "2022-06-20T24:15:00Z",
+        "2022-06-20T16:15:61Z",
+        "2022-06-20T16:15:00+99:99",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+        "1969-12-31T23:59:59Z",
+        "٢٠٢٢-06-20T16:15:00Z",
+        "now",
+        "",
+        1_655_741_700,
+        1_655_741_700_000.0,
+        None,
+        True,
+        ["2022-06-20T16:15:00Z"],
+        {},
+    ],
+)
+def test_what_is_no_time(value):
+    assert parse_time(value) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"event_id": 1},
+        {"event_id": ""},
+        {"event_id": "x" * 201},
+        {"creator_id": None},
+        {"creator_id": 17},
+        {"creator_id": ["auth0|alice"]},
+        {"creator_id": ""},
+        {"start": None},
+        {"end": "soon"},
+        {"start": "2022-06-20T17:15:00Z"},
+        {"start": "2022-06-20T18:15:00Z"},
+        {"site": "SAF"},
+        {"site": None},
+    ],
+)
+def test_what_decides_must_be_right(changes):
+    assert parse_event({**WHOLE, **changes}, "saf") is None
+
+
+WHOLE = {
+    "event_id": "e",
+    "start": "2022-06-20T16:15:00Z",
+    "end": "2022-06-20T17:15:00Z",
+    "creator": "Alice A.",
+    "creator_id": ALICE,
+    "site": "saf",
+    "title": "M31",
+}
+
+
+@pytest.mark.parametrize("shown", [None, 7, ["x"], {}, True])
+def test_what_is_only_shown_may_be_anything(shown):
+    event = parse_event({**WHOLE, "creator": shown, "title": shown}, "saf")
+    assert event is not None and (event.creator_id, event.creator, event.title) == (ALICE, "", "")
+
+
+@pytest.mark.parametrize("name", ["event_id", "start", "end", "creator_id", "site"])
+def test_what_decides_must_be_there(name):
+    assert parse_event({key: value for key, value in WHOLE.items() if key != name}, "saf") is None
+
+
+@given(
+    answer=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(list(WHOLE.values())),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from([*WHOLE, "x"]), inner, max_size=7),
+        max_leaves=30,
+    )
+)
+def test_no_answer_is_a_defect(answer):
+    try:
+        events, wrong = parse_events(answer, "saf")
+    except Outside:
+        assert not isinstance(answer, list)
+    else:
+        assert len(events) + wrong == len(answer)
+        assert all(0 <= event.start_ms < event.end_ms for event in events)
+
+
+# ---- the one way outside
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "calendar",
+        "file:///etc/passwd",
+        "ftp://127.0.0.1/x",
+        "http://",
+        "http://[::1",
+        "http://a b/",
+        "http://\x00/",
+    ],
+)
+def test_what_is_no_web_address(url):
+    with pytest.raises(Outside):
+        get_json(url, {})
+
+
+def test_the_sentence_names_the_host_and_no_secret(service):
+    service.fault = Fault(status=500)
+    with pytest.raises(Outside) as outside:
+        post_json(service.url.replace("://", "://user:word@") + "/siteevents?key=s3cret", {"site": "saf"})
+    assert re.fullmatch(r"127\.0\.0\.1:\d+ answered with status 500", str(outside.value))
+
+
+def test_headers_are_sent_along():
+    app, seen = Bottle(), []
+    app.route("/x", "GET", lambda: seen.append(dict(request.headers)) or "[1]")
+    running = Running(app)
+    try:
+        assert get_json(f"{running.url}/x", {"Authorization": "Bearer t"}) == [1]
+        assert seen[0]["Authorization"] == "Bearer t" and seen[0]["Accept-Encoding"] == "identity"
+    finally:
+        running.close()
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [b"HTTP/1.1 200 OK\r\nX: ", b"", b"HTTP/1.1 200 OK\r\n\r\n[", b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n["],
+)
+def test_a_byte_now_and_then_is_not_patience_enough(begun):
+    """Wherever in the answer: each byte comes within the patience, the whole never does."""
+    over = threading.Event()
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def drip():
+        connection, _ = listening.accept()
+        with connection:
+            connection.sendall(begun)
+            while not over.wait(0.05):
+                try:
+                    connection.sendall(b" ")
+                except OSError:
+                    return
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    try:
+        asked = time.monotonic()
+        with pytest.raises(Outside, match=r"took longer than 0\.6 s|not answer in time"):
+            get_json(f"http://127.0.0.1:{listening.getsockname()[1]}/", {}, QUICK)
+        assert time.monotonic() - asked < 2
+    finally:
+        over.set()
+        listening.close()
+        thread.join(timeout=5)
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path, clock):
+    secure = _secure_socket(tmp_path)
+    try:
+        with pytest.raises(Outside, match="secure connection"):
+            get_json(f"https://127.0.0.1:{secure.port}/", {}, QUICK)
+    finally:
+        secure.close()
+
+
+def _secure_socket(tmp_path):
+    """A TLS server on loopback with a certificate of its own making."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    start = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(start)
+        .not_valid_after(start.replace(year=2120))
+        .sign(key, hashes.SHA256())
+    )
+    pem = certificate.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (tmp_path / "tls.pem").write_bytes(pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "tls.pem")
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def accept():
+        try:
+            connection, _ = listening.accept()
+            context.wrap_socket(connection, server_side=True).close()
+        except OSError:
+            return
+
+    thread = threading.Thread(target=accept)
+    thread.start()
+
+    def close():
+        listening.close()
+        thread.join(timeout=5)
+
+    return SimpleNamespace(port=listening.getsockname()[1], close=close)
