@@ -123,6 +123,12 @@ class Provider:
 
     # ---- keys
 
+    def run(self, stop: threading.Event) -> None:
+        """Keep the keys fresh in the background, until told to stop. Returns at once when there are none to fetch."""
+        while self.issuer and not self._certificate and not stop.is_set():
+            self.refresh_if_due()
+            stop.wait(60)
+
     def refresh_if_due(self, every_s: float = REFRESH_S) -> bool:
         """Fetch the key set unless that was tried less than `every_s` ago. Whether new keys are known now."""
         if self._certificate or not self.issuer or not self._asking.acquire(blocking=False):

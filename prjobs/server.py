@@ -13,6 +13,8 @@ from prjobs.clock import Clock
 from prjobs.errors import Unusable
 from prjobs.folder import Folder
 from prjobs.opening import Start, close_appliance, open_appliance
+from prjobs.outside.calendar import Calendar
+from prjobs.outside.http import Limits, get_json
 from prjobs.settings import Settings
 from prjobs.upkeep.ballast import give_up_when_full
 from prjobs.upkeep.chores import Chores
@@ -26,6 +28,8 @@ LOG_FILES = 5
 # waitress's main thread and its workers fight for the interpreter lock: at Python's 5 ms a request with
 # eight connections waits far longer than its work takes. tests/bench/ measures the difference.
 SWITCH_INTERVAL_S = 0.0001
+# A user may be waiting for what is asked of the provider.
+PROVIDER_LIMITS = Limits(connect_s=2, first_byte_s=3, total_s=4)
 Say = Callable[[str], None]
 
 
@@ -62,7 +66,7 @@ class Server:
         folder.create()
         self._lock = folder.lock()
         give_up_when_full(folder.path)
-        self.appliance, self.start = open_appliance(folder, settings, clock or Clock(), demo)
+        self.appliance, self.start = open_appliance(folder, settings, clock or Clock(), demo, _fetch)
         self.listener = _listen(self.appliance)
         self.listener.on_connection_ended(lambda peer: handouts.connection_ended(self.appliance, peer))
 
@@ -78,8 +82,12 @@ class Server:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         self.folder.write_server(self.url)
         chores = Chores(self.appliance, self.folder)
-        upkeep = threading.Thread(target=chores.run, args=(self.appliance.stopping,), name="upkeep", daemon=True)
-        upkeep.start()
+        stopping = self.appliance.stopping
+        upkeep = threading.Thread(target=chores.run, args=(stopping,), name="upkeep", daemon=True)
+        calendar = threading.Thread(target=Calendar(self.appliance).run, args=(stopping,), name="calendar", daemon=True)
+        keys = threading.Thread(target=self.appliance.provider.run, args=(stopping,), name="keys", daemon=True)
+        for thread in (upkeep, calendar, keys):
+            thread.start()
         try:
             self.listener.run()
         finally:
@@ -99,6 +107,10 @@ class Server:
         # Not in the signal handler itself: it may have interrupted the holder of the bell's lock.
         self.appliance.bell.close()
         self.listener.stop()
+
+
+def _fetch(url: str, headers: dict[str, str]) -> object:
+    return get_json(url, headers, PROVIDER_LIMITS)
 
 
 def _listen(appliance: Appliance) -> Listener:

@@ -5,12 +5,13 @@ import re
 
 import pytest
 
+from prjobs.reservations import NewReservation, add_reservation
 from tests import sharedfiles
-from tests.conftest import make_token
+from tests.conftest import USER
+from tests.provider import AUDIENCE, ISSUER, NAMESPACE, Keys, bad_tokens
 
-LATER = {"token", "rights"}
-BAD = [line for line in sharedfiles.load("bad_requests.jsonl") if line["group"] not in LATER]
-ODD = [line for line in sharedfiles.load("odd_requests.jsonl") if "rsv" not in line.get("body", "")]
+BAD = sharedfiles.load("bad_requests.jsonl")
+ODD = sharedfiles.load("odd_requests.jsonl")
 # These do not name the endpoint in a way that can be understood.
 NO_PATH = {"wire-23", "wire-27"}
 needs_shared = pytest.mark.skipif(not BAD, reason="the shared folder is not beside the project")
@@ -26,14 +27,30 @@ def target(tmp_path_factory):
     from prjobs.settings import Settings
     from tests.program import JOB
 
-    server = Server(Folder(tmp_path_factory.mktemp("shared") / "data"), Settings(port=0))
+    keys, other = Keys(), Keys("k2")
+    settings = Settings(
+        port=0,
+        reservations="local",
+        login_failures=1000,
+        oidc_issuer=ISSUER,
+        oidc_audience=AUDIENCE,
+        oidc_namespace=NAMESPACE,
+        oidc_certificate=keys.certificate,
+    )
+    server = Server(Folder(tmp_path_factory.mktemp("shared") / "data"), settings)
+    now_ms = server.appliance.clock.now_ms()
+    reserved = NewReservation("rsv", "auth0|holder", now_ms - 1000, now_ms + 3_600_000, "Holder")
+    add_reservation(server.appliance, reserved, USER)
     thread = threading.Thread(target=server.run)
     thread.start()
     port = server.listener.port
     values = {
         "port": str(port),
-        "token.valid": make_token(server.appliance, "auth0|alice"),
-        "token.admin": make_token(server.appliance, "auth0|admin", "admin"),
+        "token.valid": keys.token("auth0|alice"),
+        "token.admin": keys.token("auth0|alice", roles=["admin"]),
+        "token.holder": keys.token("auth0|holder"),
+        "token.roles_similar": keys.token("auth0|alice", roles=["notadmin", "administrator"]),
+        **{f"token.{name}": token for name, token in bad_tokens(keys, other).items()},
         "ulid.unknown": "01DZVY846T52P6P3JWAJNJMJ1Z",
     }
     headers = {"Authorization": f"Bearer {values['token.valid']}"}
