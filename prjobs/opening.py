@@ -125,6 +125,7 @@ def _begin(appliance: Appliance, folder: Folder, identity: dict[str, Any]) -> St
     own = own or appliance.clock.random_bytes(16).hex()
     unconfirmed = appliance.database.write(_mark_open, own)
     folder.write_identity({**identity, "identity": own, "demo": appliance.demo})
+    audit.save_anchor(appliance)
     for site, queue, last_ms, gap_ms in appliance.database.fetch("SELECT site, queue, last_ms, usual_gap_ms FROM poll"):
         appliance.presence.remember(site, queue, last_ms, gap_ms)
     for site in _sites(appliance.database):
@@ -158,8 +159,8 @@ def close_appliance(appliance: Appliance, folder: Folder) -> None:
     """Remember what the file must know, and close it well. A store in trouble stays marked as not closed well."""
     try:
         save_presence(appliance, folder)
-        appliance.database.write(_mark_closed)
         audit.settle(appliance, appliance.refusals)
+        appliance.database.write(_mark_closed)
     except Unavailable as unavailable:
         logger.warning("the store could not be closed well: %s", unavailable)
     appliance.database.close()

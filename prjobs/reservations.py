@@ -98,8 +98,7 @@ _INSERT = (
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id"
 )
 NOT_USED = Judgement(True, "none", "Reservations are not used here: whoever has a token may command.", [])
-# Known windows of each open store. A change drops the whole inner dictionary; a reader that was looking meanwhile
-# keeps what it found in the dropped one, where nobody finds it.
+# Known windows of each open store. A change drops the inner dictionary; who was looking then fills the dropped one.
 _WINDOWS: WeakKeyDictionary[Database, dict[str, _Window]] = WeakKeyDictionary()
 
 
@@ -178,7 +177,7 @@ def _look(appliance: Appliance, site: str, now_ms: int) -> _Window:
     on = _fetch(appliance, f"{ours} AND end_ms > ? AND start_ms <= ?", (*known, now_ms, now_ms))
     coming = fetch(f"SELECT min(start_ms) FROM reservation WHERE {ours} AND start_ms > ?", (*known, now_ms))[0][0]
     answers = fetch(f"SELECT answered_ms FROM calendar_answer WHERE site IN ({_marks(sites)})", sites)
-    until_ms = min([coming or MAX_TIME_MS, *(one.end_ms for one in on)])
+    until_ms = min(coming or MAX_TIME_MS, *(one.end_ms for one in on), MAX_TIME_MS)
     return _Window(now_ms, until_ms, tuple(on), min(answers)[0] if len(answers) == len(sites) else None)
 
 
@@ -282,8 +281,8 @@ def replace_calendar(appliance: Appliance, site: str, events: Sequence[Event], a
 
 def _replace(transaction: Transaction, site: str, events: Sequence[Event], at_ms: int) -> None:
     transaction.execute("DELETE FROM reservation WHERE site = ? AND source = ?", (site, CALENDAR))
-    rows = [(site, CALENDAR, *event, "") for event in events]
-    transaction.executemany(_INSERT.removesuffix(" RETURNING id"), rows)
+    insert = _INSERT.removesuffix(" RETURNING id")
+    transaction.executemany(insert, [(site, CALENDAR, *event, "") for event in events])
     transaction.execute("DELETE FROM calendar_answer WHERE site = ?", (site,))
     transaction.execute("INSERT INTO calendar_answer (site, answered_ms) VALUES (?, ?)", (site, at_ms))
 

@@ -574,3 +574,8 @@ def test_an_export_to_the_output_and_never_over_a_file(ten, folder, tmp_path, ca
     path.write_text("mine")
     code, _, errors = run(capfd, folder, "export", path)
     assert (code, path.read_text(), "cannot be made" in errors) == (1, "mine", True)
+
+
+def test_the_check_stands_in_the_readme():
+    readme = Path(__file__).parent.parent / "README.md"
+    assert CHECK in readme.read_text(encoding="utf-8")

@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from prjobs import feed
+from prjobs import audit, feed
 from prjobs.clock import Clock
 from prjobs.database import Transaction, open_database, trouble_of
 from prjobs.errors import Refused, Unusable
@@ -76,7 +76,7 @@ def _restore(folder: Folder, source: Path, clock: Clock) -> Restored:
     temporary = folder.path / "restoring.sqlite3"
     try:
         new = _copy_checked(folder, source, temporary, old)
-        jobs, cancelled = _prepare(temporary, clock.now_ms(), old)
+        jobs, cancelled = _prepare(temporary, clock.now_ms(), old, audit.restore_entry(folder.path, source))
         replaced = _change_places(folder, temporary, _identity(folder, new, old), clock.now_ms())
     except sqlite3.Error as error:
         raise Unusable(f"{source} was not restored: {trouble_of(error)}") from None
@@ -142,13 +142,14 @@ def _identity(folder: Folder, new: Past, old: Past | None) -> dict[str, object]:
 # ---- making it safe
 
 
-def _prepare(temporary: Path, now_ms: int, old: Past | None) -> tuple[int, int]:
+def _prepare(temporary: Path, now_ms: int, old: Past | None, entry: audit.Entry) -> tuple[int, int]:
     """In the copy, before anybody can poll it: withdraw what waits. How many jobs it holds, how many waited."""
     cancelled = 0
     database = open_database(temporary, create=False)
     database.start(lambda _sites: None)
     try:
         database.write(_raise_numbers, old.numbers if old else None)
+        database.write(audit.append, now_ms, entry)
         while step := database.write(_withdraw, now_ms):
             cancelled += step
         jobs = database.write(_settle)

@@ -102,7 +102,7 @@ def audited(appliance: Appliance, asked: str) -> Iterator[Refusable]:
     refusable = Refusable(asked)
     try:
         yield refusable
-    except (Unauthorized, Forbidden) as refused:
+    except (Unauthorized, Forbidden, TooMany) as refused:
         actor = audit.by(refusable.identity, peer())
         audit.note(appliance, appliance.refusals, audit.refusal(actor, refusable.asked, refused.sentence))
         raise
