@@ -65,7 +65,7 @@ def test_red_is_strict_when_nothing_answers(served: Program, open_page: OpenPage
     page = open_page(served.url, theme="red", width=900, height=500)
     wait_text(page.locator(".link-state"), "live")
     served.kill()
-    wait_text(page.locator(".not-live-word"), "NOT LIVE", timeout=14_000)
+    wait_text(page.locator(".not-live-word"), "NOT LIVE", timeout=20_000)
     page.wait_for_timeout(400)
     assert_red(page)
 

@@ -52,8 +52,8 @@ def test_the_server_dies_and_comes_back(
 
     served.kill()
     died = time.monotonic()
-    wait_text(page.locator(".not-live-word"), "NOT LIVE", timeout=14_000)
-    assert 4 < time.monotonic() - died < 12
+    wait_text(page.locator(".not-live-word"), "NOT LIVE", timeout=20_000)
+    assert 4 < time.monotonic() - died < 14
     assert page.locator("[role=alert]", has_text="NOT LIVE").is_visible()
     wait_text(state_word(page), "NOT LIVE")
     assert page.title().startswith("NOT LIVE")
@@ -71,8 +71,8 @@ def test_a_server_that_holds_its_tongue_is_not_live(served: Program, open_page: 
     page = open_page(served.url)
     wait_text(page.locator(".link-state"), "live")
     page.route("**/api/**", lambda route: None)
-    wait_text(page.locator(".link-state"), "updated", timeout=14_000)
-    wait_text(page.locator(".not-live-word"), "NOT LIVE", timeout=14_000)
+    wait_text(page.locator(".link-state"), "updated", timeout=20_000)
+    wait_text(page.locator(".not-live-word"), "NOT LIVE", timeout=20_000)
     page.unroute_all(behavior="ignoreErrors")
     page.click("text=Try now")
     wait_text(page.locator(".link-state"), "live")
@@ -88,7 +88,7 @@ def test_another_data_folder_behind_the_same_address(
     other = Program(tmp_path / "other")
     try:
         other.serve("--port", served.url.rpartition(":")[2])
-        wait_text(page.locator(".foot >> visible=true"), "No jobs in this night", timeout=15_000)
+        wait_text(page.locator(".foot >> visible=true"), "No jobs in this night", timeout=40_000)
         assert sent["ulid"] not in page.content()
     finally:
         other.kill()

@@ -34,5 +34,5 @@ def state_word(page: Any, site: str = "saf") -> Any:
     return page.locator(".site", has=page.locator(".site-name", has_text=re.compile(f"^{site}$"))).locator(".state")
 
 
-def wait_text(locator: Any, text: str | re.Pattern[str], timeout: int = 8000) -> None:
+def wait_text(locator: Any, text: str | re.Pattern[str], timeout: int = 15_000) -> None:
     locator.filter(has_text=text).first.wait_for(timeout=timeout)
