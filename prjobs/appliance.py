@@ -39,6 +39,7 @@ class Appliance:
     new_jobs: Rate
     refusals: Quota
     token_uses: Quota
+    store: str
     demo: bool = False
     stopping: threading.Event = field(default_factory=threading.Event)
     problems: dict[str, str] = field(default_factory=dict)

@@ -24,6 +24,7 @@ from prjobs.quota import Quota
 NEWJOB = "newjob"
 AGAIN = "again"
 CANCEL = "cancel"
+CLOSE = "close"
 REFUSED = "refused"
 LEFT_OUT = "left out"
 TOKEN_CREATE = "token create"

@@ -1,6 +1,6 @@
 """The one log: every change of a job is a row of `change`. Appended here, read here by everyone who asks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,14 +85,14 @@ def last_seq(database: Database) -> int:
     return int(database.fetch("SELECT coalesce(max(seq), 0) FROM change")[0][0])
 
 
-def list_changes(database: Database, since: int, site: str | None = None, limit: int = LIMIT) -> list[Change]:
-    """The changes after number `since`, oldest first, at most `limit`; of one site or of all."""
+def list_changes(database: Database, since: int, sites: Sequence[str] = (), limit: int = LIMIT) -> list[Change]:
+    """The changes after number `since`, oldest first, at most `limit`; of these sites, or of all."""
     job = ", ".join(f"j.{column}" for column in JobRow._fields)
-    where, parameters = ("AND c.site = ?", [site]) if site else ("", [])
+    where = _of_sites("c.site", sites)
     found = database.fetch(
         f"SELECT {_CHANGE_COLUMNS}, {job} FROM change c JOIN job j ON j.seq = c.job_seq "
         f"WHERE c.seq > ? {where} ORDER BY c.seq LIMIT ?",
-        [since, *parameters, limit],
+        [since, *sites, limit],
     )
     return [_change(*row) for row in found]
 
@@ -103,11 +103,14 @@ def _change(
     return Change(seq, queue, status, estimate_s, time_ms, who, note, JobRow(*job))
 
 
-def has_changes(database: Database, since: int, site: str | None) -> bool:
+def has_changes(database: Database, since: int, sites: Sequence[str] = ()) -> bool:
     """Whether anything happened after number `since`."""
-    where, parameters = ("AND site = ?", [site]) if site else ("", [])
-    sql = f"SELECT 1 FROM change WHERE seq > ? {where} LIMIT 1"
-    return bool(database.fetch(sql, [since, *parameters]))
+    sql = f"SELECT 1 FROM change WHERE seq > ? {_of_sites('site', sites)} LIMIT 1"
+    return bool(database.fetch(sql, [since, *sites]))
+
+
+def _of_sites(column: str, sites: Sequence[str]) -> str:
+    return f"AND {column} IN ({', '.join('?' * len(sites))})" if sites else ""
 
 
 def timeline(database: Database, job_seq: int) -> list[tuple[object, ...]]:

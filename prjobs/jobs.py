@@ -18,7 +18,7 @@ from prjobs.errors import Conflict, NotFound
 from prjobs.feed import Event
 from prjobs.identity import Identity
 from prjobs.models import JOB_COLUMNS, JobRow
-from prjobs.states import ALTERNATE, BOTH, CANCELLED, PRIMARY, RECEIVED, UNREAD, is_finished
+from prjobs.states import ABORTED, ALTERNATE, BOTH, CANCELLED, PRIMARY, RECEIVED, UNREAD, is_finished
 from prjobs.ulids import floor_ulid
 from prjobs.wire import StatusUpdate
 
@@ -176,6 +176,23 @@ def _cancel_job(transaction: Transaction, appliance: Appliance, ulid: str, actor
     queue = BOTH if row.alternate_status == UNREAD else PRIMARY
     feed.apply(transaction, [row], Event(queue, CANCELLED, appliance.clock.now_ms(), actor.who, reason))
     audit.record_job(transaction, appliance, audit.CANCEL, row, actor)
+    return _find(transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE seq = ?", (row.seq,)))
+
+
+def close_job(appliance: Appliance, ulid: str, actor: By, reason: str) -> JobRow:
+    """Close a job that was picked up and is not finished: its status becomes ABORTED. NotFound, or Conflict."""
+    return appliance.database.write(_close_job, appliance, ulid, actor, reason)
+
+
+def _close_job(transaction: Transaction, appliance: Appliance, ulid: str, actor: By, reason: str) -> JobRow:
+    row = _find(transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE ulid = ?", (ulid,)))
+    if row.status == UNREAD or is_finished(row.status):
+        raise Conflict(
+            f"Only a job that was picked up and is not finished can be closed; this one is {shown(row.status)}."
+        )
+    end_lease(transaction, appliance, row.seq, PRIMARY)
+    feed.apply(transaction, [row], Event(PRIMARY, ABORTED, appliance.clock.now_ms(), actor.who, reason, -1))
+    audit.record_job(transaction, appliance, audit.CLOSE, row, actor)
     return _find(transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE seq = ?", (row.seq,)))
 
 

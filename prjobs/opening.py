@@ -58,6 +58,10 @@ def open_appliance(
     identity = folder.identity()
     _check_store(folder, identity, demo)
     database = _open_store(folder)
+    facts: dict[str, str] = dict(database.fetch("SELECT name, value FROM fact"))
+    store = facts.get("identity") or clock.random_bytes(16).hex()
+    if identity.get("identity", store) != store:
+        raise Unusable(f"{folder.database} is the store of another appliance. {restore_advice(folder)}")
     appliance = Appliance(
         folder=folder.path,
         settings=settings,
@@ -76,10 +80,11 @@ def open_appliance(
         new_jobs=Rate(clock, settings.newjob_rate),
         refusals=Quota(),
         token_uses=Quota(limit=1, window_s=3600, callers=1000),
+        store=store,
         demo=demo,
     )
     database.start(appliance.bell.ring)
-    return appliance, _begin(appliance, folder, identity)
+    return appliance, _begin(appliance, folder, identity, facts)
 
 
 def _check_store(folder: Folder, identity: dict[str, Any], demo: bool) -> None:
@@ -117,14 +122,9 @@ def _last_ulid(database: Database, identity: dict[str, Any]) -> str | None:
     return max(filter(None, (stored, identity.get("last_ulid"))), default=None)
 
 
-def _begin(appliance: Appliance, folder: Folder, identity: dict[str, Any]) -> Start:
-    facts: dict[str, str] = dict(appliance.database.fetch("SELECT name, value FROM fact"))
-    own = facts.get("identity")
-    if own and identity and identity["identity"] != own:
-        raise Unusable(f"{folder.database} is the store of another appliance. {restore_advice(folder)}")
-    own = own or appliance.clock.random_bytes(16).hex()
-    unconfirmed = appliance.database.write(_mark_open, own)
-    folder.write_identity({**identity, "identity": own, "demo": appliance.demo})
+def _begin(appliance: Appliance, folder: Folder, identity: dict[str, Any], facts: dict[str, str]) -> Start:
+    unconfirmed = appliance.database.write(_mark_open, appliance.store)
+    folder.write_identity({**identity, "identity": appliance.store, "demo": appliance.demo})
     audit.save_anchor(appliance)
     for site, queue, last_ms, gap_ms in appliance.database.fetch("SELECT site, queue, last_ms, usual_gap_ms FROM poll"):
         appliance.presence.remember(site, queue, last_ms, gap_ms)

@@ -11,6 +11,7 @@ running and are shown as they are.
 UNREAD = "UNREAD"
 RECEIVED = "RECEIVED"
 STARTED = "STARTED"
+ABORTED = "ABORTED"
 CANCELLED = "CANCELLED"
 EXPIRED = "EXPIRED"
 
@@ -27,7 +28,7 @@ _PHASE_OF = {
     "COMPLETED": "done",
     "FAILED": "failed",
     "ERROR": "failed",
-    "ABORTED": "failed",
+    ABORTED: "failed",
     CANCELLED: "gone",
     EXPIRED: "gone",
 }

@@ -1,7 +1,7 @@
 """What the monitor and the command line see: jobs, sites and the state of the house, in our own words."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -98,7 +98,7 @@ class SiteView(msgspec.Struct, kw_only=True):
 class Filter:
     """Which jobs to list. Every part that is given must hold; texts are compared without letter case."""
 
-    site: str | None = None
+    sites: Sequence[str] = ()
     since_ms: int | None = None
     until_ms: int | None = None
     phases: Sequence[str] = ()
@@ -191,10 +191,21 @@ def list_jobs(database: Database, asked: Filter) -> list[JobRow]:
     return [JobRow(*row) for row in database.fetch_query(query.tuples())]
 
 
+def count_phases(database: Database, asked: Filter) -> dict[str, int]:
+    """How many jobs of each phase pass the filter, its own choice of phases and its page aside."""
+    query = Job.select(Job.status, fn.COUNT(Job.seq)).group_by(Job.status)
+    for condition in _conditions(replace(asked, phases=(), before=None)):
+        query = query.where(condition)
+    counts = dict.fromkeys(PHASES, 0)
+    for status, count in database.fetch_query(query.tuples()):
+        counts[phase_of(status)] += count
+    return counts
+
+
 def _conditions(asked: Filter) -> list[Any]:
     conditions: list[Any] = []
-    if asked.site:
-        conditions.append(Job.site == asked.site)
+    if asked.sites:
+        conditions.append(Job.site.in_(list(asked.sites)))
     if asked.since_ms is not None:
         conditions.append(Job.ulid >= floor_ulid(asked.since_ms))
     if asked.until_ms is not None:
@@ -219,10 +230,11 @@ def _conditions(asked: Filter) -> list[Any]:
 
 def _in_phases(phases: Sequence[str]) -> Any:
     words = [word for phase in phases for word in words_of(phase)]
-    condition = Job.status.in_(words)
+    status = fn.UPPER(Job.status)
+    condition = status.in_(words)
     if "running" in phases:
         known = [word for phase in PHASES for word in words_of(phase)]
-        condition = condition | Job.status.not_in(known)
+        condition = condition | status.not_in(known)
     return condition
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from prjobs.cli import build_parser
 from prjobs.settings import reference
-from prjobs.web.api import ROUTES
+from prjobs.web.app import ROUTES
 from prjobs.web.contract import ENDPOINTS
 from prjobs.web.pages import load_files
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from prjobs.web.api import ROUTES
+from prjobs.web.app import ROUTES
 from prjobs.web.contract import ENDPOINTS
 from tests.conftest import make_token
 from tests.program import JOB

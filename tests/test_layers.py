@@ -15,7 +15,7 @@ ROWS = [
     {"settings", "models", "deadlines", "bell", "folder", "identity", "quota"},
     {"wire", "database", "presence", "open_handouts", "oidc", "limits", "glance", "chain"},
     {"appliance"},
-    {"feed", "access", "audit", "health", "reservations"},
+    {"feed", "access", "audit", "health", "alarms", "reservations"},
     {"jobs", "expiry", "handouts", "views", "rights"},
     {"opening"},
     {"web", "upkeep", "outside"},

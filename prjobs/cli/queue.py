@@ -98,7 +98,9 @@ def run_jobs(asked: argparse.Namespace) -> None:
     before = None
     since_ms = Clock().now_ms() - int(asked.since * 1000)
     while True:
-        page = Filter(site=asked.site, status=asked.status, since_ms=since_ms, before=before, limit=PAGE)
+        page = Filter(
+            sites=[asked.site] if asked.site else (), status=asked.status, since_ms=since_ms, before=before, limit=PAGE
+        )
         rows = views.list_jobs(database, page)
         for row in rows:
             print(_job_json(row) if asked.json else _job_line(row))
@@ -121,7 +123,7 @@ def run_watch(asked: argparse.Namespace) -> None:
     database = reading_database(folder_of(asked))
     seq = feed.last_seq(database)
     while True:
-        for change in feed.list_changes(database, seq, asked.site):
+        for change in feed.list_changes(database, seq, [asked.site] if asked.site else ()):
             seq = change.seq
             view = views.view_change(change)
             if asked.json:

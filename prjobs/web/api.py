@@ -2,20 +2,21 @@
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 from bottle import HTTPResponse, request
 from msgspec import Meta
 
-from prjobs import access, audit, feed, health, jobs, rights, views
+from prjobs import access, alarms, audit, catalogue, feed, health, jobs, rights, views
 from prjobs.access import NewToken, TokenInfo
 from prjobs.appliance import Appliance
 from prjobs.audit import By
 from prjobs.decoding import parse_object
 from prjobs.errors import BadRequest, Forbidden, NotFound, Unauthorized
 from prjobs.identity import Identity
+from prjobs.settings import reference
 from prjobs.states import PHASES
 from prjobs.ulids import is_ulid
 from prjobs.version import VERSION
@@ -45,6 +46,12 @@ class Reason(msgspec.Struct, frozen=True):
     reason: Annotated[str, Meta(max_length=500, description="a text of up to 500 characters")] = ""
 
 
+class Alarm(msgspec.Struct, frozen=True):
+    """The body of POST and DELETE /api/alarms/ack."""
+
+    key: Annotated[str, Meta(min_length=1, max_length=200, description="the key of an alarm, 1 to 200 characters")]
+
+
 # ---- reading
 
 
@@ -64,6 +71,8 @@ def get_now(appliance: Appliance) -> HTTPResponse:
             "version": VERSION,
             "seq": feed.last_seq(appliance.database),
             "demo": appliance.demo,
+            "store": appliance.store,
+            "acks": alarms.list_acks(appliance),
             "user": _user(identity) if identity else None,
             "health": health.examine(appliance),
             "sites": [site for site in sites if identity is None or identity.reaches(site.site)],
@@ -77,13 +86,13 @@ def _user(identity: Identity) -> dict[str, Any]:
 
 def get_changes(appliance: Appliance) -> HTTPResponse:
     """The log after `since`; held up to `wait` seconds while there is nothing new."""
-    site = _one_site(appliance)
+    sites = _sites(appliance)
     since = _query_number("since")
     if since is None:
         return reply_json({"seq": feed.last_seq(appliance.database), "changes": [], "more": False, "again_s": 0})
-    again_s = _wait_for_changes(appliance, since, site, min(_query_number("wait") or 0, MAX_WAIT_S))
+    again_s = _wait_for_changes(appliance, since, sites, min(_query_number("wait") or 0, MAX_WAIT_S))
     newest = feed.last_seq(appliance.database)
-    changes = feed.list_changes(appliance.database, since, site)
+    changes = feed.list_changes(appliance.database, since, sites)
     return reply_json(
         {
             "seq": changes[-1].seq if changes else newest,
@@ -94,16 +103,16 @@ def get_changes(appliance: Appliance) -> HTTPResponse:
     )
 
 
-def _wait_for_changes(appliance: Appliance, since: int, site: str | None, wait_s: float) -> int:
+def _wait_for_changes(appliance: Appliance, since: int, sites: Sequence[str], wait_s: float) -> int:
     """Wait until there is something after `since`. Returns 1 when there was no place to wait: come again then."""
-    if wait_s <= 0 or feed.has_changes(appliance.database, since, site):
+    if wait_s <= 0 or feed.has_changes(appliance.database, since, sites):
         return 0
     gone = request.environ["waitress.client_disconnected"]
-    with appliance.bell.waiter(site) as waiter:
+    with appliance.bell.waiter(sites[0] if len(sites) == 1 else None) as waiter:
         if waiter is None:
             return 1
         end_s = appliance.clock.elapsed_s() + wait_s
-        while not feed.has_changes(appliance.database, since, site) and not appliance.stopping.is_set():
+        while not feed.has_changes(appliance.database, since, sites) and not appliance.stopping.is_set():
             if not waiter.wait(end_s - appliance.clock.elapsed_s(), gone):
                 break
     return 0
@@ -111,8 +120,7 @@ def _wait_for_changes(appliance: Appliance, since: int, site: str | None, wait_s
 
 def get_jobs(appliance: Appliance) -> HTTPResponse:
     """Jobs that pass the filter, newest first."""
-    site = _one_site(appliance)
-    asked = _filter(site)
+    asked = _filter(_sites(appliance))
     seq = feed.last_seq(appliance.database)
     rows = views.list_jobs(appliance.database, asked)
     return reply_json(
@@ -120,12 +128,13 @@ def get_jobs(appliance: Appliance) -> HTTPResponse:
             "seq": seq,
             "time_ms": appliance.clock.now_ms(),
             "jobs": [views.view_job(row) for row in rows],
+            "counts": None if asked.before else views.count_phases(appliance.database, asked),
             "next": rows[-1].ulid if len(rows) == asked.limit else None,
         }
     )
 
 
-def _filter(site: str | None) -> views.Filter:
+def _filter(sites: Sequence[str]) -> views.Filter:
     phases = [phase for phase in (_query_text("phase") or "").split(",") if phase]
     if unknown := set(phases) - set(PHASES):
         raise BadRequest(f"phase must be of {', '.join(PHASES)}; {len(unknown)} other words came.")
@@ -135,7 +144,7 @@ def _filter(site: str | None) -> views.Filter:
     texts = {name: _query_text(name) for name in ("status", "device", "action", "user", "text")}
     limit = _query_number("limit")
     return views.Filter(
-        site=site,
+        sites=sites,
         since_ms=_query_number("since_ms"),
         until_ms=_query_number("until_ms"),
         phases=phases,
@@ -154,17 +163,15 @@ def get_job(appliance: Appliance, ulid: str) -> HTTPResponse:
     return reply_json(views.view_detail(appliance, row))
 
 
-def _one_site(appliance: Appliance) -> str | None:
-    """The site that the query names; a token that is good for some sites only must name one of them."""
+def _sites(appliance: Appliance) -> Sequence[str]:
+    """The site that the query names, else the sites that the token is good for; empty for all."""
     identity = caller.require_reader(appliance)
     site = _query_text("site")
-    if identity is None or not identity.sites:
-        return site
-    if site is None and len(identity.sites) == 1:
-        return identity.sites[0]
-    if site is None or not identity.reaches(site):
-        raise Forbidden("This token is not for this site: name one that it is for.")
-    return site
+    if site is None:
+        return identity.sites if identity else ()
+    if identity is not None and not identity.reaches(site):
+        raise Forbidden("This token is not for this site.")
+    return (site,)
 
 
 def _query_text(name: str) -> str | None:
@@ -202,6 +209,57 @@ def post_cancel(appliance: Appliance, ulid: str) -> HTTPResponse:
     row = jobs.cancel_job(appliance, ulid, audit.by(identity, caller.peer()), reason)
     logger.info("cancel %s %s by %s", row.site, ulid, identity.user_id)
     return reply_json(views.view_job(row))
+
+
+def post_close(appliance: Appliance, ulid: str) -> HTTPResponse:
+    """Close a job that nobody reports on any more: staff, with a reason."""
+    identity = caller.require_identity(appliance)
+    reason = _body(Reason).reason
+    row = jobs.find_job(appliance, ulid)
+    if not (identity.is_staff and identity.reaches(row.site)):
+        raise Forbidden("Only staff may close a job.")
+    if not reason.strip():
+        raise BadRequest("reason must say why the job is closed; an empty text came.")
+    row = jobs.close_job(appliance, ulid, audit.by(identity, caller.peer()), reason)
+    logger.info("close %s %s by %s", row.site, ulid, identity.user_id)
+    return reply_json(views.view_job(row))
+
+
+def post_ack(appliance: Appliance) -> HTTPResponse:
+    """Say that somebody has seen an alarm."""
+    identity = caller.require_identity(appliance)
+    alarms.acknowledge(appliance, _body(Alarm).key, audit.by(identity, caller.peer()))
+    return reply_json({"acks": alarms.list_acks(appliance)})
+
+
+def delete_ack(appliance: Appliance) -> HTTPResponse:
+    """Let an alarm sound again."""
+    caller.require_identity(appliance)
+    alarms.forget(appliance, _body(Alarm).key)
+    return reply_json({"acks": alarms.list_acks(appliance)})
+
+
+def get_commands(appliance: Appliance) -> HTTPResponse:
+    """The catalogue of commands, for a form that sends them."""
+    caller.require_reader(appliance)
+    return reply_json({"commands": [_command_view(command) for command in catalogue.commands()]})
+
+
+def _command_view(command: catalogue.Command) -> dict[str, Any]:
+    names = ("device", "action", "script", "command_class", "label", "required", "optional", "note")
+    return {name: getattr(command, name) for name in names}
+
+
+def get_settings(appliance: Appliance) -> HTTPResponse:
+    """The settings in force: administrators."""
+    _admin(appliance)
+    values = {name: getattr(appliance.settings, name) for name in appliance.settings.__struct_fields__}
+    defaults = {name: default for name, default, _ in reference()}
+    said = {
+        name: {"value": value, "source": "default" if value == defaults[name] else "set"}
+        for name, value in values.items()
+    }
+    return reply_json({"settings": said})
 
 
 def post_again(appliance: Appliance, ulid: str) -> HTTPResponse:
@@ -301,6 +359,11 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", "/api/jobs/<ulid>", get_job),
     ("POST", "/api/jobs/<ulid>/cancel", post_cancel),
     ("POST", "/api/jobs/<ulid>/again", post_again),
+    ("POST", "/api/jobs/<ulid>/close", post_close),
+    ("POST", "/api/alarms/ack", post_ack),
+    ("DELETE", "/api/alarms/ack", delete_ack),
+    ("GET", "/api/commands", get_commands),
+    ("GET", "/api/settings", get_settings),
     ("GET", "/api/tokens", get_tokens),
     ("POST", "/api/tokens", post_token),
     ("DELETE", "/api/tokens/<token_id>", delete_token),

@@ -80,7 +80,7 @@ def check_path(path: str) -> None:
 def cors_headers(environ: Environ, origin: str) -> list[tuple[str, str]]:
     """What a browser needs to let an allowed page read the answer."""
     headers = [("Access-Control-Allow-Origin", origin), ("Vary", "Origin")]
-    headers.append(("Access-Control-Expose-Headers", "X-Prjobs-Error, Retry-After"))
+    headers.append(("Access-Control-Expose-Headers", "X-Prjobs-Error, X-Prjobs-Reservations, Retry-After"))
     if environ["REQUEST_METHOD"] == "OPTIONS":
         headers.append(("Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS"))
         headers.append(("Access-Control-Allow-Headers", ALLOWED_HEADERS))
