@@ -6,7 +6,7 @@ a token whose id is unknown or revoked is worth nothing.
 
 import hmac
 from hashlib import sha256
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import jwt
 import msgspec
@@ -27,6 +27,7 @@ ALGORITHM = "HS256"
 DAY_S = 86_400
 DEFAULT_DAYS = 365.0
 OPERATOR_S = 60
+VERIFIED_LIMIT = 1000
 _ROLES_SAID = Meta(max_length=4, description=f"a list of roles ({', '.join(ROLES)})")
 RESERVED = "Someone else has a reservation right now. Please see the calendar for details."
 
@@ -150,12 +151,27 @@ def operator_token(secret: bytes, now_s: int) -> str:
 
 def identify(appliance: Appliance, token: str) -> Identity:
     """Whose token this is: the appliance's own, or the outside provider's. Unauthorized when it is nobody's."""
-    if appliance.provider.issuer and _issuer(token) == appliance.provider.issuer:
-        return appliance.provider.identify(token)
+    claims = appliance.verified.get(token)
+    if claims is None:
+        if appliance.provider.issuer and _issuer(token) == appliance.provider.issuer:
+            return appliance.provider.identify(token)
+        claims = _verify(appliance.secret, token)
+        if len(appliance.verified) >= VERIFIED_LIMIT:
+            appliance.verified.clear()
+        appliance.verified[token] = claims
+    if claims["exp"] * 1000 <= appliance.clock.now_ms():
+        raise Unauthorized(LOG_IN + "the token has expired.")
+    if claims["aud"] == OPERATOR_AUDIENCE:
+        return Identity("operator", "operator", ("admin",), (), "operator")
+    return _stored(appliance, claims["jti"])
+
+
+def _verify(secret: bytes, token: str) -> dict[str, Any]:
+    """The claims of a token that we signed; its end and its revocation are judged at each use."""
     try:
-        claims = jwt.decode(
+        claims: dict[str, Any] = jwt.decode(
             token,
-            appliance.secret,
+            secret,
             algorithms=[ALGORITHM],
             issuer=ISSUER,
             audience=[AUDIENCE, OPERATOR_AUDIENCE],
@@ -163,11 +179,7 @@ def identify(appliance: Appliance, token: str) -> Identity:
         )
     except jwt.InvalidTokenError:
         raise Unauthorized(LOG_IN + "the token is not valid here.") from None
-    if claims["exp"] * 1000 <= appliance.clock.now_ms():
-        raise Unauthorized(LOG_IN + "the token has expired.")
-    if claims["aud"] == OPERATOR_AUDIENCE:
-        return Identity("operator", "operator", ("admin",), (), "operator")
-    return _stored(appliance, claims["jti"])
+    return claims
 
 
 def _issuer(token: str) -> object:

@@ -3,6 +3,7 @@
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from prjobs.bell import Bell
 from prjobs.clock import Clock
@@ -43,4 +44,5 @@ class Appliance:
     demo: bool = False
     stopping: threading.Event = field(default_factory=threading.Event)
     problems: dict[str, str] = field(default_factory=dict)
+    verified: dict[str, dict[str, Any]] = field(default_factory=dict)
     notices: dict[str, str] = field(default_factory=dict)

@@ -25,9 +25,9 @@ from prjobs.web.listener import Listener
 logger = logging.getLogger(__name__)
 LOG_BYTES = 5_000_000
 LOG_FILES = 5
-# waitress's main thread and its workers fight for the interpreter lock: at Python's 5 ms a request with
-# eight connections waits far longer than its work takes. tests/bench/ measures the difference.
-SWITCH_INTERVAL_S = 0.0001
+# At Python's 5 ms a request waits that long for the interpreter lock while another one is busy with a long answer;
+# much below this, changing threads costs more than it gives. tests/bench/ measures it.
+SWITCH_INTERVAL_S = 0.0005
 # A user may be waiting for what is asked of the provider.
 PROVIDER_LIMITS = Limits(connect_s=2, first_byte_s=3, total_s=4)
 Say = Callable[[str], None]
@@ -39,6 +39,8 @@ class OneLine(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The record's line, control characters escaped."""
         line = super().format(record)
+        if line.isprintable():
+            return line
         return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
 
 
