@@ -122,44 +122,40 @@ def test_a_poll_that_never_started_changes_nothing(appliance, submit, monkeypatc
     assert [row.ulid for row in take(appliance)] == [job.ulid]
 
 
-def test_a_hand_out_that_was_committed_too_late_leaves_with_the_next_poll(appliance, submit, monkeypatch):
-    job = submit(action="stop")
-    inside = threading.Event()
-    real = handouts._take
+@pytest.fixture
+def too_late(appliance, submit, monkeypatch):
+    """A hand-out of one job that is committed after its poll was answered with nothing. Returns the job."""
 
-    def slow(transaction, *arguments):
-        handed = real(transaction, *arguments)
-        inside.wait(10)
-        return handed
+    def too_late(**job):
+        row = submit(**job)
+        answered = threading.Event()
+        real = handouts._take
 
-    monkeypatch.setattr(handouts, "_take", slow)
-    monkeypatch.setattr(handouts, "TAKE_PATIENCE_S", 0.15)
-    with pytest.raises(Unavailable):
-        take(appliance)
-    inside.set()
-    monkeypatch.setattr(handouts, "_take", real)
-    monkeypatch.setattr(handouts, "TAKE_PATIENCE_S", 10.0)
+        def slow(transaction, *arguments):
+            handed = real(transaction, *arguments)
+            answered.wait(10)
+            return handed
+
+        with monkeypatch.context() as patched:
+            patched.setattr(handouts, "_take", slow)
+            patched.setattr(handouts, "TAKE_PATIENCE_S", 0.15)
+            with pytest.raises(Unavailable):
+                take(appliance)
+            answered.set()
+        return row
+
+    return too_late
+
+
+def test_a_hand_out_that_was_committed_too_late_leaves_with_the_next_poll(appliance, too_late):
+    job = too_late(action="stop")
     appliance.database.write(lambda transaction: None)
     assert [row.ulid for row in take(appliance)] == [job.ulid]
     assert take(appliance) == []
 
 
-def test_a_hand_out_that_never_left_is_withdrawn_by_cancel_all(appliance, submit, monkeypatch):
-    job = submit()
-    inside = threading.Event()
-    real = handouts._take
-
-    def slow(transaction, *arguments):
-        handed = real(transaction, *arguments)
-        inside.wait(10)
-        return handed
-
-    monkeypatch.setattr(handouts, "_take", slow)
-    monkeypatch.setattr(handouts, "TAKE_PATIENCE_S", 0.15)
-    with pytest.raises(Unavailable):
-        take(appliance)
-    inside.set()
-    monkeypatch.setattr(handouts, "TAKE_PATIENCE_S", 10.0)
+def test_a_hand_out_that_never_left_is_withdrawn_by_cancel_all(appliance, submit, too_late):
+    job = too_late()
     stop = submit(device="all", action="cancel_all_commands")
     assert jobs.find_job(appliance, job.ulid).status == "CANCELLED"
     assert [row.ulid for row in take(appliance)] == [stop.ulid]
