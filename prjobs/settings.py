@@ -5,6 +5,7 @@ the README and its test.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from msgspec import Meta
 
 from prjobs.decoding import descriptions, sentence_of
 from prjobs.errors import Unusable
+from prjobs.places import parse_places, parse_zones
 
 FILE_NAME = "prjobs.toml"
 ENVIRONMENT_PREFIX = "PRJOBS_"
@@ -28,6 +30,11 @@ CommandClass = Literal[
     "stop", "close", "park", "motion", "exposure", "script", "safety", "roof", "config", "restart", "other"
 ]
 Seconds = Annotated[int, Meta(ge=0, le=10_000_000)]
+# What a list is separated by when it is written as one text; the entries of site_places hold commas themselves.
+_COMMA = re.compile(r",")
+_SEPARATORS = {"site_places": re.compile(r",(?=[^,=]*=)")}
+# What entries must be that no pattern can say; each raises ValueError.
+_CHECKS = {"site_places": parse_places, "site_zones": parse_zones}
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -136,6 +143,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "these has reserved the station too"
         ),
     ] = []
+    site_places: Annotated[
+        list[str],
+        Meta(
+            description="where sites stand, such as saf=35.55,-105.87,2187 (degrees north, degrees east, metres): "
+            "gives sunset, dawn and sidereal time"
+        ),
+    ] = []
+    site_zones: Annotated[
+        list[str],
+        Meta(description="the time zones of sites, such as saf=America/Denver: nights run from noon to noon there"),
+    ] = []
     staff_classes: Annotated[
         list[CommandClass], Meta(description="classes of commands that need the admin or owner role")
     ] = msgspec.field(default_factory=lambda: ["roof", "safety", "restart"])
@@ -203,12 +221,22 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 def _converted(name: str, value: Any, source: str) -> Any:
     if isinstance(value, str) and isinstance(getattr(Settings(), name), list):
-        value = [part.strip() for part in value.split(",") if part.strip()]
+        value = [part.strip() for part in _SEPARATORS.get(name, _COMMA).split(value) if part.strip()]
     try:
-        return getattr(msgspec.convert({name: value}, Settings, strict=not isinstance(value, str)), name)
+        converted = getattr(msgspec.convert({name: value}, Settings, strict=not isinstance(value, str)), name)
     except msgspec.ValidationError as wrong:
         limits = str(wrong).split(" - at")[0].replace("`", "")
         raise Unusable(f"{source}: {sentence_of(wrong, {name: value}, Settings)} {limits}.") from None
+    _check(name, converted, source)
+    return converted
+
+
+def _check(name: str, value: Any, source: str) -> None:
+    try:
+        if check := _CHECKS.get(name):
+            check(value)
+    except ValueError as wrong:
+        raise Unusable(f"{source}: {name}: {wrong}.") from None
 
 
 def reference() -> list[tuple[str, Any, str]]:

@@ -11,12 +11,13 @@ ROOT = Path(prjobs.__file__).parent
 # From the bottom up; a module may import from its own row and from rows before it.
 ROWS = [
     {"errors", "version", "clock", "states", "client", "catalogue"},
-    {"ulids", "decoding"},
+    {"ulids", "decoding", "places"},
     {"settings", "models", "deadlines", "bell", "folder", "identity", "quota"},
-    {"wire", "database", "presence", "open_handouts", "oidc", "limits", "glance", "chain"},
+    {"wire", "database", "presence", "open_handouts", "oidc", "limits", "glance", "chain", "sky"},
     {"appliance"},
     {"feed", "access", "audit", "health", "alarms", "reservations"},
     {"jobs", "expiry", "handouts", "views", "rights"},
+    {"night"},
     {"opening"},
     {"web", "upkeep", "outside"},
     {"server"},

@@ -113,9 +113,10 @@ def poller(site: str, tally: Tally) -> Steps:
         answer = yield sending.poll(site)
         if not _came(answer, tally):
             return
-        for number, job in enumerate(json.loads(answer.body)):
-            tally.delivered[job["ulid"]] += 1
-            if number % 2 and not _came((yield sending.report(job["ulid"], "COMPLETE", site)), tally):
+        ulids = [job["ulid"] for job in json.loads(answer.body)]
+        tally.delivered.update(ulids)
+        for ulid in ulids[::2]:
+            if not _came((yield sending.report(ulid, "COMPLETE", site)), tally):
                 return
         yield 0.005
 

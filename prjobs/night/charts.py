@@ -1,0 +1,262 @@
+"""Pictures of a night as SVG: jobs by class, waiting times, what each device did when.
+
+They gather while the pages of jobs go by and hold as much as can be seen, not as much as there was. Colours and
+lines are those of night.css, by class name.
+"""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from xml.etree.ElementTree import Element
+
+from prjobs.catalogue import CLASSES
+from prjobs.night.markup import el
+from prjobs.night.nights import Night
+from prjobs.night.shapes import NightJob, NightReport
+from prjobs.night.words import counted
+from prjobs.places import Place
+from prjobs.sky import sun_altitude_deg
+
+WIDTH, LEFT, RIGHT, TOP = 1000, 112, 20, 8
+PLOT = WIDTH - LEFT - RIGHT
+BIN_MS = 900_000
+BARS, WAITS = 190, 190
+# Dots closer than this are one.
+DOT = 2
+LANE, LANE_GAP, LANES = 17, 5, 24
+OTHER_LANES = "other devices"
+_TICKS_S = ((1, "≤ 1 s"), (10, "10 s"), (60, "1 min"), (600, "10 min"), (3600, "1 h"), (21_600, "6 h"), (86_400, "1 d"))
+
+
+@dataclass
+class Block:
+    """Something on a lane; without an end it is a moment. `count` neighbours that cannot be told apart are one."""
+
+    since_ms: int
+    until_ms: int | None
+    style: str
+    said: str
+    count: int = 1
+
+
+class Charts:
+    """The pictures of one night; `place` gives its darkness, `now_ms` is where it ends while it lasts."""
+
+    def __init__(self, night: Night, site: str | None, place: Place | None, now_ms: int) -> None:
+        self._night, self._site, self._place = night, site, place
+        self._end_ms = min(now_ms, night.until_ms)
+        self._pixel_ms = (night.until_ms - night.since_ms) / PLOT
+        self._bins: Counter[tuple[int, str]] = Counter()
+        self._dots: defaultdict[str, set[tuple[int, int]]] = defaultdict(set)
+        self._longest_s = 60.0
+        self._lanes: dict[str, list[Block]] = {}
+        self._open: dict[tuple[str, str], Block] = {}
+
+    # ---- gathering
+
+    def add(self, jobs: Iterable[NightJob]) -> None:
+        """The next jobs, by their time."""
+        for job in jobs:
+            self._bins[((job.created_ms - self._night.since_ms) // BIN_MS, _class(job))] += 1
+            self._add_wait(job)
+            self._add_block(job)
+
+    def _add_wait(self, job: NightJob) -> None:
+        seconds = job.waited_s
+        if seconds is None:
+            seconds = max(0, (job.left_queue_ms or self._end_ms) - job.created_ms) / 1000
+        self._longest_s = max(self._longest_s, seconds)
+        # A waiting time of w seconds has the height 100 log10 w: exact enough for a dot, and bounded in number.
+        key = "never" if job.waited_s is None else _class(job)
+        self._dots[key].add((round(self._x(job.created_ms) / DOT), round(100 * math.log10(max(seconds, 1)))))
+
+    def _add_block(self, job: NightJob) -> None:
+        begun_ms = job.picked_up_ms if job.started_ms is None else job.started_ms
+        if begun_ms is None:
+            return
+        lane = self._lane(job)
+        ended_ms = self._end_ms if job.phase == "running" else job.ended_ms
+        kind = "moment" if ended_ms is None else "failed" if job.phase == "failed" else job.phase
+        style = f"c-{_class(job)} {kind}"
+        last = self._open.get((lane, style))
+        if last and last.since_ms <= begun_ms <= (last.until_ms or last.since_ms) + self._pixel_ms:
+            last.count += 1
+            last.until_ms = max(last.until_ms, ended_ms) if last.until_ms and ended_ms else None
+            return
+        block = Block(begun_ms, ended_ms, style, job.label)
+        self._lanes[lane].append(block)
+        self._open[(lane, style)] = block
+
+    def _lane(self, job: NightJob) -> str:
+        lane = job.device if self._site else f"{job.site} {job.device}"
+        if lane not in self._lanes and len(self._lanes) >= LANES:
+            lane = OTHER_LANES
+        self._lanes.setdefault(lane, [])
+        return lane
+
+    def _x(self, time_ms: float) -> float:
+        inside = min(max(time_ms, self._night.since_ms), self._night.until_ms)
+        return LEFT + (inside - self._night.since_ms) / self._pixel_ms
+
+    # ---- drawing
+
+    def draw(self, report: NightReport) -> list[Element]:
+        """The figures; none for a night without jobs."""
+        if not report.total:
+            return []
+        return [
+            _figure("Jobs, by class", "Each bar is a quarter of an hour.", self._bars(report), self._legend(report)),
+            _figure(
+                "Waiting times, until a job was picked up",
+                "Each dot is a job, at the time it was sent; a cross was never picked up.",
+                self._waits(report),
+            ),
+            _figure(
+                "Devices",
+                "A bar lasts from the start to the reported end; a thin line is a job that was picked up and never "
+                "reported on. What failed has an edge.",
+                self._devices(report),
+            ),
+        ]
+
+    def _legend(self, report: NightReport) -> Element:
+        items = [(name, report.classes[name]) for name in CLASSES if name in report.classes]
+        rest = sum(count for name, count in report.classes.items() if name not in CLASSES)
+        return el(
+            "ul",
+            [
+                el("li", _swatch(f"c-{name}"), f"{name} ", el("b", f"{count:,}"))
+                for name, count in [*items, *([("other", rest)] if rest else [])]
+            ],
+            class_="legend",
+        )
+
+    def _bars(self, report: NightReport) -> Element:
+        totals: Counter[int] = Counter()
+        for (index, _), count in self._bins.items():
+            totals[index] += count
+        step = _step(max(totals.values()))
+        top = math.ceil(max(totals.values()) / step) * step
+        svg = self._canvas(BARS, report, "Jobs in each quarter of an hour, by class")
+        _scale(svg, ((TOP + BARS * (1 - value / top), f"{value:,}") for value in range(0, top + 1, step)))
+        heights: Counter[int] = Counter()
+        for name in CLASSES:
+            for index in sorted(index for index, of in self._bins if of == name):
+                count = self._bins[(index, name)]
+                heights[index] += count
+                since_ms = self._night.since_ms + index * BIN_MS
+                said = f"{self._night.clock(since_ms, '%H:%M')}, {name}: {counted(count, 'job')} of {totals[index]:,}"
+                y, height = TOP + BARS * (1 - heights[index] / top), BARS * count / top
+                x, width = self._x(since_ms) + 0.5, self._x(since_ms + BIN_MS) - self._x(since_ms) - 1
+                svg.append(el("rect", el("title", said), x=x, y=y, width=width, height=height, class_=f"c-{name}"))
+        return svg
+
+    def _waits(self, report: NightReport) -> Element:
+        top = 100 * math.log10(self._longest_s * 1.3)
+        svg = self._canvas(WAITS, report, "Waiting times of all jobs, on a logarithmic scale")
+        ticks = [(seconds, said) for seconds, said in _TICKS_S if 100 * math.log10(seconds) <= top]
+        _scale(svg, ((TOP + WAITS * (1 - 100 * math.log10(seconds) / top), said) for seconds, said in ticks))
+        for name in (*CLASSES, "never"):
+            mark = "m-2.5-2.5l5 5m0-5l-5 5" if name == "never" else "h0"
+            dots = (f"M{x * DOT} {TOP + WAITS * (1 - y / top):.1f}{mark}" for x, y in sorted(self._dots[name]))
+            if path := "".join(dots):
+                svg.append(el("path", d=path, class_="never" if name == "never" else f"dot s-{name}"))
+        return svg
+
+    def _devices(self, report: NightReport) -> Element:
+        lanes = [
+            *self._house_lanes(report),
+            *sorted(self._lanes.items(), key=lambda lane: (lane[0] == OTHER_LANES, lane)),
+        ]
+        svg = self._canvas(len(lanes) * (LANE + LANE_GAP) - LANE_GAP, report, "What each device did, and when")
+        for number, (name, blocks) in enumerate(lanes):
+            y = TOP + number * (LANE + LANE_GAP)
+            svg.append(el("rect", x=LEFT, y=y, width=PLOT, height=LANE, class_="lane"))
+            svg.append(el("text", _short(name), x=LEFT - 8, y=y + LANE - 4.5, class_="name"))
+            # The short ones last, so that a long one does not cover them.
+            for block in sorted(blocks, key=lambda block: block.since_ms - (block.until_ms or block.since_ms)):
+                svg.append(self._block(block, y))
+        return svg
+
+    @staticmethod
+    def _house_lanes(report: NightReport) -> Iterator[tuple[str, list[Block]]]:
+        if report.reservations:
+            yield (
+                "reserved",
+                [
+                    Block(one.start_ms, one.end_ms, "reserved", one.creator or one.creator_id)
+                    for one in report.reservations
+                ],
+            )
+        if report.silences:
+            yield "no poll", [Block(one.since_ms, one.until_ms, "silent", "no poll") for one in report.silences]
+
+    def _block(self, block: Block, y: float) -> Element:
+        x = self._x(block.since_ms)
+        width = 1.6 if block.until_ms is None else max(1.6, self._x(block.until_ms) - x)
+        clock = self._night.clock
+        said = (
+            f"{clock(block.since_ms)}{'' if block.until_ms is None else ' to ' + clock(block.until_ms)}: {block.said}"
+        )
+        more = f" and {counted(block.count - 1, 'more job')}" if block.count > 1 else ""
+        return el("rect", el("title", said + more), x=x, y=y, width=width, height=LANE, class_=block.style)
+
+    def _canvas(self, height: float, report: NightReport, said: str) -> Element:
+        svg = el("svg", viewBox=f"0 0 {WIDTH} {TOP + height + 24:.0f}", role="img", aria_label=said)
+        for since_ms, until_ms, name in self._darkness(report):
+            x = self._x(since_ms)
+            svg.append(el("rect", x=x, y=TOP, width=self._x(until_ms) - x, height=height, class_=name))
+        for hours in range(0, 26, 2):
+            time_ms = self._night.since_ms + hours * 3_600_000
+            if time_ms <= self._night.until_ms:
+                x, bottom = self._x(time_ms), TOP + height
+                svg.append(el("path", d=f"M{x:.1f} {TOP}V{bottom + 4:.1f}", class_="grid"))
+                said_hour = datetime.fromtimestamp(time_ms / 1000, self._night.zone).strftime("%H:%M")
+                svg.append(el("text", said_hour, x=x, y=bottom + 18, class_="hour"))
+        return svg
+
+    def _darkness(self, report: NightReport) -> Iterator[tuple[int, int, str]]:
+        if report.sky is None or self._place is None:
+            return
+        sky = report.sky
+        known = [
+            time_ms for time_ms in (sky.sunset_ms, sky.dusk_ms, sky.dawn_ms, sky.sunrise_ms) if time_ms is not None
+        ]
+        edges = sorted([report.since_ms, *known, report.until_ms])
+        for since_ms, until_ms in pairwise(edges):
+            height_deg = sun_altitude_deg(self._place, (since_ms + until_ms) // 2)
+            if height_deg < -0.83:
+                yield since_ms, until_ms, "dark" if height_deg < -18 else "twilight"
+
+
+def _class(job: NightJob) -> str:
+    return job.command_class if job.command_class in CLASSES else "other"
+
+
+def _figure(title: str, said: str, svg: Element, legend: Element | None = None) -> Element:
+    return el("figure", el("figcaption", el("b", title), " ", el("span", said)), legend, svg)
+
+
+def _swatch(name: str) -> Element:
+    return el(
+        "svg", el("rect", width=12, height=12, class_=name), viewBox="0 0 12 12", class_="swatch", aria_hidden="true"
+    )
+
+
+def _scale(svg: Element, ticks: Iterable[tuple[float, str]]) -> None:
+    for y, said in ticks:
+        svg.append(el("path", d=f"M{LEFT} {y:.1f}H{WIDTH - RIGHT}", class_="grid"))
+        svg.append(el("text", said, x=LEFT - 8, y=y + 4, class_="name"))
+
+
+def _step(most: int) -> int:
+    """The distance of three to six round ticks up to `most`."""
+    power: int = 10 ** max(0, math.floor(math.log10(max(most, 1) / 4)))
+    return next(power * round_ for round_ in (1, 2, 5, 10) if power * round_ * 5 >= most)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 15 else name[:14] + "…"

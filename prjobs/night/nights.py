@@ -1,0 +1,72 @@
+"""Which night: from local noon to local noon of the site's zone, named by the date of its evening."""
+
+import re
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import NamedTuple
+
+from prjobs.errors import BadRequest
+from prjobs.places import parse_zones
+from prjobs.settings import Settings
+
+_DATE = re.compile(r"(19[7-9]\d|[2-8]\d{3})-\d\d-\d\d\Z")
+
+
+class Night(NamedTuple):
+    """[since_ms, until_ms) in Unix milliseconds, and the zone whose noons these are: 23 or 25 h when clocks change."""
+
+    date: str
+    zone: tzinfo
+    since_ms: int
+    until_ms: int
+
+    @property
+    def title(self) -> str:
+        """For people: `23/24 Nov 2026`, `30 Nov/1 Dec 2026`, `31 Dec 2026/1 Jan 2027`."""
+        evening = date.fromisoformat(self.date)
+        morning = evening + timedelta(days=1)
+        end = f"{morning.day} {morning:%b %Y}"
+        if evening.year != morning.year:
+            return f"{evening.day} {evening:%b %Y}/{end}"
+        return f"{evening.day}/{end}" if evening.month == morning.month else f"{evening.day} {evening:%b}/{end}"
+
+    def beside(self, days: int) -> str:
+        """The name of another night, so many days later."""
+        return (date.fromisoformat(self.date) + timedelta(days=days)).isoformat()
+
+    def clock(self, time_ms: int, form: str = "%H:%M:%S") -> str:
+        """A moment by the site's clock; with the zone's short name in nights in which the clocks change."""
+        if self.until_ms - self.since_ms != 86_400_000:
+            form += " %Z"
+        return datetime.fromtimestamp(time_ms / 1000, self.zone).strftime(form)
+
+
+def zone_of(settings: Settings, site: str | None) -> tzinfo:
+    """The zone of a site; without a site, that of all sites when they share one. UTC when there is none."""
+    zones = parse_zones(settings.site_zones)
+    if site is not None:
+        return zones.get(site, UTC)
+    return next(iter(zones.values())) if len(set(zones.values())) == 1 else UTC
+
+
+def night_at(settings: Settings, site: str | None, time_ms: int) -> Night:
+    """The night that a moment belongs to: the morning belongs to the evening before."""
+    zone = zone_of(settings, site)
+    local = datetime.fromtimestamp(time_ms / 1000, zone)
+    return _night(local.date() if local.hour >= 12 else local.date() - timedelta(days=1), zone)
+
+
+def night_named(settings: Settings, site: str | None, name: str) -> Night:
+    """The night of a date such as 2026-11-23. BadRequest when it is none of the years 1970 to 8999."""
+    try:
+        if not _DATE.match(name):
+            raise ValueError
+        return _night(date.fromisoformat(name), zone_of(settings, site))
+    except ValueError:
+        raise BadRequest("date must be the date of an evening, such as 2026-11-23; something else came.") from None
+
+
+def _night(evening: date, zone: tzinfo) -> Night:
+    def noon_ms(day: date) -> int:
+        return round(datetime(day.year, day.month, day.day, 12, tzinfo=zone).timestamp() * 1000)
+
+    return Night(evening.isoformat(), zone, noon_ms(evening), noon_ms(evening + timedelta(days=1)))

@@ -1,0 +1,166 @@
+"""The printable page of a night: one HTML document without scripts, the same for the web and for a file."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from tempfile import SpooledTemporaryFile
+from typing import IO
+from urllib.parse import urlencode
+from xml.etree.ElementTree import Element
+
+from prjobs.night.charts import Charts
+from prjobs.night.markup import el, markup, table_row
+from prjobs.night.nights import Night
+from prjobs.night.report import Source, night_report
+from prjobs.night.shapes import NightJob, NightReport
+from prjobs.night.tables import Cell, Table, Tables
+from prjobs.night.words import PHASE_WORDS, duration
+from prjobs.places import parse_places
+from prjobs.sky import Sky
+
+IN_MEMORY = 4_000_000
+Around = tuple[str, str]
+# Stands for the rows in the document; the last of its kind there, whatever texts came before.
+_ROWS = "ROWS"
+_SCHEMES = {"": "light", "day": "light", "dark": "dark", "red": "dark"}
+_BESIDE = (("← the night before", -1), ("the night after →", 1))
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What surrounds the page: its style, the theme (day, dark, red, or empty), links to the nights beside it."""
+
+    style: Element
+    theme: str = ""
+    has_links: bool = False
+
+
+def write_page(source: Source, site: str | None, night: Night, frame: Frame, out: IO[bytes]) -> None:
+    """Write the page. Memory for one page of jobs and for what can be seen. Raises Unavailable."""
+    place = parse_places(source.settings.site_places).get(site or "")
+    charts = Charts(night, site, place, source.now_ms)
+    tables = Tables(night, site)
+    with SpooledTemporaryFile(IN_MEMORY) as rows:
+
+        def take(jobs: Sequence[NightJob]) -> None:
+            charts.add(jobs)
+            rows.write("".join(table_row(tables.job(job)) for job in jobs).encode())
+
+        report = night_report(source, site, night, take)
+        before, after = _around_rows(tables, night, report, charts.draw(report), frame)
+        rows.seek(0)
+        out.write(before.encode())
+        shutil.copyfileobj(rows, out)
+        out.write(after.encode())
+
+
+def _around_rows(tables: Tables, night: Night, report: NightReport, figures: list[Element], frame: Frame) -> Around:
+    """The document before and after the rows of its last table, which are too many to be held as elements."""
+    body = el(
+        "main",
+        _header(night, report, frame),
+        _summary(report),
+        figures,
+        _sections(tables, report),
+        _every_job(tables, report),
+    )
+    document = "<!DOCTYPE html>\n" + markup(_document(report, frame, body)) + "\n"
+    before, mark, after = document.rpartition(f">{_ROWS}<") if report.total else (document, "", "")
+    return (f"{before}>\n", f"<{after}") if mark else (before, after)
+
+
+def _every_job(tables: Tables, report: NightReport) -> Element:
+    title = el("h2", f"Every job, oldest first: {report.total:,}")
+    if not report.total:
+        return el("section", title, _none())
+    table = el("table", _head(tables.job_heads()), el("tbody", _ROWS), class_="jobs")
+    return el("section", title, table, el("p", report.notes[1], class_="note"))
+
+
+def _none() -> Element:
+    return el("p", "None.", class_="none")
+
+
+def _document(report: NightReport, frame: Frame, body: Element) -> Element:
+    head = el(
+        "head",
+        el("meta", charset="utf-8"),
+        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        el("meta", name="color-scheme", content=_SCHEMES[frame.theme]),
+        el("title", f"Night {report.title}, {report.site or 'all sites'}"),
+        frame.style,
+    )
+    return el("html", head, el("body", body), lang="en", data_theme=frame.theme or None)
+
+
+# ---- the top
+
+
+def _header(night: Night, report: NightReport, frame: Frame) -> Element:
+    lasting = "not over yet" if report.time_ms >= report.since_ms else "not begun"
+    until = "noon to noon" if report.is_over else f"from noon, {lasting}"
+    made = f"{until}, {report.zone} · as known {night.clock(report.time_ms, '%Y-%m-%d %H:%M:%S')}"
+    links = [el("a", text, href=_address(report, night.beside(days))) for text, days in _BESIDE]
+    return el(
+        "header",
+        el("nav", links) if frame.has_links else None,
+        el("h1", f"Night {report.title}", el("span", report.site or "all sites")),
+        el("p", made),
+        el("p", _sky(night, report.sky)) if report.sky else None,
+    )
+
+
+def _address(report: NightReport, date: str) -> str:
+    site = {"site": report.site} if report.site else {}
+    return "?" + urlencode({**site, "date": date})
+
+
+def _sky(night: Night, sky: Sky) -> str:
+    moments = ((sky.sunset_ms, "sunset"), (sky.dusk_ms, "dark"), (sky.dawn_ms, "dawn"), (sky.sunrise_ms, "sunrise"))
+    known = sorted((time_ms, word) for time_ms, word in moments if time_ms is not None)
+    said = " · ".join(f"{word} {night.clock(time_ms, '%H:%M')}" for time_ms, word in known)
+    return said or "The Sun neither sets nor rises."
+
+
+def _summary(report: NightReport) -> Element:
+    tiles = [("all", "jobs", f"{report.total:,}")]
+    counts = ((phase, word, report.counts[phase]) for phase, word in PHASE_WORDS.items())
+    tiles += [(phase if count else "no", word, f"{count:,}") for phase, word, count in counts]
+    tiles.append(("wait", "usual wait", duration(report.waits.median_s)))
+    tiles.append(("wait", "longest wait", duration(report.waits.longest_s)))
+    return el("dl", [el("div", el("dt", word), el("dd", value), class_=name) for name, word, value in tiles])
+
+
+# ---- the sections
+
+
+def _sections(tables: Tables, report: NightReport) -> list[Element]:
+    stops, doubts, waits = report.stops, report.doubts, report.waits
+    failed, expired, cancelled = report.failed, report.expired, report.cancelled
+    late = f", {stops.late:,} late" if stops.late else ""
+    return [
+        _section(f"Stops: {stops.total:,}{late}", tables.stops(stops.first), stops.total),
+        _section("Silences", tables.silences(report.silences), note=report.notes[0]),
+        _section("Reservations", tables.reservations(report.reservations)),
+        _section(f"Failed: {failed.total:,}", tables.changed(failed.first), failed.total),
+        _section(f"Expired, nobody fetched them: {expired.total:,}", tables.changed(expired.first), expired.total),
+        _section(f"Cancelled: {cancelled.total:,}", tables.changed(cancelled.first), cancelled.total),
+        _section(f"Hand-outs in doubt: {doubts.total:,}", tables.doubts(doubts.first), doubts.total),
+        _section("Longest waits", Table(tables.job_heads(), [tables.job(job) for job in waits.longest])),
+    ]
+
+
+def _section(title: str, table: Table, total: int = 0, note: str = "") -> Element:
+    more = total - len(table.rows)
+    rows = el("tbody", [el("tr", [el("td", text, class_=name) for name, text in row]) for row in table.rows])
+    return el(
+        "section",
+        el("h2", title),
+        el("table", _head(table.heads), rows) if table.rows else _none(),
+        el("p", f"and {more:,} more", class_="note") if more > 0 else None,
+        el("p", note, class_="note") if note else None,
+    )
+
+
+def _head(heads: Sequence[Cell]) -> Element:
+    return el("thead", el("tr", [el("th", text, class_=name, scope="col") for name, text in heads]))

@@ -1,0 +1,222 @@
+"""What happened in a night: every job, what became of it, and what staff would ask about in the morning.
+
+Its jobs are those that were created in it, the same that /api/jobs gives for those times. They are read once, in
+pages, and handed on; the report sums up exactly what was handed on.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from prjobs import views
+from prjobs.appliance import Appliance
+from prjobs.database import Database, Row
+from prjobs.models import JOB_COLUMNS, JobRow
+from prjobs.night.nights import Night
+from prjobs.night.shapes import NightJob, NightReport
+from prjobs.night.silence import Polled
+from prjobs.night.tally import Tally
+from prjobs.places import parse_places
+from prjobs.presence import Poller
+from prjobs.reservations import CALENDAR, Reservation, sites_judged
+from prjobs.settings import Settings
+from prjobs.sky import Sky, sky_between
+from prjobs.states import ALTERNATE, BOTH, PRIMARY, UNREAD, is_finished, phase_of
+from prjobs.ulids import floor_ulid
+
+PAGE = 1000
+# How old the stored time of the last poll may be while a server runs.
+SAVED_MS = 70_000
+
+SILENCES_NOTE = (
+    "Polls that fetched nothing are not kept. A silence is known when a job waited through it, when the poll that "
+    "ended it fetched a job of this night, or when it is not over yet; others are not known."
+)
+DURATION_NOTE = "A job that was picked up and never reported on has no duration: nobody said when it ended."
+CALENDAR_NOTE = "Of the calendar's reservations, those are known that it still named when it last answered."
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a report is made from; `polled`: what is known of each site's polls."""
+
+    database: Database
+    settings: Settings
+    now_ms: int
+    polled: Mapping[str, Polled]
+
+
+Take = Callable[[Sequence[NightJob]], object]
+
+
+def source_of(appliance: Appliance) -> Source:
+    """An open appliance as a source: it knows who polls now."""
+    now_ms, presence = appliance.clock.now_ms(), appliance.presence
+    polled = {
+        site: Polled(now_ms - presence.silence_ms(poller), poller.silent_after_ms)
+        for site in presence.sites()
+        if (poller := presence.of(site, PRIMARY))
+    }
+    return Source(appliance.database, appliance.settings, now_ms, polled)
+
+
+def stored_source(database: Database, settings: Settings, now_ms: int, is_served: bool) -> Source:
+    """A store as a source. Without a server nobody can poll, and that is no site's silence."""
+    rows = database.fetch("SELECT site, last_ms, usual_gap_ms FROM poll WHERE queue = ?", (PRIMARY,))
+    polled = {
+        site: Polled(last_ms + SAVED_MS if is_served else None, Poller(stored_gap_ms=gap_ms).silent_after_ms)
+        for site, last_ms, gap_ms in rows
+    }
+    return Source(database, settings, now_ms, polled)
+
+
+def night_report(source: Source, site: str | None, night: Night, take: Take = len) -> NightReport:
+    """Read the night of one site or of all; `take` gets every job, oldest first, in pages.
+
+    It needs memory for one page and for what the report names, however many jobs there are. Raises Unavailable.
+    """
+    tally = Tally(source.polled, night, source.now_ms)
+    for rows in _pages(source.database, site, night):
+        firsts = _firsts(source.database, rows)
+        page = {row.seq: _view(row, firsts.get(row.seq, {})) for row in rows}
+        tally.add_jobs(page.values())
+        tally.add_handouts(page, _handouts(source.database, page))
+        take(list(page.values()))
+    return NightReport(
+        site=site,
+        date=night.date,
+        title=night.title,
+        zone=str(night.zone),
+        since_ms=night.since_ms,
+        until_ms=night.until_ms,
+        time_ms=source.now_ms,
+        is_over=source.now_ms >= night.until_ms,
+        sky=_sky(source.settings, site, night),
+        reservations=_reservations(source, site, night),
+        notes=[SILENCES_NOTE, DURATION_NOTE, *([CALENDAR_NOTE] if source.settings.reservations == CALENDAR else [])],
+        total=tally.total,
+        counts=tally.counts,
+        classes=dict(tally.classes.most_common()),
+        waits=tally.waits(),
+        stops=tally.stops,
+        silences=tally.quiet.silences(site, source.now_ms),
+        doubts=tally.doubts,
+        failed=tally.failed,
+        expired=tally.expired,
+        cancelled=tally.cancelled,
+    )
+
+
+def _sky(settings: Settings, site: str | None, night: Night) -> Sky | None:
+    place = parse_places(settings.site_places).get(site or "")
+    return sky_between(place, night.since_ms, night.until_ms) if place else None
+
+
+# ---- reading
+
+
+def _pages(database: Database, site: str | None, night: Night) -> Iterator[list[JobRow]]:
+    where, parameters = ("site = ? AND", [site]) if site else ("", [])
+    after, sign = floor_ulid(night.since_ms), ">="
+    while True:
+        found = database.fetch(
+            f"SELECT {JOB_COLUMNS} FROM job WHERE {where} ulid {sign} ? AND ulid < ? ORDER BY ulid LIMIT {PAGE}",
+            (*parameters, after, floor_ulid(night.until_ms)),
+        )
+        if found:
+            yield [JobRow(*row) for row in found]
+        if len(found) < PAGE:
+            return
+        after, sign = found[-1][1], ">"
+
+
+# (queue, status) -> when a job first had that status there, and what was noted then.
+_Firsts = dict[tuple[str, str], tuple[int, str]]
+
+
+def _firsts(database: Database, rows: Sequence[JobRow]) -> dict[int, _Firsts]:
+    firsts: dict[int, _Firsts] = {}
+    # SQLite takes the other columns of a group from the row that holds the least time.
+    for seq, queue, status, time_ms, note in database.fetch(
+        f"SELECT job_seq, queue, status, min(time_ms), note FROM change WHERE job_seq IN ({_marks(rows)}) "
+        "GROUP BY job_seq, queue, status",
+        [row.seq for row in rows],
+    ):
+        firsts.setdefault(seq, {})[(queue, status)] = (time_ms, note)
+    return firsts
+
+
+def _handouts(database: Database, page: Mapping[int, NightJob]) -> list[Row]:
+    return database.fetch(
+        "SELECT c.job_seq, h.id, h.queue, h.time_ms, h.peer, h.gap_ms, h.state, h.maybe_flushed "
+        f"FROM change c JOIN handout h ON h.id = c.handout_id WHERE c.job_seq IN ({_marks(page)}) ORDER BY c.seq",
+        list(page),
+    )
+
+
+def _marks(values: Sequence[object] | Mapping[int, object]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _reservations(source: Source, site: str | None, night: Night) -> list[Reservation]:
+    sites = sites_judged(source.settings, site) if site else ()
+    where = f"site IN ({_marks(sites)}) AND" if sites else ""
+    columns = ", ".join(Reservation.__struct_fields__)
+    found = source.database.fetch(
+        f"SELECT {columns} FROM reservation WHERE {where} end_ms > ? AND start_ms < ? ORDER BY start_ms, id",
+        (*sites, night.since_ms, night.until_ms),
+    )
+    return [Reservation(*row) for row in found]
+
+
+# ---- one job
+
+
+def _view(row: JobRow, firsts: _Firsts) -> NightJob:
+    seen = views.view_job(row)
+    picked_up_ms = _picked_up_ms(firsts, PRIMARY)
+    started_ms = _least(firsts, PRIMARY, lambda status: phase_of(status) == "running")
+    ended_ms, note = _now(firsts, row.status) if is_finished(row.status) else (None, _now(firsts, row.status)[1])
+    begun_ms = picked_up_ms if started_ms is None else started_ms
+    return NightJob(
+        ulid=row.ulid,
+        site=row.site,
+        device=row.device,
+        instance=row.instance,
+        action=row.action,
+        label=seen.label,
+        command_class=row.command_class,
+        user_id=row.user_id,
+        user_name=row.user_name,
+        created_ms=row.created_ms,
+        status=row.status,
+        phase=seen.phase,
+        left_queue_ms=_least(firsts, PRIMARY, lambda status: status != UNREAD),
+        picked_up_ms=picked_up_ms,
+        waited_s=_seconds(row.created_ms, picked_up_ms),
+        started_ms=started_ms,
+        ended_ms=ended_ms,
+        duration_s=_seconds(begun_ms, ended_ms) if seen.phase != "gone" else None,
+        note=note,
+        alternate_status=row.alternate_status,
+        alternate_phase=seen.alternate_phase,
+        alternate_picked_up_ms=_picked_up_ms(firsts, ALTERNATE),
+    )
+
+
+def _picked_up_ms(firsts: _Firsts, queue: str) -> int | None:
+    """A report without a hand-out shows too that somebody had the job."""
+    return _least(firsts, queue, lambda status: phase_of(status) not in ("waiting", "gone"))
+
+
+def _least(firsts: _Firsts, queue: str, is_meant: Callable[[str], bool]) -> int | None:
+    times = [time_ms for (of, status), (time_ms, _) in firsts.items() if of in (queue, BOTH) and is_meant(status)]
+    return min(times, default=None)
+
+
+def _now(firsts: _Firsts, status: str) -> tuple[int | None, str]:
+    return firsts.get((PRIMARY, status)) or firsts.get((BOTH, status)) or (None, "")
+
+
+def _seconds(since_ms: int | None, until_ms: int | None) -> float | None:
+    """A clock that was set back makes no negative duration."""
+    return None if since_ms is None or until_ms is None else max(0, until_ms - since_ms) / 1000

@@ -1,0 +1,124 @@
+"""The tables of a night, in texts for people: for the page and for the terminal. Moments are by the site's clock."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from prjobs.night.nights import Night
+from prjobs.night.shapes import Doubt, NightJob, Stop
+from prjobs.night.silence import Silence
+from prjobs.night.words import counted, duration, status
+from prjobs.reservations import Reservation
+
+# (class, text): the class says how it is set.
+Cell = tuple[str, str]
+
+
+class Table(NamedTuple):
+    """Heads and rows of one length."""
+
+    heads: Sequence[Cell]
+    rows: Sequence[Sequence[Cell]]
+
+
+class Tables:
+    """Makes them for one night of one site, or of all."""
+
+    def __init__(self, night: Night, site: str | None) -> None:
+        self._clock = night.clock
+        self._site = site
+
+    def job_heads(self) -> list[Cell]:
+        """The heads over `job`."""
+        heads = [("t", "sent"), ("d", "device"), ("l", "command"), ("u", "user"), ("n", "waited"), ("n", "took")]
+        return [*heads, ("s", "status")] if self._site else [("i", "site"), *heads, ("s", "status")]
+
+    def job(self, job: NightJob) -> list[Cell]:
+        """One row of the table of all jobs."""
+        cells = [
+            ("t", self._clock(job.created_ms)),
+            ("d", job.device),
+            ("l", job.label),
+            ("u", job.user_name or job.user_id),
+            ("n", duration(job.waited_s)),
+            ("n", duration(job.duration_s)),
+            (f"s {job.phase}", status(job)),
+        ]
+        return cells if self._site else [("i", job.site), *cells]
+
+    def stops(self, stops: Iterable[Stop]) -> Table:
+        """Sent, then picked up."""
+        heads = [("t", "sent"), ("t", "picked up"), ("n", "after"), ("l", "stop"), ("u", "user"), ("s", "")]
+        return self._table(heads, ((stop.job.site, self._stop(stop)) for stop in stops))
+
+    def _stop(self, stop: Stop) -> list[Cell]:
+        job = stop.job
+        picked_up = "never" if stop.picked_up_ms is None else self._clock(stop.picked_up_ms)
+        return [
+            ("t", self._clock(stop.sent_ms)),
+            ("t", picked_up),
+            ("n", duration(stop.took_s)),
+            ("l", job.label),
+            ("u", job.user_name or job.user_id),
+            ("s failed", "late") if stop.late else ("s", "in time" if stop.picked_up_ms else status(job)),
+        ]
+
+    def silences(self, silences: Iterable[Silence]) -> Table:
+        """From the last poll, or the first that waited in vain, to the next poll."""
+        heads = [("t", "from"), ("t", "until"), ("n", "for"), ("l", "known by")]
+        return self._table(heads, ((one.site, self._silence(one)) for one in silences))
+
+    def _silence(self, one: Silence) -> list[Cell]:
+        return [
+            ("t", self._clock(one.since_ms)),
+            ("t", self._clock(one.until_ms) if one.is_over else "not over yet"),
+            ("n", duration((one.until_ms - one.since_ms) / 1000)),
+            ("l", ", ".join(one.known_by)),
+        ]
+
+    def reservations(self, reservations: Iterable[Reservation]) -> Table:
+        """Who had the telescope; longer ones with their day."""
+        heads = [("t", "from"), ("t", "until"), ("u", "user"), ("l", "title"), ("s", "made")]
+        return self._table(heads, ((one.site, self._reservation(one)) for one in reservations))
+
+    def _reservation(self, one: Reservation) -> list[Cell]:
+        form = "%d %b %H:%M" if one.end_ms - one.start_ms < 30 * 86_400_000 else "%Y-%m-%d"
+        made = f"by {one.created_by}" if one.source == "local" else "in the calendar"
+        return [
+            ("t", self._clock(one.start_ms, form)),
+            ("t", self._clock(one.end_ms, form)),
+            ("u", one.creator or one.creator_id),
+            ("l", one.title),
+            ("s", made),
+        ]
+
+    def changed(self, jobs: Iterable[NightJob]) -> Table:
+        """Jobs with when and why they got their present status."""
+        heads = [("t", "sent"), ("t", "then"), ("d", "device"), ("l", "command"), ("u", "user"), ("s", "status, why")]
+        return self._table(heads, ((job.site, self._changed(job)) for job in jobs))
+
+    def _changed(self, job: NightJob) -> list[Cell]:
+        return [
+            ("t", self._clock(job.created_ms)),
+            ("t", "—" if job.ended_ms is None else self._clock(job.ended_ms)),
+            ("d", job.device),
+            ("l", job.label),
+            ("u", job.user_name or job.user_id),
+            (f"s {job.phase}", f"{job.status}: {job.note}" if job.note else job.status),
+        ]
+
+    def doubts(self, doubts: Iterable[Doubt]) -> Table:
+        """Hand-outs that may not have arrived, with their jobs."""
+        heads = [("t", "handed out"), ("u", "to"), ("l", "jobs"), ("s", "why in doubt")]
+        return self._table(heads, ((one.site, self._doubt(one)) for one in doubts))
+
+    def _doubt(self, one: Doubt) -> list[Cell]:
+        more = one.jobs_total - len(one.jobs)
+        labels = "; ".join(job.label for job in one.jobs) + (f"; and {counted(more, 'more job')}" if more else "")
+        why = "the site may have thrown it away" if one.maybe_flushed else "nothing confirmed it"
+        queue = " (alternate queue)" if one.queue == "alternate" else ""
+        return [("t", self._clock(one.time_ms)), ("u", one.peer), ("l", labels), ("s", why + queue)]
+
+    def _table(self, heads: list[Cell], rows: Iterable[tuple[str, list[Cell]]]) -> Table:
+        if self._site:
+            return Table(heads, [cells for _, cells in rows])
+        return Table([("i", "site"), *heads], [[("i", site), *cells] for site, cells in rows])
