@@ -6,8 +6,10 @@ from pathlib import Path
 
 from prjobs.bell import Bell
 from prjobs.clock import Clock
+from prjobs.contact import Contact
 from prjobs.database import Database
 from prjobs.deadlines import Deadlines
+from prjobs.failpoints import Failpoints
 from prjobs.open_handouts import OpenHandouts
 from prjobs.presence import Presence
 from prjobs.settings import Settings
@@ -30,6 +32,8 @@ class Appliance:
     leases: Deadlines
     handouts: OpenHandouts
     demo: bool = False
+    contact: Contact = field(default_factory=Contact)
+    failpoints: Failpoints = field(default_factory=Failpoints)
     stopping: threading.Event = field(default_factory=threading.Event)
     problems: dict[str, str] = field(default_factory=dict)
     notices: dict[str, str] = field(default_factory=dict)

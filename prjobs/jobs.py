@@ -12,11 +12,11 @@ import msgspec
 
 from prjobs import catalogue, feed
 from prjobs.appliance import Appliance
-from prjobs.database import Transaction
+from prjobs.database import Database, Transaction
 from prjobs.errors import Conflict, NotFound
 from prjobs.feed import Event
 from prjobs.models import JOB_COLUMNS, JobRow
-from prjobs.states import ALTERNATE, BOTH, CANCELLED, PRIMARY, RECEIVED, UNREAD, is_finished
+from prjobs.states import ALTERNATE, BOTH, CANCELLED, HELD, PRIMARY, RECEIVED, UNREAD, is_finished
 from prjobs.ulids import floor_ulid
 from prjobs.wire import StatusUpdate
 
@@ -53,7 +53,12 @@ class Command:
     @property
     def cancels_all(self) -> bool:
         """Whether it withdraws everything of the site that waits. Sites take it in any letter case."""
-        return self.action.lower() == "cancel_all_commands"
+        return is_cancel_all(self.action)
+
+
+def is_cancel_all(action: str) -> bool:
+    """Whether the action withdraws everything of its site that waits, in any letter case."""
+    return action.lower() == "cancel_all_commands"
 
 
 # ---- submit
@@ -74,12 +79,18 @@ def _insert_job(transaction: Transaction, appliance: Appliance, command: Command
         return before
     if command.cancels_all:
         _withdraw_waiting(transaction, appliance, command.site, now_ms, command.user_id)
-    row = _new_row(appliance, command, now_ms)
-    row = row._replace(seq=transaction.execute(_INSERT_JOB, row[1:]).fetchone()[0])
-    feed.append_created(transaction, row, Event(BOTH, UNREAD, now_ms, command.user_id))
-    appliance.presence.know(row.site)
+    row = insert_row(transaction, appliance, _new_row(appliance, command, now_ms), command.user_id)
     if row.expires_ms:
         appliance.expiries.set(row.seq, (row.expires_ms - row.created_ms) / 1000)
+    return row
+
+
+def insert_row(transaction: Transaction, appliance: Appliance, row: JobRow, who: str) -> JobRow:
+    """Store a new job and log it; returns it with its number."""
+    row = row._replace(seq=transaction.execute(_INSERT_JOB, row[1:]).fetchone()[0])
+    queue = BOTH if row.status == row.alternate_status else PRIMARY
+    feed.append_created(transaction, row, Event(queue, row.status, row.changed_ms, who, "", row.estimate_s))
+    appliance.presence.know(row.site)
     return row
 
 
@@ -145,7 +156,7 @@ def _same_key(transaction: Transaction, command: Command, now_ms: int) -> JobRow
 def _withdraw_waiting(transaction: Transaction, appliance: Appliance, site: str, now_ms: int, who: str) -> None:
     """Nothing of the site that is older than this moment will be handed out any more."""
     for queue in (PRIMARY, ALTERNATE):
-        waiting = waiting_of(transaction, site, queue)
+        waiting = [*waiting_of(transaction, site, queue), *held_of(transaction, site, queue)]
         unsent = [row for handed in appliance.handouts.withdraw_unsent((site, queue)) for row in handed.rows]
         event = Event(queue, CANCELLED, now_ms, who, "cancel_all_commands")
         feed.apply(transaction, [*waiting, *unsent], event)
@@ -248,6 +259,12 @@ def waiting_of(
             sql += f" AND {column} = ?"
             parameters.append(value)
     return [JobRow(*row) for row in transaction.fetch(f"{sql} ORDER BY seq", parameters)]
+
+
+def held_of(source: Database | Transaction, site: str, queue: str) -> list[JobRow]:
+    """The jobs of the site that the cloud link holds back, oldest first."""
+    sql = f"SELECT {JOB_COLUMNS} FROM job WHERE site = ? AND {feed.COLUMNS[queue][0]} = '{HELD}' ORDER BY ulid"
+    return [JobRow(*row) for row in source.fetch(sql, (site,))]
 
 
 def find_job(appliance: Appliance, ulid: str) -> JobRow:

@@ -19,8 +19,8 @@ from prjobs.errors import Unusable
 
 FILE_NAME = "prjobs.toml"
 ENVIRONMENT_PREFIX = "PRJOBS_"
-# Names with the prefix that are not settings: the data folder, and a token for the command line.
-NOT_SETTINGS = ("PRJOBS_DATA", "PRJOBS_TOKEN")
+# Names with the prefix that are not settings: the data folder, a token for the command line, a plan for tests.
+NOT_SETTINGS = ("PRJOBS_DATA", "PRJOBS_TOKEN", "PRJOBS_FAIL")
 
 Seconds = Annotated[int, Meta(ge=0, le=10_000_000)]
 
@@ -74,6 +74,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     expire_stop_s: Annotated[Seconds, Meta(description="the same for stops: never")] = 0
     expire_close_s: Annotated[Seconds, Meta(description="the same for closing: never")] = 0
     expire_park_s: Annotated[Seconds, Meta(description="the same for parking: never")] = 0
+    cloud_mode: Annotated[
+        Literal["off", "primary", "standby", "shadow"],
+        Meta(
+            description="the link to the cloud: off; primary hands the cloud's jobs out and reports them there; "
+            "standby reads along, ready to become the primary; shadow only watches another program do the work",
+        ),
+    ] = "off"
+    cloud_base_url: Annotated[
+        str, Meta(description="where the cloud's endpoints are, such as https://jobs.photonranch.org/jobs")
+    ] = ""
+    cloud_sites: Annotated[list[str], Meta(description="the sites whose jobs are kept in step with the cloud")] = []
+    cloud_ca_file: Annotated[
+        str, Meta(description="a file of certificates to trust instead of the system's, for a cloud of your own")
+    ] = ""
+    cloud_token_file: Annotated[
+        str, Meta(description="a file with a token that is sent to the cloud; read again when the cloud refuses it")
+    ] = ""
+    cloud_import_hours: Annotated[
+        int, Meta(description="hours of the cloud's past that a site's first look takes in", ge=0, le=24 * 365)
+    ] = 24
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="the least important lines that are logged")
     ] = "info"

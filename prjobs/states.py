@@ -4,6 +4,8 @@ UNREAD     waiting in its queue; after a crash it is still handed out, unless it
 RECEIVED   handed out; after a crash it stays so: delivered, not reported.
 CANCELLED  withdrawn before anybody fetched it; never handed out.
 EXPIRED    nobody fetched it in time; never handed out.
+HELD       a cloud job that may have been withdrawn in the cloud, or that another appliance hands out: not handed
+           out until a complete look at the cloud decides.
 Any other word is an observatory's report. Words known to be final or failed have meaning; unknown ones count as
 running and are shown as they are.
 """
@@ -13,6 +15,7 @@ RECEIVED = "RECEIVED"
 STARTED = "STARTED"
 CANCELLED = "CANCELLED"
 EXPIRED = "EXPIRED"
+HELD = "HELD"
 
 PRIMARY = "primary"
 ALTERNATE = "alternate"
@@ -22,6 +25,7 @@ PHASES = ("waiting", "picked_up", "running", "done", "failed", "gone")
 
 _PHASE_OF = {
     UNREAD: "waiting",
+    HELD: "waiting",
     RECEIVED: "picked_up",
     "COMPLETE": "done",
     "COMPLETED": "done",

@@ -1,0 +1,93 @@
+"""What a cancel_all in the cloud withdrew: decided by one complete look, never by absence from a single page."""
+
+from prjobs import feed, jobs
+from prjobs.appliance import Appliance
+from prjobs.cloud import store
+from prjobs.cloud.importing import WHO, Page
+from prjobs.cloud.store import ELSEWHERE, GONE, NEWEST, OURS
+from prjobs.cloud.wire import ulid_ms
+from prjobs.database import Transaction
+from prjobs.feed import Event
+from prjobs.models import JOB_COLUMNS, JobRow
+from prjobs.states import ALTERNATE, CANCELLED, HELD, PRIMARY, UNREAD, is_finished
+from prjobs.ulids import floor_ulid
+
+# A job handed out longer ago than this is not looked for: it may read a month of the cloud for one status.
+HANDED_MS = 7 * 86_400_000
+_GONE_NOTE = "cancel_all_commands in the cloud deleted it"
+
+
+class Judgement:
+    """A look at everything from the oldest job in question to now."""
+
+    def __init__(self, appliance: Appliance, site: str, cancel_ulid: str, cloud_now_ms: int) -> None:
+        self._appliance = appliance
+        self._site = site
+        self._cancel_ulid = cancel_ulid
+        self._present: dict[str, str] = {}
+        since = floor_ulid(cloud_now_ms - HANDED_MS)
+        self._questions = _questions(appliance, site, cancel_ulid, since)
+
+    @property
+    def from_ms(self) -> int | None:
+        """Where the look begins; None when there is nothing to decide."""
+        return ulid_ms(self._questions[0]) if self._questions else None
+
+    def keep(self, page: Page) -> None:
+        """Note what is present."""
+        self._present.update((seen.ulid, seen.status) for seen in page.listing.sightings)
+
+    def decide(self, is_primary: bool) -> dict[str, int]:
+        """After the last page: one transaction for all. Counts by what became of the jobs."""
+        return self._appliance.database.write(self._decide, is_primary)
+
+    def _decide(self, transaction: Transaction, is_primary: bool) -> dict[str, int]:
+        if store.cancel_of(transaction, self._site) != self._cancel_ulid:
+            # Another cancel_all came during the look: it asks for a look of its own.
+            return {}
+        counts = {"released": 0, "cancelled in the cloud": 0, "deleted in the cloud": 0}
+        for ulid in self._questions:
+            found = transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE ulid = ?", (ulid,))
+            if not found:
+                continue
+            row = JobRow(*found[0])
+            if HELD in (row.status, row.alternate_status):
+                alive = self._decide_held(transaction, row, is_primary)
+                counts["released" if alive else "cancelled in the cloud"] += 1
+            elif ulid not in self._present:
+                store.settle(transaction, [row.seq], GONE)
+                counts["deleted in the cloud"] += 1
+        store.clear_cancel(transaction, self._site)
+        return counts
+
+    def _decide_held(self, transaction: Transaction, row: JobRow, is_primary: bool) -> bool:
+        now_ms, present = self._appliance.clock.now_ms(), self._present.get(row.ulid)
+        alive = present is not None
+        for queue, status in ((PRIMARY, row.status), (ALTERNATE, row.alternate_status)):
+            if status != HELD or (alive and not is_primary):
+                continue
+            word = CANCELLED if not alive else UNREAD if queue == ALTERNATE else present or UNREAD
+            feed.apply(transaction, [row], Event(queue, word, now_ms, WHO, "" if alive else _GONE_NOTE))
+        taken = present not in (None, UNREAD)
+        if row.status == HELD:
+            store.settle(transaction, [row.seq], GONE if not alive else ELSEWHERE if taken else None)
+        return alive
+
+
+def _questions(appliance: Appliance, site: str, cancel_ulid: str, since: str) -> list[str]:
+    """The jobs older than the cancel_all that are held, or that a status may still be pushed for."""
+    held = [
+        row.ulid
+        for row in [
+            *jobs.held_of(appliance.database, site, PRIMARY),
+            *jobs.held_of(appliance.database, site, ALTERNATE),
+        ]
+        if row.ulid < cancel_ulid
+    ]
+    handed = appliance.database.fetch(
+        f"SELECT k.ulid, j.status, k.pushed_seq < {NEWEST} FROM cloud_job k JOIN job j ON j.seq = k.job_seq "
+        f"WHERE k.site = ? AND k.ulid < ? AND k.ulid >= ? AND k.state = '{OURS}' AND j.status NOT IN (?, ?)",
+        (site, cancel_ulid, since, UNREAD, HELD),
+    )
+    pushed_for = [ulid for ulid, status, unsent in handed if unsent or not is_finished(status)]
+    return sorted({*held, *pushed_for})
