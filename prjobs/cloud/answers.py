@@ -42,6 +42,10 @@ class Failure(Exception):
         return self.status >= 500
 
 
+class Overflow(Failure):
+    """More jobs than the cloud lists at once came within two seconds: going on would skip some of them."""
+
+
 def require_usable(answer: Answer) -> int:
     """The cloud's clock in Unix milliseconds, from the Date header. Failure for every answer but a plain 200."""
     status = answer.status

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from prjobs.appliance import Appliance
 from prjobs.cloud import importing, store
-from prjobs.cloud.answers import AMBIGUOUS, CREDENTIALS, Failure, Network
+from prjobs.cloud.answers import AMBIGUOUS, CREDENTIALS, Failure, Network, Overflow
 from prjobs.cloud.backoff import Backoff
 from prjobs.cloud.importing import Page, Rules
 from prjobs.cloud.judging import Judgement
@@ -21,6 +21,7 @@ from prjobs.ulids import floor_ulid
 
 logger = logging.getLogger(__name__)
 STEP_S = 0.25
+FRESH_S = 10.0
 HOUR_MS = 3_600_000
 
 
@@ -36,6 +37,7 @@ class SiteLink:
         self._link = link
         self._site = site
         self._reader = Reader(link.network, link.time, site, link.backoff.token)
+        self._problem = f"cloud_overflow_{site}"
         self._walks: list[Walk] = []
         self._deep: Walk | None = None
         self._judgement: tuple[Judgement, Walk | None] | None = None
@@ -52,6 +54,11 @@ class SiteLink:
         if clock_s - self._swept_s >= self._link.timings.sweep_soon_s:
             self._due_s = min(self._due_s, clock_s)
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether a cancel_all that was visible ten seconds ago has been seen: only then statuses are pushed."""
+        return not self._walks and self._link.appliance.clock.elapsed_s() - self._swept_s < FRESH_S
+
     def step(self) -> None:
         """What is due of this site. Failure."""
         now_s = self._link.appliance.clock.elapsed_s()
@@ -67,6 +74,12 @@ class SiteLink:
             self._walks = self._planned(now_s)
         try:
             done = self._walks[0].step(self._keep)
+            link.appliance.problems.pop(self._problem, None)
+        except Overflow as overflow:
+            link.appliance.problems[self._problem] = f"{self._site}: {overflow}"
+            self._walks.clear()
+            self._due_s, self._swept_s = now_s + link.timings.walk_pause_s, now_s
+            return
         except Failure:
             if self._deep in self._walks:
                 self._deep_s = now_s + link.timings.deep_first_s
@@ -204,7 +217,7 @@ class Link:
                 if fresh:
                     site.soon()
                 site.step()
-            if self.is_primary and not self.backoff.half_open:
+            if self.is_primary and all(site.is_fresh for site in self.sites.values()):
                 self.pusher.push_once()
         except Failure as failure:
             self._failed(failure)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from prjobs.clock import Clock
 from prjobs.cloud import wire
-from prjobs.cloud.answers import AMBIGUOUS, REFUSED, Failure, Network, require_usable
+from prjobs.cloud.answers import AMBIGUOUS, REFUSED, Failure, Network, Overflow, require_usable
 from prjobs.cloud.importing import Page
 from prjobs.cloud.timings import Timings
 from prjobs.contact import Contact
@@ -106,5 +106,5 @@ class Walk:
     def _narrow(self) -> None:
         """The page ended where it began: a smaller margin leaves more room in it, or nothing does."""
         if self._margin_ms <= self._timings.least_margin_ms:
-            raise Failure(REFUSED, OVERFLOW)
+            raise Overflow(REFUSED, OVERFLOW)
         self._margin_ms = max(self._timings.least_margin_ms, self._margin_ms // 2)
