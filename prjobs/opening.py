@@ -1,5 +1,6 @@
 """Opening a data folder as an appliance, and closing it: what is checked, and what a start finds."""
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from prjobs.clock import Clock
 from prjobs.database import Database, Transaction, open_database
 from prjobs.deadlines import Deadlines
 from prjobs.errors import Unusable
+from prjobs.failpoints import planned
 from prjobs.folder import Folder
 from prjobs.open_handouts import OpenHandouts
 from prjobs.presence import Presence
@@ -54,6 +56,7 @@ def open_appliance(folder: Folder, settings: Settings, clock: Clock, demo: bool 
         expiries=Deadlines(clock),
         leases=Deadlines(clock),
         handouts=OpenHandouts(clock),
+        failpoints=planned(os.environ, settings.host),
         demo=demo,
     )
     database.start(appliance.bell.ring)

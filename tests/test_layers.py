@@ -10,14 +10,14 @@ import prjobs
 ROOT = Path(prjobs.__file__).parent
 # From the bottom up; a module may import from its own row and from rows before it.
 ROWS = [
-    {"errors", "version", "clock", "states", "client", "catalogue"},
-    {"ulids", "decoding"},
+    {"errors", "version", "clock", "contact", "states", "client", "catalogue"},
+    {"ulids", "decoding", "failpoints"},
     {"settings", "models", "deadlines", "bell", "folder"},
     {"wire", "database", "presence", "open_handouts"},
     {"appliance"},
     {"feed", "access", "health"},
     {"jobs", "expiry", "handouts", "views"},
-    {"opening"},
+    {"opening", "cloud"},
     {"web", "upkeep"},
     {"server"},
     {"demo"},

@@ -13,6 +13,7 @@ from prjobs.cloud.judging import Judgement
 from prjobs.cloud.pushing import Pusher
 from prjobs.cloud.sweep import CloudTime, Reader, Walk
 from prjobs.cloud.timings import Timings
+from prjobs.cloud.transport import open_transport, token_source
 from prjobs.cloud.wire import ulid_ms
 from prjobs.errors import Unavailable
 from prjobs.feed import COLUMNS
@@ -242,3 +243,12 @@ class Link:
                 logger.exception("the cloud link failed")
                 stop.wait(5)
             stop.wait(STEP_S)
+
+
+def open_link(appliance: Appliance) -> Link | None:
+    """The link that the settings ask for; None when it is off. Unusable when they cannot be followed."""
+    settings = appliance.settings
+    if settings.cloud_mode == "off":
+        return None
+    network = open_transport(settings, appliance.clock)
+    return Link(appliance, network, token=token_source(settings.cloud_token_file))

@@ -126,6 +126,17 @@ class ModelFailpoints(Failpoints):
         self._cut(name)
 
 
+class LateEffect:
+    """A request that arrives after its caller gave up."""
+
+    def __init__(self, cloud: CloudModel, name: str, body: dict[str, Any]) -> None:
+        self._cloud, self._name, self._body = cloud, name, body
+        self.ulid = body["ulid"]
+
+    def __call__(self) -> None:
+        self._cloud.call(self._name, self._body)
+
+
 class ModelNetwork:
     """The way to the cloud, which loses, delays, repeats and answers rubbish."""
 
@@ -153,7 +164,7 @@ class ModelNetwork:
             case "late effect":
                 if name == "updatejobstatus":
                     at_ms = self._world.clock.true_ms + chance.randrange(1000, 29_000)
-                    cloud.late.append((at_ms, lambda: cloud.call(name, body)))
+                    cloud.late.append((at_ms, LateEffect(cloud, name, body)))
                 raise Failure(AMBIGUOUS, fault)
             case "portal":
                 return cloud.answer(b"<html>Please accept our conditions</html>")
@@ -174,16 +185,17 @@ class ModelNetwork:
 class World:
     """One site, its cloud, its appliance and its observatory. The same seed gives the same story."""
 
-    def __init__(self, seed: int, timings: Timings = TIMINGS, mode: str = "primary", folder: Path | None = None) -> None:
+    def __init__(self, seed: int, timings: Timings = TIMINGS, mode: str = "primary", **settings: Any) -> None:
         self.chance = random.Random(seed)
         self.clock = ModelClock(random.Random(seed + 1))
         self.cloud = CloudModel(lambda: self.clock.true_ms, self.chance)
         self.network: Any = ModelNetwork(self)
         self.timings = timings
-        self.settings = Settings(cloud_mode=mode, cloud_sites=[SITE], cloud_base_url="http://model", **NEVER_EXPIRE)
-        self._temporary = folder is None
+        self.settings = Settings(
+            cloud_mode=mode, cloud_sites=[SITE], cloud_base_url="http://model", **{**NEVER_EXPIRE, **settings}
+        )
         root = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
-        self.folder = Folder(folder or Path(tempfile.mkdtemp(prefix="prjobs-model-", dir=root)))
+        self.folder = Folder(Path(tempfile.mkdtemp(prefix="prjobs-model-", dir=root)))
         self.folder.create()
         open_database(self.folder.database).close()
         self.faults: Counter[str] = Counter()
@@ -257,8 +269,7 @@ class World:
     def close(self) -> None:
         """The end of the story."""
         self.stop()
-        if self._temporary:
-            shutil.rmtree(self.folder.path)
+        shutil.rmtree(self.folder.path)
 
     # ---- the observatory
 
@@ -331,11 +342,17 @@ class World:
             long = self.outage_until_ms > self.clock.true_ms and chance.random() < 0.2
             self.step(chance.choice([600_000, 7_200_000] if long else [500, 1000, 2000, 5000]))
         for _ in range(2 * count):
-            if self.link is not None and self.link.pusher.count < 20 and not self.running:
+            if self._is_mostly_done():
                 break
-            self.step(chance.choice([500, 1000, 2000, 5000]))
+            long = self.outage_until_ms > self.clock.true_ms
+            self.step(600_000 if long else chance.choice([500, 1000, 2000, 5000]))
         self.calm()
         return self
+
+    def _is_mostly_done(self) -> bool:
+        wanted = len(self.cloud.visible - self.cloud.deleted)
+        few = wanted // 50 + 20
+        return len(self.received) > wanted - few and self.link is not None and self.link.pusher.count < few
 
     def calm(self, steps: int = 6000) -> None:
         """No faults any more, until nothing is left to do."""
@@ -407,9 +424,10 @@ def _report(appliance: Appliance, update: StatusUpdate, peer: str) -> bool:
     return True
 
 
-def run_world(count: int, seed: int, timings: Timings = TIMINGS) -> dict[str, Any]:
+def run_world(count: int, seed: int, timings: Timings = TIMINGS, faultiness: float = 1.0) -> dict[str, Any]:
     """One run from beginning to end."""
     world = World(seed, timings)
+    world.faultiness = faultiness
     try:
         return world.live(count).report()
     finally:
