@@ -40,7 +40,6 @@ class SiteLink:
         self._reader = Reader(link.network, link.time, site, link.backoff.token)
         self._problem = f"cloud_overflow_{site}"
         self._walks: list[Walk] = []
-        self._deep: Walk | None = None
         self._judgement: tuple[Judgement, Walk | None] | None = None
         self._due_s = 0.0
         self._swept_s = -1e9
@@ -71,21 +70,16 @@ class SiteLink:
 
     def _sweep(self, now_s: float) -> None:
         link = self._link
-        if not self._walks:
+        if not self._walks or now_s - self._swept_s > 2 * link.timings.overlap_ms / 1000:
             self._walks = self._planned(now_s)
         try:
             done = self._walks[0].step(self._keep)
             link.appliance.problems.pop(self._problem, None)
         except Overflow as overflow:
             link.appliance.problems[self._problem] = f"{self._site}: {overflow}"
-            self._walks.clear()
+            self._walks.pop(0)
             self._due_s, self._swept_s = now_s + link.timings.walk_pause_s, now_s
             return
-        except Failure:
-            if self._deep in self._walks:
-                self._deep_s = now_s + link.timings.deep_first_s
-            self._walks.clear()
-            raise
         link.backoff.worked()
         self._swept_s = now_s
         if done:
@@ -104,13 +98,10 @@ class SiteLink:
         starts = [low_ms - timings.overlap_ms]
         if now_ms - low_ms > 2 * timings.overlap_ms:
             starts.insert(0, now_ms - timings.overlap_ms)
-        is_deep = now_s >= self._deep_s and link.time.is_known
-        if is_deep:
+        if now_s >= self._deep_s and link.time.is_known:
             self._deep_s = now_s + timings.deep_every_s
             starts.append(now_ms - timings.deep_ms)
-        walks = [Walk(self._reader, link.time, timings, start) for start in starts]
-        self._deep = walks[-1] if is_deep else None
-        return walks
+        return [Walk(self._reader, link.time, timings, start) for start in starts]
 
     def _keep(self, page: Page) -> None:
         link = self._link
@@ -128,7 +119,7 @@ class SiteLink:
         for word, ulid in link.appliance.database.write(importing.store_page, link.appliance, page, news, link.rules):
             link.count(word)
             if word == importing.REPAIR:
-                link.pusher.again(ulid)
+                link.pusher.again(ulid, self._site)
         self._saved_s = now_s
         if news and store.cancel_of(link.appliance.database, self._site):
             self._judge_s = max(self._judge_s, now_s + link.timings.cancel_after_s)
@@ -144,13 +135,13 @@ class SiteLink:
         cancel_ulid = store.cancel_of(link.appliance.database, self._site)
         if cancel_ulid is None or now_s < self._judge_s or not link.time.is_known:
             return
-        judgement, walk = self._judgement or self._begin_judging(cancel_ulid)
-        try:
-            done = walk is None or walk.step(judgement.keep)
-        except Failure:
+        if self._judgement is None:
+            self._judgement = self._begin_judging(cancel_ulid)
+        judgement, walk = self._judgement
+        # A failed step is repeated; what was read before it stays valid.
+        done = walk is None or walk.step(judgement.keep)
+        if done:
             self._judgement = None
-            raise
-        self._judgement = None if done else (judgement, walk)
         self._judge_s = now_s if done else now_s + link.timings.walk_pause_s
         if done:
             for word, count in judgement.decide(link.is_primary).items():

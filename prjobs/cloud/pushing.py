@@ -27,6 +27,7 @@ OTHERS_TAKEN = 3
 class Rest:
     """When a job may be tried again, by elapsed time, and what happened so far."""
 
+    site: str
     until_s: float
     tries: int = 0
     refused: int = 0
@@ -60,7 +61,7 @@ class Pusher:
         # A request of the process before may still take effect.
         fresh = self._began_s + timings.quarantine_s
         self._log_seq = _last_change(appliance)
-        self._waiting = {ulid: Rest(fresh) for ulid in unsent_ulids(appliance)}
+        self._waiting = {ulid: Rest(site, fresh) for ulid, site in unsent_jobs(appliance)}
 
     @property
     def count(self) -> int:
@@ -70,21 +71,21 @@ class Pusher:
     def look(self) -> bool:
         """Find what the log got since the last look; whether there was anything of the cloud's jobs."""
         found = self._appliance.database.fetch(
-            "SELECT c.seq, k.ulid FROM change c LEFT JOIN cloud_job k ON k.job_seq = c.job_seq "
+            "SELECT c.seq, k.ulid, k.site FROM change c LEFT JOIN cloud_job k ON k.job_seq = c.job_seq "
             f"WHERE c.seq > ? AND (k.ulid IS NULL OR c.queue <> '{ALTERNATE}') ORDER BY c.seq LIMIT {LOOK}",
             (self._log_seq,),
         )
         if not found:
             return False
         self._log_seq = found[-1][0]
-        fresh = [ulid for _, ulid in found if ulid is not None]
-        for ulid in fresh:
-            self._waiting.setdefault(ulid, Rest(0.0))
+        fresh = [(ulid, site) for _, ulid, site in found if ulid is not None]
+        for ulid, site in fresh:
+            self._waiting.setdefault(ulid, Rest(site, 0.0))
         return bool(fresh)
 
-    def again(self, ulid: str) -> None:
+    def again(self, ulid: str, site: str) -> None:
         """Try this job at once; its difference to the cloud was noticed, or a person asks."""
-        self._waiting.setdefault(ulid, Rest(0.0))
+        self._waiting.setdefault(ulid, Rest(site, 0.0))
 
     def settled(self, ulid: str) -> bool:
         """Whether no request about this job can take effect any more."""
@@ -94,7 +95,12 @@ class Pusher:
     def push_once(self) -> int:
         """One batch; how many statuses the cloud took. Failure when the cloud cannot be reached."""
         now_s = self._appliance.clock.elapsed_s()
-        ready = sorted(ulid for ulid, rest in self._waiting.items() if rest.until_s <= now_s)
+        # While a cancel_all is being judged a job may be gone, and a status would make a ghost of it.
+        judged = {rest.site: "" for rest in self._waiting.values()}
+        judged = {site: store.cancel_of(self._appliance.database, site) or "" for site in judged}
+        ready = sorted(
+            ulid for ulid, rest in self._waiting.items() if rest.until_s <= now_s and ulid >= judged[rest.site]
+        )
         taken, failed = 0, 0
         for ulid in ready:
             unsent = self._unsent(ulid)
@@ -121,12 +127,12 @@ class Pusher:
     def _unsent(self, ulid: str) -> Unsent | None:
         """What is to be sent for the job; forgets it when that is nothing."""
         found = self._appliance.database.fetch(
-            f"SELECT k.ulid, k.site, j.status, j.estimate_s, {NEWEST}, k.pushed_seq, k.state, k.parked, s.cancel_ulid "
-            "FROM cloud_job k JOIN job j ON j.seq = k.job_seq JOIN cloud_site s ON s.site = k.site WHERE k.ulid = ?",
+            f"SELECT k.ulid, k.site, j.status, j.estimate_s, {NEWEST}, k.pushed_seq, k.state, k.parked "
+            "FROM cloud_job k JOIN job j ON j.seq = k.job_seq WHERE k.ulid = ?",
             (ulid,),
         )
         unsent = Unsent(*found[0][:5]) if found else None
-        pushed_seq, state, parked, cancel_ulid = found[0][5:] if found else (0, GONE, None, None)
+        pushed_seq, state, parked = found[0][5:] if found else (0, GONE, None)
         if (
             unsent is None
             or unsent.newest_seq <= pushed_seq
@@ -136,8 +142,7 @@ class Pusher:
         ):
             del self._waiting[ulid]
             return None
-        # While a cancel_all is being judged the job may be gone, and a status would make a ghost of it.
-        return None if cancel_ulid and ulid < cancel_ulid else unsent
+        return unsent
 
     def _push(self, unsent: Unsent) -> None:
         self._last_push_s[unsent.ulid] = self._appliance.clock.elapsed_s()
@@ -154,7 +159,7 @@ class Pusher:
         self._taken += 1
         self._appliance.database.write(_mark_pushed, unsent)
         # A newer status may have come meanwhile: the next look at the job says.
-        self._waiting[unsent.ulid] = Rest(0.0)
+        self._waiting[unsent.ulid] = Rest(unsent.site, 0.0)
 
     def _rest(self, unsent: Unsent, failure: Failure) -> None:
         rest = self._waiting[unsent.ulid]
@@ -193,11 +198,11 @@ def _last_change(appliance: Appliance) -> int:
     return int(appliance.database.fetch("SELECT coalesce(max(seq), 0) FROM change")[0][0])
 
 
-def unsent_ulids(appliance: Appliance) -> list[str]:
-    """The jobs whose latest status the cloud does not have, oldest first."""
+def unsent_jobs(appliance: Appliance) -> list[tuple[str, str]]:
+    """(ulid, site) of the jobs whose latest status the cloud does not have, oldest first."""
     found = appliance.database.fetch(
-        "SELECT k.ulid FROM cloud_job k JOIN job j ON j.seq = k.job_seq "
+        "SELECT k.ulid, k.site FROM cloud_job k JOIN job j ON j.seq = k.job_seq "
         f"WHERE k.state <> '{GONE}' AND k.parked IS NULL AND j.status NOT IN ('{UNREAD}', '{HELD}') "
         f"AND k.pushed_seq < {NEWEST} ORDER BY k.ulid"
     )
-    return [ulid for (ulid,) in found]
+    return [(ulid, site) for ulid, site in found]
