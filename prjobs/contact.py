@@ -1,12 +1,16 @@
 """What is known of the cloud in memory: when it answered last, since when it does not, how far its clock is."""
 
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
 
 @dataclass
 class Contact:
-    """Times are this machine's Unix milliseconds; `offset_ms` is the cloud's clock minus ours."""
+    """Times are this machine's Unix milliseconds; `offset_ms` is the cloud's clock minus ours.
+
+    `reader_ms` is when another program was seen reading the queue, `reset_ms` when a job was UNREAD again. `again`
+    holds the ids of jobs whose status a person wants to be sent again.
+    """
 
     last_ms: int | None = None
     down_since_ms: int | None = None
@@ -14,6 +18,11 @@ class Contact:
     reason: str = ""
     offset_ms: int | None = None
     ghosts: int = 0
+    unsent: int = 0
+    oldest_unsent: str | None = None
+    reader_ms: int = 0
+    reset_ms: int = 0
+    again: deque[str] = field(default_factory=deque)
     counts: Counter[str] = field(default_factory=Counter)
 
     def answered(self, now_ms: int, offset_ms: int) -> None:

@@ -14,6 +14,8 @@ from prjobs.ulids import floor_ulid
 
 # A job handed out longer ago than this is not looked for: it may read a month of the cloud for one status.
 HANDED_MS = 7 * 86_400_000
+RELEASED, KEPT = "released after a cancel_all", "kept after a cancel_all"
+CANCELLED_THERE, DELETED_THERE = "cancelled in the cloud", "deleted in the cloud after its hand-out"
 _GONE_NOTE = "cancel_all_commands in the cloud deleted it"
 
 
@@ -45,33 +47,34 @@ class Judgement:
         if store.cancel_of(transaction, self._site) != self._cancel_ulid:
             # Another cancel_all came during the look: it asks for a look of its own.
             return {}
-        counts = {"released": 0, "cancelled in the cloud": 0, "deleted in the cloud": 0}
+        counts: dict[str, int] = {}
         for ulid in self._questions:
             found = transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE ulid = ?", (ulid,))
             if not found:
                 continue
             row = JobRow(*found[0])
-            if HELD in (row.status, row.alternate_status):
-                alive = self._decide_held(transaction, row, is_primary)
-                counts["released" if alive else "cancelled in the cloud"] += 1
-            elif ulid not in self._present:
-                store.settle(transaction, [row.seq], GONE)
-                counts["deleted in the cloud"] += 1
+            word = self._decide_one(transaction, row, is_primary)
+            counts[word] = counts.get(word, 0) + 1
         store.clear_cancel(transaction, self._site)
         return counts
 
-    def _decide_held(self, transaction: Transaction, row: JobRow, is_primary: bool) -> bool:
-        now_ms, present = self._appliance.clock.now_ms(), self._present.get(row.ulid)
-        alive = present is not None
+    def _decide_one(self, transaction: Transaction, row: JobRow, is_primary: bool) -> str:
+        """What becomes of a job: its held queues are released or cancelled, and a handed-out job may be gone."""
+        present = self._present.get(row.ulid)
+        now_ms = self._appliance.clock.now_ms()
         for queue, status in ((PRIMARY, row.status), (ALTERNATE, row.alternate_status)):
-            if status != HELD or (alive and not is_primary):
+            if status != HELD or (present is not None and not is_primary):
                 continue
-            word = CANCELLED if not alive else UNREAD if queue == ALTERNATE else present or UNREAD
-            feed.apply(transaction, [row], Event(queue, word, now_ms, WHO, "" if alive else _GONE_NOTE))
-        taken = present not in (None, UNREAD)
+            word = CANCELLED if present is None else present if queue == PRIMARY else UNREAD
+            note = _GONE_NOTE if present is None else ""
+            feed.apply(transaction, [row], Event(queue, word, now_ms, WHO, note))
+        if present is None:
+            store.settle(transaction, [row.seq], GONE)
+            return CANCELLED_THERE if row.status == HELD else DELETED_THERE
         if row.status == HELD:
-            store.settle(transaction, [row.seq], GONE if not alive else ELSEWHERE if taken else None)
-        return alive
+            store.settle(transaction, [row.seq], ELSEWHERE if present != UNREAD else None)
+            return RELEASED
+        return KEPT
 
 
 def _questions(appliance: Appliance, site: str, cancel_ulid: str, since: str) -> list[str]:

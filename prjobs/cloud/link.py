@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 
 from prjobs.appliance import Appliance
-from prjobs.cloud import importing, store
+from prjobs.cloud import importing, status, store
 from prjobs.cloud.answers import AMBIGUOUS, CREDENTIALS, Failure, Network, Overflow
 from prjobs.cloud.backoff import Backoff
 from prjobs.cloud.importing import Page, Rules
@@ -17,12 +17,14 @@ from prjobs.cloud.transport import open_transport, token_source
 from prjobs.cloud.wire import ulid_ms
 from prjobs.errors import Unavailable
 from prjobs.feed import COLUMNS
-from prjobs.states import ALTERNATE, PRIMARY
+from prjobs.states import ALTERNATE, PRIMARY, UNREAD
 from prjobs.ulids import floor_ulid
 
 logger = logging.getLogger(__name__)
 STEP_S = 0.25
 FRESH_S = 10.0
+# Longer than the quarantine of what an earlier process may have sent.
+FINISH_S = 90.0
 HOUR_MS = 3_600_000
 
 
@@ -120,9 +122,17 @@ class SiteLink:
             link.count(word)
             if word == importing.REPAIR:
                 link.pusher.again(ulid, self._site)
+            self._notice(word, ulid, page)
         self._saved_s = now_s
         if news and store.cancel_of(link.appliance.database, self._site):
             self._judge_s = max(self._judge_s, now_s + link.timings.cancel_after_s)
+
+    def _notice(self, word: str, ulid: str, page: Page) -> None:
+        contact, now_ms = self._link.appliance.contact, self._link.appliance.clock.now_ms()
+        if word == importing.TAKEN and self._link.is_primary:
+            contact.reader_ms = now_ms
+        if word == importing.REPAIR and (ulid, UNREAD) in ((one.ulid, one.status) for one in page.listing.sightings):
+            contact.reset_ms = now_ms
 
     def _is_behind(self, page: Page) -> bool:
         low_ms = store.low_of(self._link.appliance.database, self._site) or 0
@@ -174,6 +184,7 @@ class Link:
         self.rules = Rules(self.is_primary, self.timings.repairs, self.pusher.settled)
         sites = dict.fromkeys(appliance.settings.cloud_sites)
         self.sites = {site: SiteLink(self, site) for site in sites}
+        self._note_s = 0.0
         if self.is_primary:
             for site in sites:
                 self._take_over(site)
@@ -201,6 +212,14 @@ class Link:
 
     def once(self) -> None:
         """Everything that is due; a failure ends the step and is remembered. Raises nothing of the cloud's."""
+        self._act()
+        contact, now_s = self.appliance.contact, self.appliance.clock.elapsed_s()
+        contact.unsent, contact.oldest_unsent = self.pusher.count, self.pusher.oldest
+        if now_s >= self._note_s:
+            self._note_s = now_s + self.timings.sweep_every_s
+            status.note(self.appliance)
+
+    def _act(self) -> None:
         fresh = self.pusher.look()
         if self.backoff.must_wait:
             return
@@ -213,6 +232,16 @@ class Link:
                 self.pusher.push_once()
         except Failure as failure:
             self._failed(failure)
+
+    def finish(self, patience_s: float = FINISH_S) -> None:
+        """Repeat until nothing is left to do, the cloud fails again and again, or the time is over."""
+        clock, until_s = self.appliance.clock, self.appliance.clock.elapsed_s() + patience_s
+        while clock.elapsed_s() < until_s and not self.backoff.half_open:
+            self.once()
+            fresh = all(site.is_fresh for site in self.sites.values())
+            if fresh and not (self.is_primary and self.pusher.count):
+                return
+            self.appliance.stopping.wait(STEP_S)
 
     def _failed(self, failure: Failure) -> None:
         self.backoff.failed(failure)

@@ -68,6 +68,11 @@ class Pusher:
         """How many jobs may have an unsent status."""
         return len(self._waiting)
 
+    @property
+    def oldest(self) -> str | None:
+        """The oldest of them."""
+        return min(self._waiting, default=None)
+
     def look(self) -> bool:
         """Find what the log got since the last look; whether there was anything of the cloud's jobs."""
         found = self._appliance.database.fetch(
@@ -75,6 +80,8 @@ class Pusher:
             f"WHERE c.seq > ? AND (k.ulid IS NULL OR c.queue <> '{ALTERNATE}') ORDER BY c.seq LIMIT {LOOK}",
             (self._log_seq,),
         )
+        while self._appliance.contact.again:
+            self._retry(self._appliance.contact.again.popleft())
         if not found:
             return False
         self._log_seq = found[-1][0]
@@ -82,6 +89,10 @@ class Pusher:
         for ulid, site in fresh:
             self._waiting.setdefault(ulid, Rest(site, 0.0))
         return bool(fresh)
+
+    def _retry(self, ulid: str) -> None:
+        for (site,) in self._appliance.database.fetch("SELECT site FROM cloud_job WHERE ulid = ?", (ulid,)):
+            self.again(ulid, site)
 
     def again(self, ulid: str, site: str) -> None:
         """Try this job at once; its difference to the cloud was noticed, or a person asks."""

@@ -12,12 +12,13 @@ from msgspec import Meta
 from prjobs import access, feed, health, jobs, views
 from prjobs.access import Identity, NewToken, TokenInfo
 from prjobs.appliance import Appliance
+from prjobs.cloud.status import describe
 from prjobs.decoding import parse_object
 from prjobs.errors import BadRequest, Forbidden, NotFound
 from prjobs.states import PHASES
 from prjobs.ulids import is_ulid
 from prjobs.version import VERSION
-from prjobs.web import caller
+from prjobs.web import caller, cloud_api
 from prjobs.web.respond import reply_json
 from prjobs.wire import MAX_WAIT_S
 
@@ -64,6 +65,7 @@ def get_now(appliance: Appliance) -> HTTPResponse:
             "demo": appliance.demo,
             "user": _user(identity) if identity else None,
             "health": health.examine(appliance),
+            "cloud": describe(appliance),
             "sites": [site for site in sites if identity is None or identity.reaches(site.site)],
         }
     )
@@ -293,4 +295,5 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("POST", "/api/login", post_login),
     ("POST", "/api/login-key", post_login_key),
     ("POST", "/api/logout", post_logout),
+    *cloud_api.ROUTES,
 ]

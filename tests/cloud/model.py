@@ -202,6 +202,7 @@ class World:
         self.faultiness, self.crash_chance = 1.0, 0.004
         self.outage_until_ms = 0
         self.crashes = 0
+        self.starting = False
         self.down_until_ms = 0
         self.appliance: Appliance | None = None
         self.link: Link | None = None
@@ -230,21 +231,25 @@ class World:
             self.faults["crash: " + where] += 1
             raise Crash(where)
 
+    def _cut_unless_starting(self, where: str) -> None:
+        if not self.starting:
+            self.cut(where)
+
     # ---- the appliance
 
     def start(self) -> Appliance | None:
         """Start it when it is down and its time has come."""
         if self.appliance is None and self.clock.true_ms >= self.down_until_ms:
             original = opening.open_database
-            opening.open_database = lambda path: ModelDatabase(path, self.cut)
-            crash_chance, self.crash_chance = self.crash_chance, 0.0
+            opening.open_database = lambda path: ModelDatabase(path, self._cut_unless_starting)
+            self.starting = True
             try:
                 self.appliance, _ = opening.open_appliance(self.folder, self.settings, self.clock)
                 object.__setattr__(self.appliance, "failpoints", ModelFailpoints(self.cut))
                 self.link = Link(self.appliance, self.network, self.timings)
             finally:
                 opening.open_database = original
-                self.crash_chance = crash_chance
+                self.starting = False
         return self.appliance
 
     def guarded(self, act: Callable[[Appliance], Any]) -> Any:

@@ -25,6 +25,8 @@ class Sync(RuleBasedStateMachine):
         self.world.next_fault = self._next_fault
         self.world.cut = self._cut
         self.watch = Watch(self.world)
+        # The first look takes in one day; what is older is a person's decision.
+        self.world.step(1000)
 
     def _next_fault(self):
         fault, self.fault = self.fault, None
