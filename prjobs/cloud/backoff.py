@@ -48,6 +48,11 @@ class Backoff:
         return self._clock.elapsed_s() < self._until_s
 
     @property
+    def wait_s(self) -> float:
+        """How long it is still to be left alone."""
+        return max(0.0, self._until_s - self._clock.elapsed_s())
+
+    @property
     def half_open(self) -> bool:
         """Whether only one probe at a time is sent, since nothing worked for a while."""
         return self._failures >= self._timings.half_open_after

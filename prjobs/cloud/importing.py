@@ -11,12 +11,13 @@ from prjobs.cloud.wire import Listing, Record, Sighting, read_record, ulid_ms
 from prjobs.database import Transaction
 from prjobs.feed import Event
 from prjobs.models import JOB_COLUMNS, JobRow
-from prjobs.states import ALTERNATE, CANCELLED, HELD, PRIMARY, UNREAD
+from prjobs.states import ALTERNATE, CANCELLED, EXPIRED, HELD, PRIMARY, UNREAD
 
 WHO = "cloud"
 DOUBT_MS = 30_000
 WAITING = (UNREAD, HELD)
 NEW, SEEN_LATE, GHOST = "new", "first seen as not UNREAD", "ghost"
+WITHDRAWN = "withdrawn in the cloud"
 TAKEN, FOLLOW, REPAIR = "taken by another program", "followed", "repaired"
 
 
@@ -104,7 +105,10 @@ def _carry_out(transaction: Transaction, appliance: Appliance, known: Known, see
     if wish == TAKEN and store.was_handed(transaction, known.job_seq):
         # It came back from its lease: what the cloud shows is our own report.
         return None
-    note = "another program took it" if wish == TAKEN else ""
+    if wish == TAKEN and seen.status in (CANCELLED, EXPIRED):
+        # A hub keeps what was withdrawn; the original deletes it.
+        wish = WITHDRAWN
+    note = {TAKEN: "another program took it", WITHDRAWN: WITHDRAWN}.get(wish, "")
     row = _row(transaction, known.job_seq)
     event = Event(PRIMARY, seen.status, appliance.clock.now_ms(), WHO, note, _estimate_s(seen))
     feed.apply(transaction, [row], event)

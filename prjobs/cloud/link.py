@@ -25,6 +25,7 @@ STEP_S = 0.25
 FRESH_S = 10.0
 # Longer than the quarantine of what an earlier process may have sent.
 FINISH_S = 90.0
+FINISH_WAIT_S = 20.0
 HOUR_MS = 3_600_000
 
 
@@ -239,7 +240,8 @@ class Link:
         while clock.elapsed_s() < until_s and not self.backoff.half_open:
             self.once()
             fresh = all(site.is_fresh for site in self.sites.values())
-            if fresh and not (self.is_primary and self.pusher.count):
+            done = fresh and not (self.is_primary and self.pusher.count)
+            if done or self.backoff.wait_s > FINISH_WAIT_S:
                 return
             self.appliance.stopping.wait(STEP_S)
 
