@@ -132,3 +132,13 @@ def broken(source: Source) -> dict[str, list[str]]:
     """Check name -> the ids that break it; empty when all hold."""
     found = {check.__name__: check(source) for check in CHECKS}
     return {name: ulids for name, ulids in found.items() if ulids}
+
+
+def sentences(connection: sqlite3.Connection) -> list[str]:
+    """What a deep look has to say of the file's cloud jobs; empty when all holds or the link was never on."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'cloud_job'").fetchone():
+        return []
+    return [
+        f"{len(ulids)} cloud jobs break the rule {name.replace('_', ' ')}, the first is {ulids[0]}."
+        for name, ulids in broken(Looking(connection)).items()
+    ]

@@ -118,7 +118,8 @@ def test_status_command_and_api_say_how_it_is(campaign):
     assert now["mode"] == "primary" and now["sites"][0]["site"] == SITE and abs(now["offset_ms"]) < 3000
     said = program.run("cloud", "status")
     assert said.returncode == 0 and "In step with the cloud" in said.stdout
-    assert [job["ulid"] for job in program.post("getnewjobs", {"site": SITE}).json()] == wanted
+    taken = wait_for(lambda: program.post("getnewjobs", {"site": SITE}).json())
+    assert [job["ulid"] for job in taken] == wanted
     wait_for(lambda: set(campaign.cloud.statuses().values()) == {"RECEIVED"})
     program.stop()
     stopped = program.run("cloud", "status", "--json")

@@ -374,3 +374,28 @@ def test_a_mark_is_not_raised_over_a_gap(world):
     page = Page(SITE, wire.Listing([], 0, 0), low_ms + 5000, low_ms + 9000, 0, True)
     world.appliance.database.write(importing.store_page, world.appliance, page, [], world.link.rules)
     assert store.low_of(world.appliance.database, SITE) == low_ms
+
+
+def test_a_restored_backup_does_not_overwrite_what_the_cloud_knows(tmp_path):
+    from prjobs.clock import Clock
+    from prjobs.upkeep import backup, restore
+
+    world = told(PLAIN)
+    world.observing = False
+    ulid, waiting = world.cloud.newjob(delay_ms=0), world.cloud.newjob(delay_ms=0)
+    pass_time(world)
+    assert set(take(world)) == {ulid, waiting}
+    pass_time(world)
+    world.stop()
+    backup.make_backup(world.folder, tmp_path / "old.sqlite3")
+    pass_time(world, 60)
+    report(world, ulid, "COMPLETE")
+    pass_time(world)
+    world.stop()
+    restore.restore(world.folder, tmp_path / "old.sqlite3", Clock())
+    pass_time(world, 120)
+    assert world.cloud.status_of(ulid) == "COMPLETE" and take(world) == []
+    report(world, waiting, "COMPLETE")
+    pass_time(world)
+    assert world.cloud.status_of(waiting) == "COMPLETE"
+    world.close()
