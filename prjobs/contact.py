@@ -1,7 +1,9 @@
 """What is known of the cloud in memory: when it answered last, since when it does not, how far its clock is."""
 
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass
@@ -9,7 +11,8 @@ class Contact:
     """Times are this machine's Unix milliseconds; `offset_ms` is the cloud's clock minus ours.
 
     `reader_ms` is when another program was seen reading the queue, `reset_ms` when a job was UNREAD again. `again`
-    holds the ids of jobs whose status a person wants to be sent again.
+    holds the ids of jobs whose status a person wants to be sent again. `forward` hands a job of the site to the
+    cloud; None when that is not asked for.
     """
 
     last_ms: int | None = None
@@ -23,6 +26,7 @@ class Contact:
     reader_ms: int = 0
     reset_ms: int = 0
     again: deque[str] = field(default_factory=deque)
+    forward: Callable[..., Any] | None = None
     counts: Counter[str] = field(default_factory=Counter)
 
     def answered(self, now_ms: int, offset_ms: int) -> None:

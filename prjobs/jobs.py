@@ -16,7 +16,7 @@ from prjobs.database import Database, Transaction
 from prjobs.errors import Conflict, NotFound
 from prjobs.feed import Event
 from prjobs.models import JOB_COLUMNS, JobRow
-from prjobs.states import ALTERNATE, BOTH, CANCELLED, HELD, PRIMARY, RECEIVED, UNREAD, is_finished
+from prjobs.states import ALTERNATE, BOTH, CANCELLED, FORWARDING, HELD, PRIMARY, RECEIVED, UNREAD, is_finished
 from prjobs.ulids import floor_ulid
 from prjobs.wire import StatusUpdate
 
@@ -64,22 +64,23 @@ def is_cancel_all(action: str) -> bool:
 # ---- submit
 
 
-def submit_job(appliance: Appliance, command: Command) -> JobRow:
+def submit_job(appliance: Appliance, command: Command, status: str = UNREAD) -> JobRow:
     """Queue a command in both queues; returns the stored job.
 
     `cancel_all_commands` first withdraws every job of the site that waits. The same idempotency key of the same
     user within a day gives the job of the first call; Conflict when that was another command.
     """
-    return appliance.database.write(_insert_job, appliance, command)
+    return appliance.database.write(_insert_job, appliance, command, status)
 
 
-def _insert_job(transaction: Transaction, appliance: Appliance, command: Command) -> JobRow:
+def _insert_job(transaction: Transaction, appliance: Appliance, command: Command, status: str = UNREAD) -> JobRow:
     now_ms = appliance.clock.now_ms()
     if command.idempotency_key and (before := _same_key(transaction, command, now_ms)):
         return before
     if command.cancels_all:
         _withdraw_waiting(transaction, appliance, command.site, now_ms, command.user_id)
-    row = insert_row(transaction, appliance, _new_row(appliance, command, now_ms), command.user_id)
+    row = _new_row(appliance, command, now_ms)._replace(status=status, alternate_status=status)
+    row = insert_row(transaction, appliance, row, command.user_id)
     if row.expires_ms:
         appliance.expiries.set(row.seq, (row.expires_ms - row.created_ms) / 1000)
     return row
@@ -263,7 +264,8 @@ def waiting_of(
 
 def held_of(source: Database | Transaction, site: str, queue: str) -> list[JobRow]:
     """The jobs of the site that the cloud link holds back, oldest first."""
-    sql = f"SELECT {JOB_COLUMNS} FROM job WHERE site = ? AND {feed.COLUMNS[queue][0]} = '{HELD}' ORDER BY ulid"
+    status = f"{feed.COLUMNS[queue][0]} IN ('{HELD}', '{FORWARDING}')"
+    sql = f"SELECT {JOB_COLUMNS} FROM job WHERE site = ? AND {status} ORDER BY ulid"
     return [JobRow(*row) for row in source.fetch(sql, (site,))]
 
 

@@ -91,6 +91,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     cloud_token_file: Annotated[
         str, Meta(description="a file with a token that is sent to the cloud; read again when the cloud refuses it")
     ] = ""
+    cloud_newjob: Annotated[
+        Literal["local", "forward"],
+        Meta(
+            description="what becomes of jobs asked for at the site: local keeps them here; forward hands them to the "
+            "cloud with their user's own token while it answers, except stops, which never wait"
+        ),
+    ] = "local"
     cloud_import_hours: Annotated[
         int, Meta(description="hours of the cloud's past that a site's first look takes in", ge=0, le=24 * 365)
     ] = 24

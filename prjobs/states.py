@@ -6,6 +6,8 @@ CANCELLED  withdrawn before anybody fetched it; never handed out.
 EXPIRED    nobody fetched it in time; never handed out.
 HELD       a cloud job that may have been withdrawn in the cloud, or that another appliance hands out: not handed
            out until a complete look at the cloud decides.
+FORWARDING a job of the site on its way to the cloud; after a crash the link finds out whether it arrived.
+FORWARDED  it arrived, and runs under the id that the cloud gave it.
 Any other word is an observatory's report. Words known to be final or failed have meaning; unknown ones count as
 running and are shown as they are.
 """
@@ -16,6 +18,8 @@ STARTED = "STARTED"
 CANCELLED = "CANCELLED"
 EXPIRED = "EXPIRED"
 HELD = "HELD"
+FORWARDING = "FORWARDING"
+FORWARDED = "FORWARDED"
 
 PRIMARY = "primary"
 ALTERNATE = "alternate"
@@ -26,6 +30,8 @@ PHASES = ("waiting", "picked_up", "running", "done", "failed", "gone")
 _PHASE_OF = {
     UNREAD: "waiting",
     HELD: "waiting",
+    FORWARDING: "waiting",
+    FORWARDED: "gone",
     RECEIVED: "picked_up",
     "COMPLETE": "done",
     "COMPLETED": "done",

@@ -3,20 +3,23 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
+
 from prjobs import catalogue, feed, jobs
 from prjobs.appliance import Appliance
-from prjobs.cloud import store
+from prjobs.cloud import markers, store
+from prjobs.cloud.markers import WHO
 from prjobs.cloud.store import ELSEWHERE, OURS, Known
 from prjobs.cloud.wire import Listing, Record, Sighting, read_record, ulid_ms
 from prjobs.database import Transaction
 from prjobs.feed import Event
 from prjobs.models import JOB_COLUMNS, JobRow
-from prjobs.states import ALTERNATE, CANCELLED, EXPIRED, HELD, PRIMARY, UNREAD
+from prjobs.states import ALTERNATE, CANCELLED, EXPIRED, FORWARDED, HELD, PRIMARY, UNREAD
 
-WHO = "cloud"
 DOUBT_MS = 30_000
 WAITING = (UNREAD, HELD)
-NEW, SEEN_LATE, GHOST = "new", "first seen as not UNREAD", "ghost"
+NEW, SEEN_LATE, GHOST, RUNS_HERE = "new", "first seen as not UNREAD", "ghost", "copy of a job of the site"
+_NOT_RUN = {"status": FORWARDED, "alternate_status": FORWARDED}
 WITHDRAWN = "withdrawn in the cloud"
 TAKEN, FOLLOW, REPAIR = "taken by another program", "followed", "repaired"
 
@@ -135,8 +138,14 @@ def _insert(transaction: Transaction, appliance: Appliance, page: Page, seen: Si
     if transaction.fetch("SELECT 1 FROM job WHERE ulid = ?", (record.ulid,)):
         # An id of our own: the hub's copy of a job that was made here.
         return None
+    waits = seen.status == UNREAD
+    if record.marker and not markers.may_run(transaction, appliance, record.site, record.marker, record.ulid) and waits:
+        row = _stored(transaction, appliance, page, msgspec.structs.replace(record, **_NOT_RUN), rules)
+        store.remember(transaction, record.ulid, record.site, row.seq, OURS)
+        # The cloud is told that it does not run under this id.
+        transaction.execute("UPDATE cloud_job SET pushed_seq = 0 WHERE ulid = ?", (record.ulid,))
+        return RUNS_HERE
     row = _stored(transaction, appliance, page, record, rules)
-    waits = record.status == UNREAD
     store.remember(transaction, record.ulid, record.site, row.seq, OURS if waits else ELSEWHERE)
     if jobs.is_cancel_all(record.action):
         _hold_older(transaction, appliance, page, record.ulid)
@@ -205,7 +214,8 @@ def _hold_older(transaction: Transaction, appliance: Appliance, page: Page, canc
         if queue == PRIMARY:
             store.settle(transaction, [row.seq for row in held])
         cancel_ms = ulid_ms(cancel_ulid) - page.offset_ms + DOUBT_MS
-        ours = [row for row in waiting if row.origin != WHO and row.created_ms <= cancel_ms]
+        undecided = [*waiting, *jobs.held_of(transaction, page.site, queue)]
+        ours = [row for row in undecided if row.origin != WHO and row.created_ms <= cancel_ms]
         unsent = [row for handed in appliance.handouts.withdraw_unsent((page.site, queue)) for row in handed.rows]
         note = "cancel_all_commands in the cloud, which came after it or within 30 s of it"
         feed.apply(transaction, [*ours, *unsent], Event(queue, CANCELLED, now_ms, WHO, note))

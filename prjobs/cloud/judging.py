@@ -3,7 +3,8 @@
 from prjobs import feed, jobs
 from prjobs.appliance import Appliance
 from prjobs.cloud import store
-from prjobs.cloud.importing import WHO, Page
+from prjobs.cloud.importing import Page
+from prjobs.cloud.markers import WHO
 from prjobs.cloud.store import ELSEWHERE, GONE, NEWEST, OURS
 from prjobs.cloud.wire import ulid_ms
 from prjobs.database import Transaction
@@ -85,7 +86,7 @@ def _questions(appliance: Appliance, site: str, cancel_ulid: str, since: str) ->
             *jobs.held_of(appliance.database, site, PRIMARY),
             *jobs.held_of(appliance.database, site, ALTERNATE),
         ]
-        if row.ulid < cancel_ulid
+        if row.ulid < cancel_ulid and row.origin == WHO
     ]
     handed = appliance.database.fetch(
         f"SELECT k.ulid, j.status, k.pushed_seq < {NEWEST} FROM cloud_job k JOIN job j ON j.seq = k.job_seq "

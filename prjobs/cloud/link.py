@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 
 from prjobs.appliance import Appliance
-from prjobs.cloud import importing, status, store
+from prjobs.cloud import forwarding, importing, status, store
 from prjobs.cloud.answers import AMBIGUOUS, CREDENTIALS, Failure, Network, Overflow
 from prjobs.cloud.backoff import Backoff
 from prjobs.cloud.importing import Page, Rules
@@ -45,6 +45,7 @@ class SiteLink:
         self._walks: list[Walk] = []
         self._judgement: tuple[Judgement, Walk | None] | None = None
         self._due_s = 0.0
+        self._forwarded_s: dict[str, float] = {}
         self._swept_s = -1e9
         now_s = link.appliance.clock.elapsed_s()
         self._deep_s = now_s + link.timings.deep_first_s
@@ -68,6 +69,17 @@ class SiteLink:
         if now_s >= self._due_s:
             self._sweep(now_s)
         self._judge(now_s)
+        if self._link.is_primary:
+            self._look_for_markers(now_s)
+
+    def _look_for_markers(self, now_s: float) -> None:
+        """What was forwarded without an answer, and did not appear in a complete sweep long after: runs here."""
+        undecided = forwarding.undecided(self._link.appliance, self._site)
+        self._forwarded_s = {row.ulid: self._forwarded_s.get(row.ulid, now_s) for row in undecided}
+        for row in undecided:
+            searched_s = self._swept_s - self._forwarded_s[row.ulid]
+            if self.is_fresh and searched_s >= self._link.timings.marker_s:
+                forwarding.give_back(self._link.appliance, row)
 
     # ---- sweeping
 
@@ -273,4 +285,6 @@ def open_link(appliance: Appliance) -> Link | None:
     if settings.cloud_mode == "off":
         return None
     network = open_transport(settings, appliance.clock)
+    if settings.cloud_mode == "primary" and settings.cloud_newjob == "forward":
+        appliance.contact.forward = forwarding.forwarder(appliance, network)
     return Link(appliance, network, token=token_source(settings.cloud_token_file))

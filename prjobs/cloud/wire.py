@@ -10,6 +10,7 @@ from prjobs.cloud.answers import AMBIGUOUS, BETWEEN, Failure
 from prjobs.cloud.timings import DAY_MS, MAX_BODY
 from prjobs.decoding import parse_json
 from prjobs.errors import BadRequest
+from prjobs.jobs import Command
 from prjobs.states import UNREAD
 from prjobs.ulids import floor_ulid, is_ulid
 
@@ -80,6 +81,20 @@ class Listing:
     def last_ms(self) -> int | None:
         """The time of the newest job in it."""
         return ulid_ms(self.sightings[-1].ulid) if self.sightings else None
+
+
+def newjob_body(command: Command, marker: str) -> dict[str, object]:
+    """The body of newjob: the command as it came, and our id as a marker that the cloud stores untouched."""
+    return {
+        "site": command.site,
+        "device": command.device,
+        "instance": command.instance,
+        "action": command.action,
+        "user_name": command.user_name,
+        "user_id": command.user_id,
+        "required_params": msgspec.Raw(command.required_params.encode()),
+        "optional_params": {**msgspec.json.decode(command.optional_params), MARKER: marker},
+    }
 
 
 def recent_body(site: str, range_ms: int) -> dict[str, object]:

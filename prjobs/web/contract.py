@@ -33,9 +33,17 @@ def post_newjob(appliance: Appliance) -> HTTPResponse:
     access.require_command(identity, new_job.site, new_job.user_id)
     command = _command(new_job, values, identity.roles_json)
     health.require_room(appliance, command.command_class)
-    row = jobs.submit_job(appliance, command)
+    row = _submit(appliance, command)
     logger.info("newjob %s %s by %s: %s %s", row.site, row.ulid, identity.user_id, row.device, row.action)
     return reply(wire.job_document(row))
+
+
+def _submit(appliance: Appliance, command: Command) -> JobRow:
+    forward, token = appliance.contact.forward, caller.bearer_token()
+    if forward is None or not token:
+        return jobs.submit_job(appliance, command)
+    forwarded: JobRow = forward(command, token)
+    return forwarded
 
 
 def _command(new_job: NewJob, values: dict[str, object], roles_json: str) -> Command:

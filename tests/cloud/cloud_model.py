@@ -114,7 +114,12 @@ class CloudModel:
 
     def call(self, name: str, body: dict[str, Any]) -> Answer:
         """The answer of an endpoint, without any fault of the way there."""
-        handler = {"getrecentjobs": self.getrecentjobs, "updatejobstatus": self.update, "getnewjobs": self.getnewjobs}
+        handler = {
+            "newjob": self.newjob_of,
+            "getrecentjobs": self.getrecentjobs,
+            "getnewjobs": self.getnewjobs,
+            "updatejobstatus": self.update,
+        }
         try:
             return self.answer(handler[name](body))
         except (KeyError, TypeError):
@@ -123,6 +128,14 @@ class CloudModel:
     def answer(self, body: bytes, status: int = 200, **headers: str) -> Answer:
         """With the Date header that the gateway sets."""
         return Answer(status, {"date": formatdate(self.now_ms() // 1000, usegmt=True), **headers}, body)
+
+    def newjob_of(self, body: dict[str, Any]) -> bytes:
+        """A user's own request."""
+        parts = {"deviceType": body["device"], "deviceInstance": body["instance"]}
+        parts |= {name: body[name] for name in ("site", "user_name", "user_id", "required_params", "optional_params")}
+        ulid = self.newjob(body["action"], 0, **msgspec.json.decode(encode(parts)))
+        self.settle()
+        return self.texts[ulid]
 
     def getrecentjobs(self, body: dict[str, Any]) -> bytes:
         first = bisect.bisect_left(self.keys, floor_ulid(self.now_ms() - int(body["timeRange"])))

@@ -8,7 +8,6 @@ import random
 import sys
 import threading
 import time
-from typing import Any
 
 import msgspec
 from bottle import Bottle, HTTPResponse, request
@@ -66,21 +65,11 @@ class FakeCloud:
                 return HTTPResponse(b"<html>Welcome to the hotel</html>", 200)
             if fault == "redirect":
                 return HTTPResponse(b"", 302, {"Location": "http://127.0.0.1:1/"})
-            if name == "newjob":
-                return HTTPResponse(self.newjob(body), 200, {"Content-Type": "application/json"})
             answer = self.model.call(name, body)
         text = answer.body[: len(answer.body) // 2] if fault == "cut" else answer.body
         if fault == "lost":
             return HTTPResponse(b"", 504)
         return HTTPResponse(text, answer.status, {"Content-Type": "application/json"})
-
-    def newjob(self, body: dict[str, Any]) -> bytes:
-        """A user's own request, as the link forwards it."""
-        parts = {"deviceType": body["device"], "deviceInstance": body["instance"]}
-        parts |= {name: body[name] for name in ("site", "user_name", "user_id", "required_params", "optional_params")}
-        ulid = self.model.newjob(body["action"], 0, **parts)
-        self.model.settle()
-        return self.model.texts[ulid]
 
     def control_newjob(self) -> str:
         """Users ask for jobs."""
