@@ -4,8 +4,9 @@ import logging
 import threading
 from collections.abc import Callable
 
+from prjobs import jobs
 from prjobs.appliance import Appliance
-from prjobs.cloud import forwarding, importing, status, store
+from prjobs.cloud import forwarding, importing, markers, status, store
 from prjobs.cloud.answers import AMBIGUOUS, CREDENTIALS, Failure, Network, Overflow
 from prjobs.cloud.backoff import Backoff
 from prjobs.cloud.importing import Page, Rules
@@ -16,7 +17,6 @@ from prjobs.cloud.timings import Timings
 from prjobs.cloud.transport import open_transport, token_source
 from prjobs.cloud.wire import ulid_ms
 from prjobs.errors import Unavailable
-from prjobs.feed import COLUMNS
 from prjobs.states import ALTERNATE, PRIMARY, UNREAD
 from prjobs.ulids import floor_ulid
 
@@ -205,15 +205,8 @@ class Link:
     def _take_over(self, site: str) -> None:
         """What a standby held back, a primary looks at once more before it hands it out."""
         database = self.appliance.database
-        queues = (PRIMARY, ALTERNATE)
-        held = [
-            row[0]
-            for queue in queues
-            for row in database.fetch(
-                f"SELECT max(ulid) FROM job WHERE site = ? AND {COLUMNS[queue][0]} = 'HELD'", (site,)
-            )
-            if row[0]
-        ]
+        rows = [row for queue in (PRIMARY, ALTERNATE) for row in jobs.held_of(database, site, queue)]
+        held = [row.ulid for row in rows if row.origin == markers.WHO]
         if held:
             after = floor_ulid(ulid_ms(max(held)) + 1)
             database.write(store.set_cancel, site, after)

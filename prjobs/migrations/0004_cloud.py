@@ -6,8 +6,9 @@ CREATE TABLE cloud_job (
     pushed_seq INTEGER NOT NULL, repairs INTEGER NOT NULL DEFAULT 0, parked TEXT, parked_ms BIGINT);
 CREATE INDEX cloud_job_site ON cloud_job (site, ulid);
 CREATE INDEX cloud_job_parked ON cloud_job (ulid) WHERE parked IS NOT NULL;
-CREATE INDEX job_held ON job (site, ulid) WHERE status = 'HELD';
-CREATE INDEX job_alternate_held ON job (site, ulid) WHERE alternate_status = 'HELD';
+CREATE INDEX job_held ON job (site, ulid) WHERE status IN ('HELD', 'FORWARDING');
+CREATE INDEX job_alternate_held ON job (site, ulid) WHERE alternate_status IN ('HELD', 'FORWARDING');
+CREATE INDEX job_forwarding ON job (site, ulid) WHERE status = 'FORWARDING';
 CREATE TABLE cloud_site (site TEXT NOT NULL PRIMARY KEY, low_ms BIGINT NOT NULL, cancel_ulid TEXT);
 """
 
