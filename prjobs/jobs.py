@@ -16,7 +16,18 @@ from prjobs.database import Database, Transaction
 from prjobs.errors import Conflict, NotFound
 from prjobs.feed import Event
 from prjobs.models import JOB_COLUMNS, JobRow
-from prjobs.states import ALTERNATE, BOTH, CANCELLED, FORWARDING, HELD, PRIMARY, RECEIVED, UNREAD, is_finished
+from prjobs.states import (
+    ALTERNATE,
+    BOTH,
+    CANCELLED,
+    FORWARDING,
+    HELD,
+    LINK_WORDS,
+    PRIMARY,
+    RECEIVED,
+    UNREAD,
+    is_finished,
+)
 from prjobs.ulids import floor_ulid
 from prjobs.wire import StatusUpdate
 
@@ -64,16 +75,21 @@ def is_cancel_all(action: str) -> bool:
 # ---- submit
 
 
-def submit_job(appliance: Appliance, command: Command, status: str = UNREAD) -> JobRow:
+def submit_job(appliance: Appliance, command: Command) -> JobRow:
     """Queue a command in both queues; returns the stored job.
 
     `cancel_all_commands` first withdraws every job of the site that waits. The same idempotency key of the same
     user within a day gives the job of the first call; Conflict when that was another command.
     """
-    return appliance.database.write(_insert_job, appliance, command, status)
+    return appliance.database.write(_insert_job, appliance, command)
 
 
-def _insert_job(transaction: Transaction, appliance: Appliance, command: Command, status: str = UNREAD) -> JobRow:
+def _insert_job(transaction: Transaction, appliance: Appliance, command: Command) -> JobRow:
+    return insert_job(transaction, appliance, command, UNREAD)
+
+
+def insert_job(transaction: Transaction, appliance: Appliance, command: Command, status: str) -> JobRow:
+    """Store a command with this status in both queues; the job of the first call for a known idempotency key."""
     now_ms = appliance.clock.now_ms()
     if command.idempotency_key and (before := _same_key(transaction, command, now_ms)):
         return before
@@ -180,9 +196,9 @@ def cancel_job(appliance: Appliance, ulid: str, who: str, reason: str = "") -> J
 
 def _cancel_job(transaction: Transaction, appliance: Appliance, ulid: str, who: str, reason: str) -> JobRow:
     row = _find(transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE ulid = ?", (ulid,)))
-    if row.status != UNREAD:
+    if row.status not in (UNREAD, HELD):
         raise Conflict(f"The job does not wait any more: its status is {shown(row.status)}. Send a stop instead.")
-    queue = BOTH if row.alternate_status == UNREAD else PRIMARY
+    queue = BOTH if row.alternate_status in (UNREAD, HELD) else PRIMARY
     feed.apply(transaction, [row], Event(queue, CANCELLED, appliance.clock.now_ms(), who, reason))
     return _find(transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE seq = ?", (row.seq,)))
 
@@ -205,6 +221,8 @@ def _update_status(transaction: Transaction, appliance: Appliance, report: Statu
     row = _find(
         transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE site = ? AND ulid = ?", (report.site, report.ulid))
     )
+    if report.status in LINK_WORDS:
+        raise Conflict("This status is a word of the appliance's own: report another one.")
     before = row.alternate_status if report.alternate else row.status
     if report.status == UNREAD and is_finished(before):
         raise Conflict(f"A finished job cannot become UNREAD again; its status is {shown(before)}.")

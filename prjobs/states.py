@@ -21,6 +21,9 @@ HELD = "HELD"
 FORWARDING = "FORWARDING"
 FORWARDED = "FORWARDED"
 
+# Words of the cloud link: nobody may report them.
+LINK_WORDS = frozenset({HELD, FORWARDING, FORWARDED})
+
 PRIMARY = "primary"
 ALTERNATE = "alternate"
 BOTH = "both"

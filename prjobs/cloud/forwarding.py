@@ -15,6 +15,7 @@ from prjobs.cloud import importing, markers, wire
 from prjobs.cloud.answers import CREDENTIALS, PERMANENT, UNSENT, Answer, Failure, Network, require_usable
 from prjobs.cloud.importing import Page, Rules
 from prjobs.cloud.store import known_between
+from prjobs.database import Transaction
 from prjobs.errors import BadRequest, Forbidden, Refused, Unauthorized
 from prjobs.jobs import Command
 from prjobs.models import JOB_COLUMNS, JobRow
@@ -45,9 +46,9 @@ def submit(appliance: Appliance, network: Network, command: Command, token: str)
         copy = threading.Thread(target=_send_copy, args=(network, command, row, token), name="forward", daemon=True)
         copy.start()
         return row
-    row = jobs.submit_job(appliance, command, FORWARDING)
-    if row.status != FORWARDING:
-        # The same Idempotency-Key again: that request was forwarded, or went to the site.
+    row, is_new = appliance.database.write(_store, appliance, command)
+    if not is_new:
+        # The same Idempotency-Key again: that request is on its way, or was decided.
         return _as_unread(row)
     try:
         answer = _send(network, command, row, token)
@@ -55,6 +56,12 @@ def submit(appliance: Appliance, network: Network, command: Command, token: str)
     except Failure as failure:
         return _without_answer(appliance, row, failure)
     return _with_answer(appliance, row, answer)
+
+
+def _store(transaction: Transaction, appliance: Appliance, command: Command) -> tuple[JobRow, bool]:
+    last_seq = transaction.fetch("SELECT coalesce(max(seq), 0) FROM job")[0][0]
+    row = jobs.insert_job(transaction, appliance, command, FORWARDING)
+    return row, row.seq > last_seq
 
 
 def _send(network: Network, command: Command, row: JobRow, token: str) -> Answer:

@@ -11,11 +11,13 @@ from prjobs.cloud.timings import DAY_MS, MAX_BODY
 from prjobs.decoding import parse_json
 from prjobs.errors import BadRequest
 from prjobs.jobs import Command
-from prjobs.states import UNREAD
+from prjobs.states import FORWARDING, HELD, UNREAD
 from prjobs.ulids import floor_ulid, is_ulid
 
 MARKER = "prjobs_ulid"
 _TEXT = 200
+# With these words here a job would be handed out later: the cloud means its own.
+_OWN_WORDS = {word: f"{word} THERE" for word in (HELD, FORWARDING)}
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -145,6 +147,7 @@ def _sighting(raw: msgspec.Raw, site: str, latest: str) -> Sighting | None:
     status, _, ulid = head.statusId.rpartition("#")
     if head.site != site or ulid != head.ulid or not is_ulid(ulid) or ulid >= latest or not status:
         return None
+    status = _OWN_WORDS.get(status, status)
     return Sighting(ulid, status, raw) if 0 < len(head.action) <= _TEXT else None
 
 

@@ -157,3 +157,13 @@ def test_over_http(tmp_path):
 
 def test_it_is_off_unless_asked_for():
     assert Settings().cloud_newjob == "local"
+
+
+def test_the_same_key_again_is_not_forwarded_again(world):
+    command = Command(SITE, "camera", "c", "expose", "u", "U", "[]", "{}", "{}", {}, idempotency_key="k")
+    forwarder = forwarding.forwarder(world.appliance, world.network)
+    world.plan = ["lost answer"]
+    first, again = forwarder(command, "a token"), forwarder(command, "a token")
+    assert first.ulid == again.ulid and len(marked(world, first)) == 1
+    pass_time(world, 60)
+    assert len(take(world)) == 1

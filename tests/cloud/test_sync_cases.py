@@ -399,3 +399,26 @@ def test_a_restored_backup_does_not_overwrite_what_the_cloud_knows(tmp_path):
     pass_time(world)
     assert world.cloud.status_of(waiting) == "COMPLETE"
     world.close()
+
+
+def test_the_links_own_words_come_from_nobody_else(world):
+    ulid = world.cloud.newjob(delay_ms=0)
+    pass_time(world)
+    take(world)
+    assert report(world, ulid, "HELD") is None and local(world, ulid).status == "RECEIVED"
+    other = world.cloud.newjob(delay_ms=0)
+    world.clock.true_ms += 1
+    world.cloud.settle()
+    world.cloud.update({"site": SITE, "ulid": other, "newStatus": "HELD", "secondsUntilComplete": -1})
+    world.cloud.newjob("cancel_all_commands", delay_ms=60_000)
+    pass_time(world, 100)
+    assert local(world, other).status != "HELD" and other not in take(world)
+
+
+def test_a_held_job_can_be_cancelled_by_a_person():
+    world = World(0, PLAIN, mode="standby")
+    world.faultiness, world.observing = 0.0, False
+    ulid = world.cloud.newjob(delay_ms=0)
+    pass_time(world)
+    assert jobs.cancel_job(world.appliance, ulid, "staff").status == "CANCELLED"
+    world.close()
