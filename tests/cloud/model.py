@@ -51,6 +51,7 @@ CRASHES = (
     "handout_after_commit",
     "import_before_commit",
     "push_after_answer",
+    "request on its way",
 )
 
 
@@ -165,6 +166,8 @@ class ModelNetwork:
                 if name == "updatejobstatus":
                     at_ms = self._world.clock.true_ms + chance.randrange(1000, 29_000)
                     cloud.late.append((at_ms, LateEffect(cloud, name, body)))
+                    # The power may be cut while the request is on its way.
+                    self._world.cut("request on its way")
                 raise Failure(AMBIGUOUS, fault)
             case "portal":
                 return cloud.answer(b"<html>Please accept our conditions</html>")

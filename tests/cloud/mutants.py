@@ -82,6 +82,20 @@ def no_quarantine() -> Iterator[Timings]:
 
 
 @contextmanager
+def no_rest_after_a_restart() -> Iterator[Timings]:
+    """What the process before may have sent is sent again at once."""
+
+    original = pushing.Pusher.__init__
+
+    def begin(self: pushing.Pusher, *arguments: Any) -> None:
+        original(self, *arguments)
+        self._waiting = {ulid: replace(rest, until_s=0.0) for ulid, rest in self._waiting.items()}
+
+    with patch.object(pushing.Pusher, "__init__", begin):
+        yield PLAIN
+
+
+@contextmanager
 def sent_before_it_is_sent() -> Iterator[Timings]:
     """The status counts as sent before the request is made; nobody looks later."""
     original = pushing.Pusher._push
@@ -177,6 +191,7 @@ MUTATIONS: dict[str, Mutation] = {
         mark_before_the_jobs,
         no_quarantine_no_repair,
         no_quarantine,
+        no_rest_after_a_restart,
         sent_before_it_is_sent,
         cancel_judged_by_one_page,
         cancel_not_held,

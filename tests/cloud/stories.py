@@ -2,8 +2,9 @@
 
 from prjobs.cloud.answers import Failure
 from prjobs.cloud.timings import Timings
+from prjobs.cloud.wire import status_body
 from prjobs.wire import StatusUpdate
-from tests.cloud.model import SITE, World, _report, _take
+from tests.cloud.model import SITE, LateEffect, World, _report, _take
 from tests.cloud.model import PollRequest as Poll
 
 
@@ -56,6 +57,28 @@ def late_effect(timings: Timings) -> str | None:
         world.link._failed(failure)
     report(world, ulid, "COMPLETE")
     for _ in range(40):
+        world.step(2000)
+    repaired = world.appliance.contact.counts["repaired"]
+    return verdict(world) or (f"repaired {repaired}" if repaired else None)
+
+
+def power_cut_in_flight(timings: Timings) -> str | None:
+    """The power is cut while a status is on its way; it arrives after the start, when the job went on."""
+    world = told(timings)
+    world.observing = False
+    ulid = world.cloud.newjob(delay_ms=0)
+    for _ in range(5):
+        world.step(2000)
+    take(world)
+    for _ in range(3):
+        world.step(2000)
+    report(world, ulid, "STARTED")
+    late = LateEffect(world.cloud, "updatejobstatus", status_body(SITE, ulid, "STARTED", -1))
+    world.cloud.late.append((world.clock.true_ms + 28_000, late))
+    world.stop()
+    world.start()
+    report(world, ulid, "COMPLETE")
+    for _ in range(60):
         world.step(2000)
     repaired = world.appliance.contact.counts["repaired"]
     return verdict(world) or (f"repaired {repaired}" if repaired else None)
@@ -136,6 +159,7 @@ def cancel_before_they_run(timings: Timings) -> str | None:
 
 STORIES = (
     late_effect,
+    power_cut_in_flight,
     store_fails_for_a_quarter_of_an_hour,
     many_at_once,
     cancel_over_pages,

@@ -10,6 +10,7 @@ from tests.cloud.stories import (
     cancel_over_pages,
     late_effect,
     many_at_once,
+    power_cut_in_flight,
     store_fails_for_a_quarter_of_an_hour,
 )
 
@@ -19,6 +20,7 @@ SEEN_BY_STORY = {
     "mark_before_the_jobs": store_fails_for_a_quarter_of_an_hour,
     "no_quarantine_no_repair": late_effect,
     "no_quarantine": late_effect,
+    "no_rest_after_a_restart": power_cut_in_flight,
     "cancel_judged_by_one_page": cancel_over_pages,
     "cancel_not_held": cancel_before_they_run,
     "walk_without_progress_check": many_at_once,
