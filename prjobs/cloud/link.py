@@ -46,7 +46,7 @@ class SiteLink:
         self._judgement: tuple[Judgement, Walk | None] | None = None
         self._due_s = 0.0
         self._forwarded_s: dict[str, float] = {}
-        self._swept_s = -1e9
+        self._swept_s = self._complete_s = -1e9
         now_s = link.appliance.clock.elapsed_s()
         self._deep_s = now_s + link.timings.deep_first_s
         self._saved_s = -1e9
@@ -77,8 +77,7 @@ class SiteLink:
         undecided = forwarding.undecided(self._link.appliance, self._site)
         self._forwarded_s = {row.ulid: self._forwarded_s.get(row.ulid, now_s) for row in undecided}
         for row in undecided:
-            searched_s = self._swept_s - self._forwarded_s[row.ulid]
-            if self.is_fresh and searched_s >= self._link.timings.marker_s:
+            if self._complete_s - self._forwarded_s[row.ulid] >= self._link.timings.marker_s:
                 forwarding.give_back(self._link.appliance, row)
 
     # ---- sweeping
@@ -99,6 +98,8 @@ class SiteLink:
         self._swept_s = now_s
         if done:
             self._walks.pop(0)
+        if not self._walks:
+            self._complete_s = now_s
         pause_s = 0.0 if done and self._walks else link.timings.sweep_every_s if done else link.timings.walk_pause_s
         self._due_s = now_s + pause_s
 
