@@ -7,8 +7,10 @@ from typing import Any
 
 from prjobs.bell import Bell
 from prjobs.clock import Clock
+from prjobs.contact import Contact
 from prjobs.database import Database
 from prjobs.deadlines import Deadlines
+from prjobs.failpoints import Failpoints
 from prjobs.glance import Glance
 from prjobs.limits import Rate
 from prjobs.oidc import Provider
@@ -42,6 +44,8 @@ class Appliance:
     token_uses: Quota
     store: str
     demo: bool = False
+    contact: Contact = field(default_factory=Contact)
+    failpoints: Failpoints = field(default_factory=Failpoints)
     stopping: threading.Event = field(default_factory=threading.Event)
     problems: dict[str, str] = field(default_factory=dict)
     verified: dict[str, dict[str, Any]] = field(default_factory=dict)

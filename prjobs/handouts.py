@@ -47,6 +47,7 @@ def take_jobs(appliance: Appliance, poll: PollRequest, peer: str, gap_ms: int | 
     )
     if handed is None:
         return []
+    appliance.failpoints.passing("handout_after_commit")
     appliance.handouts.sent(handed, peer)
     return handed.rows
 

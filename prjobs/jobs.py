@@ -13,12 +13,24 @@ import msgspec
 from prjobs import audit, catalogue, feed
 from prjobs.appliance import Appliance
 from prjobs.audit import By
-from prjobs.database import Transaction
+from prjobs.database import Database, Transaction
 from prjobs.errors import Conflict, NotFound
 from prjobs.feed import Event
 from prjobs.identity import Identity
 from prjobs.models import JOB_COLUMNS, JobRow
-from prjobs.states import ABORTED, ALTERNATE, BOTH, CANCELLED, PRIMARY, RECEIVED, UNREAD, is_finished
+from prjobs.states import (
+    ABORTED,
+    ALTERNATE,
+    BOTH,
+    CANCELLED,
+    FORWARDING,
+    HELD,
+    LINK_WORDS,
+    PRIMARY,
+    RECEIVED,
+    UNREAD,
+    is_finished,
+)
 from prjobs.ulids import floor_ulid
 from prjobs.wire import StatusUpdate
 
@@ -55,7 +67,12 @@ class Command:
     @property
     def cancels_all(self) -> bool:
         """Whether it withdraws everything of the site that waits. Sites take it in any letter case."""
-        return self.action.lower() == "cancel_all_commands"
+        return is_cancel_all(self.action)
+
+
+def is_cancel_all(action: str) -> bool:
+    """Whether the action withdraws everything of its site that waits, in any letter case."""
+    return action.lower() == "cancel_all_commands"
 
 
 # ---- submit
@@ -71,18 +88,37 @@ def submit_job(appliance: Appliance, command: Command, actor: By, what: str = au
 
 
 def _insert_job(transaction: Transaction, appliance: Appliance, command: Command, actor: By, what: str) -> JobRow:
+    return insert_job(transaction, appliance, command, UNREAD, actor, what)
+
+
+def insert_job(
+    transaction: Transaction,
+    appliance: Appliance,
+    command: Command,
+    status: str,
+    actor: By,
+    what: str = audit.NEWJOB,
+) -> JobRow:
+    """Store a command with this status in both queues; the job of the first call for a known idempotency key."""
     now_ms = appliance.clock.now_ms()
     if command.idempotency_key and (before := _same_key(transaction, command, now_ms)):
         return before
     if command.cancels_all:
         _withdraw_waiting(transaction, appliance, command.site, now_ms, command.user_id)
-    row = _new_row(appliance, command, now_ms)
-    row = row._replace(seq=transaction.execute(_INSERT_JOB, row[1:]).fetchone()[0])
-    feed.append_created(transaction, row, Event(BOTH, UNREAD, now_ms, command.user_id))
+    row = _new_row(appliance, command, now_ms)._replace(status=status, alternate_status=status)
+    row = insert_row(transaction, appliance, row, command.user_id)
     audit.record_job(transaction, appliance, what, row, actor)
-    appliance.presence.know(row.site)
     if row.expires_ms:
         appliance.expiries.set(row.seq, (row.expires_ms - row.created_ms) / 1000)
+    return row
+
+
+def insert_row(transaction: Transaction, appliance: Appliance, row: JobRow, who: str) -> JobRow:
+    """Store a new job and log it; returns it with its number."""
+    row = row._replace(seq=transaction.execute(_INSERT_JOB, row[1:]).fetchone()[0])
+    queue = BOTH if row.status == row.alternate_status else PRIMARY
+    feed.append_created(transaction, row, Event(queue, row.status, row.changed_ms, who, "", row.estimate_s))
+    appliance.presence.know(row.site)
     return row
 
 
@@ -148,7 +184,7 @@ def _same_key(transaction: Transaction, command: Command, now_ms: int) -> JobRow
 def _withdraw_waiting(transaction: Transaction, appliance: Appliance, site: str, now_ms: int, who: str) -> None:
     """Nothing of the site that is older than this moment will be handed out any more."""
     for queue in (PRIMARY, ALTERNATE):
-        waiting = waiting_of(transaction, site, queue)
+        waiting = [*waiting_of(transaction, site, queue), *held_of(transaction, site, queue)]
         unsent = [row for handed in appliance.handouts.withdraw_unsent((site, queue)) for row in handed.rows]
         event = Event(queue, CANCELLED, now_ms, who, "cancel_all_commands")
         feed.apply(transaction, [*waiting, *unsent], event)
@@ -171,9 +207,9 @@ def cancel_job(appliance: Appliance, ulid: str, actor: By, reason: str = "") -> 
 
 def _cancel_job(transaction: Transaction, appliance: Appliance, ulid: str, actor: By, reason: str) -> JobRow:
     row = _find(transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE ulid = ?", (ulid,)))
-    if row.status != UNREAD:
+    if row.status not in (UNREAD, HELD):
         raise Conflict(f"The job does not wait any more: its status is {shown(row.status)}. Send a stop instead.")
-    queue = BOTH if row.alternate_status == UNREAD else PRIMARY
+    queue = BOTH if row.alternate_status in (UNREAD, HELD) else PRIMARY
     feed.apply(transaction, [row], Event(queue, CANCELLED, appliance.clock.now_ms(), actor.who, reason))
     audit.record_job(transaction, appliance, audit.CANCEL, row, actor)
     return _find(transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE seq = ?", (row.seq,)))
@@ -186,7 +222,7 @@ def close_job(appliance: Appliance, ulid: str, actor: By, reason: str) -> JobRow
 
 def _close_job(transaction: Transaction, appliance: Appliance, ulid: str, actor: By, reason: str) -> JobRow:
     row = _find(transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE ulid = ?", (ulid,)))
-    if row.status == UNREAD or is_finished(row.status):
+    if row.status in (UNREAD, HELD, FORWARDING) or is_finished(row.status):
         raise Conflict(
             f"Only a job that was picked up and is not finished can be closed; this one is {shown(row.status)}."
         )
@@ -214,6 +250,8 @@ def _update_status(transaction: Transaction, appliance: Appliance, report: Statu
     row = _find(
         transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE site = ? AND ulid = ?", (report.site, report.ulid))
     )
+    if report.status in LINK_WORDS:
+        raise Conflict("This status is a word of the appliance's own: report another one.")
     before = row.alternate_status if report.alternate else row.status
     if report.status == UNREAD and is_finished(before):
         raise Conflict(f"A finished job cannot become UNREAD again; its status is {shown(before)}.")
@@ -269,6 +307,13 @@ def waiting_of(
             sql += f" AND {column} = ?"
             parameters.append(value)
     return [JobRow(*row) for row in transaction.fetch(f"{sql} ORDER BY seq", parameters)]
+
+
+def held_of(source: Database | Transaction, site: str, queue: str) -> list[JobRow]:
+    """The jobs of the site that the cloud link holds back, oldest first."""
+    status = f"{feed.COLUMNS[queue][0]} IN ('{HELD}', '{FORWARDING}')"
+    sql = f"SELECT {JOB_COLUMNS} FROM job WHERE site = ? AND {status} ORDER BY ulid"
+    return [JobRow(*row) for row in source.fetch(sql, (site,))]
 
 
 def find_job(appliance: Appliance, ulid: str) -> JobRow:

@@ -5,12 +5,14 @@ answer before it was read completely.
 """
 
 import threading
+from collections import deque
 from dataclasses import dataclass
 
 from prjobs.clock import Clock
 from prjobs.models import JobRow
 
 FLUSH_GAP_S = 2.5
+LEFT_KEPT = 1000
 Queue = tuple[str, str]
 
 
@@ -34,11 +36,16 @@ class OpenHandouts:
         self._by_peer: dict[str, list[Handed]] = {}
         self._last: dict[Queue, tuple[Handed, float]] = {}
         self._unsent: dict[Queue, list[Handed]] = {}
+        self._left: deque[int] = deque(maxlen=LEFT_KEPT)
 
     def sent(self, handed: Handed, peer: str) -> None:
         """The answer is about to leave on the peer's connection."""
         with self._lock:
             self._by_peer.setdefault(peer, []).append(handed)
+            self._left.append(handed.id)
+            if handed.queue in self._unsent:
+                # It leaves by its repeated poll_id: the next poll must not get it again.
+                self._unsent[handed.queue] = [one for one in self._unsent[handed.queue] if one.id != handed.id]
             self._last[handed.queue] = (handed, self._clock.elapsed_s())
 
     def ended(self, peer: str) -> list[Handed]:
@@ -73,7 +80,8 @@ class OpenHandouts:
     def keep_unsent(self, handed: Handed) -> None:
         """Committed too late for its poll: the next poll of the queue gets it."""
         with self._lock:
-            self._unsent.setdefault(handed.queue, []).append(handed)
+            if handed.id not in self._left:
+                self._unsent.setdefault(handed.queue, []).append(handed)
 
     def next_unsent(self, queue: Queue) -> Handed | None:
         """The oldest hand-out of the queue that never left."""

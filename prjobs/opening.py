@@ -1,6 +1,7 @@
 """Opening a data folder as an appliance, and closing it: what is checked, and what a start finds."""
 
 import logging
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from prjobs.clock import Clock
 from prjobs.database import Database, Transaction, open_database
 from prjobs.deadlines import Deadlines
 from prjobs.errors import Unavailable, Unusable
+from prjobs.failpoints import planned
 from prjobs.folder import Folder
 from prjobs.glance import Glance
 from prjobs.limits import Rate
@@ -81,6 +83,7 @@ def open_appliance(
         refusals=Quota(),
         token_uses=Quota(limit=1, window_s=3600, callers=1000),
         store=store,
+        failpoints=planned(os.environ, settings.host),
         demo=demo,
     )
     database.start(appliance.bell.ring)

@@ -10,6 +10,7 @@ from logging.handlers import RotatingFileHandler
 from prjobs import access, handouts
 from prjobs.appliance import Appliance
 from prjobs.clock import Clock
+from prjobs.cloud.link import open_link
 from prjobs.errors import Unusable
 from prjobs.folder import Folder
 from prjobs.opening import Start, close_appliance, open_appliance
@@ -69,6 +70,7 @@ class Server:
         self._lock = folder.lock()
         give_up_when_full(folder.path)
         self.appliance, self.start = open_appliance(folder, settings, clock or Clock(), demo, _fetch)
+        self.link = open_link(self.appliance)
         self.listener = _listen(self.appliance)
         self.listener.on_connection_ended(lambda peer: handouts.connection_ended(self.appliance, peer))
 
@@ -88,17 +90,23 @@ class Server:
         upkeep = threading.Thread(target=chores.run, args=(stopping,), name="upkeep", daemon=True)
         calendar = threading.Thread(target=Calendar(self.appliance).run, args=(stopping,), name="calendar", daemon=True)
         keys = threading.Thread(target=self.appliance.provider.run, args=(stopping,), name="keys", daemon=True)
-        for thread in (upkeep, calendar, keys):
+        cloud = threading.Thread(target=self._keep_in_step, name="cloud", daemon=True)
+        for thread in (upkeep, calendar, keys, cloud):
             thread.start()
         try:
             self.listener.run()
         finally:
             self.appliance.stopping.set()
             upkeep.join(timeout=2)
+            cloud.join(timeout=2)
             close_appliance(self.appliance, self.folder)
             self.folder.remove_server()
             self._lock.release()
             logger.info("stopped")
+
+    def _keep_in_step(self) -> None:
+        if self.link is not None:
+            self.link.run(self.appliance.stopping)
 
     def stop(self, *_: object) -> None:
         """Stop; fit to be a signal handler."""

@@ -21,8 +21,8 @@ from prjobs.places import parse_places, parse_zones
 
 FILE_NAME = "prjobs.toml"
 ENVIRONMENT_PREFIX = "PRJOBS_"
-# Names with the prefix that are not settings: the data folder, and a token for the command line.
-NOT_SETTINGS = ("PRJOBS_DATA", "PRJOBS_TOKEN")
+# Names with the prefix that are not settings: the data folder, a token for the command line, a plan for tests.
+NOT_SETTINGS = ("PRJOBS_DATA", "PRJOBS_TOKEN", "PRJOBS_FAIL")
 
 _WEB = r"^(https?://[^/\s?#@]+(/[^\s?#]*)?)?$(?!\n)"
 _STATION = r"^[A-Za-z0-9_-]{1,64}=[A-Za-z0-9_-]{1,64}(\+[A-Za-z0-9_-]{1,64})*$(?!\n)"
@@ -157,6 +157,33 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     staff_classes: Annotated[
         list[CommandClass], Meta(description="classes of commands that need the admin or owner role")
     ] = msgspec.field(default_factory=lambda: ["roof", "safety", "restart"])
+    cloud_mode: Annotated[
+        Literal["off", "primary", "standby", "shadow"],
+        Meta(
+            description="the link to the cloud: off; primary hands the cloud's jobs out and reports them there; "
+            "standby reads along, ready to become the primary; shadow only watches another program do the work",
+        ),
+    ] = "off"
+    cloud_base_url: Annotated[
+        str, Meta(description="where the cloud's endpoints are, such as https://jobs.photonranch.org/jobs")
+    ] = ""
+    cloud_sites: Annotated[list[str], Meta(description="the sites whose jobs are kept in step with the cloud")] = []
+    cloud_ca_file: Annotated[
+        str, Meta(description="a file of certificates to trust instead of the system's, for a cloud of your own")
+    ] = ""
+    cloud_token_file: Annotated[
+        str, Meta(description="a file with a token that is sent to the cloud; read again when the cloud refuses it")
+    ] = ""
+    cloud_newjob: Annotated[
+        Literal["local", "forward"],
+        Meta(
+            description="what becomes of jobs asked for at the site: local keeps them here; forward hands them to the "
+            "cloud with their user's own token while it answers, except stops, which never wait"
+        ),
+    ] = "local"
+    cloud_import_hours: Annotated[
+        int, Meta(description="hours of the cloud's past that a site's first look takes in", ge=0, le=24 * 365)
+    ] = 24
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="the least important lines that are logged")
     ] = "info"

@@ -10,15 +10,15 @@ import prjobs
 ROOT = Path(prjobs.__file__).parent
 # From the bottom up; a module may import from its own row and from rows before it.
 ROWS = [
-    {"errors", "version", "clock", "states", "client", "catalogue"},
-    {"ulids", "decoding", "places"},
+    {"errors", "version", "clock", "contact", "states", "client", "catalogue"},
+    {"ulids", "decoding", "failpoints", "places"},
     {"settings", "models", "deadlines", "bell", "folder", "identity", "quota"},
     {"wire", "database", "presence", "open_handouts", "oidc", "limits", "glance", "chain", "sky"},
     {"appliance"},
     {"feed", "access", "audit", "health", "alarms", "reservations"},
     {"jobs", "expiry", "handouts", "views", "rights"},
     {"night"},
-    {"opening"},
+    {"opening", "cloud"},
     {"web", "upkeep", "outside"},
     {"server"},
     {"demo"},

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from prjobs import audit, feed
 from prjobs.clock import Clock
+from prjobs.cloud import store
 from prjobs.database import Transaction, open_database, trouble_of
 from prjobs.errors import Refused, Unusable
 from prjobs.feed import COLUMNS, Event
@@ -198,6 +199,7 @@ def _waits_in(row: JobRow) -> str:
 def _settle(transaction: Transaction) -> int:
     """A lease would bring back what was delivered long ago. And this file was not cut off by a crash."""
     transaction.execute("DELETE FROM lease")
+    store.begin_after_restore(transaction)
     transaction.execute("UPDATE fact SET value = 'no' WHERE name = 'running'")
     return int(transaction.fetch("SELECT count(*) FROM job")[0][0])
 

@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import closing
 
 from prjobs import jobs
+from prjobs.cloud import invariants
 from prjobs.database import trouble_of
 from prjobs.errors import Unusable
 from prjobs.handouts import UNCONFIRMED
@@ -66,6 +67,7 @@ def _check_open(patient: Patient, connection: sqlite3.Connection, deep: bool) ->
         yield Finding(OK, "store", "The file is whole." if deep else "The file is whole, as far as a quick look tells.")
     if deep:
         yield from _check_jobs(connection)
+        yield from (Finding(WRONG, "cloud", sentence) for sentence in invariants.sentences(connection))
     yield from _check_clock(patient, connection)
     yield from _check_polls(patient, connection)
     yield _check_handouts(patient, connection)

@@ -13,6 +13,7 @@ from prjobs import access, alarms, audit, catalogue, feed, health, jobs, rights,
 from prjobs.access import NewToken, TokenInfo
 from prjobs.appliance import Appliance
 from prjobs.audit import By
+from prjobs.cloud.status import describe
 from prjobs.decoding import parse_object
 from prjobs.errors import BadRequest, Forbidden, NotFound, Unauthorized
 from prjobs.identity import Identity
@@ -20,7 +21,7 @@ from prjobs.settings import reference
 from prjobs.states import PHASES
 from prjobs.ulids import is_ulid
 from prjobs.version import VERSION
-from prjobs.web import caller
+from prjobs.web import caller, cloud_api
 from prjobs.web.respond import reply_json
 from prjobs.wire import MAX_WAIT_S
 
@@ -75,6 +76,7 @@ def get_now(appliance: Appliance) -> HTTPResponse:
             "acks": alarms.list_acks(appliance),
             "user": _user(identity) if identity else None,
             "health": health.examine(appliance),
+            "cloud": describe(appliance),
             "sites": [site for site in sites if identity is None or identity.reaches(site.site)],
         }
     )
@@ -370,4 +372,5 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("POST", "/api/login", post_login),
     ("POST", "/api/login-key", post_login_key),
     ("POST", "/api/logout", post_logout),
+    *cloud_api.ROUTES,
 ]

@@ -7,6 +7,7 @@ from bottle import HTTPResponse, request
 
 from prjobs import access, audit, handouts, health, jobs, rights, wire
 from prjobs.appliance import Appliance
+from prjobs.audit import By
 from prjobs.errors import BadRequest, Forbidden, TooMany
 from prjobs.identity import Identity
 from prjobs.jobs import Command
@@ -37,7 +38,7 @@ def post_newjob(appliance: Appliance) -> HTTPResponse:
         judged = rights.require_rights(appliance, identity, command.site, command.user_id, command.command_class)
     health.require_room(appliance, command.command_class)
     _require_pace(appliance, identity, command.command_class)
-    row = jobs.submit_job(appliance, command, audit.by(identity, caller.peer()))
+    row = _submit(appliance, command, audit.by(identity, caller.peer()))
     logger.info("newjob %s %s by %s: %s %s", row.site, row.ulid, identity.user_id, row.device, row.action)
     return reply(wire.job_document(row), X_Prjobs_Reservations=judged.basis)
 
@@ -48,6 +49,14 @@ def _require_pace(appliance: Appliance, identity: Identity, command_class: str) 
     of_address = appliance.new_jobs.take(f"address {request.environ['REMOTE_ADDR']}")
     if command_class != "stop" and not (of_user and of_address):
         raise TooMany("Too many new jobs from this user or address: wait a moment.")
+
+
+def _submit(appliance: Appliance, command: Command, actor: By) -> JobRow:
+    forward, token = appliance.contact.forward, caller.bearer_token()
+    if forward is None or not token:
+        return jobs.submit_job(appliance, command, actor)
+    forwarded: JobRow = forward(command, token, actor)
+    return forwarded
 
 
 def _command(new_job: NewJob, values: dict[str, object], roles_json: str) -> Command:

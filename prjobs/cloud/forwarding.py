@@ -1,0 +1,146 @@
+"""A job asked for at the site, handed to the cloud with its user's own token, so that it stands there as well.
+
+The job is stored here first, as FORWARDING under an id of ours, and carries that id to the cloud as a marker. A clear
+answer decides at once. Without one the request is never repeated: the sweeps look for the marker, and when it does not
+appear the job becomes one of the site. So it runs exactly once whatever happens. A stop never waits: it is delivered
+at once, and the cloud gets a copy that is not run a second time.
+"""
+
+import threading
+from collections.abc import Callable
+
+from prjobs import jobs
+from prjobs.appliance import Appliance
+from prjobs.audit import By
+from prjobs.cloud import importing, markers, wire
+from prjobs.cloud.answers import CREDENTIALS, PERMANENT, UNSENT, Answer, Failure, Network, require_usable
+from prjobs.cloud.importing import Page, Rules
+from prjobs.cloud.store import known_between
+from prjobs.database import Transaction
+from prjobs.errors import BadRequest, Forbidden, Refused, Unauthorized
+from prjobs.jobs import Command
+from prjobs.models import JOB_COLUMNS, JobRow
+from prjobs.states import CANCELLED, FORWARDED, FORWARDING, UNREAD
+
+AT_ONCE = frozenset({"stop", "close", "park"})
+SENTENCE_LENGTH = 300
+_REFUSALS: dict[int, type[Refused]] = {401: Unauthorized, 403: Forbidden}
+
+
+def forwarder(appliance: Appliance, network: Network) -> Callable[[Command, str, By], JobRow]:
+    """What the endpoint newjob calls with a command and its user's token."""
+
+    def forward(command: Command, token: str, actor: By) -> JobRow:
+        contact = appliance.contact
+        reachable = contact.last_ms is not None and contact.down_since_ms is None
+        if not reachable or command.site not in appliance.settings.cloud_sites:
+            return jobs.submit_job(appliance, command, actor)
+        return submit(appliance, network, command, token, actor)
+
+    return forward
+
+
+def submit(appliance: Appliance, network: Network, command: Command, token: str, actor: By) -> JobRow:
+    """The job as it is to be answered. Refused when the cloud refuses it for its user."""
+    if command.cancels_all or command.command_class in AT_ONCE:
+        row = jobs.submit_job(appliance, command, actor)
+        copy = threading.Thread(target=_send_copy, args=(network, command, row, token), name="forward", daemon=True)
+        copy.start()
+        return row
+    row, is_new = appliance.database.write(_store, appliance, command, actor)
+    if not is_new:
+        # The same Idempotency-Key again: that request is on its way, or was decided.
+        return _as_unread(row)
+    try:
+        answer = _send(network, command, row, token)
+        require_usable(answer)
+    except Failure as failure:
+        return _without_answer(appliance, row, failure)
+    return _with_answer(appliance, row, answer)
+
+
+def _store(transaction: Transaction, appliance: Appliance, command: Command, actor: By) -> tuple[JobRow, bool]:
+    last_seq = transaction.fetch("SELECT coalesce(max(seq), 0) FROM job")[0][0]
+    row = jobs.insert_job(transaction, appliance, command, FORWARDING, actor)
+    return row, row.seq > last_seq
+
+
+def _send(network: Network, command: Command, row: JobRow, token: str) -> Answer:
+    answer = network.call("newjob", wire.newjob_body(command, row.ulid), token)
+    if answer.status in (400, 401, 403, 404, 413, 422):
+        kind = CREDENTIALS if answer.status in _REFUSALS else PERMANENT
+        raise Failure(kind, _sentence(answer), answer.status)
+    return answer
+
+
+def _send_copy(network: Network, command: Command, row: JobRow, token: str) -> None:
+    try:
+        _send(network, command, row, token)
+    except Failure:
+        # The site has the command; the cloud is told nothing more.
+        return
+
+
+def _sentence(answer: Answer) -> str:
+    """The cloud's own words, when they are plain enough to be shown."""
+    text = answer.body[:SENTENCE_LENGTH].decode(errors="replace").strip()
+    plain = text.isprintable() and not set(text) & set("<>&{}") and len(answer.body) <= SENTENCE_LENGTH
+    return text if text and plain else f"The cloud refused the job ({answer.status})."
+
+
+def _without_answer(appliance: Appliance, row: JobRow, failure: Failure) -> JobRow:
+    if failure.kind in (CREDENTIALS, PERMANENT):
+        _settle(appliance, row, CANCELLED, "the cloud refused it")
+        raise _REFUSALS.get(failure.status, BadRequest)(str(failure)) from None
+    if failure.kind == UNSENT:
+        _settle(appliance, row, UNREAD, "the cloud cannot be reached: it runs as a job of the site")
+        return row._replace(status=UNREAD, alternate_status=UNREAD)
+    return _as_unread(row)
+
+
+def _as_unread(row: JobRow) -> JobRow:
+    """While the marker is looked for, its user sees a job that waits."""
+    shown = {FORWARDING: UNREAD, FORWARDED: UNREAD}
+    return row._replace(
+        status=shown.get(row.status, row.status), alternate_status=shown.get(row.alternate_status, row.alternate_status)
+    )
+
+
+def _settle(appliance: Appliance, row: JobRow, status: str, note: str) -> None:
+    appliance.database.write(markers.decide, appliance, row.seq, status, note)
+
+
+def _with_answer(appliance: Appliance, row: JobRow, answer: Answer) -> JobRow:
+    """The cloud stored it: its record becomes a job here, by the same way as any other."""
+    try:
+        listing = wire.read_listing(b"[" + answer.body + b"]", row.site, require_usable(answer))
+    except Failure:
+        return _as_unread(row)
+    if len(listing.sightings) != 1:
+        return _as_unread(row)
+    page = Page(row.site, listing, 2**62, 0, appliance.contact.offset_ms or 0, False)
+    rules = Rules(True, 0, lambda _: False)
+    appliance.database.write(importing.store_page, appliance, page, listing.sightings, rules)
+    ulid = listing.sightings[0].ulid
+    if not known_between(appliance.database, row.site, ulid, ulid):
+        return _as_unread(row)
+    return jobs.find_job(appliance, ulid)
+
+
+# ---- what got no answer
+
+
+def undecided(appliance: Appliance, site: str) -> list[JobRow]:
+    """Jobs of the site whose marker is being looked for."""
+    # Left to itself SQLite walks through all jobs of the site, since that index has them in order.
+    sql = (
+        f"SELECT {JOB_COLUMNS} FROM job INDEXED BY job_forwarding "
+        f"WHERE site = ? AND status = '{FORWARDING}' ORDER BY ulid"
+    )
+    return [JobRow(*row) for row in appliance.database.fetch(sql, (site,))]
+
+
+def give_back(appliance: Appliance, row: JobRow) -> bool:
+    """The marker did not appear in time: the job runs as one of the site."""
+    note = "the cloud does not have it: it runs as a job of the site"
+    return bool(appliance.database.write(markers.decide, appliance, row.seq, UNREAD, note))

@@ -1,0 +1,222 @@
+"""Taking in what a page of the cloud's list says: new jobs and the mark of what was seen, in one transaction."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from prjobs import catalogue, feed, jobs
+from prjobs.appliance import Appliance
+from prjobs.cloud import markers, store
+from prjobs.cloud.markers import WHO
+from prjobs.cloud.store import ELSEWHERE, OURS, Known
+from prjobs.cloud.wire import Listing, Record, Sighting, read_record, ulid_ms
+from prjobs.database import Transaction
+from prjobs.feed import Event
+from prjobs.models import JOB_COLUMNS, JobRow
+from prjobs.states import ALTERNATE, CANCELLED, EXPIRED, FORWARDED, HELD, PRIMARY, UNREAD
+
+DOUBT_MS = 30_000
+WAITING = (UNREAD, HELD)
+NEW, SEEN_LATE, GHOST, RUNS_HERE = "new", "first seen as not UNREAD", "ghost", "copy of a job of the site"
+_NOT_RUN = {"status": FORWARDED, "alternate_status": FORWARDED}
+WITHDRAWN = "withdrawn in the cloud"
+TAKEN, FOLLOW, REPAIR = "taken by another program", "followed", "repaired"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of a site's list that covers every job from `start_ms` to `low_ms` of the cloud's clock."""
+
+    site: str
+    listing: Listing
+    start_ms: int
+    low_ms: int
+    offset_ms: int
+    is_last: bool
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How to take in: only a primary hands out and repairs.
+
+    `settled` says of a job whether its last push is long enough ago for a difference to mean something.
+    """
+
+    is_primary: bool
+    repairs: int
+    settled: Callable[[str], bool]
+
+
+def news_of(appliance: Appliance, page: Page, rules: Rules) -> list[Sighting]:
+    """What of the page asks for a change of the store; looked up by a reader, since mostly it is nothing."""
+    sightings = page.listing.sightings
+    if not sightings:
+        return []
+    known = store.known_between(appliance.database, page.site, sightings[0].ulid, sightings[-1].ulid)
+    return [seen for seen in sightings if _differs(known.get(seen.ulid), seen, rules)]
+
+
+def _differs(known: Known | None, seen: Sighting, rules: Rules) -> bool:
+    if known is None:
+        return True
+    return known.status not in (None, seen.status) and _wish(known, seen, rules) is not None
+
+
+def _wish(known: Known, seen: Sighting, rules: Rules) -> str | None:
+    """What a difference between the cloud and us would ask for, before the log is consulted."""
+    if known.status == seen.status:
+        return None
+    if known.state == ELSEWHERE:
+        # A known job is never queued again, whatever the cloud says.
+        return FOLLOW if seen.status != UNREAD else None
+    if known.state != OURS:
+        return None
+    if known.status in WAITING:
+        return TAKEN if seen.status != UNREAD else None
+    may_repair = rules.is_primary and known.repairs < rules.repairs and rules.settled(seen.ulid)
+    return REPAIR if may_repair else None
+
+
+def store_page(
+    transaction: Transaction, appliance: Appliance, page: Page, news: list[Sighting], rules: Rules
+) -> list[tuple[str, str]]:
+    """Apply the news and raise the mark; returns (what was done, ulid) of each job."""
+    done = []
+    known: dict[str, Known] = {}
+    if news:
+        known = store.known_between(transaction, page.site, news[0].ulid, news[-1].ulid)
+    for seen in news:
+        before = known.get(seen.ulid)
+        word = _insert(transaction, appliance, page, seen, rules) if before is None else None
+        if before is not None and before.status is not None and (wish := _wish(before, seen, rules)):
+            word = _carry_out(transaction, appliance, before, seen, wish)
+        if word:
+            done.append((word, seen.ulid))
+    appliance.failpoints.passing("import_before_commit")
+    store.raise_low(transaction, page.site, page.start_ms, page.low_ms)
+    return done
+
+
+def _carry_out(transaction: Transaction, appliance: Appliance, known: Known, seen: Sighting, wish: str) -> str | None:
+    if store.newest_change(transaction, known.job_seq) > known.pushed_seq and wish != TAKEN:
+        # Our status is on its way and wins.
+        return None
+    if wish == REPAIR:
+        transaction.execute("UPDATE cloud_job SET pushed_seq = 0, repairs = repairs + 1 WHERE ulid = ?", (known.ulid,))
+        return REPAIR
+    if wish == TAKEN and store.was_handed(transaction, known.job_seq):
+        # It came back from its lease: what the cloud shows is our own report.
+        return None
+    if wish == TAKEN and seen.status in (CANCELLED, EXPIRED):
+        # A hub keeps what was withdrawn; the original deletes it.
+        wish = WITHDRAWN
+    note = {TAKEN: "another program took it", WITHDRAWN: WITHDRAWN}.get(wish, "")
+    row = _row(transaction, known.job_seq)
+    event = Event(PRIMARY, seen.status, appliance.clock.now_ms(), WHO, note, _estimate_s(seen))
+    feed.apply(transaction, [row], event)
+    store.settle(transaction, [known.job_seq], ELSEWHERE)
+    return wish
+
+
+def _estimate_s(seen: Sighting) -> int | None:
+    record = read_record(seen)
+    return record.estimate_s if record else None
+
+
+def _row(transaction: Transaction, job_seq: int) -> JobRow:
+    return JobRow(*transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE seq = ?", (job_seq,))[0])
+
+
+# ---- jobs that were not known
+
+
+def _insert(transaction: Transaction, appliance: Appliance, page: Page, seen: Sighting, rules: Rules) -> str | None:
+    record = read_record(seen)
+    if record is None:
+        return GHOST
+    if transaction.fetch("SELECT 1 FROM job WHERE ulid = ?", (record.ulid,)):
+        # An id of our own: the hub's copy of a job that was made here.
+        return None
+    waits = seen.status == UNREAD
+    if record.marker and not markers.may_run(transaction, appliance, record.site, record.marker, record.ulid) and waits:
+        row = _stored(transaction, appliance, page, msgspec.structs.replace(record, **_NOT_RUN), rules)
+        store.remember(transaction, record.ulid, record.site, row.seq, OURS)
+        # The cloud is told that it does not run under this id.
+        transaction.execute("UPDATE cloud_job SET pushed_seq = 0 WHERE ulid = ?", (record.ulid,))
+        return RUNS_HERE
+    row = _stored(transaction, appliance, page, record, rules)
+    store.remember(transaction, record.ulid, record.site, row.seq, OURS if waits else ELSEWHERE)
+    if jobs.is_cancel_all(record.action):
+        _hold_older(transaction, appliance, page, record.ulid)
+    return NEW if waits else SEEN_LATE
+
+
+def _stored(transaction: Transaction, appliance: Appliance, page: Page, record: Record, rules: Rules) -> JobRow:
+    """The job as a row of ours, in both queues as the cloud has it."""
+    row = _as_row(appliance, record)
+    if not rules.is_primary:
+        row = row._replace(status=_held(row.status), alternate_status=_held(row.alternate_status))
+    row = jobs.insert_row(transaction, appliance, row, WHO)
+    if row.expires_ms:
+        # Its age counts by the cloud's clock: ours may be wrong.
+        left_ms = row.expires_ms - (appliance.clock.now_ms() + page.offset_ms)
+        appliance.expiries.set(row.seq, left_ms / 1000)
+    return row
+
+
+def _held(status: str) -> str:
+    return HELD if status == UNREAD else status
+
+
+def _as_row(appliance: Appliance, record: Record) -> JobRow:
+    command_class = catalogue.command_class(record.device, record.action, record.values)
+    created_ms, expiry_s = ulid_ms(record.ulid), appliance.settings.expiry_s(command_class)
+    row = JobRow(
+        seq=0,
+        ulid=record.ulid,
+        site=record.site,
+        created_ms=created_ms,
+        device=record.device,
+        instance=record.instance,
+        action=record.action,
+        command_class=command_class,
+        user_id=record.user_id,
+        user_name=record.user_name,
+        user_roles=record.user_roles,
+        required_params=record.required_params,
+        optional_params=record.optional_params,
+        status=record.status,
+        estimate_s=record.estimate_s,
+        alternate_status=record.alternate_status,
+        alternate_estimate_s=None,
+        changed_ms=appliance.clock.now_ms(),
+        expires_ms=created_ms + expiry_s * 1000 if expiry_s else None,
+        again_of=None,
+        origin=WHO,
+        attempts=0,
+        checksum=0,
+        idempotency_key=None,
+    )
+    return row._replace(checksum=jobs.checksum(row))
+
+
+# ---- a cancel_all of the cloud
+
+
+def _hold_older(transaction: Transaction, appliance: Appliance, page: Page, cancel_ulid: str) -> None:
+    """Hold what the cancel_all may have withdrawn; a complete look decides later which of it is still there."""
+    now_ms = appliance.clock.now_ms()
+    for queue in (PRIMARY, ALTERNATE):
+        waiting = jobs.waiting_of(transaction, page.site, queue)
+        held = [row for row in waiting if row.origin == WHO and row.ulid < cancel_ulid]
+        feed.apply(transaction, held, Event(queue, HELD, now_ms, WHO, "cancel_all_commands in the cloud"))
+        if queue == PRIMARY:
+            store.settle(transaction, [row.seq for row in held])
+        cancel_ms = ulid_ms(cancel_ulid) - page.offset_ms + DOUBT_MS
+        undecided = [*waiting, *jobs.held_of(transaction, page.site, queue)]
+        ours = [row for row in undecided if row.origin != WHO and row.created_ms <= cancel_ms]
+        unsent = [row for handed in appliance.handouts.withdraw_unsent((page.site, queue)) for row in handed.rows]
+        note = "cancel_all_commands in the cloud, which came after it or within 30 s of it"
+        feed.apply(transaction, [*ours, *unsent], Event(queue, CANCELLED, now_ms, WHO, note))
+    store.set_cancel(transaction, page.site, cancel_ulid)

@@ -1,0 +1,32 @@
+"""Which job of ours a record of the cloud is, when it carries our id as a marker."""
+
+from prjobs import feed
+from prjobs.appliance import Appliance
+from prjobs.database import Transaction
+from prjobs.feed import Event
+from prjobs.models import JOB_COLUMNS, JobRow
+from prjobs.states import BOTH, FORWARDED, FORWARDING
+
+WHO = "cloud"
+
+
+def may_run(transaction: Transaction, appliance: Appliance, site: str, marker: str | None, ulid: str) -> bool:
+    """Whether the record is to run; False when our own job runs, ran or was withdrawn in its place.
+
+    A job that was waiting for its marker is settled by it.
+    """
+    found = transaction.fetch(
+        "SELECT seq, status FROM job WHERE site = ? AND ulid = ? AND origin <> ?", (site, marker, WHO)
+    )
+    if not found:
+        return True
+    seq, status = found[0]
+    return status == FORWARDING and decide(transaction, appliance, seq, FORWARDED, f"runs as {ulid}, its cloud id")
+
+
+def decide(transaction: Transaction, appliance: Appliance, seq: int, status: str, note: str) -> bool:
+    """Only a job that is still undecided changes: a sweep and its own request may both want to."""
+    found = transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE seq = ? AND status = '{FORWARDING}'", (seq,))
+    rows = [JobRow(*one) for one in found]
+    feed.apply(transaction, rows, Event(BOTH, status, appliance.clock.now_ms(), WHO, note))
+    return bool(rows)

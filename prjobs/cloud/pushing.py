@@ -1,0 +1,219 @@
+"""Sending statuses to the cloud. The log is the outbox: unsent is what came after the job's `pushed_seq`.
+
+Only the latest status of a job is sent, oldest job first, one request at a time. After an answer that leaves open
+whether the cloud took the status, the job rests until the request cannot take effect any more.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from prjobs.appliance import Appliance
+from prjobs.cloud import store
+from prjobs.cloud.answers import AMBIGUOUS, CREDENTIALS, PERMANENT, Failure, Network, require_usable
+from prjobs.cloud.backoff import Backoff
+from prjobs.cloud.store import GONE, NEWEST, OURS
+from prjobs.cloud.sweep import CloudTime
+from prjobs.cloud.timings import Timings
+from prjobs.cloud.wire import read_status_answer, status_body
+from prjobs.database import Transaction
+from prjobs.states import ALTERNATE, HELD, UNREAD
+
+LOOK = 2000
+# A failure of the cloud itself counts against one job only when this many others were taken since.
+OTHERS_TAKEN = 3
+
+
+@dataclass
+class Rest:
+    """When a job may be tried again, by elapsed time, and what happened so far."""
+
+    site: str
+    until_s: float
+    tries: int = 0
+    refused: int = 0
+    taken_before: int = 0
+
+
+class Unsent(NamedTuple):
+    """A job whose latest status the cloud does not have."""
+
+    ulid: str
+    site: str
+    status: str
+    estimate_s: int | None
+    newest_seq: int
+
+
+class Pusher:
+    """Knows which jobs have unsent statuses; forgetting that costs a look at the log, nothing else."""
+
+    def __init__(
+        self, appliance: Appliance, network: Network, time: CloudTime, timings: Timings, backoff: Backoff
+    ) -> None:
+        self._appliance = appliance
+        self._network = network
+        self._time = time
+        self._timings = timings
+        self._backoff = backoff
+        self._taken = 0
+        self._last_push_s: dict[str, float] = {}
+        self._began_s = appliance.clock.elapsed_s()
+        # A request of the process before may still take effect.
+        fresh = self._began_s + timings.quarantine_s
+        self._log_seq = _last_change(appliance)
+        self._waiting = {ulid: Rest(site, fresh) for ulid, site in unsent_jobs(appliance)}
+
+    @property
+    def count(self) -> int:
+        """How many jobs may have an unsent status."""
+        return len(self._waiting)
+
+    @property
+    def oldest(self) -> str | None:
+        """The oldest of them."""
+        return min(self._waiting, default=None)
+
+    def look(self) -> bool:
+        """Find what the log got since the last look; whether there was anything of the cloud's jobs."""
+        found = self._appliance.database.fetch(
+            "SELECT c.seq, k.ulid, k.site FROM change c LEFT JOIN cloud_job k ON k.job_seq = c.job_seq "
+            f"WHERE c.seq > ? AND (k.ulid IS NULL OR c.queue <> '{ALTERNATE}') ORDER BY c.seq LIMIT {LOOK}",
+            (self._log_seq,),
+        )
+        while self._appliance.contact.again:
+            self._retry(self._appliance.contact.again.popleft())
+        if not found:
+            return False
+        self._log_seq = found[-1][0]
+        fresh = [(ulid, site) for _, ulid, site in found if ulid is not None]
+        for ulid, site in fresh:
+            self._waiting.setdefault(ulid, Rest(site, 0.0))
+        return bool(fresh)
+
+    def _retry(self, ulid: str) -> None:
+        for (site,) in self._appliance.database.fetch("SELECT site FROM cloud_job WHERE ulid = ?", (ulid,)):
+            self.again(ulid, site)
+
+    def again(self, ulid: str, site: str) -> None:
+        """Try this job at once; its difference to the cloud was noticed, or a person asks."""
+        self._waiting.setdefault(ulid, Rest(site, 0.0))
+
+    def settled(self, ulid: str) -> bool:
+        """Whether no request about this job can take effect any more."""
+        now_s = self._appliance.clock.elapsed_s()
+        return now_s - self._last_push_s.get(ulid, self._began_s) >= self._timings.quarantine_s
+
+    def push_once(self) -> int:
+        """One batch; how many statuses the cloud took. Failure when the cloud cannot be reached."""
+        now_s = self._appliance.clock.elapsed_s()
+        # While a cancel_all is being judged a job may be gone, and a status would make a ghost of it.
+        judged = {rest.site: "" for rest in self._waiting.values()}
+        judged = {site: store.cancel_of(self._appliance.database, site) or "" for site in judged}
+        ready = sorted(
+            ulid for ulid, rest in self._waiting.items() if rest.until_s <= now_s and ulid >= judged[rest.site]
+        )
+        taken, failed = 0, 0
+        for ulid in ready:
+            unsent = self._unsent(ulid)
+            if unsent is None:
+                continue
+            try:
+                self._push(unsent)
+                taken += 1
+            except Failure as failure:
+                self._rest(unsent, failure)
+                failed += 1
+                if (
+                    failure.status == 0
+                    or failure.kind == CREDENTIALS
+                    or failure.retry_after_s
+                    or failed >= OTHERS_TAKEN
+                ):
+                    raise
+            if taken + failed >= self._timings.push_batch:
+                break
+        self._forget_old_pushes()
+        return taken
+
+    def _unsent(self, ulid: str) -> Unsent | None:
+        """What is to be sent for the job; forgets it when that is nothing."""
+        found = self._appliance.database.fetch(
+            f"SELECT k.ulid, k.site, j.status, j.estimate_s, {NEWEST}, k.pushed_seq, k.state, k.parked "
+            "FROM cloud_job k JOIN job j ON j.seq = k.job_seq WHERE k.ulid = ?",
+            (ulid,),
+        )
+        unsent = Unsent(*found[0][:5]) if found else None
+        pushed_seq, state, parked = found[0][5:] if found else (0, GONE, None)
+        if (
+            unsent is None
+            or unsent.newest_seq <= pushed_seq
+            or state == GONE
+            or parked
+            or unsent.status in (UNREAD, HELD)
+        ):
+            del self._waiting[ulid]
+            return None
+        return unsent
+
+    def _push(self, unsent: Unsent) -> None:
+        self._last_push_s[unsent.ulid] = self._appliance.clock.elapsed_s()
+        body = status_body(unsent.site, unsent.ulid, unsent.status, unsent.estimate_s)
+        try:
+            answer = self._network.call("updatejobstatus", body, self._backoff.token())
+            date_ms = require_usable(answer)
+            read_status_answer(answer.body)
+        finally:
+            self._last_push_s[unsent.ulid] = self._appliance.clock.elapsed_s()
+        self._appliance.failpoints.passing("push_after_answer")
+        self._time.heard(date_ms)
+        self._backoff.worked()
+        self._taken += 1
+        self._appliance.database.write(_mark_pushed, unsent)
+        # A newer status may have come meanwhile: the next look at the job says.
+        self._waiting[unsent.ulid] = Rest(unsent.site, 0.0)
+
+    def _rest(self, unsent: Unsent, failure: Failure) -> None:
+        rest = self._waiting[unsent.ulid]
+        rest.tries += 1
+        if not rest.refused:
+            rest.taken_before = self._taken
+        others_work = self._taken - rest.taken_before >= OTHERS_TAKEN
+        if failure.kind == PERMANENT or (failure.is_server_error and (others_work or not rest.refused)):
+            rest.refused += 1
+        delay_s = self._backoff.delay_s(rest.tries)
+        if failure.kind == AMBIGUOUS:
+            delay_s = max(delay_s, self._timings.quarantine_s)
+        if failure.kind == PERMANENT or (failure.is_server_error and others_work):
+            delay_s = max(delay_s, self._timings.refused_s[min(rest.refused, len(self._timings.refused_s)) - 1])
+        rest.until_s = self._appliance.clock.elapsed_s() + max(delay_s, failure.retry_after_s)
+        if rest.refused >= self._timings.park_after:
+            now_ms = self._appliance.clock.now_ms()
+            self._appliance.database.write(store.park, unsent.ulid, str(failure), now_ms)
+
+    def _forget_old_pushes(self) -> None:
+        if len(self._last_push_s) < 1000:
+            return
+        now_s = self._appliance.clock.elapsed_s()
+        self._began_s = max(self._began_s, now_s - 2 * self._timings.quarantine_s)
+        self._last_push_s = {ulid: at_s for ulid, at_s in self._last_push_s.items() if at_s > self._began_s}
+
+
+def _mark_pushed(transaction: Transaction, unsent: Unsent) -> None:
+    transaction.execute(
+        f"UPDATE cloud_job SET pushed_seq = max(pushed_seq, ?), state = '{OURS}' WHERE ulid = ? AND state <> '{GONE}'",
+        (unsent.newest_seq, unsent.ulid),
+    )
+
+
+def _last_change(appliance: Appliance) -> int:
+    return int(appliance.database.fetch("SELECT coalesce(max(seq), 0) FROM change")[0][0])
+
+
+def unsent_jobs(appliance: Appliance) -> list[tuple[str, str]]:
+    """(ulid, site) of the jobs whose latest status the cloud does not have, oldest first."""
+    found = appliance.database.fetch(
+        "SELECT k.ulid, k.site FROM cloud_job k JOIN job j ON j.seq = k.job_seq "
+        f"WHERE k.state <> '{GONE}' AND k.parked IS NULL AND j.status NOT IN ('{UNREAD}', '{HELD}') "
+        f"AND k.pushed_seq < {NEWEST} ORDER BY k.ulid"
+    )
+    return [(ulid, site) for ulid, site in found]

@@ -1,0 +1,143 @@
+"""How the link is, for people and programs: in step, behind or down, and what waits for a decision."""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from prjobs.appliance import Appliance
+from prjobs.cloud import store
+from prjobs.cloud.pushing import unsent_jobs
+from prjobs.cloud.wire import ulid_ms
+from prjobs.errors import NotFound
+
+DOWN_AFTER_MS = 60_000
+NOTICE_MS = 86_400_000
+OFFSET_S = 5.0
+
+
+class Parked(msgspec.Struct, frozen=True):
+    """A status that the cloud does not take; a person tries again or gives up."""
+
+    ulid: str
+    site: str
+    status: str
+    reason: str
+    since_ms: int
+
+
+class CloudSite(msgspec.Struct, frozen=True):
+    """How far a site was read, in the cloud's time; `judging` while a cancel_all is being looked into."""
+
+    site: str
+    read_until_ms: int | None
+    judging: bool
+
+
+class CloudStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The link at this moment. Times are Unix milliseconds; `offset_ms` is the cloud's clock minus ours."""
+
+    mode: str
+    state: str
+    sentence: str
+    sites: list[CloudSite]
+    unsent: int
+    oldest_unsent_ms: int | None
+    last_contact_ms: int | None
+    down_since_ms: int | None
+    reason: str
+    offset_ms: int | None
+    ghosts: int
+    parked: list[Parked]
+    counts: dict[str, int]
+
+
+def describe(appliance: Appliance) -> CloudStatus | None:
+    """What is known now, cheap enough for every look at the monitor; None while the link is off."""
+    contact, settings = appliance.contact, appliance.settings
+    if settings.cloud_mode == "off":
+        return None
+    sites = [
+        CloudSite(site, store.low_of(appliance.database, site), store.cancel_of(appliance.database, site) is not None)
+        for site in settings.cloud_sites
+    ]
+    oldest = contact.oldest_unsent
+    state, sentence = _state(appliance)
+    return CloudStatus(
+        mode=settings.cloud_mode,
+        state=state,
+        sentence=sentence,
+        sites=sites,
+        unsent=contact.unsent,
+        oldest_unsent_ms=ulid_ms(oldest) if oldest else None,
+        last_contact_ms=contact.last_ms,
+        down_since_ms=contact.down_since_ms,
+        reason=contact.reason,
+        offset_ms=contact.offset_ms,
+        ghosts=contact.ghosts,
+        parked=[Parked(*row) for row in store.parked_rows(appliance.database)],
+        counts=dict(contact.counts),
+    )
+
+
+def _state(appliance: Appliance) -> tuple[str, str]:
+    """(`starting`, `down`, `behind` or `in step`; the sentence for a person)."""
+    contact = appliance.contact
+    if _is_down(appliance):
+        since = utc(contact.down_since_ms or 0)
+        return "down", f"The cloud has not answered since {since} UTC. {contact.reason} The site goes on without it."
+    if contact.last_ms is None:
+        return "starting", "The cloud was not asked yet."
+    if contact.unsent:
+        return "behind", f"{contact.unsent} statuses are on their way to the cloud."
+    return "in step", "In step with the cloud."
+
+
+def _is_down(appliance: Appliance) -> bool:
+    since_ms = appliance.contact.down_since_ms
+    return since_ms is not None and appliance.clock.now_ms() - since_ms > DOWN_AFTER_MS
+
+
+def describe_store(appliance: Appliance) -> CloudStatus | None:
+    """The same from the file alone, for a command beside no server."""
+    unsent = unsent_jobs(appliance)
+    appliance.contact.unsent = len(unsent)
+    appliance.contact.oldest_unsent = unsent[0][0] if unsent else None
+    return describe(appliance)
+
+
+def note(appliance: Appliance) -> None:
+    """Keep the health's notices about the link up to date."""
+    contact, notices = appliance.contact, appliance.notices
+    now_ms = appliance.clock.now_ms()
+    parked = len(store.parked_rows(appliance.database))
+    off_s = abs(contact.offset_ms or 0) / 1000
+    reader, reset = utc(contact.reader_ms), utc(contact.reset_ms)
+    said = {
+        "cloud_down": _state(appliance)[1] if _is_down(appliance) else "",
+        "cloud_parked": f"The cloud does not take {parked} statuses: try again or give up." if parked else "",
+        "cloud_clock": f"This machine's clock is {off_s:.0f} s off the cloud's: set it." if off_s > OFFSET_S else "",
+        "cloud_reader": f"Another program reads the queue of a site in the cloud; seen {reader} UTC.",
+        "cloud_reset": f"Somebody set a job back to UNREAD in the cloud, {reset} UTC; it is not run again.",
+    }
+    if now_ms - contact.reader_ms > NOTICE_MS:
+        said["cloud_reader"] = ""
+    if now_ms - contact.reset_ms > NOTICE_MS:
+        said["cloud_reset"] = ""
+    for code, sentence in said.items():
+        if sentence:
+            notices[code] = sentence
+        else:
+            notices.pop(code, None)
+
+
+def utc(time_ms: int) -> str:
+    """A time for a sentence."""
+    return datetime.fromtimestamp(max(time_ms, 0) / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def decide_parked(appliance: Appliance, ulid: str, give_up: bool) -> None:
+    """Try a parked status again, or leave the cloud with what it has. NotFound when it is not parked."""
+    if not appliance.database.write(store.unpark, ulid, give_up):
+        raise NotFound("No status of this job is parked.")
+    if not give_up:
+        appliance.contact.again.append(ulid)

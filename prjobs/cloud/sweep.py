@@ -1,0 +1,110 @@
+"""Reading a site's jobs from the cloud, page by page, without a gap and without changing anything there.
+
+The cloud lists jobs of the last `timeRange` milliseconds of its own clock and may cut the list at 1 MB, oldest first.
+So every page says from when to when it is complete, by the cloud's Date header and never by our wall clock.
+"""
+
+from collections.abc import Callable
+
+from prjobs.clock import Clock
+from prjobs.cloud import wire
+from prjobs.cloud.answers import AMBIGUOUS, REFUSED, Failure, Network, Overflow, require_usable
+from prjobs.cloud.importing import Page
+from prjobs.cloud.timings import Timings
+from prjobs.contact import Contact
+
+ASKED_AGAIN = 8
+DATE_STEP_MS = 1000
+SETTLED_MS = 2000
+OVERFLOW = (
+    "More jobs came within two seconds than the cloud lists at once: nothing is skipped, but reading stands still."
+)
+
+
+class CloudTime:
+    """The cloud's clock: its last Date header and the time elapsed since; our wall clock only before the first one."""
+
+    def __init__(self, clock: Clock, contact: Contact) -> None:
+        self._clock = clock
+        self._contact = contact
+        self._anchor: tuple[int, float] | None = None
+
+    def now_ms(self) -> int:
+        """What the cloud's clock says now."""
+        if self._anchor is None:
+            return self._clock.now_ms()
+        date_ms, at_s = self._anchor
+        return date_ms + int((self._clock.elapsed_s() - at_s) * 1000)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the cloud ever answered."""
+        return self._anchor is not None
+
+    def heard(self, date_ms: int) -> None:
+        """A usable answer carried this date."""
+        self._anchor = (date_ms, self._clock.elapsed_s())
+        now_ms = self._clock.now_ms()
+        self._contact.answered(now_ms, date_ms - now_ms)
+
+    @property
+    def offset_ms(self) -> int:
+        """The cloud's clock minus ours."""
+        return self.now_ms() - self._clock.now_ms()
+
+
+class Reader:
+    """Asks for one site's jobs."""
+
+    def __init__(self, network: Network, time: CloudTime, site: str, token: Callable[[], str | None]) -> None:
+        self._network = network
+        self._time = time
+        self._token = token
+        self.site = site
+
+    def page(self, want_ms: int, margin_ms: int) -> tuple[wire.Listing, int, int]:
+        """(jobs, Date in ms, start in ms): everything from `start`, which is `want_ms` or earlier. Failure."""
+        for _ in range(ASKED_AGAIN):
+            range_ms = max(0, self._time.now_ms() - want_ms + margin_ms)
+            answer = self._network.call("getrecentjobs", wire.recent_body(self.site, range_ms), self._token())
+            date_ms = require_usable(answer)
+            listing = wire.read_listing(answer.body, self.site, date_ms)
+            self._time.heard(date_ms)
+            start_ms = date_ms - range_ms + DATE_STEP_MS
+            if start_ms <= want_ms:
+                return listing, date_ms, start_ms
+            # Our idea of the cloud's time was wrong, or the answer took long: ask again, wider.
+            margin_ms *= 2
+        raise Failure(AMBIGUOUS, "The cloud's clock does not stand still long enough to be read.")
+
+
+class Walk:
+    """Reads from `want_ms` to now. Each `step` reads one page and gives it to `keep`."""
+
+    def __init__(self, reader: Reader, time: CloudTime, timings: Timings, want_ms: int) -> None:
+        self._reader = reader
+        self._time = time
+        self._timings = timings
+        self._want_ms = want_ms
+        self._margin_ms = timings.margin_ms
+
+    def step(self, keep: Callable[[Page], None]) -> bool:
+        """One page; True when it was the last. Failure, and an alarm where going on would skip jobs."""
+        listing, date_ms, start_ms = self._reader.page(self._want_ms, self._margin_ms)
+        full = listing.size > self._timings.full_page_bytes
+        low_ms = date_ms - SETTLED_MS
+        if full:
+            low_ms = min(low_ms, listing.last_ms if listing.last_ms is not None else self._want_ms)
+        keep(Page(self._reader.site, listing, start_ms, low_ms, self._time.offset_ms, not full))
+        if not full:
+            return True
+        if low_ms <= self._want_ms:
+            self._narrow()
+        self._want_ms = max(self._want_ms, low_ms)
+        return False
+
+    def _narrow(self) -> None:
+        """The page ended where it began: a smaller margin leaves more room in it, or nothing does."""
+        if self._margin_ms <= self._timings.least_margin_ms:
+            raise Overflow(REFUSED, OVERFLOW)
+        self._margin_ms = max(self._timings.least_margin_ms, self._margin_ms // 2)

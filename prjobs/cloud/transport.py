@@ -1,0 +1,119 @@
+"""HTTP to the cloud: pooled connections, no redirects, certificates always verified, bounded answers."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+import urllib3
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    LocationParseError,
+    NewConnectionError,
+    ProxyError,
+    SSLError,
+)
+
+from prjobs.clock import Clock
+from prjobs.cloud.answers import AMBIGUOUS, UNSENT, Answer, Failure
+from prjobs.cloud.timings import MAX_BODY
+from prjobs.errors import Unusable
+from prjobs.settings import Settings
+from prjobs.version import VERSION
+
+CONNECT_S = 5.0
+FIRST_BYTE_S = 30.0
+WHOLE_S = 60.0
+CHUNK = 65_536
+_CLOCKS = "The certificate is not valid at this machine's time: compare its clock with the cloud's."
+
+
+class Transport:
+    """The network of the link. One thread uses it at a time; connections are kept."""
+
+    def __init__(self, base_url: str, ca_file: str, clock: Clock) -> None:
+        parts = urlsplit(base_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise Unusable("cloud_base_url must be an address such as https://jobs.photonranch.org/jobs.")
+        self._base = base_url.rstrip("/")
+        self._clock = clock
+        self._pool = urllib3.PoolManager(
+            num_pools=1,
+            maxsize=2,
+            retries=False,
+            timeout=urllib3.Timeout(connect=CONNECT_S, read=FIRST_BYTE_S),
+            cert_reqs="CERT_REQUIRED",
+            ca_certs=ca_file or None,
+            headers={"Content-Type": "application/json", "User-Agent": f"prjobs/{VERSION}"},
+        )
+
+    def call(self, name: str, body: Mapping[str, object], token: str | None = None) -> Answer:
+        """POST the body to the endpoint. Raises Failure when no whole answer came."""
+        headers = {**self._pool.headers, **({"Authorization": f"Bearer {token}"} if token else {})}
+        until_s = self._clock.elapsed_s() + WHOLE_S
+        try:
+            answer = self._pool.request(
+                "POST",
+                f"{self._base}/{name}",
+                body=msgspec.json.encode(body),
+                headers=headers,
+                redirect=False,
+                retries=False,
+                preload_content=False,
+            )
+            return self._read(answer, until_s)
+        except (NewConnectionError, ConnectTimeoutError, ProxyError, LocationParseError) as error:
+            raise Failure(UNSENT, f"The cloud cannot be reached ({_short(error)}).") from None
+        except SSLError as error:
+            said = _CLOCKS if "expired" in str(error) or "not yet valid" in str(error) else _short(error)
+            raise Failure(UNSENT, f"The cloud's certificate is not accepted: {said}") from None
+        except HTTPError as error:
+            raise Failure(AMBIGUOUS, f"The cloud's answer did not arrive ({_short(error)}).") from None
+
+    def _read(self, answer: urllib3.BaseHTTPResponse, until_s: float) -> Answer:
+        """The whole body; a connection with an unread rest is not used again."""
+        chunks, size = [], 0
+        try:
+            for chunk in answer.stream(CHUNK):
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > MAX_BODY or self._clock.elapsed_s() > until_s:
+                    raise Failure(AMBIGUOUS, "The cloud's answer is too long, or takes too long.")
+        except Failure:
+            answer.close()
+            raise
+        finally:
+            answer.release_conn()
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        return Answer(answer.status, headers, b"".join(chunks))
+
+
+def _short(error: Exception) -> str:
+    """The kind of error, without addresses or contents."""
+    return type(error).__name__
+
+
+def token_source(path: str) -> Callable[[bool], str | None]:
+    """Reads the token of the settings' file: at first use, and again when the cloud refused it."""
+    kept: list[str | None] = []
+
+    def token(again: bool) -> str | None:
+        if again or not kept:
+            try:
+                text = Path(path).read_text(encoding="utf-8").strip() if path else ""
+            except (OSError, UnicodeDecodeError):
+                text = ""
+            kept[:] = [text or None]
+        return kept[0]
+
+    return token
+
+
+def open_transport(settings: Settings, clock: Clock) -> Transport:
+    """The way to the cloud that the settings name. Unusable when it cannot be used."""
+    if not settings.cloud_sites:
+        raise Unusable("cloud_sites must name the sites whose jobs are kept in step with the cloud.")
+    if settings.cloud_ca_file and not Path(settings.cloud_ca_file).is_file():
+        raise Unusable("cloud_ca_file is not a file.")
+    return Transport(settings.cloud_base_url, settings.cloud_ca_file, clock)

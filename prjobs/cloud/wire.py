@@ -1,0 +1,228 @@
+"""The cloud's words: bodies we send, and the strict reading of what comes back."""
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from prjobs.cloud.answers import AMBIGUOUS, BETWEEN, Failure
+from prjobs.cloud.timings import DAY_MS, MAX_BODY
+from prjobs.decoding import parse_json
+from prjobs.errors import BadRequest
+from prjobs.jobs import Command
+from prjobs.states import FORWARDING, HELD, UNREAD
+from prjobs.ulids import floor_ulid, is_ulid
+
+MARKER = "prjobs_ulid"
+_TEXT = 200
+# With these words here a job would be handed out later: the cloud means its own.
+_OWN_WORDS = {word: f"{word} THERE" for word in (HELD, FORWARDING)}
+
+
+class Record(msgspec.Struct, frozen=True):
+    """A job as the cloud lists it. The params and roles are JSON texts."""
+
+    ulid: str
+    site: str
+    status: str
+    alternate_status: str
+    estimate_s: int | None
+    device: str
+    instance: str
+    action: str
+    user_id: str
+    user_name: str
+    user_roles: str
+    required_params: str
+    optional_params: str
+    values: dict[str, Any]
+    marker: str | None
+
+
+class _Document(msgspec.Struct):
+    ulid: str
+    site: str
+    action: str
+    statusId: str
+    replicaStatusId: str = ""
+    deviceType: str = ""
+    deviceInstance: str | None = ""
+    user_id: str | None = ""
+    user_name: str | None = ""
+    user_roles: Any = None
+    required_params: msgspec.Raw = msgspec.Raw(b"{}")
+    optional_params: msgspec.Raw = msgspec.Raw(b"{}")
+    secondsUntilComplete: Any = None
+
+
+class Sighting(msgspec.Struct, frozen=True):
+    """A job in a list: as much of it as a job that we know needs."""
+
+    ulid: str
+    status: str
+    raw: msgspec.Raw
+
+
+class _Head(msgspec.Struct):
+    ulid: str
+    site: str
+    action: str
+    statusId: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A page of jobs, by ulid. `ghosts` counts what is no job: records without action or with a bad id."""
+
+    sightings: list[Sighting]
+    ghosts: int
+    size: int
+
+    @property
+    def last_ms(self) -> int | None:
+        """The time of the newest job in it."""
+        return ulid_ms(self.sightings[-1].ulid) if self.sightings else None
+
+
+def newjob_body(command: Command, marker: str) -> dict[str, object]:
+    """The body of newjob: the command as it came, and our id as a marker that the cloud stores untouched."""
+    return {
+        "site": command.site,
+        "device": command.device,
+        "instance": command.instance,
+        "action": command.action,
+        "user_name": command.user_name,
+        "user_id": command.user_id,
+        "required_params": msgspec.Raw(command.required_params.encode()),
+        "optional_params": {**msgspec.json.decode(command.optional_params), MARKER: marker},
+    }
+
+
+def recent_body(site: str, range_ms: int) -> dict[str, object]:
+    """The body of getrecentjobs."""
+    return {"site": site, "timeRange": range_ms}
+
+
+def status_body(site: str, ulid: str, status: str, estimate_s: int | None) -> dict[str, object]:
+    """The body of updatejobstatus, with values that the original takes: it fails on fractions and odd texts."""
+    clean = status.encode("utf-8", "replace").decode()[:64]
+    return {
+        "site": site,
+        "ulid": ulid,
+        "newStatus": clean,
+        "secondsUntilComplete": -1 if estimate_s is None else int(estimate_s),
+    }
+
+
+def read_status_answer(body: bytes) -> None:
+    """Failure unless the cloud says that it stored the status."""
+    answer = _parsed(body)
+    metadata = answer.get("ResponseMetadata") if isinstance(answer, dict) else None
+    if not isinstance(metadata, dict) or metadata.get("HTTPStatusCode") != 200:
+        raise Failure(AMBIGUOUS, BETWEEN)
+
+
+def read_listing(body: bytes, site: str, date_ms: int) -> Listing:
+    """The answer of getrecentjobs. Failure unless it is a list of objects, by id, of this site."""
+    try:
+        documents = msgspec.json.decode(body, type=list[msgspec.Raw]) if len(body) <= MAX_BODY else None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        documents = None
+    if documents is None:
+        raise Failure(AMBIGUOUS, BETWEEN)
+    latest = floor_ulid(date_ms + DAY_MS)
+    sightings = [seen for document in documents if (seen := _sighting(document, site, latest))]
+    if any(one.ulid >= other.ulid for one, other in itertools.pairwise(sightings)):
+        raise Failure(AMBIGUOUS, "The cloud's list is out of order.")
+    return Listing(sightings, len(documents) - len(sightings), len(body))
+
+
+def _sighting(raw: msgspec.Raw, site: str, latest: str) -> Sighting | None:
+    """None for a record that is no job: nothing of it could be handed out."""
+    try:
+        head = _decode_head(raw)
+    except (msgspec.ValidationError, UnicodeDecodeError, RecursionError):
+        return None
+    status, _, ulid = head.statusId.rpartition("#")
+    if head.site != site or ulid != head.ulid or not is_ulid(ulid) or ulid >= latest or not status:
+        return None
+    status = _OWN_WORDS.get(status, status)
+    return Sighting(ulid, status, raw) if 0 < len(head.action) <= _TEXT else None
+
+
+def read_record(seen: Sighting) -> Record | None:
+    """The whole job; None when it is not one that could be handed out."""
+    try:
+        found = _decode_document(seen.raw)
+    except (msgspec.ValidationError, UnicodeDecodeError, RecursionError):
+        return None
+    required, optional = _params(found.required_params), _params(found.optional_params)
+    if required is None or optional is None:
+        return None
+    marker = optional.get(MARKER)
+    return Record(
+        ulid=found.ulid,
+        site=found.site,
+        status=seen.status,
+        alternate_status=found.replicaStatusId.rpartition("#")[0] or UNREAD,
+        estimate_s=_estimate_s(found.secondsUntilComplete),
+        device=found.deviceType,
+        instance=found.deviceInstance or "",
+        action=found.action,
+        user_id=found.user_id or "",
+        user_name=found.user_name or "",
+        user_roles=_roles(found.user_roles),
+        required_params=_text_of(found.required_params),
+        optional_params=_text_of(found.optional_params),
+        values=required,
+        marker=marker if isinstance(marker, str) else None,
+    )
+
+
+_decode_head = msgspec.json.Decoder(_Head).decode
+_decode_document = msgspec.json.Decoder(_Document).decode
+
+
+def _params(raw: msgspec.Raw) -> dict[str, Any] | None:
+    value = _loose(bytes(raw))
+    return {} if value is None else value if isinstance(value, dict) else None
+
+
+def _text_of(raw: msgspec.Raw) -> str:
+    text = bytes(raw).decode()
+    return "{}" if text == "null" else text
+
+
+def _roles(value: Any) -> str:
+    """The original lists roles as a JSON text."""
+    if isinstance(value, str):
+        value = _loose(value.encode())
+    roles = [role for role in value if isinstance(role, str)] if isinstance(value, list) else []
+    return msgspec.json.encode(roles).decode()
+
+
+def _estimate_s(value: Any) -> int | None:
+    return int(value) if isinstance(value, int | float) and abs(value) <= 1e9 else None
+
+
+def _loose(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return parse_json(body)
+    except BadRequest:
+        raise Failure(AMBIGUOUS, BETWEEN) from None
+
+
+def ulid_ms(ulid: str) -> int:
+    """The time part of an id, in Unix milliseconds."""
+    value = 0
+    for char in ulid[:10]:
+        value = value * 32 + "0123456789ABCDEFGHJKMNPQRSTVWXYZ".index(char)
+    return value

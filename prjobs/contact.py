@@ -1,0 +1,42 @@
+"""What is known of the cloud in memory: when it answered last, since when it does not, how far its clock is."""
+
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Contact:
+    """Times are this machine's Unix milliseconds; `offset_ms` is the cloud's clock minus ours.
+
+    `reader_ms` is when another program was seen reading the queue, `reset_ms` when a job was UNREAD again. `again`
+    holds the ids of jobs whose status a person wants to be sent again. `forward` hands a job of the site to the
+    cloud; None when that is not asked for.
+    """
+
+    last_ms: int | None = None
+    down_since_ms: int | None = None
+    failures: int = 0
+    reason: str = ""
+    offset_ms: int | None = None
+    ghosts: int = 0
+    unsent: int = 0
+    oldest_unsent: str | None = None
+    reader_ms: int = 0
+    reset_ms: int = 0
+    again: deque[str] = field(default_factory=deque)
+    forward: Callable[..., Any] | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def answered(self, now_ms: int, offset_ms: int) -> None:
+        """The cloud gave a usable answer."""
+        self.last_ms, self.offset_ms = now_ms, offset_ms
+        self.down_since_ms, self.failures, self.reason = None, 0, ""
+
+    def failed(self, now_ms: int, reason: str) -> None:
+        """A request got no usable answer."""
+        self.failures += 1
+        self.reason = reason
+        if self.down_since_ms is None:
+            self.down_since_ms = now_ms

@@ -1,0 +1,457 @@
+"""Discrete-event simulation: the product's own link and queue on a modelled cloud, network, clock and disk.
+
+Nothing of the product is replaced but what was injected: the network, the clock, and a store that runs its verbs at
+once instead of in a thread (same file, same SQL, no fsync) and can lose power at every commit.
+"""
+
+import random
+import shutil
+import sqlite3
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from prjobs import handouts, jobs, opening
+from prjobs.appliance import Appliance
+from prjobs.clock import Clock
+from prjobs.cloud.answers import AMBIGUOUS, UNSENT, Answer, Failure
+from prjobs.cloud.link import Link
+from prjobs.cloud.timings import Timings
+from prjobs.database import Database, Transaction, open_database
+from prjobs.errors import Refused
+from prjobs.failpoints import Failpoints
+from prjobs.folder import Folder
+from prjobs.settings import Settings
+from prjobs.wire import PollRequest, StatusUpdate
+from tests.cloud.cloud_model import FULL_BYTES, SITE, CloudModel
+
+START_MS = 1_700_000_000_000
+DAY_MS = 86_400_000
+NEVER_EXPIRE = {name: 0 for name in Settings.__struct_fields__ if name.startswith("expire_")}
+# Pages of the model are small, so that walks happen; they are read without the long pauses of a real walk.
+TIMINGS = Timings(full_page_bytes=FULL_BYTES, walk_pause_s=0.5)
+FAULTS = (
+    (0.03, "lost request"),
+    (0.05, "late effect"),
+    (0.10, "lost answer"),
+    (0.12, "portal"),
+    (0.14, "redirect"),
+    (0.17, "5xx"),
+    (0.19, "429"),
+    (0.20, "cut off"),
+    (0.21, "tls"),
+)
+CRASHES = (
+    "inside the transaction",
+    "after the commit",
+    "before the request",
+    "between answer and commit",
+    "handout_after_commit",
+    "import_before_commit",
+    "push_after_answer",
+    "request on its way",
+)
+
+
+class Crash(BaseException):
+    """The power is cut."""
+
+
+class ModelClock(Clock):
+    """`true_ms` is the world's time; the wall clock of the appliance is off by `skew_ms`."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self.true_ms = START_MS
+        self.skew_ms = 0
+        self._chance = chance
+
+    def now_ms(self) -> int:
+        return self.true_ms + self.skew_ms
+
+    def elapsed_s(self) -> float:
+        return self.true_ms / 1000
+
+    def random_bytes(self, count: int) -> bytes:
+        return self._chance.randbytes(count)
+
+
+class ModelDatabase(Database):
+    """The same file and the same verbs, run at once. `cut` is asked at every commit."""
+
+    def __init__(self, path: Path, cut: Callable[[str], None]) -> None:
+        self.path = path
+        self.lost = None
+        self._trouble = None
+        self._cut = cut
+        self.writes = 0
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        self._connection.execute("PRAGMA synchronous = off")
+        self._connection.execute("PRAGMA journal_mode = memory")
+
+    def start(self, tell: Callable[[set[str]], None]) -> None:
+        self._tell = tell
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def fetch(self, sql: str, parameters: Any = ()) -> list[Any]:
+        return self._connection.execute(sql, parameters).fetchall()
+
+    def write(self, verb: Callable[..., Any], *arguments: Any, patience_s: float = 0, late: Any = None) -> Any:
+        transaction = Transaction(self._connection)
+        self.writes += 1
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = verb(transaction, *arguments)
+            self._cut("inside the transaction")
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._cut("after the commit")
+        return result
+
+    def post(self, verb: Callable[..., Any], *arguments: Any) -> None:
+        self.write(verb, *arguments)
+
+
+class ModelFailpoints(Failpoints):
+    """The product's own named points, as places where the power may be cut."""
+
+    def __init__(self, cut: Callable[[str], None]) -> None:
+        self._cut = cut
+
+    def passing(self, name: str) -> None:
+        self._cut(name)
+
+
+class LateEffect:
+    """A request that arrives after its caller gave up."""
+
+    def __init__(self, cloud: CloudModel, name: str, body: dict[str, Any]) -> None:
+        self._cloud, self._name, self._body = cloud, name, body
+        self.ulid = body["ulid"]
+
+    def __call__(self) -> None:
+        self._cloud.call(self._name, self._body)
+
+
+class ModelNetwork:
+    """The way to the cloud, which loses, delays, repeats and answers rubbish."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self.calls = 0
+
+    def call(self, name: str, body: Mapping[str, object], token: str | None = None) -> Answer:
+        world = self._world
+        self.calls += 1
+        world.cut("before the request")
+        if world.outage_until_ms > world.clock.true_ms:
+            raise Failure(UNSENT, "unreachable")
+        answer = self._answer(world.next_fault(), name, dict(body))
+        world.cut("between answer and commit")
+        return answer
+
+    def _answer(self, fault: str | None, name: str, body: dict[str, Any]) -> Answer:
+        cloud, chance = self._world.cloud, self._world.chance
+        match fault:
+            case "lost request":
+                raise Failure(AMBIGUOUS, fault)
+            case "tls":
+                raise Failure(UNSENT, fault)
+            case "late effect":
+                if name == "updatejobstatus":
+                    at_ms = self._world.clock.true_ms + chance.randrange(1000, 29_000)
+                    cloud.late.append((at_ms, LateEffect(cloud, name, body)))
+                    # The power may be cut while the request is on its way.
+                    self._world.cut("request on its way")
+                raise Failure(AMBIGUOUS, fault)
+            case "portal":
+                return cloud.answer(b"<html>Please accept our conditions</html>")
+            case "redirect":
+                return cloud.answer(b"", 302, location="http://portal.invalid/")
+            case "5xx":
+                return cloud.answer(b'{"message": "Internal server error"}', chance.choice((502, 503, 504)))
+            case "429":
+                return cloud.answer(b'{"message": "Too Many Requests"}', 429)
+        answer = cloud.call(name, body)
+        if fault == "lost answer":
+            raise Failure(AMBIGUOUS, fault)
+        if fault == "cut off":
+            return answer._replace(body=answer.body[: len(answer.body) // 2])
+        return answer
+
+
+class World:
+    """One site, its cloud, its appliance and its observatory. The same seed gives the same story."""
+
+    def __init__(self, seed: int, timings: Timings = TIMINGS, mode: str = "primary", **settings: Any) -> None:
+        self.chance = random.Random(seed)
+        self.clock = ModelClock(random.Random(seed + 1))
+        self.cloud = CloudModel(lambda: self.clock.true_ms, self.chance)
+        self.network: Any = ModelNetwork(self)
+        self.timings = timings
+        self.settings = Settings(
+            cloud_mode=mode, cloud_sites=[SITE], cloud_base_url="http://model", **{**NEVER_EXPIRE, **settings}
+        )
+        root = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
+        self.folder = Folder(Path(tempfile.mkdtemp(prefix="prjobs-model-", dir=root)))
+        self.folder.create()
+        open_database(self.folder.database).close()
+        self.faults: Counter[str] = Counter()
+        self.faultiness, self.crash_chance = 1.0, 0.004
+        self.outage_until_ms = 0
+        self.crashes = 0
+        self.starting = False
+        self.down_until_ms = 0
+        self.appliance: Appliance | None = None
+        self.link: Link | None = None
+        self.received: Counter[str] = Counter()
+        self.running: list[list[Any]] = []
+        self.poll_number, self.poll_id, self.port = 0, None, 5000
+        self.counts: Counter[str] = Counter()
+        self.observing = True
+        self.cancelled_before, self.ran_cancelled = "", set[str]()
+
+    # ---- faults
+
+    def next_fault(self) -> str | None:
+        """What happens to the next request."""
+        if not self.faultiness:
+            return None
+        luck = self.chance.random() / self.faultiness
+        name = next((name for below, name in FAULTS if luck < below), None)
+        if name:
+            self.faults[name] += 1
+        return name
+
+    def cut(self, where: str) -> None:
+        """Perhaps cut the power here."""
+        if self.faultiness and self.chance.random() < self.crash_chance:
+            self.faults["crash: " + where] += 1
+            raise Crash(where)
+
+    def _cut_unless_starting(self, where: str) -> None:
+        if not self.starting:
+            self.cut(where)
+
+    # ---- the appliance
+
+    def start(self) -> Appliance | None:
+        """Start it when it is down and its time has come."""
+        if self.appliance is None and self.clock.true_ms >= self.down_until_ms:
+            original = opening.open_database
+            opening.open_database = lambda path: ModelDatabase(path, self._cut_unless_starting)
+            self.starting = True
+            try:
+                self.appliance, _ = opening.open_appliance(self.folder, self.settings, self.clock)
+                object.__setattr__(self.appliance, "failpoints", ModelFailpoints(self.cut))
+                self.link = Link(self.appliance, self.network, self.timings)
+            finally:
+                opening.open_database = original
+                self.starting = False
+        return self.appliance
+
+    def guarded(self, act: Callable[[Appliance], Any]) -> Any:
+        """Do something with the appliance; None while it is down, Crash when it dies over it."""
+        appliance = self.start()
+        if appliance is None:
+            return None
+        try:
+            return act(appliance)
+        except Crash:
+            self.stop()
+            self.crashes += 1
+            pause_ms = self.chance.choice([1000, 5000, 30_000, 900_000 if self.chance.random() < 0.05 else 3000])
+            self.down_until_ms = self.clock.true_ms + pause_ms
+            return Crash
+
+    def stop(self) -> None:
+        """The process is gone; what was committed stays."""
+        if self.appliance is not None:
+            self.counts.update(self.appliance.contact.counts)
+            self.appliance.database.close()
+        self.appliance = self.link = None
+
+    def close(self) -> None:
+        """The end of the story."""
+        self.stop()
+        shutil.rmtree(self.folder.path)
+
+    # ---- the observatory
+
+    @property
+    def peer(self) -> str:
+        """Its end of the connection."""
+        return f"127.0.0.1:{self.port}"
+
+    def poll(self) -> None:
+        """One poll; its poll_id is repeated until an answer came."""
+        if self.poll_id is None:
+            self.poll_number += 1
+            self.poll_id = f"poll-{self.poll_number}"
+        poll = PollRequest(SITE, False, 0.0, self.poll_id, None, None, None)
+        found = self.guarded(lambda appliance: _take(appliance, poll, self.peer))
+        if found is None or found is Crash:
+            self.port += 1
+            return
+        if found and self.faultiness and self.chance.random() < 0.01:
+            self.faults["the observatory lost the answer"] += 1
+            self.guarded(lambda appliance: handouts.connection_ended(appliance, self.peer))
+            self.port += 1
+            return
+        self.poll_id = None
+        cancels = [row.ulid for row in found if row.action == "cancel_all_commands"]
+        self.cancelled_before = max([self.cancelled_before, *cancels])
+        older = {row.ulid for row in found if row.ulid < self.cancelled_before}
+        self.ran_cancelled |= older & self.cloud.deleted
+        for row in found:
+            self.received[row.ulid] += 1
+            self.running.append([row.ulid, 0])
+
+    def work(self) -> None:
+        """Report on what runs; like the original it does not repeat a report that failed."""
+        for run in self.running[:40]:
+            if self.chance.random() < 0.5:
+                continue
+            word = ("STARTED", "EXPOSING", "COMPLETE")[run[1]]
+            update = StatusUpdate(SITE, run[0], word, self.chance.choice([-1, 5, 60]), False)
+            done = self.guarded(lambda appliance, update=update: _report(appliance, update, self.peer))
+            if done is not None and (done is not Crash or self.chance.random() < 0.5):
+                run[1] += 1
+                if run[1] == 3:
+                    self.running.remove(run)
+
+    # ---- time
+
+    def step(self, ms: int) -> None:
+        """Some time passes and everybody does what is due."""
+        self.clock.true_ms += ms
+        self.cloud.settle()
+        self.guarded(lambda _: self.link.once() if self.link else None)
+        if self.observing:
+            self.poll()
+            self.work()
+
+    def live(self, count: int) -> "World":
+        """Users ask for `count` jobs while everything goes wrong, until most is done; then the faults end."""
+        made, chance = 0, self.chance
+        while made < count:
+            if chance.random() < 0.6:
+                for _ in range(min(chance.choice([1, 1, 1, 2, 5, 30]), count - made)):
+                    self.cloud.newjob()
+                    made += 1
+                    self.clock.true_ms += chance.randrange(1, 400)
+            if chance.random() < 0.0012:
+                self.cloud.newjob("cancel_all_commands")
+                made += 1
+            if chance.random() < 0.002:
+                self.outage_until_ms = self.clock.true_ms + chance.choice([60_000, 3_600_000, 3 * DAY_MS])
+                self.faults["outage"] += 1
+            if chance.random() < 0.005:
+                self.clock.skew_ms = chance.choice([0, -3_600_000, DAY_MS, -400 * DAY_MS, 5000])
+                self.faults["clock step"] += 1
+            long = self.outage_until_ms > self.clock.true_ms and chance.random() < 0.2
+            self.step(chance.choice([600_000, 7_200_000] if long else [500, 1000, 2000, 5000]))
+        for _ in range(2 * count):
+            if self._is_mostly_done():
+                break
+            long = self.outage_until_ms > self.clock.true_ms
+            self.step(600_000 if long else chance.choice([500, 1000, 2000, 5000]))
+        self.calm()
+        return self
+
+    def _is_mostly_done(self) -> bool:
+        wanted = len(self.cloud.visible - self.cloud.deleted)
+        few = wanted // 50 + 20
+        return len(self.received) > wanted - few and self.link is not None and self.link.pusher.count < few
+
+    def calm(self, steps: int = 6000) -> None:
+        """No faults any more, until nothing is left to do."""
+        self.faultiness = 0.0
+        self.outage_until_ms = 0
+        quiet = 0
+        for _ in range(steps):
+            self.step(2000)
+            quiet = quiet + 1 if self.is_quiet() else 0
+            if quiet > 400:
+                return
+
+    def is_quiet(self) -> bool:
+        """Whether everything that was begun has ended."""
+        busy = self.running or self.cloud.late or self.cloud.pending or self.appliance is None
+        return not busy and self.link is not None and not self.link.pusher.count
+
+    # ---- what became of it
+
+    def report(self) -> dict[str, Any]:
+        """Counts. Lost: visible, not cancelled, never received, and not among the hand-outs shown as in doubt."""
+        appliance = self.start()
+        assert appliance is not None
+        fetch = appliance.database.fetch
+        status = dict(fetch("SELECT ulid, status FROM job"))
+        doubted = {
+            ulid
+            for (ulid,) in fetch(
+                "SELECT j.ulid FROM handout h JOIN change c ON c.handout_id = h.id JOIN job j ON j.seq = c.job_seq "
+                "WHERE h.state <> 'CONFIRMED'"
+            )
+        }
+        expected = self.cloud.visible - self.cloud.deleted
+        missing = {ulid for ulid in expected if not self.received[ulid]}
+        records = self.cloud.records
+        wrong = [
+            ulid
+            for ulid in expected
+            if self.received[ulid] and "action" in records.get(ulid, {}) and self.cloud.status_of(ulid) != status[ulid]
+        ]
+        return {
+            "jobs": len(self.cloud.visible),
+            "faults": sum(self.faults.values()),
+            "crashes": self.crashes,
+            "calls": self.network.calls,
+            "lost": len(missing - doubted),
+            "twice": sum(1 for count in self.received.values() if count > 1),
+            "wrong": len(wrong),
+            "ran though cancelled": len(self.ran_cancelled),
+            "unsent": self.link.pusher.count if self.link else -1,
+            "unconfirmed": len(missing & doubted),
+            "cancelled": len(self.cloud.deleted),
+            "ghosts": self.cloud.ghosts,
+            "counts": dict(self.counts + appliance.contact.counts),
+        }
+
+
+def _take(appliance: Appliance, poll: PollRequest, peer: str) -> list[Any]:
+    handouts.heard(appliance, peer)
+    gap_ms = handouts.begin_poll(appliance, poll, peer)
+    return handouts.take_jobs(appliance, poll, peer, gap_ms)
+
+
+def _report(appliance: Appliance, update: StatusUpdate, peer: str) -> bool:
+    handouts.heard(appliance, peer)
+    try:
+        jobs.update_status(appliance, update, peer)
+    except Refused:
+        return False
+    return True
+
+
+def run_world(count: int, seed: int, timings: Timings = TIMINGS, faultiness: float = 1.0) -> dict[str, Any]:
+    """One run from beginning to end."""
+    world = World(seed, timings)
+    world.faultiness = faultiness
+    try:
+        return world.live(count).report()
+    finally:
+        world.close()
+
+
+if __name__ == "__main__":
+    import json
+    import sys
+
+    print(json.dumps(run_world(int(sys.argv[1]), int(sys.argv[2]))))

@@ -1,0 +1,203 @@
+"""Safeguards of the link, each removed alone: a bench that cannot see the loss proves nothing.
+
+Each entry is a context in which one safeguard is missing. The daily deep sweep is off in all of them, and in the
+run without a mutation: it repairs what some of them lose.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from typing import Any
+from unittest.mock import patch
+
+from prjobs import feed, handouts
+from prjobs.cloud import importing, link, pushing, store, sweep
+from prjobs.cloud.answers import require_usable
+from prjobs.cloud.importing import Page
+from prjobs.cloud.timings import Timings
+from prjobs.feed import Event
+from prjobs.states import CANCELLED, PRIMARY, UNREAD
+from tests.cloud.model import TIMINGS
+
+PLAIN = replace(TIMINGS, deep_first_s=1e12)
+Mutation = Callable[[], AbstractContextManager[Timings]]
+
+
+@contextmanager
+def none() -> Iterator[Timings]:
+    """Nothing is missing."""
+    yield PLAIN
+
+
+@contextmanager
+def overlap_of_five_seconds() -> Iterator[Timings]:
+    """Instead of ten minutes."""
+    yield replace(PLAIN, overlap_ms=5000)
+
+
+@contextmanager
+def only_the_first_page() -> Iterator[Timings]:
+    """The list is taken for complete."""
+    yield replace(PLAIN, full_page_bytes=10**9)
+
+
+@contextmanager
+def wall_clock() -> Iterator[Timings]:
+    """Instead of the Date header."""
+
+    def page(self: sweep.Reader, want_ms: int, margin_ms: int) -> Any:
+        now_ms = self._time._clock.now_ms()
+        range_ms = max(0, now_ms - want_ms + margin_ms)
+        answer = self._network.call("getrecentjobs", sweep.wire.recent_body(self.site, range_ms))
+        self._time.heard(require_usable(answer))
+        return sweep.wire.read_listing(answer.body, self.site, now_ms + 10**12), now_ms, want_ms
+
+    with patch.object(sweep.Reader, "page", page):
+        yield PLAIN
+
+
+@contextmanager
+def mark_before_the_jobs() -> Iterator[Timings]:
+    """In a transaction of its own."""
+    original = link.SiteLink._keep
+
+    def keep(self: link.SiteLink, page: Page) -> None:
+        self._link.appliance.database.write(store.raise_low, page.site, page.start_ms, page.low_ms)
+        original(self, page)
+
+    with patch.object(link.SiteLink, "_keep", keep):
+        yield PLAIN
+
+
+@contextmanager
+def no_quarantine_no_repair() -> Iterator[Timings]:
+    """A request without an answer is repeated at once, and nobody looks later."""
+    yield replace(PLAIN, quarantine_s=0.5, repairs=0)
+
+
+@contextmanager
+def no_quarantine() -> Iterator[Timings]:
+    """A request without an answer is repeated at once."""
+    yield replace(PLAIN, quarantine_s=0.5)
+
+
+@contextmanager
+def no_rest_after_a_restart() -> Iterator[Timings]:
+    """What the process before may have sent is sent again at once."""
+
+    original = pushing.Pusher.__init__
+
+    def begin(self: pushing.Pusher, *arguments: Any) -> None:
+        original(self, *arguments)
+        self._waiting = {ulid: replace(rest, until_s=0.0) for ulid, rest in self._waiting.items()}
+
+    with patch.object(pushing.Pusher, "__init__", begin):
+        yield PLAIN
+
+
+@contextmanager
+def sent_before_it_is_sent() -> Iterator[Timings]:
+    """The status counts as sent before the request is made; nobody looks later."""
+    original = pushing.Pusher._push
+
+    def push(self: pushing.Pusher, unsent: pushing.Unsent) -> None:
+        self._appliance.database.write(pushing._mark_pushed, unsent)
+        original(self, unsent)
+
+    with patch.object(pushing.Pusher, "_push", push):
+        yield replace(PLAIN, repairs=0)
+
+
+@contextmanager
+def cancel_judged_by_one_page() -> Iterator[Timings]:
+    """What the page of the cancel_all does not show counts as deleted."""
+
+    def hold(transaction: Any, appliance: Any, page: Page, cancel_ulid: str) -> None:
+        present = {seen.ulid for seen in page.listing.sightings}
+        waiting = importing.jobs.waiting_of(transaction, page.site, PRIMARY)
+        gone = [row for row in waiting if row.ulid < cancel_ulid and row.ulid not in present]
+        feed.apply(transaction, gone, Event(PRIMARY, CANCELLED, appliance.clock.now_ms(), "cloud"))
+        if gone:
+            store.settle(transaction, [row.seq for row in gone], store.GONE)
+
+    with patch.object(importing, "_hold_older", hold):
+        yield PLAIN
+
+
+@contextmanager
+def cancel_not_held() -> Iterator[Timings]:
+    """A cancel_all of the cloud is delivered and changes nothing here."""
+    with patch.object(importing, "_hold_older", lambda *_: None):
+        yield PLAIN
+
+
+@contextmanager
+def poll_id_forgotten() -> Iterator[Timings]:
+    """A repeated poll gets what waits now, not what it got before."""
+    with patch.object(handouts, "_handed_before", lambda *_: None):
+        yield PLAIN
+
+
+@contextmanager
+def believes_unread() -> Iterator[Timings]:
+    """A known job that the cloud shows as UNREAD is queued again."""
+
+    def carry_out(transaction: Any, appliance: Any, known: Any, seen: Any, wish: str) -> str:
+        if seen.status == UNREAD:
+            feed.apply(
+                transaction,
+                [importing._row(transaction, known.job_seq)],
+                Event(PRIMARY, UNREAD, appliance.clock.now_ms(), "cloud"),
+            )
+        return wish
+
+    def wish(known: Any, seen: Any, rules: Any) -> str | None:
+        return importing.REPAIR if known.status != seen.status and seen.status == UNREAD else None
+
+    with patch.object(importing, "_carry_out", carry_out), patch.object(importing, "_wish", wish):
+        yield PLAIN
+
+
+@contextmanager
+def takes_the_clouds_queue() -> Iterator[Timings]:
+    """getnewjobs, store, deliver: the way of the original."""
+
+    def sweep_once(self: link.SiteLink, now_s: float) -> None:
+        answer = self._link.network.call("getnewjobs", {"site": self._site})
+        date_ms = require_usable(answer)
+        listing = sweep.wire.read_listing(answer.body, self._site, date_ms)
+        self._link.appliance.database.write(store.begin_site, self._site, date_ms)
+        self._link.time.heard(date_ms)
+        self._due_s, self._swept_s = now_s + 5.0, now_s
+        self._keep(Page(self._site, listing, 0, 0, 0, False))
+
+    with patch.object(link.SiteLink, "_sweep", sweep_once):
+        yield replace(PLAIN, repairs=0)
+
+
+@contextmanager
+def walk_without_progress_check() -> Iterator[Timings]:
+    """A page that ends where it began is asked for again and again."""
+    with patch.object(sweep.Walk, "_narrow", lambda _: None):
+        yield PLAIN
+
+
+MUTATIONS: dict[str, Mutation] = {
+    one.__name__: one
+    for one in (
+        overlap_of_five_seconds,
+        only_the_first_page,
+        wall_clock,
+        mark_before_the_jobs,
+        no_quarantine_no_repair,
+        no_quarantine,
+        no_rest_after_a_restart,
+        sent_before_it_is_sent,
+        cancel_judged_by_one_page,
+        cancel_not_held,
+        poll_id_forgotten,
+        believes_unread,
+        takes_the_clouds_queue,
+        walk_without_progress_check,
+    )
+}

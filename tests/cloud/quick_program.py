@@ -1,0 +1,32 @@
+"""The real program with the link's waits shortened, so that a test needs seconds.
+
+A late effect lasts 2 s at most in these tests, as it lasts 29 s at most in the cloud: the quarantine is longer in both.
+"""
+
+import sys
+
+from prjobs.cli import main
+from prjobs.cloud import link, transport
+from prjobs.cloud.timings import Timings
+
+QUICK = Timings(
+    sweep_every_s=0.3,
+    sweep_soon_s=0.1,
+    walk_pause_s=0.1,
+    cursor_every_s=1.0,
+    cancel_after_s=1.2,
+    quarantine_s=3.0,
+    backoff_first_s=0.1,
+    backoff_most_s=1.0,
+    credentials_every_s=1.0,
+    refused_s=(0.1,) * 7,
+    marker_s=4.0,
+    full_page_bytes=50_000,
+)
+
+if __name__ == "__main__":
+    link.STEP_S = 0.05
+    link.Timings = lambda: QUICK
+    transport.FIRST_BYTE_S = 2.0
+    transport.WHOLE_S = 4.0
+    sys.exit(main())

@@ -1,0 +1,167 @@
+"""Short stories in which one safeguard decides. Each takes timings, plays, and returns what went wrong, or None."""
+
+from prjobs.cloud.answers import Failure
+from prjobs.cloud.timings import Timings
+from prjobs.cloud.wire import status_body
+from prjobs.wire import StatusUpdate
+from tests.cloud.model import SITE, LateEffect, World, _report, _take
+from tests.cloud.model import PollRequest as Poll
+
+
+def told(timings: Timings) -> World:
+    """A world without chance faults."""
+    world = World(0, timings)
+    world.faultiness = 0.0
+    world.plan = []
+    world.next_fault = lambda: world.plan.pop(0) if world.plan else None
+    return world
+
+
+def verdict(world: World) -> str | None:
+    """What the end shows."""
+    report = world.report()
+    world.close()
+    bad = {name: report[name] for name in ("lost", "twice", "wrong", "unsent", "ran though cancelled") if report[name]}
+    return str(bad) if bad else None
+
+
+def take(world: World) -> list[str]:
+    """One poll of the observatory; the ids it got."""
+    rows = _take(world.appliance, Poll(SITE, False, 0.0, None, None, None, None), world.peer)
+    world.received.update(row.ulid for row in rows)
+    return [row.ulid for row in rows]
+
+
+def report(world: World, ulid: str, status: str) -> None:
+    """The observatory reports."""
+    _report(world.appliance, StatusUpdate(SITE, ulid, status, -1, False), world.peer)
+
+
+def late_effect(timings: Timings) -> str | None:
+    """A status whose answer never came arrives 25 s later, after the job went on."""
+    world = told(timings)
+    world.observing = False
+    ulid = world.cloud.newjob(delay_ms=0)
+    for _ in range(5):
+        world.step(2000)
+    assert take(world) == [ulid]
+    for _ in range(3):
+        world.step(2000)
+    report(world, ulid, "STARTED")
+    world.cloud.chance.seed(5)
+    world.link.pusher.look()
+    world.plan = ["late effect"]
+    try:
+        world.link.pusher.push_once()
+    except Failure as failure:
+        world.link._failed(failure)
+    report(world, ulid, "COMPLETE")
+    for _ in range(40):
+        world.step(2000)
+    repaired = world.appliance.contact.counts["repaired"]
+    return verdict(world) or (f"repaired {repaired}" if repaired else None)
+
+
+def power_cut_in_flight(timings: Timings) -> str | None:
+    """The power is cut while a status is on its way; it arrives after the start, when the job went on."""
+    world = told(timings)
+    world.observing = False
+    ulid = world.cloud.newjob(delay_ms=0)
+    for _ in range(5):
+        world.step(2000)
+    take(world)
+    for _ in range(3):
+        world.step(2000)
+    report(world, ulid, "STARTED")
+    late = LateEffect(world.cloud, "updatejobstatus", status_body(SITE, ulid, "STARTED", -1))
+    world.cloud.late.append((world.clock.true_ms + 28_000, late))
+    world.stop()
+    world.start()
+    report(world, ulid, "COMPLETE")
+    for _ in range(60):
+        world.step(2000)
+    repaired = world.appliance.contact.counts["repaired"]
+    return verdict(world) or (f"repaired {repaired}" if repaired else None)
+
+
+def store_fails_for_a_quarter_of_an_hour(timings: Timings) -> str | None:
+    """New jobs cannot be stored for longer than the overlap; then they can."""
+    world = told(timings)
+    world.cloud.newjob(delay_ms=0)
+    for _ in range(5):
+        world.step(2000)
+    failing = True
+    original = world.cut
+
+    def cut(where: str) -> None:
+        if failing and where == "import_before_commit":
+            raise RuntimeError("the disk is full")
+        original(where)
+
+    world.cut = cut
+    world.guarded(lambda appliance: object.__setattr__(appliance.failpoints, "_cut", cut))
+    world.cloud.newjob(delay_ms=0)
+    for _ in range(60):
+        try:
+            world.step(15_000)
+        except RuntimeError:
+            continue
+    failing = False
+    world.stop()
+    world.calm(300)
+    return verdict(world)
+
+
+def many_at_once(timings: Timings) -> str | None:
+    """More jobs than a page holds come within the margin of a page."""
+    world = told(timings)
+    for _ in range(3):
+        world.step(2000)
+    for _ in range(150):
+        world.cloud.newjob(delay_ms=0)
+        world.clock.true_ms += 30
+    world.calm(300)
+    return verdict(world)
+
+
+def cancel_over_pages(timings: Timings) -> str | None:
+    """A cancel_all comes while more jobs wait than its page shows, and the cloud spares the newest of them."""
+    world = told(timings)
+    world.observing = False
+    for _ in range(300):
+        world.cloud.newjob(delay_ms=0)
+        world.step(6000)
+    world.cloud.newjob("cancel_all_commands", delay_ms=0)
+    for _ in range(5):
+        world.step(2000)
+    world.observing = True
+    world.calm(600)
+    return verdict(world)
+
+
+def cancel_before_they_run(timings: Timings) -> str | None:
+    """A cancel_all comes while jobs wait."""
+    world = told(timings)
+    world.observing = False
+    for _ in range(20):
+        world.cloud.newjob(delay_ms=0)
+        world.step(2000)
+    world.cloud.newjob("cancel_all_commands", delay_ms=0)
+    for _ in range(4):
+        world.step(2000)
+    for _ in range(30):
+        world.poll()
+        world.step(2000)
+    world.observing = True
+    world.calm(300)
+    return verdict(world)
+
+
+STORIES = (
+    late_effect,
+    power_cut_in_flight,
+    store_fails_for_a_quarter_of_an_hour,
+    many_at_once,
+    cancel_over_pages,
+    cancel_before_they_run,
+)

@@ -1,0 +1,89 @@
+"""Another appliance as the cloud: a site and its hub as real processes."""
+
+import time
+
+import pytest
+
+from tests.cloud.campaign import STEPS, Observatory, QuickProgram
+from tests.cloud.test_cloud_tcp import wait_for
+from tests.program import Program
+
+SITE = "saf"
+
+
+@pytest.fixture
+def hub(tmp_path):
+    hub = Program(tmp_path / "hub")
+    hub.serve()
+    yield hub
+    hub.kill()
+
+
+@pytest.fixture
+def site(tmp_path, hub):
+    site = QuickProgram(tmp_path / "site", hub.url)
+    site.serve()
+    yield site
+    site.kill()
+
+
+def statuses(hub):
+    listed = hub.post("getrecentjobs", {"site": SITE, "timeRange": 86_400_000}).json()
+    return {job["ulid"]: job["statusId"].rpartition("#")[0] for job in listed}
+
+
+def test_jobs_go_down_and_statuses_come_up(hub, site):
+    token = hub.token()
+    observatory = Observatory(site)
+    observatory.start()
+    sent = [hub.new_job(token, site=SITE, optional_params={"n": number})["ulid"] for number in range(30)]
+    wait_for(lambda: statuses(hub) == dict.fromkeys(sent, STEPS[-1]), 40)
+    observatory.ending.set()
+    assert observatory.received == dict.fromkeys(sent, 1)
+    job = site.post("getrecentjobs", {"site": SITE, "timeRange": 86_400_000}).json()[0]
+    original = hub.post("getrecentjobs", {"site": SITE, "timeRange": 86_400_000}).json()[0]
+    assert job == original
+
+
+def test_a_hub_that_is_restarted_and_a_site_that_is_killed(hub, site):
+    token = hub.token()
+    observatory = Observatory(site)
+    observatory.start()
+    port = hub.url.rpartition(":")[2]
+    sent = []
+    for number in range(6):
+        sent += [hub.new_job(token, site=SITE)["ulid"] for _ in range(3)]
+        if number % 2:
+            site.kill()
+            site.serve()
+        else:
+            hub.kill()
+            time.sleep(0.3)
+            hub.serve("--port", port)
+    wait_for(lambda: statuses(hub) == dict.fromkeys(sent, STEPS[-1]), 60)
+    observatory.ending.set()
+    assert all(count == 1 for count in observatory.received.values())
+    assert set(observatory.received) == set(sent)
+
+
+def test_what_is_cancelled_at_the_hub_is_not_run_at_the_site(hub, site):
+    token = hub.token()
+    jobs = [hub.new_job(token, site=SITE)["ulid"] for _ in range(3)]
+    wait_for(lambda: len(_known(site)) == 3)
+    stop = hub.new_job(token, site=SITE, action="cancel_all_commands")["ulid"]
+    wait_for(lambda: _known(site).get(stop) == "UNREAD" and _known(site)[jobs[0]] == "CANCELLED")
+    assert [job["ulid"] for job in site.post("getnewjobs", {"site": SITE}).json()] == [stop]
+    time.sleep(2)
+    assert site.post("getnewjobs", {"site": SITE}).json() == []
+    notices = [one["code"] for one in _health(site)["notices"]]
+    assert "cloud_reader" not in notices
+
+
+def _known(site):
+    return statuses(site)
+
+
+def _health(site):
+    import requests
+
+    return requests.get(f"{site.url}/healthz", timeout=5).json()

@@ -1,0 +1,242 @@
+"""The real program over TCP: fake cloud, fault proxy, kill -9 by chance and at named points."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+import requests
+
+from prjobs.clock import Clock
+from prjobs.cloud.answers import AMBIGUOUS, UNSENT, Failure, require_usable
+from prjobs.cloud.transport import Transport, open_transport, token_source
+from prjobs.cloud.wire import read_listing
+from prjobs.errors import Unusable
+from prjobs.failpoints import NAMES, planned
+from prjobs.settings import Settings
+from tests.cloud.campaign import Campaign
+from tests.cloud.cloud_model import SITE
+
+JOBS, FAULTS, KILLS = 500, 50, 30
+
+
+@pytest.fixture
+def campaign(tmp_path):
+    campaign = Campaign(tmp_path / "data")
+    yield campaign
+    campaign.close()
+
+
+def wait_for(what, seconds=20.0):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if found := what():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not happen in time")
+
+
+def clean(report):
+    return {name: report[name] for name in ("lost", "twice", "wrong status", "getnewjobs asked of the cloud")} == {
+        "lost": 0,
+        "twice": 0,
+        "wrong status": 0,
+        "getnewjobs asked of the cloud": 0,
+    }
+
+
+def test_through_faults_on_the_way(campaign):
+    campaign.start()
+    campaign.proxy.share, campaign.proxy.left = 0.3, FAULTS
+    campaign.send(JOBS, rate=30)
+    wait_for(lambda: campaign.proxy.left == 0, 60)
+    campaign.settle()
+    report = campaign.report()
+    assert clean(report), report
+    assert (report["jobs"], report["faults"]) == (JOBS, FAULTS)
+
+
+def test_through_kills(campaign):
+    campaign.start()
+    campaign.proxy.share, campaign.proxy.left = 0.1, 40
+    for _ in range(KILLS):
+        campaign.send(5)
+        time.sleep(campaign.cloud.chance.random() / 2)
+        campaign.kill()
+    campaign.settle()
+    report = campaign.report()
+    assert clean(report), report
+    assert report["crashes"] == KILLS
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_power_cut_at_a_named_point(campaign, name):
+    campaign.program.serve(env={**os.environ, "PRJOBS_FAIL": f"{name}:2"})
+    campaign.observatory.start()
+    process = campaign.program.process
+    wait_for(lambda: campaign.send(1, rate=2) or process.poll() is not None)
+    assert process.returncode == -signal.SIGKILL
+    campaign.program.kill()
+    campaign.program.serve()
+    campaign.send(3)
+    campaign.settle()
+    report = campaign.report()
+    assert clean(report), report
+
+
+def test_failpoints_are_for_this_machine_alone():
+    assert planned({}, "0.0.0.0")
+    with pytest.raises(Unusable):
+        planned({"PRJOBS_FAIL": "push_after_answer:1"}, "0.0.0.0")
+    for plan in ("nonsense:1", "push_after_answer", "push_after_answer:0"):
+        with pytest.raises(Unusable):
+            planned({"PRJOBS_FAIL": plan}, "127.0.0.1")
+
+
+def test_the_queue_does_not_wait_for_a_cloud_that_hangs(campaign):
+    token_of = campaign.program.token
+    campaign.program.serve()
+    token = token_of()
+    campaign.proxy.plan = ["delay:3"] * 20
+    time.sleep(0.5)
+    slowest = 0.0
+    for _ in range(20):
+        began = time.monotonic()
+        job = campaign.program.new_job(token, site=SITE)
+        assert [one["ulid"] for one in campaign.program.post("getnewjobs", {"site": SITE}).json()] == [job["ulid"]]
+        slowest = max(slowest, time.monotonic() - began)
+    assert slowest < 1.0
+
+
+def test_status_command_and_api_say_how_it_is(campaign):
+    program = campaign.program
+    program.serve()
+    wanted = sorted(campaign.cloud.add(3))
+    now = wait_for(lambda: _in_step(program))
+    assert now["mode"] == "primary" and now["sites"][0]["site"] == SITE and abs(now["offset_ms"]) < 3000
+    said = program.run("cloud", "status")
+    assert said.returncode == 0 and "In step with the cloud" in said.stdout
+    taken = wait_for(lambda: program.post("getnewjobs", {"site": SITE}).json())
+    assert [job["ulid"] for job in taken] == wanted
+    wait_for(lambda: set(campaign.cloud.statuses().values()) == {"RECEIVED"})
+    program.stop()
+    stopped = program.run("cloud", "status", "--json")
+    assert json.loads(stopped.stdout) is None  # the flags of the server are not the settings of the folder
+
+
+def _in_step(program):
+    now = program_api(program)
+    return now if now and now["state"] == "in step" and now["sites"][0]["read_until_ms"] else None
+
+
+def program_api(program):
+    return requests.get(f"{program.url}/api/cloud", timeout=5).json()["cloud"]
+
+
+def test_once_without_a_server(campaign, tmp_path):
+    program = campaign.program
+    program.data.mkdir()
+    settings = f'[cloud]\nmode = "primary"\nbase_url = "{campaign.cloud.url}"\nsites = ["{SITE}"]\n'
+    (program.data / "prjobs.toml").write_text(settings)
+    campaign.cloud.add(2)
+    done = program.run("cloud", "once", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["counts"] == {"new": 2}
+    campaign.cloud.plan = ["401"] * 10
+    refused = program.run("cloud", "once")
+    assert refused.returncode == 1 and "credentials" in refused.stderr
+    report = program.run("cloud", "shadow-report", "--json")
+    assert report.returncode == 0 and json.loads(report.stdout)["jobs"] == 0
+
+
+def test_the_token_file_is_sent_and_read_again_when_refused(campaign, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("first\n")
+    campaign.program.serve("--cloud-token-file", str(token), "--cloud-base-url", campaign.cloud.url)
+    wait_for(lambda: "Bearer first" in campaign.cloud.tokens)
+    token.write_text("second\n")
+    campaign.cloud.plan = ["401"]
+    wait_for(lambda: "Bearer second" in campaign.cloud.tokens)
+    assert token_source("")(False) is None
+
+
+# ---- the way there
+
+
+def transport(url):
+    return Transport(url, "", Clock())
+
+
+def test_a_redirect_is_not_followed(campaign):
+    campaign.cloud.plan = ["redirect"]
+    assert transport(campaign.cloud.url).call("getrecentjobs", {"site": SITE, "timeRange": 1}).status == 302
+
+
+def test_nobody_there_is_certain_and_a_reset_is_not(campaign):
+    with pytest.raises(Failure) as nobody:
+        transport("http://127.0.0.1:1").call("getrecentjobs", {})
+    assert nobody.value.kind == UNSENT
+    for fault in ("reset", "rubbish", "cut:20", "cut:60"):
+        campaign.proxy.plan = [fault]
+        with pytest.raises(Failure) as failure:
+            answer = transport(campaign.proxy.url).call("getrecentjobs", {"site": SITE, "timeRange": 1})
+            read_listing(answer.body, SITE, require_usable(answer))
+        assert failure.value.kind == AMBIGUOUS
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path):
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    made = subprocess.run(
+        f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost "
+        f"-addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout {key} -out {certificate}".split(),
+        capture_output=True,
+        check=False,
+    )
+    if made.returncode:
+        pytest.skip("no openssl here")
+    url, stop = serve_tls(key, certificate)
+    with pytest.raises(Failure) as failure:
+        transport(url).call("getrecentjobs", {})
+    assert failure.value.kind == UNSENT and "certificate" in str(failure.value)
+    assert Transport(url, str(certificate), Clock()).call("getrecentjobs", {}).body == b"[]"
+    stop()
+
+
+def serve_tls(key, certificate):
+    import ssl
+    import threading
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+
+    class Empty(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"[]")
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Empty)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"https://127.0.0.1:{server.server_address[1]}", server.shutdown
+
+
+@pytest.mark.parametrize("url", ["", "jobs.photonranch.org", "ftp://x", "http://", "http://x/?a=1"])
+def test_an_address_that_cannot_be_used_is_refused(url):
+    with pytest.raises(Unusable):
+        open_transport(Settings(cloud_mode="primary", cloud_base_url=url, cloud_sites=[SITE]), Clock())
+
+
+def test_sites_and_certificates_must_be_there():
+    good = {"cloud_mode": "primary", "cloud_base_url": "http://127.0.0.1:1"}
+    with pytest.raises(Unusable):
+        open_transport(Settings(**good), Clock())
+    with pytest.raises(Unusable):
+        open_transport(Settings(**good, cloud_sites=[SITE], cloud_ca_file="/nowhere"), Clock())

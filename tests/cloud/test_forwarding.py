@@ -1,0 +1,170 @@
+"""Jobs asked for at the site and handed to the cloud: each runs exactly once, whatever becomes of the request."""
+
+import time
+
+import pytest
+
+from prjobs import jobs
+from prjobs.cloud import forwarding
+from prjobs.errors import BadRequest, Unauthorized
+from prjobs.jobs import Command
+from prjobs.settings import Settings
+from tests.cloud.campaign import STEPS, Campaign
+from tests.cloud.cloud_model import SITE
+from tests.cloud.mutants import PLAIN
+from tests.cloud.stories import report, take, told
+from tests.cloud.test_cloud_tcp import wait_for
+from tests.conftest import USER
+from tests.program import JOB
+
+
+@pytest.fixture
+def world():
+    world = told(PLAIN)
+    world.observing = False
+    pass_time(world)
+    yield world
+    world.close()
+
+
+def pass_time(world, seconds=10):
+    for _ in range(seconds // 2):
+        world.step(2000)
+
+
+def forward(world, action="expose", device="camera"):
+    command = Command(SITE, device, "c1", action, "u", "U", "[]", '{"time":0.5}', '{"bin":"1,1"}', {})
+    return forwarding.forwarder(world.appliance, world.network)(command, "a token", USER)
+
+
+def marked(world, row):
+    return [one for one in world.cloud.records.values() if one["optional_params"].get("prjobs_ulid") == row.ulid]
+
+
+def test_the_answer_is_the_clouds_job_and_it_runs_once(world):
+    row = forward(world)
+    assert row.ulid in world.cloud.records and row.status == "UNREAD" and row.required_params == '{"time":0.5}'
+    assert take(world) == [row.ulid]
+    report(world, row.ulid, "COMPLETE")
+    pass_time(world, 200)
+    assert take(world) == [] and world.cloud.status_of(row.ulid) == "COMPLETE"
+
+
+def test_a_lost_answer_is_found_by_its_marker(world):
+    world.plan = ["lost answer"]
+    row = forward(world)
+    assert row.status == "UNREAD" and take(world) == []
+    pass_time(world, 200)
+    (record,) = marked(world, row)
+    assert take(world) == [record["ulid"]] and jobs.find_job(world.appliance, row.ulid).status == "FORWARDED"
+
+
+def test_a_lost_request_runs_as_a_job_of_the_site(world):
+    world.plan = ["lost request"]
+    row = forward(world)
+    pass_time(world, 100)
+    assert take(world) == []
+    pass_time(world, 60)
+    assert take(world) == [row.ulid] and world.cloud.records == {}
+
+
+def test_the_marker_is_looked_for_after_a_restart_and_an_outage(world):
+    world.plan = ["lost answer"]
+    row = forward(world)
+    world.stop()
+    world.outage_until_ms = world.clock.true_ms + 600_000
+    for _ in range(70):
+        world.step(10_000)
+    pass_time(world, 300)
+    (record,) = marked(world, row)
+    assert take(world) == [record["ulid"]]
+
+
+def test_an_unreachable_cloud_delays_nothing(world):
+    world.plan = ["tls"]
+    row = forward(world)
+    assert take(world) == [row.ulid]
+    pass_time(world, 200)
+    assert world.cloud.records == {}
+
+
+def test_a_link_that_is_down_is_not_even_asked(world):
+    world.appliance.contact.failed(0, "down")
+    row = forward(world)
+    assert take(world) == [row.ulid]
+
+
+@pytest.mark.parametrize(("status", "error"), [(401, Unauthorized), (400, BadRequest)])
+def test_a_refusal_is_passed_on_and_the_job_does_not_run(world, status, error):
+    words = b"Someone else has a reservation right now. Please see the calendar for details."
+    world.network.call = lambda *_: world.cloud.answer(words, status)
+    with pytest.raises(error, match="Someone else has a reservation"):
+        forward(world)
+    assert take(world) == []
+
+
+def test_a_refusal_that_is_no_plain_sentence_is_not_shown(world):
+    world.network.call = lambda *_: world.cloud.answer(b"<script>", 400)
+    with pytest.raises(BadRequest, match="The cloud refused the job"):
+        forward(world)
+
+
+@pytest.mark.parametrize("action", ["stop", "cancel_all_commands"])
+def test_a_stop_is_delivered_at_once_and_its_copy_is_not_run(world, action):
+    row = forward(world, action)
+    assert take(world) == [row.ulid]
+    until = time.monotonic() + 5
+    while not world.cloud.records and time.monotonic() < until:
+        time.sleep(0.01)
+    pass_time(world, 60)
+    assert take(world) == []
+    (record,) = marked(world, row)
+    assert record["statusId"].startswith("FORWARDED#")
+
+
+def test_a_cancel_in_the_cloud_covers_what_is_on_its_way(world):
+    world.plan = ["lost answer"]
+    row = forward(world)
+    world.cloud.newjob("cancel_all_commands", delay_ms=0)
+    world.clock.true_ms += 1000
+    world.cloud.settle()
+    stop = max(world.cloud.records)
+    pass_time(world, 300)
+    assert take(world) == [stop] and marked(world, row) == []
+
+
+def test_over_http(tmp_path):
+    campaign = Campaign(tmp_path / "data")
+    try:
+        program = campaign.program
+        program.serve("--cloud-newjob", "forward")
+        wait_for(lambda: campaign.cloud.calls.get("getrecentjobs"))
+        token = program.token()
+        wait_for(lambda: program.new_job(token, site=SITE)["ulid"] in campaign.cloud.model.records)
+        assert f"Bearer {token}" not in campaign.cloud.tokens  # the proxy of these tests forwards no headers
+        campaign.wanted = list(campaign.cloud.model.records)
+        campaign.observatory.start()
+        campaign.proxy.plan = ["swallow"] * 2
+        answers = [program.post("newjob", {**JOB, "site": SITE}, token) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200] * 3
+        time.sleep(6)
+        campaign.wanted = list(campaign.cloud.model.records)
+        campaign.settle()
+        assert all(count == 1 for count in campaign.observatory.received.values())
+        assert set(campaign.cloud.statuses().values()) == {STEPS[-1]}
+    finally:
+        campaign.close()
+
+
+def test_it_is_off_unless_asked_for():
+    assert Settings().cloud_newjob == "local"
+
+
+def test_the_same_key_again_is_not_forwarded_again(world):
+    command = Command(SITE, "camera", "c", "expose", "u", "U", "[]", "{}", "{}", {}, idempotency_key="k")
+    forwarder = forwarding.forwarder(world.appliance, world.network)
+    world.plan = ["lost answer"]
+    first, again = forwarder(command, "a token", USER), forwarder(command, "a token", USER)
+    assert first.ulid == again.ulid and len(marked(world, first)) == 1
+    pass_time(world, 60)
+    assert len(take(world)) == 1

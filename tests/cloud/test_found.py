@@ -1,0 +1,50 @@
+"""What campaigns found, each as a test.
+
+| found by | what happened | since when it cannot |
+|---|---|---|
+| model, 10,000 jobs, seed 100 | a look after a cancel_all began anew at every failure and never ended | a step is repeated |
+| directed case | a job deleted in the cloud after its hand-out was reported there: its alternate queue was held | both |
+| kills, 150, seed 0 | a poll that was answered 503 since its commit came late got its jobs by its repeated poll_id, and the \
+next poll got them again | a hand-out that left once is not kept as unsent |
+"""  # noqa: E501
+
+from prjobs import handouts
+from prjobs.wire import PollRequest
+
+PEER = "127.0.0.1:5000"
+
+
+def poll(poll_id):
+    return PollRequest("saf", False, 0.0, poll_id, None, None, None)
+
+
+def committed_late(appliance, poll_id):
+    """The hand-out of a poll that was answered before its commit came."""
+    return appliance.database.write(handouts._take, appliance, poll(poll_id), "primary", PEER, None)
+
+
+def taken(appliance, poll_id):
+    return [row.ulid for row in handouts.take_jobs(appliance, poll(poll_id), PEER, None)]
+
+
+def test_a_late_commit_and_a_repeated_poll_give_a_job_once(appliance, submit):
+    job = submit()
+    late = committed_late(appliance, "one")
+    appliance.handouts.keep_unsent(late)
+    assert taken(appliance, "one") == [job.ulid]
+    assert taken(appliance, "two") == []
+
+
+def test_the_same_when_the_writer_says_it_after_the_repeated_poll(appliance, submit):
+    job = submit()
+    late = committed_late(appliance, "one")
+    assert taken(appliance, "one") == [job.ulid]
+    appliance.handouts.keep_unsent(late)
+    assert taken(appliance, "two") == []
+
+
+def test_what_never_left_leaves_with_the_next_poll(appliance, submit):
+    job = submit()
+    appliance.handouts.keep_unsent(committed_late(appliance, "one"))
+    assert taken(appliance, "two") == [job.ulid]
+    assert taken(appliance, "three") == []

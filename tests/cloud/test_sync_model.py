@@ -1,0 +1,42 @@
+"""The product's own core through days of faults: nothing lost, nothing twice, no status wrong at the end."""
+
+import pytest
+
+from tests.cloud.model import World
+from tests.cloud.watching import Watch
+
+RUNS, JOBS = 10, 2000
+CHECK_EVERY = 400
+
+
+@pytest.mark.parametrize("seed", range(RUNS))
+def test_nothing_is_lost_doubled_or_wrong(seed):
+    world = World(seed)
+    watch = Watch(world)
+    steps, original = 0, world.step
+
+    def watched(ms):
+        nonlocal steps
+        original(ms)
+        steps += 1
+        if steps % CHECK_EVERY == 0:
+            watch.check()
+
+    world.step = watched
+    try:
+        report = world.live(JOBS).report()
+        watch.check()
+        watch.check_accounted()
+    finally:
+        world.close()
+    assert (report["lost"], report["twice"], report["wrong"], report["unsent"]) == (0, 0, 0, 0), report
+    assert report["jobs"] >= JOBS and report["faults"] > 100 and report["crashes"] > 10
+
+
+def test_the_same_seed_is_the_same_story():
+    stories = []
+    for _ in range(2):
+        world = World(3)
+        stories.append(world.live(100).report())
+        world.close()
+    assert stories[0] == stories[1]
