@@ -1,14 +1,5 @@
 """What campaigns found, each as a test.
 
-<<<<<<< HEAD
-| found by | what happened | since when it cannot |
-|---|---|---|
-| model, 10,000 jobs, seed 100 | a look after a cancel_all began anew at every failure and never ended | a step is repeated |
-| directed case | a job deleted in the cloud after its hand-out was reported there: its alternate queue was held | both |
-| kills, 150, seed 0 | a poll that was answered 503 since its commit came late got its jobs by its repeated poll_id, and the \
-next poll got them again | a hand-out that left once is not kept as unsent |
-"""  # noqa: E501
-=======
 - Model, 10,000 jobs, seed 100: a look after a cancel_all began anew at every failure and did not end while one page in
   five failed. A step is repeated now (`test_a_long_look_ends_although_pages_fail`).
 - A directed case: a status was pushed for a job that the cloud had deleted after its hand-out, since its alternate
@@ -16,7 +7,6 @@ next poll got them again | a hand-out that left once is not kept as unsent |
 - Kills, 150, seed 0, ten jobs twice: a poll was answered 503 because its commit came late; its repeated poll_id got
   the jobs, and the next poll got them again. A hand-out that left is not kept as unsent (below).
 """
->>>>>>> 16d02f11584ed4e401826b2becd6c2314d5aae35
 
 from prjobs import handouts
 from prjobs.wire import PollRequest
