@@ -11,7 +11,7 @@ ROOT = Path(prjobs.__file__).parent
 # From the bottom up; a module may import from its own row and from rows before it.
 ROWS = [
     {"errors", "version", "clock", "contact", "states", "client", "catalogue"},
-    {"ulids", "decoding", "failpoints", "places"},
+    {"ulids", "decoding", "failpoints", "places", "trouble"},
     {"settings", "models", "deadlines", "bell", "folder", "identity", "quota"},
     {"wire", "database", "presence", "open_handouts", "oidc", "limits", "glance", "chain", "sky"},
     {"appliance"},

@@ -140,7 +140,7 @@ class QueueModel(RuleBasedStateMachine):
     @invariant()
     def the_log_ends_with_the_present_state(self):
         for site, site_jobs in self.model.items():
-            for change in feed.list_changes(self.appliance.database, 0, site, limit=10_000):
+            for change in feed.list_changes(self.appliance.database, 0, [site], limit=10_000):
                 site_jobs[change.job.ulid].setdefault("log", {})
                 for queue in QUEUES if change.queue == "both" else [change.queue]:
                     site_jobs[change.job.ulid]["log"][queue] = change.status

@@ -15,10 +15,10 @@ from prjobs import audit
 from prjobs.audit import Fetch
 from prjobs.chain import Anchor, Chain, Verdict, examine, line_of
 from prjobs.cli.shared import Commands, folder_of, plain, print_json, stderr, utc
-from prjobs.database import trouble_of
 from prjobs.errors import Unusable
 from prjobs.folder import Folder
 from prjobs.models import AuditRow
+from prjobs.trouble import trouble_of
 from prjobs.upkeep.looking import has_log, look_at, older_migrations, require_ours
 
 

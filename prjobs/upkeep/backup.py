@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from prjobs.appliance import Appliance
-from prjobs.database import trouble_of
 from prjobs.errors import Unusable
 from prjobs.folder import Folder
+from prjobs.trouble import trouble_of
 from prjobs.upkeep.looking import Census, copy_into, look_at, require_whole, sync_folder, take_census
 
 logger = logging.getLogger(__name__)

@@ -5,8 +5,9 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from prjobs.database import MIGRATIONS, trouble_of
+from prjobs.database import MIGRATIONS
 from prjobs.errors import Unusable
+from prjobs.trouble import trouble_of
 
 DAMAGES_SHOWN = 3
 TABLES = frozenset({"job", "change", "handout", "fact"})

@@ -8,12 +8,13 @@ from pathlib import Path
 from prjobs import audit, feed
 from prjobs.clock import Clock
 from prjobs.cloud import store
-from prjobs.database import Transaction, open_database, trouble_of
+from prjobs.database import Transaction, open_database
 from prjobs.errors import Refused, Unusable
 from prjobs.feed import COLUMNS, Event
 from prjobs.folder import Folder
 from prjobs.models import JOB_COLUMNS, JobRow
 from prjobs.states import ALTERNATE, BOTH, CANCELLED, PRIMARY, UNREAD
+from prjobs.trouble import trouble_of
 from prjobs.upkeep.backup import stamp
 from prjobs.upkeep.looking import (
     copy_into,

@@ -5,13 +5,13 @@ from contextlib import closing
 
 from prjobs import jobs
 from prjobs.cloud import invariants
-from prjobs.database import trouble_of
 from prjobs.errors import Unusable
 from prjobs.handouts import UNCONFIRMED
 from prjobs.models import JOB_COLUMNS, JobRow
 from prjobs.opening import restore_advice
 from prjobs.presence import SILENT_AFTER_MS, SILENT_GAPS
 from prjobs.states import PRIMARY, UNREAD
+from prjobs.trouble import trouble_of
 from prjobs.ulids import floor_ulid
 from prjobs.upkeep.findings import NOTE, OK, WRONG, Finding, Findings, Patient
 from prjobs.upkeep.looking import damages, has_log, look_at, older_migrations, require_ours

@@ -9,7 +9,7 @@ from bottle import Bottle, HTTPError, HTTPResponse, request
 
 from prjobs.appliance import Appliance
 from prjobs.errors import Internal, MethodNotAllowed, NotFound, Refused
-from prjobs.web import api, night_api, reservations_api
+from prjobs.web import acts_api, api, cloud_api, night_api, reservations_api
 from prjobs.web.contract import ENDPOINTS, paths_of
 from prjobs.web.guard import ALLOWED_HEADERS, Guard, cors_headers
 from prjobs.web.pages import get_file, load_files
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
-ROUTES = [*api.ROUTES, *reservations_api.ROUTES, *night_api.ROUTES]
+ROUTES = [*api.ROUTES, *acts_api.ROUTES, *reservations_api.ROUTES, *night_api.ROUTES, *cloud_api.ROUTES]
 REASONS = {421: "Misdirected Request", 507: "Insufficient Storage"}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import Any
 
 from bottle import request
 
@@ -86,6 +87,11 @@ def identify(appliance: Appliance, token: str) -> Identity:
         raise
     audit.note_use(appliance, appliance.token_uses, found, peer())
     return found
+
+
+def shown(found: Identity) -> dict[str, Any]:
+    """Who somebody is, for the page."""
+    return {"user_id": found.user_id, "user_name": found.user_name, "roles": found.roles}
 
 
 @dataclass
