@@ -14,11 +14,12 @@ export class ApiError extends Error {
 
 export const get = (path, params, options) => request(path, { ...options, params });
 export const post = (path, body, options) => request(path, { ...options, method: "POST", body });
+export const remove = (path, body, options) => request(path, { ...options, method: "DELETE", body });
 
-async function request(path, { method = "GET", params = {}, body, timeoutMs = 10000, signal } = {}) {
+async function request(path, { method = "GET", params = {}, body, headers, timeoutMs = 10000, signal } = {}) {
   const limit = timeLimit(timeoutMs, signal);
   try {
-    const response = await fetch(address(path, params), { ...requestOptions(method, body), signal: limit.signal });
+    const response = await fetch(address(path, params), { ...requestOptions(method, body, headers), signal: limit.signal });
     return await answerOf(response);
   } catch (error) {
     throw asApiError(error, limit, timeoutMs);
@@ -36,8 +37,8 @@ function address(path, params) {
 }
 
 // The header marks a change as the page's own: a foreign page cannot send it with the login cookie.
-function requestOptions(method, body) {
-  const options = { method, cache: "no-store", credentials: "same-origin", headers: { Accept: "application/json" } };
+function requestOptions(method, body, headers) {
+  const options = { method, cache: "no-store", credentials: "same-origin", headers: { Accept: "application/json", ...headers } };
   if (method === "GET") return options;
   options.headers["X-Prjobs-Page"] = "1";
   options.headers["Content-Type"] = "application/json";
@@ -59,7 +60,7 @@ async function answerOf(response) {
   const text = await response.text();
   const answer = parsed(text);
   if (response.ok && answer !== undefined) return answer;
-  throw new ApiError(sentenceOf(response, answer), { status: response.status, code: answer?.code || "" });
+  throw new ApiError(sentenceOf(response, answer, text), { status: response.status, code: answer?.code || "" });
 }
 
 function parsed(text) {
@@ -70,8 +71,10 @@ function parsed(text) {
   }
 }
 
-function sentenceOf(response, answer) {
+function sentenceOf(response, answer, text) {
   if (typeof answer?.error === "string" && answer.error) return answer.error;
+  // The endpoints of the wire contract refuse in plain text.
+  if (!response.ok && /^[^<{[]{4,400}$/.test(text.trim())) return text.trim();
   if (response.ok) return "The server's answer could not be read.";
   return `The server refused this (${response.status}) without saying why.`;
 }

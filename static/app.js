@@ -2,17 +2,24 @@
 // the address, the keyboard, the clock that ticks once a second.
 
 import * as api from "./api.js";
+import { makeSender } from "./acts.js";
+import { AlarmList } from "./alarm_list.js";
+import { Around } from "./around.js";
 import { ServerClock, Since } from "./clock.js";
 import { clone, parts, setAttr, setText } from "./dom.js";
 import { moveRow, startKeys } from "./keys.js";
 import { Live } from "./live.js";
 import { startLook } from "./look.js";
-import { newModel, openJobs, sitesInOrder } from "./model.js";
+import { busiest, newModel, openJobs, sitesInOrder } from "./model.js";
 import { parseRoute } from "./route.js";
 import { JobScreen } from "./screen_job.js";
 import { JobsScreen } from "./screen_jobs.js";
 import { startNow } from "./screen_now.js";
+import { SendScreen } from "./screen_send.js";
+import { SiteScreen } from "./screen_site.js";
+import { Sound } from "./sound.js";
 import { connection, siteState } from "./state.js";
+import { StopPanel } from "./stop_panel.js";
 import { startStrip } from "./strip.js";
 import { startTips } from "./tip.js";
 import { PHASE_MEANINGS, PHASE_WORDS } from "./words.js";
@@ -21,41 +28,60 @@ const find = (selector) => document.querySelector(selector);
 const clock = new ServerClock();
 const model = newModel();
 const looked = new Since();
+// A wall display is never looked away from.
+const isHidden = () => document.hidden && document.documentElement.dataset.wall !== "yes";
+const sound = new Sound();
 const screens = {};
 let current = null;
 let cameFrom = null;
 
 const live = new Live({
-  api, model, clock,
+  api, model, clock, hidden: isHidden,
   told: {
     loaded({ again }) { if (again) startAnew(); draw(); },
-    changed(changes) { screens.jobs.changed(changes); screens.job.changed(changes); draw(); },
+    changed(changes) { for (const part of [screens.jobs, screens.job, stop]) part.changed(changes); draw(); },
     now() { draw(); },
     failed() { tick(); },
+    between: () => around.step(),
   },
 });
+const send = makeSender(api, model);
+const around = new Around({ api, model, clock, told: () => draw() });
+const stop = new StopPanel({ root: find("[data-stop]"), model, clock, sound, send });
 
 // The server was started anew, or the page slept too long to catch up: nothing that was loaded counts.
 function startAnew() {
+  around.forget();
   screens.job.reload();
   screens.jobs.reload();
+  screens.send.reload();
+  screens.site.reload();
 }
 
 function linkState() {
   const { answered, everAnswered } = live;
-  return connection({ ageMs: answered.ms(), answered: everAnswered, visibleMs: looked.ms(), hidden: document.hidden });
+  return connection({ ageMs: answered.ms(), answered: everAnswered, visibleMs: looked.ms(), hidden: isHidden() });
 }
 
 function draw() {
-  strip.update(model);
+  strip.update(model, siteInView() || stop.site || busiest(model, [...model.sites.keys()]));
+  find('[data-tab="send"]').hidden = !model.user;
   if (current) screens[current.screen].update(linkState());
+  stop.aim(siteInView());
   tick();
+}
+
+// The site that the screen is about; "" when it is about several.
+function siteInView() {
+  return screens[current?.screen]?.site?.() || "";
 }
 
 function tick() {
   const state = linkState();
   strip.tick(state);
   if (current) screens[current.screen].tick(state);
+  stop.tick();
+  alarms.update({ onNow: current?.screen === "now", dead: state.kind === "not_live" });
   setText(find("title"), title(state));
 }
 
@@ -136,8 +162,10 @@ function toFilter() {
 
 function toggleHelp() {
   const dialog = find("[data-help-dialog]");
-  if (dialog.open) dialog.close();
-  else dialog.showModal();
+  if (dialog.open) { dialog.close(); return; }
+  // Not modal: a modal dialog would take STOP away from everybody.
+  dialog.show();
+  find("#help-title").focus();
 }
 
 function fillMeanings() {
@@ -157,7 +185,14 @@ async function logOut() {
 const strip = startStrip({ strip: find("[data-strip]"), notices: find("[data-notices]"), live, clock, onLogout: logOut });
 screens.now = startNow({ root: find('[data-screen="now"]'), model, clock });
 screens.jobs = new JobsScreen({ root: find('[data-screen="jobs"]'), model, clock, api, go });
-screens.job = new JobScreen({ root: find('[data-screen="job"]'), model, clock, api });
+screens.job = new JobScreen({ root: find('[data-screen="job"]'), model, clock, api, go });
+screens.send = new SendScreen({ root: find('[data-screen="send"]'), model, clock, api, send });
+screens.site = new SiteScreen({ root: find('[data-screen="site"]'), model, clock, api, around, go, logOut });
+
+const alarms = new AlarmList({
+  root: find("[data-alarms]"), line: find("[data-alarm-line]"), button: find("[data-sound-button]"),
+  region: find("[data-alarm-region]"), model, clock, api, sound,
+});
 
 fillMeanings();
 startLook(find("[data-theme-button]"));
@@ -165,7 +200,7 @@ startTips(find("[data-tip-box]"));
 find("[data-help]").addEventListener("click", toggleHelp);
 find("[data-skip]").addEventListener("click", (event) => { event.preventDefault(); find("#main").focus(); });
 startKeys({
-  now: () => go("#/now"), jobs: toJobs, back, filter: toFilter, help: toggleHelp,
+  now: () => go("#/now"), jobs: toJobs, send: () => go("#/send"), site: () => go("#/site"), back, filter: toFilter, help: toggleHelp,
   theme: () => find("[data-theme-button]").click(),
   down: () => moveRow(find(`[data-screen="${current.screen}"]`), 1),
   up: () => moveRow(find(`[data-screen="${current.screen}"]`), -1),

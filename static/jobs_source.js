@@ -1,5 +1,6 @@
 // Where the job list gets its jobs: pages of /api/jobs for a night and a filter, and the changes of the live
-// feed. It keeps two lists: `whole` without the choice of phases, for the counts, and `list`, the one shown.
+// feed. It keeps two lists: `whole` without the choice of phases, and `list`, the one shown. The server counts the
+// phases of the whole filter; once the whole night is here, the page counts by itself.
 
 import { filterQuery, fits, isDecidable } from "./filter.js";
 import { addPage, listCounts, mergeHead, newList, pickList, takeJob } from "./list.js";
@@ -7,12 +8,14 @@ import { addPage, listCounts, mergeHead, newList, pickList, takeJob } from "./li
 // A usual night comes in one page, and then every count is exact.
 export const PAGE = 1000;
 export const ASK_HEAD_EVERY_MS = 2000;
+// Counting a long night costs the server something.
+export const COUNT_EVERY_MS = 10000;
 const HEAD = 100;
 
 export class JobsSource {
   // `told()` is called when the lists changed by themselves; `held()` says whether rows must keep still.
   constructor({ api, now, told, held }) {
-    Object.assign(this, { api, now, told, held, base: "", problem: "", loading: null });
+    Object.assign(this, { api, now, told, held, base: "", problem: "", loading: null, counted: null });
     this.whole = newList();
     this.list = this.whole;
   }
@@ -24,7 +27,7 @@ export class JobsSource {
     Object.assign(this, { filter, range, base, problem: "" });
     this.loading?.abort();
     this.loading = null;
-    if (!same) this.whole = newList();
+    if (!same) Object.assign(this, { whole: newList(), counted: null });
     if (same && this.whole.complete) this.list = this.choose();
     else this.start();
   }
@@ -55,21 +58,12 @@ export class JobsSource {
       const answer = await this.ask({ before: list.next, limit: PAGE });
       if (list !== this.list) return;
       addPage(list, answer);
+      this.counted = answer.counts ?? this.counted;
     } catch (error) {
       if (list !== this.list) return;
       Object.assign(this, { problem: error.message, unreached: error.status === 0 });
     }
     this.loading = null;
-    this.told();
-    if (list !== this.whole && !this.whole.complete && !this.whole.order.length) this.loadCounts();
-  }
-
-  // The first page without the phases, so that the other phases have their counts too.
-  async loadCounts() {
-    const { whole } = this;
-    const answer = await this.ask({ limit: PAGE }, []).catch(() => null);
-    if (!answer || whole !== this.whole) return;
-    addPage(whole, answer);
     this.told();
   }
 
@@ -88,7 +82,8 @@ export class JobsSource {
   changed(changes) {
     const hold = this.held();
     const unsure = changes.filter((change) => !this.take(change.job, hold));
-    if (unsure.length) this.askHead();
+    if (unsure.length) this.askHead(ASK_HEAD_EVERY_MS);
+    else if (!this.whole.complete) this.askHead(COUNT_EVERY_MS);
   }
 
   // True when the page alone could tell whether the job belongs here.
@@ -107,9 +102,9 @@ export class JobsSource {
   }
 
   // Not more often than it can matter.
-  askHead() {
+  askHead(everyMs) {
     if (this.headTimer) return;
-    const wait = Math.max(0, ASK_HEAD_EVERY_MS - (performance.now() - (this.headAsked ?? -Infinity)));
+    const wait = Math.max(0, everyMs - (performance.now() - (this.headAsked ?? -Infinity)));
     this.headTimer = setTimeout(() => { this.headTimer = 0; this.mergeHead(); }, wait);
   }
 
@@ -118,13 +113,15 @@ export class JobsSource {
     const { list, whole } = this;
     const answer = await this.ask({ limit: HEAD }, []).catch(() => null);
     if (!answer || list !== this.list) return;
-    mergeHead(whole, answer, whole === list && this.held());
+    this.counted = answer.counts ?? this.counted;
+    // A list that was never begun would look as if it began with the head.
+    if (whole === list || whole.order.length) mergeHead(whole, answer, whole === list && this.held());
     if (whole !== list) for (const job of answer.jobs) this.put(list, job, this.fitting(job), this.held());
     this.told();
   }
 
   counts() {
-    const { complete, order } = this.whole;
-    return { byPhase: listCounts(this.whole), complete, known: complete || order.length > 0 };
+    if (this.whole.complete) return { byPhase: listCounts(this.whole), known: true };
+    return { byPhase: this.counted || {}, known: this.counted !== null };
   }
 }

@@ -1,13 +1,17 @@
 // The keyboard: single letters for the screens, arrows between rows, Esc back, "/" to the filter, "?" for help.
 
+const KEYS = new Map(Object.entries({
+  n: "now", j: "jobs", e: "send", s: "site", "/": "filter", "?": "help", t: "theme", ArrowDown: "down", ArrowUp: "up",
+}));
+
 // What a key means, or null: letters belong to the field one types in, and chords to the browser.
 export function keyAction(event, { typing, dialog }) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return null;
-  if (dialog) return event.key === "?" ? "help" : null;
+  if (dialog) return event.key === "?" || event.key === "Escape" ? "help" : null;
   if (event.key === "Escape") return typing ? "leave-field" : "back";
   if (typing) return null;
   const letter = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  return { n: "now", j: "jobs", "/": "filter", "?": "help", t: "theme", ArrowDown: "down", ArrowUp: "up" }[letter] || null;
+  return KEYS.get(letter) || null;
 }
 
 export function startKeys(actions) {

@@ -26,7 +26,7 @@ export function pauseMs({ more = false, again_s: againS = 0 }, hidden) {
 }
 
 export class Live {
-  // `told`: {loaded({again}), changed(changes), now(), failed(error)}, each optional.
+  // `told`: {loaded({again}), changed(changes), now(), failed(error), between()}, each optional; `between` may ask.
   constructor({ api, model, clock, told, hidden = () => document.hidden, random = Math.random }) {
     Object.assign(this, { api, model, clock, told, hidden, random });
     this.answered = new Since();
@@ -70,13 +70,14 @@ export class Live {
     if (!this.model.loaded) return 0;
     const due = this.nowWanted || this.lookedAtNow.ms() >= NOW_EVERY_MS;
     if (due && !answer.more) await this.lookAtNow();
+    if (!answer.more) await this.told.between?.();
     return this.model.loaded ? pauseMs(answer, this.hidden()) : 0;
   }
 
   async load() {
     const { model } = this;
     const now = await this.ask("now");
-    Object.assign(model, { seq: 0, version: null, events: [] });
+    Object.assign(model, { seq: 0, version: null, store: null, events: [] });
     for (const known of [model.sites, model.open, model.started]) known.clear();
     this.takeNow(now);
     model.seq = Math.max(0, now.seq - OLD_EVENTS);
@@ -87,6 +88,7 @@ export class Live {
     this.told.loaded?.({ again: this.loads > 1 });
     // What a screen loaded by itself a moment before may lack the last of them.
     if (fresh.length) this.told.changed?.(fresh);
+    await this.told.between?.();
     return pauseMs(changes, false);
   }
 

@@ -1,6 +1,7 @@
 // What the page knows about now: the sites, their open jobs and the last events, kept up to date by the
 // answers of /api/now and /api/changes. No DOM, no requests; the functions change the model given to them.
 
+import { newAround } from "./around.js";
 import { isOpen, phaseOf } from "./state.js";
 
 export const EVENTS_KEPT = 60;
@@ -12,19 +13,20 @@ export function newModel() {
     loaded: false, version: null, seq: 0, demo: false, user: null,
     health: { ok: true, problems: [] },
     sites: new Map(), open: new Map(), events: [], started: new Map(),
+    store: null, acks: {}, around: newAround(),
   };
 }
 
-// Another version, or a log that is shorter than what was seen: a different server stands there now.
+// Another data folder, another version, or a log that is shorter than what was seen: another server stands there.
 export function isAnotherServer(model, answer) {
-  const version = answer.version ?? model.version;
-  return answer.seq < model.seq || (model.version !== null && version !== model.version);
+  const differs = (name) => model[name] != null && answer[name] != null && model[name] !== answer[name];
+  return answer.seq < model.seq || differs("store") || differs("version");
 }
 
 export function applyNow(model, answer) {
   Object.assign(model, {
-    version: answer.version, demo: Boolean(answer.demo), user: answer.user || null,
-    health: answer.health || { ok: true, problems: [] },
+    version: answer.version, store: answer.store ?? null, acks: answer.acks || {}, demo: Boolean(answer.demo), user: answer.user || null,
+    health: answer.health || { ok: true, problems: [] }, stations: answer.stations || [],
   });
   model.sites = new Map(answer.sites.map((site) => [site.site, site]));
   for (const site of answer.sites) replaceOpen(model, site);
@@ -107,9 +109,24 @@ export function sitesInOrder(model) {
   return [...model.sites.values()].sort((a, b) => a.site.localeCompare(b.site));
 }
 
+// Of these sites, the one with the most jobs in a day; "" when there is none.
+export function busiest(model, sites) {
+  const jobs = (site) => Object.values(model.sites.get(site)?.counts || {}).reduce((sum, count) => sum + count, 0);
+  return sites.reduce((best, site) => (best && jobs(best) >= jobs(site) ? best : site), "");
+}
+
 // May this user withdraw the job? The server decides; this only hides a button that could not work.
 export function mayCancel(user, job) {
   if (!user || phaseOf(job) !== "waiting") return false;
-  const roles = user.roles || [];
-  return roles.includes("admin") || roles.includes("owner") || user.user_id === job.user_id;
+  return isStaff(user) || user.user_id === job.user_id;
+}
+
+export function isStaff(user) {
+  return Boolean(user?.roles?.some((role) => role === "admin" || role === "owner"));
+}
+
+// How the last job for such a device named it; "" when there was none.
+export function knownInstance(model, site, device) {
+  const jobs = [...model.events.map((event) => event.job), ...model.open.values()];
+  return jobs.find((job) => job.site === site && job.device === device && job.instance)?.instance || "";
 }

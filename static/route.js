@@ -1,4 +1,4 @@
-// The address of a screen: #/now, #/jobs?q=…&night=2026-11-23, #/jobs/ULID. Pure functions.
+// The address of a screen: #/now, #/jobs?q=…&night=2026-11-23, #/jobs/ULID, #/send, #/site/SITE. Pure functions.
 
 import { isNight } from "./night.js";
 
@@ -8,10 +8,20 @@ export function parseRoute(hash) {
   const [path, query = ""] = splitOnce((hash || "").replace(/^#\/?/, ""), "?");
   const [screen, ulid = ""] = path.split("/");
   if (screen === "jobs" && ULID.test(ulid)) return { screen: "job", ulid: ulid.toUpperCase() };
+  if (screen === "send") return { screen };
+  if (screen === "site") return { screen, site: decoded(ulid) };
   if (screen !== "jobs") return { screen: "now" };
   const params = new URLSearchParams(query);
   const night = params.get("night");
   return { screen: "jobs", q: params.get("q") || "", night: isNight(night) ? night : null };
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return "";
+  }
 }
 
 function splitOnce(text, mark) {
@@ -29,4 +39,8 @@ export function jobsRoute(q, night) {
 
 export function jobRoute(ulid) {
   return `#/jobs/${encodeURIComponent(ulid)}`;
+}
+
+export function siteRoute(site) {
+  return `#/site/${encodeURIComponent(site)}`;
 }

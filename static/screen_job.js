@@ -1,8 +1,8 @@
 // The screen Job: one job with its timeline, parameters, every change with time and sender, and what its
-// hand-outs mean. It can be cancelled here while it waits.
+// hand-outs mean. What can be done with it is in job_acts.js.
 
-import { announce, clone, keyed, parts, setAttr, setGlyph, setMeter, setText, show } from "./dom.js";
-import { mayCancel } from "./model.js";
+import { clone, keyed, parts, setAttr, setGlyph, setMeter, setText, show } from "./dom.js";
+import { JobActs } from "./job_acts.js";
 import { jobRoute, jobsRoute } from "./route.js";
 import { phaseOf, progress } from "./state.js";
 import { bothTimes, localClock, utcClock, zoneName } from "./time.js";
@@ -11,17 +11,13 @@ import {
   deviceName, estimateWords, eventWord, handoutWord, jobLabel, sinceWords, statusMeaning, statusWord, userName,
 } from "./words.js";
 
-const ARMED_FOR_MS = 5000;
-// A double click must not be a click and its confirmation.
-const NO_SECOND_CLICK_BEFORE_MS = 400;
 // Whether a hand-out arrived is not a change of the job: while that is open, ask again.
 const OPEN_HANDOUT_EVERY_MS = 5000;
 
 export class JobScreen {
-  constructor({ root, model, clock, api }) {
+  constructor({ root, model, clock, api, go }) {
     Object.assign(this, { root, model, clock, api, here: parts(root), job: null, ulid: null });
-    this.here.cancel.addEventListener("click", () => this.pressCancel());
-    this.here.copy.addEventListener("click", () => this.copy());
+    this.acts = new JobActs({ here: this.here, model, api, go, job: () => this.job, load: () => this.load() });
   }
 
   show({ ulid }, cameFrom) {
@@ -33,9 +29,13 @@ export class JobScreen {
     this.load();
   }
 
+  site() {
+    return this.job?.site;
+  }
+
   hide() {
     this.visible = false;
-    this.disarm();
+    this.acts.disarm();
   }
 
   forget() {
@@ -99,53 +99,6 @@ export class JobScreen {
     if (open && !this.asking && this.clock.monotonic() - this.askedAt > OPEN_HANDOUT_EVERY_MS) this.load();
   }
 
-  // ---- acts
-
-  pressCancel() {
-    const now = this.clock.monotonic();
-    if (!this.armedAt) this.arm(now);
-    else if (now - this.armedAt > NO_SECOND_CLICK_BEFORE_MS) this.cancel();
-  }
-
-  arm(now) {
-    this.armedAt = now;
-    setText(this.here.cancel, "Click again to cancel it");
-    setAttr(this.here.cancel, "data-armed", "yes");
-    announce("Press again to cancel this job");
-    this.armTimer = setTimeout(() => this.disarm(), ARMED_FOR_MS);
-  }
-
-  disarm() {
-    clearTimeout(this.armTimer);
-    this.armedAt = 0;
-    setText(this.here.cancel, "Cancel this job");
-    setAttr(this.here.cancel, "data-armed", null);
-  }
-
-  async cancel() {
-    this.disarm();
-    this.here.cancel.disabled = true;
-    setText(this.here.problem, "");
-    try {
-      await this.api.post(`jobs/${encodeURIComponent(this.ulid)}/cancel`, { reason: "" });
-      announce("Cancelled");
-    } catch (error) {
-      setText(this.here.problem, `Not cancelled. ${error.message}`);
-    }
-    this.here.cancel.disabled = false;
-    await this.load();
-  }
-
-  async copy() {
-    try {
-      await navigator.clipboard.writeText(JSON.stringify(this.job, null, 2));
-      setText(this.here.copy, "Copied");
-    } catch {
-      setText(this.here.copy, "Copying is not allowed here");
-    }
-    setTimeout(() => setText(this.here.copy, "Copy as JSON"), 2000);
-  }
-
   // ---- drawing
 
   draw() {
@@ -156,7 +109,7 @@ export class JobScreen {
     setText(here.title, jobLabel(job));
     setText(here.sub, `${job.site} · ${deviceName(job)}`);
     setText(here.user, userName(job));
-    show(here.cancel, mayCancel(this.model.user, job));
+    this.acts.draw();
     setAttr(here.raw, "href", new URL(`../api/jobs/${encodeURIComponent(job.ulid)}`, import.meta.url).href);
     setText(here.required, JSON.stringify(job.required_params, null, 2));
     setText(here.optional, JSON.stringify(job.optional_params, null, 2));

@@ -64,6 +64,10 @@ export class JobsScreen {
     this.settleIfFree();
   }
 
+  site() {
+    return this.filter?.site;
+  }
+
   keepsFocus() {
     return this.here.rows.contains(document.activeElement);
   }
@@ -171,13 +175,13 @@ export class JobsScreen {
   }
 
   drawChips() {
-    const { byPhase, complete, known } = this.source.counts();
+    const { byPhase, known } = this.source.counts();
     const chips = keyed(this.here.chips, PHASES, (phase) => this.makeChip(phase));
     chips.forEach((chip, at) => {
       const phase = PHASES[at];
       setAttr(chip, "aria-pressed", this.filter.phases.includes(phase));
       setAttr(chip, "data-none", byPhase[phase] ? null : "yes");
-      setText(parts(chip).count, known ? `${byPhase[phase] || 0}${complete ? "" : "+"}` : "");
+      setText(parts(chip).count, known ? String(byPhase[phase] || 0) : "");
     });
   }
 

@@ -2,8 +2,11 @@
 // below them the last events.
 
 import { announce, clone, isInUse, keyed, parts, setAttr, setGlyph, setMeter, setText, setTip, show } from "./dom.js";
+import { restingLanes } from "./lanes.js";
 import { countPhases, OPEN_LISTED, openJobs, sitesInOrder, startedMs } from "./model.js";
-import { jobRoute, jobsRoute } from "./route.js";
+import { reservationWords } from "./reserve.js";
+import { jobRoute, jobsRoute, siteRoute } from "./route.js";
+import { reservationsOf } from "./site_cards.js";
 import { isPastNow, phaseOf, progress, silentFor, siteReports, siteState, stuck } from "./state.js";
 import { bothTimes, utcClock } from "./time.js";
 import {
@@ -43,7 +46,9 @@ function showSite(panel, site, state, model, now) {
   const jobs = open.filter((job) => !isPastNow(job, now));
   showHead(here, site, jobs, state, now);
   say(panel, site, siteState(site, jobs, now, state.live));
+  showHolders(here, model.around, site.site, now);
   showWork(panel, here, jobs, site, model, now);
+  showLanes(here, model, jobs, site.site, now);
   showOld(here, open.length - jobs.length, site);
   setText(here.tally, tallyWords(site.counts));
 }
@@ -52,11 +57,34 @@ function showHead(here, site, jobs, state, now) {
   const { kind, word } = siteState(site, jobs, now, state.live);
   setAttr(here.site, "data-state", kind);
   setText(here.name, site.site);
+  setAttr(here.siteLink, "href", siteRoute(site.site));
   setText(here.state, word);
   setText(here.sentence, siteSentence(site, workCounts(site, jobs), now));
   setText(here.asked, askedWords(site, now));
   setTip(here.asked, site.last_poll_ms == null ? "" : `Last request for jobs: ${bothTimes(site.last_poll_ms)}`);
   setAttr(here.asked, "data-silent", silentFor(site, now) ? "yes" : null);
+}
+
+function showHolders(here, around, site, now) {
+  const words = reservationWords(around, reservationsOf(around, site, now), now);
+  show(here.holders, words.length);
+  setText(here.holders, words.join(" · "));
+}
+
+function showLanes(here, model, jobs, site, now) {
+  const lanes = restingLanes(model.events, jobs, site, now);
+  show(here.lanes, lanes.length);
+  const rows = keyed(here.lanes, lanes.map((lane) => lane.key), () => clone("t-lane"));
+  lanes.forEach((lane, at) => showLane(parts(rows[at]), lane));
+}
+
+function showLane(here, lane) {
+  setAttr(here.row, "data-phase", lane.phase);
+  setGlyph(here.glyph, lane.phase);
+  setText(here.device, lane.device);
+  setText(here.label, lane.label);
+  setAttr(here.link, "href", jobRoute(lane.ulid));
+  setText(here.words, lane.words);
 }
 
 // The server lists only so many open jobs; of those that wait it has the whole number.

@@ -1,7 +1,7 @@
-// The strip on top and what hangs below it: clocks, is the page live, who is logged in, what is wrong with the
-// server. Also the page's title, and NOT LIVE in large letters when the answers stop.
+// The strip on top and what hangs below it: clocks, is the page live, who is logged in. Also the page's title, and NOT LIVE in large letters when the answers stop.
 
-import { announce, clone, keyed, parts, setAttr, setText, setTip, show } from "./dom.js";
+import { announce, parts, setAttr, setText, setTip, show } from "./dom.js";
+import { nextTurn, siderealWords, turnWords } from "./sky.js";
 import { SKEW_WORTH_SAYING } from "./state.js";
 import { ago, bothTimes, localClock, span, utcClock, zoneName } from "./time.js";
 import { skewWords } from "./words.js";
@@ -14,8 +14,11 @@ export function startStrip({ strip, notices, live, clock, onLogout }) {
   top.logout.addEventListener("click", onLogout);
   let wasLive = true;
 
+  let sky = null;
+
   function tick(state) {
     showClocks(top, clock);
+    showSky(top, sky, clock.now());
     showLink(top, state, live.answered.ms());
     showNotLive(below, state, live, clock);
     showSkew(below, clock.skew());
@@ -24,10 +27,10 @@ export function startStrip({ strip, notices, live, clock, onLogout }) {
     wasLive = state.live;
   }
 
-  function update(model) {
+  function update(model, site) {
+    sky = model.around.sky.get(site) || null;
     show(top.demo, model.demo);
     showUser(top, model);
-    showProblems(below, model.health);
   }
 
   return { tick, update };
@@ -39,6 +42,17 @@ function showClocks(top, clock) {
   setText(top.local, localClock(now));
   setText(top.zone, zoneName(now));
   setTip(top.local.parentElement, `${bothTimes(now)} (this browser's zone)`);
+}
+
+function showSky(top, sky, now) {
+  const [lst, turn] = [siderealWords(sky, now), nextTurn(sky, now)];
+  show(top.lstBox, lst);
+  setText(top.lst, lst);
+  show(top.turnBox, turn);
+  if (!turn) return;
+  setText(top.turnName, turn.name);
+  setText(top.turn, turnWords(turn));
+  setTip(top.turnBox, `${turn.name} at ${sky.site}: ${bothTimes(turn.ms, sky.zone || undefined)}`);
 }
 
 function showLink(top, { kind }, ageMs) {
@@ -75,19 +89,4 @@ function showUser(top, { loaded, user }) {
   if (!user) return;
   setText(top.userName, user.user_name || user.user_id);
   setTip(top.user, [user.user_id, ...(user.roles || [])].join(" · "));
-}
-
-function showProblems(below, health) {
-  const problems = sentencesOf(health.problems);
-  if (!health.ok && !problems.length) problems.push("The server says that it is not well.");
-  showLines(below.problems, problems);
-  showLines(below.remarks, sentencesOf(health.notices));
-}
-
-const sentencesOf = (findings) => [...new Set((findings || []).map((finding) => finding.sentence || finding.code))];
-
-function showLines(list, sentences) {
-  show(list, sentences.length);
-  const lines = keyed(list, sentences, () => clone("t-line"));
-  lines.forEach((line, at) => setText(line, sentences[at]));
 }

@@ -39,6 +39,7 @@ def get_now(appliance: Appliance) -> HTTPResponse:
             "demo": appliance.demo,
             "store": appliance.store,
             "acks": alarms.list_acks(appliance),
+            "stations": appliance.settings.stations,
             "user": caller.shown(identity) if identity else None,
             "health": health.examine(appliance),
             "cloud": describe(appliance),

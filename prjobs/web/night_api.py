@@ -28,7 +28,8 @@ IN_MEMORY = 4_000_000
 # A night of 100,000 jobs takes seconds: two at a time would be felt by the observatories that poll meanwhile.
 READING = threading.Lock()
 PATIENCE_S = 1.0
-THEMES = ("day", "dark", "red")
+# The cookie's words; the page to print knows one brightness of red.
+THEMES = {"day": "day", "dark": "dark", "red": "red", "red2": "red", "red3": "red"}
 _PAGE_HEADERS = {
     "Content_Security_Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",
@@ -65,7 +66,7 @@ def get_night_page(appliance: Appliance) -> HTTPResponse:
     site, night = _asked(appliance)
     theme = request.get_cookie("prjobs_theme") or ""
     style = el("link", rel="stylesheet", href="/static/night.css")
-    frame = Frame(style, theme if theme in THEMES else "", has_links=True)
+    frame = Frame(style, THEMES.get(theme, ""), has_links=True)
     with _alone(), _spool() as out:
         write_page(source_of(appliance), site, night, frame, out)
         return _whole(out, "text/html; charset=utf-8", **_PAGE_HEADERS)

@@ -27,9 +27,20 @@ def test_no_colour_of_the_red_theme_has_green_or_blue() -> None:
     assert [found[0] for found in colours if green_and_blue(found) != [0, 0]] == []
 
 
+def test_the_dimmer_levels_of_red_are_red_and_complete() -> None:
+    text = (STATIC / "theme.css").read_text()
+    full = re.search(r'data-theme="red"\]\s*{(.*?)}', text, re.DOTALL)
+    levels = re.findall(r'data-theme="red"\]\[data-level="(\d)"\]\s*{(.*?)}', text, re.DOTALL)
+    assert full and [level for level, _ in levels] == ["2", "3"]
+    for _, block in levels:
+        assert re.findall(r"(--[\w-]+):", block) == re.findall(r"(--[\w-]+):", full[1])
+        assert [found[0] for found in COLOUR.finditer(block) if green_and_blue(found) != [0, 0]] == []
+
+
 def test_no_sheet_but_the_theme_s_names_a_colour() -> None:
     allowed = {"#000000", "rgb(0 0 0 / 22%)"}
-    for sheet in STATIC.glob("*.css"):
+    # The night log is printed, and has its own sheet.
+    for sheet in {*STATIC.glob("*.css")} - {STATIC / "night.css"}:
         named = {found[0] for found in COLOUR.finditer(sheet.read_text())}
         assert sheet.name == "theme.css" or named <= allowed, sheet.name
 

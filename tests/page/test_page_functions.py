@@ -265,7 +265,7 @@ def test_a_phase_switched_on_or_off(call: Call, text: str, phase: str, result: s
         ({"key": "n", "ctrlKey": True}, {}, None),
         ({"key": "n"}, {"dialog": True}, None),
         ({"key": "?"}, {"dialog": True}, "help"),
-        ({"key": "Escape"}, {"dialog": True}, None),
+        ({"key": "Escape"}, {"dialog": True}, "help"),
         ({"key": "toString"}, {}, None),
     ],
 )

@@ -225,3 +225,37 @@ def test_a_report_answers_what_a_handout_left_open(call: Call) -> None:
     timeline = [past(0, "UNREAD", "waiting", "both"), past(1, "RECEIVED", "picked_up", handout=doubtful)]
     assert len(call("timeline.js", "cautions", picked_up(timeline=timeline))) == 2
     assert call("timeline.js", "cautions", running(timeline=timeline)) == []
+
+
+# ---- the sky, and devices at rest
+
+
+def test_sidereal_time_goes_on(call: Call) -> None:
+    sky = {"lst_h": 23.99, "time_ms": NOW}
+    assert call("sky.js", "siderealWords", sky, NOW) == "23:59"
+    assert call("sky.js", "siderealWords", sky, NOW + 2 * HOUR) == "01:59"
+    assert call("sky.js", "siderealWords", {"lst_h": None}, NOW) == ""
+    assert call("sky.js", "siderealWords", None, NOW) == ""
+
+
+def test_what_the_sun_does_next(call: Call) -> None:
+    sky = {"sunset_ms": NOW - HOUR, "dusk_ms": NOW - MINUTE, "dawn_ms": NOW + 6 * HOUR, "sunrise_ms": NOW + 7 * HOUR}
+    assert call("sky.js", "nextTurn", sky, NOW) == {"name": "dawn", "ms": NOW + 6 * HOUR}
+    assert call("sky.js", "turnWords", call("sky.js", "nextTurn", sky, NOW)) == "12:00"
+    assert call("sky.js", "nextTurn", sky, NOW + 8 * HOUR) is None
+
+
+def test_devices_at_rest(call: Call) -> None:
+    done = {"status": "COMPLETE", "phase": "done", "changed_ms": NOW - 3 * MINUTE}
+    events = [
+        {"job": job(ulid="B", device="mount", instance="", **done)},
+        {"job": job(ulid="A", device="mount", instance="", **{**done, "status": "FAILED", "phase": "failed"})},
+        {"job": job(device="camera", **done)},
+        {"job": job(device="all", **done)},
+        {"job": job(device="focuser", site="tan", **done)},
+        {"job": job(device="rotator")},
+    ]
+    lanes = call("lanes.js", "restingLanes", events, [job(device="camera")], "saf", NOW)
+    assert [(lane["device"], lane["ulid"], lane["words"]) for lane in lanes] == [
+        ("mount", "B", "COMPLETE 05:57:00 · idle 3m00s")
+    ]

@@ -36,3 +36,12 @@ def state_word(page: Any, site: str = "saf") -> Any:
 
 def wait_text(locator: Any, text: str | re.Pattern[str], timeout: int = 15_000) -> None:
     locator.filter(has_text=text).first.wait_for(timeout=timeout)
+
+
+def wait_tones(page: Any, count: int = 3) -> None:
+    """Until so many tones were heard; the page's policy forbids playwright's own waiting."""
+    for _ in range(100):
+        if page.evaluate("window.tones") >= count:
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("silence")

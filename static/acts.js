@@ -1,0 +1,18 @@
+// The commands that the page sends: in the name of the user who is logged in, once even when asked for twice.
+
+const key = () => (crypto.randomUUID ? crypto.randomUUID() : `${Date.now()}-${Math.random()}`);
+
+// The body of the wire contract.
+export function commandBody(command, user) {
+  const { site, device, instance, action, required_params, optional_params } = command;
+  const { user_id, user_name } = user;
+  return { site, device, instance, action, user_name: user_name || user_id, user_id, required_params, optional_params };
+}
+
+export function makeSender(api, model) {
+  return (command, options) => {
+    if (!model.user) return Promise.reject(new api.ApiError("You are not logged in any more."));
+    const headers = { "Idempotency-Key": key() };
+    return api.post("../newjob", commandBody(command, model.user), { ...options, headers });
+  };
+}

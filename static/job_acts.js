@@ -1,0 +1,87 @@
+// What one can do with the job on the screen Job: cancel it while it waits, send it again as a new one, close it
+// with a reason when nobody reports on it any more, copy it.
+
+import { armed } from "./arming.js";
+import { announce, setText, show } from "./dom.js";
+import { isStaff, mayCancel } from "./model.js";
+import { jobRoute } from "./route.js";
+import { phaseOf } from "./state.js";
+
+export class JobActs {
+  // `job()`: the job in view; `load()`: asks for it again; `go(hash)`: to another address.
+  constructor({ here, model, api, job, load, go }) {
+    Object.assign(this, { here, model, api, job, load, go });
+    const cancel = { words: "Cancel this job", again: "Click again to cancel it", act: () => this.cancel() };
+    const again = { words: "Send again", again: "Click again to send it", act: () => this.sendAgain() };
+    this.armings = [armed(here.cancel, cancel), armed(here.again, again)];
+    here.close.addEventListener("click", () => this.openClose(here.closeForm.hidden));
+    here.closeForm.addEventListener("submit", (event) => { event.preventDefault(); this.close(); });
+    here.copy.addEventListener("click", () => this.copy());
+  }
+
+  disarm() {
+    for (const one of this.armings) one.disarm();
+    this.openClose(false);
+  }
+
+  draw() {
+    const [job, { user }] = [this.job(), this.model];
+    show(this.here.cancel, mayCancel(user, job));
+    show(this.here.again, user);
+    const closable = isStaff(user) && ["picked_up", "running"].includes(phaseOf(job));
+    show(this.here.close, closable);
+    if (!closable) show(this.here.closeForm, false);
+  }
+
+  openClose(open) {
+    show(this.here.closeForm, open);
+    this.here.close.setAttribute("aria-expanded", String(open));
+    if (open) this.here.reason.focus();
+  }
+
+  // One act at a time; its refusal stands as a sentence under the buttons.
+  async act(button, verb, body, failure) {
+    setText(this.here.problem, "");
+    button.disabled = true;
+    try {
+      return await this.api.post(`jobs/${encodeURIComponent(this.job().ulid)}/${verb}`, body);
+    } catch (error) {
+      setText(this.here.problem, `${failure} ${error.message}`);
+      return null;
+    } finally {
+      button.disabled = false;
+    }
+  }
+
+  async cancel() {
+    if (await this.act(this.here.cancel, "cancel", { reason: "" }, "Not cancelled.")) announce("Cancelled");
+    await this.load();
+  }
+
+  async sendAgain() {
+    const job = await this.act(this.here.again, "again", {}, "Not sent again.");
+    if (!job) return;
+    announce("Sent again");
+    this.go(jobRoute(job.ulid));
+  }
+
+  async close() {
+    const reason = this.here.reason.value.trim();
+    if (!reason) { setText(this.here.problem, "Not closed. Say why: it stands in the timeline."); return; }
+    if (!(await this.act(this.here.closeNow, "close", { reason }, "Not closed."))) return;
+    this.here.reason.value = "";
+    this.openClose(false);
+    announce("Closed");
+    await this.load();
+  }
+
+  async copy() {
+    try {
+      await navigator.clipboard.writeText(JSON.stringify(this.job(), null, 2));
+      setText(this.here.copy, "Copied");
+    } catch {
+      setText(this.here.copy, "Copying is not allowed here");
+    }
+    setTimeout(() => setText(this.here.copy, "Copy as JSON"), 2000);
+  }
+}

@@ -1,0 +1,55 @@
+// Reservations as words and as a form. Pure functions; times are typed in UTC.
+
+import { compact, HOUR, utcClock, utcDate } from "./time.js";
+
+const MOMENT = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d$/;
+const SHORT = /^(\d\d):(\d\d)$/;
+
+const hm = (ms) => utcClock(ms).slice(0, 5);
+
+export function holderName(reservation) {
+  return reservation.creator || reservation.creator_id;
+}
+
+// "Reserved: Ann K. until 12:00 UTC (0h47m)" and "next: Tim B. 12:30"; [] where reservations are not used.
+export function reservationWords(around, { now, next }, nowMs) {
+  if (around.mode === "none" && !now.length && !next) return [];
+  const held = now.map((one) => `Reserved: ${holderName(one)} until ${hm(one.end_ms)} UTC (${compact(one.end_ms - nowMs)})`);
+  const words = held.length ? held : ["Reserved by nobody"];
+  const day = next && utcDate(next.start_ms) !== utcDate(nowMs) ? `${utcDate(next.start_ms).slice(5)} ` : "";
+  return next ? [...words, `next: ${holderName(next)} ${day}${hm(next.start_ms)} UTC`] : words;
+}
+
+// "2026-11-24 06:00", or "06:00" for the next time that the clock shows it; NaN when it is neither.
+export function momentOf(text, nowMs) {
+  const [full, short] = [MOMENT.exec(text.trim()), SHORT.exec(text.trim())];
+  if (full) return whole(Date.parse(`${text.trim().replace(" ", "T")}:00Z`), text.trim().replace("T", " "));
+  if (!short || short[1] > 23 || short[2] > 59) return NaN;
+  const today = Date.parse(`${utcDate(nowMs)}T${short[1]}:${short[2]}:00Z`);
+  return today >= nowMs - HOUR ? today : today + 24 * HOUR;
+}
+
+// Not 31 February: what was read must read the same again.
+function whole(ms, text) {
+  return Number.isFinite(ms) && `${utcDate(ms)} ${hm(ms)}` === text ? ms : NaN;
+}
+
+export function readReservation({ user = "", name = "", start = "", hours = "", title = "" }, site, nowMs) {
+  const [start_ms, length] = [start.trim() ? momentOf(start, nowMs) : nowMs, Number(hours.replace(",", "."))];
+  const problems = [];
+  if (!user.trim()) problems.push("whose it is (a user id) is missing");
+  if (!Number.isFinite(start_ms)) problems.push("the start is no time such as 06:00 or 2026-11-24 06:00");
+  if (!(length > 0 && length <= 24 * 31)) problems.push("the length must be hours, such as 1.5");
+  const body = { site, creator_id: user.trim(), creator: name.trim(), title: title.trim() };
+  return { body: { ...body, start_ms: Math.round(start_ms), end_ms: Math.round(start_ms + length * HOUR) }, problems };
+}
+
+// The body for a new token; roles and sites are lists of words.
+export function readToken({ user = "", name = "", role = "", sites = "", days = "" }) {
+  const problems = [];
+  if (!user.trim()) problems.push("whose it is (a user id) is missing");
+  if (!(Number(days) > 0 && Number(days) <= 3650)) problems.push("the days must be a number up to 3650");
+  const words = sites.split(/[\s,]+/).filter(Boolean);
+  const whose = { user_id: user.trim(), user_name: name.trim() };
+  return { body: { ...whose, roles: role.trim() ? [role.trim()] : [], sites: words, days: Number(days) }, problems };
+}

@@ -1,0 +1,124 @@
+// The screen Site: health cards with what to do, reservations, tokens, the settings in force, and the ways out to
+// the night log and to the jobs as files.
+
+import { fetchAll, saveCsv } from "./csv.js";
+import { clone, keyed, parts, setAttr, setText, show } from "./dom.js";
+import { drawChips, makeChip } from "./fields.js";
+import { busiest, sitesInOrder } from "./model.js";
+import { nightOf, nightRange } from "./night.js";
+import { jobsRoute, siteRoute } from "./route.js";
+import { siteCards } from "./site_cards.js";
+import { ReservationList } from "./site_reservations.js";
+import { TokenList } from "./site_tokens.js";
+
+// The lists inside have parts of the same names; these are the screen's own.
+function sitePartsOf(root) {
+  const own = (element) => !element.closest("[data-reservations], [data-tokens]");
+  return Object.fromEntries([...root.querySelectorAll("[data-part]")].filter(own).map((at) => [at.dataset.part, at]));
+}
+
+export class SiteScreen {
+  constructor({ root, model, clock, api, around, go, logOut }) {
+    Object.assign(this, { root, model, clock, api, go, here: sitePartsOf(root), chosen: "" });
+    this.reservations = new ReservationList({ root: root.querySelector("[data-reservations]"), model, clock, api, around });
+    this.tokens = new TokenList({ root: root.querySelector("[data-tokens]"), model, clock, api });
+    this.here.logout.addEventListener("click", logOut);
+    this.here.csv.addEventListener("click", () => this.save());
+  }
+
+  show(route) {
+    this.visible = true;
+    this.wanted = route.site;
+    this.tokens.load();
+    this.update();
+  }
+
+  hide() {
+    this.visible = false;
+    this.tokens.hideMade();
+  }
+
+  reload() {
+    if (this.visible) this.tokens.load();
+  }
+
+  site() {
+    return this.chosen;
+  }
+
+  tick() {
+    if (!this.visible || !this.chosen) return;
+    this.drawCards();
+    this.reservations.draw(this.chosen);
+  }
+
+  update() {
+    if (!this.visible) return;
+    const { here, model } = this;
+    const sites = sitesInOrder(model).map((site) => site.site);
+    this.chosen = [this.wanted, this.chosen].find((site) => sites.includes(site)) || busiest(model, sites);
+    const chips = keyed(here.sites, sites, (site) => makeChip(site, () => this.go(siteRoute(site), { replace: true })));
+    drawChips(chips, sites, this.chosen);
+    show(here.none, model.loaded && !sites.length);
+    show(here.body, this.chosen);
+    show(here.logout, model.user);
+    this.drawLinks();
+    this.drawSettings();
+    this.tokens.draw();
+    this.tick();
+  }
+
+  drawCards() {
+    const site = this.model.sites.get(this.chosen);
+    if (!site) return;
+    const cards = siteCards(this.model, site, this.clock.now(), this.clock.skew());
+    const rows = keyed(this.here.cards, cards.map((card) => card.key), () => clone("t-card"));
+    cards.forEach((card, at) => drawCard(parts(rows[at]), card));
+  }
+
+  query() {
+    return { site: this.chosen, ...nightRange(nightOf(this.clock.now())) };
+  }
+
+  async save() {
+    setText(this.here.problem, "");
+    try {
+      saveCsv(await fetchAll(this.api, this.query()), `${this.chosen}-${nightOf(this.clock.now())}.csv`);
+    } catch (error) {
+      setText(this.here.problem, `No CSV. ${error.message}`);
+    }
+  }
+
+  drawLinks() {
+    const { here, chosen } = this;
+    const night = nightOf(this.clock.now());
+    const query = new URLSearchParams({ ...this.query(), limit: "1000" });
+    show(here.links, chosen || this.model.user);
+    const page = new URLSearchParams({ site: chosen, date: night });
+    setAttr(here.night, "href", new URL(`../night?${page}`, import.meta.url).href);
+    setAttr(here.json, "href", new URL(`../api/jobs?${query}`, import.meta.url).href);
+    setAttr(here.jobs, "href", jobsRoute(`site:${chosen}`, null));
+  }
+
+  drawSettings() {
+    const { settings } = this.model.around;
+    const shown = this.model.user && settings ? Object.entries(settings) : [];
+    show(this.here.settingsBox, shown.length);
+    const rows = keyed(this.here.settings, shown.map(([name]) => name), () => clone("t-fact"));
+    shown.forEach(([name, { value, source }], at) => {
+      setText(parts(rows[at]).name, name);
+      setText(parts(rows[at]).value, `${textOf(value)}${source === "default" ? "" : "  (set)"}`);
+      setAttr(rows[at], "data-set", source === "default" ? null : "yes");
+    });
+  }
+}
+
+const textOf = (value) => (Array.isArray(value) ? value.join(", ") || "none" : value === "" ? "none" : String(value));
+
+function drawCard(here, card) {
+  setAttr(here.row, "data-kind", card.kind);
+  setText(here.name, card.name);
+  setText(here.word, card.word);
+  setText(here.why, card.why);
+  setText(here.todo, card.todo);
+}

@@ -1,0 +1,88 @@
+// The health cards of the screen Site: how something is, in one word and one sentence, and what to do about it.
+// Pure functions.
+
+import { openJobs } from "./model.js";
+import { silentFor, SKEW_WORTH_SAYING, siteReports, stuck } from "./state.js";
+import { stationOf } from "./stop.js";
+import { ago, compact, span } from "./time.js";
+
+// [{key, name, kind: "good" | "bad" | "note", word, why, todo}]
+export function siteCards(model, site, nowMs, skewMs) {
+  return [
+    pollCard(site, nowMs), waitingCard(model, site, nowMs), stuckCard(model, site, nowMs), reportsCard(site),
+    ...serverCards(model.health), clockCard(skewMs), stationCard(model, site),
+  ].filter(Boolean);
+}
+
+function card(key, name, kind, word, why, todo = "") {
+  return { key, name, kind, word, why, todo };
+}
+
+function pollCard(site, nowMs) {
+  if (site.last_poll_ms == null) {
+    return card("polls", "Requests for jobs", "bad", "never", "No program has ever asked for this site's jobs.",
+      "Point the observatory program's base URL for jobs at this server, and check its site code.");
+  }
+  const usual = site.usual_gap_ms ? `, usually every ${span(site.usual_gap_ms)}` : "";
+  const why = `The last request came ${ago(nowMs - site.last_poll_ms)}${usual}.`;
+  const quiet = silentFor(site, nowMs);
+  if (!quiet) return card("polls", "Requests for jobs", "good", "asks", why);
+  return card("polls", "Requests for jobs", "bad", `silent ${compact(quiet)}`, why,
+    "See whether the observatory program runs and its network is up; nothing sent here arrives until it asks again.");
+}
+
+function waitingCard(model, site, nowMs) {
+  const waiting = openJobs(model, site.site).filter((job) => job.phase === "waiting");
+  if (!waiting.length) return card("waiting", "Waiting jobs", "good", "none", "Everything sent was fetched.");
+  const oldest = nowMs - Math.min(...waiting.map((job) => job.created_ms));
+  const late = oldest > (site.silent_after_ms || 60000);
+  const why = `The oldest waits for ${span(oldest)}.`;
+  return card("waiting", "Waiting jobs", late ? "bad" : "note", String(waiting.length), why,
+    late ? "The site does not fetch them: cancel what must no longer happen." : "");
+}
+
+function stuckCard(model, site, nowMs) {
+  const count = openJobs(model, site.site).filter((job) => stuck(job, nowMs, siteReports(site))).length;
+  if (!count) return card("stuck", "Stuck jobs", "good", "none", "No job is past its estimate or without a report.");
+  return card("stuck", "Stuck jobs", "bad", String(count), "Past their own estimate, or picked up without a report.",
+    "Look at the device; close a job that is over on its own screen.");
+}
+
+function reportsCard(site) {
+  if (siteReports(site)) return card("reports", "Reports", "good", "come", "The site reports how its jobs go.");
+  return card("reports", "Reports", "note", "none",
+    "In a day the site reported on no job: “picked up” is all that is known.");
+}
+
+function serverCards(health) {
+  const made = (list, kind, word) => (list || [])
+    .map((one) => card(`${kind}/${one.code}`, `Server: ${one.code}`, kind, word, one.sentence));
+  const cards = [...made(health.problems, "bad", "problem"), ...made(health.notices, "note", "notice")];
+  return cards.length ? cards : [card("server", "Server", "good", "well", "Store, disk and clock are as they should be.")];
+}
+
+function clockCard(skewMs) {
+  if (Math.abs(skewMs) <= SKEW_WORTH_SAYING) {
+    return card("clock", "Clocks", "good", "agree", "This computer and the server agree.");
+  }
+  return card("clock", "Clocks", "note", span(Math.abs(skewMs)),
+    "This computer's clock differs from the server's; the page shows the server's.",
+    "Set one of them by the network's time.");
+}
+
+function stationCard(model, site) {
+  if (!model.around.settings) return null;
+  const station = stationOf(model.stations || [], site.site);
+  const name = "Enclosure station";
+  if (station) return card("station", name, "good", station, "“Stop and make safe” closes the roof there.");
+  return card("station", name, "note", "none", "“Stop and make safe” stops and parks, but closes no roof.",
+    `Name it in the setting stations, such as wema=${site.site}.`);
+}
+
+// Who has the site now, and who is next: {now: [reservation], next: reservation | null}.
+export function reservationsOf(around, site, nowMs) {
+  const own = around.reservations.filter((one) => one.site === site && one.end_ms > nowMs);
+  const now = own.filter((one) => one.start_ms <= nowMs);
+  const next = own.filter((one) => one.start_ms > nowMs).sort((a, b) => a.start_ms - b.start_ms)[0] || null;
+  return { now, next };
+}

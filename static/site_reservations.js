@@ -1,0 +1,81 @@
+// Reservations on the screen Site: who has the site now and who is next, all that are known, and for staff a form
+// to add one and a button to remove one.
+
+import { armed } from "./arming.js";
+import { clone, keyed, parts, setText, setTip, show } from "./dom.js";
+import { isStaff } from "./model.js";
+import { holderName, readReservation, reservationWords } from "./reserve.js";
+import { reservationsOf } from "./site_cards.js";
+import { SmallForm } from "./small_form.js";
+import { bothTimes, utcClock, utcDate } from "./time.js";
+
+const FIELDS = [
+  { name: "user", label: "user id", kind: "text", required: true, example: "auth0|ann" },
+  { name: "name", label: "name", kind: "text", example: "Ann K." },
+  { name: "start", label: "start, UTC", kind: "text", example: "now, 06:00 or 2026-11-24 06:00" },
+  { name: "hours", label: "hours", kind: "number", required: true, example: "1.5" },
+  { name: "title", label: "title", kind: "text", example: "M31 in B" },
+];
+
+const NOT_USED = "Reservations are not used here: whoever has a token may command.";
+
+export class ReservationList {
+  constructor({ root, model, clock, api, around }) {
+    Object.assign(this, { root, here: parts(root), model, clock, api, around, site: "" });
+    const read = (typed) => readReservation(typed, this.site, clock.now());
+    this.form = new SmallForm({ form: this.here.form, fields: FIELDS, read, send: (body) => this.add(body) });
+  }
+
+  async add(body) {
+    const added = await this.api.post("reservations", body);
+    this.model.around.reservations.push(added);
+    this.changed();
+  }
+
+  async remove(reservation, here) {
+    setText(here.problem, "");
+    try {
+      await this.api.remove(`reservations/${reservation.id}`);
+      const { around } = this.model;
+      around.reservations = around.reservations.filter((one) => one.id !== reservation.id);
+      this.changed();
+    } catch (error) {
+      setText(here.problem, error.message);
+    }
+  }
+
+  changed() {
+    this.around.forget("reservations");
+    this.draw(this.site);
+  }
+
+  draw(site) {
+    this.site = site;
+    const { here, model } = this;
+    const now = this.clock.now();
+    const known = reservationsOf(model.around, site, now);
+    setText(here.words, reservationWords(model.around, known, now).join(" · ") || NOT_USED);
+    const own = model.around.reservations
+      .filter((one) => one.site === site && one.end_ms > now).sort((a, b) => a.start_ms - b.start_ms);
+    const rows = keyed(here.list, own.map((one) => one.id), (id) => this.makeRow(id));
+    own.forEach((one, at) => drawRow(parts(rows[at]), one, isStaff(model.user)));
+    show(here.form, isStaff(model.user));
+  }
+
+  makeRow(id) {
+    const row = clone("t-reservation");
+    const find = () => this.model.around.reservations.find((one) => one.id === id);
+    const act = () => this.remove(find(), parts(row));
+    armed(parts(row).remove, { words: "Remove", again: "Click again to remove it", act });
+    return row;
+  }
+}
+
+function drawRow(here, one, mayRemove) {
+  const hm = (ms) => utcClock(ms).slice(0, 5);
+  setText(here.when, `${utcDate(one.start_ms)} ${hm(one.start_ms)}–${hm(one.end_ms)} UTC`);
+  setTip(here.when, `${bothTimes(one.start_ms)} until ${bothTimes(one.end_ms)}`);
+  setText(here.who, [holderName(one), one.title].filter(Boolean).join(" · "));
+  setText(here.source, one.source === "local" ? `made here by ${one.created_by}` : "of the calendar");
+  show(here.remove, mayRemove && one.source === "local");
+}

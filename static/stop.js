@@ -1,0 +1,91 @@
+// The stop and its proof: what is sent, in which order, and what is known of each step from the job's own changes.
+// Pure functions; a step is changed only by the functions here.
+
+import { phaseOf } from "./state.js";
+import { SECOND, span, utcClock } from "./time.js";
+
+export const HOLD_MS = 700;
+export const CONFIRM_WITHIN = 15 * SECOND;
+// The site empties its queue when it stops: what follows must come after that.
+export const AFTER_STOP_MS = 5 * SECOND;
+
+const NOTHING = { instance: "", required_params: {}, optional_params: {} };
+
+export function stopCommand(site) {
+  return { ...NOTHING, site, device: "all", instance: "all", action: "cancel_all_commands" };
+}
+
+// Stop, then park, then close the roof: by the station that the observatory is tied to, when there is one.
+export function safeCommands(site, station, instanceOf = () => "") {
+  const park = { ...NOTHING, site, device: "mount", instance: instanceOf(site, "mount"), action: "park" };
+  const steps = [["STOP", stopCommand(site)], ["PARK", park]];
+  if (!station) return steps;
+  const instance = instanceOf(station, "enclosure");
+  const close = { ...NOTHING, site: station, device: "enclosure", instance, action: "close" };
+  return [...steps, [`CLOSE ${station}`, close]];
+}
+
+// The station of a site by the setting `stations`, "wema=mrc1+mrc2"; "" when there is none.
+export function stationOf(stations, site) {
+  const tied = stations.map((entry) => entry.split("=")).find(([, sites = ""]) => sites.split("+").includes(site));
+  return tied ? tied[0] : "";
+}
+
+export function newStep(word, command) {
+  return { word, command, ulid: "", askedMs: null, sentMs: null, pickedMs: null, endedAs: "", error: "" };
+}
+
+// Takes what a change says of the step's job. The first hand-out is the proof; a report is one too.
+export function takeChange(step, change) {
+  if (!step.ulid || change.job?.ulid !== step.ulid || change.queue === "alternate") return;
+  const phase = phaseOf(change);
+  if (phase === "waiting") step.sentMs = change.time_ms;
+  else if (phase === "gone") step.endedAs = change.status;
+  else step.pickedMs ??= change.time_ms;
+}
+
+// "idle" | "sending" | "sent" | "late" | "picked_up" | "failed"
+export function stepState(step, nowMs) {
+  if (step.error || step.endedAs) return "failed";
+  if (step.pickedMs !== null) return "picked_up";
+  if (step.sentMs !== null) return nowMs - step.sentMs >= CONFIRM_WITHIN ? "late" : "sent";
+  if (step.askedMs !== null) return "sending";
+  return "idle";
+}
+
+export function isTrouble(step, nowMs) {
+  return ["late", "failed"].includes(stepState(step, nowMs));
+}
+
+// "STOP sent 03:12:07 → picked up 03:12:10"
+export function proofWords(step, nowMs) {
+  const state = stepState(step, nowMs);
+  const sent = `${step.word} sent ${utcClock(step.sentMs)}`;
+  return {
+    idle: `${step.word} comes next`,
+    sending: `${step.word}: sending…`,
+    sent: `${sent} → waiting ${Math.floor((nowMs - step.sentMs) / SECOND)} s for the site`,
+    picked_up: `${sent} → picked up ${utcClock(step.pickedMs)}`,
+    late: `${sent} → NOT PICKED UP for ${span(nowMs - step.sentMs)}`,
+    failed: step.error ? `${step.word} NOT SENT. ${step.error}` : `${sent} → ${step.endedAs}`,
+  }[state];
+}
+
+// What a person must do now; "" while nothing is wrong.
+export function troubleWords(steps, nowMs) {
+  const step = steps.find((one) => isTrouble(one, nowMs));
+  if (!step) return "";
+  const ended = step.endedAs ? step.endedAs.toLowerCase() : "not sent";
+  const what = stepState(step, nowMs) === "late" ? "not picked up" : ended;
+  const where = step.command.site;
+  return step.command.action === "cancel_all_commands"
+    ? `Stop of ${where} ${what}: use the hardware stop`
+    : `${step.word} at ${where} ${what}: see to it by hand`;
+}
+
+// When may the step after this one go out? Never while it may still be picked up in time.
+export function isSettled(step, nowMs) {
+  const state = stepState(step, nowMs);
+  if (state === "picked_up") return nowMs - step.pickedMs >= AFTER_STOP_MS;
+  return state === "late" || state === "failed";
+}

@@ -1,0 +1,185 @@
+"""What staff do on the page: send, send again, cancel, close."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.page.conftest import Call
+from tests.page.watching import Observatory, log_in, wait_text
+from tests.program import Program
+
+OpenPage = Callable[..., Any]
+
+
+@pytest.fixture
+def admin(served: Program) -> str:
+    return served.token("staff", "--role", "admin")
+
+
+def newest(served: Program) -> dict[str, Any]:
+    return served.post("getrecentjobs", {"site": "saf"}).json()[0]
+
+
+# ---- sending
+
+
+def test_a_command_of_the_catalogue_is_sent(
+    served: Program, admin: str, observatory: Observatory, open_page: OpenPage
+) -> None:
+    observatory.fetch()
+    page = open_page(served.url)
+    wait_text(page.locator(".link-state"), "live")
+    assert page.locator("[data-tab=send]").is_hidden()
+    log_in(page, served.url, admin)
+    page.locator("[data-tab=send]").wait_for()
+    page.keyboard.press("e")
+    page.fill("[data-screen=send] [data-part=search]", "expose")
+    page.locator(".command", has_text="camera expose").click()
+    submit = page.locator(".send-form [data-part=submit]")
+    wait_text(page.locator(".missing"), "“time” is missing · “image_type” is missing")
+    assert submit.is_disabled()
+    page.fill(".field:has-text('time') >> nth=0 >> input >> visible=true", "60")
+    page.get_by_label("image_type").fill("light")
+    page.get_by_role("group", name="substack").get_by_text("true").click()
+    page.click("summary")
+    page.get_by_label("instrument_selector_position").fill("2")
+    preview = json.loads(page.locator(".send-form .json").inner_text())
+    assert preview["required_params"] == {"time": "60", "image_type": "light", "smartstack": True, "substack": True}
+    assert preview["optional_params"] == {"instrument_selector_position": 2}
+    submit.click()
+    wait_text(page.locator(".sent"), re.compile(r"Sent to saf \d\d:\d\d:\d\d UTC"))
+    [job] = observatory.fetch()
+    assert (job["user_id"], job["required_params"]) == ("staff", preview["required_params"])
+    page.click(".sent a")
+    wait_text(page.locator(".job-status"), "picked up")
+    assert page.complaints == []
+
+
+def test_a_refusal_keeps_the_form(served: Program, alice: str, observatory: Observatory, open_page: OpenPage) -> None:
+    observatory.fetch()
+    page = open_page(served.url)
+    log_in(page, served.url, alice)
+    page.goto(f"{served.url}/#/send")
+    page.fill("[data-screen=send] [data-part=search]", "restart")
+    page.locator(".command", has_text="observatory_restart").click()
+    page.get_by_label("user_provided_reason").fill("it hangs")
+    page.click(".send-form [data-part=submit]")
+    wait_text(
+        page.locator(".send-form .problem"), "Not sent. Commands of the class restart need the admin or owner role."
+    )
+    assert page.get_by_label("user_provided_reason").input_value() == "it hangs"
+
+
+def test_an_unknown_command_goes_by_hand(
+    served: Program, admin: str, observatory: Observatory, open_page: OpenPage
+) -> None:
+    observatory.fetch()
+    page = open_page(served.url)
+    log_in(page, served.url, admin)
+    page.goto(f"{served.url}/#/send")
+    page.click(".chip-row >> text=by hand")
+    page.locator(".send-form").get_by_label("device required").fill("laser")
+    page.get_by_label("action required").fill("point")
+    page.click("summary")
+    page.get_by_label("required_params").fill("[1]")
+    wait_text(page.locator(".missing"), "“required_params” is no JSON object")
+    page.get_by_label("required_params").fill('{"where": [1, 2]}')
+    page.click(".send-form [data-part=submit]")
+    wait_text(page.locator(".sent"), "Sent to saf")
+    assert newest(served)["required_params"] == {"where": [1, 2]}
+
+
+# ---- with a job
+
+
+def test_a_job_is_sent_again(served: Program, admin: str, observatory: Observatory, open_page: OpenPage) -> None:
+    sent = served.new_job(admin, user_id="staff")
+    observatory.fetch()
+    page = open_page(served.url)
+    log_in(page, served.url, admin)
+    page.goto(f"{served.url}/#/jobs/{sent['ulid']}")
+    again = page.locator("[data-part=again] >> visible=true")
+    again.click()
+    wait_text(again, "Click again to send it")
+    page.wait_for_timeout(500)
+    again.click()
+    wait_text(page.locator(".job-status"), "waiting")
+    assert sent["ulid"] not in page.evaluate("location.hash")
+    wait_text(page.locator(".facts"), sent["ulid"])
+
+
+def test_a_stuck_job_is_closed_with_a_reason(
+    served: Program, admin: str, alice: str, observatory: Observatory, open_page: OpenPage
+) -> None:
+    sent = served.new_job(alice)
+    page = open_page(served.url)
+    log_in(page, served.url, admin)
+    page.goto(f"{served.url}/#/jobs/{sent['ulid']}")
+    page.locator("[data-part=cancel] >> visible=true").wait_for()
+    assert page.locator("[data-screen=job] [data-part=close]").is_hidden()
+    observatory.fetch()
+    page.click("text=Close it…")
+    page.click("text=Close as ABORTED")
+    wait_text(page.locator(".job-head .problem"), "Not closed. Say why")
+    page.fill("[data-part=reason]", "the camera hung")
+    page.keyboard.press("Enter")
+    wait_text(page.locator(".job-status"), "ABORTED")
+    wait_text(page.locator(".changes tbody tr").last, "the camera hung")
+    assert page.locator(".close-form").is_hidden()
+
+
+# ---- fields
+
+COMMAND = {
+    "device": "sequencer",
+    "action": "run",
+    "script": "bias",
+    "label": "Take biases[ {count}]",
+    "command_class": "script",
+    "required": {"script": "bias", "count": 5, "cold": False},
+    "optional": {"modes": ["a"], "name": "M31", "hot": True},
+    "note": "",
+}
+
+
+def test_the_fields_of_a_command(call: Call) -> None:
+    fields = call("commands.js", "fieldsOf", COMMAND)
+    assert [(field["name"], field["kind"], field["start"]) for field in fields] == [
+        ("script", "fixed", "bias"),
+        ("count", "number", ""),
+        ("cold", "boolean", "false"),
+        ("modes", "json", ""),
+        ("name", "text", ""),
+        ("hot", "boolean", ""),
+    ]
+    assert call("commands.js", "plainLabel", COMMAND) == "Take biases"
+
+
+@pytest.mark.parametrize(
+    ("typed", "problems"),
+    [
+        ({}, ["“count” is missing"]),
+        ({"count": "x"}, ["“count” is no number"]),
+        ({"count": "Infinity"}, ["“count” is no number"]),
+        ({"count": "5", "modes": "[a"}, ['“modes” is no JSON; it could be ["a"]']),
+        ({"count": "5", "modes": '["b"]', "name": " ", "hot": "true"}, []),
+    ],
+)
+def test_what_was_typed(call: Call, typed: dict[str, str], problems: list[str]) -> None:
+    read = call("commands.js", "readFields", call("commands.js", "fieldsOf", COMMAND), typed)
+    assert read["problems"] == problems
+    if not problems:
+        assert read["required_params"] == {"script": "bias", "count": 5, "cold": False}
+        assert read["optional_params"] == {"modes": ["b"], "hot": True}
+
+
+def test_commands_are_found(call: Call) -> None:
+    other = {**COMMAND, "device": "mount", "action": "park", "script": None, "label": "Park the mount"}
+    found = [
+        call("commands.js", "findCommands", [COMMAND, other], *asked)
+        for asked in (("mount", ""), ("mount", "BIAS seq"), ("mount", "nothing"))
+    ]
+    assert found == [[other], [COMMAND], []]
