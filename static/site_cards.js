@@ -71,7 +71,6 @@ function clockCard(skewMs) {
 }
 
 function stationCard(model, site) {
-  if (!model.around.settings) return null;
   const station = stationOf(model.stations || [], site.site);
   const name = "Enclosure station";
   if (station) return card("station", name, "good", station, "“Stop and make safe” closes the roof there.");

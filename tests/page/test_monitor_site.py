@@ -117,8 +117,7 @@ def test_every_bad_card_says_what_to_do(call: Call) -> None:
     assert cards(call, site())["polls"]["kind"] == "good"
     unwell = cards(call, site(), health={"problems": [{"code": "disk_low", "sentence": "Free some disk."}]})
     assert (unwell["bad/disk_low"]["kind"], unwell["bad/disk_low"]["why"]) == ("bad", "Free some disk.")
-    settings = {"stations": {"value": ["wema=saf"], "source": "set"}}
-    assert cards(call, site(), around={"settings": settings})["station"]["word"] == "wema"
+    assert cards(call, site(), stations=["wema=saf"])["station"]["word"] == "wema"
 
 
 @pytest.mark.parametrize(
