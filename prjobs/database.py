@@ -24,7 +24,9 @@ PATIENCE_S = 5.0
 COMMIT_PATIENCE_S = 30.0
 BATCH = 64
 WAITING_LIMIT = 1000
-_PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "journal_size_limit": 16_000_000}
+# Each reading thread has a cache of its own: half a megabyte, in SQLite's unit of -KiB, is enough for a look.
+_PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "journal_size_limit": 16_000_000, "cache_size": -512}
+_WRITER_CACHE = "PRAGMA cache_size = -4096"
 _READ_BUSY_S = 0.1
 
 logger = logging.getLogger(__name__)
@@ -180,6 +182,7 @@ class Database:
     def _run(self) -> None:
         connection = self._peewee.connection()
         connection.execute("PRAGMA busy_timeout = 100")
+        connection.execute(_WRITER_CACHE)
         while batch := self._gather():
             try:
                 self._commit(connection, batch)

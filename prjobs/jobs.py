@@ -295,12 +295,17 @@ _LOOK = {
     for queue, (status, _) in feed.COLUMNS.items()
 }
 
+_WAITING = {
+    queue: f"SELECT {JOB_COLUMNS} FROM job WHERE site = ? AND {status} = '{UNREAD}'"
+    for queue, (status, _) in feed.COLUMNS.items()
+}
+
 
 def waiting_of(
     transaction: Transaction, site: str, queue: str, device: str | None = None, instance: str | None = None
 ) -> list[JobRow]:
     """The jobs of the site that wait in the queue, oldest first, of one device or instance when given."""
-    sql = f"SELECT {JOB_COLUMNS} FROM job WHERE site = ? AND {feed.COLUMNS[queue][0]} = '{UNREAD}'"
+    sql = _WAITING[queue]
     parameters = [site]
     for column, value in (("device", device), ("instance", instance)):
         if value is not None:

@@ -171,3 +171,17 @@ def test_recent_jobs_come_in_pages_without_a_gap(appliance, submit, clock):
     assert [row.ulid for page in pages for row in page] == sent
     everything = jobs.list_recent(appliance, "saf", 10**15)
     assert next(everything)[0].ulid == old.ulid
+
+
+@pytest.mark.parametrize(("queue", "index"), [("primary", "job_unread"), ("alternate", "job_alternate_unread")])
+def test_a_look_at_a_queue_reads_only_what_waits(appliance, queue, index):
+    """Whatever the size of the history: the plan uses the small index of waiting jobs, not the site's whole history."""
+    for sql in (jobs._LOOK[queue], f"{jobs._WAITING[queue]} ORDER BY seq"):
+        plan = appliance.database.fetch(f"EXPLAIN QUERY PLAN {sql}", ("saf",))
+        assert f"USING INDEX {index} " in plan[0][3] or f"USING COVERING INDEX {index} " in plan[0][3], plan
+
+
+def test_recent_jobs_are_found_by_their_age(appliance):
+    sql = "SELECT seq FROM job WHERE site = ? AND ulid >= ? ORDER BY ulid LIMIT 500"
+    plan = appliance.database.fetch(f"EXPLAIN QUERY PLAN {sql}", ("saf", "0"))
+    assert len(plan) == 1 and "job_site_ulid (site=? AND ulid>?)" in plan[0][3]

@@ -9,7 +9,7 @@ CREATE TABLE job (
     alternate_status TEXT NOT NULL, alternate_estimate_s INTEGER, changed_ms BIGINT NOT NULL,
     expires_ms BIGINT, again_of TEXT, origin TEXT NOT NULL, attempts INTEGER NOT NULL,
     checksum BIGINT NOT NULL, idempotency_key TEXT);
-CREATE INDEX job_site_ulid_status ON job (site, ulid, status);
+CREATE UNIQUE INDEX job_site_ulid ON job (site, ulid);
 CREATE INDEX job_unread ON job (site, seq) WHERE status = 'UNREAD';
 CREATE INDEX job_alternate_unread ON job (site, seq) WHERE alternate_status = 'UNREAD';
 CREATE INDEX job_expires ON job (expires_ms) WHERE expires_ms IS NOT NULL
