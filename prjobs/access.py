@@ -246,6 +246,16 @@ def create_login_key(appliance: Appliance) -> str:
     return key
 
 
+def remember_welcome(appliance: Appliance) -> None:
+    """The first link was shown: later starts show none."""
+    appliance.database.write(_remember_welcome)
+
+
+def _remember_welcome(transaction: Transaction) -> None:
+    transaction.execute("DELETE FROM fact WHERE name = 'welcomed'")
+    transaction.execute("INSERT INTO fact (name, value) VALUES ('welcomed', 'yes')")
+
+
 def _store_login_key(transaction: Transaction, digest: str) -> None:
     transaction.execute("DELETE FROM fact WHERE name = 'login_key'")
     transaction.execute("INSERT INTO fact (name, value) VALUES ('login_key', ?)", (digest,))

@@ -11,6 +11,7 @@ Durations: `usual_s` is a number, or a sum of products of numbers and parameter 
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -30,7 +31,7 @@ CLASSES = (
     "restart",
     "other",
 )
-ENCLOSURE = "enclosure"
+ENCLOSURES = ("enclosure", "dome", "roof", "wema")
 STOP_ACTIONS = frozenset({"stop", "cancel", "cancel_all_commands"})
 VALUE_CHARS = 40
 LABEL_CHARS = 160
@@ -82,7 +83,8 @@ def command_class(device: str, action: str, required_params: Params) -> str:
     if command:
         return command.command_class
     # What nobody knows must not be a way around the rights that a roof needs.
-    return "roof" if device.lower() == ENCLOSURE else "other"
+    plain = unicodedata.normalize("NFKC", device).strip().lower()
+    return "roof" if plain.startswith(ENCLOSURES) else "other"
 
 
 def label(device: str, action: str, required_params: Params, optional_params: Params) -> str:

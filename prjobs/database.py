@@ -11,9 +11,9 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from peewee import SqliteDatabase
+from peewee import PeeweeException, SqliteDatabase
 from playhouse.migrations import Runner
 
 from prjobs.errors import Refused, Unavailable, Unusable
@@ -118,6 +118,9 @@ class Database:
             return self._reader().execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
             raise self._unavailable(error) from error
+        except PeeweeException as error:
+            # The connection itself could not be made; peewee keeps SQLite's own error in its context.
+            raise self._unavailable(cast(sqlite3.Error, error.__cause__ or error.__context__ or error)) from error
 
     def fetch_query(self, query: Any) -> list[Row]:
         """All rows of a peewee query as tuples. Raises Unavailable."""

@@ -62,6 +62,8 @@ def _why_not_json(body: bytes, wrong: Exception) -> str:
         return "The body is empty; a JSON object was expected."
     if re.search(rb"[:\[,]\s*-?(NaN|Infinity)", body):
         return "The body is not JSON: NaN and Infinity are no JSON numbers."
+    if re.search(rb"\\u[dD][89aAbB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])", body):
+        return "The body is not valid JSON: it holds half of a surrogate pair."
     place = re.search(r"\(byte \d+\)", str(wrong))
     return f"The body is not valid JSON{' ' + place[0] if place else ': it is cut off'}."
 

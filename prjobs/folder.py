@@ -67,6 +67,8 @@ class Folder:
 
     def is_served(self) -> bool:
         """Whether a process holds the folder now."""
+        if not self.path.exists():
+            return False
         lock = FileLock(self.path / "lock")
         try:
             lock.acquire(timeout=0)

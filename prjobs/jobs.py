@@ -253,7 +253,7 @@ def _update_status(transaction: Transaction, appliance: Appliance, report: Statu
     if report.status in LINK_WORDS:
         raise Conflict("This status is a word of the appliance's own: report another one.")
     before = row.alternate_status if report.alternate else row.status
-    if report.status == UNREAD and is_finished(before):
+    if report.status == UNREAD and _was_finished(transaction, row.seq, queue):
         raise Conflict(f"A finished job cannot become UNREAD again; its status is {shown(before)}.")
     if before == RECEIVED:
         _prove_handout(transaction, row.seq, queue)
@@ -261,6 +261,12 @@ def _update_status(transaction: Transaction, appliance: Appliance, report: Statu
         _heard_of(transaction, appliance, row.seq, queue, renew=report.status == RECEIVED)
     event = Event(queue, report.status, appliance.clock.now_ms(), who, "", report.estimate_s)
     feed.apply(transaction, [row], event)
+
+
+def _was_finished(transaction: Transaction, job_seq: int, queue: str) -> bool:
+    """Whether the job was ever finished in this queue, whatever was reported of it since."""
+    sql = "SELECT DISTINCT status FROM change WHERE job_seq = ? AND queue IN (?, 'both')"
+    return any(is_finished(status) for (status,) in transaction.fetch(sql, (job_seq, queue)))
 
 
 def _prove_handout(transaction: Transaction, job_seq: int, queue: str) -> None:

@@ -50,14 +50,22 @@ def _offline(_url: str, _headers: dict[str, str]) -> Any:
 
 
 def open_appliance(
-    folder: Folder, settings: Settings, clock: Clock, demo: bool = False, fetch: Fetch = _offline
+    folder: Folder,
+    settings: Settings,
+    clock: Clock,
+    demo: bool = False,
+    fetch: Fetch = _offline,
+    serving: bool = True,
 ) -> tuple[Appliance, Start]:
     """Open the folder; the caller holds its lock. `fetch(url, headers)` gets JSON from the provider of outside users.
+    Without `serving` what a server left behind stays as it is, for its next start to say.
 
     Raises Unusable with a sentence that says what to do.
     """
-    secret = folder.secret(clock)
     identity = folder.identity()
+    if identity and not (folder.path / "secret").exists():
+        logger.warning("the secret is missing and is made anew: all tokens made before are worth nothing")
+    secret = folder.secret(clock)
     _check_store(folder, identity, demo)
     database = _open_store(folder)
     facts: dict[str, str] = dict(database.fetch("SELECT name, value FROM fact"))
@@ -87,7 +95,7 @@ def open_appliance(
         demo=demo,
     )
     database.start(appliance.bell.ring)
-    return appliance, _begin(appliance, folder, identity, facts)
+    return appliance, _begin(appliance, folder, identity, facts, serving)
 
 
 def _check_store(folder: Folder, identity: dict[str, Any], demo: bool) -> None:
@@ -125,8 +133,10 @@ def _last_ulid(database: Database, identity: dict[str, Any]) -> str | None:
     return max(filter(None, (stored, identity.get("last_ulid"))), default=None)
 
 
-def _begin(appliance: Appliance, folder: Folder, identity: dict[str, Any], facts: dict[str, str]) -> Start:
-    unconfirmed = appliance.database.write(_mark_open, appliance.store)
+def _begin(
+    appliance: Appliance, folder: Folder, identity: dict[str, Any], facts: dict[str, str], serving: bool
+) -> Start:
+    unconfirmed = appliance.database.write(_mark_open, appliance.store, serving)
     folder.write_identity({**identity, "identity": appliance.store, "demo": appliance.demo})
     audit.save_anchor(appliance)
     for site, queue, last_ms, gap_ms in appliance.database.fetch("SELECT site, queue, last_ms, usual_gap_ms FROM poll"):
@@ -137,14 +147,16 @@ def _begin(appliance: Appliance, folder: Folder, identity: dict[str, Any], facts
         # Handed out before this process: it gets its whole time again, by elapsed time.
         appliance.leases.set((job_seq, queue), lease_s)
     pending = views.count_pending(appliance)
-    return Start("identity" not in facts, facts.get("running") != "yes", unconfirmed=unconfirmed, **pending)
+    return Start("welcomed" not in facts, facts.get("running") != "yes", unconfirmed=unconfirmed, **pending)
 
 
-def _mark_open(transaction: Transaction, identity: str) -> int:
-    transaction.execute("DELETE FROM fact WHERE name IN ('identity', 'running')")
-    transaction.executemany(
-        "INSERT INTO fact (name, value) VALUES (?, ?)", [("identity", identity), ("running", "yes")]
-    )
+def _mark_open(transaction: Transaction, identity: str, serving: bool) -> int:
+    transaction.execute("DELETE FROM fact WHERE name = 'identity'")
+    transaction.execute("INSERT INTO fact (name, value) VALUES ('identity', ?)", (identity,))
+    if not serving:
+        return 0
+    transaction.execute("DELETE FROM fact WHERE name = 'running'")
+    transaction.execute("INSERT INTO fact (name, value) VALUES ('running', 'yes')")
     return handouts.doubt_all_open(transaction)
 
 
@@ -158,12 +170,13 @@ def _sites(database: Database) -> list[str]:
     return sites
 
 
-def close_appliance(appliance: Appliance, folder: Folder) -> None:
+def close_appliance(appliance: Appliance, folder: Folder, serving: bool = True) -> None:
     """Remember what the file must know, and close it well. A store in trouble stays marked as not closed well."""
     try:
         save_presence(appliance, folder)
         audit.settle(appliance, appliance.refusals)
-        appliance.database.write(_mark_closed)
+        if serving:
+            appliance.database.write(_mark_closed)
     except Unavailable as unavailable:
         logger.warning("the store could not be closed well: %s", unavailable)
     appliance.database.close()

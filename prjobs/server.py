@@ -24,6 +24,7 @@ from prjobs.web.app import build_app
 from prjobs.web.listener import Listener
 
 logger = logging.getLogger(__name__)
+SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK")
 LOG_BYTES = 5_000_000
 LOG_FILES = 5
 # At Python's 5 ms a request waits that long for the interpreter lock while another one is busy with a long answer;
@@ -71,7 +72,12 @@ class Server:
         give_up_when_full(folder.path)
         self.appliance, self.start = open_appliance(folder, settings, clock or Clock(), demo, _fetch)
         self.link = open_link(self.appliance)
-        self.listener = _listen(self.appliance)
+        try:
+            self.listener = _listen(self.appliance)
+        except Unusable:
+            close_appliance(self.appliance, folder)
+            self._lock.release()
+            raise
         self.listener.on_connection_ended(lambda peer: handouts.connection_ended(self.appliance, peer))
 
     @property
@@ -94,7 +100,7 @@ class Server:
         for thread in (upkeep, calendar, keys, cloud):
             thread.start()
         try:
-            self.listener.run()
+            self.listener.run(self._let_go)
         finally:
             self.appliance.stopping.set()
             upkeep.join(timeout=2)
@@ -109,14 +115,13 @@ class Server:
             self.link.run(self.appliance.stopping)
 
     def stop(self, *_: object) -> None:
-        """Stop; fit to be a signal handler."""
-        self.appliance.stopping.set()
-        threading.Thread(target=self._let_go, name="stop", daemon=True).start()
+        """Stop; fit to be a signal handler, also one that interrupts itself: it takes no lock."""
+        self.listener.stop()
 
     def _let_go(self) -> None:
-        # Not in the signal handler itself: it may have interrupted the holder of the bell's lock.
+        """Answer the held polls."""
+        self.appliance.stopping.set()
         self.appliance.bell.close()
-        self.listener.stop()
 
 
 def _fetch(url: str, headers: dict[str, str]) -> object:
@@ -136,7 +141,7 @@ def serve(folder: Folder, settings: Settings, say: Say, demo: Callable[[Server],
     folder.create()
     set_up_logs(folder, settings.log_level)
     server = Server(folder, settings, demo=demo is not None)
-    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+    for name in SIGNALS:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), server.stop)
     say(f"prjobs {VERSION} serves {server.url}/")
@@ -144,6 +149,10 @@ def serve(folder: Folder, settings: Settings, say: Say, demo: Callable[[Server],
     if demo:
         demo(server)
     server.run()
+    for name in SIGNALS:
+        # One more signal must not end the process otherwise than well.
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def _say_start(server: Server, start: Start, say: Say) -> None:
@@ -152,4 +161,5 @@ def _say_start(server: Server, start: Start, say: Say) -> None:
         logger.warning("%s", start.sentence)
     if start.first:
         key = access.create_login_key(server.appliance)
+        access.remember_welcome(server.appliance)
         say(f"Open this link once to log a browser in: {server.url}/login#once={key}")

@@ -49,7 +49,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Meta(description="host names, besides this machine's own, under which the appliance may be addressed"),
     ] = []
     allowed_origins: Annotated[
-        list[str], Meta(description="web origins whose pages may call it, such as https://www.photonranch.org")
+        list[Annotated[str, Meta(pattern=r"^https?://[^/\s*]+/?$")]],
+        Meta(description="web origins whose pages may call it, such as https://www.photonranch.org"),
     ] = []
     observatory_access: Annotated[
         Literal["loopback", "token", "open"],
@@ -114,7 +115,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 60_000
     trusted_proxy: Annotated[
         str,
-        Meta(description="the address of a reverse proxy whose X-Forwarded-For and -Proto are believed; empty: none"),
+        Meta(
+            description="the address of a reverse proxy whose X-Forwarded-For and -Proto are believed; empty: none",
+            pattern=r"^[0-9A-Fa-f.:]*$",
+        ),
     ] = ""
     reservations: Annotated[
         Literal["none", "local", "calendar"],

@@ -2,6 +2,8 @@
 
 import sqlite3
 
+DISK_FULL = "The disk is full."
+
 _STORE_TROUBLE = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -28,7 +30,7 @@ def trouble_of(error: sqlite3.Error) -> str:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return "The database is locked by another program."
         case sqlite3.SQLITE_FULL:
-            return "The disk is full."
+            return DISK_FULL
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
             return "The database file may not be written."
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:

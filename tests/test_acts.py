@@ -100,7 +100,15 @@ def test_the_audit_has_what_staff_did_and_what_was_refused(server, ask):
 
 
 @pytest.mark.parametrize(
-    ("device", "action"), [("enclosure", "OPEN"), ("Enclosure", "open"), ("ENCLOSURE", "lift_off")]
+    ("device", "action"),
+    [
+        ("enclosure", "OPEN"),
+        ("Enclosure", "open"),
+        ("ENCLOSURE", "lift_off"),
+        ("enclosure ", "open"),
+        ("\uff45nclosure", "open"),
+        ("dome", "open"),
+    ],
 )
 def test_no_spelling_is_a_way_around_the_roofs_rights(ask, device, action):
     assert command_class(device, action, {}) == "roof"

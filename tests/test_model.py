@@ -39,6 +39,7 @@ class QueueModel(RuleBasedStateMachine):
         self.model = {site: {} for site in SITES}
         self.delivered = {queue: [] for queue in QUEUES}
         self.requeued = set()
+        self.finished = set()
 
     def teardown(self):
         close_appliance(self.appliance, self.folder)
@@ -55,6 +56,11 @@ class QueueModel(RuleBasedStateMachine):
         self.model[site][row.ulid] = {"primary": "UNREAD", "alternate": "UNREAD", "action": action}
         self.model[site][row.ulid]["born"] = self.clock.elapsed
         return site, row.ulid
+
+    def note_finished(self):
+        for site_jobs in self.model.values():
+            for ulid, job in site_jobs.items():
+                self.finished |= {(ulid, queue) for queue in QUEUES if is_finished(job[queue])}
 
     def is_stale(self, job):
         limit = ACTIONS[job["action"]]
@@ -74,10 +80,11 @@ class QueueModel(RuleBasedStateMachine):
 
     @rule(known=ulids, queue=st.sampled_from(QUEUES), status=st.sampled_from(STATUSES))
     def update(self, known, queue, status):
+        self.note_finished()
         site, ulid = known
         job = self.model[site][ulid]
         report = StatusUpdate(site, ulid, status, 5, queue == "alternate")
-        if status == "UNREAD" and is_finished(job[queue]):
+        if status == "UNREAD" and (ulid, queue) in self.finished:
             try:
                 jobs.update_status(self.appliance, report, "model")
             except Conflict:
@@ -85,6 +92,7 @@ class QueueModel(RuleBasedStateMachine):
             raise AssertionError("a finished job became UNREAD")
         jobs.update_status(self.appliance, report, "model")
         job[queue] = status
+        self.note_finished()
         if status == "UNREAD":
             self.requeued.add((ulid, queue))
 

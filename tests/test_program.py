@@ -61,6 +61,46 @@ def test_a_stop_answers_what_is_in_flight(program, name):
     assert answers[0].status_code == 200 and answers[0].json() == []
 
 
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_many_signals_at_once_are_one_stop(program):
+    """A second Ctrl-C may interrupt the handler of the first: that must not hang it."""
+    for _ in range(5):
+        program.serve()
+        for number in range(12):
+            program.process.send_signal(signal.SIGINT if number % 2 else signal.SIGTERM)
+        code, _, errors = program._wait()
+        assert (code, errors) == (0, "")
+
+
+def test_the_link_is_not_lost_by_a_start_that_failed_or_a_command_before(program, tmp_path):
+    other = Program(tmp_path / "other")
+    url = other.serve()
+    assert program.run("serve", "--port", url.rpartition(":")[2]).returncode == 1
+    other.kill()
+    program.token()
+    program.serve()
+    assert "login#once=" in program.process.stdout.readline()
+    code, _, errors = program.stop()
+    assert (code, errors) == (0, "")
+
+
+def test_a_command_in_between_does_not_hide_an_unclean_stop(program):
+    program.serve()
+    program.new_job(program.token())
+    program.kill()
+    program.run("token", "list")
+    program.serve()
+    _, _, errors = program.stop()
+    assert "The last stop was not clean" in errors and "1 jobs wait" in errors
+
+
+def test_a_look_at_a_folder_that_holds_nothing_makes_nothing(program):
+    for arguments in (("token", "list"), ("reserve", "list"), ("jobs",)):
+        done = program.run(*arguments)
+        assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert not program.data.exists()
+
+
 def test_a_second_server_on_one_folder_is_refused_and_says_whose_it_is(program):
     url = program.serve()
     pid = program.process.pid

@@ -121,6 +121,18 @@ def test_a_finished_job_never_becomes_unread(appliance, submit, final):
     assert take(appliance) == []
 
 
+def test_a_job_that_was_ever_finished_never_becomes_unread(appliance, submit):
+    withdrawn, done = submit(), submit(action="stop")
+    jobs.cancel_job(appliance, withdrawn.ulid, USER)
+    take(appliance)
+    report(appliance, done, "COMPLETE")
+    for job in (withdrawn, done):
+        report(appliance, job, "STARTED")
+        with pytest.raises(Conflict):
+            report(appliance, job, "UNREAD")
+    assert take(appliance) == []
+
+
 def test_cancel_all_withdraws_what_waits_in_both_queues_and_keeps_the_history(appliance, submit):
     delivered = submit()
     take(appliance)

@@ -16,6 +16,7 @@ from prjobs.cli.shared import (
     print_json,
     reading_database,
     require_client,
+    stderr,
     utc,
 )
 from prjobs.client import Client
@@ -68,7 +69,10 @@ def parameter(text: str) -> tuple[str, Any]:
 
 
 def _send(client: Client, site: str, device: str, instance: str, action: str, required: Any, optional: Any) -> Any:
-    user = client.api("GET", "/api/now")["user"] or {"user_id": "operator", "user_name": "operator"}
+    now = client.api("GET", "/api/now")
+    if not any(one["site"] == site and one["last_poll_ms"] for one in now["sites"]):
+        stderr(f"note: no observatory of the site {plain(site)} has polled here yet")
+    user = now["user"] or {"user_id": "operator", "user_name": "operator"}
     return client.new_job(
         site, device, instance, action, required, optional, user_id=user["user_id"], user_name=user["user_name"]
     )

@@ -99,7 +99,7 @@ def run_list(asked: argparse.Namespace) -> None:
     if client:
         found = _listed(client, asked.site)
     else:
-        with own_appliance(folder) as appliance:
+        with own_appliance(folder, create=False) as appliance:
             found = reservations.list_reservations(appliance, asked.site)
     for one in found:
         print_json(msgspec.to_builtins(one)) if asked.json else print(_line(one))
@@ -122,6 +122,6 @@ def run_remove(asked: argparse.Namespace) -> None:
     if client:
         client.api("DELETE", f"/api/reservations/{asked.id}")
     else:
-        with own_appliance(folder) as appliance:
+        with own_appliance(folder, create=False) as appliance:
             reservations.remove_reservation(appliance, asked.id, audit.OPERATOR)
     stderr(f"reservation {asked.id} is removed")

@@ -54,18 +54,20 @@ def require_client(folder: Folder) -> Client:
 
 
 @contextmanager
-def own_appliance(folder: Folder) -> Iterator[Appliance]:
-    """The folder opened by this process, for what must work without a server."""
+def own_appliance(folder: Folder, create: bool = True) -> Iterator[Appliance]:
+    """The folder opened by this process, for what must work without a server. Unusable when it holds nothing."""
+    if not create and not folder.database.exists():
+        raise Unusable(f"{folder.path} holds no appliance yet: `prjobs serve` starts one there.")
     folder.create()
     lock = folder.lock()
     try:
         settings, _ = load_settings(folder.path)
         demo = bool(folder.identity().get("demo"))
-        appliance, _ = open_appliance(folder, settings, Clock(), demo)
+        appliance, _ = open_appliance(folder, settings, Clock(), demo, serving=False)
         try:
             yield appliance
         finally:
-            close_appliance(appliance, folder)
+            close_appliance(appliance, folder, serving=False)
     finally:
         lock.release()
 

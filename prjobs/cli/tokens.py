@@ -59,7 +59,7 @@ def run_list(asked: argparse.Namespace) -> None:
     if client:
         infos = msgspec.convert(client.api("GET", "/api/tokens")["tokens"], list[TokenInfo])
     else:
-        with own_appliance(folder) as appliance:
+        with own_appliance(folder, create=False) as appliance:
             infos = access.list_tokens(appliance)
     if asked.json:
         print_json(msgspec.to_builtins(infos))
@@ -77,6 +77,6 @@ def run_revoke(asked: argparse.Namespace) -> None:
     if client:
         client.api("DELETE", f"/api/tokens/{asked.id}")
     else:
-        with own_appliance(folder) as appliance:
+        with own_appliance(folder, create=False) as appliance:
             access.revoke_token(appliance, asked.id, audit.OPERATOR)
     stderr(f"token {asked.id} is revoked")

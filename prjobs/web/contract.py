@@ -8,15 +8,18 @@ from bottle import HTTPResponse, request
 from prjobs import access, audit, handouts, health, jobs, rights, wire
 from prjobs.appliance import Appliance
 from prjobs.audit import By
-from prjobs.errors import BadRequest, Forbidden, TooMany
+from prjobs.errors import BadRequest, Forbidden, TooMany, Unavailable
 from prjobs.identity import Identity
 from prjobs.jobs import Command
 from prjobs.models import JobRow
+from prjobs.trouble import DISK_FULL
 from prjobs.web import caller
 from prjobs.web.respond import reply
 from prjobs.wire import NewJob, PollRequest
 
 logger = logging.getLogger(__name__)
+# The upkeep gives its reserve up within a quarter of a second.
+MAKE_ROOM_S = 0.6
 Handler = Callable[[Appliance], HTTPResponse]
 # How base URLs and names are joined in the field. The server strips double slashes at the start of a path.
 PREFIXES = ("/", "/jobs/", "/dev/", "/test/", "/prod/", "/jobs//", "/jobs")
@@ -52,6 +55,17 @@ def _require_pace(appliance: Appliance, identity: Identity, command_class: str) 
 
 
 def _submit(appliance: Appliance, command: Command, actor: By) -> JobRow:
+    """Store the job. What must always get through is tried again once room was made on a full disk."""
+    try:
+        return _submit_once(appliance, command, actor)
+    except Unavailable as unavailable:
+        if unavailable.sentence != DISK_FULL or command.command_class not in health.ALWAYS_ROOM_FOR:
+            raise
+        appliance.stopping.wait(MAKE_ROOM_S)
+        return _submit_once(appliance, command, actor)
+
+
+def _submit_once(appliance: Appliance, command: Command, actor: By) -> JobRow:
     forward, token = appliance.contact.forward, caller.bearer_token()
     if forward is None or not token:
         return jobs.submit_job(appliance, command, actor)

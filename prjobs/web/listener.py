@@ -190,8 +190,8 @@ class Listener:
         for server in self._servers:
             server.connection_ended = told
 
-    def run(self) -> None:
-        """Serve until `stop()`; then let what is in flight be answered, for four seconds at most."""
+    def run(self, on_stop: Callable[[], None]) -> None:
+        """Serve until `stop()`; then call `on_stop` and let what is in flight be answered, for four seconds at most."""
         use_poll = hasattr(select, "poll")
         looked_s = time.monotonic()
         while not self._stopping:
@@ -200,12 +200,14 @@ class Listener:
             if now_s - looked_s > 1:
                 looked_s = now_s
                 self._close_over(now_s)
+        on_stop()
         self._drain(use_poll)
 
     def stop(self) -> None:
-        """May be called from a signal handler or any thread."""
-        self._stopping = True
-        self._servers[0].pull_trigger()
+        """May be called from any thread, and from a signal handler that interrupts another one: it takes no lock."""
+        if not self._stopping:
+            self._stopping = True
+            self._servers[0].pull_trigger()
 
     def _channels(self) -> list[_Channel]:
         return [channel for server in self._servers for channel in list(server.active_channels.values())]
