@@ -79,6 +79,7 @@ class Server:
             self._lock.release()
             raise
         self.listener.on_connection_ended(lambda peer: handouts.connection_ended(self.appliance, peer))
+        folder.write_server(self.url)
 
     @property
     def url(self) -> str:
@@ -90,7 +91,6 @@ class Server:
     def run(self) -> None:
         """Serve until `stop`, then close everything well."""
         sys.setswitchinterval(SWITCH_INTERVAL_S)
-        self.folder.write_server(self.url)
         chores = Chores(self.appliance, self.folder)
         stopping = self.appliance.stopping
         upkeep = threading.Thread(target=chores.run, args=(stopping,), name="upkeep", daemon=True)

@@ -174,8 +174,9 @@ def test_run_stops_only_with_the_stop_script() -> None:
 
 
 def test_unknown_pairs() -> None:
-    assert command_class("dome", "spin", {}) == "other"
-    assert usual_seconds("dome", "spin", {}, {}) is None
+    assert command_class("gizmo", "spin", {}) == "other"
+    assert command_class("dome", "spin", {}) == "roof"
+    assert usual_seconds("gizmo", "spin", {}, {}) is None
 
 
 def test_an_exposure_lasts_as_long_as_its_frames() -> None:
