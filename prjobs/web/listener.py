@@ -88,6 +88,19 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         self.request_began_s: float | None = None
         self.head = b""
         self.deaf = False
+        self.writing = False
+
+    def writable(self) -> bool:
+        """Whether the loop is to write. Not while a worker does: the loop would turn as fast as it can meanwhile."""
+        return bool(self.will_close or self.close_when_flushed or (self.total_outbufs_len and not self.writing))
+
+    def write_soon(self, data: Any) -> int:
+        """Write, in a worker; what does not fit is left to the loop."""
+        self.writing = True
+        try:
+            return int(super().write_soon(data))
+        finally:
+            self.writing = False
 
     def readable(self) -> bool:
         """Whether the loop may read. What it was told last is remembered, in this order: see `needs_loop`."""
@@ -147,6 +160,8 @@ def _sparing(pull_trigger: Callable[[], None]) -> Callable[[], None]:
     def pull() -> None:
         channel = getattr(_serving, "channel", None)
         if channel is None or channel.needs_loop():
+            if channel is not None:
+                channel.writing = False
             pull_trigger()
 
     return pull

@@ -12,6 +12,13 @@ from typing import Any
 logger = logging.getLogger(__name__)
 
 
+class _Mine(threading.local):
+    working = False
+
+
+_mine = _Mine()
+
+
 class Workers:
     """A fixed number of threads that call `service()` of the tasks they are given, in order."""
 
@@ -29,7 +36,8 @@ class Workers:
         """Let a worker serve the task."""
         with self._lock:
             self._tasks.append(task)
-            bed = self._idle.pop() if self._idle else None
+            # A worker that adds one is about to look for the next itself.
+            bed = self._idle.pop() if self._idle and not _mine.working else None
         if bed is not None:
             bed.release()
 
@@ -44,6 +52,7 @@ class Workers:
         return self._ended.wait(timeout)
 
     def _run(self) -> None:
+        _mine.working = True
         bed = threading.Lock()
         bed.acquire()
         while not self._stopping:
