@@ -5,7 +5,7 @@ of its jobs, the next poll_id): then CONFIRMED. When its connection ends, anothe
 first, it is UNCONFIRMED: shown, and never sent again by itself.
 """
 
-from prjobs import feed, jobs
+from prjobs import feed, lookup
 from prjobs.appliance import Appliance
 from prjobs.database import Transaction
 from prjobs.errors import Unavailable
@@ -53,7 +53,7 @@ def take_jobs(appliance: Appliance, poll: PollRequest, peer: str, gap_ms: int | 
 
 
 def _take_waiting(appliance: Appliance, poll: PollRequest, queue: str, peer: str, gap_ms: int | None) -> Handed | None:
-    if not jobs.has_waiting(appliance, poll.site, queue):
+    if not lookup.has_waiting(appliance, poll.site, queue):
         return None
     return appliance.database.write(
         _take,
@@ -70,7 +70,7 @@ def _take_waiting(appliance: Appliance, poll: PollRequest, queue: str, peer: str
 def _take(
     transaction: Transaction, appliance: Appliance, poll: PollRequest, queue: str, peer: str, gap_ms: int | None
 ) -> Handed | None:
-    waiting = jobs.waiting_of(transaction, poll.site, queue, poll.device, poll.instance)
+    waiting = lookup.waiting_of(transaction, poll.site, queue, poll.device, poll.instance)
     fresh, expired = split_expired(appliance, waiting)
     expire_rows(transaction, appliance, expired, queue)
     if not fresh:

@@ -5,7 +5,6 @@ returns, or nothing is.
 """
 
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -13,28 +12,25 @@ import msgspec
 from prjobs import audit, catalogue, feed
 from prjobs.appliance import Appliance
 from prjobs.audit import By
-from prjobs.database import Database, Transaction
-from prjobs.errors import Conflict, NotFound
+from prjobs.database import Transaction
+from prjobs.errors import Conflict
 from prjobs.feed import Event
 from prjobs.identity import Identity
+from prjobs.lookup import find_job, only_row
 from prjobs.models import JOB_COLUMNS, JobRow
 from prjobs.states import (
-    ABORTED,
     ALTERNATE,
     BOTH,
-    CANCELLED,
-    FORWARDING,
-    HELD,
     LINK_WORDS,
     PRIMARY,
     RECEIVED,
     UNREAD,
     is_finished,
+    shown,
 )
-from prjobs.ulids import floor_ulid
 from prjobs.wire import StatusUpdate
+from prjobs.withdrawals import end_lease, withdraw_waiting
 
-PAGE = 500
 DAY_MS = 86_400_000
 _INSERT_JOB = (
     f"INSERT INTO job ({JOB_COLUMNS.removeprefix('seq, ')}) "
@@ -104,7 +100,7 @@ def insert_job(
     if command.idempotency_key and (before := _same_key(transaction, command, now_ms)):
         return before
     if command.cancels_all:
-        _withdraw_waiting(transaction, appliance, command.site, now_ms, command.user_id)
+        withdraw_waiting(transaction, appliance, command.site, now_ms, command.user_id)
     row = _new_row(appliance, command, now_ms)._replace(status=status, alternate_status=status)
     row = insert_row(transaction, appliance, row, command.user_id)
     audit.record_job(transaction, appliance, what, row, actor)
@@ -178,65 +174,6 @@ def _same_key(transaction: Transaction, command: Command, now_ms: int) -> JobRow
     return before
 
 
-# ---- cancel
-
-
-def _withdraw_waiting(transaction: Transaction, appliance: Appliance, site: str, now_ms: int, who: str) -> None:
-    """Nothing of the site that is older than this moment will be handed out any more."""
-    for queue in (PRIMARY, ALTERNATE):
-        waiting = [*waiting_of(transaction, site, queue), *held_of(transaction, site, queue)]
-        unsent = [row for handed in appliance.handouts.withdraw_unsent((site, queue)) for row in handed.rows]
-        event = Event(queue, CANCELLED, now_ms, who, "cancel_all_commands")
-        feed.apply(transaction, [*waiting, *unsent], event)
-    for job_seq, queue in transaction.fetch(
-        "SELECT l.job_seq, l.queue FROM lease l JOIN job j ON j.seq = l.job_seq WHERE j.site = ?", (site,)
-    ):
-        end_lease(transaction, appliance, job_seq, queue)
-
-
-def end_lease(transaction: Transaction, appliance: Appliance, job_seq: int, queue: str) -> None:
-    """The job does not come back any more."""
-    transaction.execute("DELETE FROM lease WHERE job_seq = ? AND queue = ?", (job_seq, queue))
-    appliance.leases.drop((job_seq, queue))
-
-
-def cancel_job(appliance: Appliance, ulid: str, actor: By, reason: str = "") -> JobRow:
-    """Withdraw one job that waits, in both queues. NotFound, or Conflict when it was picked up or is finished."""
-    return appliance.database.write(_cancel_job, appliance, ulid, actor, reason)
-
-
-def _cancel_job(transaction: Transaction, appliance: Appliance, ulid: str, actor: By, reason: str) -> JobRow:
-    row = _find(transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE ulid = ?", (ulid,)))
-    if row.status not in (UNREAD, HELD):
-        raise Conflict(f"The job does not wait any more: its status is {shown(row.status)}. Send a stop instead.")
-    queue = BOTH if row.alternate_status in (UNREAD, HELD) else PRIMARY
-    feed.apply(transaction, [row], Event(queue, CANCELLED, appliance.clock.now_ms(), actor.who, reason))
-    audit.record_job(transaction, appliance, audit.CANCEL, row, actor)
-    return _find(transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE seq = ?", (row.seq,)))
-
-
-def close_job(appliance: Appliance, ulid: str, actor: By, reason: str) -> JobRow:
-    """Close a job that was picked up and is not finished: its status becomes ABORTED. NotFound, or Conflict."""
-    return appliance.database.write(_close_job, appliance, ulid, actor, reason)
-
-
-def _close_job(transaction: Transaction, appliance: Appliance, ulid: str, actor: By, reason: str) -> JobRow:
-    row = _find(transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE ulid = ?", (ulid,)))
-    if row.status in (UNREAD, HELD, FORWARDING) or is_finished(row.status):
-        raise Conflict(
-            f"Only a job that was picked up and is not finished can be closed; this one is {shown(row.status)}."
-        )
-    end_lease(transaction, appliance, row.seq, PRIMARY)
-    feed.apply(transaction, [row], Event(PRIMARY, ABORTED, appliance.clock.now_ms(), actor.who, reason, -1))
-    audit.record_job(transaction, appliance, audit.CLOSE, row, actor)
-    return _find(transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE seq = ?", (row.seq,)))
-
-
-def shown(status: str) -> str:
-    """A status word for a sentence: only known words are repeated, an observatory's own are not."""
-    return status if status.isascii() and status.replace("_", "").isalnum() else "a word of the observatory's own"
-
-
 # ---- update
 
 
@@ -247,7 +184,7 @@ def update_status(appliance: Appliance, report: StatusUpdate, who: str) -> None:
 
 def _update_status(transaction: Transaction, appliance: Appliance, report: StatusUpdate, who: str) -> None:
     queue = ALTERNATE if report.alternate else PRIMARY
-    row = _find(
+    row = only_row(
         transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE site = ? AND ulid = ?", (report.site, report.ulid))
     )
     if report.status in LINK_WORDS:
@@ -288,64 +225,7 @@ def _heard_of(transaction: Transaction, appliance: Appliance, job_seq: int, queu
     appliance.leases.set((job_seq, queue), lease_s[0][0])
 
 
-# ---- look
-
-
-def has_waiting(appliance: Appliance, site: str, queue: str) -> bool:
-    """Whether a job of the site waits in the queue: the look that observatories take all night."""
-    return bool(appliance.database.fetch(_LOOK[queue], (site,)))
-
-
-_LOOK = {
-    queue: f"SELECT 1 FROM job WHERE site = ? AND {status} = '{UNREAD}' LIMIT 1"
-    for queue, (status, _) in feed.COLUMNS.items()
-}
-
-_WAITING = {
-    queue: f"SELECT {JOB_COLUMNS} FROM job WHERE site = ? AND {status} = '{UNREAD}'"
-    for queue, (status, _) in feed.COLUMNS.items()
-}
-
-
-def waiting_of(
-    transaction: Transaction, site: str, queue: str, device: str | None = None, instance: str | None = None
-) -> list[JobRow]:
-    """The jobs of the site that wait in the queue, oldest first, of one device or instance when given."""
-    sql = _WAITING[queue]
-    parameters = [site]
-    for column, value in (("device", device), ("instance", instance)):
-        if value is not None:
-            sql += f" AND {column} = ?"
-            parameters.append(value)
-    return [JobRow(*row) for row in transaction.fetch(f"{sql} ORDER BY seq", parameters)]
-
-
-def held_of(source: Database | Transaction, site: str, queue: str) -> list[JobRow]:
-    """The jobs of the site that the cloud link holds back, oldest first."""
-    status = f"{feed.COLUMNS[queue][0]} IN ('{HELD}', '{FORWARDING}')"
-    sql = f"SELECT {JOB_COLUMNS} FROM job WHERE site = ? AND {status} ORDER BY ulid"
-    return [JobRow(*row) for row in source.fetch(sql, (site,))]
-
-
-def find_job(appliance: Appliance, ulid: str) -> JobRow:
-    """One job. NotFound."""
-    return _find(appliance.database.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE ulid = ?", (ulid,)))
-
-
-def list_recent(appliance: Appliance, site: str, range_ms: int) -> Iterator[list[JobRow]]:
-    """Every job of the site that is at most `range_ms` old, oldest first, in pages."""
-    after = floor_ulid(appliance.clock.now_ms() - range_ms)
-    inclusive = ">="
-    while True:
-        found = appliance.database.fetch(
-            f"SELECT {JOB_COLUMNS} FROM job WHERE site = ? AND ulid {inclusive} ? ORDER BY ulid LIMIT {PAGE}",
-            (site, after),
-        )
-        rows = [JobRow(*row) for row in found]
-        yield rows
-        if len(rows) < PAGE:
-            return
-        after, inclusive = rows[-1].ulid, ">"
+# ---- again
 
 
 def again(appliance: Appliance, ulid: str, identity: Identity, actor: By) -> JobRow:
@@ -366,9 +246,3 @@ def again(appliance: Appliance, ulid: str, identity: Identity, actor: By) -> Job
         again_of=old.ulid,
     )
     return submit_job(appliance, command, actor, audit.AGAIN)
-
-
-def _find(found: list[tuple[object, ...]]) -> JobRow:
-    if not found:
-        raise NotFound("There is no job with this ulid at this site.")
-    return JobRow(*found[0])  # type: ignore[arg-type]

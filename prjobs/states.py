@@ -61,3 +61,8 @@ def is_finished(status: str) -> bool:
 def words_of(phase: str) -> tuple[str, ...]:
     """The known status words of a phase; empty for `running`, which is every other word."""
     return tuple(word for word, known in _PHASE_OF.items() if known == phase)
+
+
+def shown(status: str) -> str:
+    """A status word for a sentence: only known words are repeated, an observatory's own are not."""
+    return status if status.isascii() and status.replace("_", "").isalnum() else "a word of the observatory's own"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from prjobs import feed, handouts, jobs
+from prjobs import feed, handouts, jobs, lookup
 from prjobs.appliance import Appliance
 from prjobs.clock import Clock
 from prjobs.errors import Unusable
@@ -345,7 +345,7 @@ def test_what_waited_in_a_backup_is_never_handed_out(
         now = {
             name: (row.status, row.alternate_status)
             for name in ("complete", "received", "waits", "waits_too", "half", "leased")
-            for row in [jobs.find_job(again, lived[name])]
+            for row in [lookup.find_job(again, lived[name])]
         }
         assert now == {
             "complete": ("COMPLETE", "RECEIVED"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from prjobs import expiry, feed, jobs
+from prjobs import expiry, feed, jobs, lookup
 from prjobs.clock import Clock
 from prjobs.opening import close_appliance, open_appliance
 from prjobs.settings import Settings
@@ -56,7 +56,7 @@ def test_what_waited_through_a_restart_is_judged_by_the_clock(folder, clock, dow
     second, start = open_appliance(folder, Settings(), clock)
     assert start.waiting == 1
     assert take(second) == [] if stale else [row.ulid for row in take(second)] == [job.ulid]
-    assert (jobs.find_job(second, job.ulid).status == "EXPIRED") == stale
+    assert (lookup.find_job(second, job.ulid).status == "EXPIRED") == stale
     close_appliance(second, folder)
 
 
@@ -82,7 +82,7 @@ def test_a_leased_job_without_a_report_comes_back_and_counts_its_attempts(applia
     assert expiry.return_leased_once(appliance) == 1
     again = take(appliance, lease_s=30)
     assert [row.ulid for row in again] == [job.ulid]
-    assert jobs.find_job(appliance, job.ulid).attempts == 2
+    assert lookup.find_job(appliance, job.ulid).attempts == 2
 
 
 def test_a_report_ends_a_lease_and_received_renews_it(appliance, submit, clock):
@@ -95,8 +95,8 @@ def test_a_report_ends_a_lease_and_received_renews_it(appliance, submit, clock):
     assert expiry.return_leased_once(appliance) == 0
     clock.advance(15)
     assert expiry.return_leased_once(appliance) == 1
-    assert jobs.find_job(appliance, reported.ulid).status == "STARTED"
-    assert jobs.find_job(appliance, renewed.ulid).status == "UNREAD"
+    assert lookup.find_job(appliance, reported.ulid).status == "STARTED"
+    assert lookup.find_job(appliance, renewed.ulid).status == "UNREAD"
 
 
 def test_without_a_lease_nothing_comes_back(appliance, submit, clock):
@@ -112,7 +112,7 @@ def test_a_leased_job_does_not_come_back_after_cancel_all(appliance, submit, clo
     submit(device="all", action="cancel_all_commands")
     clock.advance(60)
     assert expiry.return_leased_once(appliance) == 0
-    assert jobs.find_job(appliance, job.ulid).status == "RECEIVED"
+    assert lookup.find_job(appliance, job.ulid).status == "RECEIVED"
 
 
 def test_a_lease_survives_a_restart_and_gets_its_whole_time(folder, clock):

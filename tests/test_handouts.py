@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from prjobs import handouts, jobs
+from prjobs import handouts, jobs, lookup
 from prjobs.errors import Unavailable
 from prjobs.opening import close_appliance, open_appliance
 from prjobs.settings import Settings
@@ -157,5 +157,5 @@ def test_a_hand_out_that_was_committed_too_late_leaves_with_the_next_poll(applia
 def test_a_hand_out_that_never_left_is_withdrawn_by_cancel_all(appliance, submit, too_late):
     job = too_late()
     stop = submit(device="all", action="cancel_all_commands")
-    assert jobs.find_job(appliance, job.ulid).status == "CANCELLED"
+    assert lookup.find_job(appliance, job.ulid).status == "CANCELLED"
     assert [row.ulid for row in take(appliance)] == [stop.ulid]

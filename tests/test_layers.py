@@ -16,7 +16,7 @@ ROWS = [
     {"wire", "database", "presence", "open_handouts", "oidc", "limits", "glance", "chain", "sky"},
     {"appliance"},
     {"feed", "access", "audit", "health", "alarms", "reservations"},
-    {"jobs", "expiry", "handouts", "views", "rights"},
+    {"lookup", "withdrawals", "jobs", "expiry", "handouts", "views", "rights"},
     {"night"},
     {"opening", "cloud"},
     {"web", "upkeep", "outside"},

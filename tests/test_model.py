@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule
 
-from prjobs import expiry, feed, jobs
+from prjobs import expiry, feed, jobs, withdrawals
 from prjobs.errors import Conflict
 from prjobs.folder import Folder
 from prjobs.jobs import Command
@@ -101,11 +101,11 @@ class QueueModel(RuleBasedStateMachine):
         site, ulid = known
         job = self.model[site][ulid]
         if job["primary"] == "UNREAD":
-            jobs.cancel_job(self.appliance, ulid, USER)
+            withdrawals.cancel_job(self.appliance, ulid, USER)
             job.update({queue: "CANCELLED" for queue in QUEUES if job[queue] == "UNREAD"})
         else:
             try:
-                jobs.cancel_job(self.appliance, ulid, USER)
+                withdrawals.cancel_job(self.appliance, ulid, USER)
             except Conflict:
                 return
             raise AssertionError("a job that was picked up was cancelled")

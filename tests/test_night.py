@@ -13,7 +13,7 @@ import msgspec
 import pytest
 import requests
 
-from prjobs import expiry, handouts, jobs, reservations
+from prjobs import expiry, handouts, jobs, lookup, reservations, withdrawals
 from prjobs.audit import OPERATOR
 from prjobs.errors import BadRequest
 from prjobs.night import nights, report
@@ -155,7 +155,7 @@ def test_what_is_no_date_is_refused(name):
 
 def test_what_became_of_a_job(appliance, submit, clock, read):
     done, failed, silent, gone = submit(), submit(device="camera", action="expose"), submit(), submit()
-    jobs.cancel_job(appliance, gone.ulid, USER, "clouds")
+    withdrawals.cancel_job(appliance, gone.ulid, USER, "clouds")
     clock.advance(3)
     take(appliance, ONE)
     clock.advance(1)
@@ -225,7 +225,7 @@ def test_its_counts_are_those_of_api_jobs(make_server, submit_many, monkeypatch)
         take(appliance, ONE) if len(ulids) % 2 else None
         clock.advance(2300)
     for ulid, word in zip(ulids, ["STARTED", "COMPLETE", "failed", "Ended badly", "COMPLETED"] * 9, strict=False):
-        update(appliance, jobs.find_job(appliance, ulid), word)
+        update(appliance, lookup.find_job(appliance, ulid), word)
     expiry.expire_once(appliance)
     for site in ("saf", None):
         for date in ("2023-11-13", "2023-11-14", "2023-11-15"):
@@ -430,7 +430,7 @@ def test_it_says_what_it_cannot_know(read):
 def test_hostile_texts_stay_texts(appliance, submit, clock):
     parts = {"user_name": HOSTILE, "user_id": HOSTILE, "instance": HOSTILE}
     hostile = submit(device=HOSTILE, action="</title><b>", **parts)
-    jobs.cancel_job(appliance, submit(device="</svg><img src=x onerror=alert(1)>", **parts).ulid, USER, HOSTILE)
+    withdrawals.cancel_job(appliance, submit(device="</svg><img src=x onerror=alert(1)>", **parts).ulid, USER, HOSTILE)
     submit(device=">ROWS<", action=">ROWS<", user_name="ROWS")
     clock.advance(70)
     take(appliance, ONE)

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from prjobs import feed, handouts, jobs
+from prjobs import feed, handouts, jobs, lookup, withdrawals
 from prjobs.errors import Conflict, NotFound
 from prjobs.identity import Identity
 from prjobs.wire import PollRequest, StatusUpdate
@@ -30,7 +30,7 @@ def test_it_works(appliance, submit):
     assert [row.ulid for row in take(appliance)] == [job.ulid]
     assert take(appliance) == []
     report(appliance, job, "COMPLETE")
-    assert jobs.find_job(appliance, job.ulid).status == "COMPLETE"
+    assert lookup.find_job(appliance, job.ulid).status == "COMPLETE"
 
 
 def test_jobs_come_oldest_first_and_once(appliance, submit):
@@ -44,7 +44,7 @@ def test_the_queues_do_not_affect_each_other(appliance, submit):
     assert take(appliance)
     assert [row.ulid for row in take(appliance, alternate=True)] == [job.ulid]
     report(appliance, job, "COMPLETE", alternate=True)
-    row = jobs.find_job(appliance, job.ulid)
+    row = lookup.find_job(appliance, job.ulid)
     assert (row.status, row.alternate_status) == ("RECEIVED", "COMPLETE")
     assert (row.estimate_s, row.alternate_estimate_s) == (None, -1)
 
@@ -123,7 +123,7 @@ def test_a_finished_job_never_becomes_unread(appliance, submit, final):
 
 def test_a_job_that_was_ever_finished_never_becomes_unread(appliance, submit):
     withdrawn, done = submit(), submit(action="stop")
-    jobs.cancel_job(appliance, withdrawn.ulid, USER)
+    withdrawals.cancel_job(appliance, withdrawn.ulid, USER)
     take(appliance)
     report(appliance, done, "COMPLETE")
     for job in (withdrawn, done):
@@ -139,7 +139,7 @@ def test_cancel_all_withdraws_what_waits_in_both_queues_and_keeps_the_history(ap
     waiting = submit()
     elsewhere = submit("mrc1")
     stop = submit(device="all", action="cancel_all_commands")
-    rows = {row.ulid: row for page in jobs.list_recent(appliance, "saf", 1000) for row in page}
+    rows = {row.ulid: row for page in lookup.list_recent(appliance, "saf", 1000) for row in page}
     assert (rows[delivered.ulid].status, rows[delivered.ulid].alternate_status) == ("RECEIVED", "CANCELLED")
     assert (rows[waiting.ulid].status, rows[waiting.ulid].alternate_status) == ("CANCELLED", "CANCELLED")
     assert [row.ulid for row in take(appliance)] == [stop.ulid]
@@ -149,11 +149,11 @@ def test_cancel_all_withdraws_what_waits_in_both_queues_and_keeps_the_history(ap
 
 def test_one_job_can_be_withdrawn_while_it_waits(appliance, submit):
     job, other = submit(), submit()
-    assert jobs.cancel_job(appliance, job.ulid, USER, "typo").status == "CANCELLED"
+    assert withdrawals.cancel_job(appliance, job.ulid, USER, "typo").status == "CANCELLED"
     assert [row.ulid for row in take(appliance)] == [other.ulid]
     for ulid, error in ((job.ulid, Conflict), (other.ulid, Conflict), ("01DZVY846T52P6P3JWAJNJMJ1Z", NotFound)):
         with pytest.raises(error):
-            jobs.cancel_job(appliance, ulid, USER)
+            withdrawals.cancel_job(appliance, ulid, USER)
 
 
 def test_sending_again_makes_a_new_job_that_names_the_old_one(appliance, submit):
@@ -177,11 +177,11 @@ def test_the_same_idempotency_key_gives_the_same_job_within_a_day(appliance, sub
 def test_recent_jobs_come_in_pages_without_a_gap(appliance, submit, clock):
     old = submit()
     clock.advance(10)
-    sent = [submit().ulid for _ in range(jobs.PAGE + 3)]
-    pages = list(jobs.list_recent(appliance, "saf", 5000))
-    assert [len(page) for page in pages] == [jobs.PAGE, 3]
+    sent = [submit().ulid for _ in range(lookup.PAGE + 3)]
+    pages = list(lookup.list_recent(appliance, "saf", 5000))
+    assert [len(page) for page in pages] == [lookup.PAGE, 3]
     assert [row.ulid for page in pages for row in page] == sent
-    everything = jobs.list_recent(appliance, "saf", 10**15)
+    everything = lookup.list_recent(appliance, "saf", 10**15)
     assert next(everything)[0].ulid == old.ulid
 
 

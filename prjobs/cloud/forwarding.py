@@ -9,7 +9,7 @@ at once, and the cloud gets a copy that is not run a second time.
 import threading
 from collections.abc import Callable
 
-from prjobs import jobs
+from prjobs import jobs, lookup
 from prjobs.appliance import Appliance
 from prjobs.audit import By
 from prjobs.cloud import importing, markers, wire
@@ -124,7 +124,7 @@ def _with_answer(appliance: Appliance, row: JobRow, answer: Answer) -> JobRow:
     ulid = listing.sightings[0].ulid
     if not known_between(appliance.database, row.site, ulid, ulid):
         return _as_unread(row)
-    return jobs.find_job(appliance, ulid)
+    return lookup.find_job(appliance, ulid)
 
 
 # ---- what got no answer

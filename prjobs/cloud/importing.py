@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from prjobs import catalogue, feed, jobs
+from prjobs import catalogue, feed, jobs, lookup
 from prjobs.appliance import Appliance
 from prjobs.cloud import markers, store
 from prjobs.cloud.markers import WHO
@@ -208,13 +208,13 @@ def _hold_older(transaction: Transaction, appliance: Appliance, page: Page, canc
     """Hold what the cancel_all may have withdrawn; a complete look decides later which of it is still there."""
     now_ms = appliance.clock.now_ms()
     for queue in (PRIMARY, ALTERNATE):
-        waiting = jobs.waiting_of(transaction, page.site, queue)
+        waiting = lookup.waiting_of(transaction, page.site, queue)
         held = [row for row in waiting if row.origin == WHO and row.ulid < cancel_ulid]
         feed.apply(transaction, held, Event(queue, HELD, now_ms, WHO, "cancel_all_commands in the cloud"))
         if queue == PRIMARY:
             store.settle(transaction, [row.seq for row in held])
         cancel_ms = ulid_ms(cancel_ulid) - page.offset_ms + DOUBT_MS
-        undecided = [*waiting, *jobs.held_of(transaction, page.site, queue)]
+        undecided = [*waiting, *lookup.held_of(transaction, page.site, queue)]
         ours = [row for row in undecided if row.origin != WHO and row.created_ms <= cancel_ms]
         unsent = [row for handed in appliance.handouts.withdraw_unsent((page.site, queue)) for row in handed.rows]
         note = "cancel_all_commands in the cloud, which came after it or within 30 s of it"

@@ -1,6 +1,6 @@
 """What a cancel_all in the cloud withdrew: decided by one complete look, never by absence from a single page."""
 
-from prjobs import feed, jobs
+from prjobs import feed, lookup
 from prjobs.appliance import Appliance
 from prjobs.cloud import store
 from prjobs.cloud.importing import Page
@@ -83,8 +83,8 @@ def _questions(appliance: Appliance, site: str, cancel_ulid: str, since: str) ->
     held = [
         row.ulid
         for row in [
-            *jobs.held_of(appliance.database, site, PRIMARY),
-            *jobs.held_of(appliance.database, site, ALTERNATE),
+            *lookup.held_of(appliance.database, site, PRIMARY),
+            *lookup.held_of(appliance.database, site, ALTERNATE),
         ]
         if row.ulid < cancel_ulid and row.origin == WHO
     ]

@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from prjobs import jobs
+from prjobs import lookup
 from prjobs.appliance import Appliance
 from prjobs.cloud import forwarding, importing, markers, status, store
 from prjobs.cloud.answers import AMBIGUOUS, CREDENTIALS, Failure, Network, Overflow
@@ -206,7 +206,7 @@ class Link:
     def _take_over(self, site: str) -> None:
         """What a standby held back, a primary looks at once more before it hands it out."""
         database = self.appliance.database
-        rows = [row for queue in (PRIMARY, ALTERNATE) for row in jobs.held_of(database, site, queue)]
+        rows = [row for queue in (PRIMARY, ALTERNATE) for row in lookup.held_of(database, site, queue)]
         held = [row.ulid for row in rows if row.origin == markers.WHO]
         if held:
             after = floor_ulid(ulid_ms(max(held)) + 1)

@@ -8,7 +8,7 @@ import msgspec
 from bottle import HTTPResponse, request
 from msgspec import Meta
 
-from prjobs import access, alarms, audit, health, jobs, rights, views
+from prjobs import access, alarms, audit, health, jobs, lookup, rights, views, withdrawals
 from prjobs.access import NewToken, TokenInfo
 from prjobs.appliance import Appliance
 from prjobs.audit import By
@@ -54,10 +54,10 @@ def post_cancel(appliance: Appliance, ulid: str) -> HTTPResponse:
     """Withdraw one waiting job: staff, or whoever asked for it."""
     identity = caller.require_identity(appliance)
     reason = _body(Reason).reason
-    row = jobs.find_job(appliance, ulid)
+    row = lookup.find_job(appliance, ulid)
     if not access.may_cancel(identity, row.site, row.user_id):
         raise Forbidden("Only staff or the user who sent a job may cancel it.")
-    row = jobs.cancel_job(appliance, ulid, audit.by(identity, caller.peer()), reason)
+    row = withdrawals.cancel_job(appliance, ulid, audit.by(identity, caller.peer()), reason)
     logger.info("cancel %s %s by %s", row.site, ulid, identity.user_id)
     return reply_json(views.view_job(row))
 
@@ -66,12 +66,12 @@ def post_close(appliance: Appliance, ulid: str) -> HTTPResponse:
     """Close a job that nobody reports on any more: staff, with a reason."""
     identity = caller.require_identity(appliance)
     reason = _body(Reason).reason
-    row = jobs.find_job(appliance, ulid)
+    row = lookup.find_job(appliance, ulid)
     if not (identity.is_staff and identity.reaches(row.site)):
         raise Forbidden("Only staff may close a job.")
     if not reason.strip():
         raise BadRequest("reason must say why the job is closed; an empty text came.")
-    row = jobs.close_job(appliance, ulid, audit.by(identity, caller.peer()), reason)
+    row = withdrawals.close_job(appliance, ulid, audit.by(identity, caller.peer()), reason)
     logger.info("close %s %s by %s", row.site, ulid, identity.user_id)
     return reply_json(views.view_job(row))
 
@@ -106,7 +106,7 @@ def post_again(appliance: Appliance, ulid: str) -> HTTPResponse:
     """Send a job again, as a new one in the caller's own name."""
     with caller.audited(appliance, f"{ulid} again") as refusable:
         identity = refusable.identity = caller.require_identity(appliance)
-        old = jobs.find_job(appliance, ulid)
+        old = lookup.find_job(appliance, ulid)
         judged = rights.require_rights(appliance, identity, old.site, identity.user_id, old.command_class)
     health.require_room(appliance, old.command_class)
     row = jobs.again(appliance, ulid, identity, audit.by(identity, caller.peer()))

@@ -6,7 +6,7 @@ from typing import Any
 
 from bottle import HTTPResponse, request
 
-from prjobs import alarms, catalogue, feed, health, jobs, views
+from prjobs import alarms, catalogue, feed, health, lookup, views
 from prjobs.appliance import Appliance
 from prjobs.cloud.status import describe
 from prjobs.errors import BadRequest, Forbidden, NotFound
@@ -121,7 +121,7 @@ def _filter(sites: Sequence[str]) -> views.Filter:
 def get_job(appliance: Appliance, ulid: str) -> HTTPResponse:
     """One job with its params and timeline."""
     identity = caller.require_reader(appliance)
-    row = jobs.find_job(appliance, ulid)
+    row = lookup.find_job(appliance, ulid)
     if identity is not None and not identity.reaches(row.site):
         raise NotFound("There is no job with this ulid at this site.")
     return reply_json(views.view_detail(appliance, row))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from bottle import HTTPResponse, request
 
-from prjobs import access, audit, handouts, health, jobs, rights, wire
+from prjobs import access, audit, handouts, health, jobs, lookup, rights, wire
 from prjobs.appliance import Appliance
 from prjobs.audit import By
 from prjobs.errors import BadRequest, Forbidden, TooMany, Unavailable
@@ -148,9 +148,9 @@ def post_getrecentjobs(appliance: Appliance) -> HTTPResponse:
     identity = caller.require_reader(appliance)
     if identity is not None and not identity.reaches(site):
         raise Forbidden("This token is not for this site.")
-    pages = jobs.list_recent(appliance, site, range_ms)
+    pages = lookup.list_recent(appliance, site, range_ms)
     first = next(pages)
-    if len(first) < jobs.PAGE:
+    if len(first) < lookup.PAGE:
         return reply(wire.jobs_document(first))
     answer = reply(b"")
     answer.body = _streamed(first, pages)

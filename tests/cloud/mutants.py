@@ -114,7 +114,7 @@ def cancel_judged_by_one_page() -> Iterator[Timings]:
 
     def hold(transaction: Any, appliance: Any, page: Page, cancel_ulid: str) -> None:
         present = {seen.ulid for seen in page.listing.sightings}
-        waiting = importing.jobs.waiting_of(transaction, page.site, PRIMARY)
+        waiting = importing.lookup.waiting_of(transaction, page.site, PRIMARY)
         gone = [row for row in waiting if row.ulid < cancel_ulid and row.ulid not in present]
         feed.apply(transaction, gone, Event(PRIMARY, CANCELLED, appliance.clock.now_ms(), "cloud"))
         if gone:

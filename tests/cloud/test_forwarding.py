@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from prjobs import jobs
+from prjobs import lookup
 from prjobs.cloud import forwarding
 from prjobs.errors import BadRequest, Unauthorized
 from prjobs.jobs import Command
@@ -56,7 +56,7 @@ def test_a_lost_answer_is_found_by_its_marker(world):
     assert row.status == "UNREAD" and take(world) == []
     pass_time(world, 200)
     (record,) = marked(world, row)
-    assert take(world) == [record["ulid"]] and jobs.find_job(world.appliance, row.ulid).status == "FORWARDED"
+    assert take(world) == [record["ulid"]] and lookup.find_job(world.appliance, row.ulid).status == "FORWARDED"
 
 
 def test_a_lost_request_runs_as_a_job_of_the_site(world):

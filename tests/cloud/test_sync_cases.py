@@ -2,7 +2,7 @@
 
 import pytest
 
-from prjobs import jobs
+from prjobs import jobs, lookup, withdrawals
 from prjobs.cloud import answers, importing, shadow, status, store, wire
 from prjobs.cloud.answers import AMBIGUOUS, CREDENTIALS, PERMANENT, REFUSED, Answer, Failure, require_usable
 from prjobs.cloud.importing import Page
@@ -33,7 +33,7 @@ def pass_time(world, seconds=10):
 
 
 def local(world, ulid):
-    return jobs.find_job(world.appliance, ulid)
+    return lookup.find_job(world.appliance, ulid)
 
 
 def state_of(world, ulid):
@@ -421,5 +421,5 @@ def test_a_held_job_can_be_cancelled_by_a_person():
     world.faultiness, world.observing = 0.0, False
     ulid = world.cloud.newjob(delay_ms=0)
     pass_time(world)
-    assert jobs.cancel_job(world.appliance, ulid, USER).status == "CANCELLED"
+    assert withdrawals.cancel_job(world.appliance, ulid, USER).status == "CANCELLED"
     world.close()

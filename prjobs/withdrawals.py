@@ -1,0 +1,62 @@
+"""Withdrawing what waits, and closing what was picked up and never reported on."""
+
+from prjobs import audit, feed
+from prjobs.appliance import Appliance
+from prjobs.audit import By
+from prjobs.database import Transaction
+from prjobs.errors import Conflict
+from prjobs.feed import Event
+from prjobs.lookup import held_of, only_row, waiting_of
+from prjobs.models import JOB_COLUMNS, JobRow
+from prjobs.states import ABORTED, ALTERNATE, BOTH, CANCELLED, FORWARDING, HELD, PRIMARY, UNREAD, is_finished, shown
+
+
+def withdraw_waiting(transaction: Transaction, appliance: Appliance, site: str, now_ms: int, who: str) -> None:
+    """Nothing of the site that is older than this moment will be handed out any more."""
+    for queue in (PRIMARY, ALTERNATE):
+        waiting = [*waiting_of(transaction, site, queue), *held_of(transaction, site, queue)]
+        unsent = [row for handed in appliance.handouts.withdraw_unsent((site, queue)) for row in handed.rows]
+        event = Event(queue, CANCELLED, now_ms, who, "cancel_all_commands")
+        feed.apply(transaction, [*waiting, *unsent], event)
+    for job_seq, queue in transaction.fetch(
+        "SELECT l.job_seq, l.queue FROM lease l JOIN job j ON j.seq = l.job_seq WHERE j.site = ?", (site,)
+    ):
+        end_lease(transaction, appliance, job_seq, queue)
+
+
+def end_lease(transaction: Transaction, appliance: Appliance, job_seq: int, queue: str) -> None:
+    """The job does not come back any more."""
+    transaction.execute("DELETE FROM lease WHERE job_seq = ? AND queue = ?", (job_seq, queue))
+    appliance.leases.drop((job_seq, queue))
+
+
+def cancel_job(appliance: Appliance, ulid: str, actor: By, reason: str = "") -> JobRow:
+    """Withdraw one job that waits, in both queues. NotFound, or Conflict when it was picked up or is finished."""
+    return appliance.database.write(_cancel_job, appliance, ulid, actor, reason)
+
+
+def _cancel_job(transaction: Transaction, appliance: Appliance, ulid: str, actor: By, reason: str) -> JobRow:
+    row = only_row(transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE ulid = ?", (ulid,)))
+    if row.status not in (UNREAD, HELD):
+        raise Conflict(f"The job does not wait any more: its status is {shown(row.status)}. Send a stop instead.")
+    queue = BOTH if row.alternate_status in (UNREAD, HELD) else PRIMARY
+    feed.apply(transaction, [row], Event(queue, CANCELLED, appliance.clock.now_ms(), actor.who, reason))
+    audit.record_job(transaction, appliance, audit.CANCEL, row, actor)
+    return only_row(transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE seq = ?", (row.seq,)))
+
+
+def close_job(appliance: Appliance, ulid: str, actor: By, reason: str) -> JobRow:
+    """Close a job that was picked up and is not finished: its status becomes ABORTED. NotFound, or Conflict."""
+    return appliance.database.write(_close_job, appliance, ulid, actor, reason)
+
+
+def _close_job(transaction: Transaction, appliance: Appliance, ulid: str, actor: By, reason: str) -> JobRow:
+    row = only_row(transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE ulid = ?", (ulid,)))
+    if row.status in (UNREAD, HELD, FORWARDING) or is_finished(row.status):
+        raise Conflict(
+            f"Only a job that was picked up and is not finished can be closed; this one is {shown(row.status)}."
+        )
+    end_lease(transaction, appliance, row.seq, PRIMARY)
+    feed.apply(transaction, [row], Event(PRIMARY, ABORTED, appliance.clock.now_ms(), actor.who, reason, -1))
+    audit.record_job(transaction, appliance, audit.CLOSE, row, actor)
+    return only_row(transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE seq = ?", (row.seq,)))
