@@ -4,6 +4,7 @@ The table below is read by the settings file, the environment, the flags of `prj
 the README and its test.
 """
 
+import difflib
 import os
 import re
 import tomllib
@@ -219,9 +220,20 @@ def load_settings(
     origins = {name: Origin(getattr(Settings(), name), "default") for name in Settings.__struct_fields__}
     for source, name, value in _named(folder, environment, flags or {}):
         if name not in origins:
-            raise Unusable(f"{source}: there is no setting named {name}. `prjobs settings` lists them all.")
+            raise Unusable(f"{source}: there is no setting named {name}. {_nearest(name)}")
         origins[name] = Origin(_converted(name, value, source), source)
-    return Settings(**{name: origin.value for name, origin in origins.items()}), origins
+    settings = Settings(**{name: origin.value for name, origin in origins.items()})
+    if settings.reservations == "calendar" and not settings.calendar_url:
+        raise Unusable("reservations is calendar, but calendar_url is empty: name the calendar service.")
+    return settings, origins
+
+
+def _nearest(name: str) -> str:
+    """What may have been meant by an unknown name; a table's name may stand before a setting that has none."""
+    known = Settings.__struct_fields__
+    inner = name.partition("_")[2]
+    near = [inner] if inner in known else difflib.get_close_matches(name, known, 1)
+    return f"{f'Is {near[0]} meant? ' if near else ''}`prjobs settings` lists them all."
 
 
 def _named(folder: Path, environment: Mapping[str, str], flags: Mapping[str, Any]) -> list[tuple[str, str, Any]]:

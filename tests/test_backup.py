@@ -506,6 +506,16 @@ def test_an_unfit_backup_changes_nothing(
     assert list(folder.backups.iterdir()) == []
 
 
+@pytest.mark.parametrize("harm", [empty, text, foreign, newer, remove])
+def test_what_is_no_backup_makes_no_folder(
+    harm: Callable[[Path], None], lived: dict[str, Any], appliance: Appliance, tmp_path: Path
+) -> None:
+    harm(lived["path"])
+    with pytest.raises(Unusable):
+        restore(Folder(tmp_path / "new" / "site"), lived["path"], appliance.clock)
+    assert not (tmp_path / "new").exists()
+
+
 def test_the_store_is_no_backup_of_itself(appliance: Appliance, folder: Folder) -> None:
     close_appliance(appliance, folder)
     with pytest.raises(Unusable, match="is the store itself"):

@@ -1,5 +1,7 @@
 """One table of settings: file < environment < flags; what is unknown or wrong is refused by name."""
 
+import re
+
 import pytest
 
 from prjobs.errors import Unusable
@@ -26,10 +28,13 @@ def test_lists_may_be_written_with_commas(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("prot = 1", "prot"),
+        ("prot = 1", "prot. Is port meant?"),
+        ("[server]\nport = 1", "server_port. Is port meant?"),
+        ("nothing_like_it = 1", "nothing_like_it. `prjobs settings`"),
+        ('reservations = "calendar"', "calendar_url is empty"),
         ("port = 70000", "port"),
         ('port = "x"', "port"),
-        ("[expire]\nmotoin_s = 1", "expire_motoin_s"),
+        ("[expire]\nmotoin_s = 1", "expire_motoin_s. Is expire_motion_s meant?"),
         ('observatory_access = "all"', "observatory_access"),
         ("port = ", "prjobs.toml"),
         ("threads = true", "threads"),
@@ -37,7 +42,7 @@ def test_lists_may_be_written_with_commas(tmp_path):
 )
 def test_a_wrong_file_is_refused_with_the_name(tmp_path, text, said):
     (tmp_path / "prjobs.toml").write_text(text)
-    with pytest.raises(Unusable, match=said):
+    with pytest.raises(Unusable, match=re.escape(said)):
         load_settings(tmp_path, {})
 
 

@@ -65,12 +65,22 @@ def restore(folder: Folder, source: Path, clock: Clock) -> Restored:
         raise Unusable(f"{source} is not a file: name a backup, such as the newest in {folder.backups}.")
     if folder.database.exists() and source.samefile(folder.database):
         raise Unusable(f"{source} is the store itself, not a backup.")
+    _require_store(source)
     folder.create()
     lock = folder.lock()
     try:
         return _restore(folder, source, clock)
     finally:
         lock.release()
+
+
+def _require_store(source: Path) -> None:
+    """Before anything is made: a wrong name leaves no new folder behind."""
+    try:
+        with closing(look_at(source, still=not has_log(source))) as connection:
+            require_ours(connection, source)
+    except sqlite3.Error as error:
+        raise Unusable(f"{source} was not restored: {trouble_of(error)}") from None
 
 
 def _restore(folder: Folder, source: Path, clock: Clock) -> Restored:
@@ -119,7 +129,6 @@ def _copy_checked(folder: Folder, source: Path, temporary: Path, old: Past | Non
     for side in SIDES:
         temporary.with_name(temporary.name + side).unlink(missing_ok=True)
     with closing(look_at(source, still=not has_log(source))) as connection:
-        require_ours(connection, source)
         require_whole(connection, source)
         new = _past(connection)
         own = folder.identity().get("identity") or (old.identity if old else None)
