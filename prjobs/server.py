@@ -5,7 +5,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from logging.handlers import RotatingFileHandler
 
 from prjobs import access, handouts
 from prjobs.appliance import Appliance
@@ -13,6 +12,7 @@ from prjobs.clock import Clock
 from prjobs.cloud.link import open_link
 from prjobs.errors import Unusable
 from prjobs.folder import Folder
+from prjobs.logs import set_up_logs, write_logs
 from prjobs.opening import Start, close_appliance, open_appliance
 from prjobs.outside.calendar import Calendar
 from prjobs.outside.http import Limits, get_json
@@ -25,41 +25,12 @@ from prjobs.web.listener import Listener
 
 logger = logging.getLogger(__name__)
 SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK")
-LOG_BYTES = 5_000_000
-LOG_FILES = 5
 # At Python's 5 ms a request waits that long for the interpreter lock while another one is busy with a long answer;
 # much below this, changing threads costs more than it gives. tests/bench/ measures it.
 SWITCH_INTERVAL_S = 0.0005
 # A user may be waiting for what is asked of the provider.
 PROVIDER_LIMITS = Limits(connect_s=2, first_byte_s=3, total_s=4)
 Say = Callable[[str], None]
-
-
-class OneLine(logging.Formatter):
-    """One line a record whatever stands in it; a traceback becomes one line too."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The record's line, control characters escaped."""
-        line = super().format(record)
-        if line.isprintable():
-            return line
-        return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
-
-
-def set_up_logs(folder: Folder, level: str) -> None:
-    """Log to logs/prjobs.log, and warnings also to stderr, where a service manager keeps them."""
-    line = OneLine("%(asctime)s %(levelname)s %(threadName)s %(message)s")
-    file = RotatingFileHandler(
-        folder.logs / "prjobs.log", maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8", delay=True
-    )
-    screen = logging.StreamHandler(sys.stderr)
-    screen.setLevel(logging.WARNING)
-    root = logging.getLogger()
-    root.setLevel(level.upper())
-    for handler in (file, screen):
-        handler.setFormatter(line)
-        root.addHandler(handler)
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 
 class Server:
@@ -93,26 +64,33 @@ class Server:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         chores = Chores(self.appliance, self.folder)
         stopping = self.appliance.stopping
-        upkeep = threading.Thread(target=chores.run, args=(stopping,), name="upkeep", daemon=True)
-        calendar = threading.Thread(target=Calendar(self.appliance).run, args=(stopping,), name="calendar", daemon=True)
-        keys = threading.Thread(target=self.appliance.provider.run, args=(stopping,), name="keys", daemon=True)
-        cloud = threading.Thread(target=self._keep_in_step, name="cloud", daemon=True)
-        for thread in (upkeep, calendar, keys, cloud):
+        works = {
+            "upkeep": chores.run,
+            "calendar": Calendar(self.appliance).run,
+            "keys": self.appliance.provider.run,
+            "cloud": self._keep_in_step,
+            "log": write_logs,
+        }
+        threads = {
+            name: threading.Thread(target=work, args=(stopping,), name=name, daemon=True)
+            for name, work in works.items()
+        }
+        for thread in threads.values():
             thread.start()
         try:
             self.listener.run(self._let_go)
         finally:
             self.appliance.stopping.set()
-            upkeep.join(timeout=2)
-            cloud.join(timeout=2)
+            for name in ("upkeep", "cloud"):
+                threads[name].join(timeout=2)
             close_appliance(self.appliance, self.folder)
             self.folder.remove_server()
             self._lock.release()
             logger.info("stopped")
 
-    def _keep_in_step(self) -> None:
+    def _keep_in_step(self, stop: threading.Event) -> None:
         if self.link is not None:
-            self.link.run(self.appliance.stopping)
+            self.link.run(stop)
 
     def stop(self, *_: object) -> None:
         """Stop; fit to be a signal handler, also one that interrupts itself: it takes no lock."""

@@ -12,7 +12,7 @@ ROOT = Path(prjobs.__file__).parent
 ROWS = [
     {"errors", "version", "clock", "contact", "states", "client", "catalogue"},
     {"ulids", "decoding", "failpoints", "places", "trouble"},
-    {"settings", "models", "deadlines", "bell", "folder", "identity", "quota"},
+    {"settings", "models", "deadlines", "bell", "folder", "identity", "quota", "logs"},
     {"wire", "database", "presence", "open_handouts", "oidc", "limits", "glance", "chain", "sky"},
     {"appliance"},
     {"feed", "access", "audit", "health", "alarms", "reservations"},
