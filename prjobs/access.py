@@ -190,6 +190,12 @@ def _issuer(token: str) -> object:
         return None
 
 
+def left_s(appliance: Appliance, token: str) -> int:
+    """How many seconds a token that was accepted is still good for, unless it is revoked."""
+    claims = jwt.decode(token, options={"verify_signature": False})
+    return max(0, int(claims["exp"]) - appliance.clock.now_ms() // 1000)
+
+
 def _stored(appliance: Appliance, token_id: str) -> Identity:
     found = appliance.database.fetch(f"SELECT {_COLUMNS} FROM token WHERE id = ?", (token_id,))
     if not found:

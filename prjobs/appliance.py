@@ -14,6 +14,7 @@ from prjobs.failpoints import Failpoints
 from prjobs.glance import Glance
 from prjobs.limits import Rate
 from prjobs.oidc import Provider
+from prjobs.open_alarms import OpenAlarms
 from prjobs.open_handouts import OpenHandouts
 from prjobs.presence import Presence
 from prjobs.quota import Quota
@@ -44,6 +45,7 @@ class Appliance:
     token_uses: Quota
     store: str
     demo: bool = False
+    alarms: OpenAlarms = field(default_factory=OpenAlarms)
     contact: Contact = field(default_factory=Contact)
     failpoints: Failpoints = field(default_factory=Failpoints)
     stopping: threading.Event = field(default_factory=threading.Event)

@@ -12,7 +12,8 @@ class Contact:
 
     `reader_ms` is when another program was seen reading the queue, `reset_ms` when a job was UNREAD again. `again`
     holds the ids of jobs whose status a person wants to be sent again. `forward` hands a job of the site to the
-    cloud; None when that is not asked for.
+    cloud; None when that is not asked for. `late` are jobs, by id, that the cloud is to be told of; `older` is what a
+    person asked for of the time before the first look.
     """
 
     last_ms: int | None = None
@@ -25,6 +26,8 @@ class Contact:
     oldest_unsent: str | None = None
     reader_ms: int = 0
     reset_ms: int = 0
+    late: dict[str, Any] = field(default_factory=dict)
+    older: Any = None
     again: deque[str] = field(default_factory=deque)
     forward: Callable[..., Any] | None = None
     counts: Counter[str] = field(default_factory=Counter)

@@ -17,6 +17,7 @@ from peewee import PeeweeException, SqliteDatabase
 from playhouse.migrations import Runner
 
 from prjobs.errors import Refused, Unavailable, Unusable
+from prjobs.failpoints import Failpoints
 from prjobs.trouble import is_store_trouble, trouble_of
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -294,11 +295,23 @@ class Database:
         return Unavailable(sentence)
 
 
-def open_database(path: Path, create: bool = True) -> Database:
+class _Migrated(SqliteDatabase):
+    """Says after each statement of a migration that it was carried out; nothing of it is on disk then."""
+
+    passing: Callable[[str], None] | None = None
+
+    def execute_sql(self, *arguments: Any, **named: Any) -> Any:
+        done = super().execute_sql(*arguments, **named)  # type: ignore[no-untyped-call]
+        if self.passing is not None:
+            self.passing("migrate_middle")
+        return done
+
+
+def open_database(path: Path, create: bool = True, failpoints: Failpoints | None = None) -> Database:
     """Open the file, bring its schema up to date and return it, not yet started.
 
-    Raises Unusable when it is missing (and `create` is false), no database, damaged, not writable or written
-    by a newer version.
+    A migration is one transaction: when the power is cut in its middle, it never began. Raises Unusable when the file
+    is missing (and `create` is false), no database, damaged, not writable or written by a newer version.
     """
     if not create and not path.exists():
         raise Unusable(f"{path} does not exist.")
@@ -306,14 +319,16 @@ def open_database(path: Path, create: bool = True) -> Database:
         path.open("ab").close()
     except OSError as error:
         raise Unusable(f"{path}: the database file cannot be opened for writing: {error.strerror}.") from None
-    database = SqliteDatabase(str(path), pragmas=_PRAGMAS, timeout=5)
+    database = _Migrated(str(path), pragmas=_PRAGMAS, timeout=5)
     try:
         database.connect()
         runner = Runner(database, str(MIGRATIONS))
         newer = [migration.name for migration in runner.status() if migration.path is None]
         if newer:
             raise Unusable(f"{path} was written by a newer prjobs ({newer[-1]}): install that version or newer.")
+        database.passing = failpoints.passing if failpoints else None
         runner.up()
+        database.passing = None
         damage = database.execute_sql("PRAGMA quick_check(1)").fetchone()[0]
     except Unusable:
         raise

@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from prjobs.errors import Unusable
 
 VARIABLE = "PRJOBS_FAIL"
-NAMES = ("handout_after_commit", "import_before_commit", "push_after_answer")
+NAMES = (
+    "handout_after_commit",
+    "import_before_commit",
+    "push_after_answer",
+    "backup_after_rename",
+    "migrate_middle",
+)
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 

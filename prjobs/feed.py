@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from prjobs.database import Database, Transaction
 from prjobs.models import JobRow
-from prjobs.states import ALTERNATE, BOTH, PRIMARY
+from prjobs.states import ALTERNATE, BOTH, PRIMARY, phase_of, words_of
 
 LIMIT = 500
 # The columns of a queue's status and estimate.
@@ -37,19 +38,46 @@ def append_created(transaction: Transaction, row: JobRow, event: Event) -> None:
     transaction.tell(row.site)
 
 
+def begun(row: JobRow) -> JobRow:
+    """A new row with the times that belong to its status."""
+    phase, time_ms = phase_of(row.status), row.changed_ms
+    if phase == "waiting":
+        return row
+    if phase == "picked_up":
+        return row._replace(picked_up_ms=time_ms)
+    return row._replace(started_ms=time_ms) if phase == "running" else row._replace(ended_ms=time_ms)
+
+
 def apply(transaction: Transaction, rows: Iterable[JobRow], event: Event) -> None:
-    """Set the status of these jobs and log it, one row of the log a job."""
+    """Set the status of these jobs, with the times that follow from it, and log it, one row of the log a job."""
     rows = list(rows)
-    columns = COLUMNS.values() if event.queue == BOTH else [COLUMNS[event.queue]]
-    set_to = ", ".join(f"{status} = ?, {estimate} = ?" for status, estimate in columns)
-    values = [event.status, event.estimate_s] * len(columns)
-    if event.queue != ALTERNATE:
-        set_to += ", changed_ms = ?"
-        values.append(event.time_ms)
-    transaction.executemany(f"UPDATE job SET {set_to} WHERE seq = ?", [(*values, row.seq) for row in rows])
+    values = {"status": event.status, "estimate_s": event.estimate_s, "time_ms": event.time_ms}
+    update = _update(event.queue, phase_of(event.status))
+    transaction.executemany(update, [{**values, "seq": row.seq} for row in rows])
     transaction.executemany(_INSERT, [_logged(row, event) for row in rows])
     for site in {row.site for row in rows}:
         transaction.tell(site)
+
+
+@cache
+def _update(queue: str, phase: str) -> str:
+    columns = COLUMNS.values() if queue == BOTH else [COLUMNS[queue]]
+    set_to = [f"{status} = :status, {estimate} = :estimate_s" for status, estimate in columns]
+    if queue != ALTERNATE:
+        set_to += ["changed_ms = :time_ms", _times(phase)]
+    return f"UPDATE job SET {', '.join(set_to)} WHERE seq = :seq"
+
+
+def _times(phase: str) -> str:
+    """What becomes of the times of the primary queue; SQLite gives `status` as it was before the update."""
+    if phase == "waiting":
+        return "picked_up_ms = NULL, started_ms = NULL, ended_ms = NULL"
+    if phase == "picked_up":
+        return "picked_up_ms = coalesce(picked_up_ms, :time_ms), ended_ms = NULL"
+    if phase == "running":
+        return "started_ms = coalesce(started_ms, :time_ms), ended_ms = NULL"
+    words = ", ".join(f"'{word}'" for word in words_of(phase))
+    return f"ended_ms = CASE WHEN upper(status) IN ({words}) THEN coalesce(ended_ms, :time_ms) ELSE :time_ms END"
 
 
 def _logged(row: JobRow, event: Event) -> tuple[object, ...]:

@@ -2,10 +2,13 @@
 
 A hand-out is OPEN until something proves that it arrived (the next request on the same connection, a report on one
 of its jobs, the next poll_id): then CONFIRMED. When its connection ends, another one polls or the process ends
-first, it is UNCONFIRMED: shown, and never sent again by itself.
+first, it is UNCONFIRMED: shown, and never sent again by itself unless the setting `redeliver` says so.
 """
 
-from prjobs import feed, lookup
+from collections.abc import Callable
+from typing import Any
+
+from prjobs import feed, lookup, redelivery
 from prjobs.appliance import Appliance
 from prjobs.database import Transaction
 from prjobs.errors import Unavailable
@@ -150,14 +153,18 @@ def confirm(appliance: Appliance, handed: list[Handed]) -> None:
 
 def doubt(appliance: Appliance, handed: list[Handed]) -> None:
     """Nothing proves that these answers arrived."""
-    _post(appliance, f"UPDATE handout SET state = '{UNCONFIRMED}' WHERE id = ? AND state = '{OPEN}'", handed)
+    _hand_over(appliance, handed, _doubt_each, appliance, handed)
 
 
 def _post(appliance: Appliance, sql: str, handed: list[Handed]) -> None:
+    _hand_over(appliance, handed, _execute_each, sql, handed)
+
+
+def _hand_over(appliance: Appliance, handed: list[Handed], verb: Callable[..., None], *arguments: Any) -> None:
     if not handed:
         return
     try:
-        appliance.database.post(_execute_each, sql, handed)
+        appliance.database.post(verb, *arguments)
     except Unavailable:
         # The rows stay OPEN and become UNCONFIRMED at the next start: doubt is the safe side.
         return
@@ -169,9 +176,24 @@ def _execute_each(transaction: Transaction, sql: str, handed: list[Handed]) -> N
         transaction.tell(site)
 
 
-def doubt_all_open(transaction: Transaction) -> int:
+def _doubt_each(transaction: Transaction, appliance: Appliance, handed: list[Handed]) -> None:
+    for one in handed:
+        _doubt_one(transaction, appliance, one.id)
+        transaction.tell(one.queue[0])
+
+
+def _doubt_one(transaction: Transaction, appliance: Appliance, handout_id: int) -> None:
+    sql = f"UPDATE handout SET state = '{UNCONFIRMED}' WHERE id = ? AND state = '{OPEN}'"
+    if transaction.execute(sql, (handout_id,)).rowcount:
+        redelivery.return_once(transaction, appliance, handout_id)
+
+
+def doubt_all_open(transaction: Transaction, appliance: Appliance) -> int:
     """At the start: what an earlier process left open will not be proved by a connection. How many there were."""
-    return transaction.execute(f"UPDATE handout SET state = '{UNCONFIRMED}' WHERE state = '{OPEN}'").rowcount
+    found = transaction.fetch(f"SELECT id FROM handout WHERE state = '{OPEN}' ORDER BY id")
+    for (handout_id,) in found:
+        _doubt_one(transaction, appliance, handout_id)
+    return len(found)
 
 
 def unconfirmed(appliance: Appliance, since_ms: int) -> int:

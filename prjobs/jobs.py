@@ -111,6 +111,7 @@ def insert_job(
 
 def insert_row(transaction: Transaction, appliance: Appliance, row: JobRow, who: str) -> JobRow:
     """Store a new job and log it; returns it with its number."""
+    row = feed.begun(row)
     row = row._replace(seq=transaction.execute(_INSERT_JOB, row[1:]).fetchone()[0])
     queue = BOTH if row.status == row.alternate_status else PRIMARY
     feed.append_created(transaction, row, Event(queue, row.status, row.changed_ms, who, "", row.estimate_s))
@@ -192,7 +193,7 @@ def _update_status(transaction: Transaction, appliance: Appliance, report: Statu
     before = row.alternate_status if report.alternate else row.status
     if report.status == UNREAD and _was_finished(transaction, row.seq, queue):
         raise Conflict(f"A finished job cannot become UNREAD again; its status is {shown(before)}.")
-    if before == RECEIVED:
+    if before in (RECEIVED, UNREAD):
         _prove_handout(transaction, row.seq, queue)
     if (row.seq, queue) in appliance.leases:
         _heard_of(transaction, appliance, row.seq, queue, renew=report.status == RECEIVED)

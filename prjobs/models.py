@@ -44,10 +44,17 @@ class Job(Table):
     attempts = IntegerField(default=0)
     checksum = BigIntegerField()
     idempotency_key = TextField(null=True)
+    picked_up_ms = BigIntegerField(null=True)
+    started_ms = BigIntegerField(null=True)
+    ended_ms = BigIntegerField(null=True)
 
 
 class JobRow(NamedTuple):
-    """A row of `job`, in the order of its columns; the params and roles are JSON texts."""
+    """A row of `job`, in the order of its columns; the params and roles are JSON texts.
+
+    The last three are of the primary queue and None while it is not so far: when the job was picked up, when it
+    was first reported to run since then, and when it entered its present phase of done, failed or gone.
+    """
 
     seq: int
     ulid: str
@@ -73,6 +80,9 @@ class JobRow(NamedTuple):
     attempts: int
     checksum: int
     idempotency_key: str | None
+    picked_up_ms: int | None = None
+    started_ms: int | None = None
+    ended_ms: int | None = None
 
 
 class Change(Table):
@@ -191,6 +201,23 @@ class CalendarAnswer(Table):
 
     site = TextField(primary_key=True)
     answered_ms = BigIntegerField()
+
+
+class Alarm(Table):
+    """Something that a person must look at, from when it was raised until its condition ended."""
+
+    id = AutoField()
+    key = TextField()
+    kind = TextField()
+    site = TextField()
+    ulid = TextField()
+    sentence = TextField()
+    since_ms = BigIntegerField()
+    raised_ms = BigIntegerField()
+    cleared_ms = BigIntegerField(null=True)
+    seen_by = TextField(null=True)
+    seen_ms = BigIntegerField(null=True)
+    loud = BooleanField()
 
 
 class Fact(Table):

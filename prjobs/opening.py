@@ -5,14 +5,14 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from prjobs import audit, handouts, views
+from prjobs import alarms, audit, handouts, views
 from prjobs.appliance import Appliance
 from prjobs.bell import Bell
 from prjobs.clock import Clock
 from prjobs.database import Database, Transaction, open_database
 from prjobs.deadlines import Deadlines
 from prjobs.errors import Unavailable, Unusable
-from prjobs.failpoints import planned
+from prjobs.failpoints import Failpoints, planned
 from prjobs.folder import Folder
 from prjobs.glance import Glance
 from prjobs.limits import Rate
@@ -67,7 +67,8 @@ def open_appliance(
         logger.warning("the secret is missing and is made anew: all tokens made before are worth nothing")
     secret = folder.secret(clock)
     _check_store(folder, identity, demo)
-    database = _open_store(folder)
+    failpoints = planned(os.environ, settings.host)
+    database = _open_store(folder, failpoints)
     facts: dict[str, str] = dict(database.fetch("SELECT name, value FROM fact"))
     store = facts.get("identity") or clock.random_bytes(16).hex()
     if identity.get("identity", store) != store:
@@ -91,7 +92,7 @@ def open_appliance(
         refusals=Quota(),
         token_uses=Quota(limit=1, window_s=3600, callers=1000),
         store=store,
-        failpoints=planned(os.environ, settings.host),
+        failpoints=failpoints,
         demo=demo,
     )
     database.start(appliance.bell.ring)
@@ -119,9 +120,9 @@ def restore_advice(folder: Folder) -> str:
     return f'The newest backup is {backup}: `prjobs restore "{backup}"` brings it back.'
 
 
-def _open_store(folder: Folder) -> Database:
+def _open_store(folder: Folder, failpoints: Failpoints) -> Database:
     try:
-        return open_database(folder.database)
+        return open_database(folder.database, failpoints=failpoints)
     except Unusable as unusable:
         if "damaged" in str(unusable):
             raise Unusable(f"{unusable} {restore_advice(folder)}") from None
@@ -136,11 +137,13 @@ def _last_ulid(database: Database, identity: dict[str, Any]) -> str | None:
 def _begin(
     appliance: Appliance, folder: Folder, identity: dict[str, Any], facts: dict[str, str], serving: bool
 ) -> Start:
-    unconfirmed = appliance.database.write(_mark_open, appliance.store, serving)
+    unconfirmed = appliance.database.write(_mark_open, appliance, serving)
     folder.write_identity({**identity, "identity": appliance.store, "demo": appliance.demo})
     audit.save_anchor(appliance)
     for site, queue, last_ms, gap_ms in appliance.database.fetch("SELECT site, queue, last_ms, usual_gap_ms FROM poll"):
         appliance.presence.remember(site, queue, last_ms, gap_ms)
+    if serving:
+        alarms.adopt(appliance)
     for site in _sites(appliance.database):
         appliance.presence.know(site)
     for job_seq, queue, lease_s in appliance.database.fetch("SELECT job_seq, queue, lease_s FROM lease"):
@@ -150,14 +153,14 @@ def _begin(
     return Start("welcomed" not in facts, facts.get("running") != "yes", unconfirmed=unconfirmed, **pending)
 
 
-def _mark_open(transaction: Transaction, identity: str, serving: bool) -> int:
+def _mark_open(transaction: Transaction, appliance: Appliance, serving: bool) -> int:
     transaction.execute("DELETE FROM fact WHERE name = 'identity'")
-    transaction.execute("INSERT INTO fact (name, value) VALUES ('identity', ?)", (identity,))
+    transaction.execute("INSERT INTO fact (name, value) VALUES ('identity', ?)", (appliance.store,))
     if not serving:
         return 0
     transaction.execute("DELETE FROM fact WHERE name = 'running'")
     transaction.execute("INSERT INTO fact (name, value) VALUES ('running', 'yes')")
-    return handouts.doubt_all_open(transaction)
+    return handouts.doubt_all_open(transaction, appliance)
 
 
 def _sites(database: Database) -> list[str]:
@@ -176,6 +179,7 @@ def close_appliance(appliance: Appliance, folder: Folder, serving: bool = True) 
         save_presence(appliance, folder)
         audit.settle(appliance, appliance.refusals)
         if serving:
+            alarms.save(appliance)
             appliance.database.write(_mark_closed)
     except Unavailable as unavailable:
         logger.warning("the store could not be closed well: %s", unavailable)

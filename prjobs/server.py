@@ -9,6 +9,7 @@ from collections.abc import Callable
 from prjobs import access, handouts
 from prjobs.appliance import Appliance
 from prjobs.clock import Clock
+from prjobs.cloud import left
 from prjobs.cloud.link import open_link
 from prjobs.errors import Unusable
 from prjobs.folder import Folder
@@ -91,6 +92,8 @@ class Server:
     def _keep_in_step(self, stop: threading.Event) -> None:
         if self.link is not None:
             self.link.run(stop)
+        else:
+            left.watch(self.appliance, stop)
 
     def stop(self, *_: object) -> None:
         """Stop; fit to be a signal handler, also one that interrupts itself: it takes no lock."""

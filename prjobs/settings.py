@@ -88,6 +88,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     expire_stop_s: Annotated[Seconds, Meta(description="the same for stops: never")] = 0
     expire_close_s: Annotated[Seconds, Meta(description="the same for closing: never")] = 0
     expire_park_s: Annotated[Seconds, Meta(description="the same for parking: never")] = 0
+    redeliver: Annotated[
+        Literal["never", "once"],
+        Meta(
+            description="what becomes of a hand-out that nothing confirmed: never hands it out again by itself; once "
+            "does so with the next poll, for observatories that remember the ids of the jobs they got"
+        ),
+    ] = "never"
     oidc_issuer: Annotated[
         str, Meta(description="the issuer of an outside provider's tokens, exactly as they name it; empty: none")
     ] = ""
@@ -186,6 +193,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "cloud with their user's own token while it answers, except stops, which never wait"
         ),
     ] = "local"
+    cloud_late_register: Annotated[
+        Literal["off", "on"],
+        Meta(
+            description="with forward: whether a job that was made here because the cloud did not answer is told to it "
+            "when it answers again, within ten minutes and with its user's token, which is kept in memory alone"
+        ),
+    ] = "off"
+    cloud_bell: Annotated[
+        Literal["off", "alternate"],
+        Meta(
+            description="off: new jobs of the cloud are seen within five seconds; alternate: within one, by taking "
+            "them from the cloud's alternate queue, which nobody else may use then"
+        ),
+    ] = "off"
     cloud_import_hours: Annotated[
         int, Meta(description="hours of the cloud's past that a site's first look takes in", ge=0, le=24 * 365)
     ] = 24

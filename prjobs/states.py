@@ -4,8 +4,8 @@ UNREAD     waiting in its queue; after a crash it is still handed out, unless it
 RECEIVED   handed out; after a crash it stays so: delivered, not reported.
 CANCELLED  withdrawn before anybody fetched it; never handed out.
 EXPIRED    nobody fetched it in time; never handed out.
-HELD       a cloud job that may have been withdrawn in the cloud, or that another appliance hands out: not handed
-           out until a complete look at the cloud decides.
+HELD       a cloud job that may have been withdrawn in the cloud, or that another appliance hands out, or whose link
+           is off: not handed out until a complete look at the cloud decides.
 FORWARDING a job of the site on its way to the cloud; after a crash the link finds out whether it arrived.
 FORWARDED  it arrived, and runs under the id that the cloud gave it.
 Any other word is an observatory's report. Words known to be final or failed have meaning; unknown ones count as

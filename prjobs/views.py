@@ -12,18 +12,19 @@ from prjobs.appliance import Appliance
 from prjobs.database import Database
 from prjobs.feed import Change
 from prjobs.models import Job, JobRow
-from prjobs.presence import Poller
-from prjobs.states import OPEN_PHASES, PHASES, PRIMARY, RECEIVED, UNREAD, phase_of, words_of
+from prjobs.states import PHASES, RECEIVED, UNREAD, phase_of, words_of
 from prjobs.ulids import floor_ulid
 
 DAY_MS = 86_400_000
-OPEN_LIMIT = 50
 MAX_LIMIT = 1000
-_COLUMNS = [getattr(Job, name) for name in JobRow._fields]
+COLUMNS = [getattr(Job, name) for name in JobRow._fields]
 
 
 class JobView(msgspec.Struct, kw_only=True):
-    """A job as the appliance's own API shows it. `estimate_s` was given at `changed_ms`."""
+    """A job as the appliance's own API shows it. `estimate_s` was given at `changed_ms`.
+
+    `picked_up_ms`, `started_ms` and `ended_ms` are of the primary queue, None while it is not so far.
+    """
 
     ulid: str
     site: str
@@ -45,6 +46,9 @@ class JobView(msgspec.Struct, kw_only=True):
     expires_ms: int | None
     again_of: str | None
     attempts: int
+    picked_up_ms: int | None
+    started_ms: int | None
+    ended_ms: int | None
 
 
 class HandoutView(msgspec.Struct):
@@ -80,18 +84,6 @@ class JobDetail(JobView, kw_only=True):
     optional_params: msgspec.Raw
     user_roles: msgspec.Raw
     timeline: list[ChangeView]
-
-
-class SiteView(msgspec.Struct, kw_only=True):
-    """What one site is doing."""
-
-    site: str
-    last_poll_ms: int | None
-    usual_gap_ms: int | None
-    silent: bool
-    silent_after_ms: int
-    counts: dict[str, int]
-    open: list[JobView]
 
 
 @dataclass(frozen=True)
@@ -185,7 +177,7 @@ def _view_handout(
 
 def list_jobs(database: Database, asked: Filter) -> list[JobRow]:
     """Jobs that pass the filter, newest first."""
-    query = Job.select(*_COLUMNS).order_by(Job.ulid.desc()).limit(min(asked.limit, MAX_LIMIT))
+    query = Job.select(*COLUMNS).order_by(Job.ulid.desc()).limit(min(asked.limit, MAX_LIMIT))
     for condition in _conditions(asked):
         query = query.where(condition)
     return [JobRow(*row) for row in database.fetch_query(query.tuples())]
@@ -213,7 +205,7 @@ def _conditions(asked: Filter) -> list[Any]:
     if asked.before:
         conditions.append(Job.ulid < asked.before)
     if asked.phases:
-        conditions.append(_in_phases(asked.phases))
+        conditions.append(in_phases(asked.phases))
     conditions += [
         fn.LOWER(field) == value.lower()
         for field, value in ((Job.status, asked.status), (Job.device, asked.device), (Job.action, asked.action))
@@ -228,7 +220,8 @@ def _conditions(asked: Filter) -> list[Any]:
     return conditions
 
 
-def _in_phases(phases: Sequence[str]) -> Any:
+def in_phases(phases: Sequence[str]) -> Any:
+    """The condition for jobs of these phases."""
     words = [word for phase in phases for word in words_of(phase)]
     status = fn.UPPER(Job.status)
     condition = status.in_(words)
@@ -236,54 +229,6 @@ def _in_phases(phases: Sequence[str]) -> Any:
         known = [word for phase in PHASES for word in words_of(phase)]
         condition = condition | status.not_in(known)
     return condition
-
-
-# ---- sites
-
-
-def list_sites(appliance: Appliance) -> list[SiteView]:
-    """Every site that has jobs or polled, by name; at most a second old, so that many pages cost what one does."""
-    sites: list[SiteView] = appliance.glance.get(lambda: _list_sites(appliance))
-    return sites
-
-
-def _list_sites(appliance: Appliance) -> list[SiteView]:
-    return [_view_site(appliance, site) for site in sorted(appliance.presence.sites())]
-
-
-def _view_site(appliance: Appliance, site: str) -> SiteView:
-    poller = appliance.presence.of(site, PRIMARY)
-    since = floor_ulid(appliance.clock.now_ms() - DAY_MS)
-    counts = dict.fromkeys(PHASES, 0)
-    statuses = appliance.database.fetch(
-        "SELECT status, count(*) FROM job WHERE site = ? AND ulid >= ? GROUP BY status", (site, since)
-    )
-    for status, count in statuses:
-        counts[phase_of(status)] += count
-    busy = any(counts[phase] for phase in OPEN_PHASES)
-    return SiteView(
-        site=site,
-        last_poll_ms=poller.last_ms if poller else None,
-        usual_gap_ms=poller.usual_gap_ms if poller else None,
-        silent=_is_silent(appliance, poller),
-        silent_after_ms=(poller or Poller()).silent_after_ms,
-        counts=counts,
-        open=[view_job(row) for row in _open_jobs(appliance, site, since)] if busy else [],
-    )
-
-
-def _is_silent(appliance: Appliance, poller: Poller | None) -> bool:
-    return poller is None or appliance.presence.silence_ms(poller) > poller.silent_after_ms
-
-
-def _open_jobs(appliance: Appliance, site: str, since_ulid: str) -> list[JobRow]:
-    query = (
-        Job.select(*_COLUMNS)
-        .where(Job.site == site, Job.ulid >= since_ulid, _in_phases(tuple(OPEN_PHASES)))
-        .order_by(Job.ulid.desc())
-        .limit(OPEN_LIMIT)
-    )
-    return [JobRow(*row) for row in appliance.database.fetch_query(query.tuples())][::-1]
 
 
 def count_pending(appliance: Appliance) -> dict[str, int]:

@@ -1,6 +1,14 @@
 // The commands that the page sends: in the name of the user who is logged in, once even when asked for twice.
 
+import { isStaff } from "./model.js";
+
 const key = () => (crypto.randomUUID ? crypto.randomUUID() : `${Date.now()}-${Math.random()}`);
+
+// May this user send commands at all? Programs of observatories and viewers may not, unless they are staff as well.
+export function mayCommand(user) {
+  if (!user) return false;
+  return isStaff(user) || !user.roles?.some((role) => role === "observatory" || role === "viewer");
+}
 
 // The body of the wire contract.
 export function commandBody(command, user) {

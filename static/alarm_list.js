@@ -1,7 +1,8 @@
 // The alarms on the screen Now with their acknowledgement, the line about them on the other screens, and their
 // sound, which goes on until each loud one was acknowledged.
 
-import { listAlarms, summaryWords, unseen } from "./alarms.js";
+import { mayCommand } from "./acts.js";
+import { ageWords, nameOf, sounding, summaryWords, unseen } from "./alarms.js";
 import { clone, keyed, parts, setAttr, setText, setTip, show } from "./dom.js";
 import { jobRoute } from "./route.js";
 import { bothTimes, utcClock } from "./time.js";
@@ -11,7 +12,7 @@ const BEEP_EVERY_MS = 5000;
 export class AlarmList {
   constructor({ root, line, button, region, model, clock, api, sound }) {
     Object.assign(this, { here: parts(root), root, line, button, region, model, clock, api, sound });
-    Object.assign(this, { alarms: [], known: new Set(), beepedAt: -Infinity });
+    Object.assign(this, { known: new Set(), beepedAt: -Infinity });
     button.addEventListener("click", () => this.toggleSound());
   }
 
@@ -23,8 +24,7 @@ export class AlarmList {
 
   // `onNow`: the list itself is in view; `dead`: the page is not live.
   update({ onNow, dead }) {
-    this.alarms = listAlarms(this.model, this.clock.now());
-    const summary = onNow ? "" : summaryWords(this.alarms);
+    const summary = onNow ? "" : summaryWords(this.model.alarms);
     show(this.line, summary);
     setText(parts(this.line).summary, summary);
     this.draw();
@@ -34,7 +34,7 @@ export class AlarmList {
   }
 
   ring(dead) {
-    const loud = dead || unseen(this.alarms).some((alarm) => alarm.loud);
+    const loud = dead || sounding(this.model.alarms).length > 0;
     const now = this.clock.monotonic();
     if (!loud || !this.sound.armed || now - this.beepedAt < BEEP_EVERY_MS) return;
     this.beepedAt = now;
@@ -43,9 +43,9 @@ export class AlarmList {
 
   // Listeners hear each alarm once, when it comes.
   say() {
-    const fresh = unseen(this.alarms).filter((alarm) => !this.known.has(alarm.key));
-    this.known = new Set(this.alarms.map((alarm) => alarm.key));
-    if (fresh.length) setText(this.region, fresh.map((alarm) => alarm.words).join(". "));
+    const fresh = unseen(this.model.alarms).filter((alarm) => !this.known.has(nameOf(alarm)));
+    this.known = new Set(this.model.alarms.map(nameOf));
+    if (fresh.length) setText(this.region, fresh.map((alarm) => alarm.sentence.replace(/\.$/, "")).join(". "));
   }
 
   drawSound() {
@@ -56,38 +56,50 @@ export class AlarmList {
   }
 
   draw() {
-    show(this.root, this.alarms.length);
-    const rows = keyed(this.here.list, this.alarms.map((alarm) => alarm.key), (key) => this.makeRow(key));
-    this.alarms.forEach((alarm, at) => drawAlarm(parts(rows[at]), alarm, Boolean(this.model.user)));
+    const { alarms } = this.model;
+    const now = this.clock.now();
+    show(this.root, alarms.length);
+    const rows = keyed(this.here.list, alarms.map(nameOf), (name) => this.makeRow(name));
+    alarms.forEach((alarm, at) => drawAlarm(parts(rows[at]), alarm, now, mayCommand(this.model.user)));
   }
 
-  makeRow(key) {
+  makeRow(name) {
     const row = clone("t-alarm");
-    parts(row).ack.addEventListener("click", () => this.acknowledge(row, key));
+    parts(row).ack.addEventListener("click", () => this.acknowledge(row, name));
     return row;
   }
 
   // The same button takes an acknowledgement back.
-  async acknowledge(row, key) {
+  async acknowledge(row, name) {
     const here = parts(row);
-    const verb = this.model.acks[key] ? this.api.remove : this.api.post;
+    const alarm = this.model.alarms.find((one) => nameOf(one) === name);
     here.ack.disabled = true;
     setText(here.problem, "");
     try {
-      this.model.acks = (await verb("alarms/ack", { key })).acks;
-      this.alarms = listAlarms(this.model, this.clock.now());
+      const verb = alarm.ack ? this.api.remove : this.api.post;
+      this.model.alarms = (await verb("alarms/ack", { key: alarm.key })).alarms;
       this.draw();
     } catch (error) {
-      setText(here.problem, error.message);
+      // It is over, and whoever clicked has seen it.
+      if (error.status === 404) this.drop(name);
+      else setText(here.problem, error.message);
     }
     here.ack.disabled = false;
   }
+
+  drop(name) {
+    this.model.alarms = this.model.alarms.filter((alarm) => nameOf(alarm) !== name);
+    this.draw();
+  }
 }
 
-function drawAlarm(here, alarm, mayAck) {
+function drawAlarm(here, alarm, now, mayAck) {
   setAttr(here.row, "data-acked", alarm.ack ? "yes" : null);
   setAttr(here.row, "data-loud", alarm.loud ? "yes" : null);
-  setText(here.words, alarm.words);
+  setAttr(here.row, "data-kind", alarm.kind);
+  setText(here.words, alarm.sentence);
+  setText(here.age, ageWords(alarm, now));
+  setTip(here.age, Number.isFinite(alarm.since_ms) ? `Since ${bothTimes(alarm.since_ms)}` : "");
   setText(here.todo, alarm.todo);
   show(here.link, alarm.ulid);
   if (alarm.ulid) setAttr(here.link, "href", jobRoute(alarm.ulid));

@@ -2,7 +2,7 @@
 // the address, the keyboard, the clock that ticks once a second.
 
 import * as api from "./api.js";
-import { makeSender } from "./acts.js";
+import { makeSender, mayCommand } from "./acts.js";
 import { AlarmList } from "./alarm_list.js";
 import { Around } from "./around.js";
 import { ServerClock, Since } from "./clock.js";
@@ -36,7 +36,8 @@ let current = null;
 let cameFrom = null;
 
 const live = new Live({
-  api, model, clock, hidden: isHidden,
+  // Where the sound is armed, somebody listens though nobody looks.
+  api, model, clock, hidden: () => isHidden() && !sound.armed,
   told: {
     loaded({ again }) { if (again) startAnew(); draw(); },
     changed(changes) { for (const part of [screens.jobs, screens.job, stop]) part.changed(changes); draw(); },
@@ -65,7 +66,7 @@ function linkState() {
 
 function draw() {
   strip.update(model, siteInView() || stop.site || busiest(model, [...model.sites.keys()]));
-  find('[data-tab="send"]').hidden = !model.user;
+  find('[data-tab="send"]').hidden = !mayCommand(model.user);
   if (current) screens[current.screen].update(linkState());
   stop.aim(siteInView());
   tick();
@@ -204,7 +205,7 @@ startKeys({
   theme: () => find("[data-theme-button]").click(),
   down: () => moveRow(find(`[data-screen="${current.screen}"]`), 1),
   up: () => moveRow(find(`[data-screen="${current.screen}"]`), -1),
-});
+}, find("[data-single-keys-box]"));
 addEventListener("hashchange", openRoute);
 addEventListener("online", () => live.wake());
 document.addEventListener("visibilitychange", () => {

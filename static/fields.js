@@ -1,17 +1,42 @@
-// The fields of a form, made from {name, kind, required, example, start}: text, numbers, JSON, and choices as
-// buttons, because the lists and calendars of browsers are white in the dark.
+// The fields of a form, made from {name, kind, required, example, start, options}: text, numbers, JSON, ticks, and
+// choices as buttons, because the lists and calendars of browsers are white in the dark.
 
 import { clone, parts, setAttr, setText, show } from "./dom.js";
 
 // An element for the field; `changed(text)` is called with what stands in it.
 export function makeField(field, changed) {
-  const row = clone(field.kind === "boolean" ? "t-choice" : "t-field");
+  const row = clone(TEMPLATES[field.kind] || "t-field");
   const here = parts(row);
   setText(here.name, field.label || field.name);
   show(here.must, field.required);
   setText(here.help, field.help || "");
-  if (field.kind === "boolean") makeChoice(here, field, changed);
-  else makeInput(here, field, changed);
+  (MAKERS[field.kind] || makeInput)(here, field, changed);
+  return row;
+}
+
+const TEMPLATES = { boolean: "t-choice", checks: "t-checks" };
+const MAKERS = { boolean: makeChoice, checks: makeChecks };
+
+// Of several, some or none: `changed` gets the ticked values with spaces in between.
+function makeChecks(here, field, changed) {
+  setAttr(here.row, "aria-label", field.label || field.name);
+  const ticked = new Set((field.start || "").split(" ").filter(Boolean));
+  const change = (value, on) => {
+    if (on) ticked.add(value);
+    else ticked.delete(value);
+    changed([...ticked].join(" "));
+  };
+  here.options.replaceChildren(...(field.options || []).map((option) => makeCheck(option, ticked.has(option.value), change)));
+  show(here.row, field.options?.length);
+}
+
+function makeCheck({ value, label, help }, on, change) {
+  const row = clone("t-check");
+  const here = parts(row);
+  setText(here.label, label);
+  setText(here.about, help);
+  here.box.checked = on;
+  here.box.addEventListener("change", () => change(value, here.box.checked));
   return row;
 }
 

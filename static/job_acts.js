@@ -1,6 +1,7 @@
 // What one can do with the job on the screen Job: cancel it while it waits, send it again as a new one, close it
 // with a reason when nobody reports on it any more, copy it.
 
+import { mayCommand } from "./acts.js";
 import { armed } from "./arming.js";
 import { announce, setText, show } from "./dom.js";
 import { isStaff, mayCancel } from "./model.js";
@@ -27,7 +28,7 @@ export class JobActs {
   draw() {
     const [job, { user }] = [this.job(), this.model];
     show(this.here.cancel, mayCancel(user, job));
-    show(this.here.again, user);
+    show(this.here.again, mayCommand(user));
     const closable = isStaff(user) && ["picked_up", "running"].includes(phaseOf(job));
     show(this.here.close, closable);
     if (!closable) show(this.here.closeForm, false);

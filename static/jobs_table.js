@@ -4,14 +4,19 @@
 import { clone, keyed, parts, setAttr, setGlyph, setMeter, setText, setTip } from "./dom.js";
 import { visibleRows } from "./list.js";
 import { jobRoute } from "./route.js";
-import { phaseOf, progress } from "./state.js";
+import { phaseOf, progress, startOf } from "./state.js";
 import { bothTimes, utcClock } from "./time.js";
-import { deviceName, jobLabel, statusMeaning, statusWord, timeWords, userName } from "./words.js";
+import {
+  deviceName, jobLabel, statusMeaning, statusWord, timeWords, tookWords, userName, waitedWords,
+} from "./words.js";
 import { openRow } from "./screen_now.js";
 
+const NOTHING = "–";
 const GUESSED_HEIGHT = 38;
 // The heading is row 1 for those who count rows.
 const FIRST_ROW = 2;
+// A quick scroll passes many rows while the next page of them is on its way.
+const FETCH_BEFORE = 500;
 
 export class JobsTable {
   constructor({ table, above, rows, below, nearEnd, clock }) {
@@ -46,7 +51,7 @@ export class JobsTable {
     elements.forEach((row, at) => this.showRow(row, ulids[at], window.from + at, now));
     this.pad(window);
     this.measure(elements[0]);
-    if (list.order.length - window.to < 60) this.nearEnd();
+    if (list.order.length - window.to < FETCH_BEFORE) this.nearEnd();
   }
 
   window() {
@@ -101,6 +106,20 @@ function showJob(here, job, now) {
   setText(here.label, jobLabel(job));
   setText(here.user, userName(job));
   setMeter(here.meter, progress(job, now));
-  setText(here.time, timeWords(job, now));
-  setTip(here.time, `Last change ${bothTimes(job.changed_ms)}`);
+  showLength(here.waited, waitedWords(job, now));
+  setTip(here.waited, job.picked_up_ms == null ? "" : `Picked up ${bothTimes(job.picked_up_ms)}`);
+  showLength(here.took, tookWords(job, now));
+  setTip(here.took, tookTip(job, now));
+}
+
+// Nothing to say leaves its room to the rest on a phone.
+function showLength(element, words) {
+  setText(element, words);
+  setAttr(element.parentElement, "data-none", words === NOTHING ? "yes" : null);
+}
+
+function tookTip(job, now) {
+  if (job.ended_ms != null) return `Ended ${bothTimes(job.ended_ms)}`;
+  if (phaseOf(job) !== "running") return "";
+  return `Began ${bothTimes(startOf(job))} · ${progress(job, now) ? timeWords(job, now) : "no estimate"}`;
 }

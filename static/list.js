@@ -75,8 +75,9 @@ export function listCounts(list) {
 // A list of those jobs of another list that pass, as complete as that one.
 export function pickList(whole, passes) {
   const list = newList();
-  for (const job of [...whole.jobs.values(), ...whole.held.values()]) if (passes(job)) list.jobs.set(job.ulid, job);
-  list.order = [...list.jobs.keys()].sort().reverse();
+  list.order = whole.order.filter((ulid) => passes(whole.jobs.get(ulid)));
+  for (const ulid of list.order) list.jobs.set(ulid, whole.jobs.get(ulid));
+  for (const job of whole.held.values()) if (passes(job)) insert(list, job);
   return Object.assign(list, { next: whole.next, complete: whole.complete });
 }
 

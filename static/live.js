@@ -25,6 +25,11 @@ export function pauseMs({ more = false, again_s: againS = 0 }, hidden) {
   return Math.max(LEAST_PAUSE_MS, againS * 1000, hidden ? HIDDEN_PAUSE_MS : 0);
 }
 
+// A request for changes is held no longer than until /api/now is due: alarms come with that alone.
+export function holdSeconds(sinceNowMs) {
+  return Math.min(HOLD_S, Math.max(1, Math.ceil((NOW_EVERY_MS - sinceNowMs) / 1000)));
+}
+
 export class Live {
   // `told`: {loaded({again}), changed(changes), now(), failed(error), between()}, each optional; `between` may ask.
   constructor({ api, model, clock, told, hidden = () => document.hidden, random = Math.random }) {
@@ -78,7 +83,7 @@ export class Live {
     const { model } = this;
     const now = await this.ask("now");
     Object.assign(model, { seq: 0, version: null, store: null, events: [] });
-    for (const known of [model.sites, model.open, model.started]) known.clear();
+    for (const known of [model.sites, model.open]) known.clear();
     this.takeNow(now);
     model.seq = Math.max(0, now.seq - OLD_EVENTS);
     const changes = await this.ask("changes", { since: model.seq });
@@ -93,7 +98,7 @@ export class Live {
   }
 
   async askChanges() {
-    const wait = this.hidden() ? 0 : HOLD_S;
+    const wait = this.hidden() ? 0 : holdSeconds(this.lookedAtNow.ms());
     const answer = await this.ask("changes", { since: this.model.seq, wait }, wait * 1000 + SPARE_MS);
     this.full = answer.more ? this.full + 1 : 0;
     if (isAnotherServer(this.model, answer) || this.full >= FULL_ANSWERS) {

@@ -12,8 +12,8 @@ export function newModel() {
   return {
     loaded: false, version: null, seq: 0, demo: false, user: null,
     health: { ok: true, problems: [] },
-    sites: new Map(), open: new Map(), events: [], started: new Map(),
-    store: null, acks: {}, around: newAround(),
+    sites: new Map(), open: new Map(), events: [], alarms: [],
+    cloud: null, store: null, around: newAround(),
   };
 }
 
@@ -25,13 +25,13 @@ export function isAnotherServer(model, answer) {
 
 export function applyNow(model, answer) {
   Object.assign(model, {
-    version: answer.version, store: answer.store ?? null, acks: answer.acks || {}, demo: Boolean(answer.demo), user: answer.user || null,
-    health: answer.health || { ok: true, problems: [] }, stations: answer.stations || [],
+    version: answer.version, store: answer.store ?? null, demo: Boolean(answer.demo), user: answer.user || null,
+    alarms: answer.alarms || [], cloud: answer.cloud || null, stations: answer.stations || [],
+    health: answer.health || { ok: true, problems: [] },
   });
   model.sites = new Map(answer.sites.map((site) => [site.site, site]));
   for (const site of answer.sites) replaceOpen(model, site);
-  for (const job of [...model.open.values()]) if (!model.sites.has(job.site)) forget(model, job.ulid);
-  for (const ulid of [...model.started.keys()]) if (!model.open.has(ulid)) model.started.delete(ulid);
+  for (const job of [...model.open.values()]) if (!model.sites.has(job.site)) model.open.delete(job.ulid);
 }
 
 // The listed jobs are the truth. A full list holds the newest and says nothing of those before its first: what is
@@ -40,14 +40,9 @@ function replaceOpen(model, site) {
   const listed = new Set(site.open.map((job) => job.ulid));
   const first = site.open.length >= OPEN_LISTED ? site.open[0].ulid : "";
   for (const job of [...model.open.values()]) {
-    if (job.site === site.site && !listed.has(job.ulid) && job.ulid >= first) forget(model, job.ulid);
+    if (job.site === site.site && !listed.has(job.ulid) && job.ulid >= first) model.open.delete(job.ulid);
   }
   for (const job of site.open) model.open.set(job.ulid, job);
-}
-
-function forget(model, ulid) {
-  model.open.delete(ulid);
-  model.started.delete(ulid);
 }
 
 // Takes changes, oldest first. A change that was already seen is passed over.
@@ -61,9 +56,8 @@ export function applyChanges(model, answer) {
 function applyChange(model, change) {
   const job = change.job;
   if (!job) return;
-  noteStart(model, change);
   if (isOpen(job)) model.open.set(job.ulid, job);
-  else forget(model, job.ulid);
+  else model.open.delete(job.ulid);
   if (!model.sites.has(job.site)) model.sites.set(job.site, unknownSite(job.site));
   model.events.unshift(change);
   model.events.length = Math.min(model.events.length, EVENTS_KEPT);
@@ -72,17 +66,6 @@ function applyChange(model, change) {
 // A site nobody asked for yet, known by the first job sent to it.
 function unknownSite(site) {
   return { site, last_poll_ms: null, usual_gap_ms: null, silent: false, silent_after_ms: 60000, counts: {}, open: [] };
-}
-
-// The first report of work is when the job began; later ones (EXPOSING after STARTED) do not move it.
-function noteStart(model, change) {
-  if (change.queue === "alternate") return;
-  if (phaseOf(change) !== "running") model.started.delete(change.job.ulid);
-  else if (!model.started.has(change.job.ulid)) model.started.set(change.job.ulid, change.time_ms);
-}
-
-export function startedMs(model, job) {
-  return model.started.get(job.ulid) ?? job.changed_ms;
 }
 
 const RANK = { running: 0, picked_up: 1, waiting: 2 };

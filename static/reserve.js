@@ -44,12 +44,21 @@ export function readReservation({ user = "", name = "", start = "", hours = "", 
   return { body: { ...body, start_ms: Math.round(start_ms), end_ms: Math.round(start_ms + length * HOUR) }, problems };
 }
 
-// The body for a new token; roles and sites are lists of words.
-export function readToken({ user = "", name = "", role = "", sites = "", days = "" }) {
-  const problems = [];
-  if (!user.trim()) problems.push("whose it is (a user id) is missing");
-  if (!(Number(days) > 0 && Number(days) <= 3650)) problems.push("the days must be a number up to 3650");
-  const words = sites.split(/[\s,]+/).filter(Boolean);
-  const whose = { user_id: user.trim(), user_name: name.trim() };
-  return { body: { ...whose, roles: role.trim() ? [role.trim()] : [], sites: words, days: Number(days) }, problems };
+const wordsOf = (text) => text.split(/[\s,]+/).filter(Boolean);
+
+const daysProblem = (days) => (Number(days) > 0 && Number(days) <= 3650 ? [] : ["the days must be a number up to 3650"]);
+
+// The body for a new token; `roles`, `sites` and `others` are lists of words.
+export function readToken({ user = "", name = "", roles = "", sites = "", others = "", days = "" }) {
+  const problems = user.trim() ? [] : ["whose it is (a user id) is missing"];
+  const whose = { user_id: user.trim(), user_name: name.trim(), roles: wordsOf(roles) };
+  const where = [...new Set([...wordsOf(sites), ...wordsOf(others)])];
+  return { body: { ...whose, sites: where, days: Number(days) }, problems: [...problems, ...daysProblem(days)] };
+}
+
+// The body for the token of a wall display: it only looks.
+export function readWall({ name = "", sites = "", days = "" }) {
+  const named = name.trim() ? `wall display, ${name.trim()}` : "wall display";
+  const body = { user_id: "wall", user_name: named, roles: ["viewer"], sites: wordsOf(sites), days: Number(days) };
+  return { body, problems: daysProblem(days) };
 }

@@ -6,7 +6,7 @@ import { JobActs } from "./job_acts.js";
 import { jobRoute, jobsRoute } from "./route.js";
 import { phaseOf, progress } from "./state.js";
 import { bothTimes, localClock, utcClock, zoneName } from "./time.js";
-import { alternateDiffers, cautions, expectedEnd, startOf, steps } from "./timeline.js";
+import { alternateDiffers, cautions, expectedEnd, growingGap, steps } from "./timeline.js";
 import {
   deviceName, estimateWords, eventWord, handoutWord, jobLabel, sinceWords, statusMeaning, statusWord, userName,
 } from "./words.js";
@@ -123,7 +123,8 @@ export class JobScreen {
   drawTracks() {
     const { here, job } = this;
     const differs = alternateDiffers(job);
-    drawTrack(here.track, steps(job, "primary"));
+    this.marks = steps(job, "primary");
+    drawTrack(here.track, this.marks);
     show(here.primaryName, differs);
     show(here.alternateBox, differs);
     if (differs) drawTrack(here.alternateTrack, steps(job, "alternate"));
@@ -132,11 +133,9 @@ export class JobScreen {
   drawTime() {
     const { here, job } = this;
     const now = this.clock.now();
-    const known = progress(job, now, startOf(job));
-    setMeter(here.meter, known);
+    setMeter(here.meter, progress(job, now));
     setText(here.time, `${statusMeaning(job)} ${timeSentence(job, now)}`);
-    const last = here.track.lastElementChild;
-    if (last?.dataset.expected) setText(parts(last).gap, expectedEnd(job, now));
+    if (this.marks.at(-1)?.next) setText(parts(here.track.lastElementChild).gap, growingGap(this.marks, now));
   }
 
   drawCautions() {
@@ -159,7 +158,7 @@ export class JobScreen {
 }
 
 function timeSentence(job, now) {
-  const since = sinceWords(job, now, startOf(job));
+  const since = sinceWords(job, now);
   const end = expectedEnd(job, now);
   return `${since[0].toUpperCase()}${since.slice(1)}${end ? ` (${end})` : ""}.`;
 }
@@ -169,11 +168,12 @@ function drawTrack(track, marks) {
   marks.forEach((mark, at) => {
     const here = parts(rows[at]);
     setAttr(rows[at], "data-phase", mark.phase);
-    setAttr(rows[at], "data-expected", mark.expected ? "yes" : null);
+    setAttr(rows[at], "data-next", mark.next ? "yes" : null);
     setGlyph(here.glyph, mark.glyph);
-    if (!mark.expected) setText(here.gap, mark.gap);
+    if (!mark.next) setText(here.gap, mark.gap);
     setText(here.word, mark.word);
-    setText(here.time, utcClock(mark.time_ms));
+    setText(here.time, mark.time);
+    setText(here.note, mark.note);
   });
 }
 

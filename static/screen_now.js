@@ -1,9 +1,10 @@
 // The screen Now: one panel a site with its state word, what runs since when until when and for whom, what waits;
 // below them the last events.
 
+import { cloudIsBad, cloudPhrase } from "./cloud.js";
 import { announce, clone, isInUse, keyed, parts, setAttr, setGlyph, setMeter, setText, setTip, show } from "./dom.js";
 import { restingLanes } from "./lanes.js";
-import { countPhases, OPEN_LISTED, openJobs, sitesInOrder, startedMs } from "./model.js";
+import { countPhases, OPEN_LISTED, openJobs, sitesInOrder } from "./model.js";
 import { reservationWords } from "./reserve.js";
 import { jobRoute, jobsRoute, siteRoute } from "./route.js";
 import { reservationsOf } from "./site_cards.js";
@@ -45,6 +46,8 @@ function showSite(panel, site, state, model, now) {
   const open = openJobs(model, site.site);
   const jobs = open.filter((job) => !isPastNow(job, now));
   showHead(here, site, jobs, state, now);
+  setText(here.cloud, cloudPhrase(model.cloud, site.site, now));
+  setAttr(here.cloud, "data-bad", cloudIsBad(model.cloud) ? "yes" : null);
   say(panel, site, siteState(site, jobs, now, state.live));
   showHolders(here, model.around, site.site, now);
   showWork(panel, here, jobs, site, model, now);
@@ -108,7 +111,7 @@ function showWork(panel, here, jobs, site, model, now) {
   const rows = [...kept, ...jobs.filter((job) => !known.has(job.ulid))].slice(0, WORK_SHOWN);
   panel.rows = rows;
   const elements = keyed(here.work, rows.map((job) => job.ulid), () => workRow());
-  rows.forEach((job, at) => showJob(elements[at], job, site, model, now));
+  rows.forEach((job, at) => showJob(elements[at], job, site, now));
   show(here.work, rows.length);
   showMore(here, jobs.length - rows.length, site);
 }
@@ -142,9 +145,8 @@ export function openRow(event, row) {
   parts(row).link.click();
 }
 
-function showJob(row, job, site, model, now) {
+function showJob(row, job, site, now) {
   const here = parts(row);
-  const started = startedMs(model, job);
   setAttr(row, "data-phase", phaseOf(job));
   setGlyph(here.glyph, phaseOf(job));
   setText(here.status, statusWord(job.status));
@@ -153,9 +155,9 @@ function showJob(row, job, site, model, now) {
   setAttr(here.link, "href", jobRoute(job.ulid));
   setText(here.user, userName(job));
   setText(here.device, deviceName(job));
-  setText(here.left, phaseOf(job) === "picked_up" ? "" : timeWords(job, now));
-  setMeter(here.meter, progress(job, now, started));
-  setText(here.since, stuck(job, now, siteReports(site)) === "unreported" ? "" : sinceWords(job, now, started));
+  setText(here.left, timeWords(job, now));
+  setMeter(here.meter, progress(job, now));
+  setText(here.since, stuck(job, now, siteReports(site)) === "unreported" ? "" : sinceWords(job, now));
   setTip(here.since, `Sent ${bothTimes(job.created_ms)}`);
   show(here.stuckBox, stuck(job, now, siteReports(site)));
   setText(here.stuck, stuckWords(job, now, siteReports(site)));
@@ -187,6 +189,6 @@ function showEvent(row, event, many) {
   setText(here.label, jobLabel(event.job));
   setAttr(here.link, "href", jobRoute(event.job.ulid));
   setText(here.site, many ? event.job.site : "");
-  const queue = event.queue === "alternate" ? "alternate queue" : "";
-  setText(here.who, [queue, event.who, event.note].filter(Boolean).join(" · "));
+  setText(here.queue, event.queue === "alternate" ? "alternate queue" : "");
+  setText(here.who, [event.who, event.note].filter(Boolean).join(" · "));
 }

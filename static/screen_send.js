@@ -1,7 +1,7 @@
 // The screen Send: a command from the catalogue, or one by hand, with its parameters and the JSON that will go out.
 // What was typed stays when the server refuses it.
 
-import { commandBody } from "./acts.js";
+import { commandBody, mayCommand } from "./acts.js";
 import {
   BY_HAND, commandKey, devicesOf, fieldsOf, findCommands, plainLabel, readByHand, readFields,
 } from "./commands.js";
@@ -64,8 +64,9 @@ export class SendScreen {
     if (!this.visible) return;
     const { here, model } = this;
     show(here.locked, model.loaded && !model.user);
-    show(here.columns, model.user && this.commands);
-    if (!model.user || !this.commands) return;
+    show(here.looksOnly, model.user && !mayCommand(model.user));
+    show(here.columns, mayCommand(model.user) && this.commands);
+    if (!mayCommand(model.user) || !this.commands) return;
     this.drawSites();
     this.drawDevices();
     this.drawList();

@@ -1,19 +1,22 @@
-// The screen Site: health cards with what to do, reservations, tokens, the settings in force, and the ways out to
-// the night log and to the jobs as files.
+// The screen Site: health cards with what to do, the cloud link, reservations, tokens and wall displays, the settings
+// in force, and the ways out to the night log and to the jobs as files.
 
 import { fetchAll, saveCsv } from "./csv.js";
 import { clone, keyed, parts, setAttr, setText, show } from "./dom.js";
 import { drawChips, makeChip } from "./fields.js";
+import { drawGaps, gapRange } from "./gaps.js";
 import { busiest, sitesInOrder } from "./model.js";
 import { nightOf, nightRange } from "./night.js";
 import { jobsRoute, siteRoute } from "./route.js";
 import { siteCards } from "./site_cards.js";
+import { CloudLink } from "./site_cloud.js";
 import { ReservationList } from "./site_reservations.js";
 import { TokenList } from "./site_tokens.js";
+import { WallLink } from "./site_wall.js";
 
 // The lists inside have parts of the same names; these are the screen's own.
 function sitePartsOf(root) {
-  const own = (element) => !element.closest("[data-reservations], [data-tokens]");
+  const own = (element) => !element.closest("[data-cloud], [data-reservations], [data-tokens], [data-wall-link]");
   return Object.fromEntries([...root.querySelectorAll("[data-part]")].filter(own).map((at) => [at.dataset.part, at]));
 }
 
@@ -22,6 +25,9 @@ export class SiteScreen {
     Object.assign(this, { root, model, clock, api, go, here: sitePartsOf(root), chosen: "" });
     this.reservations = new ReservationList({ root: root.querySelector("[data-reservations]"), model, clock, api, around });
     this.tokens = new TokenList({ root: root.querySelector("[data-tokens]"), model, clock, api });
+    const made = () => this.tokens.load();
+    this.wall = new WallLink({ root: root.querySelector("[data-wall-link]"), model, api, made });
+    this.cloud = new CloudLink({ root: root.querySelector("[data-cloud]"), model, clock, api });
     this.here.logout.addEventListener("click", logOut);
     this.here.csv.addEventListener("click", () => this.save());
   }
@@ -36,6 +42,7 @@ export class SiteScreen {
   hide() {
     this.visible = false;
     this.tokens.hideMade();
+    this.wall.hideMade();
   }
 
   reload() {
@@ -49,6 +56,7 @@ export class SiteScreen {
   tick() {
     if (!this.visible || !this.chosen) return;
     this.drawCards();
+    this.cloud.draw();
     this.reservations.draw(this.chosen);
   }
 
@@ -65,6 +73,7 @@ export class SiteScreen {
     this.drawLinks();
     this.drawSettings();
     this.tokens.draw();
+    this.wall.draw();
     this.tick();
   }
 
@@ -104,21 +113,28 @@ export class SiteScreen {
     const { settings } = this.model.around;
     const shown = this.model.user && settings ? Object.entries(settings) : [];
     show(this.here.settingsBox, shown.length);
-    const rows = keyed(this.here.settings, shown.map(([name]) => name), () => clone("t-fact"));
+    const rows = keyed(this.here.settings, shown.map(([name]) => name), () => clone("t-setting"));
     shown.forEach(([name, { value, source }], at) => {
       setText(parts(rows[at]).name, name);
-      setText(parts(rows[at]).value, `${textOf(value)}${source === "default" ? "" : "  (set)"}`);
+      setText(parts(rows[at]).value, textOf(value));
+      setText(parts(rows[at]).source, SOURCES[source] || source);
       setAttr(rows[at], "data-set", source === "default" ? null : "yes");
     });
   }
 }
 
+const SOURCES = { default: "by default", set: "set here" };
+
 const textOf = (value) => (Array.isArray(value) ? value.join(", ") || "none" : value === "" ? "none" : String(value));
 
-function drawCard(here, card) {
+export function drawCard(here, card) {
   setAttr(here.row, "data-kind", card.kind);
   setText(here.name, card.name);
   setText(here.word, card.word);
   setText(here.why, card.why);
   setText(here.todo, card.todo);
+  const gaps = card.polls?.gaps_ms || [];
+  show(here.gapsBox, gaps.length);
+  setText(here.gapRange, gapRange(gaps));
+  if (gaps.length) drawGaps(here.gaps, gaps, card.polls.usual_gap_ms);
 }

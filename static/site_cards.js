@@ -6,11 +6,14 @@ import { silentFor, SKEW_WORTH_SAYING, siteReports, stuck } from "./state.js";
 import { stationOf } from "./stop.js";
 import { ago, compact, span } from "./time.js";
 
-// [{key, name, kind: "good" | "bad" | "note", word, why, todo}]
+// What the card of the cloud link says by itself.
+const SAID_BY_THE_LINK = ["cloud_down", "cloud_parked"];
+
+// [{key, name, kind: "good" | "bad" | "note", word, why, todo, polls}]; `polls` of those that show gaps.
 export function siteCards(model, site, nowMs, skewMs) {
   return [
-    pollCard(site, nowMs), waitingCard(model, site, nowMs), stuckCard(model, site, nowMs), reportsCard(site),
-    ...serverCards(model.health), clockCard(skewMs), stationCard(model, site),
+    pollCard(site, nowMs), alternateCard(site, nowMs), waitingCard(model, site, nowMs), stuckCard(model, site, nowMs),
+    reportsCard(site), ...serverCards(model), clockCard(skewMs), stationCard(model, site),
   ].filter(Boolean);
 }
 
@@ -23,12 +26,26 @@ function pollCard(site, nowMs) {
     return card("polls", "Requests for jobs", "bad", "never", "No program has ever asked for this site's jobs.",
       "Point the observatory program's base URL for jobs at this server, and check its site code.");
   }
-  const usual = site.usual_gap_ms ? `, usually every ${span(site.usual_gap_ms)}` : "";
-  const why = `The last request came ${ago(nowMs - site.last_poll_ms)}${usual}.`;
+  const polls = site.polls?.primary;
+  const why = askedSentence(site.last_poll_ms, site.usual_gap_ms, nowMs);
   const quiet = silentFor(site, nowMs);
-  if (!quiet) return card("polls", "Requests for jobs", "good", "asks", why);
-  return card("polls", "Requests for jobs", "bad", `silent ${compact(quiet)}`, why,
-    "See whether the observatory program runs and its network is up; nothing sent here arrives until it asks again.");
+  if (!quiet) return { ...card("polls", "Requests for jobs", "good", "asks", why), polls };
+  return { ...card("polls", "Requests for jobs", "bad", `silent ${compact(quiet)}`, why,
+    "See whether the observatory program runs and its network is up; nothing sent here arrives until it asks again."), polls };
+}
+
+function askedSentence(lastMs, usualMs, nowMs) {
+  const usual = usualMs ? `, usually every ${span(usualMs)}` : "";
+  return `The last request came ${ago(Math.max(0, nowMs - lastMs))}${usual}.`;
+}
+
+// Few sites ask for the alternate queue, and nothing follows from its silence.
+function alternateCard(site, nowMs) {
+  const polls = site.polls?.alternate;
+  if (polls?.last_ms == null) return null;
+  const why = askedSentence(polls.last_ms, polls.usual_gap_ms, nowMs);
+  const asks = nowMs - polls.last_ms <= (site.silent_after_ms || 60000);
+  return { ...card("alternate", "Requests, alternate queue", asks ? "good" : "note", asks ? "asks" : "quiet", why), polls };
 }
 
 function waitingCard(model, site, nowMs) {
@@ -54,9 +71,10 @@ function reportsCard(site) {
     "In a day the site reported on no job: “picked up” is all that is known.");
 }
 
-function serverCards(health) {
+function serverCards({ health, cloud }) {
   const made = (list, kind, word) => (list || [])
-    .map((one) => card(`${kind}/${one.code}`, `Server: ${one.code}`, kind, word, one.sentence));
+    .filter((one) => !cloud || !SAID_BY_THE_LINK.includes(one.code))
+    .map((one) => card(`${kind}/${one.code}`, `Server: ${one.code.replaceAll("_", " ")}`, kind, word, one.sentence));
   const cards = [...made(health.problems, "bad", "problem"), ...made(health.notices, "note", "notice")];
   return cards.length ? cards : [card("server", "Server", "good", "well", "Store, disk and clock are as they should be.")];
 }

@@ -2,27 +2,38 @@
 // once and never again; revoke one.
 
 import { armed } from "./arming.js";
-import { announce, clone, keyed, parts, setText, setTip, show } from "./dom.js";
+import { clone, keyed, parts, setText, setTip, show } from "./dom.js";
+import { MadeSecret } from "./made_secret.js";
+import { sitesInOrder } from "./model.js";
 import { readToken } from "./reserve.js";
 import { SmallForm } from "./small_form.js";
 import { bothTimes, utcDate } from "./time.js";
 
+const ROLES = [
+  { value: "admin", label: "admin", help: "everything: tokens and settings, and commands in anybody's name" },
+  { value: "owner", label: "owner", help: "staff: stops, closes and cancels any job, may send every class of command" },
+  { value: "observatory", label: "observatory", help: "a site's program: fetches jobs and reports on them, sends none" },
+  { value: "viewer", label: "viewer", help: "only looks, such as a wall display" },
+];
+
 const FIELDS = [
   { name: "user", label: "user id", kind: "text", required: true, example: "auth0|ann" },
   { name: "name", label: "name", kind: "text", example: "Ann K." },
-  { name: "role", label: "role", kind: "text", example: "empty, owner, admin, observatory, viewer" },
-  { name: "sites", label: "sites", kind: "text", example: "empty: all sites" },
   { name: "days", label: "days", kind: "number", required: true, start: "365" },
+  { name: "roles", label: "roles", kind: "checks", options: ROLES, help: "none: an ordinary user, who sends commands in his own name" },
+  { name: "sites", label: "sites", kind: "checks", help: "none, here and below: all sites" },
+  { name: "others", label: "other sites", kind: "text", example: "mrc1 mrc2", help: "sites that are not known here yet" },
 ];
 
-const isAdmin = (user) => Boolean(user?.roles?.includes("admin"));
+export const isAdmin = (user) => Boolean(user?.roles?.includes("admin"));
+
+export const siteOptions = (sites) => sites.map(({ site }) => ({ value: site, label: site, help: "" }));
 
 export class TokenList {
   constructor({ root, model, clock, api }) {
     Object.assign(this, { root, here: parts(root), model, clock, api, tokens: null });
+    this.secret = new MadeSecret({ root: root.querySelector("[data-made]"), copyWords: "Copy the token" });
     this.form = new SmallForm({ form: this.here.form, fields: FIELDS, read: readToken, send: (body) => this.make(body) });
-    this.here.copy.addEventListener("click", () => this.copy());
-    this.here.forget.addEventListener("click", () => this.hideMade());
   }
 
   async load() {
@@ -38,28 +49,12 @@ export class TokenList {
 
   async make(body) {
     const { token, info } = await this.api.post("tokens", body);
-    setText(this.here.token, token);
-    setText(this.here.madeFor, `The token for ${info.user_name}. It is shown this once: copy it now.`);
-    show(this.here.made, true);
-    this.here.copy.focus();
+    this.secret.show(token, `The token for ${info.user_name}. It is shown this once: copy it now.`);
     await this.load();
   }
 
   hideMade() {
-    setText(this.here.token, "");
-    show(this.here.made, false);
-  }
-
-  async copy() {
-    try {
-      await navigator.clipboard.writeText(this.here.token.textContent);
-      setText(this.here.copy, "Copied");
-    } catch {
-      getSelection().selectAllChildren(this.here.token);
-      setText(this.here.copy, "Marked: copy it with the keyboard");
-    }
-    announce(this.here.copy.textContent);
-    setTimeout(() => setText(this.here.copy, "Copy the token"), 3000);
+    this.secret.hide();
   }
 
   async revoke(id) {
@@ -76,6 +71,7 @@ export class TokenList {
     const admin = isAdmin(this.model.user);
     show(this.root, admin);
     if (!admin) { this.tokens = null; this.hideMade(); return; }
+    this.form.offer("sites", siteOptions(sitesInOrder(this.model)));
     if (!this.tokens) { if (!this.asked) { this.asked = true; this.load(); } return; }
     const now = this.clock.now();
     const alive = this.tokens.filter((one) => one.revoked_ms == null && one.expires_ms > now).reverse();

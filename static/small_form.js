@@ -18,8 +18,23 @@ export class SmallForm {
 
   clear() {
     this.typed = Object.fromEntries(this.fields.map((field) => [field.name, field.start || ""]));
-    const make = (field) => makeField(field, (text) => { this.typed[field.name] = text; });
-    this.here.fields.replaceChildren(...this.fields.map(make));
+    this.rows = new Map(this.fields.map((field) => [field.name, this.makeRow(field)]));
+    this.here.fields.replaceChildren(...this.rows.values());
+  }
+
+  makeRow(field) {
+    return makeField({ ...field, start: this.typed[field.name] }, (text) => { this.typed[field.name] = text; });
+  }
+
+  // What can be ticked in a field, when that becomes known later; what was ticked stays.
+  offer(name, options) {
+    const at = this.fields.findIndex((field) => field.name === name);
+    const values = (known) => (known || []).map((option) => option.value).join(" ");
+    if (values(this.fields[at].options) === values(options)) return;
+    this.fields = this.fields.with(at, { ...this.fields[at], options });
+    const row = this.makeRow(this.fields[at]);
+    this.rows.get(name).replaceWith(row);
+    this.rows.set(name, row);
   }
 
   async submit() {

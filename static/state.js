@@ -65,11 +65,16 @@ export function hasEstimate(job) {
   return Number.isFinite(job.estimate_s) && job.estimate_s >= 0;
 }
 
+// When the work on a running job began: the first report of it.
+export function startOf(job) {
+  return job.started_ms ?? job.changed_ms;
+}
+
 // How far a running job is by its own estimate; null when it gave none.
-export function progress(job, nowMs, startedMs = job.changed_ms) {
+export function progress(job, nowMs) {
   if (phaseOf(job) !== "running" || !hasEstimate(job)) return null;
   const endMs = job.changed_ms + job.estimate_s * SECOND;
-  const length = endMs - Math.min(startedMs, job.changed_ms);
+  const length = endMs - Math.min(startOf(job), job.changed_ms);
   const fraction = length > 0 ? (nowMs - endMs + length) / length : 1;
   return { fraction: Math.min(1, Math.max(0, fraction)), leftMs: endMs - nowMs, endMs };
 }

@@ -1,6 +1,7 @@
 // The stop and its proof: what is sent, in which order, and what is known of each step from the job's own changes.
 // Pure functions; a step is changed only by the functions here.
 
+import { isStopInDoubt } from "./alarms.js";
 import { phaseOf } from "./state.js";
 import { SECOND, span, utcClock } from "./time.js";
 
@@ -32,7 +33,7 @@ export function stationOf(stations, site) {
 }
 
 export function newStep(word, command) {
-  return { word, command, ulid: "", askedMs: null, sentMs: null, pickedMs: null, endedAs: "", error: "" };
+  return { word, command, ulid: "", askedMs: null, sentMs: null, pickedMs: null, doubted: false, endedAs: "", error: "" };
 }
 
 // Takes what a change says of the step's job. The first hand-out is the proof; a report is one too.
@@ -44,17 +45,22 @@ export function takeChange(step, change) {
   else step.pickedMs ??= change.time_ms;
 }
 
-// "idle" | "sending" | "sent" | "late" | "picked_up" | "failed"
+// The server doubts that the answer which carried the step arrived, until something shows that it did.
+export function takeAlarms(step, alarms) {
+  step.doubted = step.ulid !== "" && isStopInDoubt(alarms, step.ulid);
+}
+
+// "idle" | "sending" | "sent" | "late" | "picked_up" | "doubted" | "failed"
 export function stepState(step, nowMs) {
   if (step.error || step.endedAs) return "failed";
-  if (step.pickedMs !== null) return "picked_up";
+  if (step.pickedMs !== null) return step.doubted ? "doubted" : "picked_up";
   if (step.sentMs !== null) return nowMs - step.sentMs >= CONFIRM_WITHIN ? "late" : "sent";
   if (step.askedMs !== null) return "sending";
   return "idle";
 }
 
 export function isTrouble(step, nowMs) {
-  return ["late", "failed"].includes(stepState(step, nowMs));
+  return ["late", "doubted", "failed"].includes(stepState(step, nowMs));
 }
 
 // "STOP sent 03:12:07 → picked up 03:12:10"
@@ -66,17 +72,20 @@ export function proofWords(step, nowMs) {
     sending: `${step.word}: sending…`,
     sent: `${sent} → waiting ${Math.floor((nowMs - step.sentMs) / SECOND)} s for the site`,
     picked_up: `${sent} → picked up ${utcClock(step.pickedMs)}`,
+    doubted: `${sent} → handed out ${utcClock(step.pickedMs)}, NOT CONFIRMED`,
     late: `${sent} → NOT PICKED UP for ${span(nowMs - step.sentMs)}`,
     failed: step.error ? `${step.word} NOT SENT. ${step.error}` : `${sent} → ${step.endedAs}`,
   }[state];
 }
+
+const TROUBLE = { late: "not picked up", doubted: "handed out, but nothing shows that it arrived" };
 
 // What a person must do now; "" while nothing is wrong.
 export function troubleWords(steps, nowMs) {
   const step = steps.find((one) => isTrouble(one, nowMs));
   if (!step) return "";
   const ended = step.endedAs ? step.endedAs.toLowerCase() : "not sent";
-  const what = stepState(step, nowMs) === "late" ? "not picked up" : ended;
+  const what = TROUBLE[stepState(step, nowMs)] || ended;
   const where = step.command.site;
   return step.command.action === "cancel_all_commands"
     ? `Stop of ${where} ${what}: use the hardware stop`
@@ -86,6 +95,6 @@ export function troubleWords(steps, nowMs) {
 // When may the step after this one go out? Never while it may still be picked up in time.
 export function isSettled(step, nowMs) {
   const state = stepState(step, nowMs);
-  if (state === "picked_up") return nowMs - step.pickedMs >= AFTER_STOP_MS;
+  if (state === "picked_up" || state === "doubted") return nowMs - step.pickedMs >= AFTER_STOP_MS;
   return state === "late" || state === "failed";
 }

@@ -5,7 +5,8 @@ import { announce, clone, keyed, parts, setAttr, setText, show } from "./dom.js"
 import { holdable } from "./hold.js";
 import { busiest, isStaff, knownInstance, sitesInOrder } from "./model.js";
 import {
-  HOLD_MS, isSettled, newStep, proofWords, safeCommands, stationOf, stepState, stopCommand, takeChange, troubleWords,
+  HOLD_MS, isSettled, newStep, proofWords, safeCommands, stationOf, stepState, stopCommand, takeAlarms,
+  takeChange, troubleWords,
 } from "./stop.js";
 
 const SEND_TIMEOUT_MS = 5000;
@@ -95,6 +96,7 @@ export class StopPanel {
   // ---- drawing
 
   tick() {
+    for (const step of this.run) takeAlarms(step, this.model.alarms);
     this.next();
     this.draw();
     this.alarm();

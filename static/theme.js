@@ -1,5 +1,5 @@
 // Puts on the theme before anything is painted: the one in the cookie prjobs_theme (day, dark, red, red2, red3), else as
-// the system prefers. A plain script in the head, because modules run after the first paint; look.js asks for
+// the system prefers. A plain script before the sheets, because modules run after the first paint; look.js asks for
 // another theme later by the event "prjobs-theme".
 
 (() => {
@@ -11,6 +11,7 @@
     const [theme, level] = chosen.startsWith("red") ? ["red", chosen.slice(3)] : [chosen, ""];
     root.dataset.theme = theme;
     root.dataset.level = level;
+    document.body.setAttribute("bgcolor", colours[theme]);
     document.querySelector('meta[name="theme-color"]').content = colours[theme];
     document.querySelector('meta[name="color-scheme"]').content = theme === "day" ? "light" : "dark";
     const icon = document.querySelector('link[rel="icon"]');

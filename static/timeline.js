@@ -1,9 +1,9 @@
-// A job's timeline as marks with the time between them: sent, picked up, each report, and the expected end.
-// Pure functions.
+// A job's timeline as marks with the time between them: sent, picked up, each report, and what comes next, with the
+// time that has grown since the last of them. Pure functions.
 
-import { phaseOf, progress } from "./state.js";
-import { countdown, span } from "./time.js";
-import { handoutSentences, statusWord } from "./words.js";
+import { isOpen, phaseOf, progress } from "./state.js";
+import { countdown, elapsed, span, utcClock } from "./time.js";
+import { doubtWords, handoutSentences, statusWord } from "./words.js";
 
 // A report that repeats the status only brings a new estimate; it gets no mark of its own.
 export function steps(job, queue) {
@@ -13,32 +13,37 @@ export function steps(job, queue) {
     if (marks.at(-1)?.status !== entry.status) marks.push(markOf(entry, marks.at(-1)));
   }
   if (marks[0]?.status === "UNREAD") Object.assign(marks[0], { word: "sent", glyph: "sent" });
-  return withEnd(marks, job, queue);
+  return queue === "primary" && isOpen(job) ? withNext(marks, job) : marks;
 }
 
 function markOf(entry, before) {
   const phase = phaseOf(entry);
   const gap = before ? span(entry.time_ms - before.time_ms) : "";
   const word = statusWord(entry.status);
-  return { key: entry.seq, status: entry.status, phase, glyph: phase, word, time_ms: entry.time_ms, gap };
+  const time = utcClock(entry.time_ms);
+  return { key: entry.seq, status: entry.status, phase, glyph: phase, word, time_ms: entry.time_ms, time, gap, note: "" };
 }
 
-function withEnd(marks, job, queue) {
-  const known = queue === "primary" ? progress(job, job.changed_ms) : null;
-  if (!known) return marks;
-  const end = { key: "end", phase: "gone", glyph: "expected", word: "expected", time_ms: known.endMs, expected: true };
-  return [...marks, end];
+const NEXT = { waiting: "not picked up yet", picked_up: "no report", running: "no estimate" };
+
+// What an open job waits for: its expected end when it gave one.
+function withNext(marks, job) {
+  const known = progress(job, job.changed_ms);
+  const [word, time] = known ? ["expected", utcClock(known.endMs)] : [NEXT[phaseOf(job)], ""];
+  const next = { key: "next", phase: "gone", glyph: "expected", word, time, note: "", next: true };
+  return [...doubted(marks, job), next];
 }
 
-// When the work on the job began, by the first report of it; the last change when there is none.
-export function startOf(job) {
-  let start = null;
-  for (const entry of job.timeline) {
-    if (entry.queue === "alternate") continue;
-    if (phaseOf(entry) !== "running") start = null;
-    else start ??= entry.time_ms;
-  }
-  return start ?? job.changed_ms;
+// A hand-out that may have gone wrong is marked where it stands, until a report answers the question.
+function doubted(marks, job) {
+  if (phaseOf(job) !== "picked_up") return marks;
+  const handouts = new Map(job.timeline.map((entry) => [entry.seq, entry.handout]));
+  return marks.map((mark) => ({ ...mark, note: doubtWords(handouts.get(mark.key)) }));
+}
+
+// How long the last thing that happened to an open job is ago: it grows on the way to what comes next.
+export function growingGap(marks, nowMs) {
+  return marks.length > 1 ? `${elapsed(nowMs - marks.at(-2).time_ms)}…` : "";
 }
 
 export function expectedEnd(job, nowMs) {

@@ -1,7 +1,7 @@
 // The words of the page, none of which may lie: a job that was handed out reads "picked up", never "running",
 // and a status this page does not know is shown as it came. Pure functions.
 
-import { phaseOf, progress, silentFor, stuck } from "./state.js";
+import { phaseOf, progress, silentFor, startOf, stuck } from "./state.js";
 import { ago, compact, countdown, elapsed, span, utcClock } from "./time.js";
 
 export const PHASE_WORDS = {
@@ -39,26 +39,45 @@ export function userName(job) {
   return job.user_name || job.user_id || "–";
 }
 
-// The last column of a table row: what time says about the job. "after" counts from when it was sent.
+// What time says about a job under way: how long it waits, what is left of its estimate, how long it took.
 export function timeWords(job, nowMs) {
   const phase = phaseOf(job);
   if (phase === "waiting") return `for ${elapsed(nowMs - job.created_ms)}`;
-  if (phase !== "running") return `after ${span(job.changed_ms - job.created_ms)}`;
+  if (phase !== "running") return isTimed(job) ? `took ${tookWords(job, nowMs)}` : "";
   const known = progress(job, nowMs);
-  return known ? countdown(known.leftMs) : `for ${elapsed(nowMs - job.changed_ms)}`;
+  return known ? countdown(known.leftMs) : `for ${elapsed(nowMs - startOf(job))}`;
+}
+
+// From when it was sent to when it was picked up, or to its end when nobody ever picked it up.
+export function waitedWords(job, nowMs) {
+  const phase = phaseOf(job);
+  if (job.picked_up_ms != null) return span(job.picked_up_ms - job.created_ms);
+  if (phase === "waiting") return `${elapsed(nowMs - job.created_ms)}…`;
+  return phase === "gone" && job.ended_ms != null ? span(job.ended_ms - job.created_ms) : "–";
+}
+
+// From its start, or from when it was picked up when nobody reported a start, to its end. A job that was picked up
+// and not reported on tells nothing.
+export function tookWords(job, nowMs) {
+  if (phaseOf(job) === "running") return `${elapsed(nowMs - startOf(job))}…`;
+  return isTimed(job) ? span(job.ended_ms - (job.started_ms ?? job.picked_up_ms)) : "–";
+}
+
+function isTimed(job) {
+  return job.ended_ms != null && (job.started_ms ?? job.picked_up_ms) != null;
 }
 
 // The line of times under a job that is under way.
-export function sinceWords(job, nowMs, startedMs = job.changed_ms) {
+export function sinceWords(job, nowMs) {
   const phase = phaseOf(job);
   if (phase === "waiting") return `sent ${utcClock(job.created_ms)}`;
   if (phase === "picked_up") {
     return `picked up ${utcClock(job.changed_ms)}, ${ago(nowMs - job.changed_ms)}; no report since`;
   }
   if (phase !== "running") return `${statusWord(job.status)} ${utcClock(job.changed_ms)}`;
-  const known = progress(job, nowMs, startedMs);
+  const known = progress(job, nowMs);
   const until = known ? `until about ${utcClock(known.endMs)}` : "no estimate";
-  return `since ${utcClock(startedMs)} · ${until}`;
+  return `since ${utcClock(startOf(job))} · ${until}`;
 }
 
 export function stuckWords(job, nowMs, siteReports) {
@@ -110,6 +129,13 @@ export function handoutWord(handout) {
   if (!handout) return "";
   const state = { OPEN: "not confirmed yet", CONFIRMED: "confirmed", UNCONFIRMED: "UNCONFIRMED" }[handout.state];
   return [state || String(handout.state), handout.maybe_flushed ? "maybe flushed" : ""].filter(Boolean).join(", ");
+}
+
+// The same where there is room for two words; "" when nothing is in doubt.
+export function doubtWords(handout) {
+  if (!handout) return "";
+  const state = handout.state === "UNCONFIRMED" && "unconfirmed";
+  return [state, handout.maybe_flushed && "maybe flushed"].filter(Boolean).join(", ");
 }
 
 // What happened in a change: a job that comes back to its queue is not the same as one that was just sent.

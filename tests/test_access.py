@@ -1,5 +1,7 @@
 """Tokens of the appliance's own, and the login of a browser."""
 
+import re
+
 import jwt
 import pytest
 import requests
@@ -122,3 +124,12 @@ def test_a_wrong_token_request_names_the_field(server, body, field):
     admin = {"Authorization": f"Bearer {make_token(server.appliance, 'staff', 'admin')}"}
     answer = requests.post(f"{server.url}/api/tokens", json=body, headers=admin)
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_request") and field in answer.json()["error"]
+
+
+@pytest.mark.parametrize("days", [0.5, 400])
+def test_a_login_lasts_as_long_as_its_token(make_server, days):
+    server = make_server()
+    token = make_token(server.appliance, "wall", "viewer", days=days)
+    answer = requests.post(f"{server.url}/api/login", json={"token": token}, timeout=20)
+    (age_s,) = re.findall(r"Max-Age=(\d+)", answer.headers["Set-Cookie"])
+    assert days * 86_400 - 60 < int(age_s) <= days * 86_400

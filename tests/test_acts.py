@@ -1,10 +1,11 @@
-"""What staff do to jobs and alarms through the appliance's own API, and what the audit says of it."""
+"""What staff do to jobs through the appliance's own API, and what the audit says of it."""
 
 import pytest
 import requests
 
 from prjobs import audit
 from prjobs.catalogue import command_class
+from prjobs.web import api
 from tests.conftest import make_token
 from tests.program import JOB
 
@@ -53,15 +54,6 @@ def test_send_again_names_the_old_job(ask):
     assert new.headers["X-Prjobs-Reservations"] == "none"
 
 
-def test_an_alarm_that_somebody_saw_is_silent_on_every_page(server, ask):
-    acks = ask("POST", "/api/alarms/ack", {"key": "silent:saf"}).json()["acks"]
-    assert acks["silent:saf"]["who"] == "auth0|alice"
-    assert requests.get(f"{server.url}/api/now").json()["acks"] == acks
-    assert ask("DELETE", "/api/alarms/ack", {"key": "silent:saf"}).json()["acks"] == {}
-    assert ask("POST", "/api/alarms/ack", {"key": ""}).status_code == 400
-    assert requests.post(f"{server.url}/api/alarms/ack", json={"key": "x"}).status_code == 401
-
-
 def test_the_counts_are_those_of_the_filter_without_its_phases(server, ask):
     for site in ("saf", "saf", "mrc1"):
         ask("POST", "/newjob", {**JOB, "site": site})
@@ -71,6 +63,30 @@ def test_the_counts_are_those_of_the_filter_without_its_phases(server, ask):
     assert [job["ulid"] for job in found["jobs"]] == [ulid]
     assert (found["counts"]["done"], found["counts"]["waiting"], found["counts"]["running"]) == (1, 2, 0)
     assert requests.get(f"{server.url}/api/jobs?phase=running").json()["jobs"] == []
+
+
+@pytest.mark.parametrize("query", ["phases=done", "Phase=done", "since=1", "limit=0", "limit=-5", "limit=x", "=1"])
+def test_a_query_that_says_nothing_is_refused(server, query):
+    answer = requests.get(f"{server.url}/api/jobs?{query}")
+    assert answer.status_code == 400 and answer.json()["code"] == "bad_request"
+    assert answer.json()["error"].startswith("limit must" if query.startswith("limit") else "The query may hold site, ")
+
+
+def test_every_name_of_the_query_at_once(server, ask):
+    ulid = ask("POST", "/newjob", JOB).json()["ulid"]
+    query = {
+        "site": "saf",
+        "since_ms": 1,
+        "until_ms": 2**45,
+        "phase": "waiting",
+        "status": "unread",
+        "device": "camera",
+    }
+    query |= {"action": "expose", "user": "alice", "text": "light", "before": "7" + ulid[1:], "limit": 1}
+    assert set(query) == set(api.JOBS_QUERY)
+    for asked in (query, {**query, "limit": 5000}, {**query, "text": ""}):
+        found = requests.get(f"{server.url}/api/jobs", params=asked).json()
+        assert [job["ulid"] for job in found["jobs"]] == [ulid], asked
 
 
 def test_a_token_for_two_sites_sees_both_and_no_third(server, ask):

@@ -10,13 +10,13 @@ import prjobs
 ROOT = Path(prjobs.__file__).parent
 # From the bottom up; a module may import from its own row and from rows before it.
 ROWS = [
-    {"errors", "version", "clock", "contact", "states", "client", "catalogue"},
+    {"errors", "version", "clock", "contact", "states", "client", "catalogue", "theme"},
     {"ulids", "decoding", "failpoints", "places", "trouble"},
     {"settings", "models", "deadlines", "bell", "folder", "identity", "quota", "logs"},
-    {"wire", "database", "presence", "open_handouts", "oidc", "limits", "glance", "chain", "sky"},
+    {"wire", "database", "presence", "open_alarms", "open_handouts", "oidc", "limits", "glance", "chain", "sky"},
     {"appliance"},
     {"feed", "access", "audit", "health", "alarms", "reservations"},
-    {"lookup", "withdrawals", "jobs", "expiry", "handouts", "views", "rights"},
+    {"lookup", "withdrawals", "jobs", "expiry", "redelivery", "handouts", "views", "sites", "rights", "watching"},
     {"night"},
     {"opening", "cloud"},
     {"web", "upkeep", "outside"},

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 import re
 import time
@@ -13,10 +14,11 @@ import msgspec
 import pytest
 import requests
 
-from prjobs import expiry, handouts, jobs, lookup, reservations, withdrawals
+from prjobs import alarms, expiry, handouts, jobs, lookup, reservations, withdrawals
 from prjobs.audit import OPERATOR
 from prjobs.errors import BadRequest
 from prjobs.night import nights, report
+from prjobs.night import page as night_page
 from prjobs.night.document import write_document
 from prjobs.night.markup import el
 from prjobs.night.nights import night_at, night_named
@@ -30,6 +32,7 @@ from prjobs.reservations import NewReservation
 from prjobs.settings import Settings
 from prjobs.states import PHASES
 from prjobs.ulids import floor_ulid
+from prjobs.watching import Watch
 from tests.conftest import USER, ManualClock, make_token
 from tests.test_queue import report as update
 from tests.test_queue import take
@@ -261,7 +264,7 @@ def test_a_night_without_jobs(appliance, read):
     assert set(summed.counts.values()) == {0} and summed.classes == {}
     page = Seen(page_of(appliance))
     assert "figure" not in page.tags and page.open == []
-    assert page_of(appliance).count(">None.<") == 9
+    assert page_of(appliance).count(">None.<") == 10
 
 
 # ---- what staff ask
@@ -327,6 +330,63 @@ def test_reservations_that_overlap_the_night(appliance, clock, read):
     clock.advance(7200)
     assert [one.title for one in read()[0].reservations] == ["over", "within", "across"]
     assert len(read(site=None)[0].reservations) == 4
+
+
+# ---- alarms
+
+
+def alarms_of(summed):
+    return [(one.key.partition("/")[0], one.cleared_ms is None, one.seen_by) for one in summed.alarms]
+
+
+@pytest.fixture
+def alarm(appliance, clock):
+    """Raise and clear what the house says of itself."""
+    watch = Watch(appliance)
+
+    def alarm(**problems):
+        appliance.problems.clear()
+        appliance.problems.update(problems)
+        watch.once()
+
+    return alarm
+
+
+def test_the_alarms_that_were_raised_in_the_night_or_open_in_it(appliance, submit, clock, read, alarm):
+    clock.wall_ms = ms("2023-11-14T11:59:58+00:00")
+    alarm(over="It ended the day before.", before="It goes on.")
+    clock.advance(1)
+    alarm(before="It goes on.")
+    clock.advance(1)
+    alarm(before="It goes on.", within="It came and went.")
+    alarms.acknowledge(appliance, "problem/within", USER)
+    clock.advance(60)
+    alarm(before="It goes on.")
+    clock.wall_ms = ms("2023-11-15T12:00+00:00")
+    alarm(before="It goes on.", after="It is of the next night.")
+    submit()
+    summed = read(date="2023-11-14")[0]
+    assert [one.key for one in summed.alarms] == ["problem/before", "problem/within"]
+    within = summed.alarms[1]
+    assert (within.raised_ms, within.cleared_ms) == (ms("2023-11-14T12:00+00:00"), ms("2023-11-14T12:01+00:00"))
+    assert (within.sentence, within.seen_by, within.seen_ms) == ("It came and went.", USER.who, within.raised_ms)
+    assert [one.key for one in read(date="2023-11-15")[0].alarms] == ["problem/before", "problem/after"]
+    assert [one.key for one in read(date="2023-11-13")[0].alarms] == ["problem/before", "problem/over"]
+    assert read(date="2023-11-12")[0].alarms == []
+    settings = Settings()
+    page = page_of(appliance, date="2023-11-14", settings=settings)
+    assert "<h2>Alarms: 2, 1 seen by nobody</h2>" in page and "14 Nov 11:59" in page
+    assert "auth0|alice, 12:00:00" in page and "1m 00s" in page and "not over yet" in page
+
+
+def test_a_site_s_night_has_its_own_alarms_and_those_of_the_house(appliance, clock, read, alarm):
+    for site in ("saf", "mrc1"):
+        take(appliance, ONE, site=site)
+    clock.advance(100)
+    alarm(disk_low="Full.")
+    assert [one.site for one in read()[0].alarms] == ["saf", ""]
+    assert sorted(one.site for one in read(site=None)[0].alarms) == ["", "mrc1", "saf"]
+    assert alarms_of(read()[0]) == [("silent", True, None), ("problem", True, None)]
 
 
 # ---- silences
@@ -459,6 +519,23 @@ def test_the_page_has_every_job_and_three_charts(appliance, submit, clock):
     assert "sunset" in page and 'class="dark"' in page
 
 
+@pytest.mark.parametrize(("jobs_sent", "leaves"), [(1, [1]), (3, [3]), (4, [3, 1]), (7, [3, 3, 1])])
+def test_a_long_table_comes_in_leaves(appliance, submit_many, monkeypatch, jobs_sent, leaves):
+    monkeypatch.setattr(night_page, "LEAF", 3)
+    submit_many(appliance, jobs_sent)
+    page = page_of(appliance)
+    _, *found = page.split('<div class="leaf"><table class="jobs">')
+    assert [leaf.partition("</table></div>")[0].count('<tr><td class="t">') for leaf in found] == leaves
+    assert all(leaf.count("<thead>") == 1 for leaf in found)
+    assert Seen(page).open == [] and page.count("Every job, oldest first") == 1
+
+
+def test_what_is_out_of_sight_is_left_out_on_the_screen_alone():
+    (screen,) = re.findall(r"@media screen {(.*?)\n}", CSS, re.DOTALL)
+    assert CSS.count("content-visibility") == screen.count("content-visibility: auto") == 1
+    assert ":root, :root[data-theme], :root[data-theme][data-level] {" in CSS.partition("@media print")[2]
+
+
 def test_a_night_in_which_the_clocks_change_names_the_zone(appliance, submit, clock):
     clock.wall_ms = ms("2026-11-01T07:30+00:00")
     submit()
@@ -476,12 +553,16 @@ def test_all_sites_are_told_apart(appliance, submit):
     assert '<td class="i">saf</td>' in page and '<td class="i">mrc1</td>' in page and ">mrc1 mount<" in page
 
 
-def test_the_red_theme_has_no_green_and_no_blue():
-    (block,) = re.findall(r'data-theme="red"\]\s*{(.*?)}', CSS, re.DOTALL)
-    colours = re.findall(r"#([0-9a-f]{6})", block)
-    assert len(colours) > 20 and {colour[2:6] for colour in colours} == {"0000"}
+def test_the_red_theme_has_no_green_and_no_blue_at_any_brightness():
+    blocks = re.findall(r'data-theme="red"\](?:\[data-level="\d"\])?\s*{(.*?)}', CSS, re.DOTALL)
+    levels = [re.findall(r"#([0-9a-f]{2})([0-9a-f]{4})", block) for block in blocks]
+    assert [len(level) > 20 for level in levels] == [True, True, True]
+    assert {rest for level in levels for _, rest in level} == {"0000"}
+    for brighter, dimmer in itertools.pairwise(levels):
+        pairs = [(int(a, 16), int(b, 16)) for (a, _), (b, _) in zip(brighter, dimmer, strict=True)]
+        assert all(b < a or a == b == 0 for a, b in pairs)
     themes = [set(re.findall(r"(--[\w-]+):", part)) for part in re.findall(r":root[^{]*{(.*?)}", CSS, re.DOTALL)]
-    assert len(themes) == 4 and all(theme == themes[0] for theme in themes)
+    assert len(themes) == 6 and all(theme == themes[0] for theme in themes)
     assert set(re.findall(r"var\((--[\w-]+)\)", CSS)) == themes[0]
     assert re.findall(r"#[0-9a-f]{3,8}", re.sub(r":root[^{]*{.*?}", "", CSS, flags=re.DOTALL)) == []
 
@@ -548,8 +629,9 @@ def test_a_hundred_thousand_jobs(appliance, submit, clock):
     assert (summed.total, summed.counts["picked_up"], max(pages), sum(pages)) == (100_000, 100_000, 1000, 100_000)
     assert len(msgspec.json.encode(summed)) < 100_000
     page = page_of(appliance, settings=Settings())
-    assert page.rpartition('<table class="jobs">')[2].count("<tr>") == 100_001
-    assert len(page.partition('<table class="jobs">')[0]) < 1_000_000
+    before, *leaves = page.split('<div class="leaf"><table class="jobs">')
+    assert len(leaves) == 200 and {leaf.count("<tr>") for leaf in leaves} == {501}
+    assert len(before) < 1_000_000
 
 
 # ---- over HTTP
@@ -585,7 +667,7 @@ def test_the_page_holds_no_script_and_no_style_of_its_own(make_server, routed, s
     policy = answer.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy and "unsafe" not in policy and "script" not in policy
     assert seen.tags.isdisjoint({"script", "style"}) and "style" not in seen.attributes
-    assert 'data-theme="red"' in answer.text and 'content="dark"' in answer.text
+    assert '<html lang="en" data-theme="red" data-level="">' in answer.text and 'content="dark"' in answer.text
     assert 'href="?site=saf&amp;date=2023-11-13"' in answer.text
     other = requests.get(f"{server.url}/night", headers={"Cookie": 'prjobs_theme="><script>'})
     assert other.status_code == 200 and "<script" not in other.text
@@ -640,6 +722,7 @@ def test_the_command(program, tmp_path):
     texts.append(program.run("night", date, "--site", "saf").stdout)
     for text in texts:
         assert "=x <b>" in text and "picked up" in text and "1 job: waiting 0, picked up 1" in text
+        assert "0 alarms, 0 seen by nobody" in text
     (line,) = csv.DictReader(io.StringIO(program.run("night", "--csv").stdout))
     assert (line["ulid"], line["user_name"]) == (ulid, "'=x <b>")
     target = tmp_path / "night.html"

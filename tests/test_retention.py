@@ -15,7 +15,8 @@ from prjobs.models import JobRow
 from prjobs.opening import close_appliance, open_appliance, save_presence
 from prjobs.server import Server
 from prjobs.settings import Settings
-from prjobs.upkeep.retention import STEP, Retention, prune_once
+from prjobs.upkeep.retention import STEP, Retention, prune_alarms_once, prune_once
+from prjobs.watching import Watch
 from prjobs.wire import StatusUpdate
 from tests.conftest import ManualClock
 from tests.test_backup import poll
@@ -136,8 +137,8 @@ def fill(transaction, number: int, now_ms: int) -> None:
     for seq in range(1, number + 1):
         ms = old_ms + seq
         row = ("saf", ms, "camera", "camera1", "expose", "exposure", "u", "U", "[]", "{}", "{}", "COMPLETE", None)
-        rest = ("EXPIRED", None, ms, None, None, "local", 1, 0, None)
-        marks = ", ".join("?" * 23)
+        rest = ("EXPIRED", None, ms, None, None, "local", 1, 0, None, None, None, ms)
+        marks = ", ".join("?" * 26)
         transaction.execute(f"INSERT INTO job ({columns}) VALUES ({marks})", (floor_ulid(ms), *row, *rest))
         transaction.executemany(
             "INSERT INTO change (job_seq, site, queue, status, estimate_s, time_ms, who, note, handout_id) "
@@ -154,6 +155,20 @@ def test_steps_are_small_and_rest_when_done(appliance: Appliance, clock: ManualC
     assert retention.once() == 0
     clock.advance(601)
     assert retention.once() == 1
+
+
+def test_alarms_go_with_the_jobs_of_their_time(appliance: Appliance, clock: ManualClock) -> None:
+    appliance.problems["disk_low"] = "Full."
+    watch = Watch(appliance)
+    watch.once()
+    clock.advance(40 * DAY_S)
+    assert prune_alarms_once(appliance) == 0  # it is raised still
+    appliance.problems.clear()
+    watch.once()
+    clock.advance(29 * DAY_S)
+    assert Retention(appliance).once() == 0 and count(appliance, "alarm") == 1
+    clock.advance(2 * DAY_S)
+    assert Retention(appliance).once() == 0 and count(appliance, "alarm") == 0
 
 
 def test_no_poll_waits_for_it(make_server: Callable[..., Server], http: requests.Session) -> None:

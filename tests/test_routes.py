@@ -72,12 +72,12 @@ def test_every_kind_of_refusal_is_declared_whole(kind):
 
 
 def test_a_defect_is_an_internal_error_without_details(server, monkeypatch):
-    from prjobs import jobs
+    from prjobs import lookup
 
     def broken(*_):
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(jobs, "list_recent", broken)
+    monkeypatch.setattr(lookup, "list_recent", broken)
     answer = requests.post(f"{server.url}/getrecentjobs", data='{"site": "saf"}')
     assert (answer.status_code, "secret" in answer.text) == (500, False)
     monkeypatch.setattr("prjobs.handouts.take_jobs", broken)

@@ -1,24 +1,33 @@
-"""`prjobs cloud status|once|shadow-report`."""
+"""`prjobs cloud status|once|shadow-report` and `prjobs import`."""
 
 import argparse
+import time
+from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
 from prjobs.cli.shared import (
     Commands,
+    duration_s,
     folder_of,
     own_appliance,
     plain,
     print_json,
     reading_database,
+    require_client,
     running_client,
+    stderr,
     utc,
 )
+from prjobs.client import Client
+from prjobs.clock import Clock
 from prjobs.cloud import shadow, status
 from prjobs.cloud.link import open_link
 from prjobs.cloud.status import CloudStatus
 from prjobs.errors import Unusable
 
+IMPORT_LOOK_S = 0.3
 OFF = "The cloud link is off: set cloud_mode, cloud_base_url and cloud_sites."
 
 
@@ -40,6 +49,29 @@ def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
     )
     reporting.add_argument("--json", action="store_true")
     reporting.set_defaults(run=run_shadow_report)
+    importing = commands.add_parser(
+        "import", parents=[shared], help="list jobs that wait in the cloud since before the first look, or take them in"
+    )
+    importing.add_argument(
+        "--since", required=True, type=moment_ms, metavar="WHEN", help="36h, 7d, 2026-11-20 or 2026-11-20T18:30 (UTC)"
+    )
+    importing.add_argument("--site", action="append", default=[], help="only this site; may be repeated")
+    importing.add_argument("--yes", action="store_true", help="take in what is listed")
+    importing.add_argument("--json", action="store_true")
+    importing.set_defaults(run=run_import)
+
+
+def moment_ms(text: str) -> int:
+    """A moment for argparse, in Unix milliseconds: so long ago, or a date and time of day, UTC unless it says else."""
+    try:
+        return Clock().now_ms() - int(duration_s(text) * 1000)
+    except argparse.ArgumentTypeError:
+        pass
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: write 36h, 7d or 2026-11-20") from None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def run_status(asked: argparse.Namespace) -> None:
@@ -61,8 +93,8 @@ def run_once(asked: argparse.Namespace) -> None:
             raise Unusable(OFF)
         link.finish()
         _print(asked, status.describe_store(appliance))
-        if appliance.contact.reason:
-            raise Unusable(appliance.contact.reason)
+        if said := [*filter(None, [appliance.contact.reason]), *appliance.problems.values()]:
+            raise Unusable(said[0])
 
 
 def _print(asked: argparse.Namespace, found: CloudStatus | None) -> None:
@@ -82,6 +114,54 @@ def _print(asked: argparse.Namespace, found: CloudStatus | None) -> None:
         print(f"the cloud's clock is {found.offset_ms / 1000:+.0f} s from ours")
     for row in found.parked:
         print(plain(f"parked: {row.site} {row.ulid} {row.status} since {utc(row.since_ms)} UTC: {row.reason}"))
+
+
+def run_import(asked: argparse.Namespace) -> int:
+    """List what waits in the cloud, and take it in when told so. Exit 1 when something is left to decide."""
+    client = require_client(folder_of(asked))
+    wish = {"since_ms": asked.since, "sites": asked.site, "take": asked.yes}
+    found = client.api("POST", "/api/cloud/import", wish)["import"]
+    while not found["done"]:
+        _require_contact(client)
+        time.sleep(IMPORT_LOOK_S)
+        found = client.api("GET", "/api/cloud/import")["import"]
+    if asked.json:
+        print_json(found)
+    else:
+        for job in found["jobs"]:
+            print(_older_line(job))
+    if found["problems"]:
+        raise Unusable(" ".join(found["problems"]))
+    return _say_import(asked, found)
+
+
+def _require_contact(client: Client) -> None:
+    """Unusable when the cloud does not answer: nobody waits for it before a prompt."""
+    now = client.api("GET", "/api/cloud")["cloud"]
+    if now["state"] == "down":
+        raise Unusable(f"{now['sentence']} What was asked for is done once it answers.")
+
+
+def _older_line(job: dict[str, Any]) -> str:
+    age_s = job["expired_s"]
+    becomes = "waits for the next poll" if age_s is None else f"EXPIRED, {age_s / 3600:.1f} h old: does not run"
+    what = f"{job['site']:8} {job['ulid']}  {job['device']} {job['action']}  ({job['user_name']})"
+    return plain(f"{utc(job['created_ms'])}  {what}  {becomes}")
+
+
+def _say_import(asked: argparse.Namespace, found: dict[str, Any]) -> int:
+    count, expired = len(found["jobs"]), sum(1 for job in found["jobs"] if job["expired_s"] is not None)
+    if not count:
+        stderr("Nothing that is not known here waits in the cloud since then.")
+        return 0
+    if not asked.yes:
+        stderr(
+            f"prjobs: {count} jobs wait in the cloud since then, {expired} of them expired. Nothing was taken in: "
+            "add --yes to do it."
+        )
+        return 1
+    stderr(f"{found['taken']} jobs were taken in; {expired} of them expired and do not run.")
+    return 0
 
 
 def run_shadow_report(asked: argparse.Namespace) -> None:

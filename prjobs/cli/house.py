@@ -1,12 +1,14 @@
 """`prjobs doctor`, `prjobs backup`, `prjobs restore`."""
 
 import argparse
+import os
 from pathlib import Path
 
 import msgspec
 
 from prjobs.cli.shared import Commands, folder_of, plain, print_json, utc
 from prjobs.clock import Clock
+from prjobs.failpoints import planned
 from prjobs.upkeep import backup, doctor, restore
 from prjobs.upkeep.findings import WRONG
 
@@ -43,7 +45,8 @@ def run_backup(asked: argparse.Namespace) -> None:
     """Make a backup; prints its path."""
     folder = folder_of(asked)
     target = asked.file or backup.default_target(folder, Clock().now_ms())
-    print(backup.make_backup(folder, target).path)
+    failpoints = planned(os.environ, "127.0.0.1")
+    print(backup.make_backup(folder, target, failpoints=failpoints).path)
 
 
 def run_restore(asked: argparse.Namespace) -> None:

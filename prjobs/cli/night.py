@@ -29,7 +29,9 @@ Write = Callable[[Source, str | None, Night, IO[bytes]], None]
 
 def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
     """Declare the command."""
-    night = commands.add_parser("night", parents=[shared], help="the log of a night: every job, stop and silence")
+    night = commands.add_parser(
+        "night", parents=[shared], help="the log of a night: every job, stop, alarm and silence"
+    )
     night.add_argument(
         "date", nargs="?", metavar="DATE", help="the date of its evening, such as 2026-11-23 (default: now)"
     )
@@ -111,6 +113,7 @@ def _tables(tables: Tables, report: NightReport) -> Iterator[tuple[str, Table]]:
     found = [
         ("Stops", tables.stops(report.stops.first)),
         ("Silences", tables.silences(report.silences)),
+        ("Alarms", tables.alarms(report.alarms)),
         ("Reservations", tables.reservations(report.reservations)),
         ("Failed", tables.changed(report.failed.first)),
         ("Expired or cancelled", tables.changed([*report.expired.first, *report.cancelled.first])),
@@ -137,7 +140,9 @@ def _summary(report: NightReport) -> Iterator[str]:
     waits = report.waits
     yield f"waited until picked up: usually {duration(waits.median_s)}, longest {duration(waits.longest_s)}"
     stops, silences = counted(report.stops.total, "stop"), counted(len(report.silences), "silence")
-    yield f"{stops}, {report.stops.late:,} late; {silences}"
+    unseen = sum(alarm.seen_by is None for alarm in report.alarms)
+    alarms = f"{counted(len(report.alarms), 'alarm')}, {unseen:,} seen by nobody"
+    yield f"{stops}, {report.stops.late:,} late; {silences}; {alarms}"
 
 
 _WRITE: dict[str, Write] = {"text": _write_text, "json": write_document, "html": _write_page, "csv": _write_sheet}

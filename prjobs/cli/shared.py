@@ -4,9 +4,10 @@ import argparse
 import json
 import os
 import re
+import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from prjobs.errors import Unusable
 from prjobs.folder import Folder
 from prjobs.opening import close_appliance, open_appliance
 from prjobs.settings import default_folder, load_settings
+from prjobs.upkeep.looking import look_at, older_migrations
 
 Commands = Any  # argparse names its own type with an underscore
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -76,7 +78,18 @@ def reading_database(folder: Folder) -> Database:
     """The store, for looking only; a server may be running beside."""
     if not folder.database.exists():
         raise Unusable(f"{folder.path} holds no jobs yet: `prjobs serve` starts an appliance there.")
+    if _is_older(folder):
+        raise Unusable(f"{folder.database} is of an older version; the next start brings it up to date.")
     return Database(folder.database)
+
+
+def _is_older(folder: Folder) -> bool:
+    try:
+        with closing(look_at(folder.database)) as connection:
+            return bool(older_migrations(connection))
+    except sqlite3.Error:
+        # What is wrong with it, whoever reads it says.
+        return False
 
 
 def print_json(value: Any) -> None:

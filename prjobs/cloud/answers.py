@@ -46,6 +46,10 @@ class Overflow(Failure):
     """More jobs than the cloud lists at once came within two seconds: going on would skip some of them."""
 
 
+class TooLong(Overflow):
+    """A list larger than what is taken: it cannot be asked for in parts, and a part of it is not believed."""
+
+
 def require_usable(answer: Answer) -> int:
     """The cloud's clock in Unix milliseconds, from the Date header. Failure for every answer but a plain 200."""
     status = answer.status

@@ -12,10 +12,8 @@ from collections.abc import Callable
 from prjobs import jobs, lookup
 from prjobs.appliance import Appliance
 from prjobs.audit import By
-from prjobs.cloud import importing, markers, wire
+from prjobs.cloud import late, markers, newjobs
 from prjobs.cloud.answers import CREDENTIALS, PERMANENT, UNSENT, Answer, Failure, Network, require_usable
-from prjobs.cloud.importing import Page, Rules
-from prjobs.cloud.store import known_between
 from prjobs.database import Transaction
 from prjobs.errors import BadRequest, Forbidden, Refused, Unauthorized
 from prjobs.jobs import Command
@@ -23,7 +21,6 @@ from prjobs.models import JOB_COLUMNS, JobRow
 from prjobs.states import CANCELLED, FORWARDED, FORWARDING, UNREAD
 
 AT_ONCE = frozenset({"stop", "close", "park"})
-SENTENCE_LENGTH = 300
 _REFUSALS: dict[int, type[Refused]] = {401: Unauthorized, 403: Forbidden}
 
 
@@ -33,8 +30,13 @@ def forwarder(appliance: Appliance, network: Network) -> Callable[[Command, str,
     def forward(command: Command, token: str, actor: By) -> JobRow:
         contact = appliance.contact
         reachable = contact.last_ms is not None and contact.down_since_ms is None
-        if not reachable or command.site not in appliance.settings.cloud_sites:
+        if command.site not in appliance.settings.cloud_sites:
             return jobs.submit_job(appliance, command, actor)
+        if not reachable:
+            row = jobs.submit_job(appliance, command, actor)
+            if not _never_waits(command):
+                late.remember(appliance, command, row, token)
+            return row
         return submit(appliance, network, command, token, actor)
 
     return forward
@@ -42,7 +44,7 @@ def forwarder(appliance: Appliance, network: Network) -> Callable[[Command, str,
 
 def submit(appliance: Appliance, network: Network, command: Command, token: str, actor: By) -> JobRow:
     """The job as it is to be answered. Refused when the cloud refuses it for its user."""
-    if command.cancels_all or command.command_class in AT_ONCE:
+    if _never_waits(command):
         row = jobs.submit_job(appliance, command, actor)
         copy = threading.Thread(target=_send_copy, args=(network, command, row, token), name="forward", daemon=True)
         copy.start()
@@ -52,11 +54,17 @@ def submit(appliance: Appliance, network: Network, command: Command, token: str,
         # The same Idempotency-Key again: that request is on its way, or was decided.
         return _as_unread(row)
     try:
-        answer = _send(network, command, row, token)
+        answer = newjobs.send(network, command, row.ulid, token)
         require_usable(answer)
     except Failure as failure:
+        if failure.kind == UNSENT:
+            late.remember(appliance, command, row, token)
         return _without_answer(appliance, row, failure)
     return _with_answer(appliance, row, answer)
+
+
+def _never_waits(command: Command) -> bool:
+    return command.cancels_all or command.command_class in AT_ONCE
 
 
 def _store(transaction: Transaction, appliance: Appliance, command: Command, actor: By) -> tuple[JobRow, bool]:
@@ -65,27 +73,12 @@ def _store(transaction: Transaction, appliance: Appliance, command: Command, act
     return row, row.seq > last_seq
 
 
-def _send(network: Network, command: Command, row: JobRow, token: str) -> Answer:
-    answer = network.call("newjob", wire.newjob_body(command, row.ulid), token)
-    if answer.status in (400, 401, 403, 404, 413, 422):
-        kind = CREDENTIALS if answer.status in _REFUSALS else PERMANENT
-        raise Failure(kind, _sentence(answer), answer.status)
-    return answer
-
-
 def _send_copy(network: Network, command: Command, row: JobRow, token: str) -> None:
     try:
-        _send(network, command, row, token)
+        newjobs.send(network, command, row.ulid, token)
     except Failure:
         # The site has the command; the cloud is told nothing more.
         return
-
-
-def _sentence(answer: Answer) -> str:
-    """The cloud's own words, when they are plain enough to be shown."""
-    text = answer.body[:SENTENCE_LENGTH].decode(errors="replace").strip()
-    plain = text.isprintable() and not set(text) & set("<>&{}") and len(answer.body) <= SENTENCE_LENGTH
-    return text if text and plain else f"The cloud refused the job ({answer.status})."
 
 
 def _without_answer(appliance: Appliance, row: JobRow, failure: Failure) -> JobRow:
@@ -112,17 +105,8 @@ def _settle(appliance: Appliance, row: JobRow, status: str, note: str) -> None:
 
 def _with_answer(appliance: Appliance, row: JobRow, answer: Answer) -> JobRow:
     """The cloud stored it: its record becomes a job here, by the same way as any other."""
-    try:
-        listing = wire.read_listing(b"[" + answer.body + b"]", row.site, require_usable(answer))
-    except Failure:
-        return _as_unread(row)
-    if len(listing.sightings) != 1:
-        return _as_unread(row)
-    page = Page(row.site, listing, 2**62, 0, appliance.contact.offset_ms or 0, False)
-    rules = Rules(True, 0, lambda _: False)
-    appliance.database.write(importing.store_page, appliance, page, listing.sightings, rules)
-    ulid = listing.sightings[0].ulid
-    if not known_between(appliance.database, row.site, ulid, ulid):
+    ulid = newjobs.take_in(appliance, row.site, answer)
+    if ulid is None:
         return _as_unread(row)
     return lookup.find_job(appliance, ulid)
 

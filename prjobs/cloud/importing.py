@@ -72,6 +72,9 @@ def _wish(known: Known, seen: Sighting, rules: Rules) -> str | None:
         return FOLLOW if seen.status != UNREAD else None
     if known.state != OURS:
         return None
+    if known.status == FORWARDED and seen.status != UNREAD:
+        # It does not run under this id; all that matters is that nobody else runs it.
+        return None
     if known.status in WAITING:
         return TAKEN if seen.status != UNREAD else None
     may_repair = rules.is_primary and known.repairs < rules.repairs and rules.settled(seen.ulid)
@@ -88,7 +91,7 @@ def store_page(
         known = store.known_between(transaction, page.site, news[0].ulid, news[-1].ulid)
     for seen in news:
         before = known.get(seen.ulid)
-        word = _insert(transaction, appliance, page, seen, rules) if before is None else None
+        word = insert(transaction, appliance, page, seen, rules) if before is None else None
         if before is not None and before.status is not None and (wish := _wish(before, seen, rules)):
             word = _carry_out(transaction, appliance, before, seen, wish)
         if word:
@@ -131,7 +134,8 @@ def _row(transaction: Transaction, job_seq: int) -> JobRow:
 # ---- jobs that were not known
 
 
-def _insert(transaction: Transaction, appliance: Appliance, page: Page, seen: Sighting, rules: Rules) -> str | None:
+def insert(transaction: Transaction, appliance: Appliance, page: Page, seen: Sighting, rules: Rules) -> str | None:
+    """Store a job of the cloud that is not known here; what was done, None when there was nothing to do."""
     record = read_record(seen)
     if record is None:
         return GHOST
@@ -154,7 +158,10 @@ def _insert(transaction: Transaction, appliance: Appliance, page: Page, seen: Si
 
 def _stored(transaction: Transaction, appliance: Appliance, page: Page, record: Record, rules: Rules) -> JobRow:
     """The job as a row of ours, in both queues as the cloud has it."""
-    row = _as_row(appliance, record)
+    row = as_row(appliance, record)
+    if appliance.settings.cloud_bell == "alternate" and rules.is_primary and row.status == UNREAD:
+        # Our own bell took it from the alternate queue there, not an observatory.
+        row = row._replace(alternate_status=UNREAD)
     if not rules.is_primary:
         row = row._replace(status=_held(row.status), alternate_status=_held(row.alternate_status))
     row = jobs.insert_row(transaction, appliance, row, WHO)
@@ -169,7 +176,8 @@ def _held(status: str) -> str:
     return HELD if status == UNREAD else status
 
 
-def _as_row(appliance: Appliance, record: Record) -> JobRow:
+def as_row(appliance: Appliance, record: Record) -> JobRow:
+    """The record as a job of ours, not stored yet."""
     command_class = catalogue.command_class(record.device, record.action, record.values)
     created_ms, expiry_s = ulid_ms(record.ulid), appliance.settings.expiry_s(command_class)
     row = JobRow(

@@ -4,6 +4,7 @@ Only the latest status of a job is sent, oldest job first, one request at a time
 whether the cloud took the status, the job rests until the request cannot take effect any more.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from prjobs.cloud.sweep import CloudTime
 from prjobs.cloud.timings import Timings
 from prjobs.cloud.wire import read_status_answer, status_body
 from prjobs.database import Transaction
-from prjobs.states import ALTERNATE, HELD, UNREAD
+from prjobs.states import ALTERNATE, FORWARDED, HELD, UNREAD
 
 LOOK = 2000
 # A failure of the cloud itself counts against one job only when this many others were taken since.
@@ -61,7 +62,9 @@ class Pusher:
         # A request of the process before may still take effect.
         fresh = self._began_s + timings.quarantine_s
         self._log_seq = _last_change(appliance)
-        self._waiting = {ulid: Rest(site, fresh) for ulid, site in unsent_jobs(appliance)}
+        self._sites = frozenset(appliance.settings.cloud_sites)
+        self._words: dict[str, str] = {}
+        self._waiting = {ulid: Rest(site, fresh) for ulid, site in unsent_jobs(appliance) if site in self._sites}
 
     @property
     def count(self) -> int:
@@ -85,7 +88,7 @@ class Pusher:
         if not found:
             return False
         self._log_seq = found[-1][0]
-        fresh = [(ulid, site) for _, ulid, site in found if ulid is not None]
+        fresh = [(ulid, site) for _, ulid, site in found if site in self._sites]
         for ulid, site in fresh:
             self._waiting.setdefault(ulid, Rest(site, 0.0))
         return bool(fresh)
@@ -96,15 +99,23 @@ class Pusher:
 
     def again(self, ulid: str, site: str) -> None:
         """Try this job at once; its difference to the cloud was noticed, or a person asks."""
-        self._waiting.setdefault(ulid, Rest(site, 0.0))
+        if site in self._sites:
+            self._waiting.setdefault(ulid, Rest(site, 0.0))
 
     def settled(self, ulid: str) -> bool:
         """Whether no request about this job can take effect any more."""
         now_s = self._appliance.clock.elapsed_s()
         return now_s - self._last_push_s.get(ulid, self._began_s) >= self._timings.quarantine_s
 
-    def push_once(self) -> int:
-        """One batch; how many statuses the cloud took. Failure when the cloud cannot be reached."""
+    def tell_of_copy(self, ulid: str, status: str) -> None:
+        """Send this word for a copy that does not run under its id, as long as this process lives."""
+        self._words[ulid] = status
+
+    def push_once(self, must_stop: Callable[[], bool] = lambda: False) -> int:
+        """One batch; how many statuses the cloud took. Failure when the cloud cannot be reached.
+
+        It ends early when `must_stop` says that something else is more urgent.
+        """
         now_s = self._appliance.clock.elapsed_s()
         # While a cancel_all is being judged a job may be gone, and a status would make a ghost of it.
         judged = {rest.site: "" for rest in self._waiting.values()}
@@ -130,7 +141,7 @@ class Pusher:
                     or failed >= OTHERS_TAKEN
                 ):
                     raise
-            if taken + failed >= self._timings.push_batch:
+            if taken + failed >= self._timings.push_batch or must_stop():
                 break
         self._forget_old_pushes()
         return taken
@@ -153,6 +164,8 @@ class Pusher:
         ):
             del self._waiting[ulid]
             return None
+        if unsent.status == FORWARDED:
+            return unsent._replace(status=self._words.get(ulid, FORWARDED))
         return unsent
 
     def _push(self, unsent: Unsent) -> None:
@@ -209,11 +222,12 @@ def _last_change(appliance: Appliance) -> int:
     return int(appliance.database.fetch("SELECT coalesce(max(seq), 0) FROM change")[0][0])
 
 
-def unsent_jobs(appliance: Appliance) -> list[tuple[str, str]]:
-    """(ulid, site) of the jobs whose latest status the cloud does not have, oldest first."""
+def unsent_jobs(appliance: Appliance, since: str = "") -> list[tuple[str, str]]:
+    """(ulid, site) of the jobs, from this id on, whose latest status the cloud does not have; oldest first."""
     found = appliance.database.fetch(
         "SELECT k.ulid, k.site FROM cloud_job k JOIN job j ON j.seq = k.job_seq "
-        f"WHERE k.state <> '{GONE}' AND k.parked IS NULL AND j.status NOT IN ('{UNREAD}', '{HELD}') "
-        f"AND k.pushed_seq < {NEWEST} ORDER BY k.ulid"
+        f"WHERE k.ulid >= ? AND k.state <> '{GONE}' AND k.parked IS NULL "
+        f"AND j.status NOT IN ('{UNREAD}', '{HELD}') AND k.pushed_seq < {NEWEST} ORDER BY k.ulid",
+        (since,),
     )
     return [(ulid, site) for ulid, site in found]

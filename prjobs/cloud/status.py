@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from prjobs.appliance import Appliance
-from prjobs.cloud import store
+from prjobs.cloud import left, store
 from prjobs.cloud.pushing import unsent_jobs
 from prjobs.cloud.wire import ulid_ms
 from prjobs.errors import NotFound
@@ -88,8 +88,12 @@ def _state(appliance: Appliance) -> tuple[str, str]:
     if contact.last_ms is None:
         return "starting", "The cloud was not asked yet."
     if contact.unsent:
-        return "behind", f"{contact.unsent} statuses are on their way to the cloud."
+        return "behind", f"{_statuses(contact.unsent)} on the way to the cloud."
     return "in step", "In step with the cloud."
+
+
+def _statuses(count: int) -> str:
+    return "1 status is" if count == 1 else f"{count} statuses are"
 
 
 def _is_down(appliance: Appliance) -> bool:
@@ -99,7 +103,7 @@ def _is_down(appliance: Appliance) -> bool:
 
 def describe_store(appliance: Appliance) -> CloudStatus | None:
     """The same from the file alone, for a command beside no server."""
-    unsent = unsent_jobs(appliance)
+    unsent = [job for job in unsent_jobs(appliance) if job[1] in appliance.settings.cloud_sites]
     appliance.contact.unsent = len(unsent)
     appliance.contact.oldest_unsent = unsent[0][0] if unsent else None
     return describe(appliance)
@@ -114,7 +118,7 @@ def note(appliance: Appliance) -> None:
     reader, reset = utc(contact.reader_ms), utc(contact.reset_ms)
     said = {
         "cloud_down": _state(appliance)[1] if _is_down(appliance) else "",
-        "cloud_parked": f"The cloud does not take {parked} statuses: try again or give up." if parked else "",
+        "cloud_parked": f"{_statuses(parked)} refused by the cloud: try again or give up." if parked else "",
         "cloud_clock": f"This machine's clock is {off_s:.0f} s off the cloud's: set it." if off_s > OFFSET_S else "",
         "cloud_reader": f"Another program reads the queue of a site in the cloud; seen {reader} UTC.",
         "cloud_reset": f"Somebody set a job back to UNREAD in the cloud, {reset} UTC; it is not run again.",
@@ -123,6 +127,7 @@ def note(appliance: Appliance) -> None:
         said["cloud_reader"] = ""
     if now_ms - contact.reset_ms > NOTICE_MS:
         said["cloud_reset"] = ""
+    left.note_held(appliance)
     for code, sentence in said.items():
         if sentence:
             notices[code] = sentence

@@ -18,6 +18,8 @@ class Timings:
     sweep_soon_s: float = 2.0
     # A page of 1 MB costs 128 read units of a table that has one a second.
     walk_pause_s: float = 30.0
+    # A list that is not taken costs a whole download.
+    too_long_s: float = 300.0
     deep_ms: int = 86_400_000
     deep_first_s: float = 600.0
     deep_every_s: float = 86_400.0
@@ -35,6 +37,8 @@ class Timings:
     refused_s: tuple[float, ...] = (60, 300, 1200, 3600, 10_800, 21_600, 43_200)
     repairs: int = 3
     marker_s: float = 120.0
+    bell_every_s: float = 1.0
+    bell_after_failure_s: float = 300.0
 
 
 MAX_BODY = 8_000_000

@@ -16,7 +16,7 @@ from urllib3.exceptions import (
 )
 
 from prjobs.clock import Clock
-from prjobs.cloud.answers import AMBIGUOUS, UNSENT, Answer, Failure
+from prjobs.cloud.answers import AMBIGUOUS, UNSENT, Answer, Failure, TooLong
 from prjobs.cloud.timings import MAX_BODY
 from prjobs.errors import Unusable
 from prjobs.settings import Settings
@@ -26,11 +26,15 @@ CONNECT_S = 5.0
 FIRST_BYTE_S = 30.0
 WHOLE_S = 60.0
 CHUNK = 65_536
+TOO_LONG = (
+    f"The cloud's list is larger than {MAX_BODY // 1_000_000} MB, which is not taken and cannot be asked for in parts: "
+    "nothing is skipped, but reading stands still there."
+)
 _CLOCKS = "The certificate is not valid at this machine's time: compare its clock with the cloud's."
 
 
 class Transport:
-    """The network of the link. One thread uses it at a time; connections are kept."""
+    """The network of the link: its own thread, and users' requests that are forwarded. Connections are kept."""
 
     def __init__(self, base_url: str, ca_file: str, clock: Clock) -> None:
         parts = urlsplit(base_url)
@@ -75,11 +79,14 @@ class Transport:
         """The whole body; a connection with an unread rest is not used again."""
         chunks, size = [], 0
         try:
-            for chunk in answer.stream(CHUNK):
+            # What comes is taken as it comes: waiting for a full chunk would let a trickle last for hours.
+            while chunk := answer.read1(CHUNK):
                 chunks.append(chunk)
                 size += len(chunk)
-                if size > MAX_BODY or self._clock.elapsed_s() > until_s:
-                    raise Failure(AMBIGUOUS, "The cloud's answer is too long, or takes too long.")
+                if size > MAX_BODY:
+                    raise TooLong(AMBIGUOUS, TOO_LONG)
+                if self._clock.elapsed_s() > until_s:
+                    raise Failure(AMBIGUOUS, "The cloud's answer takes too long.")
         except Failure:
             answer.close()
             raise

@@ -104,6 +104,11 @@ def recent_body(site: str, range_ms: int) -> dict[str, object]:
     return {"site": site, "timeRange": range_ms}
 
 
+def bell_body(site: str) -> dict[str, object]:
+    """The body of getnewjobs for the alternate queue: it takes nothing from the one that observatories read."""
+    return {"site": site, "alternateQueue": True}
+
+
 def status_body(site: str, ulid: str, status: str, estimate_s: int | None) -> dict[str, object]:
     """The body of updatejobstatus, with values that the original takes: it fails on fractions and odd texts."""
     clean = status.encode("utf-8", "replace").decode()[:64]

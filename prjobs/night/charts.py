@@ -205,7 +205,8 @@ class Charts:
         return el("rect", el("title", said + more), x=x, y=y, width=width, height=LANE, class_=block.style)
 
     def _canvas(self, height: float, report: NightReport, said: str) -> Element:
-        svg = el("svg", viewBox=f"0 0 {WIDTH} {TOP + height + 24:.0f}", role="img", aria_label=said)
+        # On a phone the chart scrolls, and must do so with the keyboard too.
+        svg = el("svg", viewBox=f"0 0 {WIDTH} {TOP + height + 24:.0f}", role="img", aria_label=said, tabindex="0")
         for since_ms, until_ms, name in self._darkness(report):
             x = self._x(since_ms)
             svg.append(el("rect", x=x, y=TOP, width=self._x(until_ms) - x, height=height, class_=name))

@@ -17,21 +17,23 @@ from prjobs.night.tables import Cell, Table, Tables
 from prjobs.night.words import PHASE_WORDS, duration
 from prjobs.places import parse_places
 from prjobs.sky import Sky
+from prjobs.theme import Theme
 
 IN_MEMORY = 4_000_000
 Around = tuple[str, str]
 # Stands for the rows in the document; the last of its kind there, whatever texts came before.
 _ROWS = "ROWS"
-_SCHEMES = {"": "light", "day": "light", "dark": "dark", "red": "dark"}
+# A browser needs half a minute for one table of a hundred thousand rows, and no time for a leaf that is not in sight.
+LEAF = 500
 _BESIDE = (("← the night before", -1), ("the night after →", 1))
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What surrounds the page: its style, the theme (day, dark, red, or empty), links to the nights beside it."""
+    """What surrounds the page: its style, the browser's theme if it has one, and whether there are links around it."""
 
     style: Element
-    theme: str = ""
+    theme: Theme | None = None
     has_links: bool = False
 
 
@@ -41,10 +43,11 @@ def write_page(source: Source, site: str | None, night: Night, frame: Frame, out
     charts = Charts(night, site, place, source.now_ms)
     tables = Tables(night, site)
     with SpooledTemporaryFile(IN_MEMORY) as rows:
+        leaf = _Leaf(tables)
 
         def take(jobs: Sequence[NightJob]) -> None:
             charts.add(jobs)
-            rows.write("".join(table_row(tables.job(job)) for job in jobs).encode())
+            rows.write("".join(leaf.row(job) for job in jobs).encode())
 
         report = night_report(source, site, night, take)
         before, after = _around_rows(tables, night, report, charts.draw(report), frame)
@@ -69,12 +72,30 @@ def _around_rows(tables: Tables, night: Night, report: NightReport, figures: lis
     return (f"{before}>\n", f"<{after}") if mark else (before, after)
 
 
+class _Leaf:
+    """Writes rows; after 500 of them another table begins."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        begun, _, ended = markup(_leaf_of(tables, _ROWS)).rpartition(_ROWS)
+        self._turn = f"{ended}\n{begun}\n"
+        self._count = 0
+
+    def row(self, job: NightJob) -> str:
+        turn = self._turn if self._count and self._count % LEAF == 0 else ""
+        self._count += 1
+        return turn + table_row(self._tables.job(job))
+
+
+def _leaf_of(tables: Tables, rows: str) -> Element:
+    return el("div", el("table", _head(tables.job_heads()), el("tbody", rows), class_="jobs"), class_="leaf")
+
+
 def _every_job(tables: Tables, report: NightReport) -> Element:
     title = el("h2", f"Every job, oldest first: {report.total:,}")
     if not report.total:
         return el("section", title, _none())
-    table = el("table", _head(tables.job_heads()), el("tbody", _ROWS), class_="jobs")
-    return el("section", title, table, el("p", report.notes[1], class_="note"))
+    return el("section", title, _leaf_of(tables, _ROWS), el("p", report.notes[1], class_="note"), tabindex="0")
 
 
 def _none() -> Element:
@@ -82,15 +103,23 @@ def _none() -> Element:
 
 
 def _document(report: NightReport, frame: Frame, body: Element) -> Element:
+    theme = frame.theme
+    icon = theme.icon if theme else "favicon.svg"
     head = el(
         "head",
         el("meta", charset="utf-8"),
         el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        el("meta", name="color-scheme", content=_SCHEMES[frame.theme]),
+        el("meta", name="color-scheme", content=theme.scheme if theme else "light"),
+        el("meta", name="theme-color", content=theme.ground) if theme else None,
+        el("link", rel="icon", type="image/svg+xml", href=f"/static/{icon}") if frame.has_links else None,
         el("title", f"Night {report.title}, {report.site or 'all sites'}"),
-        frame.style,
+        None if theme else frame.style,
     )
-    return el("html", head, el("body", body), lang="en", data_theme=frame.theme or None)
+    if theme is None:
+        return el("html", head, el("body", body), lang="en")
+    # A sheet in the head would hold back the first frame; so it has the ground's colour, and the text waits.
+    looks = {"data_theme": theme.name, "data_level": theme.level}
+    return el("html", head, el("body", frame.style, body, bgcolor=theme.ground), lang="en", **looks)
 
 
 # ---- the top
@@ -141,6 +170,7 @@ def _sections(tables: Tables, report: NightReport) -> list[Element]:
     return [
         _section(f"Stops: {stops.total:,}{late}", tables.stops(stops.first), stops.total),
         _section("Silences", tables.silences(report.silences), note=report.notes[0]),
+        _section(_alarms_title(report), tables.alarms(report.alarms)),
         _section("Reservations", tables.reservations(report.reservations)),
         _section(f"Failed: {failed.total:,}", tables.changed(failed.first), failed.total),
         _section(f"Expired, nobody fetched them: {expired.total:,}", tables.changed(expired.first), expired.total),
@@ -148,6 +178,11 @@ def _sections(tables: Tables, report: NightReport) -> list[Element]:
         _section(f"Hand-outs in doubt: {doubts.total:,}", tables.doubts(doubts.first), doubts.total),
         _section("Longest waits", Table(tables.job_heads(), [tables.job(job) for job in waits.longest])),
     ]
+
+
+def _alarms_title(report: NightReport) -> str:
+    unseen = sum(alarm.seen_by is None for alarm in report.alarms)
+    return f"Alarms: {len(report.alarms):,}" + (f", {unseen:,} seen by nobody" if unseen else "")
 
 
 def _section(title: str, table: Table, total: int = 0, note: str = "") -> Element:
@@ -159,6 +194,7 @@ def _section(title: str, table: Table, total: int = 0, note: str = "") -> Elemen
         el("table", _head(table.heads), rows) if table.rows else _none(),
         el("p", f"and {more:,} more", class_="note") if more > 0 else None,
         el("p", note, class_="note") if note else None,
+        tabindex="0",
     )
 
 

@@ -7,7 +7,7 @@ pages, and handed on; the report sums up exactly what was handed on.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from prjobs import views
+from prjobs import alarms, views
 from prjobs.appliance import Appliance
 from prjobs.database import Database, Row
 from prjobs.models import JOB_COLUMNS, JobRow
@@ -20,7 +20,7 @@ from prjobs.presence import Poller
 from prjobs.reservations import CALENDAR, Reservation, sites_judged
 from prjobs.settings import Settings
 from prjobs.sky import Sky, sky_between
-from prjobs.states import ALTERNATE, BOTH, PRIMARY, UNREAD, is_finished, phase_of
+from prjobs.states import ALTERNATE, BOTH, PRIMARY, UNREAD, phase_of
 from prjobs.ulids import floor_ulid
 
 PAGE = 1000
@@ -99,6 +99,7 @@ def night_report(source: Source, site: str | None, night: Night, take: Take = le
         waits=tally.waits(),
         stops=tally.stops,
         silences=tally.quiet.silences(site, source.now_ms),
+        alarms=alarms.list_past(source.database, night.since_ms, night.until_ms, site),
         doubts=tally.doubts,
         failed=tally.failed,
         expired=tally.expired,
@@ -174,9 +175,7 @@ def _reservations(source: Source, site: str | None, night: Night) -> list[Reserv
 def _view(row: JobRow, firsts: _Firsts) -> NightJob:
     seen = views.view_job(row)
     picked_up_ms = _picked_up_ms(firsts, PRIMARY)
-    started_ms = _least(firsts, PRIMARY, lambda status: phase_of(status) == "running")
-    ended_ms, note = _now(firsts, row.status) if is_finished(row.status) else (None, _now(firsts, row.status)[1])
-    begun_ms = picked_up_ms if started_ms is None else started_ms
+    begun_ms = picked_up_ms if row.started_ms is None else row.started_ms
     return NightJob(
         ulid=row.ulid,
         site=row.site,
@@ -193,10 +192,10 @@ def _view(row: JobRow, firsts: _Firsts) -> NightJob:
         left_queue_ms=_least(firsts, PRIMARY, lambda status: status != UNREAD),
         picked_up_ms=picked_up_ms,
         waited_s=_seconds(row.created_ms, picked_up_ms),
-        started_ms=started_ms,
-        ended_ms=ended_ms,
-        duration_s=_seconds(begun_ms, ended_ms) if seen.phase != "gone" else None,
-        note=note,
+        started_ms=row.started_ms,
+        ended_ms=row.ended_ms,
+        duration_s=_seconds(begun_ms, row.ended_ms) if seen.phase != "gone" else None,
+        note=_note(firsts, row.status),
         alternate_status=row.alternate_status,
         alternate_phase=seen.alternate_phase,
         alternate_picked_up_ms=_picked_up_ms(firsts, ALTERNATE),
@@ -213,8 +212,8 @@ def _least(firsts: _Firsts, queue: str, is_meant: Callable[[str], bool]) -> int 
     return min(times, default=None)
 
 
-def _now(firsts: _Firsts, status: str) -> tuple[int | None, str]:
-    return firsts.get((PRIMARY, status)) or firsts.get((BOTH, status)) or (None, "")
+def _note(firsts: _Firsts, status: str) -> str:
+    return (firsts.get((PRIMARY, status)) or firsts.get((BOTH, status)) or (0, ""))[1]
 
 
 def _seconds(since_ms: int | None, until_ms: int | None) -> float | None:

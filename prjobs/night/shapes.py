@@ -3,6 +3,7 @@
 import msgspec
 
 from prjobs.night.silence import Silence
+from prjobs.open_alarms import Alarm
 from prjobs.reservations import Reservation
 from prjobs.sky import Sky
 
@@ -105,7 +106,10 @@ class Waits(msgspec.Struct, frozen=True):
 
 
 class NightReport(msgspec.Struct, frozen=True, kw_only=True):
-    """A night summed up at `time_ms`. `counts`: jobs by phase; `classes`: jobs by command class, those there were."""
+    """A night summed up at `time_ms`. `counts`: jobs by phase; `classes`: jobs by command class, those there were.
+
+    `alarms`: those that were raised in it or still open in it, oldest first; with those of no site.
+    """
 
     site: str | None
     date: str
@@ -123,6 +127,7 @@ class NightReport(msgspec.Struct, frozen=True, kw_only=True):
     stops: Stops
     reservations: list[Reservation]
     silences: list[Silence]
+    alarms: list[Alarm]
     doubts: Doubts
     failed: Listed
     expired: Listed

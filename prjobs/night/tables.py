@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from prjobs.alarms import STOP
 from prjobs.night.nights import Night
 from prjobs.night.shapes import Doubt, NightJob, Stop
 from prjobs.night.silence import Silence
 from prjobs.night.words import counted, duration, status
+from prjobs.open_alarms import Alarm
 from prjobs.reservations import Reservation
 
+DAY_FORM = "%d %b %H:%M"
 # (class, text): the class says how it is set.
 Cell = tuple[str, str]
 
@@ -24,6 +27,7 @@ class Tables:
     """Makes them for one night of one site, or of all."""
 
     def __init__(self, night: Night, site: str | None) -> None:
+        self._night = night
         self._clock = night.clock
         self._site = site
 
@@ -75,13 +79,36 @@ class Tables:
             ("l", ", ".join(one.known_by)),
         ]
 
+    def alarms(self, alarms: Iterable[Alarm]) -> Table:
+        """When each was raised and cleared, and who saw it."""
+        heads = [("t", "raised"), ("t", "cleared"), ("n", "after"), ("l", "alarm"), ("u", "seen by"), ("s", "kind")]
+        return self._table(heads, ((one.site, self._alarm(one)) for one in alarms))
+
+    def _alarm(self, one: Alarm) -> list[Cell]:
+        cleared_ms, seen_ms = one.cleared_ms, one.seen_ms
+        lasted_s = None if cleared_ms is None else max(0, cleared_ms - one.raised_ms) / 1000
+        seen = "nobody" if one.seen_by is None or seen_ms is None else f"{one.seen_by}, {self._moment(seen_ms)}"
+        return [
+            ("t", self._moment(one.raised_ms)),
+            ("t", "not over yet" if cleared_ms is None else self._moment(cleared_ms)),
+            ("n", duration(lasted_s)),
+            ("l", one.sentence),
+            ("u", seen),
+            ("s failed" if one.kind == STOP else "s", one.kind),
+        ]
+
+    def _moment(self, time_ms: int) -> str:
+        """With its day when it is not of the night."""
+        night = self._night
+        return night.clock(time_ms) if night.since_ms <= time_ms < night.until_ms else night.clock(time_ms, DAY_FORM)
+
     def reservations(self, reservations: Iterable[Reservation]) -> Table:
         """Who had the telescope; longer ones with their day."""
         heads = [("t", "from"), ("t", "until"), ("u", "user"), ("l", "title"), ("s", "made")]
         return self._table(heads, ((one.site, self._reservation(one)) for one in reservations))
 
     def _reservation(self, one: Reservation) -> list[Cell]:
-        form = "%d %b %H:%M" if one.end_ms - one.start_ms < 30 * 86_400_000 else "%Y-%m-%d"
+        form = DAY_FORM if one.end_ms - one.start_ms < 30 * 86_400_000 else "%Y-%m-%d"
         made = f"by {one.created_by}" if one.source == "local" else "in the calendar"
         return [
             ("t", self._clock(one.start_ms, form)),

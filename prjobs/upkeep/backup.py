@@ -14,6 +14,7 @@ from pathlib import Path
 
 from prjobs.appliance import Appliance
 from prjobs.errors import Unusable
+from prjobs.failpoints import Failpoints
 from prjobs.folder import Folder
 from prjobs.trouble import trouble_of
 from prjobs.upkeep.looking import Census, copy_into, look_at, require_whole, sync_folder, take_census
@@ -50,7 +51,11 @@ def default_target(folder: Folder, now_ms: int) -> Path:
 
 
 def make_backup(
-    folder: Folder, target: Path, spare_bytes: int = 0, stopped: Callable[[], bool] = lambda: False
+    folder: Folder,
+    target: Path,
+    spare_bytes: int = 0,
+    stopped: Callable[[], bool] = lambda: False,
+    failpoints: Failpoints | None = None,
 ) -> Backup:
     """Copy the store to the target, whether a server runs or not; the target's name appears once all is checked.
 
@@ -63,6 +68,8 @@ def make_backup(
         jobs = _copy(folder.database, temporary, stopped)
         _require_free_name(target)
         temporary.rename(target)
+        if failpoints:
+            failpoints.passing("backup_after_rename")
         sync_folder(target.parent)
     except sqlite3.Error as error:
         raise Unusable(f"No backup of {folder.database} was made: {trouble_of(error)}") from None
@@ -179,7 +186,8 @@ class Nightly:
         self._folder.backups.mkdir(exist_ok=True)
         target = self._folder.backups / f"prjobs-nightly-{stamp(self._appliance.clock.now_ms())}.sqlite3"
         spare_bytes = self._appliance.settings.min_free_mb * MB
-        return make_backup(self._folder, target, spare_bytes, self._appliance.stopping.is_set)
+        stopped, failpoints = self._appliance.stopping.is_set, self._appliance.failpoints
+        return make_backup(self._folder, target, spare_bytes, stopped, failpoints)
 
     def _remove_old(self, made: Path) -> None:
         others = [path for path in nightly_backups(self._folder) if path != made]

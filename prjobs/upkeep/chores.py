@@ -15,6 +15,7 @@ from prjobs.opening import save_presence
 from prjobs.upkeep.backup import Nightly
 from prjobs.upkeep.ballast import Ballast
 from prjobs.upkeep.retention import Retention
+from prjobs.watching import Watch
 
 logger = logging.getLogger(__name__)
 CLOCK_STEP_MS = 2000
@@ -57,6 +58,8 @@ class Chores:
             Chore("audit", 5, lambda: audit.keep_once(appliance, appliance.refusals)),
             Chore("presence", 60, lambda: save_presence(appliance, folder)),
             Chore("backup", 60, nightly.once, appliance.clock.elapsed_s() + BACKUP_AFTER_S),
+            # The last, since it tells what the others found.
+            Chore("alarms", 1, Watch(appliance).once),
         ]
 
     def run(self, stop: threading.Event) -> None:

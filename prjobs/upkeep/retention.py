@@ -1,4 +1,4 @@
-"""How long history is kept: finished jobs go in small steps, so that a poll never waits for them."""
+"""How long history is kept: finished jobs and their alarms go in small steps, so that no poll waits for them."""
 
 from prjobs.appliance import Appliance
 from prjobs.database import Transaction
@@ -53,6 +53,19 @@ def _prune(transaction: Transaction, appliance: Appliance, seqs: list[int], befo
     return len(over)
 
 
+def prune_alarms_once(appliance: Appliance) -> int:
+    """One step: remove alarms that were over before what is kept of the jobs; how many they were, 200 at most."""
+    if not appliance.settings.keep_days:
+        return 0
+    before_ms = appliance.clock.now_ms() - appliance.settings.keep_days * DAY_MS
+    found = appliance.database.fetch(f"SELECT id FROM alarm WHERE cleared_ms < ? LIMIT {STEP}", (before_ms,))
+    return appliance.database.write(_prune_alarms, [number for (number,) in found]) if found else 0
+
+
+def _prune_alarms(transaction: Transaction, numbers: list[int]) -> int:
+    return transaction.execute(f"DELETE FROM alarm WHERE id IN ({_marks(numbers)})", numbers).rowcount
+
+
 def _marks(values: list[int]) -> str:
     return ", ".join("?" * len(values))
 
@@ -65,11 +78,11 @@ class Retention:
         self._rest_until_s = 0.0
 
     def once(self) -> int:
-        """One step unless it rests; how many jobs were removed."""
+        """One step unless it rests; how many jobs were removed. The alarms of their time go with them."""
         now_s = self._appliance.clock.elapsed_s()
         if now_s < self._rest_until_s:
             return 0
         count = prune_once(self._appliance)
-        if count < STEP:
+        if count < STEP and prune_alarms_once(self._appliance) < STEP:
             self._rest_until_s = now_s + REST_S
         return count

@@ -7,7 +7,7 @@ from prjobs import jobs
 from prjobs.cloud import invariants
 from prjobs.errors import Unusable
 from prjobs.handouts import UNCONFIRMED
-from prjobs.models import JOB_COLUMNS, JobRow
+from prjobs.models import JobRow
 from prjobs.opening import restore_advice
 from prjobs.presence import SILENT_AFTER_MS, SILENT_GAPS
 from prjobs.states import PRIMARY, UNREAD
@@ -85,10 +85,13 @@ def _check_identity(patient: Patient, connection: sqlite3.Connection) -> Finding
 def _check_jobs(connection: sqlite3.Connection) -> Findings:
     """A flipped bit inside a row is nothing that SQLite's own check can see."""
     count, damaged = 0, []
-    for values in connection.execute(f"SELECT {JOB_COLUMNS} FROM job ORDER BY seq"):
+    # A store of an older version lacks the youngest columns.
+    names = [name for _, name, *_ in connection.execute("PRAGMA table_info(job)") if name in JobRow._fields]
+    for values in connection.execute(f"SELECT {', '.join(names)} FROM job ORDER BY seq"):
         count += 1
-        if not _is_sound(JobRow(*values)):
-            damaged.append(str(values[1]))
+        row = JobRow(**dict(zip(names, values, strict=True)))
+        if not _is_sound(row):
+            damaged.append(str(row.ulid))
     for ulid in damaged[:SHOWN]:
         sentence = f"Job {ulid} is not what was sent: do not send it again; cancel it if it still waits."
         yield Finding(WRONG, "jobs", sentence)

@@ -13,7 +13,7 @@ from prjobs.access import NewToken, TokenInfo
 from prjobs.appliance import Appliance
 from prjobs.audit import By
 from prjobs.decoding import parse_object
-from prjobs.errors import BadRequest, Forbidden, Unauthorized
+from prjobs.errors import BadRequest, Forbidden, NotFound, Unauthorized
 from prjobs.identity import Identity
 from prjobs.settings import reference
 from prjobs.web import caller
@@ -22,9 +22,9 @@ from prjobs.web.respond import reply_json
 logger = logging.getLogger(__name__)
 Handler = Callable[..., HTTPResponse]
 Shape = TypeVar("Shape", bound=msgspec.Struct)
-COOKIE_DAYS = 30
+STAFF_DAYS = 30
 LOGIN_LINK = "login link"
-STAFF = NewToken("staff", "Staff", ["admin"], [], COOKIE_DAYS)
+STAFF = NewToken("staff", "Staff", ["admin"], [], STAFF_DAYS)
 
 
 class Login(msgspec.Struct, frozen=True):
@@ -79,15 +79,28 @@ def post_close(appliance: Appliance, ulid: str) -> HTTPResponse:
 def post_ack(appliance: Appliance) -> HTTPResponse:
     """Say that somebody has seen an alarm."""
     identity = caller.require_identity(appliance)
-    alarms.acknowledge(appliance, _body(Alarm).key, audit.by(identity, caller.peer()))
-    return reply_json({"acks": alarms.list_acks(appliance)})
+    access.require_commander(identity)
+    key = _reached_alarm(appliance, identity)
+    alarms.acknowledge(appliance, key, audit.by(identity, caller.peer()))
+    logger.info("alarm %s seen by %s", key, identity.user_id)
+    return reply_json({"alarms": alarms.list_alarms(appliance, identity.reaches)})
 
 
 def delete_ack(appliance: Appliance) -> HTTPResponse:
     """Let an alarm sound again."""
-    caller.require_identity(appliance)
-    alarms.forget(appliance, _body(Alarm).key)
-    return reply_json({"acks": alarms.list_acks(appliance)})
+    identity = caller.require_identity(appliance)
+    access.require_commander(identity)
+    key = _reached_alarm(appliance, identity)
+    alarms.forget(appliance, key)
+    logger.info("alarm %s to be heard again, by %s", key, identity.user_id)
+    return reply_json({"alarms": alarms.list_alarms(appliance, identity.reaches)})
+
+
+def _reached_alarm(appliance: Appliance, identity: Identity) -> str:
+    key = _body(Alarm).key
+    if key not in {alarm.key for alarm in alarms.list_alarms(appliance, identity.reaches)}:
+        raise NotFound("This alarm is not raised any more.")
+    return key
 
 
 def get_settings(appliance: Appliance) -> HTTPResponse:
@@ -163,7 +176,7 @@ def post_login(appliance: Appliance) -> HTTPResponse:
         httponly=True,
         samesite="strict",
         path="/",
-        max_age=COOKIE_DAYS * access.DAY_S,
+        max_age=access.left_s(appliance, token),
         secure=request.environ["wsgi.url_scheme"] == "https",
     )
     return answer

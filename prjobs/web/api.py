@@ -6,7 +6,7 @@ from typing import Any
 
 from bottle import HTTPResponse, request
 
-from prjobs import alarms, catalogue, feed, health, lookup, views
+from prjobs import alarms, catalogue, feed, health, lookup, sites, views
 from prjobs.appliance import Appliance
 from prjobs.cloud.status import describe
 from prjobs.errors import BadRequest, Forbidden, NotFound
@@ -18,6 +18,7 @@ from prjobs.web.respond import reply_json
 from prjobs.wire import MAX_WAIT_S
 
 Handler = Callable[..., HTTPResponse]
+JOBS_QUERY = ["site", "since_ms", "until_ms", "phase", "status", "device", "action", "user", "text", "before", "limit"]
 NUMBER = re.compile(r"-?\d{1,15}\Z")
 
 
@@ -30,7 +31,7 @@ def get_healthz(appliance: Appliance) -> HTTPResponse:
 def get_now(appliance: Appliance) -> HTTPResponse:
     """The state of every site, at one glance."""
     identity = caller.require_reader(appliance)
-    sites = views.list_sites(appliance)
+    reaches = identity.reaches if identity else lambda _site: True
     return reply_json(
         {
             "time_ms": appliance.clock.now_ms(),
@@ -38,12 +39,12 @@ def get_now(appliance: Appliance) -> HTTPResponse:
             "seq": feed.last_seq(appliance.database),
             "demo": appliance.demo,
             "store": appliance.store,
-            "acks": alarms.list_acks(appliance),
+            "alarms": alarms.list_alarms(appliance, reaches),
             "stations": appliance.settings.stations,
             "user": caller.shown(identity) if identity else None,
             "health": health.examine(appliance),
             "cloud": describe(appliance),
-            "sites": [site for site in sites if identity is None or identity.reaches(site.site)],
+            "sites": [site for site in sites.list_sites(appliance) if reaches(site.site)],
         }
     )
 
@@ -84,7 +85,9 @@ def _wait_for_changes(appliance: Appliance, since: int, sites: Sequence[str], wa
 
 def get_jobs(appliance: Appliance) -> HTTPResponse:
     """Jobs that pass the filter, newest first."""
-    asked = _filter(_sites(appliance))
+    sites_asked = _sites(appliance)
+    _require_known(JOBS_QUERY)
+    asked = _filter(sites_asked)
     seq = feed.last_seq(appliance.database)
     rows = views.list_jobs(appliance.database, asked)
     return reply_json(
@@ -107,13 +110,15 @@ def _filter(sites: Sequence[str]) -> views.Filter:
         raise BadRequest("before must be the id of a job, 26 characters.")
     texts = {name: _query_text(name) for name in ("status", "device", "action", "user", "text")}
     limit = _query_number("limit")
+    if limit is not None and limit < 1:
+        raise BadRequest(f"limit must be a whole number of at least 1, and {views.MAX_LIMIT} is the most that comes.")
     return views.Filter(
         sites=sites,
         since_ms=_query_number("since_ms"),
         until_ms=_query_number("until_ms"),
         phases=phases,
         before=before,
-        limit=min(max(200 if limit is None else limit, 1), views.MAX_LIMIT),
+        limit=200 if limit is None else min(limit, views.MAX_LIMIT),
         **texts,
     )
 
@@ -136,6 +141,12 @@ def _sites(appliance: Appliance) -> Sequence[str]:
     if identity is not None and not identity.reaches(site):
         raise Forbidden("This token is not for this site.")
     return (site,)
+
+
+def _require_known(names: Sequence[str]) -> None:
+    """A misspelled name would give a list that looks as if it were asked for."""
+    if unknown := set(request.query) - set(names):
+        raise BadRequest(f"The query may hold {', '.join(names)}; {len(unknown)} other names came.")
 
 
 def _query_text(name: str) -> str | None:

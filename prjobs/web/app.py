@@ -12,7 +12,7 @@ from prjobs.errors import Internal, MethodNotAllowed, NotFound, Refused
 from prjobs.web import acts_api, api, cloud_api, night_api, reservations_api
 from prjobs.web.contract import ENDPOINTS, paths_of
 from prjobs.web.guard import ALLOWED_HEADERS, Guard, cors_headers
-from prjobs.web.pages import get_file, load_files
+from prjobs.web.pages import get_file, get_icon, load_files
 from prjobs.web.respond import refusal, refusal_parts, reply
 
 logger = logging.getLogger(__name__)
@@ -61,8 +61,9 @@ def build_routes(appliance: Appliance) -> Bottle:
     for path in {path for _, path, _ in ROUTES}:
         app.route(path, "OPTIONS", _options)
     files = load_files()
-    for path, name in (("/", "index.html"), ("/login", "login.html"), ("/favicon.ico", "favicon.svg")):
+    for path, name in (("/", "index.html"), ("/login", "login.html")):
         app.route(path, "GET", _answering(lambda name=name: get_file(files, name)))
+    app.route("/favicon.ico", "GET", _answering(partial(get_icon, files)))
     app.route("/static/<name>", "GET", _answering(lambda name: get_file(files, name)))
     return app
 
@@ -75,10 +76,10 @@ def _answering(handler: Callable[..., HTTPResponse]) -> Callable[..., HTTPRespon
             return handler(**parts)
         except Refused as refused:
             _log_refusal(request.environ, refused)
-            return refusal(refused, request.path)
+            return refusal(refused, request.environ)
         except Exception:
             logger.exception("a defect in %s %s", request.method, request.path)
-            return refusal(Internal("Internal error; the log of the appliance has the details."), request.path)
+            return refusal(Internal("Internal error; the log of the appliance has the details."), request.environ)
 
     return answer
 
@@ -97,7 +98,7 @@ def _error(error: HTTPError) -> HTTPResponse:
         logger.error("unexpected error %s: %s", error.status_code, error.exception, exc_info=error.exception)
         refused = Internal("Internal error; the log of the appliance has the details.")
     _log_refusal(request.environ, refused)
-    answer = refusal(refused, request.environ.get("PATH_INFO", ""))
+    answer = refusal(refused, request.environ)
     if "Allow" in error.headers:
         answer.set_header("Allow", error.headers["Allow"])
     return answer
@@ -105,7 +106,7 @@ def _error(error: HTTPError) -> HTTPResponse:
 
 def _refuse(environ: Environ, start_response: StartResponse, refused: Refused) -> Iterable[bytes]:
     _log_refusal(environ, refused)
-    status, content_type, headers, body = refusal_parts(refused, str(environ["PATH_INFO"]))
+    status, content_type, headers, body = refusal_parts(refused, str(environ["PATH_INFO"]), environ)
     reason = REASONS.get(status, "Refused")
     start_response(
         f"{status} {reason}",

@@ -19,8 +19,9 @@ from prjobs.night.page import Frame, write_page
 from prjobs.night.report import source_of
 from prjobs.places import parse_places, parse_zones
 from prjobs.sky import sidereal_h, sky_around
+from prjobs.theme import theme_of
 from prjobs.web import caller
-from prjobs.web.respond import JSON, reply, reply_json
+from prjobs.web.respond import HTML, JSON, reply, reply_json
 from prjobs.wire import Site
 
 Handler = Callable[..., HTTPResponse]
@@ -28,8 +29,6 @@ IN_MEMORY = 4_000_000
 # A night of 100,000 jobs takes seconds: two at a time would be felt by the observatories that poll meanwhile.
 READING = threading.Lock()
 PATIENCE_S = 1.0
-# The cookie's words; the page to print knows one brightness of red.
-THEMES = {"day": "day", "dark": "dark", "red": "red", "red2": "red", "red3": "red"}
 _PAGE_HEADERS = {
     "Content_Security_Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",
@@ -37,6 +36,7 @@ _PAGE_HEADERS = {
     "X_Frame_Options": "DENY",
     "Cross_Origin_Opener_Policy": "same-origin",
     "Cross_Origin_Resource_Policy": "same-origin",
+    "Vary": "Cookie",
 }
 
 
@@ -64,12 +64,11 @@ def get_night(appliance: Appliance) -> HTTPResponse:
 def get_night_page(appliance: Appliance) -> HTTPResponse:
     """The same as a page to print, in the browser's theme on the screen."""
     site, night = _asked(appliance)
-    theme = request.get_cookie("prjobs_theme") or ""
     style = el("link", rel="stylesheet", href="/static/night.css")
-    frame = Frame(style, THEMES.get(theme, ""), has_links=True)
+    frame = Frame(style, theme_of(request.environ), has_links=True)
     with _alone(), _spool() as out:
         write_page(source_of(appliance), site, night, frame, out)
-        return _whole(out, "text/html; charset=utf-8", **_PAGE_HEADERS)
+        return _whole(out, HTML, **_PAGE_HEADERS)
 
 
 def get_sky(appliance: Appliance) -> HTTPResponse:

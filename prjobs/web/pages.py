@@ -1,10 +1,12 @@
 """The monitor's files, from a dictionary of known names: nothing else of the disk can be asked for."""
 
+import re
 from pathlib import Path
 
-from bottle import HTTPResponse
+from bottle import HTTPResponse, request
 
 from prjobs.errors import NotFound, Unusable
+from prjobs.theme import Theme, theme_of
 from prjobs.web.respond import reply
 
 # Our own content types: on Windows the system's table may say that .js is text/plain, and the page stays blank.
@@ -28,6 +30,16 @@ _HEADERS = {
 }
 
 
+# What a page's head says of its theme, and with what the theme in the cookie replaces it.
+_THEMED = (
+    (re.compile(rb'data-theme="[^"]*"'), b'data-theme="%(name)s" data-level="%(level)s"'),
+    (re.compile(rb'(?<=<meta name="color-scheme" content=")[^"]*'), b"%(scheme)s"),
+    (re.compile(rb'(?<=<meta name="theme-color" content=")[^"]*'), b"%(ground)s"),
+    (re.compile(rb"favicon\.svg"), b"%(icon)s"),
+    (re.compile(rb'(?<=<body bgcolor=")[^"]*'), b"%(ground)s"),
+)
+
+
 def load_files() -> dict[str, tuple[str, bytes]]:
     """Name -> (content type, content) of everything in the static folder."""
     folder = _folder()
@@ -47,8 +59,27 @@ def _folder() -> Path:
 
 
 def get_file(files: dict[str, tuple[str, bytes]], name: str) -> HTTPResponse:
-    """One file of the monitor. NotFound for every other name."""
+    """One file of the monitor, a page in the theme that the cookie names. NotFound for every other name."""
     if name not in files:
         raise NotFound("There is nothing at this address.")
     content_type, content = files[name]
-    return reply(content, content_type, status=200, **_HEADERS)
+    if not name.endswith(".html"):
+        return reply(content, content_type, status=200, **_HEADERS)
+    theme = theme_of(request.environ)
+    return reply(dressed(content, theme) if theme else content, content_type, status=200, Vary="Cookie", **_HEADERS)
+
+
+def dressed(page: bytes, theme: Theme) -> bytes:
+    """A page with the theme in its first bytes."""
+    values = {name.encode(): text.encode() for name, text in theme._asdict().items()}
+    for found, written in _THEMED:
+        page = found.sub(written % values, page, count=1)
+    return page
+
+
+def get_icon(files: dict[str, tuple[str, bytes]]) -> HTTPResponse:
+    """The icon that browsers ask for by themselves, in the theme of the cookie."""
+    theme = theme_of(request.environ)
+    answer = get_file(files, theme.icon if theme else "favicon.svg")
+    answer.set_header("Vary", "Cookie")
+    return answer

@@ -1,15 +1,22 @@
 """Answers: bodies with their types, and refusals in the form that each part of the interface promises."""
 
+import html
+from base64 import b64encode
+from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
 import msgspec
 from bottle import HTTPResponse
 
 from prjobs.errors import Refused
+from prjobs.theme import Theme, theme_of
 
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
+HTML = "text/html; charset=utf-8"
 _ALWAYS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+_LAYOUT = "body{margin:12vh auto;max-width:36em;padding:0 1em}h1{font-size:1em}"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -24,14 +31,16 @@ def reply_json(value: Any, *, status: int = 200, **headers: str) -> HTTPResponse
     return reply(_encode(value), JSON, status=status, **headers)
 
 
-def refusal(refused: Refused, path: str) -> HTTPResponse:
-    """A refusal for the part of the interface that the path belongs to."""
-    status, content_type, headers, body = refusal_parts(refused, path)
+def refusal(refused: Refused, environ: Mapping[str, Any]) -> HTTPResponse:
+    """A refusal for the part of the interface that the request was for."""
+    status, content_type, headers, body = refusal_parts(refused, environ.get("PATH_INFO", ""), environ)
     return HTTPResponse(body, status, {"Content-Type": content_type, **headers})
 
 
-def refusal_parts(refused: Refused, path: str) -> tuple[int, str, dict[str, str], bytes]:
-    """(status, content type, headers, body) of a refusal.
+def refusal_parts(
+    refused: Refused, path: str, environ: Mapping[str, Any] | None = None
+) -> tuple[int, str, dict[str, str], bytes]:
+    """(status, content type, headers, body) of a refusal; a page when a browser asked for one.
 
     getnewjobs answers a JSON list whatever happens: the observatory never looks at the status, and anything but a
     list stops it. The sentence stands in a header there.
@@ -46,4 +55,28 @@ def refusal_parts(refused: Refused, path: str) -> tuple[int, str, dict[str, str]
         return refused.status, JSON, headers, b"[]"
     if path.startswith("/api/"):
         return refused.status, JSON, headers, _encode({"error": refused.sentence, "code": refused.code})
+    if environ and environ["REQUEST_METHOD"] == "GET" and "text/html" in str(environ.get("HTTP_ACCEPT", "")):
+        style, page = error_page(refused.sentence, theme_of(environ))
+        policy = f"default-src 'none'; style-src '{style}'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+        headers |= {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", "Vary": "Cookie"}
+        return refused.status, HTML, headers, page
     return refused.status, TEXT, headers, refused.sentence.encode()
+
+
+def error_page(sentence: str, theme: Theme | None) -> tuple[str, bytes]:
+    """(hash of its style for the policy, page): a sentence for a person, in the theme that the eyes are used to."""
+    colours = (
+        f"background:{theme.ground};color:{theme.text};scrollbar-color:{theme.text} {theme.ground};" if theme else ""
+    )
+    style = f"html{{{colours}font:18px/1.5 system-ui,sans-serif}}{_LAYOUT}"
+    icon = theme.icon if theme else "favicon.svg"
+    page = (
+        '<!doctype html>\n<html lang="en"'
+        + (f' data-theme="{theme.name}" data-level="{theme.level}"' if theme else "")
+        + '>\n<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<meta name="color-scheme" content="{theme.scheme if theme else "dark light"}">\n'
+        + (f'<meta name="theme-color" content="{theme.ground}">\n' if theme else "")
+        + f'<link rel="icon" type="image/svg+xml" href="/static/{icon}">\n<title>prjobs</title>\n'
+        f"<style>{style}</style>\n<main>\n<h1>prjobs</h1>\n<p>{html.escape(sentence)}</p>\n</main>\n"
+    )
+    return f"sha256-{b64encode(sha256(style.encode()).digest()).decode()}", page.encode()

@@ -93,6 +93,9 @@ def _row(seq: int, created_ms: int) -> JobRow:
         attempts=1,
         checksum=0,
         idempotency_key=None,
+        picked_up_ms=created_ms + 1000,
+        started_ms=created_ms + 2000,
+        ended_ms=created_ms + 5000,
     )
     return row._replace(checksum=checksum(row))
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.page.here import Here
+from tests.page.tour import House
 from tests.page.watching import Observatory
 from tests.program import Program
 
@@ -108,18 +110,44 @@ def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture
-def served(browser: Any, program: Program) -> Iterator[Program]:
-    """The program, serving. Asked for after the browser, so that nothing starts where there is none."""
-    program.serve()
-    yield program
+def here(browser: Any, tmp_path: Path, patient: None) -> Iterator[Here]:
+    """The program in this process, to be served. Asked for after the browser: nothing starts where there is none."""
+    here = Here(tmp_path / "here")
+    yield here
+    here.kill()
 
 
 @pytest.fixture
-def alice(served: Program) -> str:
+def served(here: Here) -> Here:
+    """The program, served from this process."""
+    here.serve()
+    return here
+
+
+@pytest.fixture
+def process(browser: Any, program: Program) -> Program:
+    """The program as a process of its own, serving: one that can be killed."""
+    program.serve()
+    return program
+
+
+@pytest.fixture
+def alice(served: Here) -> str:
     """The token of an ordinary user."""
     return served.token("auth0|alice", "--name", "Alice A.")
 
 
 @pytest.fixture
-def observatory(served: Program) -> Observatory:
-    return Observatory(served)
+def observatory(served: Here) -> Iterator[Observatory]:
+    """The program of the site saf."""
+    observatory = Observatory(served)
+    yield observatory
+    observatory.hang_up()
+
+
+@pytest.fixture(scope="session")
+def house(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A busy house with everything that the monitor can show, for tests that look; the tokens of a tour stay."""
+    house = House(tmp_path_factory.mktemp("house") / "data")
+    yield house
+    house.close()

@@ -7,6 +7,24 @@ from collections.abc import Iterator
 
 def pixels(png: bytes) -> Iterator[tuple[int, int, int]]:
     """The pixels of an 8-bit RGB or RGBA PNG without interlacing, as browsers make them."""
+    raw, stride, size = scanlines(png)
+    for line in unfiltered(raw, stride, size):
+        yield from zip(line[0::size], line[1::size], line[2::size], strict=True)
+
+
+def is_only_red(png: bytes) -> bool:
+    """Whether no pixel has any green or blue.
+
+    A filter writes down how far a byte is from a guess made of bytes before it, and of nothing but zeros it guesses
+    zero: a channel is zero everywhere when what is written down is. That is seen without undoing the filters.
+    """
+    raw, stride, size = scanlines(png)
+    lines = (raw[start + 1 : start + 1 + stride] for start in range(0, len(raw), stride + 1))
+    return not any(any(line[1::size]) or any(line[2::size]) for line in lines)
+
+
+def scanlines(png: bytes) -> tuple[bytes, int, int]:
+    """The lines, each behind the number of its filter; the bytes of a line and of a pixel."""
     width, _, depth, kind = struct.unpack(">IIBB", png[16:26])
     assert depth == 8 and kind in (2, 6)
     data, at = b"", 8
@@ -16,8 +34,7 @@ def pixels(png: bytes) -> Iterator[tuple[int, int, int]]:
             data += png[at + 8 : at + 8 + length]
         at += 12 + length
     size = 4 if kind == 6 else 3
-    for line in unfiltered(zlib.decompress(data), width * size, size):
-        yield from zip(line[0::size], line[1::size], line[2::size], strict=True)
+    return zlib.decompress(data), width * size, size
 
 
 def unfiltered(raw: bytes, stride: int, size: int) -> Iterator[bytearray]:

@@ -28,6 +28,9 @@ def job(**parts: Any) -> dict[str, Any]:
         "status": "UNREAD",
         "estimate_s": None,
         "phase": "waiting",
+        "picked_up_ms": None,
+        "started_ms": None,
+        "ended_ms": None,
         **parts,
     }
 
@@ -38,6 +41,10 @@ def running(**parts: Any) -> dict[str, Any]:
 
 def picked_up(**parts: Any) -> dict[str, Any]:
     return job(status="RECEIVED", phase="picked_up", **parts)
+
+
+def done(**parts: Any) -> dict[str, Any]:
+    return job(status="COMPLETE", phase="done", **parts)
 
 
 def site(**parts: Any) -> dict[str, Any]:

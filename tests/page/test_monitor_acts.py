@@ -108,7 +108,7 @@ def test_a_job_is_sent_again(served: Program, admin: str, observatory: Observato
     again.click()
     wait_text(page.locator(".job-status"), "waiting")
     assert sent["ulid"] not in page.evaluate("location.hash")
-    wait_text(page.locator(".facts"), sent["ulid"])
+    wait_text(page.locator("[data-screen=job] .facts"), sent["ulid"])
 
 
 def test_a_stuck_job_is_closed_with_a_reason(

@@ -1,4 +1,4 @@
-"""The alarms: listed, heard, acknowledged for everybody."""
+"""The alarms: what the server raises is listed, heard and acknowledged, for everybody."""
 
 import re
 from collections.abc import Callable
@@ -7,60 +7,54 @@ from typing import Any
 import pytest
 
 from tests.page.conftest import Call
-from tests.page.samples import MINUTE, NOW, job, now, picked_up, running, site, ulid
-from tests.page.test_monitor_stop import COUNT_TONES
-from tests.page.watching import Observatory, log_in, wait_text, wait_tones
-from tests.program import Program
+from tests.page.here import Here
+from tests.page.samples import MINUTE, NOW
+from tests.page.watching import COUNT_TONES, Observatory, log_in, wait_text, wait_tones
 
 OpenPage = Callable[..., Any]
+STOP = {"device": "all", "instance": "", "action": "cancel_all_commands", "required_params": {}, "optional_params": {}}
+# The server looks once a second, the page asks every three seconds, and this machine is slow.
+SOON_MS = 8000
+
+
+@pytest.fixture
+def admin(served: Here) -> str:
+    return served.token("staff", "--role", "admin")
+
+
+def arm_sound(page: Any) -> None:
+    """Click the sound on, and forget the tones that say so."""
+    page.locator("[data-sound-button]").click()
+    wait_text(page.locator("[data-sound-button]"), "Sound ON")
+    wait_tones(page)
+    page.evaluate("window.tones = 0")
 
 
 # ---- in the browser
 
 
-def make_silent(page: Any, heard: list[int] | None = None) -> list[int]:
-    """From now on the server tells this page that the sites were last heard so long ago."""
-
-    heard = [] if heard is None else heard
-
-    def answer(route: Any) -> None:
-        answered = route.fetch()
-        told = answered.json()
-        heard.append(told["time_ms"] - 10 * MINUTE)
-        for known in told["sites"]:
-            known["last_poll_ms"] = heard[0]
-        route.fulfill(response=answered, json=told)
-
-    page.route("**/api/now", answer)
-    return heard
-
-
 def test_a_silent_site_is_an_alarm_that_is_heard_until_it_is_acknowledged(
-    served: Program, observatory: Observatory, open_page: OpenPage
+    served: Here, observatory: Observatory, admin: str, open_page: OpenPage
 ) -> None:
     observatory.fetch()
-    admin = served.token("staff", "--role", "admin")
     page = open_page(served.url)
     page.add_init_script(COUNT_TONES)
     log_in(page, served.url, admin)
     wait_text(page.locator(".link-state"), "live")
-    assert page.locator(".alarm").count() == 0
-    sound = page.locator("[data-sound-button]")
-    assert sound.get_attribute("aria-pressed") == "false"
-    wait_text(sound, "Sound off")
-    sound.click()
-    wait_text(sound, "Sound ON")
-    page.wait_for_timeout(300)
-    page.evaluate("window.tones = 0")
-
-    make_silent(page)
     alarm = page.locator(".alarm")
-    wait_text(alarm, "saf has been silent for 10m")
-    assert "saf has been silent" in page.locator("[data-alarm-region]").inner_text()
-    assert page.locator("[data-alarm-region]").get_attribute("aria-live") == "assertive"
+    assert alarm.count() == 0
+    wait_text(page.locator("[data-sound-button][aria-pressed=false]"), "Sound off")
+    arm_sound(page)
+
+    served.after(600)
+    wait_text(alarm, re.compile(r"saf has been silent since \d\d:\d\d:\d\d UTC\s+10m0\ds"), timeout=SOON_MS)
+    wait_text(alarm.locator(".alarm-todo"), "See whether the observatory program runs")
+    wait_text(page.locator("[data-alarm-region][aria-live=assertive]"), "saf has been silent since")
     wait_tones(page)
+    age = alarm.locator(".alarm-age").inner_text()
+    wait_text(alarm.locator(".alarm-age"), re.compile(f"^(?!{age}$)10m"))
     page.keyboard.press("j")
-    wait_text(page.locator(".alarm-line"), "saf has been silent")
+    wait_text(page.locator(".alarm-line"), re.compile(r"saf has been silent since \d\d:\d\d:\d\d UTC$"))
     page.keyboard.press("n")
 
     alarm.locator("text=Acknowledge").click()
@@ -72,89 +66,156 @@ def test_a_silent_site_is_an_alarm_that_is_heard_until_it_is_acknowledged(
     wait_tones(page)
     page.keyboard.press("j")
     wait_text(page.locator(".alarm-line"), "saf has been silent")
+    page.keyboard.press("n")
+
+    observatory.fetch()
+    alarm.wait_for(state="detached", timeout=SOON_MS)
     assert page.complaints == []
 
 
 def test_an_acknowledgement_reaches_the_other_pages(
-    served: Program, alice: str, observatory: Observatory, open_page: OpenPage
+    served: Here, alice: str, observatory: Observatory, open_page: OpenPage
 ) -> None:
     observatory.fetch()
+    served.after(600)
     first, second = open_page(served.url), open_page(served.url)
     log_in(first, served.url, alice)
-    heard = make_silent(first)
-    make_silent(second, heard)
     wait_text(second.locator(".alarm"), "saf has been silent")
     assert second.locator(".alarm button").is_hidden()
     first.locator(".alarm >> text=Acknowledge").click()
     wait_text(second.locator(".alarm"), "seen by auth0|alice")
+    assert "Sound again" in first.locator(".alarm").inner_text()
 
 
-# ---- which
+def test_an_alarm_that_is_over_by_the_time_it_is_acknowledged_is_gone(
+    served: Here, alice: str, observatory: Observatory, open_page: OpenPage
+) -> None:
+    observatory.fetch()
+    served.after(600)
+    page = open_page(served.url)
+    log_in(page, served.url, alice)
+    page.locator(".alarm").wait_for()
+    # Nothing but the answer to the click may tell the page.
+    page.route("**/api/now", lambda route: None)
+    observatory.fetch()
+    for _ in range(50):
+        if not served.server.appliance.alarms.raised():
+            break
+        page.wait_for_timeout(100)
+    page.locator(".alarm >> text=Acknowledge").click()
+    page.locator(".alarm").wait_for(state="detached")
+    assert page.complaints == []
 
-ALARMS = """async ([answer, nowMs]) => {
-    const { newModel, applyNow } = await import("/model.js");
-    const { listAlarms, summaryWords } = await import("/alarms.js");
-    const known = newModel();
-    applyNow(known, answer);
-    const alarms = listAlarms(known, nowMs);
-    return { alarms, summary: summaryWords(alarms) };
-}"""
+
+def test_a_stop_that_nobody_picks_up_is_loud_on_every_page(
+    served: Here, observatory: Observatory, admin: str, open_page: OpenPage
+) -> None:
+    observatory.fetch()
+    page = open_page(served.url)
+    page.add_init_script(COUNT_TONES)
+    page.goto(f"{served.url}/#/jobs")
+    page.reload()
+    arm_sound(page)
+    stop = served.new_job(admin, **STOP, user_id="staff")
+    served.after(14)
+    line = page.locator(".alarm-line")
+    words = re.compile(r"saf: “.+” was sent at \d\d:\d\d:\d\d UTC and is not picked up")
+    wait_text(line, words, timeout=SOON_MS)
+    wait_tones(page)
+    line.locator("a").click()
+    alarm = page.locator(".alarm[data-kind=stop]")
+    wait_text(alarm, words)
+    wait_text(alarm, re.compile(r"1\ds"))
+    wait_text(alarm.locator(".alarm-todo"), "Use the hardware stop.")
+    alarm.locator("text=open the job").click()
+    assert page.evaluate("location.hash") == f"#/jobs/{stop['ulid']}"
+    observatory.fetch()
+    line.wait_for(state="hidden", timeout=SOON_MS)
+    assert page.complaints == []
 
 
-def listed(call: Call, *sites: dict[str, Any], at: int = NOW, **more: Any) -> Any:
-    return call.page.evaluate(ALARMS, [{**now(1, *sites)[1], **more}, at])
+def test_the_worst_stands_first_and_what_is_only_remarked_is_quiet(
+    served: Here, observatory: Observatory, alice: str, open_page: OpenPage
+) -> None:
+    sent = served.new_job(alice)
+    observatory.fetch()
+    observatory.report(sent["ulid"], "EXPOSING", 10)
+    # Where the nightly backup should go, something else is.
+    (served.data / "backups").rmdir()
+    (served.data / "backups").write_text("")
+    page = open_page(served.url)
+    wait_text(page.locator(".work-row"), "EXPOSING")
+    served.after(120)
+    alarms = page.locator(".alarm")
+    wait_text(page.locator(".alarm[data-kind=notice]"), "The nightly backup failed", timeout=SOON_MS)
+    wait_text(page.locator(".alarm[data-kind=stuck]"), "should have ended at", timeout=SOON_MS)
+    assert [alarms.nth(at).get_attribute("data-kind") for at in range(3)] == ["silent", "stuck", "notice"]
+    assert [alarms.nth(at).get_attribute("data-loud") for at in range(3)] == ["yes", "yes", None]
+    page.keyboard.press("j")
+    wait_text(page.locator(".alarm-line"), "2 alarms: saf has been silent since")
 
 
-def keys(found: Any) -> list[str]:
-    return [alarm["key"] for alarm in found["alarms"]]
+def test_a_clock_that_was_set_is_loud(served: Here, open_page: OpenPage) -> None:
+    page = open_page(served.url)
+    wait_text(page.locator(".link-state"), "live")
+    # Its first look at the clock is what later ones compare with.
+    page.wait_for_timeout(1500)
+    served.set_clock(7200)
+    wait_text(page.locator(".alarm[data-loud]"), "The clock of this machine moved forward by 7200 s.", timeout=SOON_MS)
 
 
-def test_all_is_well(call: Call) -> None:
-    assert listed(call, site(open=[job()])) == {"alarms": [], "summary": ""}
+def test_where_the_sound_is_armed_the_page_listens_on_unseen(served: Here, open_page: OpenPage) -> None:
+    page = open_page(f"{served.url}/favicon.ico")
+    page.add_init_script("window.unseen = false; Object.defineProperty(document, 'hidden', { get: () => unseen });")
+    page.add_init_script(COUNT_TONES)
+    page.goto(served.url)
+    wait_text(page.locator(".link-state"), "live")
+    arm_sound(page)
+    page.evaluate("window.unseen = true")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(7500)
+    assert len([url for url in asked if url.endswith("/api/now")]) >= 2
+
+
+# ---- in words
+
+
+def alarm(key: str, **parts: Any) -> dict[str, Any]:
+    return {
+        "key": key,
+        "kind": key.partition("/")[0],
+        "sentence": f"About {key}",
+        "since_ms": NOW - 10 * MINUTE,
+        "raised_ms": NOW - MINUTE,
+        "loud": True,
+        "ack": None,
+        **parts,
+    }
+
+
+SEEN = {"who": "ann", "time_ms": NOW}
 
 
 @pytest.mark.parametrize(
-    ("last_poll_ms", "alarm"),
+    ("alarms", "summary"),
     [
-        (NOW - MINUTE, False),
-        (NOW - 2 * MINUTE, True),
-        (NOW - 25 * 60 * MINUTE, False),
-        (None, False),
+        ([], ""),
+        ([alarm("silent/saf/1")], "About silent/saf/1"),
+        ([alarm("stop/A"), alarm("stuck/B"), alarm("notice/x", loud=False)], "2 alarms: About stop/A"),
+        ([alarm("notice/x", loud=False), alarm("stop/A", ack=SEEN)], ""),
     ],
 )
-def test_a_silence(call: Call, last_poll_ms: int | None, alarm: bool) -> None:
-    found = listed(call, site(last_poll_ms=last_poll_ms))
-    assert keys(found) == ([f"silent/saf/{last_poll_ms}"] if alarm else [])
+def test_the_line_about_the_alarms(call: Call, alarms: list[dict[str, Any]], summary: str) -> None:
+    assert call("alarms.js", "summaryWords", alarms) == summary
 
 
-def test_a_stop_that_waits_is_the_worst(call: Call) -> None:
-    stop = job(ulid=ulid(3), command_class="stop", created_ms=NOW - 15_000)
-    found = listed(call, site(last_poll_ms=NOW - 2 * MINUTE, open=[stop]))
-    assert keys(found) == [f"stop/{ulid(3)}", f"silent/saf/{NOW - 2 * MINUTE}"]
-    assert found["summary"].startswith("2 alarms: saf: ")
-    young = job(ulid=ulid(3), command_class="stop", created_ms=NOW - 14_000)
-    assert keys(listed(call, site(open=[young]))) == []
+def test_how_long_an_alarm_lasts(call: Call) -> None:
+    assert call("alarms.js", "ageWords", alarm("stop/A"), NOW + 7000) == "10m07s"
+    assert call("alarms.js", "ageWords", alarm("stop/A", since_ms=None), NOW) == ""
 
 
-def test_stuck_jobs(call: Call) -> None:
-    late = running(ulid=ulid(1), estimate_s=10, changed_ms=NOW - 2 * MINUTE)
-    mute = picked_up(ulid=ulid(2), changed_ms=NOW - 6 * MINUTE)
-    assert keys(listed(call, site(open=[late, mute], counts={"done": 3}))) == [f"stuck/{ulid(1)}", f"stuck/{ulid(2)}"]
-    assert keys(listed(call, site(open=[mute]))) == []
-
-
-def test_what_the_server_says_of_itself(call: Call) -> None:
-    problem = {"code": "disk_low", "sentence": "The disk is nearly full."}
-    notices = [{"code": "clock", "sentence": "The clock jumped."}, {"code": "backup", "sentence": "No backup."}]
-    found = listed(call, health={"ok": False, "problems": [problem], "notices": notices})
-    assert keys(found) == ["problem/disk_low", "notice/clock", "notice/backup"]
-    assert [alarm["loud"] for alarm in found["alarms"]] == [True, True, False]
-    unknown = listed(call, health={"ok": False, "problems": []})
-    assert keys(unknown) == ["problem/unknown"]
-
-
-def test_what_was_acknowledged_stands_last_and_is_quiet(call: Call) -> None:
-    notices = [{"code": "clock", "sentence": "C."}, {"code": "backup", "sentence": "B."}]
-    acks = {"notice/clock": {"who": "ann", "time_ms": NOW}}
-    found = listed(call, health={"ok": True, "problems": [], "notices": notices}, acks=acks)
-    assert keys(found) == ["notice/backup", "notice/clock"] and found["summary"] == ""
+def test_an_alarm_that_comes_again_is_another_one(call: Call) -> None:
+    first, again = alarm("notice/clock"), alarm("notice/clock", raised_ms=NOW)
+    assert call("alarms.js", "nameOf", first) != call("alarms.js", "nameOf", again)
+    assert call("alarms.js", "nameOf", first) == call("alarms.js", "nameOf", {**first, "ack": SEEN})

@@ -1,11 +1,14 @@
 """How the monitor looks: strict red, every theme, every width."""
 
+import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.page.png import pixels
+from tests.page.png import is_only_red, pixels
+from tests.page.tour import House, tour
 from tests.page.watching import Observatory, log_in, wait_text
 from tests.program import Program
 
@@ -27,45 +30,46 @@ def test_the_decoder_of_the_next_test_sees_colours(served: Program, open_page: O
     assert any(green > 200 for _, green, _ in colours)
 
 
-def test_red_is_strict(served: Program, alice: str, observatory: Observatory, open_page: OpenPage) -> None:
-    for number in range(60):
-        served.new_job(alice, action=f"act{number}")
+def test_the_quick_look_for_red_sees_what_the_decoder_sees(served: Program, open_page: OpenPage) -> None:
+    page = open_page(served.url, theme="red", width=200, height=200)
+    page.locator(".empty").wait_for()
+    assert is_only_red(page.screenshot())
+    for colour in ("#000100", "#000001"):
+        page.locator(".strip").evaluate("(strip, colour) => { strip.style.borderTop = `1px solid ${colour}`; }", colour)
+        assert not is_only_red(page.screenshot())
+
+
+@pytest.mark.parametrize("theme", ["red", "red2", "red3"])
+def test_red_is_strict_everywhere(house: House, open_page: OpenPage, theme: str) -> None:
+    page = open_page(f"{house.url}/favicon.ico", theme=theme, width=1100, height=700)
+    seen = []
+    for name in tour(page, house):
+        for whole in (False, True):
+            assert is_only_red(page.screenshot(full_page=whole)), name
+        seen.append(name)
+    assert len(seen) > 15
+
+
+@pytest.mark.parametrize("theme", ["red", "red2", "red3"])
+def test_red_is_strict_on_a_phone(house: House, open_page: OpenPage, theme: str) -> None:
+    page = open_page(f"{house.url}/favicon.ico", theme=theme, width=390, height=844, has_touch=True, is_mobile=True)
+    for name in tour(page, house):
+        assert is_only_red(page.screenshot()), name
+
+
+def test_the_brightness_of_red_falls(house: House, open_page: OpenPage) -> None:
+    brightest = []
+    for theme in ("red", "red2", "red3"):
+        page = open_page(house.url, theme=theme, width=400, height=300)
+        wait_text(page.locator(".link-state"), "live")
+        brightest.append(max(red for red, _, _ in pixels(page.screenshot())))
+    assert brightest == [255, 168, 107]
+
+
+def test_a_stop_in_red(served: Program, observatory: Observatory, open_page: OpenPage) -> None:
     observatory.fetch()
-    last = served.new_job(alice)
-    page = open_page(served.url, theme="red", width=900, height=500)
-    wait_text(page.locator(".work-row"), "picked up")
-    assert_red(page)
-    page.mouse.move(300, 300)
-    page.keyboard.press("?")
-    page.locator("dialog >> text=Keys").wait_for()
-    assert_red(page)
-    page.keyboard.press("Escape")
-
-    page.keyboard.press("j")
-    page.locator("table.jobs tbody tr[data-phase]").nth(20).wait_for()
-    page.fill("#filter", "colour:red status:waiting")
-    page.locator("#filter").select_text()
-    wait_text(page.locator("#filter-problem"), "is no filter")
-    assert_red(page)
-    page.hover(".chip[data-phase=waiting]")
-    page.locator(".tip >> visible=true").wait_for()
-    assert_red(page)
-
-    page.goto(f"{served.url}/#/jobs/{last['ulid']}")
-    page.locator(".job-head h1").wait_for()
-    page.keyboard.press("Tab")
-    assert_red(page)
-    page.goto(f"{served.url}/login#once=wrong")
-    wait_text(page.locator(".problem"), "This link does not log in.")
-    page.fill("#token", "something")
-    assert_red(page)
-
-
-def test_red_is_strict_where_staff_act(served: Program, observatory: Observatory, open_page: OpenPage) -> None:
-    observatory.fetch()
-    admin = served.token("staff", "--role", "admin")
     page = open_page(served.url, theme="red", width=900, height=700)
-    log_in(page, served.url, admin)
+    log_in(page, served.url, served.token("staff", "--role", "admin"))
     page.click("text=Stop and make safe")
     page.locator("[data-part=stop]").focus()
     page.keyboard.down(" ")
@@ -75,26 +79,65 @@ def test_red_is_strict_where_staff_act(served: Program, observatory: Observatory
     page.keyboard.up(" ")
     wait_text(page.locator(".stop-proof"), "STOP sent")
     assert_red(page)
-    page.keyboard.press("e")
-    page.locator(".command").first.click()
-    page.click("summary")
-    page.fill(".send-form input >> nth=0", "60")
-    page.locator(".send-form input >> nth=0").select_text()
-    assert_red(page)
-    page.locator(".command").first.hover()
-    page.goto(f"{served.url}/#/site")
-    wait_text(page.locator(".card"), "asks")
-    assert_red(page)
-    page.locator("[data-tokens] input").first.fill("x")
-    page.click("text=Make a token >> visible=true")
-    wait_text(page.locator(".made"), "It is shown this once")
-    assert_red(page)
-    page.route("**/newjob", lambda route: route.abort())
-    page.locator("[data-part=stop]").focus()
-    page.keyboard.down(" ")
-    wait_text(page.locator(".stop-trouble"), "use the hardware stop")
-    page.click("[data-theme-button]")
-    assert {green + blue for _, green, blue in pixels(page.screenshot())} == {0}
+
+
+# ---- the first frame
+
+PAGES = ("", "login", "?wall=1", "night", "nothing-there")
+GROUNDS = {"red": (0, 0, 0), "red3": (0, 0, 0), "dark": (11, 14, 19)}
+BRIGHT = {"red": 80, "red3": 80, "dark": 60}
+
+
+def is_bright(pixel: tuple[int, int, int], theme: str) -> bool:
+    return max(pixel) > BRIGHT[theme]
+
+
+def first_frame(page: Any) -> bytes:
+    """As soon as there is one: until then the browser has nothing to take."""
+    from playwright.sync_api import Error
+
+    for _ in range(50):
+        try:
+            return page.screenshot()
+        except Error as error:
+            if "Unable to capture" not in str(error):
+                raise
+    raise AssertionError("there is no frame")
+
+
+def first_frames(page: Any, address: str) -> list[bytes]:
+    """What is painted before any sheet or script has come, and just after."""
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    page.route(re.compile(r"\.(css|js)$"), hold)
+    page.goto(address, wait_until="commit")
+    frames = [first_frame(page)]
+    page.wait_for_timeout(300)
+    frames.append(page.screenshot())
+    page.unroute_all(behavior="ignoreErrors")
+    return frames
+
+
+@pytest.mark.parametrize("theme", sorted(GROUNDS))
+@pytest.mark.parametrize("path", PAGES)
+def test_no_frame_is_bright(served: Program, open_page: OpenPage, theme: str, path: str) -> None:
+    page = open_page(f"{served.url}/favicon.ico", theme=theme, width=300, height=200)
+    for frame in first_frames(page, f"{served.url}/{path}"):
+        found = Counter(pixels(frame))
+        assert found.most_common(1)[0][0] == GROUNDS[theme]
+        bright = sum(count for pixel, count in found.items() if is_bright(pixel, theme))
+        # The sentence of an error needs no sheet: it is there at once.
+        assert bright <= (found.total() * 0.03 if path == "nothing-there" else 0)
+        assert theme == "dark" or is_only_red(frame)
+
+
+def test_the_first_frame_by_day_is_light(served: Program, open_page: OpenPage) -> None:
+    page = open_page(f"{served.url}/favicon.ico", theme="day", width=300, height=200)
+    for frame in first_frames(page, served.url):
+        assert set(pixels(frame)) == {(242, 243, 245)}
 
 
 def test_red_is_strict_when_nothing_answers(served: Program, open_page: OpenPage) -> None:

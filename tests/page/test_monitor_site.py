@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,7 +37,8 @@ def page(reserved: Program, open_page: OpenPage) -> Any:
 
 def test_health_and_settings(page: Any) -> None:
     wait_text(page.locator(".card", has_text="Enclosure station"), "wema")
-    wait_text(page.locator(".settings > div", has_text="stations"), "wema=saf")
+    wait_text(page.locator(".settings > div", has_text="stations"), re.compile("wema=saf +set here"))
+    wait_text(page.locator(".settings > div", has_text="log_level"), re.compile("info +by default"))
     assert "/night?site=saf&date=" in page.locator("a[data-part=night]").get_attribute("href")
     assert page.evaluate("location.hash") == "#/site"
     with page.expect_download() as saved:
@@ -78,25 +80,141 @@ def test_a_reservation_is_added_shown_and_removed(page: Any) -> None:
 
 def test_a_token_is_made_shown_once_and_revoked(page: Any, reserved: Program) -> None:
     form = page.locator("[data-tokens] form")
+    form.get_by_text("Make a token").click()
+    wait_text(form.locator(".problem"), "whose it is (a user id) is missing")
     form.get_by_label("user id").fill("auth0|tim")
-    form.get_by_label("role").fill("astronaut")
-    form.locator("button").click()
-    wait_text(form.locator(".problem"), re.compile("role"))
-    assert form.get_by_label("user id").input_value() == "auth0|tim"
-    form.get_by_label("role").fill("viewer")
-    form.locator("button").click()
-    wait_text(page.locator(".made"), "It is shown this once")
-    assert page.locator(".made .json").inner_text().startswith("ey")
+    form.get_by_label("days").fill("4000")
+    form.get_by_text("Make a token").click()
+    wait_text(form.locator(".problem"), "the days must be a number up to 3650")
+    form.get_by_label("days").fill("2")
+    form.get_by_label(re.compile("^owner")).check()
+    form.get_by_label(re.compile("^observatory")).check()
+    form.get_by_label(re.compile("^owner")).uncheck()
+    form.get_by_label(re.compile("^viewer")).check()
+    form.get_by_label(re.compile("^saf")).check()
+    form.get_by_label("other sites").fill("mrc1, mrc2")
+    form.get_by_text("Make a token").click()
+    made = page.locator("[data-tokens] .made")
+    wait_text(made, "It is shown this once")
+    assert made.locator(".json").inner_text().startswith("ey")
+    assert form.get_by_label(re.compile("^viewer")).is_checked() is False
     row = page.locator("[data-tokens] li", has_text="auth0|tim")
-    wait_text(row, "viewer")
+    wait_text(row, "observatory, viewer · for saf, mrc1, mrc2")
     page.keyboard.press("Escape")
     page.keyboard.press("j")
     page.keyboard.press("s")
-    assert page.locator(".made").is_hidden() and page.locator(".made .json").text_content() == ""
+    assert made.is_hidden() and made.locator(".json").text_content() == ""
     row.locator("button").click()
     page.wait_for_timeout(500)
     row.locator("button").click()
     row.wait_for(state="detached")
+
+
+def test_a_token_goes_to_the_clipboard(page: Any) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    form = page.locator("[data-tokens] form")
+    form.get_by_label("user id").fill("auth0|tim")
+    form.get_by_text("Make a token").click()
+    made = page.locator("[data-tokens] .made")
+    made.get_by_text("Copy the token").click()
+    wait_text(made.locator("button"), "Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == made.locator(".json").inner_text()
+    made.get_by_text("I have it").click()
+    assert made.is_hidden() and made.locator(".json").text_content() == ""
+
+
+def test_ticks_stay_while_a_site_becomes_known(page: Any, reserved: Program) -> None:
+    form = page.locator("[data-tokens] form")
+    form.get_by_label(re.compile("^saf")).check()
+    Observatory(reserved, "mrc1").fetch()
+    form.get_by_label(re.compile("^mrc1")).wait_for()
+    assert form.get_by_label(re.compile("^saf")).is_checked()
+
+
+# ---- the wall display
+
+
+def files_of(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_a_wall_display_is_a_link_that_only_looks(page: Any, reserved: Program, open_page: OpenPage) -> None:
+    form = page.locator("[data-wall-link] form")
+    form.get_by_label("which display").fill("control room")
+    form.get_by_label(re.compile("^saf")).check()
+    form.get_by_text("Make a link").click()
+    made = page.locator("[data-wall-link] .made")
+    wait_text(made, "Open this link on the display")
+    link = made.locator(".json").inner_text()
+    assert re.fullmatch(re.escape(reserved.url) + r"/login#token=ey[\w.-]+&wall=1", link)
+    row = page.locator("[data-tokens] li", has_text="wall display, control room")
+    wait_text(row, "viewer · for saf")
+    page.keyboard.press("Escape")
+    page.keyboard.press("n")
+    assert made.locator(".json").text_content() == ""
+
+    wall = open_page(f"{reserved.url}/favicon.ico", width=1920, height=1080)
+    asked: list[str] = []
+    wall.on("request", lambda request: asked.append(request.url))
+    wall.goto(link)
+    wall.wait_for_url(f"{reserved.url}/?wall=1")
+    wait_text(wall.locator(".state"), "IDLE")
+    assert wall.evaluate("document.documentElement.dataset.wall") == "yes"
+    token = link.partition("token=")[2].partition("&")[0]
+    assert [url for url in asked if token in url.partition("#")[0]] == []
+    # Back leads past the link, which is in no entry of the history any more.
+    wall.go_back()
+    assert wall.url == f"{reserved.url}/favicon.ico"
+    written = [*map(str, reserved.stop()), *(path.read_text("latin-1") for path in files_of(reserved.data))]
+    assert any("wall display, control room" in text for text in written)
+    assert [text for text in written if token in text] == []
+
+
+def test_a_display_shows_no_acts(reserved: Program, open_page: OpenPage) -> None:
+    sent = reserved.new_job(reserved.token("boss", "--role", "admin"), user_id="boss")
+    viewer = reserved.token("wall", "--role", "viewer", "--site", "saf")
+    page = open_page(f"{reserved.url}/login#token={viewer}&wall=1")
+    page.wait_for_url(f"{reserved.url}/?wall=1")
+    wait_text(page.locator(".work-row"), "waiting")
+    assert page.locator("[data-stop]").is_hidden()
+    assert page.locator('[data-tab="send"]').is_hidden()
+    page.evaluate(f"location.hash = '#/jobs/{sent['ulid']}'")
+    page.locator(".job-head h1").wait_for()
+    for act in ("cancel", "again", "close"):
+        assert page.locator(f".job-acts [data-part={act}]").is_hidden(), act
+    page.evaluate("location.hash = '#/send'")
+    wait_text(page.locator("[data-part=looksOnly]"), "may look, not command")
+    page.evaluate("location.hash = '#/site'")
+    wait_text(page.locator(".card"), "asks")
+    assert page.locator("main form >> visible=true").count() == 0
+
+
+def test_a_link_that_was_revoked_says_so(reserved: Program, open_page: OpenPage) -> None:
+    page = open_page(f"{reserved.url}/login#token=eyJ.not.good&wall=1")
+    wait_text(page.locator(".problem"), "This link does not log in.")
+    assert page.url == f"{reserved.url}/login"
+    assert page.locator("#token").is_visible()
+
+
+# ---- requests for jobs
+
+
+def test_the_gaps_between_requests_are_drawn_and_said(
+    served: Program, observatory: Observatory, open_page: OpenPage
+) -> None:
+    for _ in range(4):
+        observatory.fetch()
+        time.sleep(0.3)
+    observatory.fetch(alternateQueue=True)
+    page = open_page(f"{served.url}/#/site")
+    card = page.locator(".card", has_text="Requests for jobs")
+    strip = card.locator("svg.gaps")
+    strip.wait_for()
+    assert strip.locator("rect").count() == 3
+    assert re.fullmatch(
+        r"Gaps between the last requests, oldest first: (0\.\d s, ){2}0\.\d s", strip.get_attribute("aria-label")
+    )
+    assert re.search(r"last 3 gaps: 0\.\d s", card.inner_text())
 
 
 # ---- words
@@ -118,6 +236,28 @@ def test_every_bad_card_says_what_to_do(call: Call) -> None:
     unwell = cards(call, site(), health={"problems": [{"code": "disk_low", "sentence": "Free some disk."}]})
     assert (unwell["bad/disk_low"]["kind"], unwell["bad/disk_low"]["why"]) == ("bad", "Free some disk.")
     assert cards(call, site(), stations=["wema=saf"])["station"]["word"] == "wema"
+
+
+def test_the_cards_of_both_queues(call: Call) -> None:
+    gaps = {"last_ms": NOW - 3000, "usual_gap_ms": 3000, "gaps_ms": [3000, 14_000]}
+    assert "alternate" not in cards(call, site(polls={"primary": gaps}))
+    never = {"last_ms": None, "usual_gap_ms": None, "gaps_ms": []}
+    assert "alternate" not in cards(call, site(polls={"primary": gaps, "alternate": never}))
+    found = cards(call, site(polls={"primary": gaps, "alternate": {**gaps, "last_ms": NOW - HOUR}}))
+    assert found["polls"]["polls"] == gaps
+    assert (found["alternate"]["kind"], found["alternate"]["word"]) == ("note", "quiet")
+    assert "1 h 00 min ago, usually every 3.0 s" in found["alternate"]["why"]
+
+
+def test_the_strip_of_gaps(call: Call) -> None:
+    bars = call("gaps.js", "gapBars", [9] * 5 + [3000] * 19 + [12_000], 3000)
+    assert len(bars) == 20
+    assert [bar["long"] for bar in bars] == [False] * 19 + [True]
+    assert bars[-1] == {"x": 152, "y": 0, "height": 24, "long": True}
+    assert bars[0]["height"] == 6
+    assert call("gaps.js", "gapRange", [2900, 14_000]) == "last 2 gaps: 2.9 s to 14 s"
+    assert call("gaps.js", "gapRange", [2900]) == "the last gap: 2.9 s"
+    assert call("gaps.js", "gapRange", []) == ""
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from tests.page.here import Here
 from tests.page.watching import Observatory, log_in, state_word, wait_text
 from tests.program import Program
 
@@ -41,16 +42,14 @@ def test_hostile_names_stay_text(served: Program, observatory: Observatory, open
     assert page.complaints == []
 
 
-def test_the_server_dies_and_comes_back(
-    served: Program, alice: str, observatory: Observatory, open_page: OpenPage
-) -> None:
-    served.new_job(alice)
-    page = open_page(served.url)
+def test_the_server_dies_and_comes_back(process: Program, open_page: OpenPage) -> None:
+    process.new_job(process.token())
+    page = open_page(process.url)
     wait_text(page.locator(".work-row"), "waiting")
     wait_text(page.locator(".link-state"), "live")
-    port = served.url.rpartition(":")[2]
+    port = process.url.rpartition(":")[2]
 
-    served.kill()
+    process.kill()
     died = time.monotonic()
     wait_text(page.locator(".not-live-word"), "NOT LIVE", timeout=20_000)
     assert 4 < time.monotonic() - died < 14
@@ -59,35 +58,38 @@ def test_the_server_dies_and_comes_back(
     assert page.title().startswith("NOT LIVE")
     assert float(page.locator("main").evaluate("main => getComputedStyle(main).opacity")) < 1
 
-    served.serve("--port", port)
+    process.serve("--port", port)
     page.click("text=Try now")
     page.locator(".not-live-word >> visible=true").wait_for(state="hidden")
     wait_text(page.locator(".link-state"), "live")
-    observatory.fetch()
+    Observatory(process).fetch()
     wait_text(page.locator(".work-row"), "picked up")
 
 
 def test_a_server_that_holds_its_tongue_is_not_live(served: Program, open_page: OpenPage) -> None:
-    page = open_page(served.url)
+    page = open_page(f"{served.url}/favicon.ico")
+    page.add_init_script("window.ahead_ms = 0; { const now = Date.now; Date.now = () => now() + window.ahead_ms; }")
+    page.goto(served.url)
     wait_text(page.locator(".link-state"), "live")
     page.route("**/api/**", lambda route: None)
-    wait_text(page.locator(".link-state"), "updated", timeout=20_000)
-    wait_text(page.locator(".not-live-word"), "NOT LIVE", timeout=20_000)
+    page.evaluate("window.ahead_ms = 5000")
+    wait_text(page.locator(".link-state"), re.compile("updated [6-9] s ago"))
+    assert page.locator(".not-live-word").is_hidden()
+    page.evaluate("window.ahead_ms = 8000")
+    wait_text(page.locator(".not-live-word"), "NOT LIVE")
     page.unroute_all(behavior="ignoreErrors")
     page.click("text=Try now")
     wait_text(page.locator(".link-state"), "live")
 
 
-def test_another_data_folder_behind_the_same_address(
-    served: Program, alice: str, tmp_path: Any, open_page: OpenPage
-) -> None:
-    sent = served.new_job(alice, action="of_the_old_house")
-    page = open_page(f"{served.url}/#/jobs")
+def test_another_data_folder_behind_the_same_address(process: Program, tmp_path: Any, open_page: OpenPage) -> None:
+    sent = process.new_job(process.token(), action="of_the_old_house")
+    page = open_page(f"{process.url}/#/jobs")
     wait_text(page.locator("table.jobs tbody tr"), "of_the_old_house")
-    served.kill()
+    process.kill()
     other = Program(tmp_path / "other")
     try:
-        other.serve("--port", served.url.rpartition(":")[2])
+        other.serve("--port", process.url.rpartition(":")[2])
         wait_text(page.locator(".foot >> visible=true"), "No jobs in this night", timeout=40_000)
         assert sent["ulid"] not in page.content()
     finally:
@@ -115,11 +117,11 @@ def test_the_page_asks_one_thing_at_a_time_and_not_too_often(served: Program, op
     assert 3 <= len(asked) <= 10
 
 
-def test_where_reading_needs_a_login_the_page_says_so(browser: Any, program: Program, open_page: OpenPage) -> None:
-    program.serve("--observatory-access", "token")
-    page = open_page(program.url)
+def test_where_reading_needs_a_login_the_page_says_so(here: Here, open_page: OpenPage) -> None:
+    here.serve(observatory_access="token")
+    page = open_page(here.url)
     wait_text(page.locator(".notice-alert"), "Reading needs a login")
-    log_in(page, program.url, program.token("auth0|alice"))
+    log_in(page, here.url, here.token("auth0|alice"))
     wait_text(page.locator(".link-state"), "live")
     assert page.locator(".notice-alert >> visible=true").count() == 0
 

@@ -267,6 +267,12 @@ def test_a_phase_switched_on_or_off(call: Call, text: str, phase: str, result: s
         ({"key": "?"}, {"dialog": True}, "help"),
         ({"key": "Escape"}, {"dialog": True}, "help"),
         ({"key": "toString"}, {}, None),
+        ({"key": "n"}, {"single": False}, None),
+        ({"key": "?"}, {"single": False}, None),
+        ({"key": "?"}, {"single": False, "dialog": True}, None),
+        ({"key": "ArrowDown"}, {"single": False}, "down"),
+        ({"key": "Escape"}, {"single": False}, "back"),
+        ({"key": "Escape"}, {"single": False, "dialog": True}, "help"),
     ],
 )
 def test_keys(call: Call, key: dict[str, Any], where: dict[str, Any], action: str | None) -> None:
@@ -274,8 +280,10 @@ def test_keys(call: Call, key: dict[str, Any], where: dict[str, Any], action: st
 
 
 def test_the_key_of_the_login_link_and_a_pasted_token(call: Call) -> None:
-    assert call("login.js", "onceKey", "#once=a-b_c") == "a-b_c"
-    assert call("login.js", "onceKey", "") == ""
+    assert call("login.js", "proofOf", "#once=a-b_c") == {"proof": {"once": "a-b_c"}, "wall": False}
+    assert call("login.js", "proofOf", "#token=ey.a&wall=1") == {"proof": {"token": "ey.a"}, "wall": True}
+    for nothing in ("", "#", "#once=", "#token=&wall=0"):
+        assert call("login.js", "proofOf", nothing) == {"proof": None, "wall": False}
     assert call("login.js", "cleanToken", "  Bearer eyJ.a\n b \n") == "eyJ.ab"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.page.conftest import Call
-from tests.page.samples import HOUR, MINUTE, NOW, job, picked_up, running, site
+from tests.page.samples import HOUR, MINUTE, NOW, done, job, picked_up, running, site
 
 NOTHING = "\N{EN DASH}"
 
@@ -48,7 +48,8 @@ def test_a_slow_poller_is_silent_later(call: Call) -> None:
 def test_progress_counts_from_the_start_to_the_end_of_the_last_estimate(call: Call) -> None:
     exposing = running(changed_ms=NOW - 10_000, estimate_s=40)
     assert call("state.js", "progress", exposing, NOW) == {"fraction": 0.25, "leftMs": 30_000, "endMs": NOW + 30_000}
-    assert call("state.js", "progress", exposing, NOW, NOW - 30_000)["fraction"] == 0.5
+    started = exposing | {"started_ms": NOW - 30_000}
+    assert call("state.js", "progress", started, NOW)["fraction"] == 0.5
     assert call("state.js", "progress", exposing, NOW + 60_000)["fraction"] == 1
 
 
@@ -124,15 +125,35 @@ def test_the_word_of_a_status(call: Call, status: str, word: str) -> None:
     ("which", "text"),
     [
         (job(), "for 5 s"),
-        (picked_up(changed_ms=NOW + 3140), "after 3.1 s"),
+        (picked_up(picked_up_ms=NOW + 3140), ""),
         (running(estimate_s=65), "1:00 left"),
         (running(estimate_s=2), "0:03 over"),
         (running(), "for 5 s"),
-        (job(status="COMPLETE", phase="done", changed_ms=NOW + 159_000), "after 2:39"),
+        (running(started_ms=NOW - 5000), "for 10 s"),
+        (done(picked_up_ms=NOW, started_ms=NOW, ended_ms=NOW + 159_000), "took 2:39"),
+        (done(ended_ms=NOW + 159_000), ""),
     ],
 )
 def test_what_time_says_about_a_job(call: Call, which: dict[str, Any], text: str) -> None:
     assert call("words.js", "timeWords", which, NOW + 5000) == text
+
+
+@pytest.mark.parametrize(
+    ("which", "waited", "took"),
+    [
+        (job(), "5 s…", NOTHING),
+        (picked_up(picked_up_ms=NOW + 2900), "2.9 s", NOTHING),
+        (running(picked_up_ms=NOW + 400, started_ms=NOW + 1000), "0.4 s", "4 s…"),
+        (running(started_ms=NOW - 155_000), NOTHING, "2:40…"),
+        (done(picked_up_ms=NOW + 400, started_ms=NOW + 1000, ended_ms=NOW + 4500), "0.4 s", "3.5 s"),
+        (done(picked_up_ms=NOW + 400, ended_ms=NOW + 4500), "0.4 s", "4.1 s"),
+        (done(ended_ms=NOW + 4500), NOTHING, NOTHING),
+        (job(status="EXPIRED", phase="gone", ended_ms=NOW + 1_320_000), "22:00", NOTHING),
+    ],
+)
+def test_how_long_a_job_waited_and_took(call: Call, which: dict[str, Any], waited: str, took: str) -> None:
+    assert call("words.js", "waitedWords", which, NOW + 5000) == waited
+    assert call("words.js", "tookWords", which, NOW + 5000) == took
 
 
 def test_picked_up_never_reads_running(call: Call) -> None:
@@ -185,7 +206,33 @@ def test_marks_and_the_time_between_them(call: Call) -> None:
         ("EXPOSING", "1.0 s"),
         ("expected", ""),
     ]
-    assert marks[-1]["time_ms"] == NOW + 39_000
+    assert marks[-1]["time"] == "06:00:39"
+    assert call("timeline.js", "growingGap", marks, NOW + 14_900) == "10 s…"
+
+
+@pytest.mark.parametrize(
+    ("which", "word"),
+    [
+        (job(), "not picked up yet"),
+        (picked_up(), "no report"),
+        (running(), "no estimate"),
+        (running(estimate_s=30), "expected"),
+        (done(), "UNREAD again"),
+    ],
+)
+def test_what_comes_next(call: Call, which: dict[str, Any], word: str) -> None:
+    timeline = [past(0, "RECEIVED", "picked_up"), past(1, "UNREAD again", "waiting")]
+    assert call("timeline.js", "steps", which | {"timeline": timeline}, "primary")[-1]["word"] == word
+
+
+def test_a_doubtful_hand_out_is_marked_where_it_stands(call: Call) -> None:
+    doubtful = {"state": "UNCONFIRMED", "maybe_flushed": True}
+    timeline = [past(0, "UNREAD", "waiting", "both"), past(1, "RECEIVED", "picked_up", handout=doubtful)]
+    marks = call("timeline.js", "steps", picked_up(timeline=timeline), "primary")
+    assert [mark["note"] for mark in marks] == ["", "unconfirmed, maybe flushed", ""]
+    reported = call("timeline.js", "steps", running(timeline=timeline), "primary")
+    assert [mark["note"] for mark in reported] == ["", "", ""]
+    assert call("words.js", "doubtWords", {"state": "CONFIRMED", "maybe_flushed": False}) == ""
 
 
 def test_each_queue_has_its_own_marks(call: Call) -> None:
@@ -201,16 +248,6 @@ def test_each_queue_has_its_own_marks(call: Call) -> None:
         "picked up",
         "CANCELLED",
     ]
-
-
-def test_a_job_given_back_starts_anew(call: Call) -> None:
-    timeline = [
-        past(1, "STARTED", "running"),
-        past(2, "UNREAD", "waiting"),
-        past(5, "STARTED", "running"),
-        past(6, "EXPOSING", "running"),
-    ]
-    assert call("timeline.js", "startOf", running(timeline=timeline)) == NOW + 5000
 
 
 @pytest.mark.parametrize(

@@ -1,29 +1,54 @@
 """Watching the monitor work: a site's program to play the observatory, and a pair of eyes."""
 
+import json
 import re
 from typing import Any
 
+import requests
+
 from tests.program import Program
+
+# Counts what the page plays, in window.tones.
+COUNT_TONES = """window.tones = 0;
+    const start = OscillatorNode.prototype.start;
+    OscillatorNode.prototype.start = function (...at) { window.tones += 1; return start.apply(this, at); };"""
 
 
 class Observatory:
-    """A site's program, as far as a test needs one: it asks for jobs and reports on them."""
+    """A site's program, as far as a test needs one: it asks for jobs and reports on them, on one connection."""
 
     def __init__(self, program: Program, site: str = "saf") -> None:
         self.program = program
         self.site = site
+        self.session = requests.Session()
 
     def fetch(self, **more: Any) -> list[dict[str, Any]]:
-        answer = self.program.post("getnewjobs", {"site": self.site, **more})
-        assert answer.status_code == 200
-        return answer.json()
+        return self._post("getnewjobs", {"site": self.site, **more}).json()
 
     def report(self, ulid: str, status: str, seconds: int | None = None) -> None:
         body = {"site": self.site, "ulid": ulid, "newStatus": status, "secondsUntilComplete": seconds}
-        assert self.program.post("updatejobstatus", body).status_code == 200
+        self._post("updatejobstatus", body)
+
+    def hang_up(self) -> None:
+        """The connection is gone; what it got last is proved by nothing."""
+        self.session.close()
+
+    def _post(self, name: str, body: dict[str, Any]) -> requests.Response:
+        answer = self.session.post(f"{self.program.url}/{name}", data=json.dumps(body), timeout=30)
+        assert answer.status_code == 200
+        return answer
 
 
 def log_in(page: Any, url: str, token: str) -> None:
+    """Log this browser in as the login page does, and open the monitor anew."""
+    headers = {"X-Prjobs-Page": "1"}
+    answer = page.context.request.post(f"{url}/api/login", data={"token": token}, headers=headers)
+    assert answer.ok, answer.text()
+    page.goto(f"{url}/")
+
+
+def log_in_by_form(page: Any, url: str, token: str) -> None:
+    """What a person does with a token."""
     page.goto(f"{url}/login")
     page.fill("#token", token)
     page.click("text=Log in >> visible=true >> nth=-1")

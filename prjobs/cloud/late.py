@@ -1,0 +1,86 @@
+"""Jobs that were made here because the cloud could not be reached, told to it afterwards.
+
+Only while their user's token is still in memory and valid, and never longer than ten minutes: it is written nowhere.
+The record in the cloud carries our id as its marker, so it is never run: not here, and there it says so at once.
+"""
+
+import base64
+from dataclasses import dataclass, field
+
+import msgspec
+
+from prjobs import lookup
+from prjobs.appliance import Appliance
+from prjobs.cloud import newjobs
+from prjobs.cloud.answers import REFUSED, UNSENT, Failure, Network, require_usable
+from prjobs.cloud.pushing import Pusher
+from prjobs.errors import NotFound
+from prjobs.jobs import Command
+from prjobs.models import JobRow
+from prjobs.states import CANCELLED, EXPIRED, FORWARDED, HELD, UNREAD
+
+LATE_S = 600.0
+MOST = 1000
+
+
+@dataclass(frozen=True)
+class Late:
+    """A job whose record the cloud does not have, and until when it may be told, by elapsed time."""
+
+    command: Command
+    until_s: float
+    token: str = field(repr=False)
+
+
+def remember(appliance: Appliance, command: Command, row: JobRow, token: str) -> None:
+    """The job runs here; perhaps the cloud can be told soon."""
+    late = appliance.contact.late
+    if appliance.settings.cloud_late_register == "on" and len(late) < MOST:
+        now_s = appliance.clock.elapsed_s()
+        late.setdefault(row.ulid, Late(command, now_s + min(LATE_S, _valid_s(appliance, token)), token))
+
+
+def _valid_s(appliance: Appliance, token: str) -> float:
+    """How long the token says that it is valid; it was verified before."""
+    try:
+        payload = msgspec.json.decode(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+        return float(payload["exp"]) - appliance.clock.now_ms() / 1000
+    except (ValueError, IndexError, KeyError, TypeError, msgspec.DecodeError):
+        return LATE_S
+
+
+def forget_once(appliance: Appliance) -> None:
+    """Tokens whose time is over are not kept."""
+    now_s = appliance.clock.elapsed_s()
+    for ulid, one in list(appliance.contact.late.items()):
+        if one.until_s <= now_s:
+            del appliance.contact.late[ulid]
+
+
+def register_once(appliance: Appliance, network: Network, pusher: Pusher) -> None:
+    """Tell the cloud of one of them. Failure when it still cannot be reached."""
+    late = appliance.contact.late
+    ulid = next(iter(late), None)
+    if ulid is None:
+        return
+    # Never repeated without a clear answer: what arrived all the same is found by its marker.
+    one = late.pop(ulid)
+    try:
+        row = lookup.find_job(appliance, ulid)
+        if row.status in (CANCELLED, EXPIRED):
+            return
+        answer = newjobs.send(network, one.command, ulid, one.token)
+        require_usable(answer)
+    except NotFound:
+        return
+    except Failure as failure:
+        if failure.kind not in (UNSENT, REFUSED):
+            appliance.contact.counts["told late without success"] += 1
+            return
+        late[ulid] = one
+        raise
+    copy = newjobs.take_in(appliance, row.site, answer)
+    if copy:
+        status = lookup.find_job(appliance, ulid).status
+        pusher.tell_of_copy(copy, FORWARDED if status in (UNREAD, HELD) else status)
+        appliance.contact.counts["told late"] += 1

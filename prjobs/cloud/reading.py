@@ -1,0 +1,191 @@
+"""Reading one site in three lanes, so that nobody waits for a long look back.
+
+`main` goes from where everything was seen to now, mostly in one page. While it takes more than one, after an outage,
+`recent` keeps reading the last ten minutes: that is what people wait for. `deep` looks a day back once a day, beside
+both. Only `main` says that everything was seen.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prjobs.cloud import importing, store
+from prjobs.cloud.answers import Overflow, TooLong
+from prjobs.cloud.importing import Page
+from prjobs.cloud.sweep import Reader, Walk
+from prjobs.states import UNREAD
+
+if TYPE_CHECKING:
+    from prjobs.cloud.link import Link
+
+FRESH_S = 10.0
+HOUR_MS = 3_600_000
+
+
+@dataclass
+class Lane:
+    """A stretch of time that is read: when its next page is due, and the walk that is under way."""
+
+    due_s: float = 0.0
+    walk: Walk | None = None
+
+
+class Reading:
+    """One site. `heard` is called when a page brought something new."""
+
+    def __init__(self, link: "Link", site: str, heard: Callable[[], None]) -> None:
+        self._link = link
+        self._site = site
+        self._heard = heard
+        self.reader = Reader(link.network, link.time, site, link.backoff.token)
+        self._main, self._recent = Lane(), Lane()
+        self._deep = Lane(link.appliance.clock.elapsed_s() + link.timings.deep_first_s)
+        self._catching_up = False
+        self._swept_s = self._saved_s = -1e9
+        self.complete_s = -1e9
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether a cancel_all that was visible ten seconds ago has been seen: only then statuses are pushed."""
+        return self._main.walk is None and self._link.appliance.clock.elapsed_s() - self.complete_s < FRESH_S
+
+    def is_due(self, now_s: float) -> bool:
+        """Whether people wait for a page."""
+        return now_s >= (self._recent.due_s if self._catching_up else self._main.due_s)
+
+    def soon(self, now_s: float) -> None:
+        """Something was handed out: look for more at once, unless that was just done."""
+        if now_s - self._swept_s >= self._link.timings.sweep_soon_s:
+            self.at_once(now_s)
+
+    def at_once(self, now_s: float) -> None:
+        """There is something new."""
+        lane = self._recent if self._catching_up else self._main
+        lane.due_s = min(lane.due_s, now_s)
+
+    def step(self, now_s: float) -> None:
+        """Read what is due, what people wait for first. Failure."""
+        if self._main.walk is None and now_s >= self._main.due_s:
+            self._begin()
+        elif self._main.walk and now_s - self._swept_s > 2 * self._link.timings.overlap_ms / 1000:
+            self._catching_up = True
+        if self._catching_up and now_s >= self._recent.due_s:
+            self._read_recent(now_s)
+        if self._main.walk and now_s >= self._main.due_s:
+            self._sweep(now_s)
+        if self._main.walk is None and now_s >= self._deep.due_s and self._link.time.is_known:
+            self._look_back(now_s)
+
+    # ---- the lanes
+
+    def _begin(self) -> None:
+        """From where everything was seen, with the overlap."""
+        link, timings = self._link, self._link.timings
+        now_ms = link.time.now_ms()
+        low_ms = store.low_of(link.appliance.database, self._site)
+        if low_ms is None:
+            low_ms = now_ms - link.appliance.settings.cloud_import_hours * HOUR_MS
+            link.appliance.database.write(store.begin_site, self._site, low_ms)
+        self._main.walk = self._walk(low_ms - timings.overlap_ms)
+        if now_ms - low_ms > 2 * timings.overlap_ms:
+            self._catching_up = True
+
+    def _walk(self, start_ms: int) -> Walk:
+        return Walk(self.reader, self._link.time, self._link.timings, start_ms)
+
+    def _sweep(self, now_s: float) -> None:
+        """A page of the main lane."""
+        done = self._page(self._main, now_s, self._keep)
+        if done:
+            self._link.appliance.problems.pop(self._problem, None)
+            self._catching_up, self._recent, self.complete_s = False, Lane(), now_s
+        else:
+            self._catching_up = True
+
+    def _read_recent(self, now_s: float) -> None:
+        """A page of the last ten minutes."""
+        stale = now_s - self._swept_s > self._link.timings.overlap_ms / 1000
+        if self._recent.walk is None or stale:
+            self._recent.walk = self._walk(self._link.time.now_ms() - self._link.timings.overlap_ms)
+        self._page(self._recent, now_s, self._keep_news)
+
+    def _look_back(self, now_s: float) -> None:
+        """A page of the last day: it repairs what the overlap missed."""
+        link = self._link
+        if self._deep.walk is None:
+            self._deep.walk = self._walk(link.time.now_ms() - link.timings.deep_ms)
+        self._page(self._deep, now_s, self._keep_news)
+        if self._deep.walk is None:
+            self._deep.due_s = now_s + link.timings.deep_every_s
+
+    def _page(self, lane: Lane, now_s: float, keep: Callable[[Page], None]) -> bool:
+        """One page of the lane; whether its walk is over. What cannot be read is said, and tried again later."""
+        link = self._link
+        assert lane.walk is not None
+        try:
+            done = lane.walk.step(keep)
+        except Overflow as overflow:
+            self._overflowed(lane, now_s, overflow)
+            return False
+        link.backoff.worked()
+        if lane is self._deep:
+            link.appliance.notices.pop(self._problem, None)
+        else:
+            self._swept_s = now_s
+        if done:
+            lane.walk = None
+        lane.due_s = now_s + (link.timings.sweep_every_s if done else link.timings.walk_pause_s)
+        return done
+
+    def _overflowed(self, lane: Lane, now_s: float, overflow: Overflow) -> None:
+        """Say it. The daily look back is an addition: without it the site is read on."""
+        appliance, timings = self._link.appliance, self._link.timings
+        said = appliance.notices if lane is self._deep else appliance.problems
+        said[self._problem] = f"{self._site}: {overflow}"
+        lane.walk = None
+        lane.due_s = now_s + (timings.too_long_s if isinstance(overflow, TooLong) else timings.walk_pause_s)
+
+    @property
+    def _problem(self) -> str:
+        return f"cloud_overflow_{self._site}"
+
+    # ---- what a page says
+
+    def _keep(self, page: Page) -> None:
+        """Take it in, and raise the mark."""
+        link = self._link
+        link.appliance.contact.ghosts = page.listing.ghosts
+        news = importing.news_of(link.appliance, page, link.rules)
+        now_s = link.appliance.clock.elapsed_s()
+        if (
+            not news
+            and page.is_last
+            and now_s - self._saved_s < link.timings.cursor_every_s
+            and not self._is_behind(page)
+        ):
+            # The mark may stay behind what was seen; the reverse would lose jobs.
+            return
+        for word, ulid in link.appliance.database.write(importing.store_page, link.appliance, page, news, link.rules):
+            link.count(word)
+            if word == importing.REPAIR:
+                link.pusher.again(ulid, self._site)
+            self._notice(word, ulid, page)
+        self._saved_s = now_s
+        if news:
+            self._heard()
+
+    def _keep_news(self, page: Page) -> None:
+        """The mark of the main lane is not to wait for this one."""
+        if importing.news_of(self._link.appliance, page, self._link.rules):
+            self._keep(page)
+
+    def _notice(self, word: str, ulid: str, page: Page) -> None:
+        contact, now_ms = self._link.appliance.contact, self._link.appliance.clock.now_ms()
+        if word == importing.TAKEN and self._link.is_primary:
+            contact.reader_ms = now_ms
+        if word == importing.REPAIR and (ulid, UNREAD) in ((one.ulid, one.status) for one in page.listing.sightings):
+            contact.reset_ms = now_ms
+
+    def _is_behind(self, page: Page) -> bool:
+        low_ms = store.low_of(self._link.appliance.database, self._site) or 0
+        return page.low_ms - low_ms > 2 * self._link.timings.cursor_every_s * 1000

@@ -1,0 +1,124 @@
+"""One site of the link: what is due of it besides its statuses."""
+
+from typing import TYPE_CHECKING
+
+from prjobs.cloud import forwarding, older, store, wire
+from prjobs.cloud.answers import Failure, Overflow, require_usable
+from prjobs.cloud.judging import Judgement
+from prjobs.cloud.reading import Reading
+from prjobs.cloud.sweep import Walk
+
+if TYPE_CHECKING:
+    from prjobs.cloud.link import Link
+
+
+# The list of recent jobs may be a moment behind the queue that rang.
+SWEEPS_A_RING = 2
+
+
+class SiteLink:
+    """Its reading, the looks that are under way, and the jobs whose marker is looked for."""
+
+    def __init__(self, link: "Link", site: str) -> None:
+        self._link = link
+        self.site = site
+        self.reading = Reading(link, site, self._heard)
+        self._judgement: tuple[Judgement, Walk | None] | None = None
+        self._forwarded_s: dict[str, float] = {}
+        self._judge_s = link.appliance.clock.elapsed_s() + link.timings.cancel_after_s
+        self._older: older.Look | None = None
+        self._bell_s, self._rung = 0.0, 0
+
+    def step(self) -> None:
+        """What is due of this site. Failure."""
+        now_s = self._link.appliance.clock.elapsed_s()
+        self._listen(now_s)
+        self.reading.step(now_s)
+        self._judge(now_s)
+        self._look_for_markers(now_s)
+        self._look_for_older(now_s)
+
+    def _heard(self) -> None:
+        """A page brought something new: a cancel_all may have come with more of the cloud's answers to come."""
+        link = self._link
+        if store.cancel_of(link.appliance.database, self.site):
+            self._judge_s = max(self._judge_s, link.appliance.clock.elapsed_s() + link.timings.cancel_after_s)
+
+    def _look_for_markers(self, now_s: float) -> None:
+        """What was forwarded without an answer, and did not appear in a complete sweep long after: runs here."""
+        undecided = forwarding.undecided(self._link.appliance, self.site)
+        self._forwarded_s = {row.ulid: self._forwarded_s.get(row.ulid, now_s) for row in undecided}
+        for row in undecided:
+            if self.reading.complete_s - self._forwarded_s[row.ulid] >= self._link.timings.marker_s:
+                forwarding.give_back(self._link.appliance, row)
+
+    # ---- the bell
+
+    def _listen(self, now_s: float) -> None:
+        """Whether the alternate queue rings. Nothing depends on it: without it the next sweep sees what is new."""
+        link = self._link
+        if link.appliance.settings.cloud_bell == "off" or not link.is_primary or now_s < self._bell_s:
+            return
+        try:
+            answer = link.network.call("getnewjobs", wire.bell_body(self.site), link.backoff.token())
+            require_usable(answer)
+        except Failure:
+            self._bell_s = now_s + link.timings.bell_after_failure_s
+            return
+        self._bell_s = now_s + link.timings.bell_every_s
+        if answer.body.strip() != b"[]":
+            self._rung = SWEEPS_A_RING
+        if self._rung:
+            self._rung -= 1
+            self.reading.at_once(now_s)
+
+    # ---- judging a cancel_all
+
+    def _judge(self, now_s: float) -> None:
+        link = self._link
+        cancel_ulid = store.cancel_of(link.appliance.database, self.site)
+        if cancel_ulid is None or now_s < self._judge_s or not link.time.is_known:
+            return
+        if self._judgement is None:
+            self._judgement = self._begin_judging(cancel_ulid)
+        judgement, walk = self._judgement
+        try:
+            # A failed step is repeated; what was read before it stays valid.
+            done = walk is None or walk.step(judgement.keep)
+        except Overflow as overflow:
+            # What is held stays held, which is what the user asked for.
+            link.appliance.problems[self._unjudged] = f"{self.site}: after a cancel_all jobs are held. {overflow}"
+            self._judgement, self._judge_s = None, now_s + link.timings.too_long_s
+            return
+        if done:
+            self._judgement = None
+            link.appliance.problems.pop(self._unjudged, None)
+        self._judge_s = now_s if done else now_s + link.timings.walk_pause_s
+        if done:
+            for word, count in judgement.decide(link.is_primary).items():
+                link.count(word, count)
+
+    @property
+    def _unjudged(self) -> str:
+        return f"cloud_judging_{self.site}"
+
+    def _begin_judging(self, cancel_ulid: str) -> tuple[Judgement, Walk | None]:
+        link = self._link
+        judgement = Judgement(link.appliance, self.site, cancel_ulid, link.time.now_ms())
+        start_ms = judgement.from_ms
+        return judgement, None if start_ms is None else self._walk(start_ms)
+
+    def _walk(self, start_ms: int) -> Walk:
+        return Walk(self.reading.reader, self._link.time, self._link.timings, start_ms)
+
+    # ---- what a person asks for of the time before the first look
+
+    def _look_for_older(self, now_s: float) -> None:
+        """A page of it."""
+        link = self._link
+        asked = link.appliance.contact.older
+        if asked is None or asked.is_done(self.site) or not link.time.is_known:
+            return
+        if self._older is None or self._older.asked is not asked:
+            self._older = older.Look(link.appliance, asked, self.site, self._walk(asked.since_ms), link.rules)
+        self._older.step(now_s, link.timings.walk_pause_s, link.time)

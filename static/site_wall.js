@@ -1,0 +1,49 @@
+// Wall displays on the screen Site, for administrators: a link to open on a display, with a token of its own that
+// only looks. The token stands in the fragment of the address, which no browser sends to a server.
+
+import { show } from "./dom.js";
+import { MadeSecret } from "./made_secret.js";
+import { sitesInOrder } from "./model.js";
+import { readWall } from "./reserve.js";
+import { isAdmin, siteOptions } from "./site_tokens.js";
+import { SmallForm } from "./small_form.js";
+
+const FIELDS = [
+  { name: "name", label: "which display", kind: "text", example: "control room", help: "so that it can be told from the others" },
+  { name: "days", label: "days", kind: "number", required: true, start: "365" },
+  { name: "sites", label: "sites", kind: "checks", help: "none: all sites" },
+];
+
+// The address to open on the display.
+export function wallLink(base, token) {
+  return `${new URL("login", base).href}#${new URLSearchParams({ token, wall: "1" })}`;
+}
+
+export class WallLink {
+  // `made()`: a token more is there.
+  constructor({ root, model, api, made }) {
+    Object.assign(this, { root, model, api, made, sites: "" });
+    this.secret = new MadeSecret({ root: root.querySelector("[data-made]"), copyWords: "Copy the link" });
+    const form = root.querySelector("form");
+    this.form = new SmallForm({ form, fields: FIELDS, read: readWall, send: (body) => this.make(body) });
+  }
+
+  async make(body) {
+    const { token, info } = await this.api.post("tokens", body);
+    const words = "Open this link on the display. It is shown this once: copy it now. "
+      + `To end it, revoke the token “${info.user_name}” in the list of tokens.`;
+    this.secret.show(wallLink(new URL("../", import.meta.url), token), words);
+    this.made();
+  }
+
+  hideMade() {
+    this.secret.hide();
+  }
+
+  draw() {
+    const admin = isAdmin(this.model.user);
+    show(this.root, admin);
+    if (!admin) { this.hideMade(); return; }
+    this.form.offer("sites", siteOptions(sitesInOrder(this.model)));
+  }
+}

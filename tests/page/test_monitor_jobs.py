@@ -1,0 +1,157 @@
+"""The list of jobs in a real browser: filtered, walked by keys, still under the pointer, with how long each took."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from tests.page.here import Here
+from tests.page.watching import Observatory, wait_text
+from tests.program import Program
+
+OpenPage = Callable[..., Any]
+NOTHING = "\N{EN DASH}"
+
+
+def test_how_long_jobs_waited_and_took(served: Here, alice: str, observatory: Observatory, open_page: OpenPage) -> None:
+    sent = served.new_job(alice)
+    page = open_page(f"{served.url}/#/jobs")
+    row = page.locator("table.jobs tbody tr[data-phase]").first
+    waited, took = row.locator("[data-part=waited]"), row.locator("[data-part=took]")
+    wait_text(waited, re.compile(r"^[12] s…$"))
+    wait_text(waited, re.compile(r"^[3-5] s…$"))
+    assert took.inner_text() == NOTHING
+    served.after(17)
+    observatory.fetch()
+    wait_text(waited, re.compile(r"^2\d s$"))
+    before = waited.inner_text()
+    assert took.inner_text() == NOTHING
+
+    observatory.report(sent["ulid"], "STARTED")
+    wait_text(took, re.compile(r"^\d s…$"))
+    served.after(159)
+    observatory.report(sent["ulid"], "EXPOSING", 60)
+    wait_text(took, re.compile(r"^2:\d\d…$"))
+    observatory.report(sent["ulid"], "COMPLETE")
+    wait_text(took, re.compile(r"^2:\d\d$"))
+    assert waited.inner_text() == before
+    assert page.complaints == []
+
+
+def test_who_says_nothing_of_the_end_took_nothing(
+    served: Here, alice: str, observatory: Observatory, open_page: OpenPage
+) -> None:
+    served.new_job(alice)
+    served.after(2.9)
+    observatory.fetch()
+    served.after(60)
+    page = open_page(f"{served.url}/#/jobs")
+    row = page.locator("table.jobs tbody tr[data-phase=picked_up]")
+    wait_text(row.locator("[data-part=waited]"), re.compile(r"^(2\.9|3\.\d) s$"))
+    assert row.locator("[data-part=took]").inner_text() == NOTHING
+
+
+def test_jobs_are_listed_filtered_and_opened_by_the_keyboard(
+    served: Program, alice: str, observatory: Observatory, open_page: OpenPage
+) -> None:
+    for number in range(5):
+        served.new_job(alice, device="mount" if number % 2 else "camera", optional_params={"object_name": f"M{number}"})
+    page = open_page(served.url)
+    page.keyboard.press("j")
+    rows = page.locator("table.jobs tbody tr[data-phase]")
+    rows.nth(4).wait_for()
+    wait_text(page.locator(".chip[data-phase=waiting]"), "5")
+
+    page.keyboard.press("/")
+    page.keyboard.type('device:camera "M2"')
+    wait_text(page.locator(".foot >> visible=true"), re.compile("^1 job$"))
+    assert page.evaluate("location.hash") == "#/jobs?q=device%3Acamera+%22M2%22"
+
+    page.keyboard.press("Escape")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.locator(".job-head h1").wait_for()
+    assert page.evaluate("document.activeElement.id") == "job-title"
+    page.keyboard.press("Escape")
+    rows.first.wait_for()
+    assert page.evaluate("'row' in document.activeElement.dataset")
+    assert page.locator("#filter").input_value() == 'device:camera "M2"'
+    assert rows.count() == 1
+    assert page.complaints == []
+
+
+def test_the_way_back_to_the_jobs_keeps_the_filter(served: Program, alice: str, open_page: OpenPage) -> None:
+    sent = served.new_job(alice)
+    page = open_page(f"{served.url}/#/jobs?q=device%3Acamera")
+    page.locator("table.jobs tbody tr[data-phase]").first.wait_for()
+    page.keyboard.press("n")
+    page.locator(".work-row").click()
+    wait_text(page.locator(".back"), "Now")
+    assert page.evaluate("location.hash") == f"#/jobs/{sent['ulid']}"
+    page.keyboard.press("j")
+    page.locator("table.jobs tbody tr[data-phase]").first.wait_for()
+    assert page.evaluate("location.hash") == "#/jobs?q=device%3Acamera"
+
+
+def test_a_chip_filters_and_its_rows_leave_when_they_change(
+    served: Program, alice: str, observatory: Observatory, open_page: OpenPage
+) -> None:
+    served.new_job(alice)
+    page = open_page(f"{served.url}/#/jobs")
+    rows = page.locator("table.jobs tbody tr[data-phase]")
+    rows.first.wait_for()
+    page.click(".chip[data-phase=waiting]")
+    assert "status%3Awaiting" in page.evaluate("location.hash")
+    page.mouse.move(5, 5)
+    served.new_job(alice)
+    rows.nth(1).wait_for()
+    observatory.fetch()
+    wait_text(page.locator(".foot >> visible=true"), "No job here fits the filter")
+    wait_text(page.locator(".chip[data-phase=picked_up]"), "2")
+
+
+def test_new_rows_never_move_the_row_under_the_pointer(served: Program, alice: str, open_page: OpenPage) -> None:
+    for number in range(3):
+        served.new_job(alice, action=f"act{number}")
+    page = open_page(f"{served.url}/#/jobs")
+    rows = page.locator("table.jobs tbody tr[data-phase]")
+    rows.nth(2).wait_for()
+    rows.nth(1).hover()
+    label = rows.nth(1).locator(".c-label")
+    before = rows.nth(1).bounding_box(), label.inner_text()
+    served.new_job(alice, action="late1")
+    served.new_job(alice, action="late2")
+    wait_text(page.locator(".fresh"), "2 new ↑")
+    assert (rows.nth(1).bounding_box(), label.inner_text()) == before
+    page.click(".fresh")
+    wait_text(rows.first, "late2")
+    assert page.locator(".fresh").is_hidden()
+    assert rows.count() == 5
+
+
+def test_a_long_night_needs_few_rows(served: Program, alice: str, open_page: OpenPage) -> None:
+    for number in range(150):
+        served.new_job(alice, action=f"act{number}")
+    page = open_page(f"{served.url}/#/jobs")
+    rows = page.locator("table.jobs tbody tr[data-phase]")
+    wait_text(page.locator(".foot"), "150 jobs")
+    assert rows.count() < 60
+    assert page.locator("table.jobs").get_attribute("aria-rowcount") == "151"
+    page.keyboard.press("End")
+    wait_text(rows.last, "act0")
+    assert rows.last.get_attribute("aria-rowindex") == "151"
+    served.new_job(alice, action="meanwhile")
+    wait_text(page.locator(".fresh"), "1 new ↑")
+    page.keyboard.press("Home")
+    wait_text(rows.first, "meanwhile")
+
+
+def test_another_night_is_empty_and_in_the_address(served: Program, alice: str, open_page: OpenPage) -> None:
+    served.new_job(alice)
+    page = open_page(f"{served.url}/#/jobs")
+    page.locator("table.jobs tbody tr[data-phase]").first.wait_for()
+    page.click("[data-part=earlier]")
+    wait_text(page.locator(".foot >> visible=true"), "No jobs in this night")
+    assert re.search(r"#/jobs\?night=\d{4}-\d\d-\d\d$", page.evaluate("location.hash"))
+    page.click("[data-part=later]")
+    page.locator("table.jobs tbody tr[data-phase]").first.wait_for()
+    assert page.evaluate("location.hash") == "#/jobs"

@@ -1,0 +1,532 @@
+"""The alarms: what is wrong, when it is raised and cleared, who has seen it, and what is kept of it."""
+
+import threading
+import time
+
+import pytest
+import requests
+
+from prjobs import alarms, handouts, jobs, withdrawals
+from prjobs.audit import By
+from prjobs.errors import NotFound, Unavailable
+from prjobs.opening import close_appliance, open_appliance, save_presence
+from prjobs.settings import Settings
+from prjobs.upkeep.chores import Chores
+from prjobs.watching import Watch
+from tests.conftest import USER, ManualClock, make_token
+from tests.test_queue import report, take
+
+ANN = By("auth0|ann", "tests")
+PEER = "127.0.0.1:5000"
+
+
+@pytest.fixture
+def watch(appliance):
+    return Watch(appliance)
+
+
+@pytest.fixture
+def look(appliance, watch):
+    """One look; the keys that are raised after it, worst first."""
+
+    def look():
+        watch.once()
+        return [alarm.key for alarm in alarms.list_alarms(appliance)]
+
+    return look
+
+
+def rows(appliance, columns="key, cleared_ms, seen_by"):
+    return appliance.database.fetch(f"SELECT {columns} FROM alarm ORDER BY id")
+
+
+def raised(appliance):
+    return alarms.list_alarms(appliance)[0]
+
+
+def settle_writes(appliance):
+    appliance.database.write(lambda transaction: None)
+
+
+# ---- stops
+
+
+def test_it_works(appliance, submit, clock, look):
+    assert look() == []
+    stop = submit(device="all", action="stop")
+    clock.advance(14.9)
+    assert look() == []
+    clock.advance(0.1)
+    assert look() == [f"stop/{stop.ulid}"]
+    alarm = raised(appliance)
+    assert (alarm.kind, alarm.site, alarm.ulid, alarm.loud, alarm.ack) == ("stop", "saf", stop.ulid, True, None)
+    assert (alarm.since_ms, alarm.raised_ms) == (stop.created_ms, clock.wall_ms)
+    assert alarm.sentence.startswith("saf: “") and alarm.sentence.endswith(
+        "” was sent at 22:13:20 UTC and is not picked up"
+    )
+    assert alarm.todo == "Use the hardware stop."
+    take(appliance)
+    assert look() == []
+    assert rows(appliance) == [(f"stop/{stop.ulid}", clock.wall_ms, None)]
+
+
+@pytest.mark.parametrize("step_s", [-7200, 7200])
+def test_a_stop_is_late_by_elapsed_time_whatever_the_clock_says(submit, clock, look, step_s):
+    stop = submit(device="all", action="stop")
+    assert look() == []
+    clock.step(step_s)
+    assert look() == []
+    clock.advance(15)
+    assert f"stop/{stop.ulid}" in look()
+
+
+def test_other_commands_may_wait(submit, clock, look):
+    submit()
+    clock.advance(100)
+    assert look() == []
+
+
+def test_a_stop_that_may_not_have_arrived(appliance, submit, clock, look):
+    stop = submit(device="all", action="stop")
+    clock.advance(2)
+    handed_ms = clock.wall_ms
+    take(appliance, PEER)
+    assert look() == []
+    handouts.connection_ended(appliance, PEER)
+    settle_writes(appliance)
+    clock.advance(1)
+    assert look() == [f"stop-doubt/{stop.ulid}"]
+    alarm = raised(appliance)
+    assert (alarm.kind, alarm.since_ms) == ("stop", handed_ms)
+    assert alarm.sentence.endswith("was handed out at 22:13:22 UTC, and nothing shows that it arrived")
+    assert "hardware stop" in alarm.todo
+    report(appliance, stop, "COMPLETE")
+    assert look() == []
+
+
+def test_a_stop_whose_hand_out_is_proved_is_no_alarm(appliance, submit, clock, look):
+    submit(device="all", action="stop")
+    take(appliance, PEER)
+    handouts.heard(appliance, PEER)
+    settle_writes(appliance)
+    clock.advance(1)
+    assert look() == []
+    handouts.connection_ended(appliance, PEER)
+    settle_writes(appliance)
+    assert look() == []
+
+
+def test_the_hand_out_of_another_command_in_doubt_is_no_alarm(appliance, submit, look):
+    submit()
+    take(appliance, PEER)
+    handouts.connection_ended(appliance, PEER)
+    settle_writes(appliance)
+    assert look() == []
+
+
+def test_a_stop_of_yesterday_is_history(submit, clock, look):
+    submit(device="all", action="stop")
+    clock.advance(86_000)
+    assert len(look()) == 1
+    clock.advance(401)
+    assert look() == []
+
+
+# ---- silence
+
+
+def test_a_silent_site(appliance, submit, clock, look):
+    submit()
+    clock.advance(100)
+    assert look() == []  # it never asked
+    for _ in range(5):
+        take(appliance)
+        clock.advance(20)
+    polled_ms = clock.wall_ms - 20_000
+    clock.advance(60)
+    assert look() == []
+    clock.advance(1)
+    assert look() == [f"silent/saf/{polled_ms}"]
+    assert raised(appliance).since_ms == polled_ms
+    assert raised(appliance).sentence == "saf has been silent since 22:16:20 UTC"
+    clock.advance(60)
+    assert len(look()) == 1 and raised(appliance).sentence == "saf has been silent since 22:16:20 UTC"
+    take(appliance)
+    assert look() == []
+
+
+def test_a_site_that_is_silent_for_a_day_is_not_in_use(appliance, clock, look):
+    take(appliance)
+    clock.advance(86_400)
+    assert len(look()) == 1
+    clock.advance(1)
+    assert look() == []
+
+
+def test_silence_counts_by_elapsed_time(appliance, clock, look):
+    take(appliance)
+    clock.step(7200)
+    assert look() == []
+
+
+# ---- stuck
+
+
+def test_a_job_past_its_own_estimate(appliance, submit, clock, look):
+    job = submit(device="camera", action="expose")
+    take(appliance)
+    report(appliance, job, "STARTED", estimate_s=200)
+    began_ms = clock.wall_ms
+    for _ in range(25):
+        clock.advance(10)
+        take(appliance)
+    assert look() == []
+    clock.advance(0.1)
+    assert look() == [f"stuck/{job.ulid}"]
+    assert raised(appliance).since_ms == began_ms + 200_000
+    assert raised(appliance).sentence.endswith("should have ended at 22:16:40 UTC by its own estimate")
+    report(appliance, job, "STARTED", estimate_s=200)
+    assert look() == []
+
+
+@pytest.mark.parametrize("estimate_s", [-1, None])
+def test_without_an_estimate_nothing_is_overdue(appliance, submit, clock, look, estimate_s):
+    job = submit()
+    take(appliance)
+    report(appliance, job, "STARTED", estimate_s=estimate_s)
+    for _ in range(80):
+        clock.advance(50)
+        take(appliance)
+    assert look() == []
+
+
+def poll_for(appliance, clock, seconds):
+    for _ in range(round(seconds / 10)):
+        clock.advance(10)
+        take(appliance)
+
+
+def test_a_missing_report_counts_only_at_a_site_that_reports(appliance, submit, clock, look):
+    silent_job, other = submit(), submit(site="mrc1")
+    take(appliance)
+    take(appliance, site="mrc1", peer="127.0.0.1:7000")
+    report(appliance, other, "STARTED")
+    poll_for(appliance, clock, 300)
+    before = set(look())
+    assert f"stuck/{silent_job.ulid}" not in before
+    clock.advance(1)
+    first = submit()
+    take(appliance)
+    report(appliance, first, "COMPLETE")
+    assert f"stuck/{silent_job.ulid}" in look()
+
+
+def test_a_stop_without_a_report_counts_from_when_its_site_reports(appliance, submit, clock, look):
+    stop = submit(device="all", action="stop")
+    take(appliance, PEER)
+    handouts.heard(appliance, PEER)
+    settle_writes(appliance)
+    assert look() == []
+    poll_for(appliance, clock, 310)
+    assert look() == []
+    job = submit()
+    take(appliance)
+    report(appliance, job, "COMPLETE")
+    assert look() == [f"stuck/{stop.ulid}"]
+
+
+def test_a_site_that_reported_yesterday_is_not_expected_to_report(appliance, submit, clock, look):
+    first = submit()
+    take(appliance)
+    report(appliance, first, "COMPLETE")
+    look()
+    clock.advance(86_401)
+    submit()
+    take(appliance)
+    clock.advance(1)
+    poll_for(appliance, clock, 310)
+    assert look() == []
+
+
+def test_a_job_from_the_future_is_as_old_as_the_look_that_found_it(submit, clock, look):
+    stop = submit(device="all", action="stop")
+    clock.step(-3600)
+    assert look() == []
+    clock.advance(14)
+    assert look() == []
+    clock.advance(1)
+    assert look() == [f"stop/{stop.ulid}"]
+
+
+def test_a_missing_report_is_history_after_half_an_hour(appliance, submit, clock, look):
+    first, job = submit(), submit()
+    take(appliance)
+    report(appliance, first, "COMPLETE")
+    clock.advance(1)
+    poll_for(appliance, clock, 300)
+    assert look() == [f"stuck/{job.ulid}"]
+    assert raised(appliance).sentence.endswith("was picked up at 22:13:20 UTC, and no report came since")
+    poll_for(appliance, clock, 1500)
+    assert look() == []
+
+
+def test_what_was_there_before_the_start_is_watched(appliance, submit, clock):
+    job, first = submit(), submit()
+    take(appliance)
+    report(appliance, first, "COMPLETE")
+    clock.advance(1)
+    poll_for(appliance, clock, 300)
+    Watch(appliance).once()
+    assert [alarm.key for alarm in alarms.list_alarms(appliance)] == [f"stuck/{job.ulid}"]
+
+
+def test_a_closed_job_is_not_stuck_any_more(appliance, submit, clock, look):
+    first, job = submit(), submit()
+    take(appliance)
+    report(appliance, first, "COMPLETE")
+    clock.advance(1)
+    poll_for(appliance, clock, 300)
+    assert len(look()) == 1
+    withdrawals.close_job(appliance, job.ulid, USER, "camera hangs")
+    assert look() == []
+
+
+# ---- the house
+
+
+def test_what_the_house_says_of_itself(appliance, look):
+    appliance.problems["disk_low"] = "The disk is nearly full."
+    appliance.notices.update(clock="It moved.", backup="It failed.", cloud_down="It is down.")
+    assert look() == ["problem/disk_low", "notice/backup", "notice/clock", "notice/cloud_down"]
+    found = alarms.list_alarms(appliance)
+    assert [alarm.loud for alarm in found] == [True, False, True, True]
+    assert {(alarm.site, alarm.ulid, alarm.todo) for alarm in found} == {("", "", "")}
+    appliance.problems["disk_low"] = "The disk is nearly full: less than before."
+    look()
+    assert raised(appliance).sentence == "The disk is nearly full."
+    appliance.problems.clear()
+    assert "problem/disk_low" not in look()
+
+
+# ---- seen, cleared, raised again
+
+
+def test_an_alarm_that_somebody_saw(appliance, clock, look):
+    appliance.notices.update(backup="It failed.")
+    appliance.problems["disk_low"] = "Full."
+    look()
+    alarms.acknowledge(appliance, "problem/disk_low", ANN)
+    assert look() == ["notice/backup", "problem/disk_low"]
+    seen = alarms.list_alarms(appliance)[1]
+    assert (seen.ack.who, seen.ack.time_ms) == ("auth0|ann", clock.wall_ms)
+    assert rows(appliance, "key, seen_by, seen_ms")[0] == ("problem/disk_low", "auth0|ann", clock.wall_ms)
+    alarms.forget(appliance, "problem/disk_low")
+    assert raised(appliance).ack is None and rows(appliance)[0] == ("problem/disk_low", None, None)
+    with pytest.raises(NotFound):
+        alarms.acknowledge(appliance, "problem/other", ANN)
+
+
+def test_what_is_raised_again_is_a_new_alarm_that_nobody_saw(appliance, clock, look):
+    appliance.problems["disk_low"] = "Full."
+    look()
+    alarms.acknowledge(appliance, "problem/disk_low", ANN)
+    appliance.problems.clear()
+    clock.advance(1)
+    assert look() == []
+    with pytest.raises(NotFound):
+        alarms.acknowledge(appliance, "problem/disk_low", ANN)
+    appliance.problems["disk_low"] = "Full again."
+    clock.advance(1)
+    look()
+    assert (raised(appliance).sentence, raised(appliance).ack) == ("Full again.", None)
+    assert rows(appliance) == [
+        ("problem/disk_low", clock.wall_ms - 1000, "auth0|ann"),
+        ("problem/disk_low", None, None),
+    ]
+
+
+def test_a_look_that_finds_nothing_new_writes_nothing(appliance, submit, clock, look):
+    appliance.problems["disk_low"] = "Full."
+    submit(device="all", action="stop")
+    clock.advance(20)
+    look()
+    count = lambda: appliance.database.fetch("PRAGMA data_version")  # noqa: E731
+    before = count()
+    for _ in range(5):
+        clock.advance(1)
+        assert len(look()) == 2
+    assert count() == before
+    appliance.problems.clear()
+    look()
+    assert count() != before
+
+
+def test_there_are_never_more_than_can_be_read(appliance, submit, clock, look):
+    for _ in range(alarms.LIMIT + 3):
+        jobs.submit_job(appliance, jobs.Command("saf", "all", "", "stop", "u", "U", "[]", "{}", "{}", {}), USER)
+    appliance.notices["backup"] = "It failed."
+    clock.advance(20)
+    assert len(look()) == alarms.LIMIT
+
+
+# ---- a start, and a store in trouble
+
+
+def test_a_restart_keeps_what_is_still_wrong_and_clears_the_rest(folder, clock, patient):
+    before, _ = open_appliance(folder, Settings(), clock)
+    take(before)
+    clock.advance(100)
+    before.notices["clock"] = "It moved."
+    Watch(before).once()
+    key = next(alarm.key for alarm in alarms.list_alarms(before) if alarm.kind == "silent")
+    alarms.acknowledge(before, key, ANN)
+    close_appliance(before, folder)
+    clock.advance(5)
+    after, _ = open_appliance(folder, Settings(), clock)
+    assert {alarm.key for alarm in alarms.list_alarms(after)} == {key, "notice/clock"}
+    Watch(after).once()
+    (alarm,) = alarms.list_alarms(after)
+    assert (alarm.key, alarm.ack.who, alarm.raised_ms) == (key, "auth0|ann", clock.wall_ms - 5000)
+    assert sorted(rows(after)) == [("notice/clock", clock.wall_ms, None), (key, None, "auth0|ann")]
+    close_appliance(after, folder)
+
+
+def test_a_start_after_a_pause_gives_sites_time_to_come_back(folder, clock, patient):
+    before, _ = open_appliance(folder, Settings(), clock)
+    take(before)
+    take(before, site="mrc1")
+    before.database.write(lambda transaction: None)
+    save_presence(before, folder)
+    close_appliance(before, folder)
+    clock.advance(3600)
+    after, _ = open_appliance(folder, Settings(), clock)
+    watch = Watch(after)
+    clock.advance(60)
+    take(after, site="mrc1")
+    watch.once()
+    assert alarms.list_alarms(after) == []
+    clock.advance(1)
+    watch.once()
+    assert [alarm.site for alarm in alarms.list_alarms(after)] == ["saf"]
+    close_appliance(after, folder)
+
+
+def test_a_store_in_trouble_hides_no_alarm_and_gets_it_later(appliance, submit, clock, look):
+    stop = submit(device="all", action="stop")
+    assert look() == []
+    clock.advance(20)
+    appliance.database.lose("The file was deleted.")
+    assert look() == [f"stop/{stop.ulid}", "problem/store"]
+    alarms.acknowledge(appliance, "problem/store", ANN)
+    assert alarms.list_alarms(appliance)[1].ack.who == "auth0|ann"
+    with pytest.raises(Unavailable):
+        rows(appliance)
+    appliance.database.lost = None
+    clock.advance(1)
+    assert look() == [f"stop/{stop.ulid}"]
+    assert rows(appliance) == [(f"stop/{stop.ulid}", None, None), ("problem/store", clock.wall_ms, "auth0|ann")]
+
+
+def test_what_was_seen_while_an_older_state_was_on_its_way_is_kept(appliance, clock):
+    """The chore and a page write at once: the later state wins."""
+    appliance.problems["disk_low"] = "Full."
+    watch, busy, go = Watch(appliance), threading.Event(), threading.Event()
+
+    def hold(transaction):
+        busy.set()
+        go.wait(10)
+
+    appliance.database.post(hold)
+    busy.wait(10)
+    looking = threading.Thread(target=watch.once)
+    looking.start()
+    while "problem/disk_low" not in appliance.alarms:
+        time.sleep(0.001)
+    seeing = threading.Thread(target=alarms.acknowledge, args=(appliance, "problem/disk_low", ANN))
+    seeing.start()
+    while not alarms.list_alarms(appliance)[0].ack:
+        time.sleep(0.001)
+    go.set()
+    looking.join(10)
+    seeing.join(10)
+    settle_writes(appliance)
+    assert rows(appliance) == [("problem/disk_low", None, "auth0|ann")]
+    assert appliance.alarms.unsaved() == []
+
+
+def test_the_chores_watch(appliance, folder, clock):
+    chores = Chores(appliance, folder)
+    chores.once()
+    appliance.notices["calendar"] = "It is not as it should be."
+    chores.once()
+    assert alarms.list_alarms(appliance) == []
+    clock.advance(1)
+    chores.once()
+    assert [alarm.key for alarm in alarms.list_alarms(appliance)] == ["notice/calendar"]
+
+
+# ---- over HTTP
+
+
+def test_the_page_gets_them_and_acknowledges_them(make_server):
+    clock = ManualClock()
+    server = make_server(clock)
+    appliance = server.appliance
+    headers = {"Authorization": f"Bearer {make_token(appliance, 'auth0|ann')}"}
+    appliance.notices["backup"] = "It failed."
+    Watch(appliance).once()
+    (alarm,) = requests.get(f"{server.url}/api/now").json()["alarms"]
+    assert alarm == {
+        "key": "notice/backup",
+        "kind": "notice",
+        "site": "",
+        "ulid": "",
+        "sentence": "It failed.",
+        "todo": "",
+        "since_ms": clock.wall_ms,
+        "raised_ms": clock.wall_ms,
+        "loud": False,
+        "ack": None,
+    }
+
+    def ask(method, key, headers=headers):
+        return requests.request(method, f"{server.url}/api/alarms/ack", json={"key": key}, headers=headers, timeout=20)
+
+    assert ask("POST", "notice/backup", headers={}).status_code == 401
+    (seen,) = ask("POST", "notice/backup").json()["alarms"]
+    assert seen["ack"] == {"who": "auth0|ann", "time_ms": clock.wall_ms}
+    assert requests.get(f"{server.url}/api/now").json()["alarms"] == [seen]
+    (again,) = ask("DELETE", "notice/backup").json()["alarms"]
+    assert again == alarm
+    for method in ("POST", "DELETE"):
+        assert (ask(method, "notice/other").status_code, ask(method, "").status_code) == (404, 400)
+
+
+def test_a_token_for_one_site_sees_no_alarm_of_another(make_server):
+    clock = ManualClock()
+    server = make_server(clock)
+    appliance = server.appliance
+    for site in ("saf", "mrc1"):
+        take(appliance, site=site)
+    clock.advance(100)
+    appliance.notices["backup"] = "It failed."
+    Watch(appliance).once()
+    headers = {"Authorization": f"Bearer {make_token(appliance, 'wall', 'viewer', sites=('saf',))}"}
+    found = requests.get(f"{server.url}/api/now", headers=headers).json()["alarms"]
+    assert [alarm["site"] for alarm in found] == ["saf", ""]
+    other = next(alarm.key for alarm in alarms.list_alarms(appliance) if alarm.site == "mrc1")
+    asked = requests.post(f"{server.url}/api/alarms/ack", json={"key": other}, headers=headers, timeout=20)
+    assert asked.status_code in (403, 404)
+    assert all(alarm.ack is None for alarm in alarms.list_alarms(appliance))
+
+
+@pytest.mark.parametrize("role", ["viewer", "observatory"])
+def test_who_only_looks_acknowledges_nothing(make_server, role):
+    server = make_server()
+    server.appliance.notices["backup"] = "It failed."
+    Watch(server.appliance).once()
+    headers = {"Authorization": f"Bearer {make_token(server.appliance, 'wall', role)}"}
+    for method in ("POST", "DELETE"):
+        url, body = f"{server.url}/api/alarms/ack", {"key": "notice/backup"}
+        assert requests.request(method, url, json=body, headers=headers, timeout=20).status_code == 403
+    assert alarms.list_alarms(server.appliance)[0].ack is None

@@ -1,0 +1,193 @@
+"""When a job was picked up, began and ended: kept with its status, and filled in for stores of versions before."""
+
+import json
+import sqlite3
+from contextlib import closing
+
+import pytest
+from peewee import SqliteDatabase
+from playhouse.migrations import Runner
+
+from prjobs import database, expiry, lookup, withdrawals
+from prjobs.folder import Folder
+from prjobs.models import JobRow
+from prjobs.opening import close_appliance, open_appliance
+from prjobs.settings import Settings
+from prjobs.upkeep import doctor
+from prjobs.upkeep.findings import NOTE, OK
+from prjobs.upkeep.looking import older_migrations
+from prjobs.views import view_job
+from tests.conftest import USER
+from tests.program import Program
+from tests.test_queue import report, take
+
+TIMES = ("picked_up_ms", "started_ms", "ended_ms")
+
+
+@pytest.fixture
+def times(appliance, clock):
+    """The times of a job as its view has them, in seconds since the test began; None stays None."""
+    begun_ms = clock.wall_ms
+
+    def times(job):
+        seen = view_job(lookup.find_job(appliance, job.ulid))
+        found = [getattr(seen, name) for name in TIMES]
+        return tuple(None if time_ms is None else (time_ms - begun_ms) / 1000 for time_ms in found)
+
+    return times
+
+
+def test_it_works(appliance, submit, clock, times):
+    job = submit()
+    assert times(job) == (None, None, None)
+    clock.advance(1)
+    take(appliance)
+    assert times(job) == (1, None, None)
+    clock.advance(1)
+    report(appliance, job, "STARTED")
+    assert times(job) == (1, 2, None)
+    clock.advance(1)
+    report(appliance, job, "EXPOSING")
+    assert times(job) == (1, 2, None)
+    clock.advance(1)
+    report(appliance, job, "COMPLETE")
+    assert times(job) == (1, 2, 4)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["STARTED"], (None, 0, None)),
+        (["complete", "COMPLETED"], (None, None, 0)),
+        (["COMPLETE", "FAILED"], (None, None, 1)),
+        (["FAILED", "aborted"], (None, None, 0)),
+        (["COMPLETE", "STARTED"], (None, 1, None)),
+        (["COMPLETE", "RECEIVED", "COMPLETE"], (1, None, 2)),
+        (["RECEIVED", "STARTED", "RECEIVED"], (0, 1, None)),
+        (["RECEIVED", "STARTED", "UNREAD"], (None, None, None)),
+        (["RECEIVED", "STARTED", "UNREAD", "Exposing"], (None, 3, None)),
+    ],
+)
+def test_words_in_any_order(appliance, submit, clock, times, words, expected):
+    job = submit()
+    for word in words:
+        report(appliance, job, word)
+        clock.advance(1)
+    assert times(job) == expected
+
+
+def test_the_alternate_queue_has_no_part_in_it(appliance, submit, times):
+    job = submit()
+    take(appliance, alternate=True)
+    report(appliance, job, "COMPLETE", alternate=True)
+    assert times(job) == (None, None, None)
+
+
+def test_withdrawn_expired_and_leased(appliance, submit, clock, times):
+    cancelled, expired = submit(), submit()
+    withdrawals.cancel_job(appliance, cancelled.ulid, USER)
+    leased = submit(action="stop")
+    clock.advance(2)
+    take(appliance, device="mount", lease_s=5)
+    clock.advance(10)
+    assert times(leased) == times(expired) == (2, None, None)
+    assert expiry.return_leased_once(appliance) == 2
+    assert times(leased) == (None, None, None)
+    clock.advance(700)
+    assert expiry.expire_once(appliance) == 2  # in both queues
+    assert (times(cancelled), times(expired)) == ((None, None, 0), (None, None, 712))
+
+
+def test_a_poll_with_jobs_reads_nothing_more(appliance, submit):
+    """The times are set where the status is: one update a job."""
+    seen = []
+    submit()
+
+    def trace(transaction):
+        connection = transaction.execute("SELECT 1").connection
+        connection.set_trace_callback(seen.append)
+
+    appliance.database.write(trace)
+    take(appliance)
+    updates = [sql for sql in seen if sql.startswith("UPDATE job SET status")]
+    assert len(updates) == 1 and "picked_up_ms" in updates[0]
+
+
+# ---- a store of the version before
+
+
+OLD_COLUMNS = [name for name in JobRow._fields if name not in TIMES]
+
+
+def make_old_store(folder: Folder, path, tmp_path):
+    """A store as 0004 left it, with the jobs and the log of the open one."""
+    older = tmp_path / "migrations"
+    older.mkdir()
+    for migration in database.MIGRATIONS.glob("000[1-4]*.py"):
+        (older / migration.name).write_bytes(migration.read_bytes())
+    old = SqliteDatabase(str(path))
+    Runner(old, str(older)).up()
+    old.execute_sql("ATTACH DATABASE ? AS now", (str(folder.database),))
+    columns = ", ".join(OLD_COLUMNS)
+    old.execute_sql(f"INSERT INTO job ({columns}) SELECT {columns} FROM now.job")
+    old.execute_sql("INSERT INTO change SELECT * FROM now.change")
+    old.execute_sql("INSERT INTO fact VALUES ('ack:silent/saf/1', '{}'), ('welcomed', 'yes')")
+    old.close()
+
+
+def test_an_older_store_gets_what_it_would_have(appliance, folder, submit, clock, tmp_path):
+    sent = [submit(action=action) for action in ("go", "park", "stop", "go", "go", "go", "go", "go")]
+    clock.advance(1)
+    withdrawals.cancel_job(appliance, sent[0].ulid, USER)
+    take(appliance, lease_s=5)
+    clock.advance(1)
+    for job, words in zip(
+        sent[1:],
+        (["STARTED", "Exposing", "COMPLETE", "complete"], [], ["failed"], ["UNREAD", "STARTED"], ["RECEIVED"]),
+        strict=False,
+    ):
+        for word in words:
+            report(appliance, job, word)
+            clock.advance(1)
+    clock.advance(10)
+    assert expiry.return_leased_once(appliance) == 4
+    clock.advance(700)
+    expiry.expire_once(appliance)
+    submit()
+    report(appliance, submit(), "COMPLETE", alternate=True)
+    wanted = appliance.database.fetch(f"SELECT seq, status, {', '.join(TIMES)} FROM job ORDER BY seq")
+    assert len({row[2:] for row in wanted}) >= 6
+
+    old = Folder(tmp_path / "old")
+    old.create()
+    make_old_store(folder, old.database, tmp_path)
+    with closing(sqlite3.connect(old.database)) as connection:
+        assert older_migrations(connection) == ["0005_monitor"]
+    opened, _ = open_appliance(old, Settings(), clock)
+    try:
+        found = opened.database.fetch(f"SELECT seq, status, {', '.join(TIMES)} FROM job ORDER BY seq")
+        assert found == wanted
+        assert opened.database.fetch("SELECT name FROM fact WHERE name LIKE 'ack:%' OR name = 'welcomed'") == [
+            ("welcomed",)
+        ]
+        assert opened.database.fetch("SELECT * FROM alarm") == []
+    finally:
+        close_appliance(opened, old)
+
+
+def test_what_only_looks_at_an_older_store(appliance, folder, submit, clock, tmp_path):
+    submit()
+    older = Program(tmp_path / "older")
+    Folder(older.data).create()
+    make_old_store(folder, Folder(older.data).database, tmp_path)
+    for words in (["night"], ["jobs"]):
+        refused = older.run(*words)
+        assert refused.returncode == 1, words
+        assert "is of an older version; the next start brings it up to date." in refused.stderr
+    findings = doctor.examine(Folder(older.data), clock, deep=True)
+    said = {finding.check: finding for finding in findings}
+    assert said["schema"].level == NOTE and said["store"].level == OK
+    assert (said["jobs"].level, said["jobs"].sentence) == (OK, "All 1 jobs are what was sent.")
+    assert older.serve()
+    assert older.stop()[0] == 0
+    assert json.loads(older.run("night", "2023-11-14", "--json").stdout)["total"] == 1

@@ -1,0 +1,206 @@
+"""`redeliver = once`: what nothing confirmed is handed out once more, and never what must not come back."""
+
+import logging
+
+import pytest
+
+from prjobs import handouts, jobs, lookup, redelivery, withdrawals
+from prjobs.opening import close_appliance, open_appliance
+from prjobs.settings import Settings
+from tests.cloud.model import run_plain_world
+from tests.conftest import USER
+from tests.test_queue import report, take
+
+ONE, TWO = "127.0.0.1:5000", "127.0.0.1:6000"
+
+
+@pytest.fixture
+def opened(folder, clock, patient):
+    """Opens the appliance, again and again."""
+    opened = []
+
+    def again(redeliver="once"):
+        while opened:
+            close_appliance(opened.pop(), folder)
+        opened.append(open_appliance(folder, Settings(redeliver=redeliver), clock)[0])
+        return opened[0]
+
+    yield again
+    while opened:
+        close_appliance(opened.pop(), folder)
+
+
+@pytest.fixture
+def appliance(opened):
+    return opened()
+
+
+def send(appliance, action="go", device="mount"):
+    return jobs.submit_job(appliance, jobs.Command("saf", device, "m", action, "u", "U", "[]", "{}", "{}", {}), USER)
+
+
+def lose(appliance, peer=ONE, **poll):
+    """The hand-out's connection ends; the ids that were in it."""
+    rows = take(appliance, peer, **poll)
+    handouts.connection_ended(appliance, peer)
+    appliance.database.write(lambda _: None)
+    return [row.ulid for row in rows]
+
+
+def taken(appliance, peer=TWO, **poll):
+    return [row.ulid for row in take(appliance, peer, **poll)]
+
+
+def status(appliance, job):
+    return lookup.find_job(appliance, job.ulid).status
+
+
+def test_it_is_handed_out_once_more_and_then_never(appliance):
+    job = send(appliance)
+    assert lose(appliance) == [job.ulid]
+    assert lose(appliance) == [job.ulid]
+    assert taken(appliance) == [] and status(appliance, job) == "RECEIVED"
+    notes = appliance.database.fetch("SELECT note FROM change WHERE status = 'UNREAD' AND queue = 'primary'")
+    assert notes == [("nothing confirmed its hand-out: it is handed out once more",)]
+
+
+def test_by_default_it_never_is(opened):
+    appliance = opened("never")
+    send(appliance)
+    lose(appliance)
+    assert taken(appliance) == []
+
+
+def test_another_poller_gets_it_with_the_poll_after(appliance):
+    job = send(appliance)
+    assert taken(appliance, ONE) == [job.ulid]
+    taken(appliance, TWO)
+    appliance.database.write(lambda _: None)
+    if status(appliance, job) == "UNREAD":
+        # It came back after that poll had looked.
+        assert taken(appliance, TWO) == [job.ulid]
+    assert appliance.database.fetch("SELECT count(*) FROM handout") == [(2,)]
+
+
+def test_a_restart_hands_out_what_was_open(opened):
+    appliance = opened()
+    job = send(appliance)
+    assert taken(appliance, ONE) == [job.ulid]
+    appliance = opened()
+    assert taken(appliance, ONE) == [job.ulid]
+    appliance = opened()
+    assert taken(appliance, ONE) == []
+
+
+def test_what_was_in_doubt_before_the_setting_stays_so(opened):
+    appliance = opened("never")
+    send(appliance)
+    lose(appliance)
+    assert taken(opened("once")) == []
+
+
+def test_a_confirmed_or_reported_job_does_not_come_back(appliance):
+    confirmed, reported = send(appliance), None
+    taken(appliance, ONE)
+    handouts.heard(appliance, ONE)
+    reported = send(appliance)
+    taken(appliance, ONE)
+    report(appliance, reported, "STARTED")
+    handouts.connection_ended(appliance, ONE)
+    appliance.database.write(lambda _: None)
+    assert taken(appliance) == [] and status(appliance, confirmed) == "RECEIVED"
+
+
+def test_a_late_report_ends_it_and_proves_the_hand_out(appliance):
+    job = send(appliance)
+    lose(appliance)
+    assert status(appliance, job) == "UNREAD"
+    report(appliance, job, "STARTED")
+    assert taken(appliance) == [] and handouts.unconfirmed(appliance, 0) == 0
+
+
+@pytest.mark.parametrize(("device", "action"), [("all", "cancel_all_commands"), ("mount", "stop"), ("camera", "STOP")])
+@pytest.mark.parametrize("first", ["the stop", "the doubt"])
+def test_what_a_stop_came_after_never_returns(appliance, device, action, first):
+    job = send(appliance)
+    assert taken(appliance, ONE) == [job.ulid]
+    if first == "the stop":
+        stop = send(appliance, action, device)
+        handouts.connection_ended(appliance, ONE)
+        appliance.database.write(lambda _: None)
+        assert taken(appliance) == [stop.ulid]
+    elif action == "cancel_all_commands":
+        handouts.connection_ended(appliance, ONE)
+        appliance.database.write(lambda _: None)
+        stop = send(appliance, action, device)
+        assert taken(appliance) == [stop.ulid] and status(appliance, job) == "CANCELLED"
+
+
+def test_a_cancelled_one_never_returns(appliance):
+    job = send(appliance)
+    lose(appliance)
+    withdrawals.cancel_job(appliance, job.ulid, USER)
+    assert taken(appliance) == [] and status(appliance, job) == "CANCELLED"
+
+
+def test_a_stop_returns_unless_something_went_on_since(appliance):
+    stop = send(appliance, "stop")
+    assert lose(appliance) == [stop.ulid]
+    assert taken(appliance, ONE) == [stop.ulid]
+    handouts.heard(appliance, ONE)
+    late = send(appliance, "stop")
+    taken(appliance, ONE)
+    newer = send(appliance)
+    assert taken(appliance, ONE) == [newer.ulid]
+    handouts.connection_ended(appliance, ONE)
+    appliance.database.write(lambda _: None)
+    assert late.ulid not in taken(appliance)
+
+
+def test_it_expires_while_it_waits_again(appliance, clock):
+    job = send(appliance)
+    lose(appliance)
+    clock.advance(601)
+    assert taken(appliance) == [] and status(appliance, job) == "EXPIRED"
+
+
+def test_the_alternate_queue_poll_ids_and_leases_are_left_alone(appliance):
+    send(appliance, "park")
+    lose(appliance, alternate=True)
+    assert taken(appliance, alternate=True) == []
+    assert len(lose(appliance, poll_id="a")) == 1
+    assert taken(appliance, poll_id="b") == []
+    send(appliance, "park")
+    assert len(lose(appliance, lease_s=30)) == 1
+    assert taken(appliance) == []
+
+
+def test_the_alternate_queue_does_not_use_the_repetition_up(appliance):
+    job = send(appliance, "park")
+    assert taken(appliance, alternate=True) == [job.ulid]
+    assert lose(appliance, TWO) == [job.ulid]
+    assert taken(appliance) == [job.ulid]
+
+
+def test_it_does_not_walk_through_the_history(appliance, submit_many):
+    submit_many(appliance, 300)
+    sql = f"EXPLAIN QUERY PLAN SELECT 1 FROM job j WHERE j.seq = 5 AND ({redelivery._STOPPED})"
+    plan = appliance.database.fetch(sql)
+    said = " ".join(row[3] for row in plan)
+    assert "INTEGER PRIMARY KEY (rowid>?)" in said and "(site=? AND ulid>?)" in said
+
+
+@pytest.fixture
+def quiet():
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def test_through_faults_less_is_missed_and_nothing_cancelled_runs(quiet):
+    runs = {mode: [run_plain_world(400, seed, mode) for seed in range(4)] for mode in ("never", "once")}
+    for run in [*runs["never"], *runs["once"]]:
+        assert (run["lost"], run["wrong"], run["ran though cancelled"]) == (0, 0, 0), run
+    missed = {mode: sum(run["unconfirmed"] for run in found) for mode, found in runs.items()}
+    assert missed["once"] < missed["never"] / 2
+    assert {run["most"] for run in runs["never"]} == {1}
