@@ -26,7 +26,7 @@ TAKEN, FOLLOW, REPAIR = "taken by another program", "followed", "repaired"
 
 @dataclass(frozen=True)
 class Page:
-    """A page of a site's list that covers every job from `start_ms` to `low_ms` of the cloud's clock."""
+    """A page of a site's list, complete from `start_ms` of the cloud's clock; the mark may rise to `low_ms`."""
 
     site: str
     listing: Listing

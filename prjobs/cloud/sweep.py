@@ -79,7 +79,12 @@ class Reader:
 
 
 class Walk:
-    """Reads from `want_ms` to now. Each `step` reads one page and gives it to `keep`."""
+    """Reads from `want_ms` to now. Each `step` reads one page and gives it to `keep`.
+
+    A job may appear in the list up to the overlap after its own time, behind a walk that has gone past that. So from
+    the first page that reaches into the last overlap the mark stays at that page's date, however long the rest of
+    the walk takes: the next walk begins an overlap before the mark, and reads that time once more.
+    """
 
     def __init__(self, reader: Reader, time: CloudTime, timings: Timings, want_ms: int) -> None:
         self._reader = reader
@@ -87,21 +92,28 @@ class Walk:
         self._timings = timings
         self._want_ms = want_ms
         self._margin_ms = timings.margin_ms
+        self._mark_most_ms: int | None = None
 
     def step(self, keep: Callable[[Page], None]) -> bool:
         """One page; True when it was the last. Failure, and an alarm where going on would skip jobs."""
         listing, date_ms, start_ms = self._reader.page(self._want_ms, self._margin_ms)
         full = listing.size > self._timings.full_page_bytes
-        low_ms = date_ms - SETTLED_MS
+        end_ms = date_ms - SETTLED_MS
         if full:
-            low_ms = min(low_ms, listing.last_ms if listing.last_ms is not None else self._want_ms)
-        keep(Page(self._reader.site, listing, start_ms, low_ms, self._time.offset_ms, not full))
+            end_ms = min(end_ms, listing.last_ms if listing.last_ms is not None else self._want_ms)
+        keep(Page(self._reader.site, listing, start_ms, self._mark_ms(end_ms, date_ms), self._time.offset_ms, not full))
         if not full:
             return True
-        if low_ms <= self._want_ms:
+        if end_ms <= self._want_ms:
             self._narrow()
-        self._want_ms = max(self._want_ms, low_ms)
+        self._want_ms = max(self._want_ms, end_ms)
         return False
+
+    def _mark_ms(self, end_ms: int, date_ms: int) -> int:
+        """How far the mark may rise by a page that ends at `end_ms` and was read at `date_ms`."""
+        if self._mark_most_ms is None and end_ms > date_ms - self._timings.overlap_ms:
+            self._mark_most_ms = date_ms - SETTLED_MS
+        return end_ms if self._mark_most_ms is None else min(end_ms, self._mark_most_ms)
 
     def _narrow(self) -> None:
         """The page ended where it began: a smaller margin leaves more room in it, or nothing does."""

@@ -1,5 +1,6 @@
 """A story over TCP: fake cloud, fault proxy, the real program, an observatory; and what became of every job."""
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -14,8 +15,11 @@ import requests
 from tests.cloud.cloud_model import SITE
 from tests.cloud.fake_cloud import FakeCloud
 from tests.cloud.fault_proxy import FaultProxy
+from tests.cloud.quick_program import PAGE_VARIABLE
 from tests.program import Program
 
+# A page counts as cut above this many bytes for each of its records, which have about 440.
+BYTES_A_RECORD = 250
 STEPS = ("STARTED", "EXPOSING", "COMPLETE")
 NO_EXPIRY = [f"--expire-{name}-s" for name in ("motion", "exposure", "script", "config", "safety", "roof", "other")]
 
@@ -23,15 +27,19 @@ NO_EXPIRY = [f"--expire-{name}-s" for name in ("motion", "exposure", "script", "
 class QuickProgram(Program):
     """The program with short waits, linked to a cloud."""
 
+    module = "tests.cloud.quick_program"
+
     def __init__(self, data: Path, cloud_url: str, mode: str = "primary", sites: str = SITE) -> None:
         super().__init__(data)
         self.flags = ["--cloud-mode", mode, "--cloud-base-url", cloud_url, "--cloud-sites", sites]
         self.flags += [part for flag in NO_EXPIRY for part in (flag, "0")]
+        self.page_bytes = 50_000
 
     def serve(self, *flags: str, **named: Any) -> str:
         """Start serving on a free port."""
-        command = [sys.executable, "-m", "tests.cloud.quick_program", "serve", "--port", "0", "--data", str(self.data)]
+        command = [sys.executable, "-m", self.module, "serve", "--port", "0", "--data", str(self.data)]
         named.setdefault("stderr", subprocess.DEVNULL)
+        named["env"] = {**named.get("env", os.environ), PAGE_VARIABLE: str(self.page_bytes)}
         self.process = subprocess.Popen([*command, *self.flags, *flags], stdout=subprocess.PIPE, text=True, **named)
         assert self.process.stdout is not None
         self.url = self.process.stdout.readline().split()[-1].rstrip("/")
@@ -91,6 +99,7 @@ class Campaign:
         self.cloud = FakeCloud(seed, page).start()
         self.proxy = FaultProxy(self.cloud.url, seed).start()
         self.program = QuickProgram(folder, self.proxy.url)
+        self.program.page_bytes = page * BYTES_A_RECORD
         self.observatory = Observatory(self.program)
         self.crashes = 0
         self.wanted: list[str] = []

@@ -24,6 +24,7 @@ FULL_BYTES = 36_000
 VISIBLE_AFTER_MS = (50, 200, 900, 6000, 28_000)
 STALE_MS = (0, 0, 0, 300, 1000)
 SITE = "saf"
+NEWJOB_KEYS = ("site", "device", "instance", "action", "user_name", "user_id", "optional_params", "required_params")
 encode = msgspec.json.encode
 
 
@@ -33,7 +34,7 @@ class CloudModel:
     def __init__(self, now_ms: Callable[[], int], chance: random.Random, page: int = PAGE) -> None:
         self.now_ms = now_ms
         self.chance = chance
-        self.page = page
+        self.page, self.page_bytes = page, 10**9
         self.records: dict[str, dict[str, Any]] = {}
         self.texts: dict[str, bytes] = {}
         self.born: dict[str, int] = {}
@@ -89,7 +90,7 @@ class CloudModel:
 
     def _delete_before(self, ulid: str) -> None:
         # The original's query ends after a page as well, and spares the newest.
-        doomed = list(itertools.takewhile(lambda key: key < ulid, self.keys))[: self.page]
+        doomed = self._page(0, bisect.bisect_left(self.keys, ulid))
         for key in doomed:
             if self.status_of(key) == "UNREAD":
                 self.deleted.add(key)
@@ -97,6 +98,17 @@ class CloudModel:
             self.texts.pop(key, None)
             self.born.pop(key, None)
         del self.keys[: len(doomed)]
+
+    def _page(self, first: int, last: int | None = None) -> list[str]:
+        """The ids from one place on, as far as a page goes."""
+        return self._page_of(self.keys[first:last])
+
+    def _page_of(self, keys: list[str]) -> list[str]:
+        keys = keys[: self.page]
+        if self.page_bytes >= 10**9:
+            return keys
+        sizes = itertools.accumulate(len(self.texts[key]) for key in keys)
+        return [key for key, size in zip(keys, sizes, strict=True) if size <= self.page_bytes]
 
     def put(self, ulid: str, record: dict[str, Any], born_ms: int) -> None:
         """Store a record under its id."""
@@ -108,7 +120,7 @@ class CloudModel:
 
     def status_of(self, ulid: str) -> str:
         """The status word of a record."""
-        return str(self.records[ulid]["statusId"]).rpartition("#")[0]
+        return str(self.records[ulid].get("statusId", "")).rpartition("#")[0]
 
     # ---- the endpoints
 
@@ -119,7 +131,10 @@ class CloudModel:
             "getrecentjobs": self.getrecentjobs,
             "getnewjobs": self.getnewjobs,
             "updatejobstatus": self.update,
+            "startjob": self.startjob,
         }
+        if refusal := _refusal(name, body):
+            return self.answer(refusal.encode(), 400)
         try:
             return self.answer(handler[name](body))
         except (KeyError, TypeError):
@@ -133,33 +148,63 @@ class CloudModel:
         """A user's own request."""
         parts = {"deviceType": body["device"], "deviceInstance": body["instance"]}
         parts |= {name: body[name] for name in ("site", "user_name", "user_id", "required_params", "optional_params")}
+        _refuse_fractions(body)
         ulid = self.newjob(body["action"], 0, **msgspec.json.decode(encode(parts)))
         self.settle()
-        return self.texts[ulid]
+        return encode({**self.records[ulid], "table_response": {"ResponseMetadata": {"HTTPStatusCode": 200}}})
 
     def getrecentjobs(self, body: dict[str, Any]) -> bytes:
-        first = bisect.bisect_left(self.keys, floor_ulid(self.now_ms() - int(body["timeRange"])))
-        page = self.keys[first : first + self.page]
+        range_ms = body.get("timeRange", 86_400_000)
+        if not isinstance(range_ms, int | float):
+            raise TypeError("a text is not divided")
+        if body["site"] != SITE:
+            return b"[]"
+        page = self._page(bisect.bisect_left(self.keys, floor_ulid(self.now_ms() - int(range_ms))))
         stale = self.now_ms() - self.chance.choice(STALE_MS)
         return b"[" + b",".join([self.texts[key] for key in page if self.born[key] <= stale]) + b"]"
 
     def update(self, body: dict[str, Any]) -> bytes:
-        ulid, status, estimate = body["ulid"], body["newStatus"], body["secondsUntilComplete"]
-        if isinstance(estimate, float):
-            raise TypeError("boto3 refuses fractions")
+        # What it reads of the alternate queue it ignores.
+        return self._set(body, "statusId", body["newStatus"])
+
+    def startjob(self, body: dict[str, Any]) -> bytes:
+        return self._set(body, "replicaStatusId" if body.get("alternateQueue") else "statusId", "STARTED")
+
+    def _set(self, body: dict[str, Any], key: str, status: str) -> bytes:
+        ulid, estimate = body["ulid"], body.get("secondsUntilComplete", -1)
+        _refuse_fractions(estimate)
         record = self.records.get(ulid)
         if record is None:
             self.ghosts += 1
             record = {"site": body["site"], "ulid": ulid}
-        record = {**record, "statusId": f"{status}#{ulid}", "secondsUntilComplete": estimate}
+        record = {**record, key: f"{status}#{ulid}", "secondsUntilComplete": estimate}
         self.put(ulid, record, self.born.get(ulid, self.now_ms()))
         return encode({"ResponseMetadata": {"HTTPStatusCode": 200}})
 
     def getnewjobs(self, body: dict[str, Any], dies_after: int | None = None) -> bytes:
-        found = [key for key in self.keys if self.status_of(key) == "UNREAD"][: self.page]
+        word = "replicaStatusId" if body.get("alternateQueue") else "statusId"
+        if body["site"] != SITE:
+            return b"[]"
+        found = self._page_of([key for key in self.keys if str(self.records[key].get(word)).startswith("UNREAD#")])
         documents = [self.texts[key] for key in found]
         for count, key in enumerate(found):
             if count == dies_after:
                 raise TypeError("throttled")
-            self.update({"site": SITE, "ulid": key, "newStatus": "RECEIVED", "secondsUntilComplete": -1})
+            self.put(key, {**self.records[key], word: f"RECEIVED#{key}"}, self.born[key])
         return b"[" + b",".join(documents) + b"]"
+
+
+def _refusal(name: str, body: dict[str, Any]) -> str:
+    """The original's words where it looks at all; elsewhere a missing key ends in 502."""
+    if name == "newjob" and (missing := [key for key in NEWJOB_KEYS if key not in body]):
+        return f"Error: missing required key {missing[0]}"
+    if name in ("updatejobstatus", "startjob") and not {"site", "ulid"} <= body.keys():
+        return "Requires 'site' and 'jobId' in the body payload."
+    return ""
+
+
+def _refuse_fractions(value: Any) -> None:
+    if isinstance(value, float):
+        raise TypeError("boto3 refuses fractions")
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _refuse_fractions(inner)

@@ -69,7 +69,7 @@ class FakeCloud:
         text = answer.body[: len(answer.body) // 2] if fault == "cut" else answer.body
         if fault == "lost":
             return HTTPResponse(b"", 504)
-        return HTTPResponse(text, answer.status, {"Content-Type": "application/json"})
+        return HTTPResponse(text, answer.status, {"Content-Type": "application/json", "Date": answer.headers["date"]})
 
     def control_newjob(self) -> str:
         """Users ask for jobs."""

@@ -84,10 +84,10 @@ class FaultProxy:
             return False
         fault, _, number = ("reset", "", "") if self.down else self.next_fault().partition(":")
         if fault in ("reset", "refuse"):
-            reset(client)
+            reset(client, stream)
             return False
         if fault == "late":
-            reset(client)
+            reset(client, stream)
             time.sleep(float(number))
             self.forward(*request)
             return False
@@ -104,7 +104,7 @@ class FaultProxy:
             place = answer.index(b"\r\n\r\n") + 4
             client.sendall(answer[:place] + b"\x00\xff" + answer[place + 2 :])
         elif fault == "swallow":
-            reset(client)
+            reset(client, stream)
         else:
             client.sendall(answer)
             return True
@@ -139,8 +139,9 @@ def read_request(stream: Any) -> tuple[str, bytes] | None:
         return None
 
 
-def reset(client: socket.socket) -> None:
-    """End the connection with RST instead of FIN."""
+def reset(client: socket.socket, stream: Any) -> None:
+    """End the connection with RST instead of FIN, now: it stays open as long as its stream does."""
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.shutdown(socket.SHUT_RD)
+    stream.close()
     client.close()

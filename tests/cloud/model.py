@@ -195,7 +195,7 @@ class World:
         self.network: Any = ModelNetwork(self)
         self.timings = timings
         self.settings = Settings(
-            cloud_mode=mode, cloud_sites=[SITE], cloud_base_url="http://model", **{**NEVER_EXPIRE, **settings}
+            **{**NEVER_EXPIRE, "cloud_mode": mode, "cloud_sites": [SITE], "cloud_base_url": "http://model", **settings}
         )
         root = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
         self.folder = Folder(Path(tempfile.mkdtemp(prefix="prjobs-model-", dir=root)))
@@ -213,7 +213,8 @@ class World:
         self.running: list[list[Any]] = []
         self.poll_number, self.poll_id, self.port = 0, None, 5000
         self.counts: Counter[str] = Counter()
-        self.observing = True
+        self.observing = self.names_polls = True
+        self.answers_lost, self.cancels = 0.01, 0.0012
         self.cancelled_before, self.ran_cancelled = "", set[str]()
 
     # ---- faults
@@ -244,7 +245,7 @@ class World:
         """Start it when it is down and its time has come."""
         if self.appliance is None and self.clock.true_ms >= self.down_until_ms:
             original = opening.open_database
-            opening.open_database = lambda path: ModelDatabase(path, self._cut_unless_starting)
+            opening.open_database = lambda path, **_: ModelDatabase(path, self._cut_unless_starting)
             self.starting = True
             try:
                 self.appliance, _ = opening.open_appliance(self.folder, self.settings, self.clock)
@@ -290,7 +291,7 @@ class World:
 
     def poll(self) -> None:
         """One poll; its poll_id is repeated until an answer came."""
-        if self.poll_id is None:
+        if self.poll_id is None and self.names_polls:
             self.poll_number += 1
             self.poll_id = f"poll-{self.poll_number}"
         poll = PollRequest(SITE, False, 0.0, self.poll_id, None, None, None)
@@ -298,7 +299,7 @@ class World:
         if found is None or found is Crash:
             self.port += 1
             return
-        if found and self.faultiness and self.chance.random() < 0.01:
+        if found and self.faultiness and self.chance.random() < self.answers_lost:
             self.faults["the observatory lost the answer"] += 1
             self.guarded(lambda appliance: handouts.connection_ended(appliance, self.peer))
             self.port += 1
@@ -310,7 +311,11 @@ class World:
         self.ran_cancelled |= older & self.cloud.deleted
         for row in found:
             self.received[row.ulid] += 1
-            self.running.append([row.ulid, 0])
+            if self.received[row.ulid] > 1 and row.ulid < self.cancelled_before:
+                self.ran_cancelled.add(row.ulid)
+            if self.received[row.ulid] == 1:
+                # An observatory that remembers ids; one that does not would run it again.
+                self.running.append([row.ulid, 0])
 
     def work(self) -> None:
         """Report on what runs; like the original it does not repeat a report that failed."""
@@ -345,7 +350,7 @@ class World:
                     self.cloud.newjob()
                     made += 1
                     self.clock.true_ms += chance.randrange(1, 400)
-            if chance.random() < 0.0012:
+            if chance.random() < self.cancels:
                 self.cloud.newjob("cancel_all_commands")
                 made += 1
             if chance.random() < 0.002:
@@ -446,6 +451,17 @@ def run_world(count: int, seed: int, timings: Timings = TIMINGS, faultiness: flo
     world.faultiness = faultiness
     try:
         return world.live(count).report()
+    finally:
+        world.close()
+
+
+def run_plain_world(count: int, seed: int, redeliver: str) -> dict[str, Any]:
+    """The same with an observatory that sends no poll_id but remembers ids; `most`: how often it got one job."""
+    world = World(seed, redeliver=redeliver)
+    world.names_polls, world.answers_lost, world.cancels = False, 0.2, 0.01
+    try:
+        report = world.live(count).report()
+        return {**report, "most": max(world.received.values())}
     finally:
         world.close()
 

@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from prjobs import feed, handouts
-from prjobs.cloud import importing, link, pushing, store, sweep
-from prjobs.cloud.answers import require_usable
+from prjobs import feed, handouts, jobs
+from prjobs.cloud import answers, importing, judging, pushing, reading, store, sweep
+from prjobs.cloud.answers import Failure, require_usable
 from prjobs.cloud.importing import Page
 from prjobs.cloud.timings import Timings
 from prjobs.feed import Event
@@ -59,13 +59,13 @@ def wall_clock() -> Iterator[Timings]:
 @contextmanager
 def mark_before_the_jobs() -> Iterator[Timings]:
     """In a transaction of its own."""
-    original = link.SiteLink._keep
+    original = reading.Reading._keep
 
-    def keep(self: link.SiteLink, page: Page) -> None:
+    def keep(self: reading.Reading, page: Page) -> None:
         self._link.appliance.database.write(store.raise_low, page.site, page.start_ms, page.low_ms)
         original(self, page)
 
-    with patch.object(link.SiteLink, "_keep", keep):
+    with patch.object(reading.Reading, "_keep", keep):
         yield PLAIN
 
 
@@ -162,16 +162,16 @@ def believes_unread() -> Iterator[Timings]:
 def takes_the_clouds_queue() -> Iterator[Timings]:
     """getnewjobs, store, deliver: the way of the original."""
 
-    def sweep_once(self: link.SiteLink, now_s: float) -> None:
+    def sweep_once(self: reading.Reading, now_s: float) -> None:
         answer = self._link.network.call("getnewjobs", {"site": self._site})
         date_ms = require_usable(answer)
         listing = sweep.wire.read_listing(answer.body, self._site, date_ms)
         self._link.appliance.database.write(store.begin_site, self._site, date_ms)
         self._link.time.heard(date_ms)
-        self._due_s, self._swept_s = now_s + 5.0, now_s
+        self._main.walk, self._main.due_s, self.complete_s = None, now_s + 5.0, now_s
         self._keep(Page(self._site, listing, 0, 0, 0, False))
 
-    with patch.object(link.SiteLink, "_sweep", sweep_once):
+    with patch.object(reading.Reading, "_sweep", sweep_once):
         yield replace(PLAIN, repairs=0)
 
 
@@ -179,6 +179,76 @@ def takes_the_clouds_queue() -> Iterator[Timings]:
 def walk_without_progress_check() -> Iterator[Timings]:
     """A page that ends where it began is asked for again and again."""
     with patch.object(sweep.Walk, "_narrow", lambda _: None):
+        yield PLAIN
+
+
+@contextmanager
+def status_before_its_log() -> Iterator[Timings]:
+    """The outbox in another transaction than the status: here the log is the outbox; nobody looks later."""
+    original = jobs.update_status
+
+    def update_status(appliance: Any, report: Any, who: str) -> None:
+        appliance.database.write(
+            lambda transaction: transaction.execute(
+                "UPDATE job SET status = ? WHERE ulid = ?", (report.status, report.ulid)
+            )
+        )
+        original(appliance, report, who)
+
+    with patch.object(jobs, "update_status", update_status):
+        yield replace(PLAIN, repairs=0)
+
+
+@contextmanager
+def mark_over_a_gap() -> Iterator[Timings]:
+    """The mark is raised by every page, also by one that does not begin where it stands."""
+
+    def raise_low(transaction: Any, site: str, _start_ms: int, low_ms: int) -> None:
+        transaction.execute("UPDATE cloud_site SET low_ms = max(low_ms, ?) WHERE site = ?", (low_ms, site))
+
+    def keep_news(self: reading.Reading, page: Page) -> None:
+        self._keep(page)
+
+    with patch.object(store, "raise_low", raise_low), patch.object(reading.Reading, "_keep_news", keep_news):
+        yield PLAIN
+
+
+@contextmanager
+def portal_believed() -> Iterator[Timings]:
+    """A page that is no list of jobs counts as an empty list."""
+    original = sweep.wire.read_listing
+
+    def read_listing(body: bytes, site: str, date_ms: int) -> Any:
+        try:
+            return original(body, site, date_ms)
+        except Failure:
+            return sweep.wire.Listing([], 0, len(body))
+
+    with (
+        patch.object(sweep.wire, "read_listing", read_listing),
+        patch.object(sweep, "require_usable", lambda answer: answers._date_ms(answer.headers)),
+    ):
+        yield PLAIN
+
+
+@contextmanager
+def pushes_before_it_has_read() -> Iterator[Timings]:
+    """Statuses are sent although a cancel_all may have come that nobody has seen."""
+    with patch.object(reading.Reading, "is_fresh", property(lambda _: True)):
+        yield PLAIN
+
+
+@contextmanager
+def pushes_for_what_is_gone() -> Iterator[Timings]:
+    """What the cloud deleted is not remembered."""
+    with patch.object(judging, "GONE", store.OURS):
+        yield PLAIN
+
+
+@contextmanager
+def copy_runs_too() -> Iterator[Timings]:
+    """The marker of a job that runs here is not looked at."""
+    with patch.object(importing.markers, "may_run", lambda *_: True):
         yield PLAIN
 
 
@@ -199,5 +269,11 @@ MUTATIONS: dict[str, Mutation] = {
         believes_unread,
         takes_the_clouds_queue,
         walk_without_progress_check,
+        status_before_its_log,
+        mark_over_a_gap,
+        portal_believed,
+        pushes_before_it_has_read,
+        pushes_for_what_is_gone,
+        copy_runs_too,
     )
 }

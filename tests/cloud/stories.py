@@ -1,10 +1,13 @@
 """Short stories in which one safeguard decides. Each takes timings, plays, and returns what went wrong, or None."""
 
+from prjobs import jobs
+from prjobs.audit import By
 from prjobs.cloud.answers import Failure
 from prjobs.cloud.timings import Timings
 from prjobs.cloud.wire import status_body
+from prjobs.jobs import Command
 from prjobs.wire import StatusUpdate
-from tests.cloud.model import SITE, LateEffect, World, _report, _take
+from tests.cloud.model import SITE, Crash, LateEffect, World, _report, _take
 from tests.cloud.model import PollRequest as Poll
 
 
@@ -35,6 +38,15 @@ def take(world: World) -> list[str]:
 def report(world: World, ulid: str, status: str) -> None:
     """The observatory reports."""
     _report(world.appliance, StatusUpdate(SITE, ulid, status, -1, False), world.peer)
+
+
+def first_contact(world: World) -> None:
+    """The outage ends, and the link notices it when its pause is over."""
+    world.outage_until_ms = 0
+    for _ in range(4000):
+        world.step(100)
+        if world.appliance.contact.down_since_ms is None:
+            return
 
 
 def late_effect(timings: Timings) -> str | None:
@@ -157,6 +169,110 @@ def cancel_before_they_run(timings: Timings) -> str | None:
     return verdict(world)
 
 
+def reported_after_a_cancel(timings: Timings) -> str | None:
+    """A job that runs is deleted by a cancel_all, and reported on afterwards."""
+    world = told(timings)
+    world.observing = False
+    ulid = world.cloud.newjob(delay_ms=0)
+    for _ in range(5):
+        world.step(2000)
+    take(world)
+    for _ in range(5):
+        world.step(2000)
+    world.cloud.newjob("cancel_all_commands", delay_ms=0)
+    for _ in range(10):
+        world.step(2000)
+    report(world, ulid, "COMPLETE")
+    for _ in range(10):
+        world.step(2000)
+    ghosts = world.cloud.ghosts
+    world.observing = True
+    world.calm(600)
+    return verdict(world) or (f"ghosts {ghosts}" if ghosts else None)
+
+
+def reported_during_an_outage_with_a_cancel(timings: Timings) -> str | None:
+    """The same, while nobody could see the cancel_all; many jobs came since."""
+    world = told(timings)
+    world.observing = False
+    ulid = world.cloud.newjob(delay_ms=0)
+    for _ in range(5):
+        world.step(2000)
+    take(world)
+    for _ in range(5):
+        world.step(2000)
+    world.outage_until_ms = world.clock.true_ms + 86_400_000
+    for number in range(400):
+        # Neither the first page of the day nor the last ten minutes show it.
+        world.cloud.newjob("cancel_all_commands" if number == 300 else "expose", delay_ms=0)
+        world.step(20_000)
+    report(world, ulid, "COMPLETE")
+    first_contact(world)
+    for _ in range(4):
+        world.step(100)
+    ghosts = world.cloud.ghosts
+    world.observing = True
+    world.calm(600)
+    return verdict(world) or (f"ghosts {ghosts}" if ghosts else None)
+
+
+def power_cut_after_a_report(timings: Timings) -> str | None:
+    """The power is cut just after the first commit of a report; the observatory does not repeat it."""
+    world = told(timings)
+    world.observing = False
+    ulid = world.cloud.newjob(delay_ms=0)
+    for _ in range(5):
+        world.step(2000)
+    take(world)
+    report(world, ulid, "STARTED")
+    for _ in range(5):
+        world.step(2000)
+
+    def cut(where: str) -> None:
+        if where == "after the commit":
+            world.cut = lambda _: None
+            raise Crash(where)
+
+    world.cut = cut
+    update = StatusUpdate(SITE, ulid, "COMPLETE", -1, False)
+    world.guarded(lambda appliance: jobs.update_status(appliance, update, world.peer))
+    for _ in range(60):
+        world.step(2000)
+    return verdict(world)
+
+
+def told_and_run_twice(timings: Timings) -> str | None:
+    """A job of the site runs here, and its copy stands in the cloud with its marker."""
+    world = told(timings)
+    for _ in range(5):
+        world.step(2000)
+    command = Command(SITE, "camera", "c1", "expose", "u", "U", "[]", "{}", "{}", {})
+    row = jobs.submit_job(world.appliance, command, By("u", "tests"))
+    copy = world.cloud.newjob(delay_ms=0, optional_params={"prjobs_ulid": row.ulid})
+    for _ in range(60):
+        world.step(2000)
+    ran, status = dict(world.received), world.cloud.status_of(copy)
+    world.close()
+    return None if (ran, status) == ({row.ulid: 1}, "FORWARDED") else f"ran {ran}, the copy is {status}"
+
+
+def restart_in_the_middle_of_a_walk(timings: Timings) -> str | None:
+    """After a day's outage a process has read the last ten minutes and a page of the day; the next one goes on."""
+    world = told(timings)
+    world.observing = False
+    for _ in range(3):
+        world.step(2000)
+    world.outage_until_ms = world.clock.true_ms + 86_400_000
+    for _ in range(400):
+        world.cloud.newjob(delay_ms=0)
+        world.step(200_000)
+    first_contact(world)
+    world.stop()
+    world.observing = True
+    world.calm(900)
+    return verdict(world)
+
+
 STORIES = (
     late_effect,
     power_cut_in_flight,
@@ -164,4 +280,9 @@ STORIES = (
     many_at_once,
     cancel_over_pages,
     cancel_before_they_run,
+    reported_after_a_cancel,
+    reported_during_an_outage_with_a_cancel,
+    power_cut_after_a_report,
+    told_and_run_twice,
+    restart_in_the_middle_of_a_walk,
 )

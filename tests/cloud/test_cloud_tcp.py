@@ -1,16 +1,20 @@
 """The real program over TCP: fake cloud, fault proxy, kill -9 by chance and at named points."""
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
+import threading
 import time
 
 import pytest
 import requests
 
 from prjobs.clock import Clock
-from prjobs.cloud.answers import AMBIGUOUS, UNSENT, Failure, require_usable
+from prjobs.cloud import transport as transport_module
+from prjobs.cloud.answers import AMBIGUOUS, UNSENT, Failure, TooLong, require_usable
 from prjobs.cloud.transport import Transport, open_transport, token_source
 from prjobs.cloud.wire import read_listing
 from prjobs.errors import Unusable
@@ -20,6 +24,8 @@ from tests.cloud.campaign import Campaign
 from tests.cloud.cloud_model import SITE
 
 JOBS, FAULTS, KILLS = 500, 50, 30
+# Points that the link does not come by; tests/test_failpoints.py does.
+OF_THE_HOUSE = ("backup_after_rename", "migrate_middle")
 
 
 @pytest.fixture
@@ -71,7 +77,7 @@ def test_through_kills(campaign):
     assert report["crashes"] == KILLS
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in OF_THE_HOUSE])
 def test_a_power_cut_at_a_named_point(campaign, name):
     campaign.program.serve(env={**os.environ, "PRJOBS_FAIL": f"{name}:2"})
     campaign.observatory.start()
@@ -206,7 +212,6 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path):
 
 def serve_tls(key, certificate):
     import ssl
-    import threading
     from http.server import BaseHTTPRequestHandler, HTTPServer
 
     class Empty(BaseHTTPRequestHandler):
@@ -228,6 +233,36 @@ def serve_tls(key, certificate):
     return f"https://127.0.0.1:{server.server_address[1]}", server.shutdown
 
 
+def serve_bytes(pieces, pause_s):
+    """A server that answers one request with these pieces of a body, and a pause before each."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer():
+        client, _ = listener.accept()
+        with client, contextlib.suppress(OSError):
+            client.recv(65_536)
+            client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+            for piece in pieces:
+                time.sleep(pause_s)
+                client.sendall(piece)
+
+    threading.Thread(target=answer, daemon=True).start()
+    return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_a_trickle_does_not_last_for_hours(monkeypatch):
+    monkeypatch.setattr(transport_module, "WHOLE_S", 1.0)
+    began = time.monotonic()
+    with pytest.raises(Failure, match="takes too long") as failure:
+        transport(serve_bytes([b" "] * 100, 0.1)).call("getrecentjobs", {})
+    assert failure.value.kind == AMBIGUOUS and time.monotonic() - began < 2
+
+
+def test_a_list_of_more_than_8_mb_is_told_apart():
+    with pytest.raises(TooLong, match="larger than 8 MB"):
+        transport(serve_bytes([b" " * 1_000_000] * 20, 0)).call("getrecentjobs", {})
+
+
 @pytest.mark.parametrize("url", ["", "jobs.photonranch.org", "ftp://x", "http://", "http://x/?a=1"])
 def test_an_address_that_cannot_be_used_is_refused(url):
     with pytest.raises(Unusable):
@@ -240,3 +275,15 @@ def test_sites_and_certificates_must_be_there():
         open_transport(Settings(**good), Clock())
     with pytest.raises(Unusable):
         open_transport(Settings(**good, cloud_sites=[SITE], cloud_ca_file="/nowhere"), Clock())
+
+
+def test_a_late_effect_of_the_proxy_comes_after_its_client_was_cut_off(campaign):
+    """What the campaigns count on: the caller knows nothing, and the request arrives later."""
+    (ulid,) = campaign.cloud.add(1)
+    campaign.proxy.plan = ["late:1.5"]
+    began = time.monotonic()
+    with pytest.raises(Failure) as failure:
+        transport(campaign.proxy.url).call("updatejobstatus", {"site": SITE, "ulid": ulid, "newStatus": "STARTED"})
+    assert failure.value.kind == AMBIGUOUS and time.monotonic() - began < 1
+    assert campaign.cloud.statuses()[ulid] == "UNREAD"
+    wait_for(lambda: campaign.cloud.statuses()[ulid] == "STARTED", 5)

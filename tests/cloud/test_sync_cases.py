@@ -94,7 +94,7 @@ def test_a_known_job_is_never_queued_again(world):
 def test_a_second_reader_is_noticed_and_its_job_not_run_here(world):
     ulid = world.cloud.newjob(delay_ms=0)
     pass_time(world)
-    world.cloud.getnewjobs({})
+    world.cloud.getnewjobs({"site": SITE})
     pass_time(world)
     assert take(world) == [] and state_of(world, ulid) == store.ELSEWHERE and local(world, ulid).status == "RECEIVED"
     assert "cloud_reader" in world.appliance.notices
@@ -107,7 +107,7 @@ def test_a_site_that_switches_reports_here_on_jobs_it_got_from_the_cloud(world):
     ulid = world.cloud.newjob(delay_ms=0)
     world.clock.true_ms += 1000
     world.cloud.settle()
-    world.cloud.getnewjobs({})
+    world.cloud.getnewjobs({"site": SITE})
     pass_time(world)
     assert take(world) == []
     report(world, ulid, "COMPLETE")
@@ -298,13 +298,13 @@ def test_only_the_latest_status_is_sent_after_days(world):
     pass_time(world)
     take(world)
     world.outage_until_ms = world.clock.true_ms + 3 * 86_400_000
+    sent = []
+    original = world.cloud.update
+    world.cloud.update = lambda body: (sent.append((body["ulid"], body["newStatus"])), original(body))[1]
     for word in ("STARTED", "EXPOSING", "COMPLETE"):
         for ulid in ulids:
             report(world, ulid, word)
         world.step(86_400_000)
-    sent = []
-    original = world.cloud.update
-    world.cloud.update = lambda body: (sent.append((body["ulid"], body["newStatus"])), original(body))[1]
     pass_time(world, 700)
     assert sent == [(ulid, "COMPLETE") for ulid in sorted(ulids)]
 

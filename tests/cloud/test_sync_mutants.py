@@ -10,8 +10,13 @@ from tests.cloud.stories import (
     cancel_over_pages,
     late_effect,
     many_at_once,
+    power_cut_after_a_report,
     power_cut_in_flight,
+    reported_after_a_cancel,
+    reported_during_an_outage_with_a_cancel,
+    restart_in_the_middle_of_a_walk,
     store_fails_for_a_quarter_of_an_hour,
+    told_and_run_twice,
 )
 
 JOBS = 300
@@ -24,6 +29,11 @@ SEEN_BY_STORY = {
     "cancel_judged_by_one_page": cancel_over_pages,
     "cancel_not_held": cancel_before_they_run,
     "walk_without_progress_check": many_at_once,
+    "pushes_before_it_has_read": reported_during_an_outage_with_a_cancel,
+    "pushes_for_what_is_gone": reported_after_a_cancel,
+    "copy_runs_too": told_and_run_twice,
+    "status_before_its_log": power_cut_after_a_report,
+    "mark_over_a_gap": restart_in_the_middle_of_a_walk,
 }
 SEEN_BY_CHANCE = {
     "overlap_of_five_seconds": "lost",
@@ -33,6 +43,7 @@ SEEN_BY_CHANCE = {
     "poll_id_forgotten": "unconfirmed",
     "believes_unread": "twice",
     "takes_the_clouds_queue": "lost",
+    "portal_believed": "lost",
 }
 SEEDS = range(8)
 

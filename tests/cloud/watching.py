@@ -28,7 +28,9 @@ class Watch:
     def call(self, name: str, body: Mapping[str, object], token: str | None = None) -> Answer:
         if name == "updatejobstatus":
             self._watch_push(dict(body))
-        elif name != "getrecentjobs":
+        elif name == "newjob" and "prjobs_ulid" not in body["optional_params"]:
+            self.broken.append("a job was sent without its marker")
+        elif name == "getnewjobs" and not body.get("alternateQueue"):
             self.broken.append(f"the link called {name}")
         answer = self._network.call(name, body, token)
         if name == "getrecentjobs" and answer.status == 200:

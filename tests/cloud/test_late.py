@@ -1,0 +1,222 @@
+"""Jobs made while the cloud could not be reached, told to it afterwards: they run once, here."""
+
+import base64
+import json
+
+import pytest
+
+from prjobs import lookup, withdrawals
+from prjobs.cloud import forwarding, late
+from prjobs.jobs import Command
+from tests.cloud.model import SITE, World
+from tests.cloud.mutants import PLAIN
+from tests.cloud.stories import report, take
+from tests.cloud.watching import Watch
+from tests.conftest import USER
+
+
+@pytest.fixture
+def world():
+    world = World(0, PLAIN, cloud_newjob="forward", cloud_late_register="on")
+    world.faultiness, world.observing = 0.0, False
+    world.plan = []
+    world.next_fault = lambda: world.plan.pop(0) if world.plan else None
+    watch = Watch(world)
+    pass_time(world)
+    yield world
+    watch.check()
+    world.close()
+
+
+def pass_time(world, seconds=10):
+    for _ in range(seconds // 2):
+        world.step(2000)
+
+
+def down_for(world, seconds):
+    world.outage_until_ms = world.clock.true_ms + seconds * 1000
+    pass_time(world, 20)
+
+
+def forward(world, action="expose", token="a token", key=None):
+    command = Command(SITE, "camera", "c1", action, "u", "U", "[]", "{}", "{}", {}, idempotency_key=key)
+    return forwarding.forwarder(world.appliance, world.network)(command, token, USER)
+
+
+def token_until(world, seconds):
+    payload = json.dumps({"exp": world.clock.now_ms() / 1000 + seconds}).encode()
+    return f"head.{base64.urlsafe_b64encode(payload).decode().rstrip('=')}.sign"
+
+
+def copies(world, row):
+    return [one for one in world.cloud.records.values() if one["optional_params"].get("prjobs_ulid") == row.ulid]
+
+
+def status_there(world, row):
+    (record,) = copies(world, row)
+    return record["statusId"].partition("#")[0]
+
+
+@pytest.mark.parametrize("reported", ["RECEIVED", "STARTED", "COMPLETE"])
+def test_the_cloud_shows_its_present_status_and_nobody_runs_it_again(world, reported):
+    down_for(world, 120)
+    row = forward(world)
+    assert take(world) == [row.ulid]
+    if reported != "RECEIVED":
+        report(world, row.ulid, reported)
+    pass_time(world, 200)
+    assert status_there(world, row) == reported and take(world) == []
+    assert lookup.find_job(world.appliance, row.ulid).status == reported
+    assert world.appliance.contact.late == {} and world.appliance.contact.counts["told late"] == 1
+    pass_time(world, 300)
+    assert status_there(world, row) == reported and world.appliance.contact.counts["repaired"] == 0
+
+
+def test_one_that_still_waits_runs_here_once(world):
+    down_for(world, 120)
+    row = forward(world)
+    pass_time(world, 200)
+    assert status_there(world, row) == "FORWARDED"
+    assert take(world) == [row.ulid]
+    report(world, row.ulid, "COMPLETE")
+    pass_time(world, 100)
+    assert take(world) == [] and len(copies(world, row)) == 1
+
+
+def test_a_copy_that_somebody_sets_back_is_corrected(world):
+    down_for(world, 120)
+    row = forward(world)
+    take(world)
+    pass_time(world, 200)
+    (record,) = copies(world, row)
+    world.cloud.update({"site": SITE, "ulid": record["ulid"], "newStatus": "UNREAD", "secondsUntilComplete": -1})
+    pass_time(world, 60)
+    assert status_there(world, row) == "RECEIVED" and take(world) == []
+
+
+@pytest.mark.parametrize("fault", ["lost answer", "lost request", "5xx", "portal", "cut off"])
+def test_it_is_told_once_whatever_becomes_of_the_request(world, fault):
+    down_for(world, 120)
+    row = forward(world)
+    assert take(world) == [row.ulid]
+    original = world.network.call
+
+    def call(name, body, token=None):
+        if name == "newjob":
+            world.plan = [fault]
+        return original(name, body, token)
+
+    world.network.call = call
+    pass_time(world, 300)
+    assert len(copies(world, row)) == (1 if fault in ("lost answer", "cut off") else 0)
+    assert take(world) == [] and world.appliance.contact.late == {}
+    if fault in ("lost answer", "cut off"):
+        assert status_there(world, row) == "FORWARDED"
+
+
+def test_a_power_cut_forgets_the_token_and_the_copy_is_not_run(world):
+    down_for(world, 120)
+    row = forward(world)
+    original = world.network.call
+
+    def call(name, body, token=None):
+        answer = original(name, body, token)
+        if name == "newjob":
+            # The cloud stored it, and the process dies before it knows.
+            world.network.call = original
+            raise KeyboardInterrupt
+        return answer
+
+    world.network.call = call
+    with pytest.raises(KeyboardInterrupt):
+        pass_time(world, 200)
+    world.stop()
+    pass_time(world, 100)
+    assert status_there(world, row) == "FORWARDED" and take(world) == [row.ulid]
+
+
+def test_a_token_is_kept_for_ten_minutes_at_most(world):
+    down_for(world, 3600)
+    forward(world)
+    assert len(world.appliance.contact.late) == 1
+    pass_time(world, 580)
+    assert len(world.appliance.contact.late) == 1
+    pass_time(world, 20)
+    assert world.appliance.contact.late == {}
+
+
+def test_and_no_longer_than_it_is_valid(world):
+    down_for(world, 3600)
+    forward(world, token=token_until(world, 100))
+    pass_time(world, 98)
+    assert len(world.appliance.contact.late) == 1
+    pass_time(world, 4)
+    assert world.appliance.contact.late == {}
+
+
+def test_a_refusal_is_the_end_of_it(world):
+    down_for(world, 120)
+    row = forward(world)
+    original = world.network.call
+    world.network.call = lambda name, body, token=None: (
+        world.cloud.answer(b"Someone else has a reservation right now.", 401)
+        if name == "newjob"
+        else original(name, body, token)
+    )
+    pass_time(world, 200)
+    assert copies(world, row) == [] and world.appliance.contact.late == {} and take(world) == [row.ulid]
+    assert world.appliance.contact.down_since_ms is None
+
+
+@pytest.mark.parametrize("action", ["cancel_all_commands", "stop"])
+def test_a_stop_is_not_told_late(world, action):
+    """A late cancel_all would delete what was asked for since."""
+    down_for(world, 120)
+    forward(world, action)
+    assert world.appliance.contact.late == {}
+
+
+def test_neither_is_what_was_withdrawn_meanwhile(world):
+    down_for(world, 120)
+    row = forward(world)
+    withdrawals.cancel_job(world.appliance, row.ulid, USER)
+    pass_time(world, 200)
+    assert copies(world, row) == [] and world.appliance.contact.late == {}
+
+
+def test_the_same_key_twice_is_told_once(world):
+    down_for(world, 120)
+    row = forward(world, key="k")
+    forward(world, key="k")
+    pass_time(world, 200)
+    assert len(copies(world, row)) == 1
+
+
+def test_a_request_that_did_not_leave_is_told_late_too(world):
+    world.plan = ["tls"]
+    row = forward(world)
+    assert take(world) == [row.ulid]
+    pass_time(world, 60)
+    assert status_there(world, row) == "RECEIVED"
+
+
+def test_it_is_off_unless_asked_for(world):
+    world.close()
+    world.__init__(0, PLAIN, cloud_newjob="forward")
+    world.faultiness, world.observing = 0.0, False
+    pass_time(world)
+    down_for(world, 120)
+    forward(world)
+    assert world.appliance.contact.late == {}
+
+
+def test_a_token_is_in_no_text(world):
+    down_for(world, 120)
+    row = forward(world, token="secret-token")
+    assert "secret-token" not in repr(world.appliance.contact.late[row.ulid])
+    stored = b"".join(path.read_bytes() for path in world.folder.path.iterdir() if path.is_file())
+    assert b"secret-token" not in stored
+
+
+def test_what_is_no_token_of_ours_is_kept_for_the_ten_minutes(world):
+    assert late._valid_s(world.appliance, "opaque") == late.LATE_S
