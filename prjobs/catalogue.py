@@ -31,6 +31,8 @@ CLASSES = (
     "restart",
     "other",
 )
+# The classes that make a telescope safe: they get through where others are refused.
+MAKES_SAFE = frozenset({"stop", "close", "park"})
 ENCLOSURES = ("enclosure", "dome", "roof", "wema")
 STOP_ACTIONS = frozenset({"stop", "cancel", "cancel_all_commands"})
 VALUE_CHARS = 40

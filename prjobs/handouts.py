@@ -124,12 +124,19 @@ def _handed_before(appliance: Appliance, poll: PollRequest, queue: str) -> Hande
 
 # ---- what became of an answer
 
+# Nothing that was reported on was thrown away.
+_FLUSHED = (
+    "UPDATE handout SET maybe_flushed = 1 WHERE id = ? AND NOT EXISTS ("
+    "SELECT 1 FROM change c JOIN change r ON r.job_seq = c.job_seq AND r.queue = c.queue AND r.seq > c.seq "
+    "WHERE c.handout_id = handout.id)"
+)
+
 
 def _note_earlier(appliance: Appliance, poll: PollRequest, queue: str, peer: str | None) -> None:
     """What this poll says about the hand-outs before it."""
     plain = not (poll.poll_id or poll.lease_s or poll.wait_s)
     if flushed := appliance.handouts.flushed((poll.site, queue), plain):
-        _post(appliance, "UPDATE handout SET maybe_flushed = 1 WHERE id = ?", [flushed])
+        _post(appliance, _FLUSHED, [flushed])
     others = appliance.handouts.superseded((poll.site, queue), peer)
     new_id = poll.poll_id
     confirm(appliance, [handed for handed in others if new_id and handed.poll_id and handed.poll_id != new_id])

@@ -3,11 +3,10 @@
 import msgspec
 
 from prjobs.appliance import Appliance
+from prjobs.catalogue import MAKES_SAFE
 from prjobs.errors import DiskFull
 
 DISK_LOW = "disk_low"
-# Getting these through matters more than the last megabytes.
-ALWAYS_ROOM_FOR = frozenset({"stop", "close", "park"})
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -36,5 +35,5 @@ def examine(appliance: Appliance) -> Health:
 
 def require_room(appliance: Appliance, command_class: str) -> None:
     """DiskFull when the disk is nearly full; stops, closing and parking are always taken."""
-    if DISK_LOW in appliance.problems and command_class not in ALWAYS_ROOM_FOR:
+    if DISK_LOW in appliance.problems and command_class not in MAKES_SAFE:
         raise DiskFull(appliance.problems[DISK_LOW])

@@ -210,7 +210,8 @@ def _was_finished(transaction: Transaction, job_seq: int, queue: str) -> bool:
 def _prove_handout(transaction: Transaction, job_seq: int, queue: str) -> None:
     """A report on one of its jobs proves that the answer arrived."""
     transaction.execute(
-        "UPDATE handout SET state = 'CONFIRMED' WHERE state <> 'CONFIRMED' AND id = ("
+        "UPDATE handout SET state = 'CONFIRMED', maybe_flushed = 0 "
+        "WHERE (state <> 'CONFIRMED' OR maybe_flushed) AND id = ("
         "SELECT handout_id FROM change WHERE job_seq = ? AND queue = ? AND handout_id IS NOT NULL "
         "ORDER BY seq DESC LIMIT 1)",
         (job_seq, queue),

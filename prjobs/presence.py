@@ -9,6 +9,7 @@ from prjobs.clock import Clock
 
 SILENT_AFTER_MS = 60_000
 SILENT_GAPS = 4
+STRAY_MS = 3_600_000
 
 
 @dataclass
@@ -74,8 +75,11 @@ class Presence:
         return self._pollers.get((site, queue))
 
     def sites(self) -> set[str]:
-        """Every site that polled or has jobs."""
-        return self._sites | {site for site, _ in list(self._pollers)}
+        """Every site that polls or has jobs; one stray poll makes no site for longer than an hour."""
+        return self._sites | {site for (site, _), poller in list(self._pollers.items()) if self._is_in_use(poller)}
+
+    def _is_in_use(self, poller: Poller) -> bool:
+        return poller.usual_gap_ms is not None or self.silence_ms(poller) < STRAY_MS
 
     def silence_ms(self, poller: Poller) -> int:
         """How long ago the last poll was; by elapsed time when it was in this process."""

@@ -105,8 +105,10 @@ _WINDOWS: WeakKeyDictionary[Database, dict[str, _Window]] = WeakKeyDictionary()
 # ---- judging
 
 
-def judge(appliance: Appliance, user_id: str, is_admin: bool, site: str) -> Judgement:
+def judge(appliance: Appliance, user_id: str, always: bool, site: str) -> Judgement:
     """May the user command the site now? Microseconds, except after a change or a reservation's start or end.
+
+    `always`: whatever is reserved, by the user's role.
 
     Raises Unavailable when it is not known in memory and the store cannot be read.
     """
@@ -116,13 +118,13 @@ def judge(appliance: Appliance, user_id: str, is_admin: bool, site: str) -> Judg
     now_ms = appliance.clock.now_ms()
     window = _window(appliance, site, now_ms)
     basis, is_fresh = _freshness(settings, window.answered_ms, now_ms)
-    allowed, sentence = _decide(settings, window, is_fresh, user_id, is_admin)
+    allowed, sentence = _decide(settings, window, is_fresh, user_id, always)
     return Judgement(allowed, basis, sentence, _names(window.on))
 
 
-def _decide(settings: Settings, window: _Window, is_fresh: bool, user_id: str, is_admin: bool) -> tuple[bool, str]:
-    if is_admin:
-        return True, "Administrators may always command."
+def _decide(settings: Settings, window: _Window, is_fresh: bool, user_id: str, always: bool) -> tuple[bool, str]:
+    if always:
+        return True, "Administrators may always command, and owners may always stop, close and park."
     denies_unsure = not is_fresh and settings.calendar_stale == "deny"
     # What was made here is certain, whatever the calendar would say.
     counted = [one for one in window.on if one.source == LOCAL] if denies_unsure else window.on

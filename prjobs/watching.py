@@ -234,7 +234,9 @@ class Watch:
         up_ms = (self._appliance.clock.elapsed_s() - self._began_s) * 1000
         presence = self._appliance.presence
         for site in presence.sites():
-            if (poller := presence.of(site, PRIMARY)) is None:
+            poller = presence.of(site, PRIMARY)
+            if poller is None or poller.usual_gap_ms is None:
+                # One poll is no program that polls.
                 continue
             # Read first: a poll that comes meanwhile ends the silence, and must not give a new one its name.
             last_ms = poller.last_ms

@@ -44,6 +44,12 @@ def raised(appliance):
     return alarms.list_alarms(appliance)[0]
 
 
+def poll_twice(appliance, **named):
+    """As a program that polls does, and a stray call does not."""
+    for _ in range(2):
+        take(appliance, **named)
+
+
 def settle_writes(appliance):
     appliance.database.write(lambda transaction: None)
 
@@ -155,8 +161,17 @@ def test_a_silent_site(appliance, submit, clock, look):
     assert look() == []
 
 
+def test_one_stray_poll_is_no_alarm_and_no_site_for_long(appliance, clock, look):
+    take(appliance, site="nowhere")
+    assert "nowhere" in appliance.presence.sites()
+    clock.advance(3599)
+    assert look() == [] and "nowhere" in appliance.presence.sites()
+    clock.advance(2)
+    assert look() == [] and "nowhere" not in appliance.presence.sites()
+
+
 def test_a_site_that_is_silent_for_a_day_is_not_in_use(appliance, clock, look):
-    take(appliance)
+    poll_twice(appliance)
     clock.advance(86_400)
     assert len(look()) == 1
     clock.advance(1)
@@ -374,7 +389,7 @@ def test_there_are_never_more_than_can_be_read(appliance, submit, clock, look):
 
 def test_a_restart_keeps_what_is_still_wrong_and_clears_the_rest(folder, clock, patient):
     before, _ = open_appliance(folder, Settings(), clock)
-    take(before)
+    poll_twice(before)
     clock.advance(100)
     before.notices["clock"] = "It moved."
     Watch(before).once()
@@ -393,8 +408,8 @@ def test_a_restart_keeps_what_is_still_wrong_and_clears_the_rest(folder, clock, 
 
 def test_a_start_after_a_pause_gives_sites_time_to_come_back(folder, clock, patient):
     before, _ = open_appliance(folder, Settings(), clock)
-    take(before)
-    take(before, site="mrc1")
+    poll_twice(before)
+    poll_twice(before, site="mrc1")
     before.database.write(lambda transaction: None)
     save_presence(before, folder)
     close_appliance(before, folder)
@@ -507,7 +522,7 @@ def test_a_token_for_one_site_sees_no_alarm_of_another(make_server):
     server = make_server(clock)
     appliance = server.appliance
     for site in ("saf", "mrc1"):
-        take(appliance, site=site)
+        poll_twice(appliance, site=site)
     clock.advance(100)
     appliance.notices["backup"] = "It failed."
     Watch(appliance).once()

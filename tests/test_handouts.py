@@ -67,6 +67,19 @@ def test_two_polls_too_close_together_mark_the_first_ones_jobs(appliance, submit
     assert [row[1] for row in hand_outs(appliance)] == [1]
 
 
+@pytest.mark.parametrize("early", [True, False])
+def test_what_is_reported_on_was_not_thrown_away(appliance, submit, clock, early):
+    job, other = submit(), submit(device="mount")
+    take(appliance, ONE)
+    if early:
+        report(appliance, job, "STARTED")
+    clock.advance(1)
+    take(appliance, ONE)
+    assert [row[1] for row in hand_outs(appliance)] == [0 if early else 1]
+    report(appliance, other, "STARTED")
+    assert [row[:2] for row in hand_outs(appliance)] == [("CONFIRMED", 0)]
+
+
 def test_a_poll_loop_and_a_long_poll_are_no_flush(appliance, submit, clock):
     submit()
     take(appliance, ONE)

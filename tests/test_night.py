@@ -285,6 +285,18 @@ def test_a_stop_is_sent_then_picked_up(appliance, submit, clock, read):
     assert (stops.total, stops.late, stops.first[2].late, stops.first[2].took_s) == (3, 2, True, None)
 
 
+def test_a_stop_that_a_later_one_replaced_at_once_is_not_late(appliance, submit, clock, read):
+    for _ in range(3):
+        submit(device="all", action="cancel_all_commands")
+        clock.advance(0.5)
+    take(appliance, ONE)
+    submit(device="all", action="cancel_all_commands")
+    clock.advance(STOP_S + 1)
+    submit(device="all", action="cancel_all_commands")
+    stops = read()[0].stops
+    assert [stop.late for stop in stops.first] == [False, False, False, True, False]
+
+
 def test_the_longest_waits(appliance, submit, clock, read):
     for number in range(LONGEST + 5):
         submit()
@@ -380,7 +392,7 @@ def test_the_alarms_that_were_raised_in_the_night_or_open_in_it(appliance, submi
 
 
 def test_a_site_s_night_has_its_own_alarms_and_those_of_the_house(appliance, clock, read, alarm):
-    for site in ("saf", "mrc1"):
+    for site in ("saf", "mrc1", "saf", "mrc1"):
         take(appliance, ONE, site=site)
     clock.advance(100)
     alarm(disk_low="Full.")

@@ -366,6 +366,23 @@ def test_some_classes_need_a_role(make_appliance, command_class):
     assert rights.require_rights(other, Identity(ALICE, "A"), "saf", ALICE, command_class).allowed
 
 
+@pytest.mark.parametrize("command_class", ["stop", "close", "park"])
+def test_owners_may_make_safe_whatever_is_reserved(make_appliance, command_class):
+    appliance = make_appliance(reservations="local")
+    reserve(appliance, ALICE)
+    owner = Identity(BOB, "B", ("owner",))
+    assert rights.require_rights(appliance, owner, "saf", BOB, command_class).allowed
+    assert rights.may_command(appliance, owner, "saf", command_class).allowed
+    for other in (Identity(BOB, "B"), Identity(BOB, "B", ("notowner",))):
+        with pytest.raises(Unauthorized, match=re.escape(RESERVED)):
+            rights.require_rights(appliance, other, "saf", BOB, command_class)
+    with pytest.raises(Forbidden):
+        rights.require_rights(appliance, Identity(BOB, "B", ("owner",), ("mrc1",)), "saf", BOB, command_class)
+    for more in ("motion", "exposure", "script", "other"):
+        with pytest.raises(Unauthorized):
+            rights.require_rights(appliance, owner, "saf", BOB, more)
+
+
 def test_to_ask_is_answered_as_to_send(make_appliance):
     appliance = make_appliance(reservations="local")
     reserve(appliance, ALICE, name="Alice A.")

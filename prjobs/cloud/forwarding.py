@@ -12,6 +12,7 @@ from collections.abc import Callable
 from prjobs import jobs, lookup
 from prjobs.appliance import Appliance
 from prjobs.audit import By
+from prjobs.catalogue import MAKES_SAFE
 from prjobs.cloud import late, markers, newjobs
 from prjobs.cloud.answers import CREDENTIALS, PERMANENT, UNSENT, Answer, Failure, Network, require_usable
 from prjobs.database import Transaction
@@ -20,7 +21,6 @@ from prjobs.jobs import Command
 from prjobs.models import JOB_COLUMNS, JobRow
 from prjobs.states import CANCELLED, FORWARDED, FORWARDING, UNREAD
 
-AT_ONCE = frozenset({"stop", "close", "park"})
 _REFUSALS: dict[int, type[Refused]] = {401: Unauthorized, 403: Forbidden}
 
 
@@ -64,7 +64,7 @@ def submit(appliance: Appliance, network: Network, command: Command, token: str,
 
 
 def _never_waits(command: Command) -> bool:
-    return command.cancels_all or command.command_class in AT_ONCE
+    return command.cancels_all or command.command_class in MAKES_SAFE
 
 
 def _store(transaction: Transaction, appliance: Appliance, command: Command, actor: By) -> tuple[JobRow, bool]:

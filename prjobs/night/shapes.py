@@ -44,7 +44,7 @@ class NightJob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stop(msgspec.Struct, frozen=True, kw_only=True):
-    """A stop: sent, then picked up; `late` when that took more than 15 s or did not happen."""
+    """A stop: sent, then picked up or withdrawn by a later one; `late` when that took more than 15 s."""
 
     job: NightJob
     sent_ms: int

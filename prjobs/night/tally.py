@@ -98,5 +98,6 @@ class Tally:
 
 
 def _stop_s(job: NightJob, now_ms: int) -> float:
-    """How long a stop has waited that nobody picked up; for ever when it is gone."""
-    return (now_ms - job.created_ms) / 1000 if job.phase == "waiting" else float("inf")
+    """How long a stop waited that nobody picked up: until now, or until a later one took its place."""
+    until_ms = now_ms if job.phase == "waiting" else job.left_queue_ms
+    return float("inf") if until_ms is None else (until_ms - job.created_ms) / 1000

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from bottle import HTTPResponse, request
 
-from prjobs import access, audit, handouts, health, jobs, lookup, rights, wire
+from prjobs import access, audit, catalogue, handouts, health, jobs, lookup, rights, wire
 from prjobs.appliance import Appliance
 from prjobs.audit import By
 from prjobs.errors import BadRequest, Forbidden, TooMany, Unavailable
@@ -59,7 +59,7 @@ def _submit(appliance: Appliance, command: Command, actor: By) -> JobRow:
     try:
         return _submit_once(appliance, command, actor)
     except Unavailable as unavailable:
-        if unavailable.sentence != DISK_FULL or command.command_class not in health.ALWAYS_ROOM_FOR:
+        if unavailable.sentence != DISK_FULL or command.command_class not in catalogue.MAKES_SAFE:
             raise
         appliance.stopping.wait(MAKE_ROOM_S)
         return _submit_once(appliance, command, actor)
