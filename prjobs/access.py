@@ -190,6 +190,11 @@ def _issuer(token: str) -> object:
         return None
 
 
+def is_own(token: str) -> bool:
+    """Whether the appliance itself made this token, which is worth nothing anywhere else."""
+    return _issuer(token) == ISSUER
+
+
 def left_s(appliance: Appliance, token: str) -> int:
     """How many seconds a token that was accepted is still good for, unless it is revoked."""
     claims = jwt.decode(token, options={"verify_signature": False})

@@ -52,3 +52,5 @@ class Appliance:
     problems: dict[str, str] = field(default_factory=dict)
     verified: dict[str, dict[str, Any]] = field(default_factory=dict)
     notices: dict[str, str] = field(default_factory=dict)
+    # Site -> the elapsed time at which this process withdrew everything of it last.
+    stopped: dict[str, float] = field(default_factory=dict)

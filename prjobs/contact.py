@@ -10,7 +10,8 @@ from typing import Any
 class Contact:
     """Times are this machine's Unix milliseconds; `offset_ms` is the cloud's clock minus ours.
 
-    `reader_ms` is when another program was seen reading the queue, `reset_ms` when a job was UNREAD again. `again`
+    `reader_ms` is when another program was seen reading the queue, of the job `reader_of`; `refused` says of jobs, by
+    id, why the cloud did not take their status the last time; `reset_ms` when a job was UNREAD again. `again`
     holds the ids of jobs whose status a person wants to be sent again. `forward` hands a job of the site to the
     cloud; None when that is not asked for. `late` are jobs, by id, that the cloud is to be told of; `older` is what a
     person asked for of the time before the first look.
@@ -25,6 +26,8 @@ class Contact:
     unsent: int = 0
     oldest_unsent: str | None = None
     reader_ms: int = 0
+    reader_of: str = ""
+    refused: dict[str, str] = field(default_factory=dict)
     reset_ms: int = 0
     late: dict[str, Any] = field(default_factory=dict)
     older: Any = None

@@ -109,12 +109,12 @@ def insert_job(
     return row
 
 
-def insert_row(transaction: Transaction, appliance: Appliance, row: JobRow, who: str) -> JobRow:
+def insert_row(transaction: Transaction, appliance: Appliance, row: JobRow, who: str, note: str = "") -> JobRow:
     """Store a new job and log it; returns it with its number."""
     row = feed.begun(row)
     row = row._replace(seq=transaction.execute(_INSERT_JOB, row[1:]).fetchone()[0])
     queue = BOTH if row.status == row.alternate_status else PRIMARY
-    feed.append_created(transaction, row, Event(queue, row.status, row.changed_ms, who, "", row.estimate_s))
+    feed.append_created(transaction, row, Event(queue, row.status, row.changed_ms, who, note, row.estimate_s))
     appliance.presence.know(row.site)
     return row
 

@@ -23,7 +23,7 @@ FORWARDING = "FORWARDING"
 FORWARDED = "FORWARDED"
 
 # Words of the cloud link: nobody may report them.
-LINK_WORDS = frozenset({HELD, FORWARDING, FORWARDED})
+LINK_WORDS = frozenset({HELD, FORWARDING})
 
 PRIMARY = "primary"
 ALTERNATE = "alternate"

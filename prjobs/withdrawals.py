@@ -13,6 +13,7 @@ from prjobs.states import ABORTED, ALTERNATE, BOTH, CANCELLED, FORWARDING, HELD,
 
 def withdraw_waiting(transaction: Transaction, appliance: Appliance, site: str, now_ms: int, who: str) -> None:
     """Nothing of the site that is older than this moment will be handed out any more."""
+    appliance.stopped[site] = appliance.clock.elapsed_s()
     for queue in (PRIMARY, ALTERNATE):
         waiting = [*waiting_of(transaction, site, queue), *held_of(transaction, site, queue)]
         unsent = [row for handed in appliance.handouts.withdraw_unsent((site, queue)) for row in handed.rows]

@@ -10,10 +10,13 @@ import { bothTimes, utcClock } from "./time.js";
 const BEEP_EVERY_MS = 5000;
 
 export class AlarmList {
-  constructor({ root, line, button, region, model, clock, api, sound }) {
-    Object.assign(this, { here: parts(root), root, line, button, region, model, clock, api, sound });
-    Object.assign(this, { known: new Set(), beepedAt: -Infinity });
+  constructor({ root, line, strip, button, region, model, clock, api, sound }) {
+    Object.assign(this, { here: parts(root), root, line, strip, button, region, model, clock, api, sound });
+    Object.assign(this, { known: new Set(), beepedAt: -Infinity, onNow: false });
     button.addEventListener("click", () => this.toggleSound());
+    this.here.soundOn.addEventListener("click", () => { this.toggleSound(); this.focusTitle(); });
+    parts(line).link.addEventListener("click", (event) => { if (this.onNow) this.scrollUp(event); });
+    addEventListener("scroll", () => this.drawLine(), { passive: true });
   }
 
   toggleSound() {
@@ -22,15 +25,42 @@ export class AlarmList {
     this.drawSound();
   }
 
-  // `onNow`: the list itself is in view; `dead`: the page is not live.
+  // `onNow`: the screen with the list is shown; `dead`: the page is not live.
   update({ onNow, dead }) {
-    const summary = onNow ? "" : summaryWords(this.model.alarms);
-    show(this.line, summary);
-    setText(parts(this.line).summary, summary);
+    this.onNow = onNow;
     this.draw();
+    this.drawLine();
     this.drawSound();
     this.say();
     this.ring(dead);
+  }
+
+  // On Now the line lies over the page while the list is scrolled away: it must not move what it is about.
+  drawLine() {
+    const words = summaryWords(this.model.alarms);
+    const summary = words && this.onNow && this.isListInView() ? "" : words;
+    show(this.line, summary);
+    setAttr(this.line, "data-over", this.onNow ? "yes" : null);
+    setText(parts(this.line).summary, summary);
+  }
+
+  // The first alarm that sounds, which the line would name: is it to be seen below the strip?
+  isListInView() {
+    const top = this.strip.getBoundingClientRect().bottom;
+    this.line.style.setProperty("--strip-bottom", `${top}px`);
+    const first = this.here.list.querySelector("[data-loud]:not([data-acked])") || this.root;
+    const box = first.getBoundingClientRect();
+    return box.bottom > top && box.top < innerHeight;
+  }
+
+  scrollUp(event) {
+    event.preventDefault();
+    scrollTo(0, 0);
+    this.focusTitle();
+  }
+
+  focusTitle() {
+    this.here.title.focus({ preventScroll: true });
   }
 
   ring(dead) {
@@ -49,6 +79,7 @@ export class AlarmList {
   }
 
   drawSound() {
+    show(this.here.soundOn, !this.sound.armed && sounding(this.model.alarms).length);
     const words = this.sound.armed ? (this.sound.isHeard() ? "Sound ON" : "Sound blocked") : "Sound off";
     setText(parts(this.button).sound, words);
     setAttr(this.button, "aria-pressed", String(this.sound.armed));

@@ -6,12 +6,12 @@ import { makeSender, mayCommand } from "./acts.js";
 import { AlarmList } from "./alarm_list.js";
 import { Around } from "./around.js";
 import { ServerClock, Since } from "./clock.js";
-import { clone, parts, setAttr, setText } from "./dom.js";
+import { clone, parts, setAttr, setText, show } from "./dom.js";
 import { moveRow, startKeys } from "./keys.js";
 import { Live } from "./live.js";
 import { startLook } from "./look.js";
 import { busiest, newModel, openJobs, sitesInOrder } from "./model.js";
-import { parseRoute } from "./route.js";
+import { parseRoute, strayWords } from "./route.js";
 import { JobScreen } from "./screen_job.js";
 import { JobsScreen } from "./screen_jobs.js";
 import { startNow } from "./screen_now.js";
@@ -34,6 +34,7 @@ const sound = new Sound();
 const screens = {};
 let current = null;
 let cameFrom = null;
+let visits = 0;
 
 const live = new Live({
   // Where the sound is armed, somebody listens though nobody looks.
@@ -46,9 +47,18 @@ const live = new Live({
     between: () => around.step(),
   },
 });
-const send = makeSender(api, model);
-const around = new Around({ api, model, clock, told: () => draw() });
+const sendCommand = makeSender(api, model);
+const around = new Around({ api, model, clock, told: () => draw(), hidden: isHidden });
 const stop = new StopPanel({ root: find("[data-stop]"), model, clock, sound, send });
+
+async function send(command, options) {
+  try {
+    return await sendCommand(command, options);
+  } catch (error) {
+    if ([401, 403].includes(error.status)) around.refused();
+    throw error;
+  }
+}
 
 // The server was started anew, or the page slept too long to catch up: nothing that was loaded counts.
 function startAnew() {
@@ -68,13 +78,28 @@ function draw() {
   strip.update(model, siteInView() || stop.site || busiest(model, [...model.sites.keys()]));
   find('[data-tab="send"]').hidden = !mayCommand(model.user);
   if (current) screens[current.screen].update(linkState());
-  stop.aim(siteInView());
+  stop.aim(siteOpened(), visits);
+  showStray();
   tick();
 }
 
 // The site that the screen is about; "" when it is about several.
 function siteInView() {
   return screens[current?.screen]?.site?.() || "";
+}
+
+// The site that the user opened with the screen; null while that is not known yet.
+function siteOpened() {
+  if (current?.screen === "now") return "";
+  if (current?.screen === "jobs") return siteInView();
+  if (current?.site && !model.sites.has(current.site)) return model.loaded ? "" : null;
+  return siteInView() || null;
+}
+
+function showStray() {
+  const words = model.loaded ? strayWords(location.hash, [...model.sites.keys()]) : "";
+  setText(find("[data-stray]"), words);
+  show(find("[data-stray]"), words);
 }
 
 function tick() {
@@ -105,6 +130,7 @@ function openRoute() {
   const route = { ...parseRoute(location.hash), hash: location.hash || "#/now" };
   const before = current;
   current = route;
+  visits += 1;
   if (before && before.screen !== route.screen) leave(before);
   for (const section of document.querySelectorAll("[data-screen]")) section.hidden = section.dataset.screen !== route.screen;
   markTabs(route);
@@ -191,8 +217,13 @@ screens.send = new SendScreen({ root: find('[data-screen="send"]'), model, clock
 screens.site = new SiteScreen({ root: find('[data-screen="site"]'), model, clock, api, around, go, logOut });
 
 const alarms = new AlarmList({
-  root: find("[data-alarms]"), line: find("[data-alarm-line]"), button: find("[data-sound-button]"),
+  root: find("[data-alarms]"), line: find("[data-alarm-line]"), strip: find("[data-strip]"), button: find("[data-sound-button]"),
   region: find("[data-alarm-region]"), model, clock, api, sound,
+});
+
+// There a site is chosen without another address.
+find('[data-screen="send"] [data-part="sites"]').addEventListener("click", (event) => {
+  if (event.target.closest("button")) stop.choose(screens.send.site());
 });
 
 fillMeanings();

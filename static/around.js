@@ -1,9 +1,11 @@
 // What the page asks for now and then besides the live feed: reservations, the sky, whether the user may command,
 // the settings. The live loop calls it between two rounds, so that requests never overlap.
 
-import { MINUTE } from "./time.js";
+import { MINUTE, SECOND } from "./time.js";
 
 const TIMEOUT_MS = 3000;
+// Who has the site, and whether the user may command it, while somebody looks.
+export const LOOKED_AT_MS = 10 * SECOND;
 
 export function newAround() {
   return { mode: "none", reservations: [], sky: new Map(), may: new Map(), settings: null };
@@ -22,7 +24,7 @@ export function tasksFor(model) {
 function mayTask(around, user, site) {
   const params = { site, device: "all", action: "cancel_all_commands" };
   const take = (answer) => around.may.set(site, answer);
-  return { key: `may/${user.user_id}/${site}`, path: "may", params, everyMs: MINUTE, take };
+  return { key: `may/${user.user_id}/${site}`, path: "may", params, everyMs: LOOKED_AT_MS, take };
 }
 
 function settingsTask(around, user) {
@@ -32,41 +34,52 @@ function settingsTask(around, user) {
 
 function reservationsTask(around) {
   const take = ({ mode, reservations }) => Object.assign(around, { mode, reservations });
-  return { key: "reservations", path: "reservations", everyMs: MINUTE, take };
+  return { key: "reservations", path: "reservations", everyMs: LOOKED_AT_MS, take };
 }
 
-// A site without coordinates has no sky.
+// What is known of a site stays while the server cannot be asked.
 function skyTask(around, site) {
   const take = (answer) => around.sky.set(site, answer);
-  const failed = () => around.sky.delete(site);
+  const failed = ({ status }) => { if (status === 403) around.sky.delete(site); };
   return { key: `sky/${site}`, path: "sky", params: { site }, everyMs: 10 * MINUTE, take, failed };
 }
 
 export class Around {
-  constructor({ api, model, clock, told }) {
-    Object.assign(this, { api, model, clock, told, dueAt: new Map() });
+  constructor({ api, model, clock, told, hidden = () => document.hidden }) {
+    Object.assign(this, { api, model, clock, told, hidden, askedAt: new Map() });
   }
 
   // Everything is asked for again: another server, or something was changed here.
   forget(key = "") {
-    for (const known of [...this.dueAt.keys()]) if (known.startsWith(key)) this.dueAt.delete(known);
+    for (const known of [...this.askedAt.keys()]) if (known.startsWith(key)) this.askedAt.delete(known);
+  }
+
+  // The server refused somebody: what the page knows of it may be old.
+  refused() {
+    for (const key of ["may", "reservations"]) this.forget(key);
+    return this.step();
+  }
+
+  isDue({ key, everyMs }) {
+    const every = this.hidden() ? Math.max(MINUTE, everyMs) : everyMs;
+    return this.clock.monotonic() - (this.askedAt.get(key) ?? -Infinity) >= every;
   }
 
   async step() {
-    const due = tasksFor(this.model).filter((task) => this.clock.monotonic() >= (this.dueAt.get(task.key) ?? 0));
+    const due = tasksFor(this.model).filter((task) => this.isDue(task));
     for (const task of due) if (!(await this.ask(task))) break;
     if (due.length) this.told();
   }
 
   // False when the server cannot be reached: then the rest is not asked for either.
   async ask(task) {
-    this.dueAt.set(task.key, this.clock.monotonic() + task.everyMs);
+    this.askedAt.set(task.key, this.clock.monotonic());
     try {
       task.take(await this.api.get(task.path, task.params, { timeoutMs: TIMEOUT_MS }));
       return true;
     } catch (error) {
       task.failed?.(error);
-      if (error.status === 0) this.dueAt.delete(task.key);
+      if (error.status === 0) this.askedAt.delete(task.key);
       return error.status !== 0;
     }
   }

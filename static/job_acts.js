@@ -1,5 +1,5 @@
 // What one can do with the job on the screen Job: cancel it while it waits, send it again as a new one, close it
-// with a reason when nobody reports on it any more, copy it.
+// with a reason when nobody reports on it any more, copy it, look at it as the server tells it.
 
 import { mayCommand } from "./acts.js";
 import { armed } from "./arming.js";
@@ -18,11 +18,13 @@ export class JobActs {
     here.close.addEventListener("click", () => this.openClose(here.closeForm.hidden));
     here.closeForm.addEventListener("submit", (event) => { event.preventDefault(); this.close(); });
     here.copy.addEventListener("click", () => this.copy());
+    here.showRaw.addEventListener("click", () => this.openRaw(here.raw.hidden));
   }
 
   disarm() {
     for (const one of this.armings) one.disarm();
     this.openClose(false);
+    this.openRaw(false);
   }
 
   draw() {
@@ -38,6 +40,11 @@ export class JobActs {
     show(this.here.closeForm, open);
     this.here.close.setAttribute("aria-expanded", String(open));
     if (open) this.here.reason.focus();
+  }
+
+  openRaw(open) {
+    show(this.here.raw, open);
+    this.here.showRaw.setAttribute("aria-expanded", String(open));
   }
 
   // One act at a time; its refusal stands as a sentence under the buttons.

@@ -4,6 +4,7 @@
 import { clone, keyed, parts, setAttr, setGlyph, setMeter, setText, setTip } from "./dom.js";
 import { visibleRows } from "./list.js";
 import { jobRoute } from "./route.js";
+import { zoneOf } from "./sky.js";
 import { phaseOf, progress, startOf } from "./state.js";
 import { bothTimes, utcClock } from "./time.js";
 import {
@@ -19,8 +20,8 @@ const FIRST_ROW = 2;
 const FETCH_BEFORE = 500;
 
 export class JobsTable {
-  constructor({ table, above, rows, below, nearEnd, clock }) {
-    Object.assign(this, { table, above, rows, below, nearEnd, clock });
+  constructor({ table, above, rows, below, nearEnd, clock, around }) {
+    Object.assign(this, { table, above, rows, below, nearEnd, clock, around });
     this.list = null;
     this.height = GUESSED_HEIGHT;
     this.pointerInside = false;
@@ -84,7 +85,8 @@ export class JobsTable {
     setAttr(row, "aria-rowindex", at + FIRST_ROW);
     setAttr(row, "data-leaving", this.list.leaving.has(ulid) ? "yes" : null);
     setAttr(row, "data-odd", at % 2 ? "yes" : null);
-    showJob(parts(row), this.list.jobs.get(ulid), now);
+    const job = this.list.jobs.get(ulid);
+    showJob(parts(row), job, now, zoneOf(this.around, job.site));
   }
 
   focusRow(ulid) {
@@ -94,10 +96,10 @@ export class JobsTable {
   }
 }
 
-function showJob(here, job, now) {
+function showJob(here, job, now, zone) {
   setAttr(here.row, "data-phase", phaseOf(job));
   setText(here.sent, utcClock(job.created_ms));
-  setTip(here.sent, bothTimes(job.created_ms));
+  setTip(here.sent, bothTimes(job.created_ms, zone));
   setGlyph(here.glyph, phaseOf(job));
   setText(here.status, statusWord(job.status));
   setTip(here.status, statusMeaning(job));
@@ -107,9 +109,9 @@ function showJob(here, job, now) {
   setText(here.user, userName(job));
   setMeter(here.meter, progress(job, now));
   showLength(here.waited, waitedWords(job, now));
-  setTip(here.waited, job.picked_up_ms == null ? "" : `Picked up ${bothTimes(job.picked_up_ms)}`);
+  setTip(here.waited, job.picked_up_ms == null ? "" : `Picked up ${bothTimes(job.picked_up_ms, zone)}`);
   showLength(here.took, tookWords(job, now));
-  setTip(here.took, tookTip(job, now));
+  setTip(here.took, tookTip(job, now, zone));
 }
 
 // Nothing to say leaves its room to the rest on a phone.
@@ -118,8 +120,8 @@ function showLength(element, words) {
   setAttr(element.parentElement, "data-none", words === NOTHING ? "yes" : null);
 }
 
-function tookTip(job, now) {
-  if (job.ended_ms != null) return `Ended ${bothTimes(job.ended_ms)}`;
+function tookTip(job, now, zone) {
+  if (job.ended_ms != null) return `Ended ${bothTimes(job.ended_ms, zone)}`;
   if (phaseOf(job) !== "running") return "";
-  return `Began ${bothTimes(startOf(job))} · ${progress(job, now) ? timeWords(job, now) : "no estimate"}`;
+  return `Began ${bothTimes(startOf(job), zone)} · ${progress(job, now) ? timeWords(job, now) : "no estimate"}`;
 }

@@ -14,10 +14,11 @@ const OLD_EVENTS = 60;
 // After so many full answers in a row it is cheaper to load everything anew than to replay the night.
 const FULL_ANSWERS = 5;
 
-// 1 s, 2 s, 4 s … 30 s, each a quarter more or less, so that fifty pages do not come back in step.
-export function backoffMs(errors, random) {
-  const ideal = Math.min(30000, 1000 * 2 ** (errors - 1));
-  return Math.min(30000, Math.max(1000, ideal * (0.75 + random / 2)));
+// 1 s, 2 s, 4 s … 7 s where somebody looks, else up to 24 s, each a quarter more or less, so that fifty pages do
+// not come back in step.
+export function backoffMs(errors, random, hidden = false) {
+  const ideal = Math.min(hidden ? 24000 : 7000, 1000 * 2 ** (errors - 1));
+  return Math.max(1000, ideal * (0.75 + random / 2));
 }
 
 export function pauseMs({ more = false, again_s: againS = 0 }, hidden) {
@@ -65,7 +66,7 @@ export class Live {
     this.errors += 1;
     this.problem = error;
     this.told.failed?.(error);
-    await this.sleep(backoffMs(this.errors, this.random()));
+    await this.sleep(backoffMs(this.errors, this.random(), this.hidden()));
   }
 
   // One round. Returns the pause before the next.

@@ -1,47 +1,52 @@
-// Nights: a night runs from local noon to local noon and is named by the date of its evening,
-// "2026-11-23". Pure functions; the zone is the browser's.
+// Nights: a night runs from noon to noon at the site and is named by the date of its evening, "2026-11-23". Pure
+// functions; the zone is the browser's unless one is named.
 
-const NAME = /^(\d{4})-(\d{2})-(\d{2})$/;
-const two = (n) => String(n).padStart(2, "0");
+import { DAY, wallClock } from "./time.js";
 
-const nameOf = (date) => `${String(date.getFullYear()).padStart(4, "0")}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+const NAME = /^\d{4}-\d{2}-\d{2}$/;
 
-// The noon at which the night begins, or null when the name is no date.
-function noon(name, daysLater = 0) {
-  const match = NAME.exec(name || "");
-  if (!match) return null;
-  const [year, month, day] = match.slice(1).map(Number);
-  const start = new Date(year, month - 1, day, 12);
-  if (start.getMonth() !== month - 1 || start.getDate() !== day) return null;
-  return new Date(year, month - 1, day + daysLater, 12);
+const nameOf = (date) => date.toISOString().slice(0, -14);
+
+// The date with its noon in UTC, for reckoning with dates only; null when the name is no date.
+function dateOf(name, daysLater = 0) {
+  const ms = NAME.test(name || "") ? Date.parse(`${name}T12:00:00Z`) : NaN;
+  if (!Number.isFinite(ms) || nameOf(new Date(ms)) !== name) return null;
+  return new Date(ms + daysLater * DAY);
 }
 
 export function isNight(name) {
-  return noon(name) !== null;
+  return dateOf(name) !== null;
 }
 
 // The night that a moment belongs to; the morning belongs to the evening before.
-export function nightOf(ms) {
-  const date = new Date(ms);
-  if (date.getHours() < 12) date.setDate(date.getDate() - 1);
-  return nameOf(date);
+export function nightOf(ms, zone) {
+  return nameOf(new Date(wallClock(ms, zone) - DAY / 2));
 }
 
-// Two local noons: 23 or 25 hours apart when the clocks change in between.
-export function nightRange(name) {
-  return { since_ms: noon(name).getTime(), until_ms: noon(name, 1).getTime() };
+// Two noons: 23 or 25 hours apart when the clocks change in between.
+export function nightRange(name, zone) {
+  return { since_ms: noon(dateOf(name), zone), until_ms: noon(dateOf(name, 1), zone) };
+}
+
+// The clock's difference to UTC at about that moment, then at the moment itself.
+function noon(date, zone) {
+  const asUtc = date.getTime();
+  const about = asUtc - (wallClock(asUtc, zone) - asUtc);
+  return asUtc - (wallClock(about, zone) - about);
 }
 
 export function stepNight(name, days) {
-  return nameOf(noon(name, days));
+  return nameOf(dateOf(name, days));
 }
+
+const MONTH = new Intl.DateTimeFormat("en-GB", { month: "short", timeZone: "UTC" });
 
 // "23/24 Nov 2026", "30 Nov/1 Dec 2026", "31 Dec 2026/1 Jan 2027".
 export function nightTitle(name) {
-  const [from, to] = [noon(name), noon(name, 1)];
-  const month = (date) => date.toLocaleDateString("en-GB", { month: "short" });
-  const end = `${to.getDate()} ${month(to)} ${to.getFullYear()}`;
-  if (from.getFullYear() !== to.getFullYear()) return `${from.getDate()} ${month(from)} ${from.getFullYear()}/${end}`;
-  if (from.getMonth() !== to.getMonth()) return `${from.getDate()} ${month(from)}/${end}`;
-  return `${from.getDate()}/${end}`;
+  const [from, to] = [dateOf(name), dateOf(name, 1)];
+  const [day, year] = [(date) => date.getUTCDate(), (date) => date.getUTCFullYear()];
+  const end = `${day(to)} ${MONTH.format(to)} ${year(to)}`;
+  if (year(from) !== year(to)) return `${day(from)} ${MONTH.format(from)} ${year(from)}/${end}`;
+  if (from.getUTCMonth() !== to.getUTCMonth()) return `${day(from)} ${MONTH.format(from)}/${end}`;
+  return `${day(from)}/${end}`;
 }

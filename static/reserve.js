@@ -2,7 +2,7 @@
 
 import { compact, HOUR, utcClock, utcDate } from "./time.js";
 
-const MOMENT = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d$/;
+const MOMENT = /^\d{4}-\d\d-\d\d[ t]\d\d:\d\d$/;
 const SHORT = /^(\d\d):(\d\d)$/;
 
 const hm = (ms) => utcClock(ms).slice(0, 5);
@@ -20,10 +20,12 @@ export function reservationWords(around, { now, next }, nowMs) {
   return next ? [...words, `next: ${holderName(next)} ${day}${hm(next.start_ms)} UTC`] : words;
 }
 
-// "2026-11-24 06:00", or "06:00" for the next time that the clock shows it; NaN when it is neither.
+// "now", "2026-11-24 06:00", or "06:00" for the next time that the clock shows it; NaN when it is none of these.
 export function momentOf(text, nowMs) {
-  const [full, short] = [MOMENT.exec(text.trim()), SHORT.exec(text.trim())];
-  if (full) return whole(Date.parse(`${text.trim().replace(" ", "T")}:00Z`), text.trim().replace("T", " "));
+  const plain = text.trim().toLowerCase().replace(/\s+/g, " ");
+  if (plain === "now") return nowMs;
+  const [full, short] = [MOMENT.exec(plain), SHORT.exec(plain)];
+  if (full) return whole(Date.parse(`${plain.replace(/[ t]/, "T")}:00Z`), plain.replace("t", " "));
   if (!short || short[1] > 23 || short[2] > 59) return NaN;
   const today = Date.parse(`${utcDate(nowMs)}T${short[1]}:${short[2]}:00Z`);
   return today >= nowMs - HOUR ? today : today + 24 * HOUR;
@@ -38,7 +40,7 @@ export function readReservation({ user = "", name = "", start = "", hours = "", 
   const [start_ms, length] = [start.trim() ? momentOf(start, nowMs) : nowMs, Number(hours.replace(",", "."))];
   const problems = [];
   if (!user.trim()) problems.push("whose it is (a user id) is missing");
-  if (!Number.isFinite(start_ms)) problems.push("the start is no time such as 06:00 or 2026-11-24 06:00");
+  if (!Number.isFinite(start_ms)) problems.push("the start is no time such as now, 06:00 or 2026-11-24 06:00");
   if (!(length > 0 && length <= 24 * 31)) problems.push("the length must be hours, such as 1.5");
   const body = { site, creator_id: user.trim(), creator: name.trim(), title: title.trim() };
   return { body: { ...body, start_ms: Math.round(start_ms), end_ms: Math.round(start_ms + length * HOUR) }, problems };

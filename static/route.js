@@ -16,6 +16,16 @@ export function parseRoute(hash) {
   return { screen: "jobs", q: params.get("q") || "", night: isNight(night) ? night : null };
 }
 
+// What the page says of an address that leads nowhere; "" when it leads somewhere. `sites`: the names of all known.
+export function strayWords(hash, sites) {
+  const [path] = splitOnce((hash || "").replace(/^#\/?/, ""), "?");
+  const [screen, name = ""] = path.split("/");
+  const site = decoded(name);
+  if (screen === "site") return !site || sites.includes(site) ? "" : `No site “${site}” is known here.`;
+  const isKnown = ["", "now", "send"].includes(screen) || (screen === "jobs" && (!name || ULID.test(name)));
+  return isKnown ? "" : `There is no such address here: ${hash}`;
+}
+
 function decoded(text) {
   try {
     return decodeURIComponent(text);

@@ -4,11 +4,12 @@
 import { clone, keyed, parts, setAttr, setGlyph, setMeter, setText, show } from "./dom.js";
 import { JobActs } from "./job_acts.js";
 import { jobRoute, jobsRoute } from "./route.js";
+import { zoneOf } from "./sky.js";
 import { phaseOf, progress } from "./state.js";
-import { bothTimes, localClock, utcClock, zoneName } from "./time.js";
+import { bothTimes, localClock, showsUtc, utcClock, zoneName } from "./time.js";
 import { alternateDiffers, cautions, expectedEnd, growingGap, steps } from "./timeline.js";
 import {
-  deviceName, estimateWords, eventWord, handoutWord, jobLabel, sinceWords, statusMeaning, statusWord, userName,
+  besides, deviceName, estimateWords, eventWord, handoutWord, jobLabel, sinceWords, statusMeaning, statusWord, userName,
 } from "./words.js";
 
 // Whether a hand-out arrived is not a change of the job: while that is open, ask again.
@@ -107,10 +108,10 @@ export class JobScreen {
     setGlyph(here.glyph, phaseOf(job));
     setText(here.status, statusWord(job.status));
     setText(here.title, jobLabel(job));
-    setText(here.sub, `${job.site} · ${deviceName(job)}`);
+    setText(here.sub, `${besides(job.site)} · ${deviceName(job)}`);
     setText(here.user, userName(job));
     this.acts.draw();
-    setAttr(here.raw, "href", new URL(`../api/jobs/${encodeURIComponent(job.ulid)}`, import.meta.url).href);
+    setText(here.raw, JSON.stringify(job, null, 2));
     setText(here.required, JSON.stringify(job.required_params, null, 2));
     setText(here.optional, JSON.stringify(job.optional_params, null, 2));
     this.drawTracks();
@@ -123,11 +124,12 @@ export class JobScreen {
   drawTracks() {
     const { here, job } = this;
     const differs = alternateDiffers(job);
-    this.marks = steps(job, "primary");
+    const now = this.clock.now();
+    this.marks = steps(job, "primary", now);
     drawTrack(here.track, this.marks);
     show(here.primaryName, differs);
     show(here.alternateBox, differs);
-    if (differs) drawTrack(here.alternateTrack, steps(job, "alternate"));
+    if (differs) drawTrack(here.alternateTrack, steps(job, "alternate", now));
   }
 
   drawTime() {
@@ -145,15 +147,22 @@ export class JobScreen {
   }
 
   drawFacts() {
-    const facts = factsOf(this.job);
+    const facts = factsOf(this.job, this.zone());
     const rows = keyed(this.here.facts, facts.map(([name]) => name), () => clone("t-fact"));
     facts.forEach(([name, value, href], at) => drawFact(parts(rows[at]), name, value, href));
   }
 
   drawChanges() {
     const entries = this.job.timeline;
+    const zone = this.zone();
+    setText(this.here.localName, zone ? "At the site" : "Local");
+    setAttr(this.here.changesTable, "data-one-clock", entries.every((entry) => showsUtc(entry.time_ms, zone)) ? "yes" : null);
     const rows = keyed(this.here.changes, entries.map((entry) => entry.seq), () => clone("t-change"));
-    entries.forEach((entry, at) => drawChange(parts(rows[at]), entry, rows[at]));
+    entries.forEach((entry, at) => drawChange(parts(rows[at]), entry, rows[at], zone));
+  }
+
+  zone() {
+    return zoneOf(this.model.around, this.job.site);
   }
 }
 
@@ -177,12 +186,12 @@ function drawTrack(track, marks) {
   });
 }
 
-function factsOf(job) {
+function factsOf(job, zone) {
   const facts = [
-    ["Sent", bothTimes(job.created_ms)], ["Last change", bothTimes(job.changed_ms)],
+    ["Sent", bothTimes(job.created_ms, zone)], ["Last change", bothTimes(job.changed_ms, zone)],
     ["Site", job.site], ["Device", deviceName(job)], ["Action", job.action], ["Kind", job.command_class],
     ["For", job.user_name], ["User", job.user_id], ["Roles", (job.user_roles || []).join(", ") || "none"],
-    ["Expires", job.expires_ms ? bothTimes(job.expires_ms) : "never"], ["ULID", job.ulid],
+    ["Expires", job.expires_ms ? bothTimes(job.expires_ms, zone) : "never"], ["ULID", job.ulid],
   ];
   if (job.again_of) facts.push(["Repeats", job.again_of, jobRoute(job.again_of)]);
   if (job.alternate_status) facts.push(["Alternate queue", alternateWords(job)]);
@@ -201,10 +210,10 @@ function drawFact(here, name, value, href) {
   setText(here.value.firstElementChild, value);
 }
 
-function drawChange(here, entry, row) {
+function drawChange(here, entry, row, zone) {
   setAttr(row, "data-phase", phaseOf(entry));
   setText(here.utc, utcClock(entry.time_ms));
-  setText(here.local, `${localClock(entry.time_ms)} ${zoneName(entry.time_ms)}`);
+  setText(here.local, `${localClock(entry.time_ms, zone)} ${zoneName(entry.time_ms, zone)}`);
   setText(here.queue, entry.queue);
   setGlyph(here.glyph, eventWord(entry) === "sent" ? "sent" : phaseOf(entry));
   setText(here.status, eventWord(entry));

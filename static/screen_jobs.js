@@ -6,19 +6,22 @@ import { parseFilter, togglePhase } from "./filter.js";
 import { JobsSource } from "./jobs_source.js";
 import { JobsTable } from "./jobs_table.js";
 import { settle } from "./list.js";
+import { busiest } from "./model.js";
 import { nightOf, nightRange, nightTitle, stepNight } from "./night.js";
 import { jobsRoute } from "./route.js";
+import { zoneOf } from "./sky.js";
 import { PHASES } from "./state.js";
+import { zoneName } from "./time.js";
 import { PHASE_MEANINGS, PHASE_WORDS } from "./words.js";
 
 const TYPING_MS = 250;
 
 export class JobsScreen {
   constructor({ root, model, clock, api, go }) {
-    Object.assign(this, { root, model, clock, go, here: parts(root), route: null });
+    Object.assign(this, { root, model, clock, go, here: parts(root), route: null, zoneSite: "" });
     const { table, above, rows, below } = this.here;
     this.source = new JobsSource({ api, now: () => clock.now(), told: () => this.draw(), held: () => this.isHeld() });
-    this.table = new JobsTable({ table, above, rows, below, clock, nearEnd: () => this.source.more() });
+    this.table = new JobsTable({ table, above, rows, below, clock, around: model.around, nearEnd: () => this.source.more() });
     this.listen();
   }
 
@@ -74,8 +77,10 @@ export class JobsScreen {
 
   aim(options) {
     this.filter = parseFilter(this.route.q);
+    this.zoneSite = this.siteOfNight();
+    this.zone = this.zoneNow();
     this.shownNight = this.night();
-    this.source.aim(this.filter, nightRange(this.shownNight), options);
+    this.source.aim(this.filter, nightRange(this.shownNight, this.zone), options);
     this.draw();
   }
 
@@ -83,13 +88,28 @@ export class JobsScreen {
     if (this.route) this.aim({ anew: true });
   }
 
+  // Whose noons the nights have: the site asked for, else the busiest. That one stays, lest the list begin anew
+  // whenever another becomes busier.
+  siteOfNight() {
+    const sites = [...this.model.sites.keys()];
+    return this.filter.site || (sites.includes(this.zoneSite) ? this.zoneSite : busiest(this.model, sites));
+  }
+
+  zoneNow() {
+    return zoneOf(this.model.around, this.siteOfNight());
+  }
+
+  tonight() {
+    return nightOf(this.clock.now(), this.zone);
+  }
+
   night() {
-    return this.route.night || nightOf(this.clock.now());
+    return this.route.night || this.tonight();
   }
 
   step(days) {
     const night = stepNight(this.night(), days);
-    this.go(jobsRoute(this.route.q, night === nightOf(this.clock.now()) ? null : night), { replace: true });
+    this.go(jobsRoute(this.route.q, night === this.tonight() ? null : night), { replace: true });
   }
 
   typed(delay) {
@@ -135,10 +155,10 @@ export class JobsScreen {
     });
   }
 
-  // Noon came while the page stood on "tonight": the list becomes the new night's.
+  // Noon came while the page stood on "tonight", or the site's zone became known: the list becomes that night's.
   tick() {
     if (!this.route) return;
-    if (this.night() !== this.shownNight) this.aim();
+    if (this.night() !== this.shownNight || this.zone !== this.zoneNow()) this.aim();
     else if (this.visible) this.table.render();
   }
 
@@ -166,9 +186,10 @@ export class JobsScreen {
 
   drawNight() {
     const { here } = this;
-    const tonight = nightOf(this.clock.now());
+    const tonight = this.tonight();
     const byAge = Boolean(this.filter.age);
     setText(here.night, byAge ? "by age" : nightTitle(this.night()));
+    setTip(here.night, byAge ? "" : `From noon to noon, ${this.zone ? `${this.zone} (${this.zoneSite})` : zoneName(this.clock.now())}`);
     show(here.tonight, !byAge && this.night() === tonight);
     here.later.disabled = byAge || this.night() >= tonight;
     here.earlier.disabled = byAge;

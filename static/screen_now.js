@@ -17,6 +17,9 @@ import {
 
 const WORK_SHOWN = 14;
 const EVENTS_SHOWN = 14;
+const NONE_AT_ALL = "No observatory has asked this server for jobs, and nobody has sent one.";
+// A token may reach some sites only, and the page does not know which.
+const NONE_SEEN = "No site that you may see has asked this server for jobs, and nobody has sent it one.";
 
 export function startNow({ root, model, clock }) {
   const here = parts(root);
@@ -26,6 +29,7 @@ export function startNow({ root, model, clock }) {
   function update(state) {
     const sites = sitesInOrder(model);
     show(here.noSites, model.loaded && !sites.length);
+    setText(here.noSitesWhy, model.user ? NONE_SEEN : NONE_AT_ALL);
     setAttr(here.sites, "data-count", Math.min(sites.length, 4));
     const elements = keyed(here.sites, sites.map((site) => site.site), () => clone("t-site"));
     sites.forEach((site, at) => showSite(panelOf(panels, site.site, elements[at]), site, state, model, clock.now()));

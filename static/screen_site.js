@@ -13,6 +13,7 @@ import { CloudLink } from "./site_cloud.js";
 import { ReservationList } from "./site_reservations.js";
 import { TokenList } from "./site_tokens.js";
 import { WallLink } from "./site_wall.js";
+import { zoneOf } from "./sky.js";
 
 // The lists inside have parts of the same names; these are the screen's own.
 function sitePartsOf(root) {
@@ -85,14 +86,18 @@ export class SiteScreen {
     cards.forEach((card, at) => drawCard(parts(rows[at]), card));
   }
 
+  tonight() {
+    return nightOf(this.clock.now(), zoneOf(this.model.around, this.chosen));
+  }
+
   query() {
-    return { site: this.chosen, ...nightRange(nightOf(this.clock.now())) };
+    return { site: this.chosen, ...nightRange(this.tonight(), zoneOf(this.model.around, this.chosen)) };
   }
 
   async save() {
     setText(this.here.problem, "");
     try {
-      saveCsv(await fetchAll(this.api, this.query()), `${this.chosen}-${nightOf(this.clock.now())}.csv`);
+      saveCsv(await fetchAll(this.api, this.query()), `${this.chosen}-${this.tonight()}.csv`);
     } catch (error) {
       setText(this.here.problem, `No CSV. ${error.message}`);
     }
@@ -100,11 +105,12 @@ export class SiteScreen {
 
   drawLinks() {
     const { here, chosen } = this;
-    const night = nightOf(this.clock.now());
+    const night = this.tonight();
     const query = new URLSearchParams({ ...this.query(), limit: "1000" });
     show(here.links, chosen || this.model.user);
     const page = new URLSearchParams({ site: chosen, date: night });
     setAttr(here.night, "href", new URL(`../night?${page}`, import.meta.url).href);
+    setAttr(here.json, "download", `${chosen}-${night}.json`);
     setAttr(here.json, "href", new URL(`../api/jobs?${query}`, import.meta.url).href);
     setAttr(here.jobs, "href", jobsRoute(`site:${chosen}`, null));
   }

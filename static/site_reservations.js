@@ -6,6 +6,7 @@ import { clone, keyed, parts, setText, setTip, show } from "./dom.js";
 import { isStaff } from "./model.js";
 import { holderName, readReservation, reservationWords } from "./reserve.js";
 import { reservationsOf } from "./site_cards.js";
+import { zoneOf } from "./sky.js";
 import { SmallForm } from "./small_form.js";
 import { bothTimes, utcClock, utcDate } from "./time.js";
 
@@ -58,7 +59,7 @@ export class ReservationList {
     const own = model.around.reservations
       .filter((one) => one.site === site && one.end_ms > now).sort((a, b) => a.start_ms - b.start_ms);
     const rows = keyed(here.list, own.map((one) => one.id), (id) => this.makeRow(id));
-    own.forEach((one, at) => drawRow(parts(rows[at]), one, isStaff(model.user)));
+    own.forEach((one, at) => drawRow(parts(rows[at]), one, isStaff(model.user), zoneOf(model.around, site)));
     show(here.form, isStaff(model.user));
   }
 
@@ -71,10 +72,10 @@ export class ReservationList {
   }
 }
 
-function drawRow(here, one, mayRemove) {
+function drawRow(here, one, mayRemove, zone) {
   const hm = (ms) => utcClock(ms).slice(0, 5);
   setText(here.when, `${utcDate(one.start_ms)} ${hm(one.start_ms)}–${hm(one.end_ms)} UTC`);
-  setTip(here.when, `${bothTimes(one.start_ms)} until ${bothTimes(one.end_ms)}`);
+  setTip(here.when, `${bothTimes(one.start_ms, zone)} until ${bothTimes(one.end_ms, zone)}`);
   setText(here.who, [holderName(one), one.title].filter(Boolean).join(" · "));
   setText(here.source, one.source === "local" ? `made here by ${one.created_by}` : "of the calendar");
   show(here.remove, mayRemove && one.source === "local");

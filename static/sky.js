@@ -1,10 +1,16 @@
 // The sky over a site as the server computed it, carried on to the present second. Pure functions.
 
-import { HOUR, utcClock } from "./time.js";
+import { HOUR, isZone, utcClock } from "./time.js";
 
 // Sidereal time runs faster than the clock by this.
 const SIDEREAL = 1.00273790935;
 const TURNS = ["sunset", "dusk", "dawn", "sunrise"];
+
+// The time zone of a site; undefined, which means the browser's, when none is known.
+export function zoneOf(around, site) {
+  const zone = around.sky.get(site)?.zone;
+  return isZone(zone) ? zone : undefined;
+}
 
 // "05:31": local sidereal time; "" when the server has no coordinates of the site.
 export function siderealWords(sky, nowMs) {

@@ -23,7 +23,17 @@ export function safeCommands(site, station, instanceOf = () => "") {
   if (!station) return steps;
   const instance = instanceOf(station, "enclosure");
   const close = { ...NOTHING, site: station, device: "enclosure", instance, action: "close" };
-  return [...steps, [`CLOSE ${station}`, close]];
+  return [...steps, ["CLOSE", close]];
+}
+
+// What stands beside the button when the server says that the user may not stop the site now; `answer` is that of
+// /api/may. It is only asked now and then, so the button stays: the server decides. Staff may always stop.
+export function doubtWords(site, answer, staff) {
+  if (staff || !answer || answer.may) return "";
+  const holders = /reservation/.test(answer.why) ? (answer.holders || []).join(", ") : "";
+  return holders
+    ? `${site}: reserved by ${holders}; the server may refuse`
+    : `${site}: the server may refuse. ${answer.why || ""}`.trim();
 }
 
 // The station of a site by the setting `stations`, "wema=mrc1+mrc2"; "" when there is none.
@@ -63,18 +73,19 @@ export function isTrouble(step, nowMs) {
   return ["late", "doubted", "failed"].includes(stepState(step, nowMs));
 }
 
-// "STOP sent 03:12:07 → picked up 03:12:10"
+// "saf: STOP sent 03:12:07 → picked up 03:12:10"
 export function proofWords(step, nowMs) {
   const state = stepState(step, nowMs);
-  const sent = `${step.word} sent ${utcClock(step.sentMs)}`;
+  const what = `${step.command.site}: ${step.word}`;
+  const sent = `${what} sent ${utcClock(step.sentMs)}`;
   return {
-    idle: `${step.word} comes next`,
-    sending: `${step.word}: sending…`,
+    idle: `${what} comes next`,
+    sending: `${what} is being sent…`,
     sent: `${sent} → waiting ${Math.floor((nowMs - step.sentMs) / SECOND)} s for the site`,
     picked_up: `${sent} → picked up ${utcClock(step.pickedMs)}`,
     doubted: `${sent} → handed out ${utcClock(step.pickedMs)}, NOT CONFIRMED`,
     late: `${sent} → NOT PICKED UP for ${span(nowMs - step.sentMs)}`,
-    failed: step.error ? `${step.word} NOT SENT. ${step.error}` : `${sent} → ${step.endedAs}`,
+    failed: step.error ? `${what} NOT SENT. ${step.error}` : `${sent} → ${step.endedAs}`,
   }[state];
 }
 

@@ -1,11 +1,12 @@
 // STOP in the corner of every screen: hold it, it sends, and what is known of the stop stands above it. Also the
 // second choice, "stop and make safe". Nothing of the page may lie over it.
 
+import { mayCommand } from "./acts.js";
 import { announce, clone, keyed, parts, setAttr, setText, show } from "./dom.js";
 import { holdable } from "./hold.js";
 import { busiest, isStaff, knownInstance, sitesInOrder } from "./model.js";
 import {
-  HOLD_MS, isSettled, newStep, proofWords, safeCommands, stationOf, stepState, stopCommand, takeAlarms,
+  doubtWords, HOLD_MS, isSettled, newStep, proofWords, safeCommands, stationOf, stepState, stopCommand, takeAlarms,
   takeChange, troubleWords,
 } from "./stop.js";
 
@@ -14,29 +15,46 @@ const BEEP_EVERY_MS = 2000;
 
 export class StopPanel {
   constructor({ root, model, clock, send, sound }) {
-    Object.assign(this, { root, model, clock, send, sound, here: parts(root), site: "", run: [], said: "" });
+    Object.assign(this, { root, model, clock, send, sound, here: parts(root), run: [], said: "" });
+    Object.assign(this, { site: "", inView: "", visit: 0, visited: 0 });
     holdable(this.here.stop, { ms: HOLD_MS, done: () => this.begin(false), early: () => this.tooShort() });
     holdable(this.here.safe, { ms: HOLD_MS, done: () => this.begin(true), early: () => this.tooShort() });
     this.here.more.addEventListener("click", () => this.toggleMore());
     this.here.clear.addEventListener("click", () => { this.run = []; this.draw(); });
   }
 
-  // The site that a stop would be for: that of a screen that comes into view, else the one chosen here, else
-  // the one with the most jobs. It never changes under a finger.
-  aim(site) {
-    const sites = this.allowed();
-    if (this.here.stop.dataset.holding || this.here.safe.dataset.holding) return;
-    const wanted = site !== this.inView ? [site, this.site] : [this.site];
-    this.inView = site;
-    this.site = wanted.find((one) => sites.includes(one)) || busiest(this.model, sites);
+  // The site that a stop would be for: first the one with the most jobs, then only what the user chooses: a site
+  // here, or the screen of a site, once for each visit to a screen. `site` is that of the screen, null while it
+  // is not known yet. Whatever else changes, the aim stays; and it never changes under a finger.
+  aim(site, visit) {
+    const sites = this.sites();
+    this.visit = visit;
+    if (!sites.length || this.isHeld()) return;
+    if (site !== null && visit !== this.visited) this.takeVisit(site, sites);
+    this.site ||= busiest(this.model, sites);
     this.draw();
   }
 
-  allowed() {
-    const { user, around } = this.model;
-    if (!user) return [];
-    const mayStop = (site) => around.may.get(site)?.may ?? isStaff(user);
-    return sitesInOrder(this.model).map((site) => site.site).filter(mayStop);
+  takeVisit(site, sites) {
+    if (site !== this.inView && sites.includes(site)) this.site = site;
+    Object.assign(this, { inView: site, visited: this.visit });
+  }
+
+  choose(site) {
+    if (!site || this.isHeld()) return;
+    Object.assign(this, { site, visited: this.visit });
+    this.draw();
+  }
+
+  isHeld() {
+    return Boolean(this.here.stop.dataset.holding || this.here.safe.dataset.holding);
+  }
+
+  // Also those that the user may not stop now: the server decides, and reservations come and go.
+  sites() {
+    if (!mayCommand(this.model.user)) return [];
+    const known = sitesInOrder(this.model).map((site) => site.site);
+    return !this.site || known.includes(this.site) ? known : [...known, this.site].sort();
   }
 
   station() {
@@ -113,13 +131,14 @@ export class StopPanel {
 
   draw() {
     const { here, site } = this;
-    const sites = this.allowed();
+    const sites = this.sites();
     show(this.root, sites.length || this.run.length);
     show(here.stopRow, sites.length);
     this.drawSites(sites);
     setText(here.site, site);
     setText(here.safeSite, site);
     setText(here.safeWhy, this.safeWords());
+    setText(here.doubt, doubtWords(site, this.model.around.may.get(site), isStaff(this.model.user)));
     this.drawProof();
   }
 
@@ -139,7 +158,7 @@ export class StopPanel {
   makeSite(site) {
     const chip = clone("t-plain-chip");
     setText(chip, site);
-    chip.addEventListener("click", () => { this.site = site; this.draw(); });
+    chip.addEventListener("click", () => this.choose(site));
     return chip;
   }
 

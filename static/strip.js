@@ -1,9 +1,9 @@
 // The strip on top and what hangs below it: clocks, is the page live, who is logged in. Also the page's title, and NOT LIVE in large letters when the answers stop.
 
 import { announce, parts, setAttr, setText, setTip, show } from "./dom.js";
-import { nextTurn, siderealWords, turnWords } from "./sky.js";
+import { nextTurn, siderealWords, turnWords, zoneOf } from "./sky.js";
 import { SKEW_WORTH_SAYING } from "./state.js";
-import { ago, bothTimes, localClock, span, utcClock, zoneName } from "./time.js";
+import { ago, bothTimes, localClock, showsUtc, span, utcClock, zoneName } from "./time.js";
 import { skewWords } from "./words.js";
 
 const LINK_WORDS = { starting: "connecting", returning: "catching up", not_live: "NOT LIVE" };
@@ -11,14 +11,15 @@ const LINK_WORDS = { starting: "connecting", returning: "catching up", not_live:
 export function startStrip({ strip, notices, live, clock, onLogout }) {
   const [top, below] = [parts(strip), parts(notices)];
   below.retry.addEventListener("click", () => live.wake({ impatient: true }));
-  top.logout.addEventListener("click", onLogout);
+  for (const button of [top.logout, below.accountLogout]) button.addEventListener("click", onLogout);
   let wasLive = true;
 
   let sky = null;
+  let zone;
 
   function tick(state) {
-    showClocks(top, clock);
-    showSky(top, sky, clock.now());
+    showClocks(top, clock.now(), zone, sky?.site);
+    showSky(top, sky, zone, clock.now());
     showLink(top, state, live.answered.ms());
     showNotLive(below, state, live, clock);
     showSkew(below, clock.skew());
@@ -29,22 +30,24 @@ export function startStrip({ strip, notices, live, clock, onLogout }) {
 
   function update(model, site) {
     sky = model.around.sky.get(site) || null;
+    zone = zoneOf(model.around, site);
     show(top.demo, model.demo);
-    showUser(top, model);
+    showUser(top, below, model);
   }
 
   return { tick, update };
 }
 
-function showClocks(top, clock) {
-  const now = clock.now();
+// UTC first; then the time at the site, or this browser's where the site's zone is not known.
+function showClocks(top, now, zone, site) {
   setText(top.utc, utcClock(now));
-  setText(top.local, localClock(now));
-  setText(top.zone, zoneName(now));
-  setTip(top.local.parentElement, `${bothTimes(now)} (this browser's zone)`);
+  show(top.localBox, !showsUtc(now, zone));
+  setText(top.local, localClock(now, zone));
+  setText(top.zone, zoneName(now, zone));
+  setTip(top.localBox, `${bothTimes(now, zone)} (${zone ? `at ${site}, ${zone}` : "this browser's zone"})`);
 }
 
-function showSky(top, sky, now) {
+function showSky(top, sky, zone, now) {
   const [lst, turn] = [siderealWords(sky, now), nextTurn(sky, now)];
   show(top.lstBox, lst);
   setText(top.lst, lst);
@@ -52,7 +55,7 @@ function showSky(top, sky, now) {
   if (!turn) return;
   setText(top.turnName, turn.name);
   setText(top.turn, turnWords(turn));
-  setTip(top.turnBox, `${turn.name} at ${sky.site}: ${bothTimes(turn.ms, sky.zone || undefined)}`);
+  setTip(top.turnBox, `${turn.name} at ${sky.site}: ${bothTimes(turn.ms, zone)}`);
 }
 
 function showLink(top, { kind }, ageMs) {
@@ -82,11 +85,12 @@ function showSkew(below, skewMs) {
   if (worth) setText(below.skew, `Clocks differ: ${skewWords(skewMs)}. Times here are the server's.`);
 }
 
-function showUser(top, { loaded, user }) {
+function showUser(top, below, { loaded, user }) {
+  show(below.account, user);
   show(top.user, user);
   show(top.logout, user);
   show(top.login, loaded && !user);
   if (!user) return;
-  setText(top.userName, user.user_name || user.user_id);
+  for (const name of [top.userName, below.accountName]) setText(name, user.user_name || user.user_id);
   setTip(top.user, [user.user_id, ...(user.roles || [])].join(" · "));
 }

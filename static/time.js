@@ -9,11 +9,11 @@ export const DAY = 24 * HOUR;
 const two = (n) => String(n).padStart(2, "0");
 const whole = (ms, unit) => Math.floor(ms / unit);
 
-// A duration in a table: "0.4 s", "42 s", "2:39", "1:04:10", "3 d 04 h".
+// A duration in a table: "0.4 s", "42 s", "2:39", "1:04:10", "3 d 04 h"; rounded as in the night log.
 export function span(ms) {
   if (!Number.isFinite(ms)) return "–";
-  const length = Math.max(0, ms);
-  if (length < 9950) return `${(length / SECOND).toFixed(1)} s`;
+  if (ms < 9950) return `${(Math.max(0, ms) / SECOND).toFixed(1)} s`;
+  const length = Math.round(ms / SECOND) * SECOND;
   if (length < MINUTE) return `${whole(length, SECOND)} s`;
   if (length < HOUR) return `${whole(length, MINUTE)}:${two(whole(length, SECOND) % 60)}`;
   if (length < DAY) return hours(length);
@@ -23,7 +23,7 @@ export function span(ms) {
 // A duration that still runs: in whole seconds, since tenths would only flicker.
 export function elapsed(ms) {
   if (!Number.isFinite(ms)) return "–";
-  return ms < 10 * SECOND ? `${whole(Math.max(0, ms), SECOND)} s` : span(ms);
+  return ms < 10 * SECOND ? `${whole(Math.max(0, ms), SECOND)} s` : span(whole(ms, SECOND) * SECOND);
 }
 
 function hours(ms) {
@@ -67,6 +67,7 @@ function form(name, zone, options, locale = "en-GB") {
 }
 
 const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+const WALL = { year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric", hourCycle: "h23" };
 const DATE = { weekday: "short", day: "numeric", month: "short", year: "numeric" };
 
 const valid = (ms) => Number.isFinite(ms) && Math.abs(ms) <= 8.64e15;
@@ -77,6 +78,32 @@ export function utcClock(ms) {
 
 export function utcDate(ms) {
   return valid(ms) ? new Date(ms).toISOString().slice(0, -14) : "–";
+}
+
+// What the clocks of a zone show at that moment, as if it were UTC: in Unix milliseconds.
+export function wallClock(ms, zone) {
+  const parts = form("wall", zone, WALL).formatToParts(ms);
+  const { year, month, day, hour, minute, second } = Object.fromEntries(parts.map(({ type, value }) => [type, Number(value)]));
+  return Date.UTC(year, month - 1, day, hour, minute, second) + (((ms % SECOND) + SECOND) % SECOND);
+}
+
+// Do the clocks there show UTC?
+export function showsUtc(ms, zone) {
+  return valid(ms) && wallClock(Math.floor(ms), zone) === Math.floor(ms);
+}
+
+// Whether this browser knows a zone of that name.
+export function isZone(zone) {
+  try {
+    return Boolean(zone && form("clock", zone, CLOCK));
+  } catch {
+    return false;
+  }
+}
+
+// The clock, with the date before it when that is another day.
+export function datedClock(ms, nowMs) {
+  return utcDate(ms) === utcDate(nowMs) ? utcClock(ms) : `${utcDate(ms)} ${utcClock(ms)}`;
 }
 
 export function localClock(ms, zone) {
@@ -94,9 +121,11 @@ export function zoneName(ms, zone) {
   return parts.find((piece) => piece.type === "timeZoneName")?.value || "";
 }
 
-// The whole truth about a moment, for a tip: "2026-11-24 11:12:41 UTC · Tue 24 Nov 2026 03:12:41 PST".
+// The whole truth about a moment, for a tip: "2026-11-24 11:12:41 UTC · Tue 24 Nov 2026 03:12:41 PST". Where the
+// clocks show UTC it is said once.
 export function bothTimes(ms, zone) {
   if (!valid(ms)) return "";
+  const utc = `${utcDate(ms)} ${utcClock(ms)} UTC`;
   const local = `${localDate(ms, zone)} ${localClock(ms, zone)} ${zoneName(ms, zone)}`.replaceAll(",", "");
-  return `${utcDate(ms)} ${utcClock(ms)} UTC · ${local}`;
+  return showsUtc(ms, zone) ? utc : `${utc} · ${local}`;
 }

@@ -2,18 +2,18 @@
 // time that has grown since the last of them. Pure functions.
 
 import { isOpen, phaseOf, progress } from "./state.js";
-import { countdown, elapsed, span, utcClock } from "./time.js";
+import { countdown, datedClock, elapsed, span, utcClock } from "./time.js";
 import { doubtWords, handoutSentences, statusWord } from "./words.js";
 
 // A report that repeats the status only brings a new estimate; it gets no mark of its own.
-export function steps(job, queue) {
+export function steps(job, queue, nowMs) {
   const entries = job.timeline.filter((entry) => entry.queue === queue || entry.queue === "both");
   const marks = [];
   for (const entry of entries) {
     if (marks.at(-1)?.status !== entry.status) marks.push(markOf(entry, marks.at(-1)));
   }
   if (marks[0]?.status === "UNREAD") Object.assign(marks[0], { word: "sent", glyph: "sent" });
-  return queue === "primary" && isOpen(job) ? withNext(marks, job) : marks;
+  return queue === "primary" && isOpen(job) ? withNext(marks, job, nowMs) : marks;
 }
 
 function markOf(entry, before) {
@@ -27,9 +27,9 @@ function markOf(entry, before) {
 const NEXT = { waiting: "not picked up yet", picked_up: "no report", running: "no estimate" };
 
 // What an open job waits for: its expected end when it gave one.
-function withNext(marks, job) {
+function withNext(marks, job, nowMs) {
   const known = progress(job, job.changed_ms);
-  const [word, time] = known ? ["expected", utcClock(known.endMs)] : [NEXT[phaseOf(job)], ""];
+  const [word, time] = known ? ["expected", datedClock(known.endMs, nowMs)] : [NEXT[phaseOf(job)], ""];
   const next = { key: "next", phase: "gone", glyph: "expected", word, time, note: "", next: true };
   return [...doubted(marks, job), next];
 }

@@ -2,7 +2,7 @@
 // and a status this page does not know is shown as it came. Pure functions.
 
 import { phaseOf, progress, silentFor, startOf, stuck } from "./state.js";
-import { ago, compact, countdown, elapsed, span, utcClock } from "./time.js";
+import { ago, compact, countdown, datedClock, elapsed, span, utcClock } from "./time.js";
 
 export const PHASE_WORDS = {
   waiting: "waiting", picked_up: "picked up", running: "running", done: "done", failed: "failed", gone: "gone",
@@ -27,16 +27,35 @@ export function statusMeaning(job) {
   return `${job.status}: ${PHASE_MEANINGS[phaseOf(job)]}`;
 }
 
+const UNSEEN = /^[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]+$/u;
+const TURNS_TEXT = /[\u0590-\u{10ffff}]/u;
+const TURNING_MARKS = /[\u202a-\u202e\u2066-\u2069]/g;
+
+// A name of nothing that can be seen says so.
+const seen = (name) => (UNSEEN.test(name) ? "(no name)" : name);
+
+// A name beside others: one that reads from right to left turns round itself only, never what stands next to it.
+export function besides(name) {
+  const shown = seen(name);
+  return TURNS_TEXT.test(shown) ? `\u2068${shown.replace(TURNING_MARKS, "")}\u2069` : shown;
+}
+
+// Names one after the other, from left to right also when the first of them reads the other way.
+function inOrder(names, between) {
+  const text = names.filter(Boolean).map(besides).join(between);
+  return TURNS_TEXT.test(text) ? `\u200e${text}` : text;
+}
+
 export function deviceName(job) {
-  return [job.device, job.instance].filter(Boolean).join(" / ") || "–";
+  return inOrder([job.device, job.instance], " / ") || "–";
 }
 
 export function jobLabel(job) {
-  return job.label || [job.device, job.action].filter(Boolean).join(" ") || "–";
+  return job.label ? seen(job.label) : inOrder([job.device, job.action], " ") || "–";
 }
 
 export function userName(job) {
-  return job.user_name || job.user_id || "–";
+  return seen(job.user_name || job.user_id || "–");
 }
 
 // What time says about a job under way: how long it waits, what is left of its estimate, how long it took.
@@ -76,7 +95,7 @@ export function sinceWords(job, nowMs) {
   }
   if (phase !== "running") return `${statusWord(job.status)} ${utcClock(job.changed_ms)}`;
   const known = progress(job, nowMs);
-  const until = known ? `until about ${utcClock(known.endMs)}` : "no estimate";
+  const until = known ? `until about ${datedClock(known.endMs, nowMs)}` : "no estimate";
   return `since ${utcClock(startOf(job))} · ${until}`;
 }
 

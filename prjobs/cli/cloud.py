@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from prjobs.appliance import Appliance
 from prjobs.cli.shared import (
     Commands,
     duration_s,
@@ -93,8 +94,13 @@ def run_once(asked: argparse.Namespace) -> None:
             raise Unusable(OFF)
         link.finish()
         _print(asked, status.describe_store(appliance))
-        if said := [*filter(None, [appliance.contact.reason]), *appliance.problems.values()]:
+        if said := [*_unusable(appliance), *appliance.problems.values()]:
             raise Unusable(said[0])
+
+
+def _unusable(appliance: Appliance) -> list[str]:
+    contact = appliance.contact
+    return [said for said in (contact.reason, *contact.refused.values()) if said]
 
 
 def _print(asked: argparse.Namespace, found: CloudStatus | None) -> None:
@@ -112,6 +118,8 @@ def _print(asked: argparse.Namespace, found: CloudStatus | None) -> None:
         print(f"the oldest unsent status is of a job of {utc(found.oldest_unsent_ms)} UTC")
     if found.offset_ms is not None:
         print(f"the cloud's clock is {found.offset_ms / 1000:+.0f} s from ours")
+    if found.ghosts:
+        print(f"records that are no jobs, and were ignored in the last list: {found.ghosts}")
     for row in found.parked:
         print(plain(f"parked: {row.site} {row.ulid} {row.status} since {utc(row.since_ms)} UTC: {row.reason}"))
 

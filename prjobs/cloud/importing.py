@@ -17,10 +17,15 @@ from prjobs.models import JOB_COLUMNS, JobRow
 from prjobs.states import ALTERNATE, CANCELLED, EXPIRED, FORWARDED, HELD, PRIMARY, UNREAD
 
 DOUBT_MS = 30_000
+# Dates of the cloud are whole seconds, and an answer takes its time.
+STOP_DOUBT_MS = 5_000
 WAITING = (UNREAD, HELD)
 NEW, SEEN_LATE, GHOST, RUNS_HERE = "new", "first seen as not UNREAD", "ghost", "copy of a job of the site"
 _NOT_RUN = {"status": FORWARDED, "alternate_status": FORWARDED}
 WITHDRAWN = "withdrawn in the cloud"
+STOPPED = "withdrawn by a stop at the site"
+_STOPPED = {"status": CANCELLED, "alternate_status": CANCELLED}
+STOPPED_HERE = "cancel_all_commands at the site, which came after it or within 5 s before it"
 TAKEN, FOLLOW, REPAIR = "taken by another program", "followed", "repaired"
 
 
@@ -149,6 +154,11 @@ def insert(transaction: Transaction, appliance: Appliance, page: Page, seen: Sig
         # The cloud is told that it does not run under this id.
         transaction.execute("UPDATE cloud_job SET pushed_seq = 0 WHERE ulid = ?", (record.ulid,))
         return RUNS_HERE
+    if waits and not record.marker and rules.is_primary and _came_before_stop(transaction, appliance, page, record):
+        row = _stored(transaction, appliance, page, msgspec.structs.replace(record, **_STOPPED), rules, STOPPED_HERE)
+        store.remember(transaction, record.ulid, record.site, row.seq, OURS)
+        transaction.execute("UPDATE cloud_job SET pushed_seq = 0 WHERE ulid = ?", (record.ulid,))
+        return STOPPED
     row = _stored(transaction, appliance, page, record, rules)
     store.remember(transaction, record.ulid, record.site, row.seq, OURS if waits else ELSEWHERE)
     if jobs.is_cancel_all(record.action):
@@ -156,7 +166,33 @@ def insert(transaction: Transaction, appliance: Appliance, page: Page, seen: Sig
     return NEW if waits else SEEN_LATE
 
 
-def _stored(transaction: Transaction, appliance: Appliance, page: Page, record: Record, rules: Rules) -> JobRow:
+def _came_before_stop(transaction: Transaction, appliance: Appliance, page: Page, record: Record) -> bool:
+    """Whether the site was stopped after the job was asked for, or so soon before that it cannot be told."""
+    stop_ms = _stopped_ms(transaction, appliance, page)
+    if stop_ms is None:
+        return False
+    makes_safe = catalogue.command_class(record.device, record.action, record.values) in catalogue.MAKES_SAFE
+    return ulid_ms(record.ulid) <= stop_ms + (0 if makes_safe else STOP_DOUBT_MS)
+
+
+def _stopped_ms(transaction: Transaction, appliance: Appliance, page: Page) -> int | None:
+    """When the site was last stopped at the site, in the cloud's time; None when that is not known.
+
+    In this process by elapsed time. Of a stop before it the wall clock tells, unless it went back behind it since.
+    """
+    now_ms = appliance.clock.now_ms()
+    if (at_s := appliance.stopped.get(page.site)) is not None:
+        return now_ms + page.offset_ms - int((appliance.clock.elapsed_s() - at_s) * 1000)
+    stop_ms: int | None = transaction.fetch(
+        "SELECT max(created_ms) FROM job WHERE site = ? AND lower(action) = 'cancel_all_commands' AND origin <> ?",
+        (page.site, WHO),
+    )[0][0]
+    return stop_ms + page.offset_ms if stop_ms is not None and stop_ms <= now_ms else None
+
+
+def _stored(
+    transaction: Transaction, appliance: Appliance, page: Page, record: Record, rules: Rules, note: str = ""
+) -> JobRow:
     """The job as a row of ours, in both queues as the cloud has it."""
     row = as_row(appliance, record)
     if appliance.settings.cloud_bell == "alternate" and rules.is_primary and row.status == UNREAD:
@@ -164,7 +200,7 @@ def _stored(transaction: Transaction, appliance: Appliance, page: Page, record: 
         row = row._replace(alternate_status=UNREAD)
     if not rules.is_primary:
         row = row._replace(status=_held(row.status), alternate_status=_held(row.alternate_status))
-    row = jobs.insert_row(transaction, appliance, row, WHO)
+    row = jobs.insert_row(transaction, appliance, row, WHO, note)
     if row.expires_ms:
         # Its age counts by the cloud's clock: ours may be wrong.
         left_ms = row.expires_ms - (appliance.clock.now_ms() + page.offset_ms)

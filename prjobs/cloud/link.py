@@ -76,7 +76,8 @@ class Link:
         self._act()
         late.forget_once(self.appliance)
         contact, now_s = self.appliance.contact, self.appliance.clock.elapsed_s()
-        contact.unsent, contact.oldest_unsent = self.pusher.count, self.pusher.oldest
+        if self.is_primary:
+            contact.unsent, contact.oldest_unsent = self.pusher.count, self.pusher.oldest
         if now_s >= self._note_s:
             self._note_s = now_s + self.timings.sweep_every_s
             status.note(self.appliance)

@@ -24,7 +24,7 @@ def _sentence(answer: Answer) -> str:
     """The cloud's own words, when they are plain enough to be shown."""
     text = answer.body[:SENTENCE_LENGTH].decode(errors="replace").strip()
     plain = text.isprintable() and not set(text) & set("<>&{}") and len(answer.body) <= SENTENCE_LENGTH
-    return text if text and plain else f"The cloud refused the job ({answer.status})."
+    return f"The cloud refused the job: {text}" if text and plain else f"The cloud refused the job ({answer.status})."
 
 
 def take_in(appliance: Appliance, site: str, answer: Answer) -> str | None:

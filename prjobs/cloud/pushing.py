@@ -163,6 +163,7 @@ class Pusher:
             or unsent.status in (UNREAD, HELD)
         ):
             del self._waiting[ulid]
+            self._appliance.contact.refused.pop(ulid, None)
             return None
         if unsent.status == FORWARDED:
             return unsent._replace(status=self._words.get(ulid, FORWARDED))
@@ -182,6 +183,7 @@ class Pusher:
         self._backoff.worked()
         self._taken += 1
         self._appliance.database.write(_mark_pushed, unsent)
+        self._appliance.contact.refused.pop(unsent.ulid, None)
         # A newer status may have come meanwhile: the next look at the job says.
         self._waiting[unsent.ulid] = Rest(unsent.site, 0.0)
 
@@ -193,6 +195,7 @@ class Pusher:
         others_work = self._taken - rest.taken_before >= OTHERS_TAKEN
         if failure.kind == PERMANENT or (failure.is_server_error and (others_work or not rest.refused)):
             rest.refused += 1
+            self._appliance.contact.refused[unsent.ulid] = str(failure)
         delay_s = self._backoff.delay_s(rest.tries)
         if failure.kind == AMBIGUOUS:
             delay_s = max(delay_s, self._timings.quarantine_s)

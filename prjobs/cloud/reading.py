@@ -182,7 +182,7 @@ class Reading:
     def _notice(self, word: str, ulid: str, page: Page) -> None:
         contact, now_ms = self._link.appliance.contact, self._link.appliance.clock.now_ms()
         if word == importing.TAKEN and self._link.is_primary:
-            contact.reader_ms = now_ms
+            contact.reader_ms, contact.reader_of = now_ms, f"{self._site}, job {ulid}"
         if word == importing.REPAIR and (ulid, UNREAD) in ((one.ulid, one.status) for one in page.listing.sightings):
             contact.reset_ms = now_ms
 

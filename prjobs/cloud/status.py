@@ -61,7 +61,7 @@ def describe(appliance: Appliance) -> CloudStatus | None:
         for site in settings.cloud_sites
     ]
     oldest = contact.oldest_unsent
-    state, sentence = _state(appliance)
+    state, sentence = state_of(appliance)
     return CloudStatus(
         mode=settings.cloud_mode,
         state=state,
@@ -79,14 +79,19 @@ def describe(appliance: Appliance) -> CloudStatus | None:
     )
 
 
-def _state(appliance: Appliance) -> tuple[str, str]:
-    """(`starting`, `down`, `behind` or `in step`; the sentence for a person)."""
+def state_of(appliance: Appliance) -> tuple[str, str]:
+    """(`starting`, `down`, `behind` or `in step`; the sentence for a person), from memory alone."""
     contact = appliance.contact
     if _is_down(appliance):
         since = utc(contact.down_since_ms or 0)
         return "down", f"The cloud has not answered since {since} UTC. {contact.reason} The site goes on without it."
     if contact.last_ms is None:
-        return "starting", "The cloud was not asked yet."
+        return "starting", f"The cloud gave no usable answer yet. {contact.reason}".strip()
+    if contact.down_since_ms is not None:
+        return "behind", f"The cloud has not answered since {utc(contact.down_since_ms)} UTC. {contact.reason}"
+    if contact.refused:
+        why = next(iter(contact.refused.values()))
+        return "behind", f"{_statuses(len(contact.refused))} refused by the cloud, and tried again for a day. {why}"
     if contact.unsent:
         return "behind", f"{_statuses(contact.unsent)} on the way to the cloud."
     return "in step", "In step with the cloud."
@@ -104,6 +109,8 @@ def _is_down(appliance: Appliance) -> bool:
 def describe_store(appliance: Appliance) -> CloudStatus | None:
     """The same from the file alone, for a command beside no server."""
     unsent = [job for job in unsent_jobs(appliance) if job[1] in appliance.settings.cloud_sites]
+    if appliance.settings.cloud_mode != "primary":
+        unsent = []
     appliance.contact.unsent = len(unsent)
     appliance.contact.oldest_unsent = unsent[0][0] if unsent else None
     return describe(appliance)
@@ -117,10 +124,11 @@ def note(appliance: Appliance) -> None:
     off_s = abs(contact.offset_ms or 0) / 1000
     reader, reset = utc(contact.reader_ms), utc(contact.reset_ms)
     said = {
-        "cloud_down": _state(appliance)[1] if _is_down(appliance) else "",
+        "cloud_down": state_of(appliance)[1] if _is_down(appliance) else "",
         "cloud_parked": f"{_statuses(parked)} refused by the cloud: try again or give up." if parked else "",
+        "cloud_refused": state_of(appliance)[1] if contact.refused and not _is_down(appliance) else "",
         "cloud_clock": f"This machine's clock is {off_s:.0f} s off the cloud's: set it." if off_s > OFFSET_S else "",
-        "cloud_reader": f"Another program reads the queue of a site in the cloud; seen {reader} UTC.",
+        "cloud_reader": f"Another program reads a queue in the cloud: {contact.reader_of}, seen {reader} UTC.",
         "cloud_reset": f"Somebody set a job back to UNREAD in the cloud, {reset} UTC; it is not run again.",
     }
     if now_ms - contact.reader_ms > NOTICE_MS:

@@ -28,7 +28,8 @@ class Timings:
     # The gateway ends a request after 29 s: until then it may still take effect.
     quarantine_s: float = 35.0
     backoff_first_s: float = 1.0
-    backoff_most_s: float = 300.0
+    # Longer than this nobody should wait for a link that is there again.
+    backoff_most_s: float = 60.0
     half_open_after: int = 5
     credentials_every_s: float = 300.0
     push_batch: int = 20
@@ -38,7 +39,7 @@ class Timings:
     repairs: int = 3
     marker_s: float = 120.0
     bell_every_s: float = 1.0
-    bell_after_failure_s: float = 300.0
+    bell_after_failure_s: float = 60.0
 
 
 MAX_BODY = 8_000_000

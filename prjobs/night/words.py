@@ -1,5 +1,7 @@
 """How a night's numbers are said to people: the same words in the page, the terminal and the charts."""
 
+from math import floor
+
 from prjobs.night.shapes import NightJob
 
 PHASE_WORDS = {
@@ -13,17 +15,17 @@ PHASE_WORDS = {
 
 
 def duration(seconds: float | None) -> str:
-    """`3.1 s`, `45 s`, `2m 39s`, `1h 05m`; a dash when it is not known."""
+    """`3.1 s`, `45 s`, `2m 39s`, `1h 05m`; a dash when it is not known. Halves are rounded up, as in the monitor."""
     if seconds is None:
         return "—"
     if seconds < 9.95:
         return f"{seconds:.1f} s"
-    whole = round(seconds)
+    whole = floor(seconds + 0.5)
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60}m {whole % 60:02}s"
-    minutes = round(seconds / 60)
+    minutes = floor(seconds / 60 + 0.5)
     return f"{minutes // 60}h {minutes % 60:02}m"
 
 

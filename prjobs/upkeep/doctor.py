@@ -60,6 +60,8 @@ def _ask(url: str) -> Findings:
         yield from (Finding(level, "server", f"The server says: {one['sentence']}") for one in said)
     if not problems:
         yield Finding(OK, "server", f"It is served at {url}, and the server is well.")
+    if cloud := health.get("cloud"):
+        yield Finding(OK if cloud["state"] == "in step" else NOTE, "cloud", cloud["sentence"])
 
 
 def check_port(patient: Patient) -> Findings:

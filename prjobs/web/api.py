@@ -4,11 +4,12 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
 from bottle import HTTPResponse, request
 
 from prjobs import alarms, catalogue, feed, health, lookup, sites, views
 from prjobs.appliance import Appliance
-from prjobs.cloud.status import describe
+from prjobs.cloud.status import describe, state_of
 from prjobs.errors import BadRequest, Forbidden, NotFound
 from prjobs.states import PHASES
 from prjobs.ulids import is_ulid
@@ -25,7 +26,11 @@ NUMBER = re.compile(r"-?\d{1,15}\Z")
 def get_healthz(appliance: Appliance) -> HTTPResponse:
     """200 while everything works, 503 with the reasons while something does not. Open to everybody."""
     found = health.examine(appliance)
-    return reply_json(found, status=200 if found.ok else 503)
+    said = msgspec.to_builtins(found)
+    if appliance.settings.cloud_mode != "off":
+        state, sentence = state_of(appliance)
+        said["cloud"] = {"state": state, "sentence": sentence}
+    return reply_json(said, status=200 if found.ok else 503)
 
 
 def get_now(appliance: Appliance) -> HTTPResponse:

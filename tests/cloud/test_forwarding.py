@@ -9,6 +9,7 @@ from prjobs.cloud import forwarding
 from prjobs.errors import BadRequest, Unauthorized
 from prjobs.jobs import Command
 from prjobs.settings import Settings
+from tests import provider
 from tests.cloud.campaign import STEPS, Campaign
 from tests.cloud.cloud_model import SITE
 from tests.cloud.mutants import PLAIN
@@ -137,11 +138,23 @@ def test_over_http(tmp_path):
     campaign = Campaign(tmp_path / "data")
     try:
         program = campaign.program
-        program.serve("--cloud-newjob", "forward")
+        keys = provider.Keys()
+        certificate = tmp_path / "provider.pem"
+        certificate.write_text(keys.certificate, encoding="utf-8")
+        program.serve(
+            "--cloud-newjob",
+            "forward",
+            *("--oidc-issuer", provider.ISSUER, "--oidc-audience", provider.AUDIENCE),
+            *("--oidc-certificate", str(certificate)),
+        )
         wait_for(lambda: campaign.cloud.calls.get("getrecentjobs"))
-        token = program.token()
+        own = program.new_job(program.token(), site=SITE)["ulid"]
+        token = keys.token()
         wait_for(lambda: program.new_job(token, site=SITE)["ulid"] in campaign.cloud.model.records)
         assert f"Bearer {token}" not in campaign.cloud.tokens  # the proxy of these tests forwards no headers
+        assert own not in {
+            record["optional_params"].get("prjobs_ulid") for record in campaign.cloud.model.records.values()
+        }
         campaign.wanted = list(campaign.cloud.model.records)
         campaign.observatory.start()
         campaign.proxy.plan = ["swallow"] * 2

@@ -14,11 +14,18 @@ OpenPage = Callable[..., Any]
 # ---- a job's life
 
 
+def test_a_token_speaks_only_of_the_sites_that_it_may_see(served: Program, alice: str, open_page: OpenPage) -> None:
+    page = open_page(served.url)
+    log_in(page, served.url, alice)
+    wait_text(page.locator(".empty"), "No site that you may see has asked this server for jobs")
+
+
 def test_a_job_moves_through_its_states_without_a_reload(
     served: Program, alice: str, observatory: Observatory, open_page: OpenPage
 ) -> None:
     page = open_page(served.url)
     wait_text(page.locator(".empty"), "No site yet")
+    wait_text(page.locator(".empty"), "No observatory has asked this server for jobs")
     page.evaluate("window.sameDocument = true")
 
     sent = served.new_job(alice)

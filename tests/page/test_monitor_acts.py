@@ -111,6 +111,19 @@ def test_a_job_is_sent_again(served: Program, admin: str, observatory: Observato
     wait_text(page.locator("[data-screen=job] .facts"), sent["ulid"])
 
 
+def test_the_json_of_a_job_opens_inside_the_screen(served: Program, alice: str, open_page: OpenPage) -> None:
+    sent = served.new_job(alice, required_params={"evil": "<b>bold</b>"})
+    page = open_page(f"{served.url}/#/jobs/{sent['ulid']}")
+    button, raw = page.get_by_role("button", name="Raw JSON"), page.locator(".job-raw")
+    button.click()
+    assert json.loads(raw.inner_text())["ulid"] == sent["ulid"]
+    assert "<b>bold</b>" in raw.inner_text()
+    assert (len(page.context.pages), page.url) == (1, f"{served.url}/#/jobs/{sent['ulid']}")
+    assert button.get_attribute("aria-expanded") == "true"
+    button.click()
+    assert raw.is_hidden()
+
+
 def test_a_stuck_job_is_closed_with_a_reason(
     served: Program, admin: str, alice: str, observatory: Observatory, open_page: OpenPage
 ) -> None:

@@ -36,7 +36,7 @@ def arm_sound(page: Any) -> None:
 def test_a_silent_site_is_an_alarm_that_is_heard_until_it_is_acknowledged(
     served: Here, observatory: Observatory, admin: str, open_page: OpenPage
 ) -> None:
-    observatory.fetch()
+    observatory.poll()
     page = open_page(served.url)
     page.add_init_script(COUNT_TONES)
     log_in(page, served.url, admin)
@@ -76,7 +76,7 @@ def test_a_silent_site_is_an_alarm_that_is_heard_until_it_is_acknowledged(
 def test_an_acknowledgement_reaches_the_other_pages(
     served: Here, alice: str, observatory: Observatory, open_page: OpenPage
 ) -> None:
-    observatory.fetch()
+    observatory.poll()
     served.after(600)
     first, second = open_page(served.url), open_page(served.url)
     log_in(first, served.url, alice)
@@ -90,7 +90,7 @@ def test_an_acknowledgement_reaches_the_other_pages(
 def test_an_alarm_that_is_over_by_the_time_it_is_acknowledged_is_gone(
     served: Here, alice: str, observatory: Observatory, open_page: OpenPage
 ) -> None:
-    observatory.fetch()
+    observatory.poll()
     served.after(600)
     page = open_page(served.url)
     log_in(page, served.url, alice)
@@ -138,7 +138,7 @@ def test_the_worst_stands_first_and_what_is_only_remarked_is_quiet(
     served: Here, observatory: Observatory, alice: str, open_page: OpenPage
 ) -> None:
     sent = served.new_job(alice)
-    observatory.fetch()
+    observatory.poll()
     observatory.report(sent["ulid"], "EXPOSING", 10)
     # Where the nightly backup should go, something else is.
     (served.data / "backups").rmdir()
@@ -153,6 +153,56 @@ def test_the_worst_stands_first_and_what_is_only_remarked_is_quiet(
     assert [alarms.nth(at).get_attribute("data-loud") for at in range(3)] == ["yes", "yes", None]
     page.keyboard.press("j")
     wait_text(page.locator(".alarm-line"), "2 alarms: saf has been silent since")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_alarms_that_are_scrolled_away_are_one_line(
+    served: Here, alice: str, observatory: Observatory, open_page: OpenPage, width: int
+) -> None:
+    for _ in range(14):
+        served.new_job(alice)
+    Observatory(served).poll()
+    served.after(600)
+    page = open_page(served.url, width=width, height=500)
+    wait_text(page.locator(".alarm"), "saf has been silent", timeout=SOON_MS)
+    line = page.locator(".alarm-line")
+    assert line.is_hidden()
+    page.evaluate("scrollTo(0, 600)")
+    wait_text(line, "saf has been silent")
+    strip, box = page.locator(".strip").bounding_box(), line.bounding_box()
+    assert abs(box["y"] - strip["height"]) < 1 and box["y"] + box["height"] < 500
+    before = page.evaluate("scrollY")
+    page.wait_for_timeout(1500)
+    assert page.evaluate("scrollY") == before and line.is_visible()
+    line.locator("a").focus()
+    page.keyboard.press("Enter")
+    line.wait_for(state="hidden")
+    assert page.evaluate("[scrollY, document.activeElement.id]") == [0, "alarms-title"]
+    assert page.complaints == []
+
+
+def test_loud_alarms_say_that_the_sound_is_off(
+    served: Here, alice: str, observatory: Observatory, open_page: OpenPage
+) -> None:
+    observatory.poll()
+    page = open_page(served.url)
+    page.add_init_script(COUNT_TONES)
+    log_in(page, served.url, alice)
+    wait_text(page.locator(".link-state"), "live")
+    button = page.locator(".alarms >> text=Sound is off · turn it on")
+    assert button.is_hidden()
+    served.after(600)
+    button.wait_for(timeout=SOON_MS)
+    page.locator("#alarms-title").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    button.wait_for(state="hidden")
+    wait_tones(page)
+    wait_text(page.locator("[data-sound-button]"), "Sound ON")
+    page.locator("[data-sound-button]").click()
+    button.wait_for()
+    page.locator(".alarm >> text=Acknowledge").click()
+    button.wait_for(state="hidden")
 
 
 def test_a_clock_that_was_set_is_loud(served: Here, open_page: OpenPage) -> None:

@@ -50,6 +50,21 @@ def test_who_says_nothing_of_the_end_took_nothing(
     assert row.locator("[data-part=took]").inner_text() == NOTHING
 
 
+def test_names_from_right_to_left_stay_on_their_side(served: Here, alice: str, open_page: OpenPage) -> None:
+    served.new_job(alice, device="\N{HEBREW LETTER ALEF}" * 6, instance="\N{HEBREW LETTER BET}" * 6)
+    page = open_page(f"{served.url}/#/jobs")
+    left = page.locator("td [data-part=device]").evaluate(
+        """(element) => ["\\u05d0", "/", "\\u05d1"].map((letter) => {
+            const range = document.createRange();
+            const at = element.textContent.indexOf(letter);
+            range.setStart(element.firstChild, at);
+            range.setEnd(element.firstChild, at + 1);
+            return range.getBoundingClientRect().left;
+        })"""
+    )
+    assert left == sorted(left)
+
+
 def test_jobs_are_listed_filtered_and_opened_by_the_keyboard(
     served: Program, alice: str, observatory: Observatory, open_page: OpenPage
 ) -> None:

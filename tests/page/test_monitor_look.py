@@ -207,6 +207,59 @@ def test_a_phone_has_large_targets(served: Program, alice: str, open_page: OpenP
         assert small == [], address
 
 
+def test_a_phone_tells_who_is_logged_in_and_logs_out(served: Program, alice: str, open_page: OpenPage) -> None:
+    page = open_page(served.url, width=390)
+    log_in(page, served.url, alice)
+    account = page.locator(".account")
+    wait_text(account, "Alice A.")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    account.wait_for(state="hidden")
+    page.set_viewport_size({"width": 390, "height": 844})
+    account.get_by_role("button", name="Log out").click()
+    account.wait_for(state="hidden")
+    page.locator(".strip").get_by_role("link", name="Log in").wait_for()
+
+
+def test_a_phone_shows_the_whole_device_at_rest_and_the_end_of_a_very_long_job(
+    served: Program, alice: str, observatory: Observatory, open_page: OpenPage
+) -> None:
+    done, long = (served.new_job(alice, instance=name) for name in ("camera_of_the_wide_field", "camera2"))
+    observatory.fetch()
+    observatory.report(done["ulid"], "COMPLETE")
+    observatory.report(long["ulid"], "EXPOSING", 10**9)
+    cut = "(element) => element.scrollWidth > element.clientWidth || element.getBoundingClientRect().right > innerWidth"
+    page = open_page(served.url, width=390)
+    wait_text(page.locator(".lane-device"), "camera / camera_of_the_wide_field")
+    wait_text(page.locator(".work-row"), re.compile(r"until about 20[56]\d-\d\d-\d\d \d\d:\d\d:\d\d"))
+    for part in (".lane-device", ".work-left", ".work-about [data-part=since]"):
+        assert page.locator(part).evaluate(cut) is False, part
+    page.goto(f"{served.url}/#/jobs/{long['ulid']}")
+    expected = page.locator(".step-mark[data-next] .step-time")
+    wait_text(expected, re.compile(r"20[56]\d-\d\d-\d\d"))
+    assert expected.evaluate(cut) is False
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_long_status_breaks_itself_and_no_other_word(
+    served: Program, alice: str, observatory: Observatory, open_page: OpenPage
+) -> None:
+    sent = served.new_job(alice)
+    observatory.fetch()
+    observatory.report(sent["ulid"], "EXPOSING" * 8)
+    page = open_page(f"{served.url}/#/jobs/{sent['ulid']}")
+    wait_text(page.locator(".changes"), "EXPOSING")
+    lines = """(cells) => cells.map((cell) => {
+        const range = document.createRange();
+        range.selectNodeContents(cell);
+        return [cell.textContent, new Set([...range.getClientRects()].map((box) => box.top)).size];
+    })"""
+    names = page.locator(".changes th, .changes [data-part=queue], .changes [data-part=status]")
+    counted = dict(names.evaluate_all(lines))
+    assert counted.pop("EXPOSING" * 8) > 1
+    assert {"Queue", "primary", "picked up"} <= counted.keys() and {*counted.values()} <= {0, 1}
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+
+
 # ---- the wall
 
 

@@ -61,6 +61,7 @@ def test_a_reservation_is_added_shown_and_removed(page: Any) -> None:
     wait_text(form.locator(".problem"), "whose it is (a user id) is missing, the length must be hours")
     form.get_by_label("user id").fill("auth0|ann")
     form.get_by_label("name").fill("Ann K.")
+    form.get_by_label("start").fill("Now")
     form.get_by_label("hours").fill("1.5")
     form.locator("text=Reserve").click()
     wait_text(
@@ -265,6 +266,10 @@ def test_the_strip_of_gaps(call: Call) -> None:
     [
         ("2026-11-24 06:30", NOW + 30 * MINUTE),
         ("2026-11-25T00:00", NOW + 18 * HOUR),
+        ("now", NOW),
+        (" NOW ", NOW),
+        (" 2026-11-24   06:30 ", NOW + 30 * MINUTE),
+        ("2026-11-25t00:00", NOW + 18 * HOUR),
         ("06:30", NOW + 30 * MINUTE),
         ("05:30", NOW - 30 * MINUTE),
         ("04:00", NOW + 22 * HOUR),

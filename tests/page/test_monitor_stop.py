@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 
+from prjobs import reservations
+from prjobs.audit import By
+from prjobs.reservations import NewReservation
 from tests.page.here import Here
 from tests.page.watching import COUNT_TONES, Observatory, log_in, wait_text, wait_tones
 from tests.program import Program
 
 OpenPage = Callable[..., Any]
-PROOF = re.compile(r"^STOP sent \d\d:\d\d:\d\d → picked up \d\d:\d\d:\d\d$")
+PROOF = re.compile(r"^saf: STOP sent \d\d:\d\d:\d\d → picked up \d\d:\d\d:\d\d$")
 DOUBT = "Stop of saf handed out, but nothing shows that it arrived: use the hardware stop"
 
 
@@ -199,7 +202,7 @@ def test_a_stop_that_cannot_be_sent_says_so_at_once(
     served.kill()
     hold(page)
     wait_text(page.locator(".stop [role=alert]"), "Stop of saf not sent: use the hardware stop", timeout=2000)
-    wait_text(page.locator(".stop-proof li"), "STOP NOT SENT. The server cannot be reached.")
+    wait_text(page.locator(".stop-proof li"), "saf: STOP NOT SENT. The server cannot be reached.")
     wait_tones(page)
 
 
@@ -221,6 +224,82 @@ def test_the_site_is_named_and_chosen(
     page.goto(f"{served.url}/#/jobs/{sent['ulid']}")
     wait_text(button, "tan")
     assert page.locator(".stop-sites [aria-pressed=true]").inner_text() == "tan"
+
+
+def reserve(here: Here, site: str = "saf") -> None:
+    """Somebody else's reservation begins now."""
+    now_ms = here.clock.now_ms()
+    made = NewReservation(site, "auth0|ann", now_ms - 1000, now_ms + 3_600_000, "Ann K.")
+    reservations.add_reservation(here.server.appliance, made, By("tests", "tests"))
+
+
+def test_it_stays_at_its_site_whatever_is_reserved_or_busier(here: Here, open_page: OpenPage) -> None:
+    here.serve(reservations="local")
+    alice = here.token("auth0|alice")
+    saf, tan = Observatory(here), Observatory(here, "tan")
+    saf.fetch()
+    tan.fetch()
+    here.new_job(alice)
+    page = open_page(here.url)
+    log_in(page, here.url, alice)
+    button, doubt = page.locator("[data-stop] [data-part=stop]"), page.locator(".stop-doubt")
+    wait_text(button, "saf")
+    assert doubt.is_hidden()
+
+    # Another site has the most jobs, a third one comes first by name, and somebody else has this one.
+    for _ in range(3):
+        here.new_job(alice, site="tan")
+    Observatory(here, "aaa").fetch()
+    page.locator(".stop-sites >> text=aaa").wait_for()
+    reserve(here)
+    wait_text(doubt, "saf: reserved by Ann K.; the server may refuse")
+    wait_text(button, "saf")
+    assert page.locator(".stop-sites button").all_inner_texts() == ["aaa", "saf", "tan"]
+    assert page.locator(".stop-sites [aria-pressed=true]").inner_text() == "saf"
+
+    hold(page)
+    wait_text(page.locator(".stop-proof li"), "saf: STOP NOT SENT. Someone else has a reservation right now.")
+    assert [job["action"] for job in tan.fetch() + saf.fetch() if job["deviceType"] == "all"] == []
+    page.click(".stop-sites >> text=tan")
+    wait_text(button, "tan")
+    assert doubt.is_hidden()
+
+
+def test_it_follows_the_user_alone(served: Here, alice: str, observatory: Observatory, open_page: OpenPage) -> None:
+    observatory.fetch()
+    page = open_page(served.url)
+    log_in(page, served.url, alice)
+    button = page.locator("[data-stop] [data-part=stop]")
+    wait_text(button, "saf")
+    page.goto(f"{served.url}/#/site/tan")
+    wait_text(page.locator("[data-stray]"), "No site “tan” is known here.")
+    # A site that comes later is not one that the user saw when he opened the screen.
+    Observatory(served, "tan").fetch()
+    page.locator(".stop-sites >> text=tan").wait_for()
+    page.locator("[data-stray]").wait_for(state="hidden")
+    wait_text(button, "saf")
+    page.goto(f"{served.url}/#/now")
+    page.goto(f"{served.url}/#/site/tan")
+    wait_text(button, "tan")
+    page.goto(f"{served.url}/#/now")
+    wait_text(button, "tan")
+
+
+def test_staff_may_always_stop_and_is_told_of_no_doubt(here: Here, open_page: OpenPage) -> None:
+    here.serve(reservations="local")
+    saf = Observatory(here)
+    saf.fetch()
+    reserve(here)
+    page = open_page(here.url)
+    log_in(page, here.url, here.token("boss", "--role", "owner"))
+    wait_text(page.locator("[data-part=stop]"), "saf")
+    page.keyboard.press("n")
+    wait_text(page.locator(".site-holders"), "Reserved: Ann K.")
+    assert page.locator(".stop-doubt").is_hidden()
+    hold(page)
+    wait_text(page.locator(".stop-proof li"), "saf: STOP sent")
+    saf.fetch()
+    wait_text(page.locator(".stop-proof li"), PROOF)
 
 
 @pytest.mark.parametrize(("role", "sees"), [("viewer", False), ("", True)])
@@ -247,13 +326,13 @@ def test_stop_and_make_safe_goes_step_by_step(here: Here, open_page: OpenPage) -
     wait_text(page.locator(".stop-why"), "then parks the mount, then closes the roof by wema")
     hold(page, part="safe")
     steps = page.locator(".stop-proof li")
-    wait_text(steps.nth(1), "PARK comes next")
+    wait_text(steps.nth(1), "saf: PARK comes next")
     assert [job["action"] for job in saf.fetch()] == ["cancel_all_commands"]
     wait_text(steps.nth(0), PROOF)
     here.after(4)
-    wait_text(steps.nth(1), "PARK sent")
+    wait_text(steps.nth(1), "saf: PARK sent")
     assert [job["action"] for job in saf.fetch()] == ["park"]
     here.after(4)
-    wait_text(steps.nth(2), "CLOSE wema sent")
+    wait_text(steps.nth(2), "wema: CLOSE sent")
     assert [job["action"] for job in wema.fetch()] == ["close"]
     wait_text(steps.nth(2), re.compile("picked up"))

@@ -1,13 +1,17 @@
 """The pure functions of the page, run where they run: in a browser. Its zone is New York, whose clocks change."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from prjobs.night.nights import night_named
+from prjobs.settings import Settings
 from tests.page.conftest import Call
 from tests.page.samples import HOUR, NOW, job, ms
 
 NOTHING = "\N{EN DASH}"
+DENVER = "America/Denver"
 
 
 # ---- time
@@ -19,11 +23,15 @@ NOTHING = "\N{EN DASH}"
         (0, "0.0 s"),
         (3140, "3.1 s"),
         (9949, "9.9 s"),
-        (9950, "9 s"),
-        (42_900, "42 s"),
+        (9950, "10 s"),
+        (33_851, "34 s"),
+        (34_500, "35 s"),
+        (42_499, "42 s"),
+        (59_600, "1:00"),
         (60_000, "1:00"),
         (159_000, "2:39"),
-        (3_599_999, "59:59"),
+        (3_599_499, "59:59"),
+        (3_599_500, "1:00:00"),
         (3_850_000, "1:04:10"),
         (3 * 24 * HOUR + 4 * HOUR, "3 d 04 h"),
         (-5, "0.0 s"),
@@ -32,6 +40,10 @@ NOTHING = "\N{EN DASH}"
 )
 def test_span(call: Call, length_ms: int, text: str) -> None:
     assert call("time.js", "span", length_ms) == text
+
+
+def test_what_still_runs_is_never_rounded_up(call: Call) -> None:
+    assert [call("time.js", "elapsed", ms_) for ms_ in (9999, 33_851, 59_999)] == ["9 s", "33 s", "59 s"]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +101,61 @@ def test_a_moment_that_is_none(call: Call, nonsense: float | None) -> None:
     assert call("time.js", "bothTimes", nonsense) == ""
 
 
+def test_the_time_of_a_site(call: Call) -> None:
+    assert call("time.js", "localClock", NOW, DENVER) == "23:00:00"
+    assert call("time.js", "zoneName", NOW, DENVER) == "MST"
+    assert call("time.js", "bothTimes", NOW, DENVER) == "2026-11-24 06:00:00 UTC · Mon 23 Nov 2026 23:00:00 MST"
+
+
+def test_where_the_clocks_show_utc_it_is_said_once(call: Call) -> None:
+    assert call("time.js", "bothTimes", NOW, "UTC") == "2026-11-24 06:00:00 UTC"
+    shows = [call("time.js", "showsUtc", NOW + 0.7, zone) for zone in ("Etc/UTC", "Europe/London", DENVER, None)]
+    assert shows == [True, True, False, False]
+
+
+def test_a_clock_of_another_day_has_its_date(call: Call) -> None:
+    assert call("time.js", "datedClock", NOW + HOUR, NOW) == "07:00:00"
+    assert call("time.js", "datedClock", NOW + 18 * HOUR, NOW) == "2026-11-25 00:00:00"
+
+
+ZONE_OF = """async ([zone]) => (await import("/sky.js")).zoneOf({ sky: new Map([["saf", { zone }]]) }, "saf") ?? null"""
+
+
+@pytest.mark.parametrize(("zone", "known"), [(DENVER, DENVER), (None, None), ("", None), ("Mars/Olympus", None)])
+def test_a_zone_that_this_browser_does_not_know_is_none(call: Call, zone: str | None, known: str | None) -> None:
+    assert call.page.evaluate(ZONE_OF, [zone]) == known
+
+
 # ---- nights
+
+
+@pytest.fixture(scope="module")
+def tokyo(browser: Any, files: str) -> Iterator[Call]:
+    """The functions of static/, in a browser far from the site."""
+    context = browser.new_context(timezone_id="Asia/Tokyo")
+    page = context.new_page()
+    page.goto(f"{files}/favicon.svg")
+    yield Call(page)
+    context.close()
+
+
+def test_the_noons_are_those_of_the_site(tokyo: Call) -> None:
+    evening, morning, noon = ms(2026, 11, 24, 3), ms(2026, 11, 24, 18, 59), ms(2026, 11, 24, 19)
+    nights = [tokyo("night.js", "nightOf", moment, DENVER) for moment in (evening, morning, noon)]
+    assert nights == ["2026-11-23", "2026-11-23", "2026-11-24"]
+    span = tokyo("night.js", "nightRange", "2026-11-23", DENVER)
+    assert span == {"since_ms": ms(2026, 11, 23, 19), "until_ms": ms(2026, 11, 24, 19)}
+    assert tokyo("night.js", "nightOf", morning) == "2026-11-24"
+
+
+@pytest.mark.parametrize("name", ["2026-03-07", "2026-10-31", "2026-11-23"])
+@pytest.mark.parametrize("zone", [DENVER, "Pacific/Kiritimati", "Pacific/Chatham", "UTC"])
+def test_the_page_and_the_night_log_mean_the_same_night(tokyo: Call, name: str, zone: str) -> None:
+    night = night_named(Settings(site_zones=[f"saf={zone}"]), "saf", name)
+    span = tokyo("night.js", "nightRange", name, zone)
+    assert span == {"since_ms": night.since_ms, "until_ms": night.until_ms}
+    assert tokyo("night.js", "nightOf", night.since_ms, zone) == name
+    assert tokyo("night.js", "nightOf", night.until_ms - 1, zone) == name
 
 
 def test_the_morning_belongs_to_the_evening_before(call: Call) -> None:
@@ -155,6 +221,25 @@ def test_what_is_no_night(call: Call, name: str | None) -> None:
 )
 def test_an_address_names_a_screen(call: Call, address: str, route: dict[str, Any]) -> None:
     assert call("route.js", "parseRoute", address) == route
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("", ""),
+        ("#/now", ""),
+        ("#/send", ""),
+        ("#/jobs?q=x", ""),
+        ("#/jobs/01kb0000000000000000000001", ""),
+        ("#/site", ""),
+        ("#/site/saf", ""),
+        ("#/site/none", "No site “none” is known here."),
+        ("#/bogus", "There is no such address here: #/bogus"),
+        ("#/jobs/NOPE", "There is no such address here: #/jobs/NOPE"),
+    ],
+)
+def test_an_address_that_leads_nowhere_is_said(call: Call, address: str, words: str) -> None:
+    assert call("route.js", "strayWords", address, ["saf"]) == words
 
 
 @pytest.mark.parametrize("q", ['"M 31" user:ann', "100%", "a&b=c#d", "", "наблюдение"])

@@ -161,6 +161,34 @@ def test_picked_up_never_reads_running(call: Call) -> None:
     assert not re.search(r"running|at work|exposing", " ".join(words), re.IGNORECASE)
 
 
+def test_an_end_of_another_day_has_its_date(call: Call) -> None:
+    long = running(changed_ms=NOW, estimate_s=86_400)
+    assert call("words.js", "sinceWords", long, NOW).endswith("until about 2026-11-25 06:00:00")
+    assert call("words.js", "sinceWords", running(estimate_s=60), NOW).endswith("until about 06:01:00")
+    timeline = [past(0, "UNREAD", "waiting", "both"), past(1, "EXPOSING", "running")]
+    marks = call("timeline.js", "steps", long | {"timeline": timeline}, "primary", NOW)
+    assert (marks[-1]["word"], marks[-1]["time"]) == ("expected", "2026-11-25 06:00:00")
+
+
+def test_a_name_from_right_to_left_turns_itself_only(call: Call) -> None:
+    alone = {
+        "device": "\N{HEBREW LETTER ALEF}\N{RIGHT-TO-LEFT OVERRIDE}\N{POP DIRECTIONAL ISOLATE}",
+        "instance": "cam1",
+    }
+    assert (
+        call("words.js", "deviceName", job(**alone))
+        == "\N{LEFT-TO-RIGHT MARK}\N{FIRST STRONG ISOLATE}\N{HEBREW LETTER ALEF}\N{POP DIRECTIONAL ISOLATE} / cam1"
+    )
+    assert call("words.js", "deviceName", job()) == "camera / camera1"
+
+
+@pytest.mark.parametrize("unseen", ["\N{ZERO WIDTH SPACE}", " \t", "\N{HANGUL FILLER}\N{RIGHT-TO-LEFT MARK}", "\0"])
+def test_a_name_that_cannot_be_seen_says_so(call: Call, unseen: str) -> None:
+    hidden = job(device=unseen, instance="", user_name=unseen, label=unseen)
+    said = [call("words.js", name, hidden) for name in ("deviceName", "userName", "jobLabel")]
+    assert said == ["(no name)"] * 3
+
+
 def test_a_handout_in_words(call: Call) -> None:
     handout = {"id": 7, "peer": "10.0.0.5:5000", "gap_ms": 1200, "state": "CONFIRMED", "maybe_flushed": False}
     assert call("words.js", "handoutSentences", handout) == []
@@ -199,7 +227,9 @@ def test_marks_and_the_time_between_them(call: Call) -> None:
         past(4, "EXPOSING", "running"),
         past(9, "EXPOSING", "running"),
     ]
-    marks = call("timeline.js", "steps", running(timeline=timeline, estimate_s=30, changed_ms=NOW + 9000), "primary")
+    marks = call(
+        "timeline.js", "steps", running(timeline=timeline, estimate_s=30, changed_ms=NOW + 9000), "primary", NOW
+    )
     assert [(mark["word"], mark.get("gap", "")) for mark in marks] == [
         ("sent", ""),
         ("picked up", "3.0 s"),
@@ -222,15 +252,15 @@ def test_marks_and_the_time_between_them(call: Call) -> None:
 )
 def test_what_comes_next(call: Call, which: dict[str, Any], word: str) -> None:
     timeline = [past(0, "RECEIVED", "picked_up"), past(1, "UNREAD again", "waiting")]
-    assert call("timeline.js", "steps", which | {"timeline": timeline}, "primary")[-1]["word"] == word
+    assert call("timeline.js", "steps", which | {"timeline": timeline}, "primary", NOW)[-1]["word"] == word
 
 
 def test_a_doubtful_hand_out_is_marked_where_it_stands(call: Call) -> None:
     doubtful = {"state": "UNCONFIRMED", "maybe_flushed": True}
     timeline = [past(0, "UNREAD", "waiting", "both"), past(1, "RECEIVED", "picked_up", handout=doubtful)]
-    marks = call("timeline.js", "steps", picked_up(timeline=timeline), "primary")
+    marks = call("timeline.js", "steps", picked_up(timeline=timeline), "primary", NOW)
     assert [mark["note"] for mark in marks] == ["", "unconfirmed, maybe flushed", ""]
-    reported = call("timeline.js", "steps", running(timeline=timeline), "primary")
+    reported = call("timeline.js", "steps", running(timeline=timeline), "primary", NOW)
     assert [mark["note"] for mark in reported] == ["", "", ""]
     assert call("words.js", "doubtWords", {"state": "CONFIRMED", "maybe_flushed": False}) == ""
 
@@ -242,8 +272,8 @@ def test_each_queue_has_its_own_marks(call: Call) -> None:
         past(2, "CANCELLED", "gone", "both"),
     ]
     gone = job(status="CANCELLED", phase="gone", timeline=timeline)
-    assert [mark["word"] for mark in call("timeline.js", "steps", gone, "primary")] == ["sent", "CANCELLED"]
-    assert [mark["word"] for mark in call("timeline.js", "steps", gone, "alternate")] == [
+    assert [mark["word"] for mark in call("timeline.js", "steps", gone, "primary", NOW)] == ["sent", "CANCELLED"]
+    assert [mark["word"] for mark in call("timeline.js", "steps", gone, "alternate", NOW)] == [
         "sent",
         "picked up",
         "CANCELLED",

@@ -125,11 +125,41 @@ def test_who_may_cancel(call: Call, user: dict[str, Any] | None, which: dict[str
 
 
 @pytest.mark.parametrize(
-    ("errors", "low", "high"), [(1, 1000, 1250), (3, 3000, 5000), (6, 22_500, 30_000), (60, 22_500, 30_000)]
+    ("errors", "hidden", "low", "high"),
+    [
+        (1, False, 1000, 1250),
+        (3, False, 3000, 5000),
+        (60, False, 5250, 8750),
+        (5, True, 12_000, 20_000),
+        (60, True, 18_000, 30_000),
+    ],
 )
-def test_backing_off(call: Call, errors: int, low: int, high: int) -> None:
-    assert call("live.js", "backoffMs", errors, 0) == low
-    assert call("live.js", "backoffMs", errors, 1) == high
+def test_backing_off(call: Call, errors: int, hidden: bool, low: int, high: int) -> None:
+    assert call("live.js", "backoffMs", errors, 0, hidden) == low
+    assert call("live.js", "backoffMs", errors, 1, hidden) == high
+
+
+AROUND = """async (hidden) => {
+    const [{ Around }, { newModel, applyNow }] = [await import("/around.js"), await import("/model.js")];
+    const [model, asked, at] = [newModel(), [], { ms: 0 }];
+    applyNow(model, { version: "1", user: { user_id: "ann", roles: [] }, sites: [{ site: "saf", open: [] }] });
+    model.loaded = true;
+    const get = async (path) => { asked.push(path); return { mode: "local", reservations: [], may: true }; };
+    const clock = { monotonic: () => at.ms };
+    const around = new Around({ api: { get }, model, clock, told() {}, hidden: () => hidden });
+    const seen = [];
+    const look = async (act) => { await act(); seen.push(asked.splice(0).sort().join(" ")); };
+    await look(() => around.step());
+    for (const ms of [9999, 10000, 59999, 60000]) await look(() => { at.ms = ms; return around.step(); });
+    await look(() => around.refused());
+    return seen;
+}"""
+
+
+def test_who_has_the_site_is_asked_often_while_somebody_looks_and_at_once_when_refused(call: Call) -> None:
+    pair = "may reservations"
+    assert call.page.evaluate(AROUND, False) == [f"{pair} sky", "", pair, pair, "", pair]
+    assert call.page.evaluate(AROUND, True) == [f"{pair} sky", "", "", "", pair, pair]
 
 
 def test_the_pause_between_rounds(call: Call) -> None:

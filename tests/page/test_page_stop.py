@@ -49,6 +49,30 @@ def test_only_its_own_doubt_makes_a_stop_doubtful(call: Call) -> None:
     assert call.page.evaluate(STEP, [None, NOW, SENT, [own]])[0] == "sent"
 
 
+@pytest.mark.parametrize(
+    ("answer", "staff", "words"),
+    [
+        (None, False, ""),
+        ({"may": True, "why": "", "holders": ["Ann K."]}, False, ""),
+        (
+            {"may": False, "why": "Someone else has a reservation right now.", "holders": ["Ann K.", "Bo"]},
+            False,
+            "saf: reserved by Ann K., Bo; the server may refuse",
+        ),
+        (
+            {"may": False, "why": "Only staff may.", "holders": ["Ann K."]},
+            False,
+            "saf: the server may refuse. Only staff may.",
+        ),
+        ({"may": False, "why": "Someone else has a reservation right now.", "holders": ["Ann K."]}, True, ""),
+    ],
+)
+def test_what_stands_beside_a_stop_that_may_be_refused(
+    call: Call, answer: dict[str, Any] | None, staff: bool, words: str
+) -> None:
+    assert call("stop.js", "doubtWords", "saf", answer, staff) == words
+
+
 def test_the_station_of_a_site(call: Call) -> None:
     assert call("stop.js", "stationOf", ["wema=mrc1+mrc2", "other=saf"], "mrc2") == "wema"
     assert call("stop.js", "stationOf", ["wema=mrc1+mrc2"], "mrc") == ""

@@ -129,6 +129,11 @@ def job_to_close(page: Any, house: House) -> None:
     wait_text(page.locator(".job .problem"), "Say why")
 
 
+def job_as_json(page: Any, house: House) -> None:
+    page.get_by_role("button", name="Raw JSON").click()
+    wait_text(page.locator(".job-raw"), house.job)
+
+
 def job_unknown(page: Any, house: House) -> None:
     page.goto(f"{house.url}/#/jobs/01KB0000000000000000000009")
     page.locator("[data-screen=job] [data-part=foot]:not(:empty)").wait_for()
@@ -222,6 +227,7 @@ STATES: tuple[State, ...] = (
     jobs_with_a_tip,
     job,
     job_to_close,
+    job_as_json,
     job_unknown,
     send,
     send_by_hand,

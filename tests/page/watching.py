@@ -25,6 +25,10 @@ class Observatory:
     def fetch(self, **more: Any) -> list[dict[str, Any]]:
         return self._post("getnewjobs", {"site": self.site, **more}).json()
 
+    def poll(self) -> list[dict[str, Any]]:
+        """As a program does that asks again and again: one request alone makes no site that could fall silent."""
+        return self.fetch() + self.fetch()
+
     def report(self, ulid: str, status: str, seconds: int | None = None) -> None:
         body = {"site": self.site, "ulid": ulid, "newStatus": status, "secondsUntilComplete": seconds}
         self._post("updatejobstatus", body)

@@ -1,0 +1,84 @@
+"""What the link says of itself: never better than it is."""
+
+import pytest
+
+from prjobs import jobs, lookup
+from prjobs.cloud import status
+from prjobs.errors import Conflict
+from prjobs.wire import StatusUpdate
+from tests.cloud.model import World
+from tests.cloud.mutants import PLAIN
+from tests.cloud.stories import take, told
+
+
+@pytest.fixture
+def world():
+    world = told(PLAIN)
+    world.observing = False
+    for _ in range(5):
+        world.step(2000)
+    yield world
+    world.close()
+
+
+def test_a_status_that_is_refused_is_said_at_once(world):
+    ulid = world.cloud.newjob(delay_ms=0)
+    world.step(6000)
+    refusing, original = [True], world.network.call
+
+    def call(name, body, token=None):
+        if name == "updatejobstatus" and refusing:
+            return world.cloud.answer(b"no", 400)
+        return original(name, body, token)
+
+    world.network.call = call
+    assert take(world) == [ulid]
+    world.step(2000)
+    found = status.describe(world.appliance)
+    assert (
+        found.state == "behind"
+        and found.sentence.startswith("1 status is refused by the cloud")
+        and "400" in found.sentence
+    )
+    status.note(world.appliance)
+    assert "refused" in world.appliance.notices["cloud_refused"]
+    refusing.clear()
+    for _ in range(60):
+        world.step(2000)
+    assert status.state_of(world.appliance)[0] == "in step" and "cloud_refused" not in world.appliance.notices
+
+
+def test_a_link_that_is_dead_is_not_in_step(world):
+    assert status.state_of(world.appliance)[0] == "in step"
+    world.outage_until_ms = world.clock.true_ms + 40_000
+    world.step(6000)
+    state, sentence = status.state_of(world.appliance)
+    assert state == "behind" and sentence.startswith("The cloud has not answered since")
+    world.clock.true_ms += 61_000
+    assert status.state_of(world.appliance)[0] == "down"
+
+
+@pytest.mark.parametrize("mode", ["shadow", "standby"])
+def test_who_only_looks_has_nothing_on_the_way(mode):
+    world = World(0, PLAIN, mode=mode)
+    world.faultiness, world.observing = 0.0, False
+    world.step(1000)
+    ulid = world.cloud.newjob(delay_ms=0)
+    for _ in range(5):
+        world.step(2000)
+    world.cloud.call(
+        "updatejobstatus", {"site": "saf", "ulid": ulid, "newStatus": "STARTED", "secondsUntilComplete": 1}
+    )
+    for _ in range(5):
+        world.step(2000)
+    assert status.describe(world.appliance).unsent == 0
+    assert status.describe_store(world.appliance).unsent == 0
+    world.close()
+
+
+def test_a_hub_takes_the_word_for_a_job_that_runs_under_another_id(world, appliance, submit):
+    job = submit()
+    jobs.update_status(appliance, StatusUpdate("saf", job.ulid, "FORWARDED", -1, False), "site")
+    assert lookup.find_job(appliance, job.ulid).status == "FORWARDED"
+    with pytest.raises(Conflict):
+        jobs.update_status(appliance, StatusUpdate("saf", job.ulid, "HELD", -1, False), "site")
