@@ -6,7 +6,7 @@ both. Only `main` says that everything was seen.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from prjobs.cloud import importing, store
@@ -175,9 +175,9 @@ class Reading:
             self._heard()
 
     def _keep_news(self, page: Page) -> None:
-        """The mark of the main lane is not to wait for this one."""
+        """Take in what is new; the mark is the main lane's, which may be far behind this page."""
         if importing.news_of(self._link.appliance, page, self._link.rules):
-            self._keep(page)
+            self._keep(replace(page, low_ms=0))
 
     def _notice(self, word: str, ulid: str, page: Page) -> None:
         contact, now_ms = self._link.appliance.contact, self._link.appliance.clock.now_ms()

@@ -229,3 +229,21 @@ def test_a_site_that_always_fails_does_not_keep_the_others_waiting(kind):
         world.step(1000)
     assert take(world) == [ulid]
     world.close()
+
+
+def test_only_the_main_lane_raises_the_mark():
+    """What the last ten minutes show is not all that came since the mark: a start in between would miss the rest."""
+    world = quiet_world()
+    for _ in range(305):
+        world.cloud.newjob(delay_ms=0)
+        world.step(2000)
+    world.outage_until_ms = world.clock.true_ms + 480_000
+    for _ in range(9):
+        world.step(60_000)
+    low = world.appliance.database.fetch("SELECT low_ms FROM cloud_site")
+    fresh = world.cloud.newjob(delay_ms=0)
+    while not world.appliance.database.fetch("SELECT 1 FROM job WHERE ulid = ?", (fresh,)):
+        world.step(250)
+    assert world.link.sites[0].reading._main.walk is not None
+    assert world.appliance.database.fetch("SELECT low_ms FROM cloud_site") == low
+    world.close()
