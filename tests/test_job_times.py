@@ -162,7 +162,7 @@ def test_an_older_store_gets_what_it_would_have(appliance, folder, submit, clock
     old.create()
     make_old_store(folder, old.database, tmp_path)
     with closing(sqlite3.connect(old.database)) as connection:
-        assert older_migrations(connection) == ["0005_monitor"]
+        assert older_migrations(connection) == ["0005_monitor", "0006_site_stops"]
     opened, _ = open_appliance(old, Settings(), clock)
     try:
         found = opened.database.fetch(f"SELECT seq, status, {', '.join(TIMES)} FROM job ORDER BY seq")
