@@ -10,9 +10,9 @@
   became visible meanwhile, seconds behind its front, were more than an overlap behind when it ended. The mark stays
   at the first page that reached into the overlap now (`test_a_walk_that_an_outage_interrupts_misses_nothing`).
 - Kills, 1,000, on an overloaded machine: ten jobs lost (seed 0), ten with a wrong status (seed 1), neither seen again
-  in 500 kills and not explained for certain. Looking for it, one way to lose jobs was found: the lane of the last ten minutes raised the
-  mark, and a start before the main lane was through skipped what it had not read (`test_lanes.py`,
-  only the main lane raises the mark).
+  in 500 kills and not explained for certain. Looking for it, one way to lose jobs was found: the lane of the last ten
+  minutes raised the mark, and a start before the main lane was through skipped what it had not read
+  (`test_lanes.py`, only the main lane raises the mark).
 """
 
 from prjobs import handouts
