@@ -21,7 +21,7 @@ KINDS = (STOP, SILENT, PROBLEM, STUCK, NOTICE)
 STOP_DOUBT = "stop-doubt"
 LIMIT = 500
 SAVE_PATIENCE_S = 0.5
-TODO = {
+WHAT_TO_DO = {
     STOP: "Use the hardware stop.",
     STOP_DOUBT: "See whether the telescope stopped; if not, use the hardware stop.",
     SILENT: "See whether the observatory program runs and its network is up. "
@@ -167,7 +167,7 @@ def _view(alarm: Alarm) -> AlarmView:
         site=alarm.site,
         ulid=alarm.ulid,
         sentence=alarm.sentence,
-        todo=TODO.get(alarm.key.partition("/")[0], ""),
+        todo=WHAT_TO_DO.get(alarm.key.partition("/")[0], ""),
         since_ms=alarm.since_ms,
         raised_ms=alarm.raised_ms,
         loud=alarm.loud,

@@ -6,6 +6,7 @@ look before. Ages count by elapsed time: a clock that is set raises no alarm and
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple
@@ -93,11 +94,9 @@ class Watch:
 
     def once(self) -> None:
         """Look, and settle the alarms. When the store cannot be read, what was known of jobs still counts."""
-        try:
+        with suppress(Unavailable):
             self._read()
             self._prove()
-        except Unavailable:
-            pass
         self._forget_old()
         alarms.settle(self._appliance, [*self._stops(), *self._silent(), *self._stuck(), *self._of_house()])
 

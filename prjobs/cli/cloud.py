@@ -2,6 +2,7 @@
 
 import argparse
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -64,10 +65,8 @@ def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
 
 def moment_ms(text: str) -> int:
     """A moment for argparse, in Unix milliseconds: so long ago, or a date and time of day, UTC unless it says else."""
-    try:
+    with suppress(argparse.ArgumentTypeError):
         return Clock().now_ms() - int(duration_s(text) * 1000)
-    except argparse.ArgumentTypeError:
-        pass
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

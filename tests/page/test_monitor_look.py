@@ -191,6 +191,23 @@ def test_nothing_sticks_out(
         assert page.evaluate("document.documentElement.scrollWidth") <= width, address
 
 
+@pytest.mark.parametrize("zoom", [2, 4])
+def test_zoomed_in_nothing_is_lost(served: Program, observatory: Observatory, open_page: OpenPage, zoom: int) -> None:
+    """What a browser does at 200 and 400 %: fewer pixels of the page, each larger."""
+    admin = served.token("staff", "--role", "admin")
+    sent = served.new_job(admin)
+    observatory.fetch()
+    page = open_page(served.url, width=1280 // zoom, height=1024 // zoom, device_scale_factor=zoom)
+    log_in(page, served.url, admin)
+    for address in ("#/now", "#/jobs", f"#/jobs/{sent['ulid']}", "#/send", "#/site"):
+        page.goto(f"{served.url}/{address}")
+        page.locator("main section:not([hidden]) h1").wait_for(state="attached")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 1280 // zoom, address
+        stop = page.locator(".stop-button >> visible=true").bounding_box()
+        assert stop and stop["x"] >= 0 and stop["x"] + stop["width"] <= 1280 // zoom, address
+        assert stop["y"] >= 0 and stop["y"] + stop["height"] <= 1024 // zoom, address
+
+
 def test_a_phone_has_large_targets(served: Program, alice: str, open_page: OpenPage) -> None:
     sent = served.new_job(alice)
     page = open_page(served.url, width=390, height=844, has_touch=True, is_mobile=True)
