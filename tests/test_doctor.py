@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import sqlite3
 import time
@@ -93,6 +94,8 @@ def test_the_program_beside_a_running_server(program: Program) -> None:
     assert all(line.split()[0] in (OK, NOTE, WRONG) for line in done.stdout.splitlines())
     assert f"It is served at {program.url}, and the server is well." in done.stdout
     assert "ok     All 1 jobs are what was sent." in done.stdout
+    # The file has no poll yet: the server writes them down once a minute.
+    assert re.search(r"^ok     saf polled last \d+ s ago\.$", done.stdout, re.MULTILINE), done.stdout
     document = json.loads(program.run("doctor", "--json").stdout)
     assert document["ok"] is True
     assert {frozenset(finding) for finding in document["findings"]} == {frozenset({"level", "check", "sentence"})}

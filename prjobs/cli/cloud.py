@@ -91,7 +91,8 @@ def run_once(asked: argparse.Namespace) -> None:
         link = open_link(appliance)
         if link is None:
             raise Unusable(OFF)
-        link.finish()
+        stderr(f"prjobs: asking {appliance.settings.cloud_base_url}")
+        link.finish(say=lambda sentence: stderr(f"prjobs: {plain(sentence)}"))
         _print(asked, status.describe_store(appliance))
         if said := [*_unusable(appliance), *appliance.problems.values()]:
             raise Unusable(said[0])
@@ -116,7 +117,7 @@ def _print(asked: argparse.Namespace, found: CloudStatus | None) -> None:
     if found.oldest_unsent_ms:
         print(f"the oldest unsent status is of a job of {utc(found.oldest_unsent_ms)} UTC")
     if found.offset_ms is not None:
-        print(f"the cloud's clock is {found.offset_ms / 1000:+.0f} s from ours")
+        print(f"the cloud's clock is {round(found.offset_ms / 1000):+d} s from ours")
     if found.ghosts:
         print(f"records that are no jobs, and were ignored in the last list: {found.ghosts}")
     for row in found.parked:

@@ -55,11 +55,14 @@ def require_usable(answer: Answer) -> int:
     status = answer.status
     retry_s = _retry_after_s(answer.headers)
     if status in (401, 403):
-        raise Failure(CREDENTIALS, f"The cloud refuses our credentials ({status}).", status)
+        # The original's gateway says 403 of a path that it does not have, too.
+        hint = ": see whether cloud_base_url and cloud_token_file are right" if status == 403 else ""
+        raise Failure(CREDENTIALS, f"The cloud refuses our credentials ({status}){hint}.", status)
     if status == 429 or (status == 503 and retry_s):
         raise Failure(REFUSED, f"The cloud asks to wait ({status}).", status, retry_s)
     if status in _PERMANENT:
-        raise Failure(PERMANENT, f"The cloud does not take this ({status}).", status)
+        hint = ": see whether cloud_base_url is its address" if status in (404, 405) else ""
+        raise Failure(PERMANENT, f"The cloud does not take this ({status}){hint}.", status)
     if status >= 500:
         raise Failure(AMBIGUOUS, f"The cloud failed ({status}).", status)
     if status != 200 or answer.body.lstrip()[:1] == b"<":

@@ -20,6 +20,8 @@ DOUBT_MS = 30_000
 # Dates of the cloud are whole seconds, and an answer takes its time.
 STOP_DOUBT_MS = 5_000
 WAITING = (UNREAD, HELD)
+# A hub keeps what was withdrawn; nobody runs that, nor what runs under another id.
+_NOT_TAKEN = (UNREAD, CANCELLED, EXPIRED, FORWARDED)
 NEW, SEEN_LATE, GHOST, RUNS_HERE = "new", "first seen as not UNREAD", "ghost", "copy of a job of the site"
 _NOT_RUN = {"status": FORWARDED, "alternate_status": FORWARDED}
 WITHDRAWN = "withdrawn in the cloud"
@@ -45,21 +47,39 @@ class Page:
 class Rules:
     """How to take in: only a primary hands out and repairs.
 
-    `settled` says of a job whether its last push is long enough ago for a difference to mean something.
+    `settled` says of a job whether its last push is long enough ago for a difference to mean something; `untold` says
+    of a job and the change that handed it out whether the cloud cannot have heard of it yet.
     """
 
     is_primary: bool
     repairs: int
     settled: Callable[[str], bool]
+    untold: Callable[[str, int], bool]
 
 
-def news_of(appliance: Appliance, page: Page, rules: Rules) -> list[Sighting]:
-    """What of the page asks for a change of the store; looked up by a reader, since mostly it is nothing."""
+def known_of(appliance: Appliance, page: Page) -> dict[str, Known]:
+    """What is known here of the page's jobs; looked up by a reader, since mostly nothing has to be changed."""
     sightings = page.listing.sightings
     if not sightings:
-        return []
-    known = store.known_between(appliance.database, page.site, sightings[0].ulid, sightings[-1].ulid)
-    return [seen for seen in sightings if _differs(known.get(seen.ulid), seen, rules)]
+        return {}
+    return store.known_between(appliance.database, page.site, sightings[0].ulid, sightings[-1].ulid)
+
+
+def news_of(page: Page, known: dict[str, Known], rules: Rules) -> list[Sighting]:
+    """What of the page asks for a change of the store."""
+    return [seen for seen in page.listing.sightings if _differs(known.get(seen.ulid), seen, rules)]
+
+
+def taken_twice(appliance: Appliance, page: Page, known: dict[str, Known], rules: Rules) -> str | None:
+    """A job that is under way here and there: the cloud shows it as taken, and we have not told it so."""
+    for seen in page.listing.sightings if rules.is_primary else ():
+        ours = known.get(seen.ulid)
+        if ours is None or ours.state != OURS or ours.status in (None, *WAITING) or seen.status in _NOT_TAKEN:
+            continue
+        handed_seq = store.first_handout(appliance.database, ours.job_seq)
+        if handed_seq > ours.pushed_seq and rules.untold(seen.ulid, handed_seq):
+            return seen.ulid
+    return None
 
 
 def _differs(known: Known | None, seen: Sighting, rules: Rules) -> bool:

@@ -134,6 +134,13 @@ def broken(source: Source) -> dict[str, list[str]]:
     return {name: ulids for name, ulids in found.items() if ulids}
 
 
+def jobs_of(connection: sqlite3.Connection) -> int:
+    """How many jobs of the cloud the store knows."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'cloud_job'").fetchone():
+        return 0
+    return int(connection.execute("SELECT count(*) FROM cloud_job").fetchone()[0])
+
+
 def sentences(connection: sqlite3.Connection) -> list[str]:
     """What a deep look has to say of the file's cloud jobs; empty when all holds or the link was never on."""
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'cloud_job'").fetchone():

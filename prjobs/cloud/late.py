@@ -4,6 +4,7 @@ Only while their user's token is still in memory and valid, and never longer tha
 The record in the cloud carries our id as its marker, so it is never run: not here, and there it says so at once.
 """
 
+import logging
 from dataclasses import dataclass, field
 
 from jwt import PyJWTError
@@ -18,6 +19,7 @@ from prjobs.jobs import Command
 from prjobs.models import JobRow
 from prjobs.states import CANCELLED, EXPIRED, FORWARDED, HELD, UNREAD
 
+logger = logging.getLogger(__name__)
 LATE_S = 600.0
 MOST = 1000
 
@@ -74,6 +76,7 @@ def register_once(appliance: Appliance, network: Network, pusher: Pusher) -> Non
     except Failure as failure:
         if failure.kind not in (UNSENT, REFUSED):
             appliance.contact.counts["told late without success"] += 1
+            logger.warning("cloud: it may not have a record of job %s, which ran at the site: %s", ulid, failure)
             return
         late[ulid] = one
         raise

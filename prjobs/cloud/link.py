@@ -49,7 +49,7 @@ class Link:
         self.time = CloudTime(appliance.clock, appliance.contact)
         self.backoff = Backoff(appliance.clock, self.timings, token)
         self.pusher = Pusher(appliance, network, self.time, self.timings, self.backoff)
-        self.rules = Rules(self.is_primary, self.timings.repairs, self.pusher.settled)
+        self.rules = Rules(self.is_primary, self.timings.repairs, self.pusher.settled, self.pusher.untold)
         sites = dict.fromkeys(appliance.settings.cloud_sites)
         self.sites = [SiteLink(self, site) for site in sites]
         self._note_s = 0.0
@@ -110,11 +110,17 @@ class Link:
         now_s = self.appliance.clock.elapsed_s()
         return any(site.reading.is_due(now_s) for site in self.sites)
 
-    def finish(self, patience_s: float = FINISH_S) -> None:
-        """Repeat until nothing is left to do, the cloud fails again and again, or the time is over."""
+    def finish(self, patience_s: float = FINISH_S, say: Callable[[str], object] = logger.debug) -> None:
+        """Repeat until nothing is left to do, the cloud fails again and again, or the time is over.
+
+        `say` is called with a sentence whenever there is another one.
+        """
+        said = ""
         clock, until_s = self.appliance.clock, self.appliance.clock.elapsed_s() + patience_s
         while clock.elapsed_s() < until_s and not self.backoff.half_open:
             self.once()
+            if said != (now := status.state_of(self.appliance)[1]):
+                say(said := now)
             done = self._is_fresh and not (self.is_primary and self.pusher.count)
             if done or self.backoff.wait_s > FINISH_WAIT_S:
                 return

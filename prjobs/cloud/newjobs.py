@@ -36,7 +36,7 @@ def take_in(appliance: Appliance, site: str, answer: Answer) -> str | None:
     if len(listing.sightings) != 1:
         return None
     page = Page(site, listing, 2**62, 0, appliance.contact.offset_ms or 0, False)
-    rules = Rules(True, 0, lambda _: False)
+    rules = Rules(True, 0, lambda _: False, lambda *_: False)
     appliance.database.write(importing.store_page, appliance, page, listing.sightings, rules)
     ulid = listing.sightings[0].ulid
     return ulid if known_between(appliance.database, site, ulid, ulid) else None

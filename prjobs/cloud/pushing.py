@@ -61,7 +61,7 @@ class Pusher:
         self._began_s = appliance.clock.elapsed_s()
         # A request of the process before may still take effect.
         fresh = self._began_s + timings.quarantine_s
-        self._log_seq = _last_change(appliance)
+        self._first_seq = self._log_seq = _last_change(appliance)
         self._sites = frozenset(appliance.settings.cloud_sites)
         self._words: dict[str, str] = {}
         self._waiting = {ulid: Rest(site, fresh) for ulid, site in unsent_jobs(appliance) if site in self._sites}
@@ -106,6 +106,10 @@ class Pusher:
         """Whether no request about this job can take effect any more."""
         now_s = self._appliance.clock.elapsed_s()
         return now_s - self._last_push_s.get(ulid, self._began_s) >= self._timings.quarantine_s
+
+    def untold(self, ulid: str, handed_seq: int) -> bool:
+        """Whether no request about this job, which that change handed out, was ever sent: not even in vain."""
+        return handed_seq > self._first_seq and ulid not in self._last_push_s
 
     def tell_of_copy(self, ulid: str, status: str) -> None:
         """Send this word for a copy that does not run under its id, as long as this process lives."""
@@ -211,7 +215,9 @@ class Pusher:
             return
         now_s = self._appliance.clock.elapsed_s()
         self._began_s = max(self._began_s, now_s - 2 * self._timings.quarantine_s)
-        self._last_push_s = {ulid: at_s for ulid, at_s in self._last_push_s.items() if at_s > self._began_s}
+        self._last_push_s = {
+            ulid: at_s for ulid, at_s in self._last_push_s.items() if at_s > self._began_s or ulid in self._waiting
+        }
 
 
 def _mark_pushed(transaction: Transaction, unsent: Unsent) -> None:

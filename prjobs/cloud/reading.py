@@ -13,6 +13,7 @@ from prjobs.cloud import importing, store
 from prjobs.cloud.answers import Overflow, TooLong
 from prjobs.cloud.importing import Page
 from prjobs.cloud.sweep import Reader, Walk
+from prjobs.cloud.wire import Sighting
 from prjobs.states import UNREAD
 
 if TYPE_CHECKING:
@@ -153,38 +154,48 @@ class Reading:
 
     def _keep(self, page: Page) -> None:
         """Take it in, and raise the mark."""
-        link = self._link
-        link.appliance.contact.ghosts = page.listing.ghosts
-        news = importing.news_of(link.appliance, page, link.rules)
-        now_s = link.appliance.clock.elapsed_s()
-        if (
-            not news
-            and page.is_last
-            and now_s - self._saved_s < link.timings.cursor_every_s
-            and not self._is_behind(page)
-        ):
+        news, now_s = self._look(page), self._link.appliance.clock.elapsed_s()
+        lately = page.is_last and now_s - self._saved_s < self._link.timings.cursor_every_s
+        if lately and not news and not self._is_behind(page):
             # The mark may stay behind what was seen; the reverse would lose jobs.
             return
+        self._store(page, news)
+        self._saved_s = now_s
+
+    def _keep_news(self, page: Page) -> None:
+        """Take in what is new; the mark is the main lane's, which may be far behind this page."""
+        if news := self._look(page):
+            self._store(replace(page, low_ms=0), news)
+
+    def _look(self, page: Page) -> list[Sighting]:
+        """What is new in it."""
+        link = self._link
+        link.appliance.contact.ghosts = page.listing.ghosts
+        known = importing.known_of(link.appliance, page)
+        if ulid := importing.taken_twice(link.appliance, page, known, link.rules):
+            self._noticed_reader(f"job {ulid}, which was handed out here as well")
+        return importing.news_of(page, known, link.rules)
+
+    def _store(self, page: Page, news: list[Sighting]) -> None:
+        link = self._link
         for word, ulid in link.appliance.database.write(importing.store_page, link.appliance, page, news, link.rules):
             link.count(word)
             if word == importing.REPAIR:
                 link.pusher.again(ulid, self._site)
             self._notice(word, ulid, page)
-        self._saved_s = now_s
         if news:
             self._heard()
-
-    def _keep_news(self, page: Page) -> None:
-        """Take in what is new; the mark is the main lane's, which may be far behind this page."""
-        if importing.news_of(self._link.appliance, page, self._link.rules):
-            self._keep(replace(page, low_ms=0))
 
     def _notice(self, word: str, ulid: str, page: Page) -> None:
         contact, now_ms = self._link.appliance.contact, self._link.appliance.clock.now_ms()
         if word == importing.TAKEN and self._link.is_primary:
-            contact.reader_ms, contact.reader_of = now_ms, f"{self._site}, job {ulid}"
+            self._noticed_reader(f"job {ulid}")
         if word == importing.REPAIR and (ulid, UNREAD) in ((one.ulid, one.status) for one in page.listing.sightings):
             contact.reset_ms = now_ms
+
+    def _noticed_reader(self, job: str) -> None:
+        contact = self._link.appliance.contact
+        contact.reader_ms, contact.reader_of = self._link.appliance.clock.now_ms(), f"{self._site}, {job}"
 
     def _is_behind(self, page: Page) -> bool:
         low_ms = store.low_of(self._link.appliance.database, self._site) or 0

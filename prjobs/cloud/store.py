@@ -56,6 +56,12 @@ def was_handed(source: Database | Transaction, job_seq: int) -> bool:
     return bool(source.fetch(f"SELECT {_HANDED} FROM cloud_job k WHERE k.job_seq = ?", (job_seq,))[0][0])
 
 
+def first_handout(source: Database | Transaction, job_seq: int) -> int:
+    """The number of the change with which our primary queue handed the job out first; 0 when it never did."""
+    sql = f"SELECT min(seq) FROM change WHERE job_seq = ? AND queue = '{PRIMARY}' AND handout_id IS NOT NULL"
+    return source.fetch(sql, (job_seq,))[0][0] or 0
+
+
 def remember(transaction: Transaction, ulid: str, site: str, job_seq: int, state: str) -> None:
     """A cloud job that was just stored; what the log says of it so far came from the cloud."""
     transaction.execute(

@@ -4,6 +4,7 @@ The cloud lists jobs of the last `timeRange` milliseconds of its own clock and m
 So every page says from when to when it is complete, by the cloud's Date header and never by our wall clock.
 """
 
+import logging
 from collections.abc import Callable
 
 from prjobs.clock import Clock
@@ -13,6 +14,7 @@ from prjobs.cloud.importing import Page
 from prjobs.cloud.timings import Timings
 from prjobs.contact import Contact
 
+logger = logging.getLogger(__name__)
 ASKED_AGAIN = 8
 DATE_STEP_MS = 1000
 SETTLED_MS = 2000
@@ -45,6 +47,8 @@ class CloudTime:
         """A usable answer carried this date."""
         self._anchor = (date_ms, self._clock.elapsed_s())
         now_ms = self._clock.now_ms()
+        if self._contact.down_since_ms is not None:
+            logger.info("cloud: it answers again after %.0f s", (now_ms - self._contact.down_since_ms) / 1000)
         self._contact.answered(now_ms, date_ms - now_ms)
 
     @property

@@ -70,8 +70,7 @@ class Transport:
         except (NewConnectionError, ConnectTimeoutError, ProxyError, LocationParseError) as error:
             raise Failure(UNSENT, f"The cloud cannot be reached ({_short(error)}).") from None
         except SSLError as error:
-            said = _CLOCKS if "expired" in str(error) or "not yet valid" in str(error) else _short(error)
-            raise Failure(UNSENT, f"The cloud's certificate is not accepted: {said}") from None
+            raise Failure(UNSENT, f"The cloud's certificate is not accepted: {_tls_reason(error)}") from None
         except HTTPError as error:
             raise Failure(AMBIGUOUS, f"The cloud's answer did not arrive ({_short(error)}).") from None
 
@@ -94,6 +93,17 @@ class Transport:
             answer.release_conn()
         headers = {name.lower(): value for name, value in answer.headers.items()}
         return Answer(answer.status, headers, b"".join(chunks))
+
+
+def _tls_reason(error: SSLError) -> str:
+    """What OpenSSL says of the certificate, or that there was no TLS at all."""
+    cause = error.args[0] if error.args else error
+    said = getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or _short(error)
+    if "expired" in said or "not yet valid" in said:
+        return _CLOCKS
+    if "self-signed" in said or "local issuer" in said:
+        return f"{said}. For a cloud of your own name its authority in cloud_ca_file."
+    return f"{said}."
 
 
 def _short(error: Exception) -> str:

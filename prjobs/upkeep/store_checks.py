@@ -1,9 +1,10 @@
 """The doctor's look into the store itself."""
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 
-from prjobs import jobs
+from prjobs import access, jobs
+from prjobs.client import CallFailed, Client
 from prjobs.cloud import invariants
 from prjobs.errors import Unusable
 from prjobs.handouts import UNCONFIRMED
@@ -22,6 +23,7 @@ DAY_MS = 86_400_000
 SAVED_EVERY_MS = 60_000
 FRESH_MS = 120_000
 TOLERANCE_MS = 10_000
+SERVER_S = 5.0
 
 
 def check_store(patient: Patient, deep: bool) -> Findings:
@@ -67,7 +69,7 @@ def _check_open(patient: Patient, connection: sqlite3.Connection, deep: bool) ->
         yield Finding(OK, "store", "The file is whole." if deep else "The file is whole, as far as a quick look tells.")
     if deep:
         yield from _check_jobs(connection)
-        yield from (Finding(WRONG, "cloud", sentence) for sentence in invariants.sentences(connection))
+        yield from _check_cloud(connection)
     yield from _check_clock(patient, connection)
     yield from _check_polls(patient, connection)
     yield _check_handouts(patient, connection)
@@ -101,6 +103,15 @@ def _check_jobs(connection: sqlite3.Connection) -> Findings:
         yield Finding(OK, "jobs", f"All {count} jobs are what was sent.")
 
 
+def _check_cloud(connection: sqlite3.Connection) -> Findings:
+    """What must hold of every job of the cloud, whatever happened."""
+    broken = invariants.sentences(connection)
+    yield from (Finding(WRONG, "cloud", sentence) for sentence in broken)
+    if not broken and (count := invariants.jobs_of(connection)):
+        said = f"All {len(invariants.CHECKS)} rules of the link hold for the {count} jobs of the cloud."
+        yield Finding(OK, "cloud", said)
+
+
 def _is_sound(row: JobRow) -> bool:
     try:
         return jobs.checksum(row) == row.checksum
@@ -131,7 +142,7 @@ def _check_polls(patient: Patient, connection: sqlite3.Connection) -> Findings:
             (floor_ulid(now_ms - FRESH_MS),),
         )
     )
-    polls = list(connection.execute("SELECT site, queue, last_ms, usual_gap_ms FROM poll ORDER BY site, queue DESC"))
+    polls = _polls(patient, connection)
     for site, queue, last_ms, gap_ms in polls:
         age_ms = max(0, now_ms - last_ms)
         name = site if queue == PRIMARY else f"{site} ({queue} queue)"
@@ -142,6 +153,23 @@ def _check_polls(patient: Patient, connection: sqlite3.Connection) -> Findings:
         yield Finding(NOTE, "polls", "No observatory has polled yet.")
     for site in sorted(waiting.keys() - {site for site, queue, *_ in polls if queue == PRIMARY}):
         yield _poll_finding(patient, f"{site} never polled", True, waiting[site])
+
+
+def _polls(patient: Patient, connection: sqlite3.Connection) -> list[tuple[str, str, int, int | None]]:
+    """(site, queue, last_ms, usual_gap_ms): of the server, which writes them down once a minute; else the file's."""
+    if patient.url:
+        with suppress(CallFailed, Unusable, KeyError, TypeError):
+            token = access.operator_token(patient.folder.known_secret(), patient.clock.now_ms() // 1000)
+            with Client(patient.url, token, timeout_s=SERVER_S) as client:
+                sites = client.api("GET", "/api/now")["sites"]
+            return [
+                (one["site"], queue, polls["last_ms"], polls["usual_gap_ms"])
+                for one in sites
+                for queue, polls in one["polls"].items()
+                if polls["last_ms"]
+            ]
+    sql = "SELECT site, queue, last_ms, usual_gap_ms FROM poll ORDER BY site, queue DESC"
+    return connection.execute(sql).fetchall()
 
 
 def _poll_finding(patient: Patient, said: str, silent: bool, waiting: int) -> Finding:

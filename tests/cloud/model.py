@@ -213,6 +213,7 @@ class World:
         self.running: list[list[Any]] = []
         self.poll_number, self.poll_id, self.port = 0, None, 5000
         self.counts: Counter[str] = Counter()
+        self.readers_seen = 0
         self.observing = self.names_polls = True
         self.answers_lost, self.cancels = 0.01, 0.0012
         self.cancelled_before, self.ran_cancelled = "", set[str]()
@@ -274,6 +275,7 @@ class World:
         """The process is gone; what was committed stays."""
         if self.appliance is not None:
             self.counts.update(self.appliance.contact.counts)
+            self.readers_seen += self.appliance.contact.reader_ms > 0
             self.appliance.database.close()
         self.appliance = self.link = None
 
@@ -426,6 +428,7 @@ class World:
             "unconfirmed": len(missing & doubted),
             "cancelled": len(self.cloud.deleted),
             "ghosts": self.cloud.ghosts,
+            "readers seen": self.readers_seen + (appliance.contact.reader_ms > 0),
             "counts": dict(self.counts + appliance.contact.counts),
         }
 

@@ -150,6 +150,7 @@ def test_once_without_a_server(campaign, tmp_path):
     done = program.run("cloud", "once", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["counts"] == {"new": 2}
+    assert done.stderr.splitlines() == [f"prjobs: asking {campaign.cloud.url}", "prjobs: In step with the cloud."]
     campaign.cloud.plan = ["401"] * 10
     refused = program.run("cloud", "once")
     assert refused.returncode == 1 and "credentials" in refused.stderr
@@ -195,8 +196,8 @@ def test_nobody_there_is_certain_and_a_reset_is_not(campaign):
 def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path):
     key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
     made = subprocess.run(
-        f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost "
-        f"-addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout {key} -out {certificate}".split(),
+        f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=site "
+        f"-addext subjectAltName=IP:127.0.0.1 -keyout {key} -out {certificate}".split(),
         capture_output=True,
         check=False,
     )
@@ -205,8 +206,12 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path):
     url, stop = serve_tls(key, certificate)
     with pytest.raises(Failure) as failure:
         transport(url).call("getrecentjobs", {})
-    assert failure.value.kind == UNSENT and "certificate" in str(failure.value)
+    assert failure.value.kind == UNSENT and "certificate is not accepted: self-signed" in str(failure.value)
+    assert "cloud_ca_file" in str(failure.value)
     assert Transport(url, str(certificate), Clock()).call("getrecentjobs", {}).body == b"[]"
+    elsewhere = url.replace("127.0.0.1", "localhost")
+    with pytest.raises(Failure, match=r"not accepted: Hostname mismatch.*localhost"):
+        Transport(elsewhere, str(certificate), Clock()).call("getrecentjobs", {})
     stop()
 
 

@@ -41,6 +41,11 @@ def world():
 
 def test_a_healthy_file_breaks_none(world):
     assert invariants.broken(world.appliance.database) == {}
+    count = len(world.appliance.database.fetch("SELECT 1 FROM cloud_job"))
+    world.stop()
+    (finding,) = [one for one in doctor.examine(world.folder, Clock(), deep=True) if one.check == "cloud"]
+    assert (finding.level, count > 0) == ("ok", True)
+    assert finding.sentence == f"All {len(invariants.CHECKS)} rules of the link hold for the {count} jobs of the cloud."
 
 
 @pytest.mark.parametrize("name", BREACHES)

@@ -1,5 +1,8 @@
 """What the link says of itself: never better than it is."""
 
+import logging
+import re
+
 import pytest
 
 from prjobs import jobs, lookup
@@ -56,6 +59,23 @@ def test_a_link_that_is_dead_is_not_in_step(world):
     assert state == "behind" and sentence.startswith("The cloud has not answered since")
     world.clock.true_ms += 61_000
     assert status.state_of(world.appliance)[0] == "down"
+
+
+def test_the_log_says_when_it_answers_again(world, caplog):
+    caplog.set_level(logging.INFO)
+    world.outage_until_ms = world.clock.true_ms + 40_000
+    for _ in range(60):
+        world.step(2000)
+    said = [record.getMessage() for record in caplog.records if "answers again" in record.getMessage()]
+    assert len(said) == 1 and re.fullmatch(r"cloud: it answers again after \d\d s", said[0])
+
+
+@pytest.mark.parametrize(("status_code", "words"), [(404, "cloud_base_url"), (403, "cloud_base_url and cloud_token")])
+def test_an_address_that_is_none_of_the_cloud(world, status_code, words):
+    world.network.call = lambda *_: world.cloud.answer(b'{"message": "Missing Authentication Token"}', status_code)
+    for _ in range(5):
+        world.step(2000)
+    assert words in status.state_of(world.appliance)[1]
 
 
 @pytest.mark.parametrize("mode", ["shadow", "standby"])

@@ -103,6 +103,47 @@ def test_a_second_reader_is_noticed_and_its_job_not_run_here(world):
     assert local(world, ulid).status == "COMPLETE"
 
 
+def test_a_second_reader_of_a_job_that_was_handed_out_here_is_noticed(world):
+    ulid = world.cloud.newjob(delay_ms=0)
+    pass_time(world)
+    assert take(world) == [ulid]
+    world.cloud.getnewjobs({"site": SITE})
+    pass_time(world)
+    assert f"job {ulid}, which was handed out here as well" in world.appliance.notices["cloud_reader"]
+    assert world.cloud.status_of(ulid) == "RECEIVED"
+
+
+def test_what_the_cloud_shows_after_our_own_words_is_no_second_reader(world):
+    """Told with an answer, told in doubt, told by the process before: nobody else has the job."""
+    told = [world.cloud.newjob(delay_ms=0)]
+    pass_time(world)
+    take(world)
+    pass_time(world, 20)
+    doubted = world.cloud.newjob(delay_ms=0)
+    pass_time(world)
+    assert take(world) == [doubted]
+    world.plan = [None, "lost answer"]
+    pass_time(world, 6)
+    assert world.cloud.status_of(doubted) == "RECEIVED" and world.link.pusher.count == 1
+    for ulid in (*told, doubted):
+        report(world, ulid, "STARTED")
+    pass_time(world, 4)
+    assert "cloud_reader" not in world.appliance.notices
+    world.stop()
+    world.start()
+    pass_time(world)
+    assert world.cloud.status_of(doubted) == "RECEIVED" and "cloud_reader" not in world.appliance.notices
+
+
+def test_what_a_hub_withdrew_has_no_second_reader(world):
+    ulid = world.cloud.newjob(delay_ms=0)
+    pass_time(world)
+    assert take(world) == [ulid]
+    world.cloud.call("updatejobstatus", {"site": SITE, "ulid": ulid, "newStatus": "CANCELLED"})
+    pass_time(world)
+    assert "cloud_reader" not in world.appliance.notices
+
+
 def test_a_site_that_switches_reports_here_on_jobs_it_got_from_the_cloud(world):
     ulid = world.cloud.newjob(delay_ms=0)
     world.clock.true_ms += 1000
