@@ -1,0 +1,101 @@
+"""`prjobs service show`: what starts the appliance with the machine, for the operating system to keep."""
+
+import argparse
+import getpass
+import os
+import subprocess
+import sys
+from xml.sax.saxutils import escape
+
+from prjobs.cli.shared import Commands, folder_of
+from prjobs.errors import Unusable
+
+SYSTEMD, WINDOWS = "systemd", "windows"
+UNIT = """\
+[Unit]
+Description=prjobs, the jobs service of this observatory
+After=network.target time-sync.target
+
+[Service]
+User={user}
+ExecStart={command}
+Restart=always
+RestartSec=2
+UMask=0077
+NoNewPrivileges=yes
+# The first start prints a link that logs in: it is not for the journal. `prjobs login` makes another.
+StandardOutput=null
+
+[Install]
+WantedBy=multi-user.target
+"""
+# https://learn.microsoft.com/windows/win32/taskschd/task-scheduler-schema: a count of restarts is one byte.
+TASK = """\
+<?xml version="1.0"?>
+<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
+  <RegistrationInfo><Description>prjobs, the jobs service of this observatory</Description></RegistrationInfo>
+  <Triggers><BootTrigger><Enabled>true</Enabled></BootTrigger></Triggers>
+  <Principals>
+    <Principal id="Author"><UserId>{user}</UserId><LogonType>S4U</LogonType></Principal>
+  </Principals>
+  <Settings>
+    <MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>
+    <DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>
+    <StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>
+    <ExecutionTimeLimit>PT0S</ExecutionTimeLimit>
+    <RestartOnFailure><Interval>PT1M</Interval><Count>255</Count></RestartOnFailure>
+  </Settings>
+  <Actions Context="Author">
+    <Exec><Command>{command}</Command><Arguments>{arguments}</Arguments></Exec>
+  </Actions>
+</Task>
+"""
+
+
+def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
+    """Declare the command."""
+    service = commands.add_parser("service", help="start the appliance with the machine").add_subparsers(
+        dest="service_command", metavar="COMMAND", required=True
+    )
+    showing = service.add_parser(
+        "show", parents=[shared], help="print a systemd unit, or a task for the Task Scheduler of Windows"
+    )
+    showing.add_argument("--user", metavar="NAME", help="as whom it runs (default: you)")
+    showing.add_argument(
+        "--for", dest="kind", choices=(SYSTEMD, WINDOWS), default=WINDOWS if os.name == "nt" else SYSTEMD
+    )
+    showing.set_defaults(run=run_show)
+
+
+def run_show(asked: argparse.Namespace) -> None:
+    """Print it; nothing is changed."""
+    user = asked.user or _own_name()
+    words = [sys.executable, "-P", "-m", "prjobs", "serve", "--data", str(folder_of(asked).path.absolute())]
+    if any(not char.isprintable() for word in (user, *words) for char in word):
+        raise Unusable("a user or folder whose name has a line break or control character cannot be written down.")
+    print(task(user, words) if asked.kind == WINDOWS else unit(user, words), end="")
+
+
+def _own_name() -> str:
+    domain = os.environ.get("USERDOMAIN") if os.name == "nt" else None
+    return f"{domain}\\{getpass.getuser()}" if domain else getpass.getuser()
+
+
+def unit(user: str, words: list[str]) -> str:
+    """A systemd unit that runs these words."""
+    command = " ".join(_quoted(word) for word in words)
+    return UNIT.format(user=user.replace("%", "%%"), command=command)
+
+
+def _quoted(word: str) -> str:
+    """By the rules of systemd.service(5): quotes, backslashes, specifiers and variables are taken literally."""
+    for char, literal in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%"), ("$", "$$")):
+        word = word.replace(char, literal)
+    return f'"{word}"' if set(word) & set(" \"'\\;$") else word
+
+
+def task(user: str, words: list[str]) -> str:
+    """A task in XML that runs these words at boot, as a user who need not log in. ASCII: any encoding holds it."""
+    texts = {"user": user, "command": words[0], "arguments": subprocess.list2cmdline(words[1:])}
+    filled = TASK.format(**{name: escape(text) for name, text in texts.items()})
+    return filled.encode("ascii", "xmlcharrefreplace").decode()
