@@ -5,6 +5,7 @@ import { mayCommand } from "./acts.js";
 import { ageWords, nameOf, sounding, summaryWords, unseen } from "./alarms.js";
 import { clone, keyed, parts, setAttr, setText, setTip, show } from "./dom.js";
 import { jobRoute } from "./route.js";
+import { zoneOf } from "./sky.js";
 import { bothTimes, utcClock } from "./time.js";
 
 const BEEP_EVERY_MS = 5000;
@@ -91,7 +92,8 @@ export class AlarmList {
     const now = this.clock.now();
     show(this.root, alarms.length);
     const rows = keyed(this.here.list, alarms.map(nameOf), (name) => this.makeRow(name));
-    alarms.forEach((alarm, at) => drawAlarm(parts(rows[at]), alarm, now, mayCommand(this.model.user)));
+    const { around, user } = this.model;
+    alarms.forEach((alarm, at) => drawAlarm(parts(rows[at]), alarm, now, mayCommand(user), zoneOf(around, alarm.site)));
   }
 
   makeRow(name) {
@@ -124,18 +126,18 @@ export class AlarmList {
   }
 }
 
-function drawAlarm(here, alarm, now, mayAck) {
+function drawAlarm(here, alarm, now, mayAck, zone) {
   setAttr(here.row, "data-acked", alarm.ack ? "yes" : null);
   setAttr(here.row, "data-loud", alarm.loud ? "yes" : null);
   setAttr(here.row, "data-kind", alarm.kind);
   setText(here.words, alarm.sentence);
   setText(here.age, ageWords(alarm, now));
-  setTip(here.age, Number.isFinite(alarm.since_ms) ? `Since ${bothTimes(alarm.since_ms)}` : "");
+  setTip(here.age, Number.isFinite(alarm.since_ms) ? `Since ${bothTimes(alarm.since_ms, zone)}` : "");
   setText(here.todo, alarm.todo);
   show(here.link, alarm.ulid);
   if (alarm.ulid) setAttr(here.link, "href", jobRoute(alarm.ulid));
   setText(here.acked, alarm.ack ? `seen by ${alarm.ack.who} ${utcClock(alarm.ack.time_ms)}` : "");
-  setTip(here.acked, alarm.ack ? bothTimes(alarm.ack.time_ms) : "");
+  setTip(here.acked, alarm.ack ? bothTimes(alarm.ack.time_ms, zone) : "");
   show(here.ack, mayAck);
   setText(here.ack, alarm.ack ? "Sound again" : "Acknowledge");
 }

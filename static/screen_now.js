@@ -8,6 +8,7 @@ import { countPhases, OPEN_LISTED, openJobs, sitesInOrder } from "./model.js";
 import { reservationWords } from "./reserve.js";
 import { jobRoute, jobsRoute, siteRoute } from "./route.js";
 import { reservationsOf } from "./site_cards.js";
+import { zoneOf } from "./sky.js";
 import { isPastNow, phaseOf, progress, silentFor, siteReports, siteState, stuck } from "./state.js";
 import { bothTimes, utcClock } from "./time.js";
 import {
@@ -49,7 +50,8 @@ function showSite(panel, site, state, model, now) {
   const here = parts(panel.element);
   const open = openJobs(model, site.site);
   const jobs = open.filter((job) => !isPastNow(job, now));
-  showHead(here, site, jobs, state, now);
+  const zone = zoneOf(model.around, site.site);
+  showHead(here, site, jobs, siteState(site, jobs, now, state.live), now, zone);
   setText(here.cloud, cloudPhrase(model.cloud, site.site, now));
   setAttr(here.cloud, "data-bad", cloudIsBad(model.cloud) ? "yes" : null);
   say(panel, site, siteState(site, jobs, now, state.live));
@@ -60,15 +62,14 @@ function showSite(panel, site, state, model, now) {
   setText(here.tally, tallyWords(site.counts));
 }
 
-function showHead(here, site, jobs, state, now) {
-  const { kind, word } = siteState(site, jobs, now, state.live);
+function showHead(here, site, jobs, { kind, word }, now, zone) {
   setAttr(here.site, "data-state", kind);
   setText(here.name, site.site);
   setAttr(here.siteLink, "href", siteRoute(site.site));
   setText(here.state, word);
   setText(here.sentence, siteSentence(site, workCounts(site, jobs), now));
   setText(here.asked, askedWords(site, now));
-  setTip(here.asked, site.last_poll_ms == null ? "" : `Last request for jobs: ${bothTimes(site.last_poll_ms)}`);
+  setTip(here.asked, site.last_poll_ms == null ? "" : `Last request for jobs: ${bothTimes(site.last_poll_ms, zone)}`);
   setAttr(here.asked, "data-silent", silentFor(site, now) ? "yes" : null);
 }
 
@@ -115,7 +116,8 @@ function showWork(panel, here, jobs, site, model, now) {
   const rows = [...kept, ...jobs.filter((job) => !known.has(job.ulid))].slice(0, WORK_SHOWN);
   panel.rows = rows;
   const elements = keyed(here.work, rows.map((job) => job.ulid), () => workRow());
-  rows.forEach((job, at) => showJob(elements[at], job, site, now));
+  const zone = zoneOf(model.around, site.site);
+  rows.forEach((job, at) => showJob(elements[at], job, site, now, zone));
   show(here.work, rows.length);
   showMore(here, jobs.length - rows.length, site);
 }
@@ -149,7 +151,7 @@ export function openRow(event, row) {
   parts(row).link.click();
 }
 
-function showJob(row, job, site, now) {
+function showJob(row, job, site, now, zone) {
   const here = parts(row);
   setAttr(row, "data-phase", phaseOf(job));
   setGlyph(here.glyph, phaseOf(job));
@@ -162,7 +164,7 @@ function showJob(row, job, site, now) {
   setText(here.left, timeWords(job, now));
   setMeter(here.meter, progress(job, now));
   setText(here.since, stuck(job, now, siteReports(site)) === "unreported" ? "" : sinceWords(job, now));
-  setTip(here.since, `Sent ${bothTimes(job.created_ms)}`);
+  setTip(here.since, `Sent ${bothTimes(job.created_ms, zone)}`);
   show(here.stuckBox, stuck(job, now, siteReports(site)));
   setText(here.stuck, stuckWords(job, now, siteReports(site)));
 }
@@ -174,7 +176,7 @@ function showEvents(here, model, many) {
   if (held) return;
   const events = model.events.slice(0, EVENTS_SHOWN);
   const rows = keyed(here.events, events.map((event) => event.seq), () => eventRow());
-  events.forEach((event, at) => showEvent(rows[at], event, many));
+  events.forEach((event, at) => showEvent(rows[at], event, many, zoneOf(model.around, event.job.site)));
 }
 
 function eventRow() {
@@ -183,11 +185,11 @@ function eventRow() {
   return row;
 }
 
-function showEvent(row, event, many) {
+function showEvent(row, event, many, zone) {
   const here = parts(row);
   setAttr(row, "data-phase", phaseOf(event));
   setText(here.time, utcClock(event.time_ms));
-  setTip(here.time, bothTimes(event.time_ms));
+  setTip(here.time, bothTimes(event.time_ms, zone));
   setGlyph(here.glyph, eventWord(event) === "sent" ? "sent" : phaseOf(event));
   setText(here.status, eventWord(event));
   setText(here.label, jobLabel(event.job));

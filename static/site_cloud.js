@@ -6,6 +6,7 @@ import { cloudCard, cloudFacts, cloudSiteWords } from "./cloud.js";
 import { announce, clone, keyed, parts, setAttr, setText, setTip, show } from "./dom.js";
 import { isStaff } from "./model.js";
 import { jobRoute } from "./route.js";
+import { zoneOf } from "./sky.js";
 import { bothTimes, utcClock } from "./time.js";
 import { statusWord } from "./words.js";
 
@@ -23,7 +24,8 @@ export class CloudLink {
     this.drawFacts([...cloudFacts(cloud, now), ...cloud.sites.map((site) => ({ name: site.site, value: cloudSiteWords(site) }))]);
     show(here.parkedBox, cloud.parked.length);
     const rows = keyed(here.parked, cloud.parked.map((one) => one.ulid), (ulid) => this.makeRow(ulid));
-    cloud.parked.forEach((one, at) => drawParked(parts(rows[at]), one, isStaff(this.model.user)));
+    const { around, user } = this.model;
+    cloud.parked.forEach((one, at) => drawParked(parts(rows[at]), one, isStaff(user), zoneOf(around, one.site)));
   }
 
   drawCard({ kind, word, why, todo }) {
@@ -67,11 +69,11 @@ export class CloudLink {
   }
 }
 
-function drawParked(here, one, mayDecide) {
+function drawParked(here, one, mayDecide, zone) {
   setText(here.link, `${one.site}: ${statusWord(one.status)}`);
   setAttr(here.link, "href", jobRoute(one.ulid));
   setText(here.reason, one.reason);
   setText(here.since, `set aside ${utcClock(one.since_ms)} UTC`);
-  setTip(here.since, bothTimes(one.since_ms));
+  setTip(here.since, bothTimes(one.since_ms, zone));
   for (const button of [here.retry, here.giveup]) show(button, mayDecide);
 }

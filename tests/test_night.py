@@ -388,7 +388,7 @@ def test_the_alarms_that_were_raised_in_the_night_or_open_in_it(appliance, submi
     settings = Settings()
     page = page_of(appliance, date="2023-11-14", settings=settings)
     assert "<h2>Alarms: 2, 1 seen by nobody</h2>" in page and "14 Nov 11:59" in page
-    assert "auth0|alice, 12:00:00" in page and "1m 00s" in page and "not over yet" in page
+    assert "auth0|alice, 12:00:00" in page and '<td class="n">1:00</td>' in page and "not over yet" in page
 
 
 def test_a_site_s_night_has_its_own_alarms_and_those_of_the_house(appliance, clock, read, alarm):
@@ -611,7 +611,7 @@ def test_the_sheet_has_a_line_a_job(appliance, submit, clock):
 
 def test_durations_for_people():
     said = [duration(seconds) for seconds in (None, 0, 3.14, 9.96, 34.5, 59.4, 59.6, 159, 3599.6, 3900, 90_000)]
-    assert said == ["—", "0.0 s", "3.1 s", "10 s", "35 s", "59 s", "1m 00s", "2m 39s", "1h 00m", "1h 05m", "25h 00m"]
+    assert said == ["—", "0.0 s", "3.1 s", "10 s", "35 s", "59 s", "1:00", "2:39", "1:00:00", "1:05:00", "1 d 01 h"]
 
 
 # ---- many

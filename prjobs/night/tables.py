@@ -43,7 +43,7 @@ class Tables:
             ("d", job.device),
             ("l", job.label),
             ("u", job.user_name or job.user_id),
-            ("n", duration(job.waited_s)),
+            ("n", duration(_waited_s(job))),
             ("n", duration(job.duration_s)),
             (f"s {job.phase}", status(job)),
         ]
@@ -149,3 +149,10 @@ class Tables:
         if self._site:
             return Table(heads, [cells for _, cells in rows])
         return Table([("i", "site"), *heads], [[("i", site), *cells] for site, cells in rows])
+
+
+def _waited_s(job: NightJob) -> float | None:
+    """Until it was picked up; until its end when it was withdrawn or expired, as in the monitor."""
+    if job.waited_s is None and job.phase == "gone" and job.ended_ms is not None:
+        return (job.ended_ms - job.created_ms) / 1000
+    return job.waited_s

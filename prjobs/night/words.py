@@ -15,7 +15,7 @@ PHASE_WORDS = {
 
 
 def duration(seconds: float | None) -> str:
-    """`3.1 s`, `45 s`, `2m 39s`, `1h 05m`; a dash when it is not known. Halves are rounded up, as in the monitor."""
+    """As in the monitor: `3.1 s`, `45 s`, `2:39`, `1:04:10`, `3 d 04 h`; a dash when it is not known."""
     if seconds is None:
         return "—"
     if seconds < 9.95:
@@ -23,10 +23,10 @@ def duration(seconds: float | None) -> str:
     whole = floor(seconds + 0.5)
     if whole < 60:
         return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60}m {whole % 60:02}s"
-    minutes = floor(seconds / 60 + 0.5)
-    return f"{minutes // 60}h {minutes % 60:02}m"
+    minutes, hours, days = whole // 60, whole // 3600, whole // 86_400
+    if not hours:
+        return f"{minutes}:{whole % 60:02}"
+    return f"{days} d {hours % 24:02} h" if days else f"{hours}:{minutes % 60:02}:{whole % 60:02}"
 
 
 def status(job: NightJob) -> str:

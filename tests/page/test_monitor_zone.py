@@ -61,6 +61,17 @@ def test_a_job_tells_the_time_at_its_site(in_denver: Here, open_page: OpenPage) 
     wait_text(page.locator(".changes tbody"), re.compile(r"2[23]:0\d:\d\d M[SD]T"))
 
 
+def test_the_tips_of_the_now_screen_tell_it_too(in_denver: Here, open_page: OpenPage) -> None:
+    in_denver.new_job(in_denver.token())
+    page = open_page(in_denver.url, timezone_id="Asia/Tokyo")
+    page.locator(".event").first.wait_for()
+    page.locator(".clock-local", has_text=re.compile("M[SD]T")).wait_for()
+    for part in ("asked", "since", "time"):
+        tips = page.locator(f".site [data-part={part}][data-tip], .event [data-part={part}][data-tip]")
+        found = [tip for tip in (one.get_attribute("data-tip") for one in tips.all()) if "UTC" in tip]
+        assert found and all(re.search(r"2[23]:0\d:\d\d M[SD]T$", tip) for tip in found), (part, found)
+
+
 def test_the_nights_are_those_of_the_site(in_denver: Here, open_page: OpenPage) -> None:
     night = night_at(ZONES, "saf", in_denver.clock.now_ms())
     page = open_page(f"{in_denver.url}/#/site", timezone_id="Asia/Tokyo")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from prjobs.night.nights import night_named
+from prjobs.night.words import duration
 from prjobs.settings import Settings
 from tests.page.conftest import Call
 from tests.page.samples import HOUR, NOW, job, ms
@@ -40,6 +41,11 @@ DENVER = "America/Denver"
 )
 def test_span(call: Call, length_ms: int, text: str) -> None:
     assert call("time.js", "span", length_ms) == text
+
+
+def test_the_night_log_writes_durations_alike(call: Call) -> None:
+    lengths_s = [0, 3.14, 9.94, 9.96, 34.5, 59.4, 59.6, 159, 3599.6, 3850, 86_399, 90_000, 300_000]
+    assert [call("time.js", "span", length_s * 1000) for length_s in lengths_s] == list(map(duration, lengths_s))
 
 
 def test_what_still_runs_is_never_rounded_up(call: Call) -> None:
