@@ -1,13 +1,32 @@
-"""The link logs every failure; stories have thousands."""
+"""What the tests of the link share."""
 
 import logging
+from collections.abc import Iterator
 
 import pytest
 
+from tests.cloud.model import World
+from tests.cloud.mutants import PLAIN
+from tests.cloud.stories import told
+from tests.cloud.watching import Watch
+
 
 @pytest.fixture(autouse=True)
-def quiet_link():
+def quiet_link() -> Iterator[None]:
+    """The link logs every failure; stories have thousands."""
     logger = logging.getLogger("prjobs.cloud.link")
     logger.setLevel(logging.CRITICAL)
     yield
     logger.setLevel(logging.NOTSET)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """A link in step with a cloud that has no jobs yet; tests do what the observatory does. Requests are watched."""
+    world = told(PLAIN)
+    world.observing = False
+    watch = Watch(world)
+    world.pass_time()
+    yield world
+    watch.check()
+    world.close()

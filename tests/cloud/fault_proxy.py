@@ -127,14 +127,15 @@ class FaultProxy:
 
 
 def read_request(stream: Any) -> tuple[str, bytes] | None:
-    """(request line, body); None at the end of the connection."""
+    """(request line, body); None at the end of the connection, and for a request that its sender did not end."""
     try:
         line = stream.readline().decode("latin-1").strip()
         length = 0
         while line and (header := stream.readline().decode("latin-1").strip()):
             name, _, value = header.partition(":")
             length = int(value) if name.lower() == "content-length" else length
-        return (line, stream.read(length)) if line else None
+        body = stream.read(length)
+        return (line, body) if line and len(body) == length else None
     except OSError:
         return None
 

@@ -343,6 +343,11 @@ class World:
             self.poll()
             self.work()
 
+    def pass_time(self, seconds: int = 10) -> None:
+        """The same, two seconds at a time."""
+        for _ in range(seconds // 2):
+            self.step(2000)
+
     def live(self, count: int) -> "World":
         """Users ask for `count` jobs while everything goes wrong, until most is done; then the faults end."""
         made, chance = 0, self.chance

@@ -1,5 +1,7 @@
 """Short stories in which one safeguard decides. Each takes timings, plays, and returns what went wrong, or None."""
 
+from typing import Any
+
 from prjobs import jobs
 from prjobs.audit import By
 from prjobs.cloud.answers import Failure
@@ -11,9 +13,9 @@ from tests.cloud.model import SITE, Crash, LateEffect, World, _report, _take
 from tests.cloud.model import PollRequest as Poll
 
 
-def told(timings: Timings) -> World:
+def told(timings: Timings, **settings: Any) -> World:
     """A world without chance faults."""
-    world = World(0, timings)
+    world = World(0, timings, **settings)
     world.faultiness = 0.0
     world.plan = []
     world.next_fault = lambda: world.plan.pop(0) if world.plan else None
@@ -54,11 +56,9 @@ def late_effect(timings: Timings) -> str | None:
     world = told(timings)
     world.observing = False
     ulid = world.cloud.newjob(delay_ms=0)
-    for _ in range(5):
-        world.step(2000)
+    world.pass_time()
     assert take(world) == [ulid]
-    for _ in range(3):
-        world.step(2000)
+    world.pass_time(6)
     report(world, ulid, "STARTED")
     world.cloud.chance.seed(5)
     world.link.pusher.look()
@@ -68,8 +68,7 @@ def late_effect(timings: Timings) -> str | None:
     except Failure as failure:
         world.link._failed(failure)
     report(world, ulid, "COMPLETE")
-    for _ in range(40):
-        world.step(2000)
+    world.pass_time(80)
     repaired = world.appliance.contact.counts["repaired"]
     return verdict(world) or (f"repaired {repaired}" if repaired else None)
 
@@ -79,19 +78,16 @@ def power_cut_in_flight(timings: Timings) -> str | None:
     world = told(timings)
     world.observing = False
     ulid = world.cloud.newjob(delay_ms=0)
-    for _ in range(5):
-        world.step(2000)
+    world.pass_time()
     take(world)
-    for _ in range(3):
-        world.step(2000)
+    world.pass_time(6)
     report(world, ulid, "STARTED")
     late = LateEffect(world.cloud, "updatejobstatus", status_body(SITE, ulid, "STARTED", -1))
     world.cloud.late.append((world.clock.true_ms + 28_000, late))
     world.stop()
     world.start()
     report(world, ulid, "COMPLETE")
-    for _ in range(60):
-        world.step(2000)
+    world.pass_time(120)
     repaired = world.appliance.contact.counts["repaired"]
     return verdict(world) or (f"repaired {repaired}" if repaired else None)
 
@@ -100,8 +96,7 @@ def store_fails_for_a_quarter_of_an_hour(timings: Timings) -> str | None:
     """New jobs cannot be stored for longer than the overlap, over several starts; then they can."""
     world = told(timings)
     world.cloud.newjob(delay_ms=0)
-    for _ in range(5):
-        world.step(2000)
+    world.pass_time()
     failing = True
     original = world.cut
 
@@ -129,8 +124,7 @@ def store_fails_for_a_quarter_of_an_hour(timings: Timings) -> str | None:
 def many_at_once(timings: Timings) -> str | None:
     """More jobs than a page holds come within the margin of a page."""
     world = told(timings)
-    for _ in range(3):
-        world.step(2000)
+    world.pass_time(6)
     for _ in range(150):
         world.cloud.newjob(delay_ms=0)
         world.clock.true_ms += 30
@@ -146,8 +140,7 @@ def cancel_over_pages(timings: Timings) -> str | None:
         world.cloud.newjob(delay_ms=0)
         world.step(6000)
     world.cloud.newjob("cancel_all_commands", delay_ms=0)
-    for _ in range(5):
-        world.step(2000)
+    world.pass_time()
     world.observing = True
     world.calm(600)
     return verdict(world)
@@ -161,8 +154,7 @@ def cancel_before_they_run(timings: Timings) -> str | None:
         world.cloud.newjob(delay_ms=0)
         world.step(2000)
     world.cloud.newjob("cancel_all_commands", delay_ms=0)
-    for _ in range(4):
-        world.step(2000)
+    world.pass_time(8)
     for _ in range(30):
         world.poll()
         world.step(2000)
@@ -176,17 +168,13 @@ def reported_after_a_cancel(timings: Timings) -> str | None:
     world = told(timings)
     world.observing = False
     ulid = world.cloud.newjob(delay_ms=0)
-    for _ in range(5):
-        world.step(2000)
+    world.pass_time()
     take(world)
-    for _ in range(5):
-        world.step(2000)
+    world.pass_time()
     world.cloud.newjob("cancel_all_commands", delay_ms=0)
-    for _ in range(10):
-        world.step(2000)
+    world.pass_time(20)
     report(world, ulid, "COMPLETE")
-    for _ in range(10):
-        world.step(2000)
+    world.pass_time(20)
     ghosts = world.cloud.ghosts
     world.observing = True
     world.calm(600)
@@ -198,11 +186,9 @@ def reported_during_an_outage_with_a_cancel(timings: Timings) -> str | None:
     world = told(timings)
     world.observing = False
     ulid = world.cloud.newjob(delay_ms=0)
-    for _ in range(5):
-        world.step(2000)
+    world.pass_time()
     take(world)
-    for _ in range(5):
-        world.step(2000)
+    world.pass_time()
     world.outage_until_ms = world.clock.true_ms + 86_400_000
     for number in range(400):
         # Neither the first page of the day nor the last ten minutes show it.
@@ -223,12 +209,10 @@ def power_cut_after_a_report(timings: Timings) -> str | None:
     world = told(timings)
     world.observing = False
     ulid = world.cloud.newjob(delay_ms=0)
-    for _ in range(5):
-        world.step(2000)
+    world.pass_time()
     take(world)
     report(world, ulid, "STARTED")
-    for _ in range(5):
-        world.step(2000)
+    world.pass_time()
 
     def cut(where: str) -> None:
         if where == "after the commit":
@@ -238,21 +222,18 @@ def power_cut_after_a_report(timings: Timings) -> str | None:
     world.cut = cut
     update = StatusUpdate(SITE, ulid, "COMPLETE", -1, False)
     world.guarded(lambda appliance: jobs.update_status(appliance, update, world.peer))
-    for _ in range(60):
-        world.step(2000)
+    world.pass_time(120)
     return verdict(world)
 
 
 def told_and_run_twice(timings: Timings) -> str | None:
     """A job of the site runs here, and its copy stands in the cloud with its marker."""
     world = told(timings)
-    for _ in range(5):
-        world.step(2000)
+    world.pass_time()
     command = Command(SITE, "camera", "c1", "expose", "u", "U", "[]", "{}", "{}", {})
     row = jobs.submit_job(world.appliance, command, By("u", "tests"))
     copy = world.cloud.newjob(delay_ms=0, optional_params={"prjobs_ulid": row.ulid})
-    for _ in range(60):
-        world.step(2000)
+    world.pass_time(120)
     ran, status = dict(world.received), world.cloud.status_of(copy)
     world.close()
     return None if (ran, status) == ({row.ulid: 1}, "FORWARDED") else f"ran {ran}, the copy is {status}"
@@ -262,8 +243,7 @@ def restart_in_the_middle_of_a_walk(timings: Timings) -> str | None:
     """After a day's outage a process has read the last ten minutes and a page of the day; the next one goes on."""
     world = told(timings)
     world.observing = False
-    for _ in range(3):
-        world.step(2000)
+    world.pass_time(6)
     world.outage_until_ms = world.clock.true_ms + 86_400_000
     for _ in range(400):
         world.cloud.newjob(delay_ms=0)

@@ -12,25 +12,10 @@ from prjobs.settings import Settings
 from tests import provider
 from tests.cloud.campaign import STEPS, Campaign
 from tests.cloud.cloud_model import SITE
-from tests.cloud.mutants import PLAIN
-from tests.cloud.stories import report, take, told
+from tests.cloud.stories import report, take
 from tests.cloud.test_cloud_tcp import wait_for
 from tests.conftest import USER
 from tests.program import JOB
-
-
-@pytest.fixture
-def world():
-    world = told(PLAIN)
-    world.observing = False
-    pass_time(world)
-    yield world
-    world.close()
-
-
-def pass_time(world, seconds=10):
-    for _ in range(seconds // 2):
-        world.step(2000)
 
 
 def forward(world, action="expose", device="camera"):
@@ -47,7 +32,7 @@ def test_the_answer_is_the_clouds_job_and_it_runs_once(world):
     assert row.ulid in world.cloud.records and row.status == "UNREAD" and row.required_params == '{"time":0.5}'
     assert take(world) == [row.ulid]
     report(world, row.ulid, "COMPLETE")
-    pass_time(world, 200)
+    world.pass_time(200)
     assert take(world) == [] and world.cloud.status_of(row.ulid) == "COMPLETE"
 
 
@@ -55,7 +40,7 @@ def test_a_lost_answer_is_found_by_its_marker(world):
     world.plan = ["lost answer"]
     row = forward(world)
     assert row.status == "UNREAD" and take(world) == []
-    pass_time(world, 200)
+    world.pass_time(200)
     (record,) = marked(world, row)
     assert take(world) == [record["ulid"]] and lookup.find_job(world.appliance, row.ulid).status == "FORWARDED"
 
@@ -63,9 +48,9 @@ def test_a_lost_answer_is_found_by_its_marker(world):
 def test_a_lost_request_runs_as_a_job_of_the_site(world):
     world.plan = ["lost request"]
     row = forward(world)
-    pass_time(world, 100)
+    world.pass_time(100)
     assert take(world) == []
-    pass_time(world, 60)
+    world.pass_time(60)
     assert take(world) == [row.ulid] and world.cloud.records == {}
 
 
@@ -76,7 +61,7 @@ def test_the_marker_is_looked_for_after_a_restart_and_an_outage(world):
     world.outage_until_ms = world.clock.true_ms + 600_000
     for _ in range(70):
         world.step(10_000)
-    pass_time(world, 300)
+    world.pass_time(300)
     (record,) = marked(world, row)
     assert take(world) == [record["ulid"]]
 
@@ -85,7 +70,7 @@ def test_an_unreachable_cloud_delays_nothing(world):
     world.plan = ["tls"]
     row = forward(world)
     assert take(world) == [row.ulid]
-    pass_time(world, 200)
+    world.pass_time(200)
     assert world.cloud.records == {}
 
 
@@ -117,7 +102,7 @@ def test_a_stop_is_delivered_at_once_and_its_copy_is_not_run(world, action):
     until = time.monotonic() + 5
     while not world.cloud.records and time.monotonic() < until:
         time.sleep(0.01)
-    pass_time(world, 60)
+    world.pass_time(60)
     assert take(world) == []
     (record,) = marked(world, row)
     assert record["statusId"].startswith("FORWARDED#")
@@ -130,7 +115,7 @@ def test_a_cancel_in_the_cloud_covers_what_is_on_its_way(world):
     world.clock.true_ms += 1000
     world.cloud.settle()
     stop = max(world.cloud.records)
-    pass_time(world, 300)
+    world.pass_time(300)
     assert take(world) == [stop] and marked(world, row) == []
 
 
@@ -179,5 +164,5 @@ def test_the_same_key_again_is_not_forwarded_again(world):
     world.plan = ["lost answer"]
     first, again = forwarder(command, "a token", USER), forwarder(command, "a token", USER)
     assert first.ulid == again.ulid and len(marked(world, first)) == 1
-    pass_time(world, 60)
+    world.pass_time(60)
     assert len(take(world)) == 1

@@ -75,8 +75,7 @@ def test_a_long_look_ends_although_pages_fail():
         return "5xx" if calls % 3 == 0 else plain()
 
     world.next_fault = every_third_fails
-    for _ in range(150):
-        world.step(2000)
+    world.pass_time(300)
     assert world.appliance.database.fetch("SELECT cancel_ulid FROM cloud_site") == [(None,)]
     world.next_fault, world.observing = plain, True
     world.calm(600)
@@ -85,8 +84,7 @@ def test_a_long_look_ends_although_pages_fail():
 
 def test_a_walk_that_an_outage_interrupts_misses_nothing():
     world = told(PLAIN)
-    for _ in range(5):
-        world.step(2000)
+    world.pass_time()
     late = world.cloud.newjob(delay_ms=25_000)
     for _ in range(200):
         world.cloud.newjob(delay_ms=0)

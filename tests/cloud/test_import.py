@@ -39,7 +39,7 @@ def make_world():
         world.cloud.settle()
         world.fresh = world.cloud.newjob(delay_ms=0)
         watch = Watch(world)
-        pass_time(world)
+        world.pass_time()
         made.append((world, watch))
         return world
 
@@ -54,15 +54,10 @@ def world(make_world):
     return make_world()
 
 
-def pass_time(world, seconds=10):
-    for _ in range(seconds // 2):
-        world.step(2000)
-
-
 def ask(world, take_in, since_ms=None, sites=()):
     since_ms = world.clock.true_ms - 2 * DAY_MS if since_ms is None else since_ms
     older.ask(world.appliance, since_ms, list(sites), take_in)
-    pass_time(world)
+    world.pass_time()
     return world.appliance.contact.older.view()
 
 
@@ -81,7 +76,7 @@ def test_what_is_taken_in_keeps_its_age(world):
     exposure, park = world.old
     assert take(world) == [world.fresh, park]
     assert lookup.find_job(world.appliance, exposure).status == "EXPIRED"
-    pass_time(world)
+    world.pass_time()
     assert world.cloud.status_of(exposure) == "EXPIRED" and world.cloud.status_of(park) == "RECEIVED"
 
 
@@ -91,7 +86,7 @@ def test_the_mark_stays_where_it_is(world):
     ask(world, True)
     assert world.appliance.database.fetch("SELECT low_ms FROM cloud_site")[0][0] >= low[0][0]
     fresh = world.cloud.newjob(delay_ms=0)
-    pass_time(world)
+    world.pass_time()
     assert fresh in take(world)
 
 
@@ -116,9 +111,9 @@ def test_after_a_power_cut_it_can_be_asked_again(world):
     older.ask(world.appliance, world.clock.true_ms - 2 * DAY_MS, [], True)
     world.appliance.database._cut = cut
     with pytest.raises(RuntimeError):
-        pass_time(world)
+        world.pass_time()
     world.stop()
-    pass_time(world)
+    world.pass_time()
     assert ask(world, True).jobs == [] and world.old[1] in take(world)
 
 
@@ -129,7 +124,7 @@ def test_an_old_cancel_all_runs_and_what_is_older_is_judged(make_world):
     world.cloud.put(park, {**world.cloud.records[park], "action": "cancel_all_commands"}, 0)
     assert ask(world, True).taken == 2
     # Both stand there still: the cloud did not delete the older one, so it is released.
-    pass_time(world, 20)
+    world.pass_time(20)
     assert take(world) == [world.fresh, exposure, park]
 
 
@@ -179,8 +174,7 @@ def test_more_than_a_person_can_look_at_is_said(world, monkeypatch):
 def test_an_outage_is_waited_for(world):
     world.outage_until_ms = world.clock.true_ms + 60_000
     assert not ask(world, False).done
-    for _ in range(200):
-        world.step(2000)
+    world.pass_time(400)
     assert len(world.appliance.contact.older.view().jobs) == 2
 
 

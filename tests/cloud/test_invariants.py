@@ -31,8 +31,7 @@ def world():
     world.observing = False
     for _ in range(2):
         world.cloud.newjob(delay_ms=0)
-        for _ in range(5):
-            world.step(2000)
+        world.pass_time()
         if not world.received:
             report(world, take(world)[0], "RECEIVED")
     yield world

@@ -79,8 +79,7 @@ def test_no_status_is_pushed_before_everything_was_seen():
     """A cancel_all in the gap may have deleted the job, and a status would make a ghost of it."""
     world = quiet_world()
     ulid = world.cloud.newjob(delay_ms=0)
-    for _ in range(5):
-        world.step(2000)
+    world.pass_time()
     assert take(world) == [ulid]
     after_an_outage(world)
     report(world, ulid, "COMPLETE")
@@ -122,8 +121,7 @@ def test_an_outage_in_the_middle_of_a_page_does_not_hide_what_is_new():
         world.step(216_000)
     world.outage_until_ms = 0
     fresh = world.cloud.newjob(delay_ms=0)
-    for _ in range(3):
-        world.step(2000)
+    world.pass_time(6)
     assert fresh in take(world)
     world.close()
 
@@ -150,8 +148,7 @@ def test_a_list_that_is_too_long_is_said_and_nothing_is_skipped():
     too_long_from(world, 2 * DAY_MS)
     low_ms = world.appliance.database.fetch("SELECT low_ms FROM cloud_site")[0][0]
     fresh = world.cloud.newjob(delay_ms=0)
-    for _ in range(20):
-        world.step(2000)
+    world.pass_time(40)
     problem = world.appliance.problems[f"cloud_overflow_{SITE}"]
     assert "larger than 8 MB" in problem and "nothing is skipped" in problem
     assert world.appliance.database.fetch("SELECT low_ms FROM cloud_site") == [(low_ms,)]
@@ -168,18 +165,15 @@ def test_a_look_after_a_cancel_all_that_cannot_be_read_is_said():
     for _ in range(3):
         world.cloud.newjob(delay_ms=0)
         world.step(3_000_000)
-    for _ in range(5):
-        world.step(2000)
+    world.pass_time()
     plain = world.network.call
     too_long_from(world, 2_000_000)
     stop = world.cloud.newjob("cancel_all_commands", delay_ms=0)
-    for _ in range(10):
-        world.step(2000)
+    world.pass_time(20)
     assert take(world) == [stop]
     assert "jobs are held" in world.appliance.problems[f"cloud_judging_{SITE}"]
     world.network.call = plain
-    for _ in range(200):
-        world.step(2000)
+    world.pass_time(400)
     assert world.appliance.problems == {} and take(world) == []
     world.close()
 
@@ -190,8 +184,7 @@ def test_a_look_after_a_cancel_all_that_cannot_be_read_is_said():
 def test_statuses_of_a_slow_cloud_delay_a_sweep_by_one_request():
     world = quiet_world()
     ulids = [world.cloud.newjob(delay_ms=0) for _ in range(20)]
-    for _ in range(5):
-        world.step(2000)
+    world.pass_time()
     assert len(take(world)) == len(ulids)
     calls = []
     original = world.network.call

@@ -6,34 +6,27 @@ import pytest
 from prjobs import lookup, withdrawals
 from prjobs.cloud import forwarding, late
 from prjobs.jobs import Command
-from tests.cloud.model import SITE, World
+from tests.cloud.model import SITE
 from tests.cloud.mutants import PLAIN
-from tests.cloud.stories import report, take
+from tests.cloud.stories import report, take, told
 from tests.cloud.watching import Watch
 from tests.conftest import USER
 
 
 @pytest.fixture
 def world():
-    world = World(0, PLAIN, cloud_newjob="forward", cloud_late_register="on")
-    world.faultiness, world.observing = 0.0, False
-    world.plan = []
-    world.next_fault = lambda: world.plan.pop(0) if world.plan else None
+    world = told(PLAIN, cloud_newjob="forward", cloud_late_register="on")
+    world.observing = False
     watch = Watch(world)
-    pass_time(world)
+    world.pass_time()
     yield world
     watch.check()
     world.close()
 
 
-def pass_time(world, seconds=10):
-    for _ in range(seconds // 2):
-        world.step(2000)
-
-
 def down_for(world, seconds):
     world.outage_until_ms = world.clock.true_ms + seconds * 1000
-    pass_time(world, 20)
+    world.pass_time(20)
 
 
 def forward(world, action="expose", token="a token", key=None):
@@ -61,22 +54,22 @@ def test_the_cloud_shows_its_present_status_and_nobody_runs_it_again(world, repo
     assert take(world) == [row.ulid]
     if reported != "RECEIVED":
         report(world, row.ulid, reported)
-    pass_time(world, 200)
+    world.pass_time(200)
     assert status_there(world, row) == reported and take(world) == []
     assert lookup.find_job(world.appliance, row.ulid).status == reported
     assert world.appliance.contact.late == {} and world.appliance.contact.counts["told late"] == 1
-    pass_time(world, 300)
+    world.pass_time(300)
     assert status_there(world, row) == reported and world.appliance.contact.counts["repaired"] == 0
 
 
 def test_one_that_still_waits_runs_here_once(world):
     down_for(world, 120)
     row = forward(world)
-    pass_time(world, 200)
+    world.pass_time(200)
     assert status_there(world, row) == "FORWARDED"
     assert take(world) == [row.ulid]
     report(world, row.ulid, "COMPLETE")
-    pass_time(world, 100)
+    world.pass_time(100)
     assert take(world) == [] and len(copies(world, row)) == 1
 
 
@@ -84,10 +77,10 @@ def test_a_copy_that_somebody_sets_back_is_corrected(world):
     down_for(world, 120)
     row = forward(world)
     take(world)
-    pass_time(world, 200)
+    world.pass_time(200)
     (record,) = copies(world, row)
     world.cloud.update({"site": SITE, "ulid": record["ulid"], "newStatus": "UNREAD", "secondsUntilComplete": -1})
-    pass_time(world, 60)
+    world.pass_time(60)
     assert status_there(world, row) == "RECEIVED" and take(world) == []
 
 
@@ -104,7 +97,7 @@ def test_it_is_told_once_whatever_becomes_of_the_request(world, fault):
         return original(name, body, token)
 
     world.network.call = call
-    pass_time(world, 300)
+    world.pass_time(300)
     assert len(copies(world, row)) == (1 if fault in ("lost answer", "cut off") else 0)
     assert take(world) == [] and world.appliance.contact.late == {}
     if fault in ("lost answer", "cut off"):
@@ -126,9 +119,9 @@ def test_a_power_cut_forgets_the_token_and_the_copy_is_not_run(world):
 
     world.network.call = call
     with pytest.raises(KeyboardInterrupt):
-        pass_time(world, 200)
+        world.pass_time(200)
     world.stop()
-    pass_time(world, 100)
+    world.pass_time(100)
     assert status_there(world, row) == "FORWARDED" and take(world) == [row.ulid]
 
 
@@ -136,18 +129,18 @@ def test_a_token_is_kept_for_ten_minutes_at_most(world):
     down_for(world, 3600)
     forward(world)
     assert len(world.appliance.contact.late) == 1
-    pass_time(world, 580)
+    world.pass_time(580)
     assert len(world.appliance.contact.late) == 1
-    pass_time(world, 20)
+    world.pass_time(20)
     assert world.appliance.contact.late == {}
 
 
 def test_and_no_longer_than_it_is_valid(world):
     down_for(world, 3600)
     forward(world, token=token_until(world, 100))
-    pass_time(world, 98)
+    world.pass_time(98)
     assert len(world.appliance.contact.late) == 1
-    pass_time(world, 4)
+    world.pass_time(4)
     assert world.appliance.contact.late == {}
 
 
@@ -160,7 +153,7 @@ def test_a_refusal_is_the_end_of_it(world):
         if name == "newjob"
         else original(name, body, token)
     )
-    pass_time(world, 200)
+    world.pass_time(200)
     assert copies(world, row) == [] and world.appliance.contact.late == {} and take(world) == [row.ulid]
     assert world.appliance.contact.down_since_ms is None
 
@@ -177,7 +170,7 @@ def test_neither_is_what_was_withdrawn_meanwhile(world):
     down_for(world, 120)
     row = forward(world)
     withdrawals.cancel_job(world.appliance, row.ulid, USER)
-    pass_time(world, 200)
+    world.pass_time(200)
     assert copies(world, row) == [] and world.appliance.contact.late == {}
 
 
@@ -185,7 +178,7 @@ def test_the_same_key_twice_is_told_once(world):
     down_for(world, 120)
     row = forward(world, key="k")
     forward(world, key="k")
-    pass_time(world, 200)
+    world.pass_time(200)
     assert len(copies(world, row)) == 1
 
 
@@ -193,7 +186,7 @@ def test_a_request_that_did_not_leave_is_told_late_too(world):
     world.plan = ["tls"]
     row = forward(world)
     assert take(world) == [row.ulid]
-    pass_time(world, 60)
+    world.pass_time(60)
     assert status_there(world, row) == "RECEIVED"
 
 
@@ -201,7 +194,7 @@ def test_it_is_off_unless_asked_for(world):
     world.close()
     world.__init__(0, PLAIN, cloud_newjob="forward")
     world.faultiness, world.observing = 0.0, False
-    pass_time(world)
+    world.pass_time()
     down_for(world, 120)
     forward(world)
     assert world.appliance.contact.late == {}

@@ -10,22 +10,8 @@ from prjobs.jobs import Command
 from prjobs.settings import Settings
 from tests.cloud.model import SITE, World
 from tests.cloud.mutants import PLAIN
-from tests.cloud.stories import report, take, told
+from tests.cloud.stories import report, take
 from tests.conftest import USER
-
-
-@pytest.fixture
-def world():
-    world = told(PLAIN)
-    world.observing = False
-    pass_time(world)
-    yield world
-    world.close()
-
-
-def pass_time(world, seconds=10):
-    for _ in range(seconds // 2):
-        world.step(2000)
 
 
 def again(world, **settings):
@@ -67,7 +53,7 @@ def test_one_that_arrived_all_the_same_is_not_run_when_the_link_is_on_again(worl
     again(world, cloud_mode="off")
     assert take(world) == [row.ulid]
     again(world, cloud_mode="primary")
-    pass_time(world, 60)
+    world.pass_time(60)
     assert take(world) == []
     (copy,) = world.cloud.records
     assert world.cloud.status_of(copy) == "FORWARDED"
@@ -76,7 +62,7 @@ def test_one_that_arrived_all_the_same_is_not_run_when_the_link_is_on_again(worl
 def test_one_that_is_too_old_by_then_expires():
     world = World(0, PLAIN, expire_exposure_s=1800)
     world.faultiness, world.observing = 0.0, False
-    pass_time(world)
+    world.pass_time()
     world.next_fault = lambda: "lost request"
     row = forwarded_without_an_answer(world)
     world.clock.true_ms += 7_200_000
@@ -90,7 +76,7 @@ def test_a_standby_finds_out_too(world):
     world.plan = ["lost answer", "lost request"]
     arrived, lost = forwarded_without_an_answer(world), forwarded_without_an_answer(world)
     again(world, cloud_mode="standby")
-    pass_time(world, 200)
+    world.pass_time(200)
     assert lookup.find_job(world.appliance, arrived.ulid).status == "FORWARDED"
     assert take(world) == [lost.ulid]
 
@@ -98,9 +84,9 @@ def test_a_standby_finds_out_too(world):
 @pytest.mark.parametrize("away", [*AWAY, {"cloud_mode": "standby"}, {"cloud_mode": "shadow"}])
 def test_only_a_primary_hands_out_what_waits(world, away):
     waiting, handed = world.cloud.newjob(delay_ms=0), None
-    pass_time(world)
+    world.pass_time()
     handed, waiting = take(world)[0], world.cloud.newjob(delay_ms=0)
-    pass_time(world)
+    world.pass_time()
     again(world, **away)
     assert take(world) == []
     alternate = handouts.PollRequest(SITE, True, 0.0, None, None, None, None)
@@ -110,13 +96,13 @@ def test_only_a_primary_hands_out_what_waits(world, away):
     # What was reported meanwhile is in the log, and the rest is decided by a complete look.
     report(world, handed, "COMPLETE")
     again(world, cloud_mode="primary", cloud_sites=[SITE])
-    pass_time(world, 60)
+    world.pass_time(60)
     assert take(world) == [waiting] and world.cloud.status_of(handed) == "COMPLETE"
 
 
 def test_what_is_held_without_a_link_is_said_until_it_is_decided(world):
     ulid = world.cloud.newjob(delay_ms=0)
-    pass_time(world)
+    world.pass_time()
     appliance = again(world, cloud_mode="off")
     sentence = appliance.notices["cloud_held"]
     assert "held: 1." in sentence and ulid in sentence and SITE in sentence
@@ -129,7 +115,7 @@ def test_what_is_held_without_a_link_is_said_until_it_is_decided(world):
 
 def test_what_was_being_judged_stays_held_and_is_said(world):
     world.cloud.newjob(delay_ms=0)
-    pass_time(world)
+    world.pass_time()
     world.timings = PLAIN
     world.cloud.newjob("cancel_all_commands", delay_ms=0)
     while not world.appliance.database.fetch("SELECT 1 FROM job WHERE status = 'HELD'"):
@@ -140,20 +126,20 @@ def test_what_was_being_judged_stays_held_and_is_said(world):
 
 def test_the_statuses_of_a_site_that_left_are_not_sent_but_said(world):
     ulid = world.cloud.newjob(delay_ms=0)
-    pass_time(world)
+    world.pass_time()
     take(world)
     world.outage_until_ms = world.clock.true_ms + 10_000
-    pass_time(world, 4)
+    world.pass_time(4)
     report(world, ulid, "COMPLETE")
     before = world.cloud.status_of(ulid)
     appliance = again(world, cloud_sites=["other"])
     assert appliance.notices["cloud_unsent"].endswith(f"{SITE}: 1. They are sent when it is on again.")
-    pass_time(world, 60)
+    world.pass_time(60)
     assert world.cloud.status_of(ulid) == before and world.link.pusher.count == 0
     assert status.describe_store(appliance).unsent == 0
     appliance = again(world, cloud_sites=[SITE])
     assert "cloud_unsent" not in appliance.notices
-    pass_time(world, 60)
+    world.pass_time(60)
     assert world.cloud.status_of(ulid) == "COMPLETE"
 
 

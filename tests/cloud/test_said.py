@@ -11,17 +11,7 @@ from prjobs.errors import Conflict
 from prjobs.wire import StatusUpdate
 from tests.cloud.model import World
 from tests.cloud.mutants import PLAIN
-from tests.cloud.stories import take, told
-
-
-@pytest.fixture
-def world():
-    world = told(PLAIN)
-    world.observing = False
-    for _ in range(5):
-        world.step(2000)
-    yield world
-    world.close()
+from tests.cloud.stories import take
 
 
 def test_a_status_that_is_refused_is_said_at_once(world):
@@ -46,8 +36,7 @@ def test_a_status_that_is_refused_is_said_at_once(world):
     status.note(world.appliance)
     assert "refused" in world.appliance.notices["cloud_refused"]
     refusing.clear()
-    for _ in range(60):
-        world.step(2000)
+    world.pass_time(120)
     assert status.state_of(world.appliance)[0] == "in step" and "cloud_refused" not in world.appliance.notices
 
 
@@ -64,8 +53,7 @@ def test_a_link_that_is_dead_is_not_in_step(world):
 def test_the_log_says_when_it_answers_again(world, caplog):
     caplog.set_level(logging.INFO)
     world.outage_until_ms = world.clock.true_ms + 40_000
-    for _ in range(60):
-        world.step(2000)
+    world.pass_time(120)
     said = [record.getMessage() for record in caplog.records if "answers again" in record.getMessage()]
     assert len(said) == 1 and re.fullmatch(r"cloud: it answers again after \d\d s", said[0])
 
@@ -73,8 +61,7 @@ def test_the_log_says_when_it_answers_again(world, caplog):
 @pytest.mark.parametrize(("status_code", "words"), [(404, "cloud_base_url"), (403, "cloud_base_url and cloud_token")])
 def test_an_address_that_is_none_of_the_cloud(world, status_code, words):
     world.network.call = lambda *_: world.cloud.answer(b'{"message": "Missing Authentication Token"}', status_code)
-    for _ in range(5):
-        world.step(2000)
+    world.pass_time()
     assert words in status.state_of(world.appliance)[1]
 
 
@@ -84,13 +71,11 @@ def test_who_only_looks_has_nothing_on_the_way(mode):
     world.faultiness, world.observing = 0.0, False
     world.step(1000)
     ulid = world.cloud.newjob(delay_ms=0)
-    for _ in range(5):
-        world.step(2000)
+    world.pass_time()
     world.cloud.call(
         "updatejobstatus", {"site": "saf", "ulid": ulid, "newStatus": "STARTED", "secondsUntilComplete": 1}
     )
-    for _ in range(5):
-        world.step(2000)
+    world.pass_time()
     assert status.describe(world.appliance).unsent == 0
     assert status.describe_store(world.appliance).unsent == 0
     world.close()

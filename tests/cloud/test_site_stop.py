@@ -19,8 +19,7 @@ def stop(world):
 
 def ready():
     world = told(PLAIN)
-    for _ in range(5):
-        world.step(2000)
+    world.pass_time()
     return world
 
 

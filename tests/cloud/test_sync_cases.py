@@ -11,25 +11,9 @@ from prjobs.jobs import Command
 from tests.cloud.model import SITE, World
 from tests.cloud.mutants import PLAIN
 from tests.cloud.stories import report, take, told
-from tests.cloud.watching import Watch
 from tests.conftest import USER
 
 DATE = {"date": "Tue, 14 Nov 2023 22:13:20 GMT"}
-
-
-@pytest.fixture
-def world():
-    world = told(PLAIN)
-    world.observing = False
-    watch = Watch(world)
-    yield world
-    watch.check()
-    world.close()
-
-
-def pass_time(world, seconds=10):
-    for _ in range(seconds // 2):
-        world.step(2000)
 
 
 def local(world, ulid):
@@ -45,30 +29,30 @@ def state_of(world, ulid):
 
 def test_a_job_of_the_cloud_runs_here_and_its_statuses_appear_there(world):
     ulid = world.cloud.newjob(delay_ms=0, required_params={"time": 0.5, "deep": [1, {"a": True}]})
-    pass_time(world)
+    world.pass_time()
     row = local(world, ulid)
     assert (row.status, row.origin, row.user_name, row.user_roles) == ("UNREAD", "cloud", "Alice A.", '["observer"]')
     assert row.required_params == '{"time":0.5,"deep":[1,{"a":true}]}'
     assert world.cloud.status_of(ulid) == "UNREAD"
     assert take(world) == [ulid]
-    pass_time(world)
+    world.pass_time()
     assert world.cloud.status_of(ulid) == "RECEIVED"
     report(world, ulid, "COMPLETE")
-    pass_time(world)
+    world.pass_time()
     assert world.cloud.records[ulid]["statusId"] == f"COMPLETE#{ulid}"
     assert status.describe(world.appliance).state == "in step"
 
 
 def test_ghosts_and_bad_ids_are_ignored_and_counted(world):
     good = world.cloud.newjob(delay_ms=0)
-    pass_time(world, 2)
+    world.pass_time(2)
     ghost = str(world.cloud.newjob(delay_ms=0))
     world.cloud.settle()
     world.cloud.put(ghost, {"site": SITE, "ulid": ghost, "statusId": f"STARTED#{ghost}"}, 0)
     far = "7ZZZZZZZZZZZZZZZZZZZZZZZZZ"
     world.cloud.put(far, {**world.cloud.records[good], "ulid": far, "statusId": f"UNREAD#{far}"}, 0)
     world.cloud.put("zzz", {**world.cloud.records[good], "ulid": "zzz", "statusId": "UNREAD#zzz"}, 0)
-    pass_time(world)
+    world.pass_time()
     assert take(world) == [good]
     assert world.appliance.contact.ghosts == 3
 
@@ -76,39 +60,39 @@ def test_ghosts_and_bad_ids_are_ignored_and_counted(world):
 @pytest.mark.parametrize("params", [[1], "text", 5])
 def test_a_job_whose_params_are_no_object_is_not_handed_out(world, params):
     world.cloud.newjob(delay_ms=0, required_params=params)
-    pass_time(world)
+    world.pass_time()
     assert take(world) == []
 
 
 def test_a_known_job_is_never_queued_again(world):
     ulid = world.cloud.newjob(delay_ms=0)
-    pass_time(world)
+    world.pass_time()
     assert take(world) == [ulid]
-    pass_time(world, 60)
+    world.pass_time(60)
     world.cloud.update({"site": SITE, "ulid": ulid, "newStatus": "UNREAD", "secondsUntilComplete": -1})
-    pass_time(world, 60)
+    world.pass_time(60)
     assert take(world) == [] and world.cloud.status_of(ulid) == "RECEIVED"
     assert "cloud_reset" in world.appliance.notices
 
 
 def test_a_second_reader_is_noticed_and_its_job_not_run_here(world):
     ulid = world.cloud.newjob(delay_ms=0)
-    pass_time(world)
+    world.pass_time()
     world.cloud.getnewjobs({"site": SITE})
-    pass_time(world)
+    world.pass_time()
     assert take(world) == [] and state_of(world, ulid) == store.ELSEWHERE and local(world, ulid).status == "RECEIVED"
     assert "cloud_reader" in world.appliance.notices
     world.cloud.update({"site": SITE, "ulid": ulid, "newStatus": "COMPLETE", "secondsUntilComplete": -1})
-    pass_time(world)
+    world.pass_time()
     assert local(world, ulid).status == "COMPLETE"
 
 
 def test_a_second_reader_of_a_job_that_was_handed_out_here_is_noticed(world):
     ulid = world.cloud.newjob(delay_ms=0)
-    pass_time(world)
+    world.pass_time()
     assert take(world) == [ulid]
     world.cloud.getnewjobs({"site": SITE})
-    pass_time(world)
+    world.pass_time()
     assert f"job {ulid}, which was handed out here as well" in world.appliance.notices["cloud_reader"]
     assert world.cloud.status_of(ulid) == "RECEIVED"
 
@@ -116,31 +100,31 @@ def test_a_second_reader_of_a_job_that_was_handed_out_here_is_noticed(world):
 def test_what_the_cloud_shows_after_our_own_words_is_no_second_reader(world):
     """Told with an answer, told in doubt, told by the process before: nobody else has the job."""
     told = [world.cloud.newjob(delay_ms=0)]
-    pass_time(world)
+    world.pass_time()
     take(world)
-    pass_time(world, 20)
+    world.pass_time(20)
     doubted = world.cloud.newjob(delay_ms=0)
-    pass_time(world)
+    world.pass_time()
     assert take(world) == [doubted]
     world.plan = [None, "lost answer"]
-    pass_time(world, 6)
+    world.pass_time(6)
     assert world.cloud.status_of(doubted) == "RECEIVED" and world.link.pusher.count == 1
     for ulid in (*told, doubted):
         report(world, ulid, "STARTED")
-    pass_time(world, 4)
+    world.pass_time(4)
     assert "cloud_reader" not in world.appliance.notices
     world.stop()
     world.start()
-    pass_time(world)
+    world.pass_time()
     assert world.cloud.status_of(doubted) == "RECEIVED" and "cloud_reader" not in world.appliance.notices
 
 
 def test_what_a_hub_withdrew_has_no_second_reader(world):
     ulid = world.cloud.newjob(delay_ms=0)
-    pass_time(world)
+    world.pass_time()
     assert take(world) == [ulid]
     world.cloud.call("updatejobstatus", {"site": SITE, "ulid": ulid, "newStatus": "CANCELLED"})
-    pass_time(world)
+    world.pass_time()
     assert "cloud_reader" not in world.appliance.notices
 
 
@@ -149,35 +133,35 @@ def test_a_site_that_switches_reports_here_on_jobs_it_got_from_the_cloud(world):
     world.clock.true_ms += 1000
     world.cloud.settle()
     world.cloud.getnewjobs({"site": SITE})
-    pass_time(world)
+    world.pass_time()
     assert take(world) == []
     report(world, ulid, "COMPLETE")
-    pass_time(world)
+    world.pass_time()
     assert world.cloud.status_of(ulid) == "COMPLETE" and state_of(world, ulid) == store.OURS
 
 
 def test_a_stranger_who_keeps_changing_a_status_is_answered_three_times(world):
     ulid = world.cloud.newjob(delay_ms=0)
-    pass_time(world)
+    world.pass_time()
     take(world)
-    pass_time(world, 60)
+    world.pass_time(60)
     for _ in range(5):
         world.cloud.update({"site": SITE, "ulid": ulid, "newStatus": "HACKED", "secondsUntilComplete": -1})
-        pass_time(world, 60)
+        world.pass_time(60)
     assert world.cloud.status_of(ulid) == "HACKED" and world.appliance.contact.counts["repaired"] == 3
 
 
 def test_what_grew_stale_while_the_link_was_down_expires():
     world = World(0, PLAIN, expire_exposure_s=1800)
     world.faultiness, world.observing = 0.0, False
-    pass_time(world)
+    world.pass_time()
     old = world.cloud.newjob(delay_ms=0)
     world.outage_until_ms = world.clock.true_ms + 7_200_000
     world.step(7_100_000)
     fresh = world.cloud.newjob(delay_ms=0)
-    pass_time(world, 600)
+    world.pass_time(600)
     assert take(world) == [fresh]
-    pass_time(world)
+    world.pass_time()
     assert world.cloud.status_of(old) == "EXPIRED"
     world.close()
 
@@ -190,13 +174,13 @@ def test_a_standby_reads_along_and_takes_over_when_told(world):
     standby = World(0, PLAIN, mode="standby")
     standby.faultiness, standby.observing = 0.0, False
     kept, taken = standby.cloud.newjob(delay_ms=0), standby.cloud.newjob(delay_ms=0)
-    pass_time(standby)
+    standby.pass_time()
     assert take(standby) == [] and local(standby, kept).status == "HELD"
     assert set(standby.cloud.records) and standby.cloud.status_of(kept) == "UNREAD"
     standby.cloud.update({"site": SITE, "ulid": taken, "newStatus": "RECEIVED", "secondsUntilComplete": -1})
     standby.stop()
     standby.settings = standby.settings.__class__(cloud_mode="primary", cloud_sites=[SITE], expire_exposure_s=0)
-    pass_time(standby, 20)
+    standby.pass_time(20)
     assert take(standby) == [kept] and state_of(standby, taken) == store.ELSEWHERE
     standby.close()
     world.__init__(0, PLAIN)
@@ -205,9 +189,9 @@ def test_a_standby_reads_along_and_takes_over_when_told(world):
 def test_a_shadow_watches_and_reports_what_it_saw():
     world = World(0, PLAIN, mode="shadow")
     world.faultiness, world.observing = 0.0, False
-    pass_time(world)
+    world.pass_time()
     lost, twice, well = (world.cloud.newjob(delay_ms=0) for _ in range(3))
-    pass_time(world, 60)
+    world.pass_time(60)
     for ulid, words in (
         (lost, ["RECEIVED"]),
         (twice, ["RECEIVED", "STARTED", "RECEIVED"]),
@@ -215,11 +199,11 @@ def test_a_shadow_watches_and_reports_what_it_saw():
     ):
         for word in words:
             world.cloud.update({"site": SITE, "ulid": ulid, "newStatus": word, "secondsUntilComplete": -1})
-            pass_time(world)
+            world.pass_time()
     for _ in range(80):
         world.step(10_000)
     last = world.cloud.newjob(delay_ms=0)
-    pass_time(world)
+    world.pass_time()
     assert take(world) == [] and world.cloud.status_of(last) == "UNREAD"
     found = shadow.report(world.appliance.database)
     assert (found.jobs, found.picked_up, found.set_back) == (4, 3, [twice])
@@ -238,35 +222,35 @@ def command(action="go"):
 
 def test_a_cancel_at_the_site_withdraws_cloud_jobs_and_says_so_there(world):
     ulid = world.cloud.newjob(delay_ms=0)
-    pass_time(world)
+    world.pass_time()
     stop = jobs.submit_job(world.appliance, command("cancel_all_commands"), USER)
     assert take(world) == [stop.ulid]
-    pass_time(world)
+    world.pass_time()
     assert local(world, ulid).status == "CANCELLED" and world.cloud.status_of(ulid) == "CANCELLED"
     assert stop.ulid not in world.cloud.records
 
 
 def test_a_cancel_in_the_cloud_withdraws_older_jobs_of_the_site_too(world):
-    pass_time(world)
+    world.pass_time()
     older = jobs.submit_job(world.appliance, command(), USER)
-    pass_time(world, 40)
+    world.pass_time(40)
     stop = world.cloud.newjob("cancel_all_commands", delay_ms=0)
-    pass_time(world, 20)
+    world.pass_time(20)
     assert take(world) == [stop] and local(world, older.ulid).status == "CANCELLED"
     newer = jobs.submit_job(world.appliance, command(), USER)
-    pass_time(world)
+    world.pass_time()
     assert take(world) == [newer.ulid]
 
 
 def test_a_status_of_a_job_that_the_cloud_deleted_makes_no_ghost(world):
     ulid = world.cloud.newjob(delay_ms=0)
-    pass_time(world)
+    world.pass_time()
     take(world)
-    pass_time(world)
+    world.pass_time()
     world.cloud.newjob("cancel_all_commands", delay_ms=0)
-    pass_time(world)
+    world.pass_time()
     report(world, ulid, "COMPLETE")
-    pass_time(world, 20)
+    world.pass_time(20)
     assert ulid not in world.cloud.records and world.cloud.ghosts == 0
     assert state_of(world, ulid) == store.GONE and local(world, ulid).status == "COMPLETE"
 
@@ -274,11 +258,11 @@ def test_a_status_of_a_job_that_the_cloud_deleted_makes_no_ghost(world):
 def test_held_jobs_stay_held_while_the_link_is_down(world):
     for _ in range(3):
         world.cloud.newjob(delay_ms=0)
-    pass_time(world)
+    world.pass_time()
     stop = world.cloud.newjob("cancel_all_commands", delay_ms=0)
-    pass_time(world, 6)
+    world.pass_time(6)
     world.outage_until_ms = world.clock.true_ms + 3_600_000
-    pass_time(world, 60)
+    world.pass_time(60)
     assert set(take(world)) <= {stop}
 
 
@@ -286,16 +270,16 @@ def test_held_jobs_stay_held_while_the_link_is_down(world):
 
 
 def test_a_job_of_the_site_itself_is_never_sent(world):
-    pass_time(world)
+    world.pass_time()
     row = jobs.submit_job(world.appliance, command(), USER)
     assert take(world) == [row.ulid]
-    pass_time(world)
+    world.pass_time()
     assert world.cloud.records == {} and world.link.pusher.count == 0
 
 
 def test_a_status_that_the_cloud_refuses_for_ever_is_parked_and_others_go_on(world):
     bad, good = world.cloud.newjob(delay_ms=0), world.cloud.newjob(delay_ms=0)
-    pass_time(world)
+    world.pass_time()
     original = world.cloud.update
 
     def update(body):
@@ -305,17 +289,17 @@ def test_a_status_that_the_cloud_refuses_for_ever_is_parked_and_others_go_on(wor
 
     world.cloud.update = update
     take(world)
-    pass_time(world)
+    world.pass_time()
     report(world, bad, "ODD")
     for _ in range(400):
         report(world, good, "STARTED")
         world.step(600_000)
-        pass_time(world, 10)
+        world.pass_time(10)
     (parked,) = status.describe(world.appliance).parked
     assert (parked.ulid, parked.status) == (bad, "ODD") and "cloud_parked" in world.appliance.notices
     world.cloud.update = original
     status.decide_parked(world.appliance, bad, give_up=False)
-    pass_time(world, 20)
+    world.pass_time(20)
     assert world.cloud.status_of(bad) == "ODD" and status.describe(world.appliance).parked == []
     with pytest.raises(NotFound):
         status.decide_parked(world.appliance, bad, give_up=True)
@@ -323,20 +307,20 @@ def test_a_status_that_the_cloud_refuses_for_ever_is_parked_and_others_go_on(wor
 
 def test_nothing_is_parked_while_the_cloud_fails_for_everyone(world):
     ulid = world.cloud.newjob(delay_ms=0)
-    pass_time(world)
+    world.pass_time()
     take(world)
     world.next_fault = lambda: "5xx"
     for _ in range(300):
         world.step(300_000)
     assert status.describe(world.appliance).parked == [] and status.describe(world.appliance).state == "down"
     world.next_fault = lambda: None
-    pass_time(world, 700)
+    world.pass_time(700)
     assert world.cloud.status_of(ulid) == "RECEIVED"
 
 
 def test_only_the_latest_status_is_sent_after_days(world):
     ulids = [world.cloud.newjob(delay_ms=0) for _ in range(50)]
-    pass_time(world)
+    world.pass_time()
     take(world)
     world.outage_until_ms = world.clock.true_ms + 3 * 86_400_000
     sent = []
@@ -346,7 +330,7 @@ def test_only_the_latest_status_is_sent_after_days(world):
         for ulid in ulids:
             report(world, ulid, word)
         world.step(86_400_000)
-    pass_time(world, 700)
+    world.pass_time(700)
     assert sent == [(ulid, "COMPLETE") for ulid in sorted(ulids)]
 
 
@@ -411,7 +395,7 @@ def test_what_is_sent_is_what_the_original_takes():
 
 
 def test_a_mark_is_not_raised_over_a_gap(world):
-    pass_time(world)
+    world.pass_time()
     low_ms = store.low_of(world.appliance.database, SITE)
     page = Page(SITE, wire.Listing([], 0, 0), low_ms + 5000, low_ms + 9000, 0, True)
     world.appliance.database.write(importing.store_page, world.appliance, page, [], world.link.rules)
@@ -425,27 +409,27 @@ def test_a_restored_backup_does_not_overwrite_what_the_cloud_knows(tmp_path):
     world = told(PLAIN)
     world.observing = False
     ulid, waiting = world.cloud.newjob(delay_ms=0), world.cloud.newjob(delay_ms=0)
-    pass_time(world)
+    world.pass_time()
     assert set(take(world)) == {ulid, waiting}
-    pass_time(world)
+    world.pass_time()
     world.stop()
     backup.make_backup(world.folder, tmp_path / "old.sqlite3")
-    pass_time(world, 60)
+    world.pass_time(60)
     report(world, ulid, "COMPLETE")
-    pass_time(world)
+    world.pass_time()
     world.stop()
     restore.restore(world.folder, tmp_path / "old.sqlite3", Clock())
-    pass_time(world, 120)
+    world.pass_time(120)
     assert world.cloud.status_of(ulid) == "COMPLETE" and take(world) == []
     report(world, waiting, "COMPLETE")
-    pass_time(world)
+    world.pass_time()
     assert world.cloud.status_of(waiting) == "COMPLETE"
     world.close()
 
 
 def test_the_links_own_words_come_from_nobody_else(world):
     ulid = world.cloud.newjob(delay_ms=0)
-    pass_time(world)
+    world.pass_time()
     take(world)
     assert report(world, ulid, "HELD") is None and local(world, ulid).status == "RECEIVED"
     other = world.cloud.newjob(delay_ms=0)
@@ -453,7 +437,7 @@ def test_the_links_own_words_come_from_nobody_else(world):
     world.cloud.settle()
     world.cloud.update({"site": SITE, "ulid": other, "newStatus": "HELD", "secondsUntilComplete": -1})
     world.cloud.newjob("cancel_all_commands", delay_ms=60_000)
-    pass_time(world, 100)
+    world.pass_time(100)
     assert local(world, other).status != "HELD" and other not in take(world)
 
 
@@ -461,6 +445,6 @@ def test_a_held_job_can_be_cancelled_by_a_person():
     world = World(0, PLAIN, mode="standby")
     world.faultiness, world.observing = 0.0, False
     ulid = world.cloud.newjob(delay_ms=0)
-    pass_time(world)
+    world.pass_time()
     assert withdrawals.cancel_job(world.appliance, ulid, USER).status == "CANCELLED"
     world.close()
