@@ -18,6 +18,7 @@ from prjobs.open_alarms import OpenAlarms
 from prjobs.open_handouts import OpenHandouts
 from prjobs.presence import Presence
 from prjobs.quota import Quota
+from prjobs.reserved import Reserved
 from prjobs.settings import Settings
 from prjobs.ulids import Ulids
 
@@ -47,6 +48,7 @@ class Appliance:
     demo: bool = False
     alarms: OpenAlarms = field(default_factory=OpenAlarms)
     contact: Contact = field(default_factory=Contact)
+    reserved: Reserved = field(default_factory=Reserved)
     failpoints: Failpoints = field(default_factory=Failpoints)
     stopping: threading.Event = field(default_factory=threading.Event)
     problems: dict[str, str] = field(default_factory=dict)

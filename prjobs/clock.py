@@ -2,8 +2,18 @@
 
 import secrets
 import time
+from datetime import UTC, datetime, timedelta, tzinfo
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BOOT_CLOCK = getattr(time, "CLOCK_BOOTTIME", None)
+
+
+def moment(time_ms: int, zone: tzinfo = UTC) -> datetime:
+    """Unix milliseconds as a date and time of day.
+
+    Not by datetime.fromtimestamp, which on Windows knows neither the time before 1970 nor that after the year 3000.
+    """
+    return (_EPOCH + timedelta(milliseconds=time_ms)).astimezone(zone)
 
 
 class Clock:

@@ -10,11 +10,13 @@ from typing import Any
 class Contact:
     """Times are this machine's Unix milliseconds; `offset_ms` is the cloud's clock minus ours.
 
-    `reader_ms` is when another program was seen reading the queue, of the job `reader_of`; `refused` says of jobs, by
+    `reader_ms` is when another program was seen reading the queue, of the job `reader_of`; `doubled` are the ids of
+    jobs that it took although they had been handed out here; `refused` says of jobs, by
     id, why the cloud did not take their status the last time; `reset_ms` when a job was UNREAD again. `again`
     holds the ids of jobs whose status a person wants to be sent again. `forward` hands a job of the site to the
     cloud; None when that is not asked for. `late` are jobs, by id, that the cloud is to be told of; `older` is what a
-    person asked for of the time before the first look.
+    person asked for of the time before the first look. `unread` says of sites since when their jobs cannot be read,
+    and why; `untaken` the same of statuses in general.
     """
 
     last_ms: int | None = None
@@ -27,7 +29,10 @@ class Contact:
     oldest_unsent: str | None = None
     reader_ms: int = 0
     reader_of: str = ""
+    doubled: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, tuple[int, str]] = field(default_factory=dict)
+    untaken: tuple[int, str] | None = None
     reset_ms: int = 0
     late: dict[str, Any] = field(default_factory=dict)
     older: Any = None

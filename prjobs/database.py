@@ -14,21 +14,23 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from peewee import PeeweeException, SqliteDatabase
-from playhouse.migrations import Runner
 
-from prjobs.errors import Refused, Unavailable, Unusable
-from prjobs.failpoints import Failpoints
+from prjobs.errors import Refused, Unavailable
 from prjobs.trouble import is_store_trouble, trouble_of
+from prjobs.work import LOOK_S, Places, Work
 
-MIGRATIONS = Path(__file__).parent / "migrations"
 PATIENCE_S = 5.0
 COMMIT_PATIENCE_S = 30.0
+# Once the process is to end: how long one write may take, and how often, 0.1 s each, the lock is asked for in all.
+LAST_PATIENCE_S = 1.0
+LAST_TRIES = 10
+CLOSE_S = 3.0
 BATCH = 64
 WAITING_LIMIT = 1000
 # Each reading thread has a cache of its own: half a megabyte, in SQLite's unit of -KiB, is enough for a look.
-_PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "journal_size_limit": 16_000_000, "cache_size": -512}
+PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "journal_size_limit": 16_000_000, "cache_size": -512}
 _WRITER_CACHE = "PRAGMA cache_size = -4096"
-_READ_BUSY_S = 0.1
+BUSY_S = 0.1
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -52,25 +54,6 @@ class Transaction:
         self.sites_to_tell.add(site)
 
 
-class _Work:
-    """One request to the writer. Two one-shot locks decide races: who starts it, and who takes its result."""
-
-    __slots__ = ("arguments", "done", "error", "late", "result", "started", "taken", "verb")
-
-    def __init__(self, verb: Callable[..., Any], arguments: tuple[Any, ...], late: Callable[[Any], None] | None):
-        self.verb, self.arguments, self.late = verb, arguments, late
-        self.result: Any = None
-        self.error: Exception | None = None
-        self.started, self.taken, self.done = threading.Lock(), threading.Lock(), threading.Lock()
-        self.done.acquire()
-
-    def finish(self) -> None:
-        if self.taken.acquire(blocking=False):
-            self.done.release()
-        elif self.late is not None and self.error is None:
-            self.late(self.result)
-
-
 class Database:
     """An open file. `write` for verbs that change something, `fetch` for everything else."""
 
@@ -78,11 +61,15 @@ class Database:
         self.path = path
         self._trouble: str | None = None
         self.lost: str | None = None
-        self._peewee = SqliteDatabase(str(path), pragmas=_PRAGMAS, timeout=_READ_BUSY_S)
+        self._peewee = SqliteDatabase(str(path), pragmas=PRAGMAS, timeout=BUSY_S)
         self._local = threading.local()
-        self._waiting: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._tell: Callable[[set[str]], None] = lambda _sites: None
+        self._hurry = threading.Event()
+        self._tries_left = LAST_TRIES
         self._closing = False
+        self._given_up = 0
+        self._places = Places(WAITING_LIMIT)
         self._writer = threading.Thread(target=self._run, name="writer", daemon=True)
 
     @property
@@ -96,18 +83,25 @@ class Database:
             logger.error("%s", sentence)
         self.lost = sentence
 
-    def start(self, tell: Callable[[set[str]], None]) -> None:
-        """Start the writer; `tell` is called with the changed sites after each commit."""
-        self._tell = tell
+    def start(self, tell: Callable[[set[str]], None], places: int = WAITING_LIMIT) -> None:
+        """Start the writer; `tell` is called with the changed sites after each commit. While the store is in trouble
+        no more than `places` callers wait for it, so that threads stay free for those who only look."""
+        self._tell, self._places = tell, Places(places)
         self._writer.start()
 
-    def close(self) -> None:
-        """Finish what waits, then close. Later writes are refused."""
+    def hurry(self) -> None:
+        """The process is to end: from now on nothing waits long for another program's lock or for the disk."""
+        self._hurry.set()
+
+    def close(self) -> bool:
+        """Finish what waits, then close; later writes are refused. False when some of it could not be written."""
+        self.hurry()
         self._closing = True
         self._waiting.put(None)
         if self._writer.is_alive():
-            self._writer.join()
+            self._writer.join(CLOSE_S)
         self._peewee.close()
+        return not self._given_up and not self._writer.is_alive()
 
     # ---- reading
 
@@ -145,15 +139,19 @@ class Database:
         *arguments: Any,
         patience_s: float = PATIENCE_S,
         late: Callable[[Result], None] | None = None,
+        makes_safe: bool = False,
     ) -> Result:
         """Run `verb(transaction, *arguments)` in the writer and return its result once it is on disk.
 
         Raises what the verb raises, and Unavailable when it could not be started within `patience_s` (then it
-        never will be). When it was started but is not on disk by then: with `late`, that function gets the
-        result later and Unavailable is raised; without, the commit is waited for.
+        never will be); at once when the store is in trouble and too many wait already, unless it `makes_safe`. When it
+        was started but is not on disk by then: with `late`, that function gets the result later and Unavailable is
+        raised; without, the commit is waited for.
         """
-        work = self._submit(verb, arguments, late)
-        if not work.done.acquire(timeout=patience_s):
+        if (trouble := self._trouble) and self._places.are_full and not makes_safe:
+            raise Unavailable(trouble)
+        work = self._submit(Work(verb, arguments, late))
+        if not work.done.acquire(timeout=min(patience_s, LOOK_S)) and not self._wait(work, patience_s, makes_safe):
             self._give_up(work)
         if work.error is not None:
             raise work.error
@@ -161,32 +159,35 @@ class Database:
 
     def post(self, verb: Callable[..., Any], *arguments: Any) -> None:
         """Hand a verb to the writer without waiting for it; its failure is logged."""
-        self._submit(verb, arguments, None)
+        self._submit(Work(verb, arguments, posted=True))
 
-    def _submit(self, verb: Callable[..., Any], arguments: tuple[Any, ...], late: Any) -> _Work:
+    def _wait(self, work: Work, patience_s: float, makes_safe: bool) -> bool:
+        if self._hurry.is_set():
+            patience_s = min(patience_s, LAST_PATIENCE_S)
+        return self._places.wait(work, patience_s - LOOK_S, lambda: makes_safe or self._trouble is None)
+
+    def _submit(self, work: Work) -> Work:
         if self.lost:
             raise Unavailable(self.lost)
         if self._closing:
             raise Unavailable("The appliance is stopping.")
         if self._waiting.qsize() >= WAITING_LIMIT:
             raise Unavailable("Too many requests wait for the disk.")
-        work = _Work(verb, arguments, late)
         self._waiting.put(work)
         return work
 
-    def _give_up(self, work: _Work) -> None:
+    def _give_up(self, work: Work) -> None:
         if work.started.acquire(blocking=False):
             raise Unavailable(self.trouble or "The database did not take the request in time.")
-        if work.late is None and work.done.acquire(timeout=COMMIT_PATIENCE_S):
+        patience_s = LAST_PATIENCE_S if self._hurry.is_set() else COMMIT_PATIENCE_S
+        if work.late is None and work.done.acquire(timeout=patience_s):
             return
         if work.taken.acquire(blocking=False):
             raise Unavailable("The disk did not confirm the request in time; it may still be carried out.")
         work.done.acquire()
 
     def _run(self) -> None:
-        connection = self._peewee.connection()
-        connection.execute("PRAGMA busy_timeout = 100")
-        connection.execute(_WRITER_CACHE)
+        connection = self._open_writer()
         while batch := self._gather():
             try:
                 self._commit(connection, batch)
@@ -196,6 +197,11 @@ class Database:
                 logger.exception("those who wait for changes could not be told")
         self._checkpoint(connection)
         self._peewee.close()
+
+    def _open_writer(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection = self._peewee.connection()
+        connection.execute(_WRITER_CACHE)
+        return connection
 
     def _checkpoint(self, connection: sqlite3.Connection) -> None:
         try:
@@ -208,12 +214,12 @@ class Database:
         logger.error("the writing connection is opened again after: %s", error)
         try:
             self._peewee.close()
-            return self._peewee.connection()  # type: ignore[no-any-return]
+            return self._open_writer()
         except Exception as again:
             logger.error("the database cannot be opened again yet: %s", again)
             return connection
 
-    def _gather(self) -> list[_Work]:
+    def _gather(self) -> list[Work]:
         first = self._waiting.get()
         batch = [first] if first else []
         while batch and len(batch) < BATCH:
@@ -227,7 +233,7 @@ class Database:
             batch.append(work)
         return batch
 
-    def _commit(self, connection: sqlite3.Connection, batch: list[_Work]) -> None:
+    def _commit(self, connection: sqlite3.Connection, batch: list[Work]) -> None:
         if not self._begin(connection, batch):
             return
         transaction = Transaction(connection)
@@ -245,21 +251,28 @@ class Database:
         if transaction.sites_to_tell:
             self._tell(transaction.sites_to_tell)
 
-    def _begin(self, connection: sqlite3.Connection, batch: list[_Work]) -> bool:
-        """Take the write lock; False when all of the batch gave up first."""
+    def _begin(self, connection: sqlite3.Connection, batch: list[Work]) -> bool:
+        """Take the write lock; False when all of the batch gave up first, or the process cannot wait any longer."""
         while any(not work.started.locked() for work in batch):
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 return True
-            except sqlite3.OperationalError as error:
+            except sqlite3.Error as error:
                 self._unavailable(error)
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                    claimed = [work for work in batch if work.started.acquire(blocking=False)]
-                    self._fail(connection, claimed, error)
+                busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+                if busy and self._may_try_again():
+                    continue
+                claimed = [work for work in batch if work.started.acquire(blocking=False)]
+                self._fail(connection, claimed, error)
+                if not busy:
                     raise
         return False
 
-    def _carry_out(self, transaction: Transaction, work: _Work, alone: bool) -> None:
+    def _may_try_again(self) -> bool:
+        self._tries_left -= self._hurry.is_set()
+        return self._tries_left > 0
+
+    def _carry_out(self, transaction: Transaction, work: Work, alone: bool) -> None:
         if not alone:
             transaction.execute("SAVEPOINT request")
         try:
@@ -276,13 +289,16 @@ class Database:
         if not alone:
             transaction.execute("RELEASE request")
 
-    def _fail(self, connection: sqlite3.Connection, batch: list[_Work], error: sqlite3.Error) -> None:
+    def _fail(self, connection: sqlite3.Connection, batch: list[Work], error: sqlite3.Error) -> None:
         try:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
         except sqlite3.Error as again:
             logger.error("the transaction cannot be rolled back: %s", again)
         refusal = self._unavailable(error)
+        if posted := sum(work.posted for work in batch):
+            logger.error("%d writes that nobody waits for were given up: %s", posted, refusal)
+            self._given_up += posted if self._hurry.is_set() else 0
         for work in batch:
             work.error = refusal
             work.finish()
@@ -293,51 +309,3 @@ class Database:
             logger.error("%s (%s)", sentence, error)
         self._trouble = sentence
         return Unavailable(sentence)
-
-
-class _Migrated(SqliteDatabase):
-    """Says after each statement of a migration that it was carried out; nothing of it is on disk then."""
-
-    passing: Callable[[str], None] | None = None
-
-    def execute_sql(self, *arguments: Any, **named: Any) -> Any:
-        done = super().execute_sql(*arguments, **named)  # type: ignore[no-untyped-call]
-        if self.passing is not None:
-            self.passing("migrate_middle")
-        return done
-
-
-def open_database(path: Path, create: bool = True, failpoints: Failpoints | None = None) -> Database:
-    """Open the file, bring its schema up to date and return it, not yet started.
-
-    A migration is one transaction: when the power is cut in its middle, it never began. Raises Unusable when the file
-    is missing (and `create` is false), no database, damaged, not writable or written by a newer version.
-    """
-    if not create and not path.exists():
-        raise Unusable(f"{path} does not exist.")
-    try:
-        path.open("ab").close()
-    except OSError as error:
-        raise Unusable(f"{path}: the database file cannot be opened for writing: {error.strerror}.") from None
-    database = _Migrated(str(path), pragmas=_PRAGMAS, timeout=5)
-    try:
-        database.connect()
-        runner = Runner(database, str(MIGRATIONS))
-        newer = [migration.name for migration in runner.status() if migration.path is None]
-        if newer:
-            raise Unusable(f"{path} was written by a newer prjobs ({newer[-1]}): install that version or newer.")
-        database.passing = failpoints.passing if failpoints else None
-        runner.up()
-        database.passing = None
-        damage = database.execute_sql("PRAGMA quick_check(1)").fetchone()[0]
-    except Unusable:
-        raise
-    except Exception as error:
-        # peewee raises an error of its own in the context of SQLite's.
-        cause = error.__cause__ or error.__context__ or error
-        raise Unusable(f"{path}: {trouble_of(cause)}") from error  # type: ignore[arg-type]
-    finally:
-        database.close()
-    if damage != "ok":
-        raise Unusable(f"{path}: The database file is damaged.")
-    return Database(path)

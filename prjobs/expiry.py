@@ -2,7 +2,7 @@
 
 from prjobs import feed
 from prjobs.appliance import Appliance
-from prjobs.database import Transaction
+from prjobs.database import Database, Transaction
 from prjobs.feed import Event
 from prjobs.models import JOB_COLUMNS, JobRow
 from prjobs.states import ALTERNATE, EXPIRED, PRIMARY, RECEIVED, UNREAD
@@ -12,30 +12,40 @@ STEP = 500
 CLOCK_TOLERANCE_MS = 1000
 
 
-def expired_age_s(appliance: Appliance, row: JobRow) -> float | None:
+def expired_age_s(source: Database | Transaction, appliance: Appliance, row: JobRow) -> float | None:
     """The age of a job whose time is over, in seconds; None while it is not.
 
-    What was queued by this process is judged by elapsed time. What is older is judged by the wall clock; when
-    that says the job is from the future, the clock went back and nobody knows its age: its time is over.
+    What was queued by this process is judged by elapsed time, and so is what was older, from the first look at it. That
+    one takes the wall clock; when it says that the job is from the future, the clock went back and nobody knows its
+    age: its time is over.
     """
     if row.expires_ms is None:
         return None
     expiry_s = (row.expires_ms - row.created_ms) / 1000
     over_s = appliance.expiries.over_s(row.seq)
-    if over_s is not None:
-        return expiry_s + over_s if over_s >= 0 else None
-    age_ms = appliance.clock.now_ms() - row.created_ms
-    if age_ms < -CLOCK_TOLERANCE_MS:
-        return -1.0
-    return age_ms / 1000 if age_ms >= expiry_s * 1000 else None
+    if over_s is None:
+        age_ms = appliance.clock.now_ms() - _began_ms(source, row)
+        if age_ms < -CLOCK_TOLERANCE_MS:
+            return -1.0
+        over_s = age_ms / 1000 - expiry_s
+        appliance.expiries.set(row.seq, -over_s)
+    return expiry_s + over_s if over_s >= 0 else None
 
 
-def split_expired(appliance: Appliance, rows: list[JobRow]) -> tuple[list[JobRow], list[JobRow]]:
+def _began_ms(source: Database | Transaction, row: JobRow) -> int:
+    """When the job was asked for. Its id may be ahead of that: ids never go back when the clock does."""
+    stored = source.fetch("SELECT time_ms FROM change WHERE job_seq = ? ORDER BY seq LIMIT 1", (row.seq,))
+    return min([row.created_ms, *(int(time_ms) for (time_ms,) in stored)])
+
+
+def split_expired(
+    source: Database | Transaction, appliance: Appliance, rows: list[JobRow]
+) -> tuple[list[JobRow], list[JobRow]]:
     """(still good, expired)."""
     good: list[JobRow] = []
     expired: list[JobRow] = []
     for row in rows:
-        (good if expired_age_s(appliance, row) is None else expired).append(row)
+        (good if expired_age_s(source, appliance, row) is None else expired).append(row)
     return good, expired
 
 
@@ -43,7 +53,7 @@ def expire_rows(transaction: Transaction, appliance: Appliance, rows: list[JobRo
     """These jobs of the queue are not handed out any more; each says how old it was."""
     now_ms = appliance.clock.now_ms()
     for row in rows:
-        note = _aged(expired_age_s(appliance, row))
+        note = _aged(expired_age_s(transaction, appliance, row))
         feed.apply(transaction, [row], Event(queue, EXPIRED, now_ms, APPLIANCE, note))
 
 
@@ -60,7 +70,7 @@ def expire_once(appliance: Appliance) -> int:
         f"SELECT {JOB_COLUMNS} FROM job WHERE expires_ms IS NOT NULL "
         f"AND (status = '{UNREAD}' OR alternate_status = '{UNREAD}') ORDER BY expires_ms LIMIT {STEP}"
     )
-    _, expired = split_expired(appliance, [JobRow(*row) for row in found])
+    _, expired = split_expired(appliance.database, appliance, [JobRow(*row) for row in found])
     if not expired:
         return 0
     return appliance.database.write(_expire, appliance, [row.seq for row in expired])
@@ -80,22 +90,31 @@ def _expire(transaction: Transaction, appliance: Appliance, seqs: list[int]) -> 
 
 
 def return_leased_once(appliance: Appliance) -> int:
-    """One sweep over the leases; how many jobs came back."""
-    leases = appliance.database.fetch("SELECT job_seq, queue, lease_s FROM lease")
+    """One sweep over the leases; how many jobs came back. A lease begins when its job leaves."""
     over = []
-    for job_seq, queue, lease_s in leases:
-        over_s = appliance.leases.over_s((job_seq, queue))
-        if over_s is None:
-            # Handed out before this process: it gets its whole time again, by elapsed time.
+    for job_seq, queue, lease_s, site in appliance.database.fetch(
+        "SELECT l.job_seq, l.queue, l.lease_s, j.site FROM lease l JOIN job j ON j.seq = l.job_seq"
+    ):
+        if (job_seq, queue) not in appliance.leases:
+            # Handed out before this process, or never left yet: it gets its whole time again, by elapsed time.
             appliance.leases.set((job_seq, queue), lease_s)
-        elif over_s >= 0:
-            over.append((job_seq, queue))
+        elif _is_over(appliance, job_seq, queue, site):
+            over.append((job_seq, queue, site))
     return appliance.database.write(_return_leased, appliance, over) if over else 0
 
 
-def _return_leased(transaction: Transaction, appliance: Appliance, over: list[tuple[int, str]]) -> int:
+def _is_over(appliance: Appliance, job_seq: int, queue: str, site: str) -> bool:
+    # In this order: what leaves now gets its whole time first, and is not unsent any more after that.
+    is_unsent = appliance.handouts.is_unsent((site, queue), job_seq)
+    over_s = appliance.leases.over_s((job_seq, queue))
+    return not is_unsent and over_s is not None and over_s >= 0
+
+
+def _return_leased(transaction: Transaction, appliance: Appliance, over: list[tuple[int, str, str]]) -> int:
     count = 0
-    for job_seq, queue in over:
+    for job_seq, queue, site in over:
+        if not _is_over(appliance, job_seq, queue, site):
+            continue
         if transaction.execute("DELETE FROM lease WHERE job_seq = ? AND queue = ?", (job_seq, queue)).rowcount != 1:
             continue
         appliance.leases.drop((job_seq, queue))

@@ -7,6 +7,8 @@ backups/        logs/
 
 import json
 import os
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from prjobs.clock import Clock
 from prjobs.errors import Unusable
 
 SECRET_BYTES = 48
+LOCK_S = 1.0
+REPLACE_WAITS_S = (0.05, 0.1, 0.2)
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,8 @@ class Folder:
         """Take the folder for this process. Unusable, naming who has it, when another one serves it."""
         lock = FileLock(self.path / "lock")
         try:
-            lock.acquire(timeout=0)
+            # Whoever looks whether the folder is served holds the lock for a moment.
+            lock.acquire(timeout=LOCK_S, poll_interval=0.02)
         except Timeout:
             server = self.server()
             who = f"process {server['pid']} at {server['url']}" if server else "another process"
@@ -80,14 +85,13 @@ class Folder:
         return False
 
     def secret(self, clock: Clock) -> bytes:
-        """The bytes that sign tokens; made on first use, readable by the owner only."""
+        """The bytes that sign tokens; made on first use, readable by the owner only. Unusable when it cannot be."""
         path = self.path / "secret"
         try:
-            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        except FileExistsError:
-            return self.known_secret()
-        with os.fdopen(descriptor, "w") as file:
-            file.write(clock.random_bytes(SECRET_BYTES).hex())
+            if not path.exists():
+                _write(path, clock.random_bytes(SECRET_BYTES).hex(), mode=0o600)
+        except OSError as error:
+            raise Unusable(f"{path}: cannot write the secret: {error.strerror}.") from None
         return self.known_secret()
 
     def known_secret(self) -> bytes:
@@ -120,8 +124,9 @@ class Folder:
         _write_json(self.path / "server.json", {"pid": os.getpid(), "url": url})
 
     def remove_server(self) -> None:
-        """Nobody serves it any more."""
-        (self.path / "server.json").unlink(missing_ok=True)
+        """Nobody serves it any more. A file that stays is not believed: the lock says whether somebody does."""
+        with suppress(OSError):
+            (self.path / "server.json").unlink()
 
     def newest_backup(self) -> Path | None:
         """The backup that a person would restore first."""
@@ -137,9 +142,37 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
+    _write(path, json.dumps(value))
+
+
+def _write(path: Path, text: str, mode: int = 0o666) -> None:
+    """Replace the file in one step: after a power cut it is the old one or the new one, whole."""
     temporary = path.with_suffix(".new")
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(value, file)
+    with open(temporary, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
+    _replace(temporary, path)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Return when the names in the folder are on disk; Windows does that by itself."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    """On Windows a file cannot be replaced while a virus scanner or an indexer has it open, for a moment."""
+    for wait_s in REPLACE_WAITS_S:
+        try:
+            temporary.replace(path)
+            return
+        except PermissionError:
+            time.sleep(wait_s)
     temporary.replace(path)

@@ -5,23 +5,21 @@ of its jobs, the next poll_id): then CONFIRMED. When its connection ends, anothe
 first, it is UNCONFIRMED: shown, and never sent again by itself unless the setting `redeliver` says so.
 """
 
-from collections.abc import Callable
-from typing import Any
-
-from prjobs import feed, lookup, redelivery
+from prjobs import feed, leaving, lookup, redelivery
 from prjobs.appliance import Appliance
-from prjobs.database import Transaction
+from prjobs.database import Database, Transaction
 from prjobs.errors import Unavailable
-from prjobs.expiry import expire_rows, split_expired
+from prjobs.expiry import APPLIANCE, expire_rows, split_expired
 from prjobs.feed import Event
+from prjobs.jobs import is_sound
 from prjobs.models import JobRow
-from prjobs.open_handouts import Handed
-from prjobs.states import ALTERNATE, PRIMARY, RECEIVED
+from prjobs.open_handouts import POLL_ID_S, Handed
+from prjobs.states import BOTH, CANCELLED, RECEIVED
 from prjobs.wire import PollRequest
 
 OPEN, CONFIRMED, UNCONFIRMED = "OPEN", "CONFIRMED", "UNCONFIRMED"
 TAKE_PATIENCE_S = 0.15
-POLL_ID_MS = 600_000
+DAMAGED = "damaged_job"
 
 
 def begin_poll(appliance: Appliance, poll: PollRequest, peer: str, own_connection: bool = True) -> int | None:
@@ -30,9 +28,8 @@ def begin_poll(appliance: Appliance, poll: PollRequest, peer: str, own_connectio
     `own_connection`: whether its next request proves its last answer. Behind a proxy it does not, and what the
     same peer got before is as open to doubt as what others got.
     """
-    queue = ALTERNATE if poll.alternate else PRIMARY
-    _note_earlier(appliance, poll, queue, peer if own_connection else None)
-    return appliance.presence.polled(poll.site, queue)
+    _note_earlier(appliance, poll, peer if own_connection else None)
+    return appliance.presence.polled(poll.site, poll.queue)
 
 
 def take_jobs(appliance: Appliance, poll: PollRequest, peer: str, gap_ms: int | None) -> list[JobRow]:
@@ -42,42 +39,58 @@ def take_jobs(appliance: Appliance, poll: PollRequest, peer: str, gap_ms: int | 
     Unavailable when the store cannot do it in 150 ms; jobs that were committed too late for this answer leave
     with the next one.
     """
-    queue = ALTERNATE if poll.alternate else PRIMARY
-    handed = (
-        _handed_before(appliance, poll, queue)
-        or appliance.handouts.next_unsent((poll.site, queue))
-        or _take_waiting(appliance, poll, queue, peer, gap_ms)
-    )
-    if handed is None:
+    given = _handed_before(appliance.database, appliance, poll) or _new(appliance, poll, peer, gap_ms)
+    if not given:
         return []
     appliance.failpoints.passing("handout_after_commit")
-    appliance.handouts.sent(handed, peer)
-    return handed.rows
+    for handed in given:
+        if handed.lease_s:
+            for row in handed.rows:
+                appliance.leases.set((row.seq, poll.queue), handed.lease_s)
+    left = appliance.handouts.leave(given, poll, peer)
+    late = [handed for handed in left if handed.late]
+    if late:
+        leaving.post(appliance, leaving.note_left, appliance, late, peer)
+    return sorted((row for handed in left for row in handed.rows), key=lambda row: row.seq)
 
 
-def _take_waiting(appliance: Appliance, poll: PollRequest, queue: str, peer: str, gap_ms: int | None) -> Handed | None:
-    if not lookup.has_waiting(appliance, poll.site, queue):
-        return None
-    return appliance.database.write(
-        _take,
-        appliance,
-        poll,
-        queue,
-        peer,
-        gap_ms,
-        patience_s=TAKE_PATIENCE_S,
-        late=lambda handed: appliance.handouts.keep_unsent(handed) if handed else None,
-    )
+def _new(appliance: Appliance, poll: PollRequest, peer: str, gap_ms: int | None) -> list[Handed]:
+    """What waits, and what never left: looked up last, so that a stop which came meanwhile counts."""
+    taken, refusal = [], None
+    queue = poll.queue
+    try:
+        if lookup.has_waiting(appliance, poll.site, queue):
+            taken = appliance.database.write(
+                _take,
+                appliance,
+                poll,
+                queue,
+                peer,
+                gap_ms,
+                patience_s=TAKE_PATIENCE_S,
+                late=appliance.handouts.keep_unsent,
+            )
+    except Unavailable as unavailable:
+        refusal = unavailable
+    never_left = appliance.handouts.unsent((poll.site, queue))
+    given = [*leaving.still_due(appliance, poll, never_left), *taken] if never_left else taken
+    if refusal and not given:
+        raise refusal
+    return given
 
 
 def _take(
     transaction: Transaction, appliance: Appliance, poll: PollRequest, queue: str, peer: str, gap_ms: int | None
-) -> Handed | None:
+) -> list[Handed]:
+    # The same poll_id may have been in the writer just before.
+    if given := _handed_before(transaction, appliance, poll):
+        return given
     waiting = lookup.waiting_of(transaction, poll.site, queue, poll.device, poll.instance)
-    fresh, expired = split_expired(appliance, waiting)
+    sound = _set_aside(transaction, appliance, waiting, queue)
+    fresh, expired = split_expired(transaction, appliance, sound)
     expire_rows(transaction, appliance, expired, queue)
     if not fresh:
-        return None
+        return []
     now_ms = appliance.clock.now_ms()
     handout_id = transaction.execute(
         "INSERT INTO handout (site, queue, time_ms, peer, poll_id, gap_ms, lease_s, state, maybe_flushed) "
@@ -86,40 +99,53 @@ def _take(
     ).fetchone()[0]
     feed.apply(transaction, fresh, Event(queue, RECEIVED, now_ms, peer, handout_id=handout_id))
     transaction.executemany("UPDATE job SET attempts = attempts + 1 WHERE seq = ?", [(row.seq,) for row in fresh])
-    if poll.lease_s:
-        _lease(transaction, appliance, fresh, queue, poll.lease_s, now_ms)
-    plain = not (poll.poll_id or poll.lease_s or poll.wait_s)
-    return Handed(handout_id, (poll.site, queue), fresh, plain, poll.poll_id)
-
-
-def _lease(
-    transaction: Transaction, appliance: Appliance, rows: list[JobRow], queue: str, lease_s: int, now_ms: int
-) -> None:
-    for row in rows:
+    for row in fresh if poll.lease_s else ():
         transaction.execute("DELETE FROM lease WHERE job_seq = ? AND queue = ?", (row.seq, queue))
         transaction.execute(
             "INSERT INTO lease (job_seq, queue, lease_s, handed_ms) VALUES (?, ?, ?, ?)",
-            (row.seq, queue, lease_s, now_ms),
+            (row.seq, queue, poll.lease_s, now_ms),
         )
-        appliance.leases.set((row.seq, queue), lease_s)
+    return [Handed(handout_id, poll.program, fresh, poll.is_plain, poll.poll_id, poll.lease_s)]
 
 
-def _handed_before(appliance: Appliance, poll: PollRequest, queue: str) -> Handed | None:
-    """What the same poll_id got in the last ten minutes."""
+def _set_aside(transaction: Transaction, appliance: Appliance, rows: list[JobRow], queue: str) -> list[JobRow]:
+    """The rows that are what was sent; a damaged one is withdrawn and shown, and costs the others nothing."""
+    sound = []
+    for row in rows:
+        if is_sound(row):
+            sound.append(row)
+            continue
+        queues = BOTH if row.status == row.alternate_status else queue
+        note = "it is damaged: it is not what was sent"
+        feed.apply(transaction, [row], Event(queues, CANCELLED, appliance.clock.now_ms(), APPLIANCE, note))
+        appliance.notices[DAMAGED] = (
+            f"Job {row.ulid} of {row.site} is damaged and was not handed out: send the command anew and run "
+            "`prjobs doctor --deep`."
+        )
+    return sound
+
+
+# ---- what was handed out before
+
+
+def _handed_before(source: Database | Transaction, appliance: Appliance, poll: PollRequest) -> list[Handed]:
+    """What the same poll_id got in the last ten minutes: by elapsed time, or by the clock what is not known here."""
     if poll.poll_id is None:
-        return None
-    found = appliance.database.fetch(
-        "SELECT id FROM handout WHERE site = ? AND queue = ? AND poll_id = ? AND time_ms > ? ORDER BY id DESC LIMIT 1",
-        (poll.site, queue, poll.poll_id, appliance.clock.now_ms() - POLL_ID_MS),
+        return []
+    known = appliance.handouts.answered((poll.site, poll.queue), poll.poll_id)
+    found = source.fetch(
+        "SELECT id FROM handout WHERE site = ? AND queue = ? AND poll_id = ? AND time_ms > ? ORDER BY id",
+        (poll.site, poll.queue, poll.poll_id, appliance.clock.now_ms() - round(POLL_ID_S * 1000)),
     )
-    if not found:
-        return None
-    columns = ", ".join(f"j.{column}" for column in JobRow._fields)
-    rows = appliance.database.fetch(
-        f"SELECT {columns} FROM change c JOIN job j ON j.seq = c.job_seq WHERE c.handout_id = ? ORDER BY j.seq",
-        (found[0][0],),
-    )
-    return Handed(found[0][0], (poll.site, queue), [JobRow(*row) for row in rows], False, poll.poll_id)
+    # Of what is known to have left, memory knows when, and by which poll.
+    unknown = [handout_id for (handout_id,) in found if not appliance.handouts.has_left(handout_id)]
+    given = []
+    for handout_id in [*known, *unknown]:
+        rows = lookup.given_by(source, handout_id, reported=True)
+        mine = [row for row in rows if row.seq in known.get(handout_id, (row.seq,))]
+        if due := leaving.due(source, appliance, poll, handout_id, mine):
+            given.append(Handed(handout_id, poll.program, due, poll.is_plain, poll.poll_id, poll.lease_s))
+    return given
 
 
 # ---- what became of an answer
@@ -132,12 +158,13 @@ _FLUSHED = (
 )
 
 
-def _note_earlier(appliance: Appliance, poll: PollRequest, queue: str, peer: str | None) -> None:
+def _note_earlier(appliance: Appliance, poll: PollRequest, peer: str | None) -> None:
     """What this poll says about the hand-outs before it."""
-    plain = not (poll.poll_id or poll.lease_s or poll.wait_s)
-    if flushed := appliance.handouts.flushed((poll.site, queue), plain):
-        _post(appliance, _FLUSHED, [flushed])
-    others = appliance.handouts.superseded((poll.site, queue), peer)
+    program = poll.program
+    _mark(appliance, _FLUSHED, appliance.handouts.flushed(program, poll.is_plain))
+    others = appliance.handouts.superseded(program, peer)
+    if not others:
+        return
     new_id = poll.poll_id
     confirm(appliance, [handed for handed in others if new_id and handed.poll_id and handed.poll_id != new_id])
     doubt(appliance, [handed for handed in others if not (new_id and handed.poll_id)])
@@ -155,26 +182,18 @@ def connection_ended(appliance: Appliance, peer: str) -> None:
 
 def confirm(appliance: Appliance, handed: list[Handed]) -> None:
     """These answers arrived."""
-    _post(appliance, f"UPDATE handout SET state = '{CONFIRMED}' WHERE id = ?", handed)
+    _mark(appliance, f"UPDATE handout SET state = '{CONFIRMED}' WHERE id = ?", handed)
 
 
 def doubt(appliance: Appliance, handed: list[Handed]) -> None:
     """Nothing proves that these answers arrived."""
-    _hand_over(appliance, handed, _doubt_each, appliance, handed)
+    if handed:
+        leaving.post(appliance, _doubt_each, appliance, handed)
 
 
-def _post(appliance: Appliance, sql: str, handed: list[Handed]) -> None:
-    _hand_over(appliance, handed, _execute_each, sql, handed)
-
-
-def _hand_over(appliance: Appliance, handed: list[Handed], verb: Callable[..., None], *arguments: Any) -> None:
-    if not handed:
-        return
-    try:
-        appliance.database.post(verb, *arguments)
-    except Unavailable:
-        # The rows stay OPEN and become UNCONFIRMED at the next start: doubt is the safe side.
-        return
+def _mark(appliance: Appliance, sql: str, handed: list[Handed]) -> None:
+    if handed:
+        leaving.post(appliance, _execute_each, sql, handed)
 
 
 def _execute_each(transaction: Transaction, sql: str, handed: list[Handed]) -> None:

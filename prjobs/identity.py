@@ -1,5 +1,6 @@
 """Who asks: what a token proves, whoever made it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import msgspec
@@ -37,3 +38,7 @@ class Identity:
     def reaches(self, site: str) -> bool:
         """Whether the token is good for this site."""
         return not self.sites or site in self.sites
+
+    def covers(self, sites: Collection[str]) -> bool:
+        """Whether what is good for these sites, or for every site when there are none, is within the token's own."""
+        return not self.sites or (bool(sites) and set(sites) <= set(self.sites))

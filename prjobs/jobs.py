@@ -61,6 +61,11 @@ class Command:
         return catalogue.command_class(self.device, self.action, self.values)
 
     @property
+    def makes_safe(self) -> bool:
+        """Whether it makes a telescope safe, so that it gets through where others are refused."""
+        return self.cancels_all or self.command_class in catalogue.MAKES_SAFE
+
+    @property
     def cancels_all(self) -> bool:
         """Whether it withdraws everything of the site that waits. Sites take it in any letter case."""
         return is_cancel_all(self.action)
@@ -80,7 +85,7 @@ def submit_job(appliance: Appliance, command: Command, actor: By, what: str = au
     `cancel_all_commands` first withdraws every job of the site that waits. The same idempotency key of the same
     user within a day gives the job of the first call; Conflict when that was another command.
     """
-    return appliance.database.write(_insert_job, appliance, command, actor, what)
+    return appliance.database.write(_insert_job, appliance, command, actor, what, makes_safe=command.makes_safe)
 
 
 def _insert_job(transaction: Transaction, appliance: Appliance, command: Command, actor: By, what: str) -> JobRow:
@@ -158,6 +163,15 @@ def checksum(row: JobRow) -> int:
     return zlib.crc32("\0".join(fixed).encode())
 
 
+def is_sound(row: JobRow) -> bool:
+    """Whether the job is still what was sent."""
+    try:
+        return checksum(row) == row.checksum
+    except TypeError:
+        # A text that is none any more.
+        return False
+
+
 def _same_key(transaction: Transaction, command: Command, now_ms: int) -> JobRow | None:
     found = transaction.fetch(
         f"SELECT {JOB_COLUMNS} FROM job WHERE user_id = ? AND idempotency_key = ? AND created_ms > ? "
@@ -223,8 +237,8 @@ def _heard_of(transaction: Transaction, appliance: Appliance, job_seq: int, queu
     if not renew:
         end_lease(transaction, appliance, job_seq, queue)
         return
-    lease_s = transaction.fetch("SELECT lease_s FROM lease WHERE job_seq = ? AND queue = ?", (job_seq, queue))
-    appliance.leases.set((job_seq, queue), lease_s[0][0])
+    for (lease_s,) in transaction.fetch("SELECT lease_s FROM lease WHERE job_seq = ? AND queue = ?", (job_seq, queue)):
+        appliance.leases.set((job_seq, queue), lease_s)
 
 
 # ---- again

@@ -1,13 +1,15 @@
 """Looking into the queue: what waits, one job, the last days. Nothing here changes anything."""
 
+import sqlite3
 from collections.abc import Iterator
+from typing import Any
 
 from prjobs import feed
 from prjobs.appliance import Appliance
 from prjobs.database import Database, Transaction
 from prjobs.errors import NotFound
 from prjobs.models import JOB_COLUMNS, JobRow
-from prjobs.states import FORWARDING, HELD, UNREAD
+from prjobs.states import BOTH, FORWARDING, HELD, UNREAD, words_of
 from prjobs.ulids import floor_ulid
 
 PAGE = 500
@@ -29,6 +31,11 @@ _WAITING = {
 }
 
 
+_AS_BYTES = ", ".join(
+    f"CASE typeof({column}) WHEN 'text' THEN CAST({column} AS BLOB) ELSE {column} END" for column in JobRow._fields
+)
+
+
 def waiting_of(
     transaction: Transaction, site: str, queue: str, device: str | None = None, instance: str | None = None
 ) -> list[JobRow]:
@@ -39,7 +46,17 @@ def waiting_of(
         if value is not None:
             sql += f" AND {column} = ?"
             parameters.append(value)
-    return [JobRow(*row) for row in transaction.fetch(f"{sql} ORDER BY seq", parameters)]
+    sql += " ORDER BY seq"
+    try:
+        return [JobRow(*row) for row in transaction.fetch(sql, parameters)]
+    except sqlite3.OperationalError:
+        # A damaged text may be no UTF-8 any more; one such row must not keep the others back.
+        found = transaction.fetch(sql.replace(JOB_COLUMNS, _AS_BYTES, 1), parameters)
+        return [JobRow(*(_as_text(value) for value in row)) for row in found]
+
+
+def _as_text(value: object) -> Any:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
 def held_of(source: Database | Transaction, site: str, queue: str) -> list[JobRow]:
@@ -47,6 +64,46 @@ def held_of(source: Database | Transaction, site: str, queue: str) -> list[JobRo
     status = f"{feed.COLUMNS[queue][0]} IN ('{HELD}', '{FORWARDING}')"
     sql = f"SELECT {JOB_COLUMNS} FROM job WHERE site = ? AND {status} ORDER BY ulid"
     return [JobRow(*row) for row in source.fetch(sql, (site,))]
+
+
+_COLUMNS = ", ".join(f"j.{column}" for column in JobRow._fields)
+_OVER = ", ".join(f"'{word}'" for phase in ("waiting", "done", "failed", "gone") for word in words_of(phase))
+_LATER = f"n.job_seq = c.job_seq AND n.seq > c.seq AND n.queue IN (c.queue, '{BOTH}')"
+_GIVEN = (
+    f"SELECT {_COLUMNS} FROM change c JOIN job j ON j.seq = c.job_seq WHERE c.handout_id = ? "
+    f"AND NOT EXISTS (SELECT 1 FROM change n WHERE {_LATER}%s) ORDER BY j.seq"
+)
+_UNTOUCHED = _GIVEN % ""
+_NOT_OVER = _GIVEN % f" AND upper(n.status) IN ({_OVER})"
+
+
+def given_by(source: Database | Transaction, handout_id: int, reported: bool = False) -> list[JobRow]:
+    """The jobs whose newest change in their queue is this hand-out, oldest first.
+
+    With `reported` also those that an observatory reported on since, unless they are finished or wait again.
+    """
+    return [JobRow(*row) for row in source.fetch(_NOT_OVER if reported else _UNTOUCHED, (handout_id,))]
+
+
+def unsent_of(source: Database | Transaction, appliance: Appliance, site: str, queue: str) -> list[JobRow]:
+    """The jobs of the site that were handed out from the queue too late and never left: nobody has them yet."""
+    rows = []
+    for handed in appliance.handouts.unsent((site, queue)):
+        seqs = {row.seq for row in handed.rows}
+        rows += [row for row in given_by(source, handed.id) if row.seq in seqs]
+    return rows
+
+
+def newest_cancel_all(source: Database | Transaction, site: str) -> int:
+    """The number of the site's newest `cancel_all_commands` that was sent here; 0 when there is none.
+
+    What one of the cloud withdraws, the link knows.
+    """
+    sql = (
+        "SELECT coalesce(max(seq), 0) FROM job "
+        "WHERE site = ? AND lower(action) = 'cancel_all_commands' AND origin = 'local'"
+    )
+    return int(source.fetch(sql, (site,))[0][0])
 
 
 def find_job(appliance: Appliance, ulid: str) -> JobRow:

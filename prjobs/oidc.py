@@ -153,11 +153,17 @@ class Provider:
         if not keys:
             logger.warning("the provider's key set at %s holds no key that can be used", url)
             return False
-        temporary = self._kept.with_suffix(".new")
-        temporary.write_text(json.dumps(answer), encoding="utf-8")
-        temporary.replace(self._kept)
         self._keys = keys
+        self._keep(answer)
         return True
+
+    def _keep(self, answer: Any) -> None:
+        temporary = self._kept.with_suffix(".new")
+        try:
+            temporary.write_text(json.dumps(answer), encoding="utf-8")
+            temporary.replace(self._kept)
+        except OSError as error:
+            logger.warning("the provider's keys are used, but not kept for the next start: %s", error)
 
     def _read_kept(self) -> dict[str, RSAPublicKey]:
         try:

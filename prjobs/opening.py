@@ -5,11 +5,11 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from prjobs import alarms, audit, handouts, views
+from prjobs import alarms, audit, handouts, leaving, views
 from prjobs.appliance import Appliance
 from prjobs.bell import Bell
 from prjobs.clock import Clock
-from prjobs.database import Database, Transaction, open_database
+from prjobs.database import Database, Transaction
 from prjobs.deadlines import Deadlines
 from prjobs.errors import Unavailable, Unusable
 from prjobs.failpoints import Failpoints, planned
@@ -20,10 +20,13 @@ from prjobs.oidc import Fetch, Provider
 from prjobs.open_handouts import OpenHandouts
 from prjobs.presence import Presence
 from prjobs.quota import Quota
+from prjobs.schema import open_database
 from prjobs.settings import Settings
 from prjobs.ulids import Ulids
 
 logger = logging.getLogger(__name__)
+# So many threads neither long polls nor writes that wait for a store in trouble may hold.
+THREADS_FOR_POLLS = 4
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,8 @@ def open_appliance(
         failpoints=failpoints,
         demo=demo,
     )
-    database.start(appliance.bell.ring)
+    held = int(settings.threads * settings.held_share)
+    database.start(appliance.bell.ring, places=max(1, settings.threads - held - THREADS_FOR_POLLS))
     return appliance, _begin(appliance, folder, identity, facts, serving)
 
 
@@ -138,7 +142,7 @@ def _begin(
     appliance: Appliance, folder: Folder, identity: dict[str, Any], facts: dict[str, str], serving: bool
 ) -> Start:
     unconfirmed = appliance.database.write(_mark_open, appliance, serving)
-    folder.write_identity({**identity, "identity": appliance.store, "demo": appliance.demo})
+    _say_whose(folder, identity, appliance)
     audit.save_anchor(appliance)
     for site, queue, last_ms, gap_ms in appliance.database.fetch("SELECT site, queue, last_ms, usual_gap_ms FROM poll"):
         appliance.presence.remember(site, queue, last_ms, gap_ms)
@@ -151,6 +155,16 @@ def _begin(
         appliance.leases.set((job_seq, queue), lease_s)
     pending = views.count_pending(appliance)
     return Start("welcomed" not in facts, facts.get("running") != "yes", unconfirmed=unconfirmed, **pending)
+
+
+def _say_whose(folder: Folder, known: dict[str, Any], appliance: Appliance) -> None:
+    ours = {**known, "identity": appliance.store, "demo": appliance.demo}
+    if ours == known:
+        return
+    try:
+        folder.write_identity(ours)
+    except OSError as error:
+        raise Unusable(f"{folder.path}: cannot write identity.json: {error.strerror}.") from None
 
 
 def _mark_open(transaction: Transaction, appliance: Appliance, serving: bool) -> int:
@@ -173,17 +187,26 @@ def _sites(database: Database) -> list[str]:
     return sites
 
 
-def close_appliance(appliance: Appliance, folder: Folder, serving: bool = True) -> None:
-    """Remember what the file must know, and close it well. A store in trouble stays marked as not closed well."""
+def close_appliance(appliance: Appliance, folder: Folder, serving: bool = True) -> bool:
+    """Remember what the file must know, and close it. False when it could not be closed well: then it stays marked so.
+
+    No more time is spent than a service manager gives: another program's lock is not waited for.
+    """
+    appliance.database.hurry()
     try:
         save_presence(appliance, folder)
         audit.settle(appliance, appliance.refusals)
         if serving:
             alarms.save(appliance)
-            appliance.database.write(_mark_closed)
+            leaving.return_unsent(appliance)
+            appliance.database.post(_mark_closed)
+        well = True
     except Unavailable as unavailable:
+        well = False
         logger.warning("the store could not be closed well: %s", unavailable)
-    appliance.database.close()
+    finally:
+        closed = appliance.database.close()
+    return well and closed
 
 
 def _mark_closed(transaction: Transaction) -> None:
@@ -191,13 +214,20 @@ def _mark_closed(transaction: Transaction) -> None:
 
 
 def save_presence(appliance: Appliance, folder: Folder) -> None:
-    """Write down who polled when, and beside the store the highest id ever given."""
+    """Write down who polled when, and beside the store the highest id ever given.
+
+    A file that cannot be replaced now, as with a full disk, keeps what it says: the next start asks the store too.
+    """
     if polls := appliance.presence.unsaved():
         appliance.database.write(_save_polls, polls)
     stored = appliance.database.fetch("SELECT max(ulid) FROM job")[0][0]
     identity = folder.identity()
-    if stored and stored > identity.get("last_ulid", ""):
-        folder.write_identity({**identity, "last_ulid": stored})
+    if not stored or stored <= identity.get("last_ulid", ""):
+        return
+    try:
+        folder.write_identity({**identity, "identity": appliance.store, "demo": appliance.demo, "last_ulid": stored})
+    except OSError as error:
+        logger.error("%s cannot be written: %s", folder.path / "identity.json", error.strerror)
 
 
 def _save_polls(transaction: Transaction, polls: list[tuple[str, str, int, int | None]]) -> None:

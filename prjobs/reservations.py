@@ -6,9 +6,7 @@ reservation is on while start ≤ now < end. The sites of a station's observator
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
-from weakref import WeakKeyDictionary
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -17,8 +15,10 @@ from prjobs import audit
 from prjobs.access import RESERVED
 from prjobs.appliance import Appliance
 from prjobs.audit import By, Entry
-from prjobs.database import Database, Transaction
+from prjobs.clock import moment
+from prjobs.database import Transaction
 from prjobs.errors import BadRequest, Conflict, NotFound
+from prjobs.reserved import Reservation, Window
 from prjobs.settings import Settings
 from prjobs.wire import Site, UserId, UserName
 
@@ -32,21 +32,6 @@ KEPT_SITES = 1000
 Result = TypeVar("Result")
 Time = Annotated[int, Meta(ge=0, le=MAX_TIME_MS, description="a time in Unix milliseconds")]
 Title = Annotated[str, Meta(max_length=200, description="a text of up to 200 characters")]
-
-
-class Reservation(msgspec.Struct, frozen=True):
-    """A stored reservation. `creator_id` is the user who has it; `created_by` made it here."""
-
-    id: int
-    site: str
-    source: Literal["local", "calendar"]
-    event_id: str
-    start_ms: int
-    end_ms: int
-    creator_id: str
-    creator: str
-    title: str
-    created_by: str
 
 
 class NewReservation(msgspec.Struct, frozen=True):
@@ -83,23 +68,12 @@ class Judgement(msgspec.Struct, frozen=True):
     holders: list[str]
 
 
-class _Window(NamedTuple):
-    """What is on at a site from `since_ms` until before `until_ms`; when the calendar answered for it, None: never."""
-
-    since_ms: int
-    until_ms: int
-    on: tuple[Reservation, ...]
-    answered_ms: int | None
-
-
 _COLUMNS = ", ".join(Reservation.__struct_fields__)
 _INSERT = (
     "INSERT INTO reservation (site, source, event_id, start_ms, end_ms, creator_id, creator, title, created_by) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id"
 )
 NOT_USED = Judgement(True, "none", "Reservations are not used here: whoever has a token may command.", [])
-# Known windows of each open store. A change drops the inner dictionary; who was looking then fills the dropped one.
-_WINDOWS: WeakKeyDictionary[Database, dict[str, _Window]] = WeakKeyDictionary()
 
 
 # ---- judging
@@ -122,7 +96,7 @@ def judge(appliance: Appliance, user_id: str, always: bool, site: str) -> Judgem
     return Judgement(allowed, basis, sentence, _names(window.on))
 
 
-def _decide(settings: Settings, window: _Window, is_fresh: bool, user_id: str, always: bool) -> tuple[bool, str]:
+def _decide(settings: Settings, window: Window, is_fresh: bool, user_id: str, always: bool) -> tuple[bool, str]:
     if always:
         return True, "Administrators may always command, and owners may always stop, close and park."
     denies_unsure = not is_fresh and settings.calendar_stale == "deny"
@@ -160,8 +134,8 @@ def _names(on: Sequence[Reservation]) -> list[str]:
     return list(dict.fromkeys(one.creator or one.creator_id for one in on))
 
 
-def _window(appliance: Appliance, site: str, now_ms: int) -> _Window:
-    windows = _WINDOWS.setdefault(appliance.database, {})
+def _window(appliance: Appliance, site: str, now_ms: int) -> Window:
+    windows = appliance.reserved.windows
     window = windows.get(site)
     if window is None or not window.since_ms <= now_ms < window.until_ms:
         window = _look(appliance, site, now_ms)
@@ -171,7 +145,7 @@ def _window(appliance: Appliance, site: str, now_ms: int) -> _Window:
     return window
 
 
-def _look(appliance: Appliance, site: str, now_ms: int) -> _Window:
+def _look(appliance: Appliance, site: str, now_ms: int) -> Window:
     sites = sites_judged(appliance.settings, site)
     sources = (LOCAL,) if appliance.settings.reservations == LOCAL else (LOCAL, CALENDAR)
     ours, known = f"site IN ({_marks(sites)}) AND source IN ({_marks(sources)})", (*sites, *sources)
@@ -180,7 +154,7 @@ def _look(appliance: Appliance, site: str, now_ms: int) -> _Window:
     coming = fetch(f"SELECT min(start_ms) FROM reservation WHERE {ours} AND start_ms > ?", (*known, now_ms))[0][0]
     answers = fetch(f"SELECT answered_ms FROM calendar_answer WHERE site IN ({_marks(sites)})", sites)
     until_ms = min(coming or MAX_TIME_MS, *(one.end_ms for one in on), MAX_TIME_MS)
-    return _Window(now_ms, until_ms, tuple(on), min(answers)[0] if len(answers) == len(sites) else None)
+    return Window(now_ms, until_ms, tuple(on), min(answers)[0] if len(answers) == len(sites) else None)
 
 
 def _marks(values: Sequence[object]) -> str:
@@ -203,7 +177,7 @@ def stations(settings: Settings) -> dict[str, list[str]]:
 
 
 def _utc(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+    return moment(time_ms).strftime("%Y-%m-%d %H:%M")
 
 
 # ---- looking
@@ -293,7 +267,7 @@ def _change(appliance: Appliance, verb: Callable[..., Result], *arguments: Any) 
     """Write, and judge by what is stored from then on, also when the disk confirms it late."""
 
     def forget(_: object = None) -> None:
-        _WINDOWS.pop(appliance.database, None)
+        appliance.reserved.forget()
 
     try:
         return appliance.database.write(verb, *arguments, late=forget)

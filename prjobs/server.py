@@ -1,6 +1,7 @@
 """The life of the process: open the folder, serve it, stop cleanly."""
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -11,6 +12,7 @@ from prjobs.appliance import Appliance
 from prjobs.clock import Clock
 from prjobs.cloud import left
 from prjobs.cloud.link import open_link
+from prjobs.console import stop_with_console
 from prjobs.errors import Unusable
 from prjobs.folder import Folder
 from prjobs.logs import set_up_logs, write_logs
@@ -31,6 +33,9 @@ SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK")
 SWITCH_INTERVAL_S = 0.0005
 # A user may be waiting for what is asked of the provider.
 PROVIDER_LIMITS = Limits(connect_s=2, first_byte_s=3, total_s=4)
+# What is in flight and the threads at work have this long in all, once the process is to end.
+STOP_S = 4.0
+LONGEST_STOP_S = 6.0
 Say = Callable[[str], None]
 
 
@@ -39,6 +44,7 @@ class Server:
 
     def __init__(self, folder: Folder, settings: Settings, clock: Clock | None = None, demo: bool = False) -> None:
         self.folder = folder
+        self._end_s = 0.0
         folder.create()
         self._lock = folder.lock()
         give_up_when_full(folder.path)
@@ -60,8 +66,8 @@ class Server:
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
         return f"http://{host}:{self.listener.port}"
 
-    def run(self) -> None:
-        """Serve until `stop`, then close everything well."""
+    def run(self) -> bool:
+        """Serve until `stop`, then close everything. False when the store could not be closed well."""
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         chores = Chores(self.appliance, self.folder)
         stopping = self.appliance.stopping
@@ -81,10 +87,16 @@ class Server:
         try:
             self.listener.run(self._let_go)
         finally:
-            self.appliance.stopping.set()
-            for name in ("upkeep", "cloud"):
-                threads[name].join(timeout=2)
-            close_appliance(self.appliance, self.folder)
+            well = self._close([threads["upkeep"], threads["cloud"]])
+        return well
+
+    def _close(self, threads: list[threading.Thread]) -> bool:
+        self._let_go()
+        for thread in threads:
+            thread.join(timeout=min(2.0, max(0.1, self._end_s - self.appliance.clock.elapsed_s())))
+        try:
+            return close_appliance(self.appliance, self.folder)
+        finally:
             self.folder.remove_server()
             self._lock.release()
             logger.info("stopped")
@@ -100,9 +112,12 @@ class Server:
         self.listener.stop()
 
     def _let_go(self) -> None:
-        """Answer the held polls."""
+        """Answer the held polls, and whoever waits for a store that does not write now."""
+        if not self._end_s:
+            self._end_s = self.appliance.clock.elapsed_s() + STOP_S
         self.appliance.stopping.set()
         self.appliance.bell.close()
+        self.appliance.database.hurry()
 
 
 def _fetch(url: str, headers: dict[str, str]) -> object:
@@ -117,23 +132,49 @@ def _listen(appliance: Appliance) -> Listener:
         raise Unusable(f"cannot listen on {settings.host} port {settings.port}: {error}") from None
 
 
-def serve(folder: Folder, settings: Settings, say: Say, demo: Callable[[Server], None] | None = None) -> None:
-    """Serve the folder until Ctrl-C, SIGTERM or the closing of its console window; `say` prints a line."""
+def serve(folder: Folder, settings: Settings, say: Say, demo: Callable[[Server], None] | None = None) -> bool:
+    """Serve the folder until Ctrl-C, SIGTERM or the closing of its console window; `say` prints a line.
+
+    False when the store could not be closed well; the last line of the log says so.
+    """
     folder.create()
     set_up_logs(folder, settings.log_level)
     server = Server(folder, settings, demo=demo is not None)
     for name in SIGNALS:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), server.stop)
+    stop_with_console(server.stop)
     say(f"prjobs {VERSION} serves {server.url}/")
     _say_start(server, server.start, say)
     if demo:
         demo(server)
-    server.run()
+    ended = threading.Event()
+    threading.Thread(target=_end_in_time, args=(server.appliance.stopping, ended), name="end", daemon=True).start()
+    well = server.run()
+    ended.set()
     for name in SIGNALS:
         # One more signal must not end the process otherwise than well.
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
+    if not well:
+        logger.error("the store could not be closed well: nothing that was answered is lost, the next start checks it")
+    return well
+
+
+def _end_in_time(stopping: threading.Event, ended: threading.Event) -> None:
+    """A disk that does not answer must not keep the process: what was answered is on it already."""
+    stopping.wait()
+    if not ended.wait(LONGEST_STOP_S):
+        # The log may stand on the same disk.
+        saying = threading.Thread(target=_say_last_words, daemon=True)
+        saying.start()
+        saying.join(1.0)
+        os._exit(1)
+
+
+def _say_last_words() -> None:
+    logger.error("the stop took too long and is broken off: nothing that was answered is lost")
+    logging.shutdown()
 
 
 def _say_start(server: Server, start: Start, say: Say) -> None:

@@ -21,6 +21,8 @@ from prjobs.errors import Unusable
 from prjobs.places import parse_places, parse_zones
 
 FILE_NAME = "prjobs.toml"
+# Names of files: in the settings file they count from its folder, elsewhere from where the command was given.
+_FILES = ("oidc_certificate", "cloud_ca_file", "cloud_token_file")
 ENVIRONMENT_PREFIX = "PRJOBS_"
 # Names with the prefix that are not settings: the data folder, a token for the command line, a plan for tests.
 NOT_SETTINGS = ("PRJOBS_DATA", "PRJOBS_TOKEN", "PRJOBS_FAIL")
@@ -242,7 +244,9 @@ def load_settings(
     for source, name, value in _named(folder, environment, flags or {}):
         if name not in origins:
             raise Unusable(f"{source}: there is no setting named {name}. {_nearest(name)}")
-        origins[name] = Origin(_converted(name, value, source), source)
+        converted = _converted(name, value, source)
+        beside = source == str(folder / FILE_NAME) and name in _FILES and converted and "\n" not in converted
+        origins[name] = Origin(str(folder / converted) if beside else converted, source)
     settings = Settings(**{name: origin.value for name, origin in origins.items()})
     if settings.reservations == "calendar" and not settings.calendar_url:
         raise Unusable("reservations is calendar, but calendar_url is empty: name the calendar service.")
@@ -276,10 +280,12 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise Unusable(f"{path}: cannot read the settings: {wrong}") from None
     flat: dict[str, Any] = {}
     for name, value in tables.items():
-        if isinstance(value, dict):
-            flat |= {f"{name}_{inner}": setting for inner, setting in value.items()}
-        else:
-            flat[name] = value
+        inner = (
+            {f"{name}_{key}": setting for key, setting in value.items()} if isinstance(value, dict) else {name: value}
+        )
+        if twice := flat.keys() & inner.keys():
+            raise Unusable(f"{path}: {min(twice)} stands there twice, once as a part of a table: keep one of them.")
+        flat |= inner
     return flat
 
 

@@ -52,7 +52,7 @@ class JobView(msgspec.Struct, kw_only=True):
 
 
 class HandoutView(msgspec.Struct):
-    """The answer that handed a job out; `state` is OPEN, CONFIRMED or UNCONFIRMED."""
+    """The answer that handed a job out; `state` is OPEN, CONFIRMED, UNCONFIRMED, or RETURNED when none of it left."""
 
     id: int
     time_ms: int

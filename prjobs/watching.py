@@ -7,15 +7,15 @@ look before. Ages count by elapsed time: a clock that is set raises no alarm and
 import math
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple
 
 from prjobs import alarms, feed, health, views
 from prjobs.alarms import NOTICE, PROBLEM, SILENT, STOP, STOP_DOUBT, STUCK, Wrong
 from prjobs.appliance import Appliance
+from prjobs.clock import moment
 from prjobs.errors import NotFound, Unavailable
-from prjobs.handouts import CONFIRMED, UNCONFIRMED
+from prjobs.handouts import CONFIRMED, DAMAGED, UNCONFIRMED
 from prjobs.lookup import find_job
 from prjobs.states import PRIMARY, phase_of, words_of
 from prjobs.ulids import floor_ulid
@@ -28,6 +28,7 @@ UNREPORTED_S = 300.0
 UNREPORTED_UNTIL_S = 1800.0
 OVERDUE_AT_LEAST_S = 30.0
 OVERDUE_SHARE = 0.25
+_LOUD = ("clock", DAMAGED)
 _SAID = {
     "waiting": "was sent at {} and is not picked up",
     STOP_DOUBT: "was handed out at {}, and nothing shows that it arrived",
@@ -96,6 +97,7 @@ class Watch:
         """Look, and settle the alarms. When the store cannot be read, what was known of jobs still counts."""
         with suppress(Unavailable):
             self._read()
+            self._see_unsent()
             self._prove()
         self._forget_old()
         alarms.settle(self._appliance, [*self._stops(), *self._silent(), *self._stuck(), *self._of_house()])
@@ -128,7 +130,7 @@ class Watch:
 
     def _take(self, job: Seen) -> bool:
         """Note a job; False when its site never reported before."""
-        phase = phase_of(job.status)
+        phase = self._phase(job)
         is_known = True
         if phase in ("running", "done", "failed"):
             is_known = job.site in self._reported_ms
@@ -137,6 +139,9 @@ class Watch:
         late_s, before = self._late_s(job, phase), self._watched.get(job.seq)
         if late_s == math.inf and not is_doubtful:
             self._watched.pop(job.seq, None)
+        elif before is not None and before.phase == phase == "waiting":
+            # It goes on waiting, whatever its status was meanwhile.
+            self._watched[job.seq] = before._replace(job=job)
         elif before is None or (before.job, before.late_s) != (job, late_s):
             self._watched[job.seq] = self._begin(job, phase, late_s)
         if is_doubtful:
@@ -144,6 +149,18 @@ class Watch:
         else:
             self._unproved.pop(job.seq, None)
         return is_known
+
+    def _phase(self, job: Seen) -> str:
+        """The phase of its status; but a stop that was handed out and never left waits."""
+        phase = phase_of(job.status)
+        is_stop = phase == "picked_up" and job.command_class == STOP
+        return "waiting" if is_stop and self._appliance.handouts.is_unsent((job.site, PRIMARY), job.seq) else phase
+
+    def _see_unsent(self) -> None:
+        """The log does not tell when a stop that never left leaves."""
+        for one in list(self._watched.values()):
+            if one.job.command_class == STOP and self._phase(one.job) != one.phase:
+                self._take(one.job)
 
     def _late_s(self, job: Seen, phase: str) -> float:
         """After how long in its phase somebody should look at the job; infinite for never."""
@@ -252,9 +269,9 @@ class Watch:
         for kind, findings in ((PROBLEM, found.problems), (NOTICE, found.notices)):
             for one in findings:
                 # What the house only remarks is no reason to wake anybody, except for these.
-                loud = kind == PROBLEM or one.code == "clock" or one.code.startswith("cloud")
+                loud = kind == PROBLEM or one.code in _LOUD or one.code.startswith("cloud")
                 yield Wrong(f"{kind}/{one.code}", kind, now_ms, partial(str, one.sentence), loud=loud)
 
 
 def _clock(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%H:%M:%S UTC")
+    return moment(time_ms).strftime("%H:%M:%S UTC")

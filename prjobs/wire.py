@@ -14,7 +14,7 @@ from msgspec import Meta
 from prjobs.decoding import parse_json, sentence_of, strip_mark
 from prjobs.errors import BadRequest, kind_of
 from prjobs.models import JobRow
-from prjobs.states import UNREAD
+from prjobs.states import ALTERNATE, PRIMARY, UNREAD
 from prjobs.ulids import is_ulid
 
 MAX_BODY = 1 << 20
@@ -110,6 +110,10 @@ class _GetRecentJobs(msgspec.Struct, frozen=True):
     timeRange: Number = None
 
 
+# Site, queue, and the filters of its polls.
+Program = tuple[str, str, str | None, str | None]
+
+
 class PollRequest(msgspec.Struct, frozen=True):
     """getnewjobs, in our own words. `wait_s` is 0 when the poll is not to be held; `lease_s` None without lease."""
 
@@ -120,6 +124,21 @@ class PollRequest(msgspec.Struct, frozen=True):
     lease_s: int | None
     device: str | None
     instance: str | None
+
+    @property
+    def queue(self) -> str:
+        """Which queue it asks."""
+        return ALTERNATE if self.alternate else PRIMARY
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it has neither wait, poll_id nor lease."""
+        return not (self.poll_id or self.lease_s or self.wait_s)
+
+    @property
+    def program(self) -> Program:
+        """Who asks, as far as can be told: programs with other filters are others."""
+        return (self.site, self.queue, self.device, self.instance)
 
 
 class StatusUpdate(msgspec.Struct, frozen=True):

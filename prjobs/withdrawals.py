@@ -6,7 +6,7 @@ from prjobs.audit import By
 from prjobs.database import Transaction
 from prjobs.errors import Conflict
 from prjobs.feed import Event
-from prjobs.lookup import held_of, only_row, waiting_of
+from prjobs.lookup import held_of, only_row, unsent_of, waiting_of
 from prjobs.models import JOB_COLUMNS, JobRow
 from prjobs.states import ABORTED, ALTERNATE, BOTH, CANCELLED, FORWARDING, HELD, PRIMARY, UNREAD, is_finished, shown
 
@@ -16,7 +16,7 @@ def withdraw_waiting(transaction: Transaction, appliance: Appliance, site: str, 
     appliance.stopped[site] = appliance.clock.elapsed_s()
     for queue in (PRIMARY, ALTERNATE):
         waiting = [*waiting_of(transaction, site, queue), *held_of(transaction, site, queue)]
-        unsent = [row for handed in appliance.handouts.withdraw_unsent((site, queue)) for row in handed.rows]
+        unsent = unsent_of(transaction, appliance, site, queue)
         event = Event(queue, CANCELLED, now_ms, who, "cancel_all_commands")
         feed.apply(transaction, [*waiting, *unsent], event)
     for job_seq, queue in transaction.fetch(
@@ -32,18 +32,26 @@ def end_lease(transaction: Transaction, appliance: Appliance, job_seq: int, queu
 
 
 def cancel_job(appliance: Appliance, ulid: str, actor: By, reason: str = "") -> JobRow:
-    """Withdraw one job that waits, in both queues. NotFound, or Conflict when it was picked up or is finished."""
+    """Withdraw one job that waits, in both queues, or was handed out and never left.
+
+    NotFound, or Conflict when it was picked up or is finished.
+    """
     return appliance.database.write(_cancel_job, appliance, ulid, actor, reason)
 
 
 def _cancel_job(transaction: Transaction, appliance: Appliance, ulid: str, actor: By, reason: str) -> JobRow:
     row = only_row(transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE ulid = ?", (ulid,)))
-    if row.status not in (UNREAD, HELD):
+    if row.status not in (UNREAD, HELD) and not _is_unsent(transaction, appliance, row, PRIMARY):
         raise Conflict(f"The job does not wait any more: its status is {shown(row.status)}. Send a stop instead.")
-    queue = BOTH if row.alternate_status in (UNREAD, HELD) else PRIMARY
+    alternate = row.alternate_status in (UNREAD, HELD) or _is_unsent(transaction, appliance, row, ALTERNATE)
+    queue = BOTH if alternate else PRIMARY
     feed.apply(transaction, [row], Event(queue, CANCELLED, appliance.clock.now_ms(), actor.who, reason))
     audit.record_job(transaction, appliance, audit.CANCEL, row, actor)
     return only_row(transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE seq = ?", (row.seq,)))
+
+
+def _is_unsent(transaction: Transaction, appliance: Appliance, row: JobRow, queue: str) -> bool:
+    return row.seq in [one.seq for one in unsent_of(transaction, appliance, row.site, queue)]
 
 
 def close_job(appliance: Appliance, ulid: str, actor: By, reason: str) -> JobRow:

@@ -79,6 +79,7 @@ function draw() {
   find('[data-tab="send"]').hidden = !mayCommand(model.user);
   if (current) screens[current.screen].update(linkState());
   stop.aim(siteOpened(), visits);
+  if (!model.user) show(find("[data-logout-problem]"), false);
   showStray();
   tick();
 }
@@ -205,7 +206,9 @@ function fillMeanings() {
 }
 
 async function logOut() {
-  await api.post("logout").catch(() => null);
+  const problem = await api.post("logout").then(() => "", ({ message }) => `You are still logged in. ${message}`);
+  setText(find("[data-logout-problem]"), problem);
+  show(find("[data-logout-problem]"), problem);
   live.wake();
 }
 

@@ -1,30 +1,44 @@
 // What the page asks for now and then besides the live feed: reservations, the sky, whether the user may command,
 // the settings. The live loop calls it between two rounds, so that requests never overlap.
 
-import { MINUTE, SECOND } from "./time.js";
+import { MINUTE, SECOND, utcClock } from "./time.js";
 
 const TIMEOUT_MS = 3000;
 // Who has the site, and whether the user may command it, while somebody looks.
 export const LOOKED_AT_MS = 10 * SECOND;
 
 export function newAround() {
-  return { mode: "none", reservations: [], sky: new Map(), may: new Map(), settings: null };
+  const reservationsAsked = { asOfMs: null, problem: "" };
+  return { mode: "none", reservations: [], reservationsAsked, sky: new Map(), may: new Map(), settings: null };
+}
+
+// What must stand beside the reservations that are known: "" while they are fresh.
+export function reservationsDoubt({ reservationsAsked: { asOfMs, problem } }) {
+  if (!problem) return "";
+  const known = asOfMs === null ? "Reservations are not known" : `Reservations as of ${utcClock(asOfMs)} UTC`;
+  return `${known}: ${problem}`;
 }
 
 // What is asked for, how often, and where the answer goes.
-export function tasksFor(model) {
+export function tasksFor(model, nowMs) {
   const { around, user } = model;
   const sites = [...model.sites.keys()];
   const tasks = sites.filter(() => user).map((site) => mayTask(around, user, site));
   if (user?.roles?.includes("admin")) tasks.push(settingsTask(around, user));
-  if (model.loaded) tasks.push(reservationsTask(around), ...sites.map((site) => skyTask(around, site)));
+  if (model.loaded) tasks.push(reservationsTask(around, nowMs), ...sites.map((site) => skyTask(around, site)));
   return tasks;
 }
 
 function mayTask(around, user, site) {
   const params = { site, device: "all", action: "cancel_all_commands" };
   const take = (answer) => around.may.set(site, answer);
-  return { key: `may/${user.user_id}/${site}`, path: "may", params, everyMs: LOOKED_AT_MS, take };
+  const failed = ({ message }) => around.may.set(site, doubted(around.may.get(site), message));
+  return { key: `may/${user.user_id}/${site}`, path: "may", params, everyMs: LOOKED_AT_MS, take, failed };
+}
+
+// A yes is worth nothing once it cannot be asked for again; a no keeps its reason.
+function doubted(known, sentence) {
+  return known && !known.may ? known : { may: false, why: `Whether you may command could not be asked: ${sentence}` };
 }
 
 function settingsTask(around, user) {
@@ -32,9 +46,12 @@ function settingsTask(around, user) {
   return { key: `settings/${user.user_id}`, path: "settings", everyMs: 10 * MINUTE, take };
 }
 
-function reservationsTask(around) {
-  const take = ({ mode, reservations }) => Object.assign(around, { mode, reservations });
-  return { key: "reservations", path: "reservations", everyMs: LOOKED_AT_MS, take };
+function reservationsTask(around, nowMs) {
+  const take = ({ mode, reservations }) => {
+    Object.assign(around, { mode, reservations, reservationsAsked: { asOfMs: nowMs, problem: "" } });
+  };
+  const failed = ({ message }) => { around.reservationsAsked.problem = message; };
+  return { key: "reservations", path: "reservations", everyMs: LOOKED_AT_MS, take, failed };
 }
 
 // What is known of a site stays while the server cannot be asked.
@@ -66,7 +83,7 @@ export class Around {
   }
 
   async step() {
-    const due = tasksFor(this.model).filter((task) => this.isDue(task));
+    const due = tasksFor(this.model, this.clock.now()).filter((task) => this.isDue(task));
     for (const task of due) if (!(await this.ask(task))) break;
     if (due.length) this.told();
   }

@@ -19,6 +19,8 @@ function since(ms, nowMs) {
   return nowMs - ms < DAY ? hm : `${utcDate(ms).slice(5)} ${hm}`;
 }
 
+const behindWords = (cloud) => (cloud.unsent ? `${cloud.unsent} behind` : "not in step");
+const stateWords = (cloud) => (cloud.state === "behind" ? behindWords(cloud) : cloud.state);
 const parkedWords = (cloud) => (cloud.parked.length ? `, ${cloud.parked.length} refused` : "");
 
 // "cloud in step", "cloud 12 behind", "cloud down since 03:12"; "" for a site that the link does not serve.
@@ -26,7 +28,7 @@ export function cloudPhrase(cloud, site, nowMs) {
   if (!cloud || !cloud.sites.some((one) => one.site === site)) return "";
   const said = {
     down: () => `cloud down since ${since(cloud.down_since_ms, nowMs)}`,
-    behind: () => `cloud ${cloud.unsent} behind`,
+    behind: () => `cloud ${behindWords(cloud)}`,
     "in step": () => "cloud in step",
     starting: () => "cloud not asked yet",
   }[cloud.state];
@@ -46,10 +48,9 @@ export function cloudCard(cloud, nowMs) {
   }
   if (cloud.parked.length) {
     const todo = "Decide below about each status that the cloud refuses.";
-    return { kind: "bad", word: `${cloud.state === "behind" ? `${cloud.unsent} behind` : cloud.state}${parkedWords(cloud)}`, why, todo };
+    return { kind: "bad", word: `${stateWords(cloud)}${parkedWords(cloud)}`, why, todo };
   }
-  const word = cloud.state === "behind" ? `${cloud.unsent} behind` : cloud.state;
-  return { kind: cloud.state === "in step" ? "good" : "note", word, why, todo: "" };
+  return { kind: cloud.state === "in step" ? "good" : "note", word: stateWords(cloud), why, todo: "" };
 }
 
 // [{name, value, tipMs}] of the link as a whole; `tipMs` is a moment worth its full date, or null.

@@ -7,11 +7,12 @@ import { announce, setText, show } from "./dom.js";
 import { isStaff, mayCancel } from "./model.js";
 import { jobRoute } from "./route.js";
 import { phaseOf } from "./state.js";
+import { jobLabel } from "./words.js";
 
 export class JobActs {
-  // `job()`: the job in view; `load()`: asks for it again; `go(hash)`: to another address.
-  constructor({ here, model, api, job, load, go }) {
-    Object.assign(this, { here, model, api, job, load, go });
+  // `job()`: the job in view; `isSeen()`: is the screen shown; `load()`: asks for the job again; `go(hash)`: elsewhere.
+  constructor({ here, model, api, job, isSeen, load, go }) {
+    Object.assign(this, { here, model, api, job, isSeen, load, go });
     const cancel = { words: "Cancel this job", again: "Click again to cancel it", act: () => this.cancel() };
     const again = { words: "Send again", again: "Click again to send it", act: () => this.sendAgain() };
     this.armings = [armed(here.cancel, cancel), armed(here.again, again)];
@@ -25,6 +26,12 @@ export class JobActs {
     for (const one of this.armings) one.disarm();
     this.openClose(false);
     this.openRaw(false);
+  }
+
+  // Another job comes into view: nothing that was begun with this one goes over to it.
+  forget() {
+    this.disarm();
+    this.here.reason.value = "";
   }
 
   draw() {
@@ -47,14 +54,20 @@ export class JobActs {
     this.here.showRaw.setAttribute("aria-expanded", String(open));
   }
 
+  isInView(job) {
+    return this.isSeen() && this.job()?.ulid === job.ulid;
+  }
+
   // One act at a time; its refusal stands as a sentence under the buttons.
   async act(button, verb, body, failure) {
+    const job = this.job();
     setText(this.here.problem, "");
     button.disabled = true;
     try {
-      return await this.api.post(`jobs/${encodeURIComponent(this.job().ulid)}/${verb}`, body);
+      return await this.api.post(`jobs/${encodeURIComponent(job.ulid)}/${verb}`, body);
     } catch (error) {
-      setText(this.here.problem, `${failure} ${error.message}`);
+      const what = this.isInView(job) ? "" : `${jobLabel(job)}: `;
+      setText(this.here.problem, `${what}${failure} ${error.message}`);
       return null;
     } finally {
       button.disabled = false;
@@ -67,19 +80,22 @@ export class JobActs {
   }
 
   async sendAgain() {
+    const before = this.job();
     const job = await this.act(this.here.again, "again", {}, "Not sent again.");
     if (!job) return;
     announce("Sent again");
-    this.go(jobRoute(job.ulid));
+    if (this.isInView(before)) this.go(jobRoute(job.ulid));
   }
 
   async close() {
     const reason = this.here.reason.value.trim();
     if (!reason) { setText(this.here.problem, "Not closed. Say why: it stands in the timeline."); return; }
+    const closed = this.job();
     if (!(await this.act(this.here.closeNow, "close", { reason }, "Not closed."))) return;
+    announce("Closed");
+    if (!this.isInView(closed)) return;
     this.here.reason.value = "";
     this.openClose(false);
-    announce("Closed");
     await this.load();
   }
 

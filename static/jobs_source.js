@@ -2,20 +2,26 @@
 // feed. It keeps two lists: `whole` without the choice of phases, and `list`, the one shown. The server counts the
 // phases of the whole filter; once the whole night is here, the page counts by itself.
 
-import { filterQuery, fits, isDecidable } from "./filter.js";
+import { filterQuery, filterRange, fits, isDecidable } from "./filter.js";
 import { addPage, listCounts, mergeHead, newList, pickList, takeJob } from "./list.js";
+import { SECOND } from "./time.js";
 
 // A usual night comes in one page, and then every count is exact.
 export const PAGE = 1000;
 export const ASK_HEAD_EVERY_MS = 2000;
 // Counting a long night costs the server something.
 export const COUNT_EVERY_MS = 10000;
+// So often time alone moves a list by age.
+export const AGE_EVERY_MS = 30 * SECOND;
 const HEAD = 100;
 
 export class JobsSource {
-  // `told()` is called when the lists changed by themselves; `held()` says whether rows must keep still.
-  constructor({ api, now, told, held }) {
-    Object.assign(this, { api, now, told, held, base: "", problem: "", loading: null, counted: null });
+  // `told()` is called when the lists changed by themselves; `held()` says whether rows must keep still; `seen()`
+  // whether somebody looks: else nothing is asked.
+  constructor({ api, now, told, held, seen = () => true }) {
+    Object.assign(this, { api, now, told, held, seen, base: "", problem: "", loading: null, counted: null });
+    // `old`: why the newest jobs could not be asked for; `dueMs`: how long after the last time they are to be asked for.
+    Object.assign(this, { old: "", dueMs: Infinity, headTimer: 0, headAsked: -Infinity, flying: 0, meanwhile: [] });
     this.whole = newList();
     this.list = this.whole;
   }
@@ -27,9 +33,13 @@ export class JobsSource {
     Object.assign(this, { filter, range, base, problem: "" });
     this.loading?.abort();
     this.loading = null;
-    if (!same) Object.assign(this, { whole: newList(), counted: null });
+    if (!same) this.forget();
     if (same && this.whole.complete) this.list = this.choose();
     else this.start();
+  }
+
+  forget() {
+    Object.assign(this, { whole: newList(), counted: null, old: "", dueMs: Infinity, edge: null, agedAt: this.now() });
   }
 
   choose() {
@@ -45,22 +55,32 @@ export class JobsSource {
     return fits(job, { ...this.filter, phases }, this.range, this.now());
   }
 
-  ask(page, phases = this.filter.phases) {
+  ask(page, phases, signal) {
     const query = filterQuery({ ...this.filter, phases }, this.range, this.now());
-    return this.api.get("jobs", { ...query, ...page }, { signal: this.loading?.signal });
+    if (!this.flying) this.meanwhile = [];
+    this.flying += 1;
+    return this.api.get("jobs", { ...query, ...page }, { signal }).finally(() => { this.flying -= 1; });
+  }
+
+  // What changed while the answer was under way is newer than it.
+  catchUp({ seq }) {
+    for (const change of this.meanwhile) if (change.seq > seq) this.take(change.job, this.held());
   }
 
   // The next page of older jobs.
   async load() {
-    const list = this.list;
-    this.loading = new AbortController();
+    const { list, filter } = this;
+    const [loading, edge] = [new AbortController(), this.edgeNow()];
+    this.loading = loading;
     try {
-      const answer = await this.ask({ before: list.next, limit: PAGE });
-      if (list !== this.list) return;
+      const answer = await this.ask({ before: list.next, limit: PAGE }, filter.phases, loading.signal);
+      if (loading !== this.loading) return;
       addPage(list, answer);
+      this.edge ??= edge;
       this.counted = answer.counts ?? this.counted;
+      this.catchUp(answer);
     } catch (error) {
-      if (list !== this.list) return;
+      if (loading !== this.loading) return;
       Object.assign(this, { problem: error.message, unreached: error.status === 0 });
     }
     this.loading = null;
@@ -80,6 +100,7 @@ export class JobsSource {
 
   // Takes the jobs of changes. What only the server can decide makes it ask for the newest jobs again.
   changed(changes) {
+    if (this.flying) this.meanwhile.push(...changes);
     const hold = this.held();
     const unsure = changes.filter((change) => !this.take(change.job, hold));
     if (unsure.length) this.askHead(ASK_HEAD_EVERY_MS);
@@ -101,23 +122,76 @@ export class JobsSource {
     if (list.jobs.has(job.ulid) || !early) takeJob(list, job, fitting, hold);
   }
 
-  // Not more often than it can matter.
+  // The newest jobs are asked for again, not more often than it can matter; once somebody looks, if nobody does.
   askHead(everyMs) {
-    if (this.headTimer) return;
-    const wait = Math.max(0, everyMs - (performance.now() - (this.headAsked ?? -Infinity)));
-    this.headTimer = setTimeout(() => { this.headTimer = 0; this.mergeHead(); }, wait);
+    this.dueMs = Math.min(this.dueMs, everyMs);
+    if (this.headTimer || this.dueMs === Infinity || !this.seen()) return;
+    const wait = Math.max(0, this.dueMs - (performance.now() - this.headAsked));
+    this.headTimer = setTimeout(() => this.headDue(), wait);
+  }
+
+  async headDue() {
+    if (this.dueMs < Infinity && this.seen()) await this.mergeHead();
+    this.headTimer = 0;
+    this.wake();
+  }
+
+  // Asks for what is due, now that somebody looks.
+  wake() {
+    this.askHead(Infinity);
   }
 
   async mergeHead() {
-    this.headAsked = performance.now();
-    const { list, whole } = this;
-    const answer = await this.ask({ limit: HEAD }, []).catch(() => null);
-    if (!answer || list !== this.list) return;
-    this.counted = answer.counts ?? this.counted;
-    // A list that was never begun would look as if it began with the head.
-    if (whole === list || whole.order.length) mergeHead(whole, answer, whole === list && this.held());
-    if (whole !== list) for (const job of answer.jobs) this.put(list, job, this.fitting(job), this.held());
+    Object.assign(this, { headAsked: performance.now(), dueMs: Infinity });
+    const [{ whole }, edge] = [this, this.edgeNow()];
+    const answer = await this.ask({ limit: HEAD }, []).catch((error) => ({ error }));
+    if (whole !== this.whole) return;
+    this.old = answer.error?.message || "";
+    if (answer.error) this.dueMs = COUNT_EVERY_MS;
+    else if (this.isGapBefore(answer)) this.aim(this.filter, this.range, { anew: true });
+    else this.takeHead(answer, edge);
     this.told();
+  }
+
+  takeHead(answer, edge) {
+    const { list, whole } = this;
+    Object.assign(this, { edge, counted: answer.counts ?? this.counted });
+    // A list that was never begun would look as if it began with the head.
+    if (whole === list || whole.order.length || whole.complete) mergeHead(whole, answer, whole === list && this.held());
+    if (whole !== list) for (const job of answer.jobs) this.put(list, job, this.fitting(job), this.held());
+    this.catchUp(answer);
+  }
+
+  // Up to which moment of sending the list can have jobs now.
+  edgeNow() {
+    return Math.min(this.now(), filterRange(this.filter, this.range, this.now()).until_ms ?? Infinity);
+  }
+
+  // Came more jobs that only the server can tell since the last answer than are in this one?
+  isGapBefore({ jobs, next }) {
+    const untold = !isDecidable(this.filter) || this.filter.age?.older;
+    return Boolean(untold && next && this.edge !== null && jobs.at(-1).created_ms >= this.edge);
+  }
+
+  // Time alone moves a list by age: what has become too old leaves, what is old enough by now is asked for.
+  age() {
+    const passed = this.now() - this.agedAt;
+    if (!this.filter?.age || Math.abs(passed) < AGE_EVERY_MS) return;
+    // The clock was set back, or first showed this computer's time: jobs before the first may belong here.
+    if (passed < 0) this.aim(this.filter, this.range, { anew: true });
+    else this.becomeOlder();
+    this.told();
+  }
+
+  becomeOlder() {
+    this.agedAt = this.now();
+    for (const list of new Set([this.whole, this.list])) this.sweep(list);
+    this.askHead(0);
+  }
+
+  sweep(list) {
+    const [phases, hold] = list === this.list ? [this.filter.phases, this.held()] : [[], false];
+    for (const job of [...list.jobs.values(), ...list.held.values()]) takeJob(list, job, this.fitting(job, phases), hold);
   }
 
   counts() {

@@ -3,10 +3,13 @@
 
 import { newAround } from "./around.js";
 import { isOpen, phaseOf } from "./state.js";
+import { DAY } from "./time.js";
 
 export const EVENTS_KEPT = 60;
 // The server lists at most this many open jobs of a site.
 export const OPEN_LISTED = 50;
+// It lists and counts the jobs of so long; older ones are history here as well.
+export const LISTED_FOR = DAY;
 
 export function newModel() {
   return {
@@ -31,7 +34,17 @@ export function applyNow(model, answer) {
   });
   model.sites = new Map(answer.sites.map((site) => [site.site, site]));
   for (const site of answer.sites) replaceOpen(model, site);
-  for (const job of [...model.open.values()]) if (!model.sites.has(job.site)) model.open.delete(job.ulid);
+  for (const job of [...model.open.values()]) {
+    if (!model.sites.has(job.site) || job.created_ms < answer.time_ms - LISTED_FOR) model.open.delete(job.ulid);
+  }
+  for (const site of answer.sites) site.unlisted = countUnlisted(model, site);
+}
+
+// The picked-up jobs that a full list leaves out and that are not known otherwise: the server has their number.
+function countUnlisted(model, site) {
+  if (site.open.length < OPEN_LISTED) return 0;
+  const known = countPhases(openJobs(model, site.site)).picked_up || 0;
+  return Math.max(0, (site.counts?.picked_up || 0) - known);
 }
 
 // The listed jobs are the truth. A full list holds the newest and says nothing of those before its first: what is

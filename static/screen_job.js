@@ -17,8 +17,9 @@ const OPEN_HANDOUT_EVERY_MS = 5000;
 
 export class JobScreen {
   constructor({ root, model, clock, api, go }) {
-    Object.assign(this, { root, model, clock, api, here: parts(root), job: null, ulid: null });
-    this.acts = new JobActs({ here: this.here, model, api, go, job: () => this.job, load: () => this.load() });
+    Object.assign(this, { root, model, clock, api, here: parts(root), job: null, ulid: null, asked: 0, heard: 0 });
+    const mine = { job: () => this.job, isSeen: () => this.visible, load: () => this.load() };
+    this.acts = new JobActs({ here: this.here, model, api, go, ...mine });
   }
 
   show({ ulid }, cameFrom) {
@@ -41,22 +42,22 @@ export class JobScreen {
 
   forget() {
     this.job = null;
+    this.acts.forget();
     show(this.here.job, false);
     setText(this.here.foot, "Loading…");
     setText(this.here.problem, "");
   }
 
+  // Answers may overtake each other: one that was asked for before the last that counted is passed over.
   async load() {
-    const ulid = this.ulid;
-    this.asking = true;
-    try {
-      const job = await this.api.get(`jobs/${encodeURIComponent(ulid)}`);
-      if (ulid === this.ulid) this.take(job);
-    } catch (error) {
-      if (ulid === this.ulid) this.failed(error);
-    }
-    this.asking = false;
-    this.askedAt = this.clock.monotonic();
+    const [ulid, number] = [this.ulid, this.asked + 1];
+    Object.assign(this, { asked: number, asking: true });
+    const job = await this.api.get(`jobs/${encodeURIComponent(ulid)}`).catch((error) => ({ error }));
+    if (number === this.asked) Object.assign(this, { asking: false, askedAt: this.clock.monotonic() });
+    if (ulid !== this.ulid || number < this.heard) return;
+    this.heard = number;
+    if (job.error) this.failed(job.error);
+    else this.take(job);
   }
 
   take(job) {

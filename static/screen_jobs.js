@@ -20,7 +20,8 @@ export class JobsScreen {
   constructor({ root, model, clock, api, go }) {
     Object.assign(this, { root, model, clock, go, here: parts(root), route: null, zoneSite: "" });
     const { table, above, rows, below } = this.here;
-    this.source = new JobsSource({ api, now: () => clock.now(), told: () => this.draw(), held: () => this.isHeld() });
+    const seen = () => this.visible && !document.hidden;
+    this.source = new JobsSource({ api, now: () => clock.now(), told: () => this.draw(), held: () => this.isHeld(), seen });
     this.table = new JobsTable({ table, above, rows, below, clock, around: model.around, nearEnd: () => this.source.more() });
     this.listen();
   }
@@ -54,6 +55,7 @@ export class JobsScreen {
 
   hide() {
     this.visible = false;
+    clearTimeout(this.typing);
     this.leftAt = scrollY;
     this.leftRow = this.here.rows.contains(document.activeElement) ? document.activeElement : null;
   }
@@ -126,8 +128,9 @@ export class JobsScreen {
 
   // ---- what happens meanwhile
 
+  // An empty list has no row that could move.
   isHeld() {
-    return !this.visible || this.table.inUse();
+    return !this.visible || (this.source.list.order.length > 0 && this.table.inUse());
   }
 
   changed(changes) {
@@ -159,7 +162,13 @@ export class JobsScreen {
   tick() {
     if (!this.route) return;
     if (this.night() !== this.shownNight || this.zone !== this.zoneNow()) this.aim();
-    else if (this.visible) this.table.render();
+    else if (this.visible) this.pass();
+  }
+
+  pass() {
+    this.source.age();
+    this.source.wake();
+    this.table.render();
   }
 
   update() {
@@ -223,16 +232,21 @@ export class JobsScreen {
   }
 
   drawFoot() {
-    const { problem } = this.source;
+    const { problem, old } = this.source;
     setText(this.here.foot, this.footWords());
-    setAttr(this.here.foot, "data-problem", problem ? "yes" : null);
+    setAttr(this.here.foot, "data-problem", problem || old ? "yes" : null);
     show(this.here.again, problem);
   }
 
   footWords() {
-    const { list, problem } = this.source;
-    const count = list.order.length;
+    const { problem, old } = this.source;
     if (problem) return `The jobs could not be loaded. ${problem}`;
+    return old ? `${this.countWords()} · The newest could not be asked for. ${old}` : this.countWords();
+  }
+
+  countWords() {
+    const { list } = this.source;
+    const count = list.order.length;
     if (!count && !list.complete) return "Loading…";
     if (!count) return this.route.q ? "No job here fits the filter." : "No jobs in this night.";
     if (!list.complete) return `${count} newest shown; older ones follow as you scroll`;

@@ -1,6 +1,7 @@
 // The screen Now: one panel a site with its state word, what runs since when until when and for whom, what waits;
 // below them the last events.
 
+import { reservationsDoubt } from "./around.js";
 import { cloudIsBad, cloudPhrase } from "./cloud.js";
 import { announce, clone, isInUse, keyed, parts, setAttr, setGlyph, setMeter, setText, setTip, show } from "./dom.js";
 import { restingLanes } from "./lanes.js";
@@ -58,7 +59,7 @@ function showSite(panel, site, state, model, now) {
   showHolders(here, model.around, site.site, now);
   showWork(panel, here, jobs, site, model, now);
   showLanes(here, model, jobs, site.site, now);
-  showOld(here, open.length - jobs.length, site);
+  showOld(here, open.length - jobs.length + (site.unlisted || 0), site);
   setText(here.tally, tallyWords(site.counts));
 }
 
@@ -75,6 +76,9 @@ function showHead(here, site, jobs, { kind, word }, now, zone) {
 
 function showHolders(here, around, site, now) {
   const words = reservationWords(around, reservationsOf(around, site, now), now);
+  const doubt = reservationsDoubt(around);
+  // Where reservations are known not to be used, nobody misses them.
+  if (doubt && (words.length || around.reservationsAsked.asOfMs === null)) words.push(doubt);
   show(here.holders, words.length);
   setText(here.holders, words.join(" · "));
 }

@@ -1,6 +1,7 @@
 // Reservations on the screen Site: who has the site now and who is next, all that are known, and for staff a form
 // to add one and a button to remove one.
 
+import { reservationsDoubt } from "./around.js";
 import { armed } from "./arming.js";
 import { clone, keyed, parts, setText, setTip, show } from "./dom.js";
 import { isStaff } from "./model.js";
@@ -54,13 +55,20 @@ export class ReservationList {
     this.site = site;
     const { here, model } = this;
     const now = this.clock.now();
-    const known = reservationsOf(model.around, site, now);
-    setText(here.words, reservationWords(model.around, known, now).join(" · ") || NOT_USED);
+    setText(here.words, this.words(now));
     const own = model.around.reservations
       .filter((one) => one.site === site && one.end_ms > now).sort((a, b) => a.start_ms - b.start_ms);
     const rows = keyed(here.list, own.map((one) => one.id), (id) => this.makeRow(id));
     own.forEach((one, at) => drawRow(parts(rows[at]), one, isStaff(model.user), zoneOf(model.around, site)));
     show(here.form, isStaff(model.user));
+  }
+
+  words(now) {
+    const { around } = this.model;
+    const asked = around.reservationsAsked.asOfMs !== null;
+    const words = reservationWords(around, reservationsOf(around, this.site, now), now);
+    const known = words.length || !asked ? words : [NOT_USED];
+    return [...known, reservationsDoubt(around)].filter(Boolean).join(" · ");
   }
 
   makeRow(id) {

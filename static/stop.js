@@ -42,8 +42,14 @@ export function stationOf(stations, site) {
   return tied ? tied[0] : "";
 }
 
+// `turnMs`: since when only a stop under way keeps it waiting. `next`: the same, sent again by a later run.
 export function newStep(word, command) {
-  return { word, command, ulid: "", askedMs: null, sentMs: null, pickedMs: null, doubted: false, endedAs: "", error: "" };
+  const times = { turnMs: null, askedMs: null, sentMs: null, pickedMs: null };
+  return { word, command, ulid: "", ...times, doubted: false, endedAs: "", error: "", next: null };
+}
+
+export function isStop(step) {
+  return step.command.action === "cancel_all_commands";
 }
 
 // Takes what a change says of the step's job. The first hand-out is the proof; a report is one too.
@@ -60,9 +66,10 @@ export function takeAlarms(step, alarms) {
   step.doubted = step.ulid !== "" && isStopInDoubt(alarms, step.ulid);
 }
 
-// "idle" | "sending" | "sent" | "late" | "picked_up" | "doubted" | "failed"
+// "idle" | "sending" | "sent" | "late" | "picked_up" | "doubted" | "failed" | "replaced"
 export function stepState(step, nowMs) {
-  if (step.error || step.endedAs) return "failed";
+  // A stop withdraws all that waits at its site, an earlier stop too.
+  if (step.error || step.endedAs) return step.next && !step.next.error ? "replaced" : "failed";
   if (step.pickedMs !== null) return step.doubted ? "doubted" : "picked_up";
   if (step.sentMs !== null) return nowMs - step.sentMs >= CONFIRM_WITHIN ? "late" : "sent";
   if (step.askedMs !== null) return "sending";
@@ -86,6 +93,7 @@ export function proofWords(step, nowMs) {
     doubted: `${sent} → handed out ${utcClock(step.pickedMs)}, NOT CONFIRMED`,
     late: `${sent} → NOT PICKED UP for ${span(nowMs - step.sentMs)}`,
     failed: step.error ? `${what} NOT SENT. ${step.error}` : `${sent} → ${step.endedAs}`,
+    replaced: `${what} gave way to the next ${step.word}`,
   }[state];
 }
 
@@ -98,7 +106,7 @@ export function troubleWords(steps, nowMs) {
   const ended = step.endedAs ? step.endedAs.toLowerCase() : "not sent";
   const what = TROUBLE[stepState(step, nowMs)] || ended;
   const where = step.command.site;
-  return step.command.action === "cancel_all_commands"
+  return isStop(step)
     ? `Stop of ${where} ${what}: use the hardware stop`
     : `${step.word} at ${where} ${what}: see to it by hand`;
 }
@@ -107,5 +115,5 @@ export function troubleWords(steps, nowMs) {
 export function isSettled(step, nowMs) {
   const state = stepState(step, nowMs);
   if (state === "picked_up" || state === "doubted") return nowMs - step.pickedMs >= AFTER_STOP_MS;
-  return state === "late" || state === "failed";
+  return ["late", "failed", "replaced"].includes(state);
 }

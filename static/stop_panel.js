@@ -6,21 +6,21 @@ import { announce, clone, keyed, parts, setAttr, setText, show } from "./dom.js"
 import { holdable } from "./hold.js";
 import { busiest, isStaff, knownInstance, sitesInOrder } from "./model.js";
 import {
-  doubtWords, HOLD_MS, isSettled, newStep, proofWords, safeCommands, stationOf, stepState, stopCommand, takeAlarms,
-  takeChange, troubleWords,
+  doubtWords, HOLD_MS, proofWords, safeCommands, stationOf, stepState, stopCommand, takeAlarms, takeChange, troubleWords,
 } from "./stop.js";
+import { withRun } from "./stop_run.js";
 
 const SEND_TIMEOUT_MS = 5000;
 const BEEP_EVERY_MS = 2000;
 
 export class StopPanel {
   constructor({ root, model, clock, send, sound }) {
-    Object.assign(this, { root, model, clock, send, sound, here: parts(root), run: [], said: "" });
+    Object.assign(this, { root, model, clock, send, sound, here: parts(root), runs: [], said: "" });
     Object.assign(this, { site: "", inView: "", visit: 0, visited: 0 });
     holdable(this.here.stop, { ms: HOLD_MS, done: () => this.begin(false), early: () => this.tooShort() });
     holdable(this.here.safe, { ms: HOLD_MS, done: () => this.begin(true), early: () => this.tooShort() });
     this.here.more.addEventListener("click", () => this.toggleMore());
-    this.here.clear.addEventListener("click", () => { this.run = []; this.draw(); });
+    this.here.clear.addEventListener("click", () => this.clear());
   }
 
   // The site that a stop would be for: first the one with the most jobs, then only what the user chooses: a site
@@ -79,17 +79,27 @@ export class StopPanel {
     navigator.vibrate?.(80);
     const instanceOf = (where, device) => knownInstance(this.model, where, device);
     const commands = safe ? safeCommands(site, this.station(), instanceOf) : [["STOP", stopCommand(site)]];
-    this.run = commands.map(([word, command]) => newStep(word, command));
+    this.runs = withRun(this.runs, commands, this.clock.now());
     this.said = "";
     this.toggleMore(false);
     this.next();
+    this.here.proof.scrollTop = this.here.proof.scrollHeight;
   }
 
-  // Sends the first step that was not sent yet, once the one before it is settled.
   next() {
-    const at = this.run.findIndex((step) => step.askedMs === null);
-    if (at < 0 || (at > 0 && !isSettled(this.run[at - 1], this.clock.now()))) return;
-    this.sendStep(this.run[at]);
+    for (const run of this.runs) {
+      for (const step of run.due(this.runs, this.clock.now())) this.sendStep(step);
+    }
+  }
+
+  // Never what is still to come.
+  clear() {
+    this.runs = this.runs.filter((run) => !run.isOver(this.clock.now()));
+    this.draw();
+  }
+
+  steps() {
+    return this.runs.flatMap((run) => run.steps);
   }
 
   async sendStep(step) {
@@ -107,14 +117,14 @@ export class StopPanel {
   }
 
   changed(changes) {
-    for (const step of this.run) for (const change of changes) takeChange(step, change);
+    for (const step of this.steps()) for (const change of changes) takeChange(step, change);
     this.tick();
   }
 
   // ---- drawing
 
   tick() {
-    for (const step of this.run) takeAlarms(step, this.model.alarms);
+    for (const step of this.steps()) takeAlarms(step, this.model.alarms);
     this.next();
     this.draw();
     this.alarm();
@@ -122,17 +132,23 @@ export class StopPanel {
 
   // Loud until it is picked up, or somebody puts the message away.
   alarm() {
-    if (!troubleWords(this.run, this.clock.now())) return;
+    if (!this.troubles()) return;
     const now = this.clock.monotonic();
     if (now - (this.beepedAt ?? -Infinity) < BEEP_EVERY_MS) return;
     this.beepedAt = now;
     this.sound.beep();
   }
 
+  // What is wrong with each run, a line each.
+  troubles() {
+    const words = this.runs.map((run) => troubleWords(run.steps, this.clock.now()));
+    return [...new Set(words)].filter(Boolean).join("\n");
+  }
+
   draw() {
     const { here, site } = this;
     const sites = this.sites();
-    show(this.root, sites.length || this.run.length);
+    show(this.root, sites.length || this.runs.length);
     show(here.stopRow, sites.length);
     this.drawSites(sites);
     setText(here.site, site);
@@ -163,24 +179,33 @@ export class StopPanel {
   }
 
   drawProof() {
-    const { here, run } = this;
+    const { here, runs } = this;
     const now = this.clock.now();
-    const trouble = troubleWords(run, now);
-    show(here.proofBox, run.length);
-    // What is put away would take the steps that still come with it.
-    show(here.clear, !run.some((step) => ["idle", "sending"].includes(stepState(step, now))));
-    setAttr(here.proofBox, "data-trouble", trouble ? "yes" : null);
-    setText(here.trouble, trouble);
-    const lines = keyed(here.proof, run.map((_, at) => at), () => clone("t-line"));
-    lines.forEach((line, at) => {
-      setText(line, proofWords(run[at], now));
-      setAttr(line, "data-step", stepState(run[at], now));
-    });
-    this.say(run.findLast((step) => stepState(step, now) === "picked_up"), now);
+    const troubles = this.troubles();
+    show(here.proofBox, runs.length);
+    show(here.clear, runs.some((run) => run.isOver(now)));
+    setAttr(here.proofBox, "data-trouble", troubles ? "yes" : null);
+    setText(here.trouble, troubles);
+    this.drawSteps(now);
+    this.say(now);
   }
 
-  say(step, now) {
-    const words = step ? proofWords(step, now) : "";
+  drawSteps(now) {
+    const steps = this.steps();
+    const first = new Set(this.runs.map((run) => run.steps[0]));
+    const lines = keyed(this.here.proof, [...steps.keys()], () => clone("t-line"));
+    lines.forEach((line, at) => {
+      setText(line, proofWords(steps[at], now));
+      setAttr(line, "data-step", stepState(steps[at], now));
+      setAttr(line, "data-first", first.has(steps[at]) ? "" : null);
+    });
+  }
+
+  // The last proof that came, whichever run it belongs to.
+  say(now) {
+    const proved = this.steps().filter((step) => stepState(step, now) === "picked_up");
+    const last = proved.sort((one, other) => one.pickedMs - other.pickedMs).at(-1);
+    const words = last ? proofWords(last, now) : "";
     if (words && words !== this.said) announce(words);
     this.said = words;
   }

@@ -133,3 +133,125 @@ def test_a_login_lasts_as_long_as_its_token(make_server, days):
     answer = requests.post(f"{server.url}/api/login", json={"token": token}, timeout=20)
     (age_s,) = re.findall(r"Max-Age=(\d+)", answer.headers["Set-Cookie"])
     assert days * 86_400 - 60 < int(age_s) <= days * 86_400
+
+
+# ---- rights of some sites only
+
+
+@pytest.fixture
+def ask_as(server):
+    """One request with a token for these roles and sites."""
+
+    def ask_as(roles, sites, method, path, body=None):
+        token = make_token(server.appliance, "auth0|staff", *roles, sites=sites)
+        headers = {"Authorization": f"Bearer {token}"}
+        return requests.request(method, server.url + path, json=body, headers=headers, timeout=20)
+
+    return ask_as
+
+
+@pytest.mark.parametrize(
+    ("own", "sites", "status"),
+    [
+        (("saf",), [], 403),
+        (("saf",), ["mrc1"], 403),
+        (("saf",), ["saf", "mrc1"], 403),
+        (("saf",), ["saf"], 200),
+        (("saf", "mrc1"), ["mrc1"], 200),
+        ((), [], 200),
+        ((), ["mrc1"], 200),
+    ],
+)
+@pytest.mark.parametrize("roles", [["admin"], ["viewer"], []])
+def test_no_token_reaches_beyond_that_of_its_maker(ask_as, server, own, sites, status, roles):
+    before = len(access.list_tokens(server.appliance))
+    body = {"user_id": "boss2", "roles": roles, "sites": sites}
+    made = ask_as(["admin"], own, "POST", "/api/tokens", body)
+    assert made.status_code == status, made.text
+    if status == 200:
+        assert made.json()["info"]["sites"] == sites
+    assert len(access.list_tokens(server.appliance)) == before + 1 + (status == 200)
+
+
+def test_tokens_that_reach_further_are_neither_listed_nor_revoked(ask_as, server):
+    for name, sites in (("all", ()), ("other", ("mrc1",)), ("both", ("saf", "mrc1")), ("own", ("saf",))):
+        make_token(server.appliance, name, sites=sites)
+    ids = {info.user_id: info.id for info in access.list_tokens(server.appliance)}
+    listed = ask_as(["admin"], ("saf",), "GET", "/api/tokens").json()["tokens"]
+    assert {info["user_id"] for info in listed} == {"own", "auth0|staff"}
+    for name in ("all", "other", "both"):
+        assert ask_as(["admin"], ("saf",), "DELETE", f"/api/tokens/{ids[name]}").status_code == 404, name
+    assert ask_as(["admin"], ("saf",), "DELETE", f"/api/tokens/{ids['own']}").status_code == 200
+    revoked = {info.user_id for info in access.list_tokens(server.appliance) if info.revoked_ms}
+    assert revoked == {"own"}
+    assert ask_as(["admin"], (), "DELETE", f"/api/tokens/{ids['both']}").status_code == 200
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/api/login-key"), ("GET", "/api/settings")])
+def test_what_concerns_the_whole_server_is_not_for_an_admin_of_one_site(ask_as, method, path):
+    refused = ask_as(["admin"], ("saf",), method, path)
+    assert refused.status_code == 403 and "every site" in refused.json()["error"]
+    assert ask_as(["admin"], (), method, path).status_code == 200
+
+
+# ---- a cookie that is not good any more
+
+
+def log_in(browser, server, *roles):
+    token = make_token(server.appliance, "staff", *roles)
+    assert browser.post(f"{server.url}/api/login", json={"token": token}, timeout=20).status_code == 200
+    return access.list_tokens(server.appliance)[-1].id
+
+
+def who(browser, server):
+    answer = browser.get(f"{server.url}/api/now", timeout=20)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["user"]
+
+
+def test_a_stale_cookie_never_locks_the_monitor_out(make_server):
+    server = make_server(login_failures=3)
+    with requests.Session() as browser:
+        access.revoke_token(server.appliance, log_in(browser, server), USER)
+        assert len(browser.cookies) == 1
+        assert [who(browser, server) for _ in range(10)] == [None] * 10
+        wrong = {"Authorization": "Bearer x"}
+        statuses = [requests.get(f"{server.url}/api/may?site=saf", headers=wrong).status_code for _ in range(5)]
+        assert statuses == [401] * 3 + [429] * 2
+        assert who(browser, server) is None
+        out = browser.post(f"{server.url}/api/logout", headers={"X-Prjobs-Page": "1"}, timeout=20)
+        assert (out.status_code, out.json(), len(browser.cookies)) == (200, {"user": None}, 0)
+
+
+def test_a_logout_deletes_the_cookie_and_revokes_the_token_of_the_link(server):
+    with requests.Session() as browser:
+        key = access.create_login_key(server.appliance)
+        browser.post(f"{server.url}/api/login", json={"once": key}, timeout=20)
+        (cookie,) = browser.cookies
+        assert who(browser, server)["roles"] == ["admin"]
+        browser.post(f"{server.url}/api/logout", headers={"X-Prjobs-Page": "1"}, timeout=20)
+        assert len(browser.cookies) == 0
+    with pytest.raises(Unauthorized, match="revoked"):
+        access.identify(server.appliance, cookie.value)
+
+
+def test_two_appliances_on_one_machine_keep_their_own_logins(make_server):
+    demo, site = make_server(name="demo"), make_server(name="site")
+    with requests.Session() as browser:
+        log_in(browser, demo)
+        log_in(browser, site)
+        assert who(browser, demo) and who(browser, site)
+        browser.post(f"{demo.url}/api/logout", headers={"X-Prjobs-Page": "1"}, timeout=20)
+        assert who(browser, demo) is None and who(browser, site)
+
+
+def test_cookies_of_other_programs_change_nothing(server):
+    with requests.Session() as browser:
+        log_in(browser, server)
+        (cookie,) = browser.cookies
+    for sent in (f"a/b=c; {cookie.name}={cookie.value}", f"{{x}}=1;{cookie.name}={cookie.value}; c"):
+        answer = requests.get(f"{server.url}/api/now", headers={"Cookie": sent}, timeout=20)
+        assert answer.json()["user"]["user_id"] == "staff"
+    for sent in ("a/b=c", "=", ";;", '"', cookie.name, f"x{cookie.name}={cookie.value}"):
+        answer = requests.get(f"{server.url}/api/now", headers={"Cookie": sent}, timeout=20)
+        assert (answer.status_code, answer.json()["user"]) == (200, None), sent

@@ -3,8 +3,10 @@
 import pytest
 import requests
 
-from prjobs import audit
+from prjobs import audit, lookup
 from prjobs.catalogue import command_class
+from prjobs.cloud import store
+from prjobs.open_alarms import Alarm
 from prjobs.web import api
 from tests.conftest import make_token
 from tests.program import JOB
@@ -145,3 +147,127 @@ def test_a_program_that_runs_wild_is_held_back_and_its_stop_is_not(make_server):
     send = lambda **changes: requests.post(f"{server.url}/newjob", json={**JOB, **changes}, headers=headers)  # noqa: E731
     assert [send().status_code for _ in range(7)] == [200] * 5 + [429] * 2
     assert send(action="stop").status_code == 200
+
+
+# ---- the cloud link, by staff of some sites
+
+
+def park(server, ask, site):
+    """A job of the site whose status the cloud did not take."""
+    ulid = ask("POST", "/newjob", {**JOB, "site": site}).json()["ulid"]
+    seq = lookup.find_job(server.appliance, ulid).seq
+
+    def store_parked(transaction):
+        store.remember(transaction, ulid, site, seq, "known")
+        store.park(transaction, ulid, "no", 1)
+
+    server.appliance.database.write(store_parked)
+    return ulid
+
+
+@pytest.fixture
+def linked(make_server):
+    return make_server(cloud_mode="primary", cloud_base_url="http://127.0.0.1:9", cloud_sites=["saf", "mrc1"])
+
+
+@pytest.fixture
+def ask_linked(linked):
+    """One request to a site with a link, in the name of staff for these sites."""
+
+    def ask(method, path, body=None, sites=(), roles=("owner",)):
+        token = make_token(linked.appliance, "auth0|alice", *roles, sites=sites)
+        headers = {"Authorization": f"Bearer {token}"}
+        return requests.request(method, linked.url + path, json=body, headers=headers, timeout=20)
+
+    return ask
+
+
+@pytest.mark.parametrize("verb", ["retry", "giveup"])
+def test_parked_statuses_are_decided_by_staff_of_their_site(linked, ask_linked, verb):
+    ours, theirs = (park(linked, ask_linked, site) for site in ("saf", "mrc1"))
+    refused = ask_linked("POST", f"/api/cloud/parked/{theirs}/{verb}", {}, sites=("saf",))
+    assert refused.status_code == 403, refused.text
+    assert {row[0] for row in store.parked_rows(linked.appliance.database)} == {ours, theirs}
+    done = ask_linked("POST", f"/api/cloud/parked/{ours}/{verb}", {}, sites=("saf",))
+    assert (done.status_code, done.json()["cloud"]["parked"]) == (200, [])
+    assert {row[0] for row in store.parked_rows(linked.appliance.database)} == {theirs}
+    assert ask_linked("POST", f"/api/cloud/parked/{ours}/{verb}", {}).status_code == 404
+    assert ask_linked("POST", f"/api/cloud/parked/{theirs}/{verb}", {}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/api/cloud", "/api/now"])
+def test_the_link_is_shown_for_the_sites_of_the_token(linked, ask_linked, path):
+    for site in ("saf", "mrc1"):
+        park(linked, ask_linked, site)
+    for sites, seen in (((), {"saf", "mrc1"}), (("saf",), {"saf"}), (("dpo",), set())):
+        said = ask_linked("GET", path, sites=sites).json()["cloud"]
+        assert {one["site"] for one in said["sites"]} == {one["site"] for one in said["parked"]} == seen, sites
+
+
+@pytest.mark.parametrize("take", [False, True])
+@pytest.mark.parametrize(
+    ("own", "named", "read"),
+    [
+        ((), [], ["saf", "mrc1"]),
+        ((), ["mrc1"], ["mrc1"]),
+        (("saf",), [], ["saf"]),
+        (("saf",), ["saf"], ["saf"]),
+        (("saf",), ["mrc1"], None),
+        (("saf",), ["saf", "mrc1"], None),
+        (("dpo",), [], None),
+    ],
+)
+def test_older_jobs_are_asked_for_the_sites_of_the_token(linked, ask_linked, take, own, named, read):
+    asked = ask_linked("POST", "/api/cloud/import", {"since_ms": 0, "sites": named, "take": take}, sites=own)
+    assert asked.status_code == (200 if read else 403), asked.text
+    older = linked.appliance.contact.older
+    assert (older.sites if older else None) == read
+    for sites in (("saf",), ("mrc1",), ()):
+        seen = ask_linked("GET", "/api/cloud/import", sites=sites).json()["import"]
+        assert (seen is not None) == bool(read and (not sites or set(read) <= set(sites))), sites
+
+
+# ---- what a token for one site does at another
+
+
+def test_staff_of_one_site_does_nothing_at_another(make_server):
+    server = make_server(reservations="local")
+    send = lambda token, method, path, body=None: requests.request(  # noqa: E731
+        method, server.url + path, json=body, headers={"Authorization": f"Bearer {token}"}, timeout=20
+    )
+    everywhere = make_token(server.appliance, "auth0|alice", "admin")
+    ulid = send(everywhere, "POST", "/newjob", {**JOB, "site": "mrc1"}).json()["ulid"]
+    reservation = {"site": "mrc1", "creator_id": "auth0|alice", "start_ms": 0, "end_ms": 2**45}
+    number = send(everywhere, "POST", "/api/reservations", reservation).json()["id"]
+    server.appliance.alarms.add(
+        Alarm(key="stuck/x", kind="stuck", site="mrc1", ulid=ulid, sentence="x", since_ms=1, raised_ms=1)
+    )
+    wishes = [
+        ("POST", f"/api/jobs/{ulid}/cancel", {"reason": "x"}),
+        ("POST", f"/api/jobs/{ulid}/close", {"reason": "x"}),
+        ("POST", f"/api/jobs/{ulid}/again", {}),
+        ("GET", f"/api/jobs/{ulid}", None),
+        ("GET", "/api/jobs?site=mrc1", None),
+        ("GET", "/api/changes?since=0&site=mrc1", None),
+        ("POST", "/api/alarms/ack", {"key": "stuck/x"}),
+        ("DELETE", "/api/alarms/ack", {"key": "stuck/x"}),
+        ("POST", "/api/reservations", reservation),
+        ("DELETE", f"/api/reservations/{number}", None),
+        ("GET", "/api/night?site=mrc1", None),
+        ("GET", "/night?site=mrc1", None),
+        ("GET", "/api/sky?site=mrc1", None),
+        ("POST", "/newjob", {**JOB, "site": "mrc1"}),
+        ("POST", "/getrecentjobs", {"site": "mrc1"}),
+    ]
+    for role in ("admin", "owner"):
+        token = make_token(server.appliance, "auth0|alice", role, sites=("saf",))
+        for wish in wishes:
+            assert send(token, *wish).status_code in (403, 404), (role, wish)
+        now = send(token, "GET", "/api/now").json()
+        assert now["sites"] == [] and not [one for one in now["alarms"] if one["site"] == "mrc1"]
+        assert send(token, "GET", "/api/jobs").json()["jobs"] == []
+        assert send(token, "GET", "/api/changes?since=0").json()["changes"] == []
+        assert send(token, "GET", "/api/reservations").json()["reservations"] == []
+        assert send(token, "GET", "/api/may?site=mrc1").json()["holders"] == []
+    job = send(everywhere, "GET", f"/api/jobs/{ulid}").json()
+    assert (job["status"], len(job["timeline"])) == ("UNREAD", 1)

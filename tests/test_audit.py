@@ -16,12 +16,13 @@ from prjobs import audit, jobs
 from prjobs.audit import By, Entry
 from prjobs.chain import START, Anchor, digest
 from prjobs.cli import audit as command
-from prjobs.database import Transaction, open_database
+from prjobs.database import Transaction
 from prjobs.errors import Conflict
 from prjobs.identity import Identity
 from prjobs.jobs import Command
 from prjobs.models import Audit, AuditRow
 from prjobs.quota import OTHERS, Quota
+from prjobs.schema import open_database
 from prjobs.upkeep.backup import make_backup
 
 ALICE = By("auth0|alice", "127.0.0.1:50000 token a1")

@@ -60,6 +60,44 @@ def test_what_waited_through_a_restart_is_judged_by_the_clock(folder, clock, dow
     close_appliance(second, folder)
 
 
+def test_ids_that_run_ahead_make_no_job_old_at_a_restart(folder, clock):
+    """The clock was a year ahead once; ids go on from there."""
+    first, _ = open_appliance(folder, Settings(), clock)
+    command = jobs.Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {})
+    clock.step(366 * 86_400)
+    jobs.submit_job(first, command, USER)
+    take(first)
+    clock.step(-366 * 86_400)
+    job = jobs.submit_job(first, command, USER)
+    late = jobs.submit_job(first, command, USER)
+    close_appliance(first, folder)
+    clock.advance(2)
+    second, _ = open_appliance(folder, Settings(), clock)
+    assert expiry.expire_once(second) == 1  # the first job in the alternate queue
+    assert [row.ulid for row in take(second)] == [job.ulid, late.ulid]
+    clock.step(-86_400)
+    clock.advance(597)
+    assert [row.ulid for row in take(second, alternate=True)] == [job.ulid, late.ulid]
+    close_appliance(second, folder)
+
+
+def test_after_a_restart_ages_go_on_by_elapsed_time(folder, clock):
+    first, _ = open_appliance(folder, Settings(), clock)
+    job = jobs.submit_job(first, jobs.Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {}), USER)
+    close_appliance(first, folder)
+    clock.advance(500)
+    second, _ = open_appliance(folder, Settings(), clock)
+    assert expiry.expire_once(second) == 0
+    clock.step(86_400)
+    clock.advance(90)
+    assert expiry.expire_once(second) == 0
+    clock.step(-2 * 86_400)
+    clock.advance(20)
+    assert expiry.expire_once(second) == 2
+    assert lookup.find_job(second, job.ulid).status == "EXPIRED"
+    close_appliance(second, folder)
+
+
 def test_a_class_that_never_expires_by_setting(folder, clock):
     appliance, _ = open_appliance(folder, Settings(expire_motion_s=0), clock)
     jobs.submit_job(appliance, jobs.Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {}), USER)

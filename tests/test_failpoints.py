@@ -13,9 +13,9 @@ from peewee import SqliteDatabase
 from playhouse.migrations import Runner
 
 from prjobs.clock import Clock
-from prjobs.database import MIGRATIONS, open_database
 from prjobs.folder import Folder
 from prjobs.opening import close_appliance, open_appliance
+from prjobs.schema import MIGRATIONS, open_database
 from prjobs.settings import Settings
 
 OLDEST = "0001_first"
@@ -78,7 +78,7 @@ def contents(path):
 def opened_with(folder, plan):
     """Another process opens the folder's store and dies where the plan says; its exit code."""
     code = (
-        "import sys, pathlib; from prjobs.database import open_database; from prjobs.failpoints import planned; "
+        "import sys, pathlib; from prjobs.schema import open_database; from prjobs.failpoints import planned; "
         "import os; open_database(pathlib.Path(sys.argv[1]), failpoints=planned(os.environ, '127.0.0.1'))"
     )
     return subprocess.run(

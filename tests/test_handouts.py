@@ -1,10 +1,11 @@
 """What becomes of an answer that gave jobs away: proved, in doubt, flushed, repeated."""
 
+import sqlite3
 import threading
 
 import pytest
 
-from prjobs import handouts, jobs, lookup
+from prjobs import expiry, handouts, health, jobs, lookup, withdrawals
 from prjobs.errors import Unavailable
 from prjobs.opening import close_appliance, open_appliance
 from prjobs.settings import Settings
@@ -135,40 +136,152 @@ def test_a_poll_that_never_started_changes_nothing(appliance, submit, monkeypatc
     assert [row.ulid for row in take(appliance)] == [job.ulid]
 
 
-@pytest.fixture
-def too_late(appliance, submit, monkeypatch):
-    """A hand-out of one job that is committed after its poll was answered with nothing. Returns the job."""
-
-    def too_late(**job):
-        row = submit(**job)
-        answered = threading.Event()
-        real = handouts._take
-
-        def slow(transaction, *arguments):
-            handed = real(transaction, *arguments)
-            answered.wait(10)
-            return handed
-
-        with monkeypatch.context() as patched:
-            patched.setattr(handouts, "_take", slow)
-            patched.setattr(handouts, "TAKE_PATIENCE_S", 0.15)
-            with pytest.raises(Unavailable):
-                take(appliance)
-            answered.set()
-        return row
-
-    return too_late
+# ---- what a repeated poll_id gives
 
 
-def test_a_hand_out_that_was_committed_too_late_leaves_with_the_next_poll(appliance, too_late):
-    job = too_late(action="stop")
-    appliance.database.write(lambda transaction: None)
-    assert [row.ulid for row in take(appliance)] == [job.ulid]
-    assert take(appliance) == []
+def taken(appliance, peer=ONE, **poll):
+    return [row.ulid for row in take(appliance, peer, **poll)]
 
 
-def test_a_hand_out_that_never_left_is_withdrawn_by_cancel_all(appliance, submit, too_late):
-    job = too_late()
+def test_what_came_back_from_its_lease_goes_to_one_poll(appliance, submit, clock):
+    job = submit()
+    assert taken(appliance, poll_id="a", lease_s=10) == [job.ulid]
+    clock.advance(11)
+    assert expiry.return_leased_once(appliance) == 1
+    assert taken(appliance, TWO, poll_id="b", lease_s=10) == [job.ulid]
+    assert taken(appliance, poll_id="a", lease_s=10) == []
+    assert taken(appliance, TWO, poll_id="b", lease_s=10) == [job.ulid]
+
+
+def test_what_staff_withdrew_or_closed_is_not_given_again(appliance, submit, clock):
+    withdrawn, closed = submit(), submit()
+    assert taken(appliance, poll_id="a", lease_s=10) == [withdrawn.ulid, closed.ulid]
+    withdrawals.close_job(appliance, closed.ulid, USER, "")
+    clock.advance(11)
+    expiry.return_leased_once(appliance)
+    withdrawals.cancel_job(appliance, withdrawn.ulid, USER)
+    assert taken(appliance, poll_id="a") == []
+
+
+def test_what_a_cancel_all_came_after_is_not_given_again(appliance, submit):
+    job = submit()
+    assert taken(appliance, poll_id="a") == [job.ulid]
     stop = submit(device="all", action="cancel_all_commands")
+    assert taken(appliance, poll_id="a") == [stop.ulid]
+    hand_outs(appliance)
     assert lookup.find_job(appliance, job.ulid).status == "CANCELLED"
-    assert [row.ulid for row in take(appliance)] == [stop.ulid]
+    assert taken(appliance, poll_id="a") == [stop.ulid]
+
+
+def test_what_expired_is_not_given_again(appliance, submit, clock):
+    job = submit()
+    clock.advance(500)
+    assert taken(appliance, poll_id="a") == [job.ulid]
+    clock.advance(120)
+    assert taken(appliance, poll_id="a") == []
+    hand_outs(appliance)
+    assert lookup.find_job(appliance, job.ulid).status == "EXPIRED"
+
+
+def test_what_runs_is_given_again_and_what_is_finished_is_not(appliance, submit):
+    runs, finished = submit(), submit()
+    taken(appliance, poll_id="a")
+    report(appliance, runs, "STARTED")
+    report(appliance, finished, "COMPLETE")
+    assert taken(appliance, poll_id="a") == [runs.ulid]
+
+
+def test_the_ten_minutes_are_elapsed_time(appliance, submit, clock):
+    job = submit(action="park")
+    assert taken(appliance, poll_id="a") == [job.ulid]
+    clock.step(3600)
+    assert taken(appliance, TWO, poll_id="a") == [job.ulid]
+    clock.step(-7200)
+    clock.advance(601)
+    assert taken(appliance, poll_id="a") == []
+
+
+def test_a_repeated_poll_gives_the_same_after_a_restart(folder, clock, appliance, submit):
+    job = submit()
+    assert taken(appliance, poll_id="a") == [job.ulid]
+    close_appliance(appliance, folder)
+    second, _ = open_appliance(folder, Settings(), clock)
+    assert taken(second, TWO, poll_id="a") == [job.ulid]
+    assert taken(second, TWO, poll_id="a") == [job.ulid]
+    close_appliance(second, folder)
+
+
+def test_a_repeat_that_overtakes_the_commit_gets_the_same(appliance, submit):
+    job, free, holds, got = submit(), threading.Event(), threading.Event(), []
+
+    def hold(transaction):
+        holds.set()
+        free.wait(10)
+
+    appliance.database.post(hold)
+    holds.wait(10)
+    threads = [
+        threading.Thread(target=lambda peer=peer: got.append(taken(appliance, peer, poll_id="a")))
+        for peer in (ONE, TWO)
+    ]
+    for count, thread in enumerate(threads, 1):
+        thread.start()
+        while appliance.database._waiting.qsize() < count:
+            assert thread.is_alive()
+    free.set()
+    for thread in threads:
+        thread.join(10)
+    assert got == [[job.ulid], [job.ulid]]
+    assert len(states(appliance)) == 1
+
+
+# ---- one store, many faults
+
+
+def test_a_lease_whose_commit_failed_leaves_nothing_behind(appliance, submit, monkeypatch):
+    job = submit()
+    real = handouts._take
+
+    def full(*arguments):
+        real(*arguments)
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(handouts, "_take", full)
+        with pytest.raises(Unavailable):
+            take(appliance, lease_s=30)
+    assert taken(appliance) == [job.ulid]
+    report(appliance, job, "RECEIVED")
+    assert lookup.find_job(appliance, job.ulid).status == "RECEIVED"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["required_params = '{\"a\"'", "action = 'open'", "instance = x'ff'", "required_params = CAST(x'7bff' AS TEXT)"],
+)
+def test_a_damaged_job_is_set_aside_and_shown_and_the_others_leave(appliance, submit, damage):
+    job, stop = submit(), submit(action="stop")
+    appliance.database.write(lambda t: t.execute(f"UPDATE job SET {damage} WHERE seq = ?", (job.seq,)))
+    assert taken(appliance) == [stop.ulid]
+    assert taken(appliance, alternate=True) == [stop.ulid]
+    log = appliance.database.fetch("SELECT queue, status, note FROM change WHERE job_seq = ? AND seq > 2", (job.seq,))
+    note = "it is damaged: it is not what was sent"
+    assert log == [("both", "CANCELLED", note)]
+    (notice,) = health.examine(appliance).notices
+    assert notice.code == "damaged_job" and job.ulid in notice.sentence
+
+
+def test_programs_with_other_filters_do_not_doubt_each_other(appliance, submit, clock):
+    camera = submit(device="camera")
+    assert taken(appliance, ONE, device="camera") == [camera.ulid]
+    assert taken(appliance, TWO, device="mount") == []
+    assert states(appliance) == ["OPEN"]
+    handouts.heard(appliance, ONE)
+    assert hand_outs(appliance)[0][:2] == ("CONFIRMED", 0)
+    taken(appliance, ONE, device="camera")
+    submit(device="camera")
+    taken(appliance, ONE, device="camera")
+    taken(appliance, TWO, device="camera")
+    assert states(appliance) == ["CONFIRMED", "UNCONFIRMED"]

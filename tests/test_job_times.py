@@ -8,7 +8,7 @@ import pytest
 from peewee import SqliteDatabase
 from playhouse.migrations import Runner
 
-from prjobs import database, expiry, lookup, withdrawals
+from prjobs import expiry, lookup, schema, withdrawals
 from prjobs.folder import Folder
 from prjobs.models import JobRow
 from prjobs.opening import close_appliance, open_appliance
@@ -123,7 +123,7 @@ def make_old_store(folder: Folder, path, tmp_path):
     """A store as 0004 left it, with the jobs and the log of the open one."""
     older = tmp_path / "migrations"
     older.mkdir()
-    for migration in database.MIGRATIONS.glob("000[1-4]*.py"):
+    for migration in schema.MIGRATIONS.glob("000[1-4]*.py"):
         (older / migration.name).write_bytes(migration.read_bytes())
     old = SqliteDatabase(str(path))
     Runner(old, str(older)).up()

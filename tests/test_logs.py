@@ -1,12 +1,16 @@
 """The log files: nothing said is lost, nothing said can look like two lines."""
 
 import logging
+import os
 import threading
+import time
 
 import pytest
+import requests
 
 from prjobs import logs
 from prjobs.folder import Folder
+from tests.program import JOB
 
 
 @pytest.fixture
@@ -77,3 +81,90 @@ def test_a_record_is_one_line_whatever_stands_in_it(said):
         and "a\\r\\nb\\u2028c" in lines()[0]
         and "one\\ntwo" in lines()[0]
     )
+
+
+def pipe_nobody_reads():
+    reading, writing = os.pipe()
+    return reading, os.fdopen(writing, "w", encoding="utf-8")
+
+
+def test_a_screen_that_nobody_reads_holds_up_nobody(tmp_path):
+    reading, stream = pipe_nobody_reads()
+    screen = logs.Screen(stream)
+    screen.setFormatter(logging.Formatter("%(message)s"))
+    count = logs.SCREEN_LINES + 2000
+
+    def say():
+        for number in range(count):
+            screen.handle(
+                logging.LogRecord("n", logging.ERROR, "p", 1, f"line %d {'.' * 100} of a pipe", (number,), None)
+            )
+
+    saying = threading.Thread(target=say, daemon=True)
+    saying.start()
+    saying.join(20)
+    assert not saying.is_alive()
+    read = read_all(reading, lambda: screen.say("the last one"), screen)
+    assert read[0].startswith("line 0 ") and read[-1] == "the last one"
+    left_out = [
+        int(line.split()[0]) for line in read if line.endswith("were not read in time: they stand in the log file.")
+    ]
+    assert left_out and sum(left_out) + len([line for line in read if line.endswith("of a pipe")]) == count
+    stream.close()
+
+
+def read_all(reading, then, screen):
+    """What comes out of the pipe until the screen was closed; `then` is called once there is room again."""
+    lines, closed = [], threading.Event()
+
+    def read():
+        with os.fdopen(reading, encoding="utf-8") as pipe:
+            for line in pipe:
+                lines.append(line.rstrip("\n"))
+                if line == "the last one\n":
+                    closed.set()
+                    return
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    while not screen._lines.empty():
+        time.sleep(0.01)
+    then()
+    assert closed.wait(20)
+    screen.close()
+    thread.join(20)
+    return lines
+
+
+def test_a_record_that_cannot_be_formatted_breaks_no_request(said):
+    logger, lines = said
+    for handler in logging.getLogger().handlers[:2]:
+        handler.handle(logging.LogRecord("n", logging.ERROR, "p", 1, "%d jobs", ("many",), None))
+    logger.error("after it")
+    assert lines()[-1].endswith("after it")
+
+
+def test_a_log_file_that_cannot_get_a_new_name_is_written_on(said, monkeypatch):
+    """As on Windows, while another program has it open."""
+    logger, lines = said
+    file = logging.getLogger().handlers[0].target
+    file.maxBytes = 1000
+    monkeypatch.setattr(file, "rotate", lambda *_names: (_ for _ in ()).throw(PermissionError(13, "in use")))
+    for number in range(50):
+        logger.warning("line %d", number)
+    assert [line.split()[-1] for line in lines()] == [str(number) for number in range(50)]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_a_program_whose_stderr_nobody_reads_goes_on_and_stops(program):
+    program.serve("--min-free-mb", "100000000", "--threads", "4")
+    headers = {"Authorization": f"Bearer {program.token()}"}
+    with requests.Session() as session:
+        for _ in range(1000):
+            answer = session.post(f"{program.url}/newjob", json=JOB, headers=headers, timeout=20)
+            assert answer.status_code == 507
+        assert session.post(f"{program.url}/getnewjobs", data='{"site": "saf"}', timeout=20).json() == []
+    program.process.terminate()
+    assert program.process.wait(10) == 0
+    log = (program.data / "logs" / "prjobs.log").read_text(encoding="utf-8")
+    assert log.count(": 507 ") == 1000

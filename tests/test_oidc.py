@@ -1,6 +1,7 @@
 """Users of an outside provider: who they are, what they may, and every attack that applies (RFC 8725)."""
 
 import json
+import threading
 
 import pytest
 import requests
@@ -15,6 +16,7 @@ from tests import provider
 from tests.conftest import make_token
 from tests.program import JOB
 from tests.provider import AUDIENCE, ISSUER, NAMESPACE
+from tests.test_long_poll import eventually
 
 OIDC = {"oidc_issuer": ISSUER, "oidc_audience": AUDIENCE, "oidc_namespace": NAMESPACE}
 
@@ -192,3 +194,18 @@ def test_too_many_wrong_tokens_are_held_back_and_right_ones_are_not(make_server)
     assert requests.post(f"{server.url}/api/login", json={"once": "guess"}).status_code == 429
     answer = requests.post(f"{server.url}/newjob", data=json.dumps(JOB), headers={"Authorization": f"Bearer {good}"})
     assert answer.status_code == 200
+
+
+def test_new_keys_are_used_though_the_disk_does_not_take_them(make_server, tmp_path, keys, caplog):
+    (tmp_path / "data" / "jwks.new").mkdir(parents=True)
+    with provider.published(keys) as (url, _, seen):
+        server = make_server(**OIDC, oidc_jwks_url=f"{url}/jwks.json")
+        headers = {"Authorization": f"Bearer {keys.token()}"}
+
+        def status():
+            return requests.post(f"{server.url}/newjob", data=json.dumps(JOB), headers=headers, timeout=20).status_code
+
+        assert eventually(lambda: status() == 200)
+        assert seen == ["jwks.json"]
+    assert "not kept for the next start" in caplog.text and not (tmp_path / "data" / "jwks.json").exists()
+    assert "keys" in {thread.name for thread in threading.enumerate()}

@@ -174,7 +174,7 @@ def test_a_judgement_takes_microseconds(make_appliance, clock):
 def test_many_sites_need_no_memory(local):
     for number in range(reservations.KEPT_SITES * 2 + 5):
         may(local, BOB, site=f"s{number}")
-    assert len(reservations._WINDOWS[local.database]) <= reservations.KEPT_SITES
+    assert len(local.reserved.windows) <= reservations.KEPT_SITES
 
 
 @st.composite
@@ -482,6 +482,14 @@ def test_a_roof_needs_a_role(site):
     where = f"/api/may?site=saf&device={roof.device}&action={roof.action}"
     assert site.ask("alice", "GET", where).json()["may"] is False
     assert site.ask("owner", "GET", where).json()["may"] is True
+
+
+def test_a_reservation_for_ever_is_no_obstacle_anywhere(site):
+    made = site.ask("owner", "POST", "/api/reservations", NEW)
+    assert made.status_code == 200 and made.json()["end_ms"] == FOREVER_MS
+    assert site.ask("alice", "POST", "/newjob", JOB).status_code == 200
+    assert "until 9999-01-01 00:00 UTC" in site.ask("alice", "GET", "/api/may?site=saf").json()["why"]
+    assert site.ask("owner", "DELETE", f"/api/reservations/{made.json()['id']}").status_code == 200
 
 
 def test_may_is_the_same_question(site):

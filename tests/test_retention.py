@@ -10,15 +10,18 @@ import requests
 from prjobs import feed, handouts, jobs, views
 from prjobs.appliance import Appliance
 from prjobs.clock import Clock
+from prjobs.database import Transaction
 from prjobs.folder import Folder
 from prjobs.models import JobRow
 from prjobs.opening import close_appliance, open_appliance, save_presence
 from prjobs.server import Server
 from prjobs.settings import Settings
+from prjobs.upkeep.chores import Chores
 from prjobs.upkeep.retention import STEP, Retention, prune_alarms_once, prune_once
 from prjobs.watching import Watch
 from prjobs.wire import StatusUpdate
-from tests.conftest import ManualClock
+from tests.conftest import ManualClock, make_token
+from tests.program import JOB
 from tests.test_backup import poll
 
 Submit = Callable[..., JobRow]
@@ -51,10 +54,12 @@ def test_finished_jobs_go_after_their_time(appliance: Appliance, clock: ManualCl
     for row, status in zip(rows, ("COMPLETE", "failed", "Aborted"), strict=True):
         report(appliance, row, status)
     clock.advance(29 * DAY_S)
+    fresh = submit()
     assert prune_once(appliance) == 0
     clock.advance(2 * DAY_S)
     assert prune_once(appliance) == 3
-    assert [count(appliance, table) for table in ("job", "change", "handout", "lease")] == [0, 0, 0, 0]
+    assert [count(appliance, table) for table in ("job", "change", "handout", "lease")] == [1, 1, 0, 0]
+    assert ulids(appliance) == {fresh.ulid}
     assert prune_once(appliance) == 0
 
 
@@ -65,6 +70,7 @@ def test_the_time_runs_from_the_last_change(appliance: Appliance, clock: ManualC
     report(appliance, row, "COMPLETE")
     assert prune_once(appliance) == 0
     clock.advance(31 * DAY_S)
+    submit()
     assert prune_once(appliance) == 1
 
 
@@ -75,8 +81,9 @@ def test_unfinished_jobs_stay(appliance: Appliance, clock: ManualClock, submit: 
         handouts.take_jobs(appliance, poll(), "1.2.3.4:5", None)
         report(appliance, row, status)
     clock.advance(1000 * DAY_S)
+    fresh = submit()
     assert prune_once(appliance) == 0
-    assert ulids(appliance) == {row.ulid}
+    assert ulids(appliance) == {row.ulid, fresh.ulid}
 
 
 def test_what_waits_for_a_second_program_stays(
@@ -88,8 +95,9 @@ def test_what_waits_for_a_second_program_stays(
     handouts.begin_poll(appliance, poll(alternate=True), "1.2.3.4:6")
     save_presence(appliance, folder)
     clock.advance(31 * DAY_S)
+    submit()
     assert prune_once(appliance) == 0
-    assert len(handouts.take_jobs(appliance, poll(alternate=True), "1.2.3.4:6", None)) == 1
+    assert len(handouts.take_jobs(appliance, poll(alternate=True), "1.2.3.4:6", None)) == 2
     assert prune_once(appliance) == 1
 
 
@@ -98,6 +106,7 @@ def test_a_handout_stays_while_one_of_its_jobs_does(appliance: Appliance, clock:
     handouts.take_jobs(appliance, poll(), "1.2.3.4:5", None)
     report(appliance, rows[0], "COMPLETE")
     clock.advance(31 * DAY_S)
+    submit()
     assert prune_once(appliance) == 1
     assert count(appliance, "handout") == 1
     assert [past.handout is not None for past in views.view_detail(appliance, rows[1]).timeline] == [False, True]
@@ -106,8 +115,9 @@ def test_a_handout_stays_while_one_of_its_jobs_does(appliance: Appliance, clock:
 def test_nothing_goes_by_default(folder: Folder, clock: ManualClock) -> None:
     opened, _ = open_appliance(folder, Settings(), clock)
     try:
-        opened.database.write(fill, 10, clock.now_ms())
         clock.advance(10_000 * DAY_S)
+        opened.database.write(fill, 10, clock.now_ms())
+        opened.database.write(happen, clock.now_ms())
         assert prune_once(opened) == 0
         assert count(opened, "job") == 10
     finally:
@@ -118,8 +128,10 @@ def test_cursors_stay_valid(appliance: Appliance, clock: ManualClock, submit: Su
     row = submit()
     handouts.take_jobs(appliance, poll(), "1.2.3.4:5", None)
     report(appliance, row, "COMPLETE")
+    clock.advance(29 * DAY_S)
+    report(appliance, submit(), "COMPLETE")
     cursor = feed.last_seq(appliance.database)
-    clock.advance(31 * DAY_S)
+    clock.advance(2 * DAY_S)
     assert prune_once(appliance) == 1
     assert feed.list_changes(appliance.database, cursor) == []
     fresh = submit()
@@ -147,33 +159,57 @@ def fill(transaction, number: int, now_ms: int) -> None:
         )
 
 
-def test_steps_are_small_and_rest_when_done(appliance: Appliance, clock: ManualClock) -> None:
+def happen(transaction: Transaction, now_ms: int) -> None:
+    """One more row of the log, so that the clock is not in doubt."""
+    transaction.execute(
+        "INSERT INTO change (job_seq, site, queue, status, estimate_s, time_ms, who, note, handout_id) "
+        "SELECT max(seq), 'saf', 'primary', 'COMPLETE', NULL, ?, 'tests', '', NULL FROM job",
+        (now_ms,),
+    )
+
+
+def test_steps_are_small_and_rest_when_done(appliance: Appliance, clock: ManualClock, submit: Submit) -> None:
     appliance.database.write(fill, STEP * 2 + 1, clock.now_ms())
+    submit()
     retention = Retention(appliance)
+    assert retention.once() == 0  # it just started
+    clock.advance(601)
     assert [retention.once() for _ in range(4)] == [STEP, STEP, 1, 0]
     appliance.database.write(fill, 1, clock.now_ms())
+    submit()
     assert retention.once() == 0
     clock.advance(601)
     assert retention.once() == 1
 
 
-def test_alarms_go_with_the_jobs_of_their_time(appliance: Appliance, clock: ManualClock) -> None:
+def rested(appliance: Appliance, clock: ManualClock) -> Retention:
+    """The chore, when it is due."""
+    retention = Retention(appliance)
+    clock.advance(601)
+    return retention
+
+
+def test_alarms_go_with_the_jobs_of_their_time(appliance: Appliance, clock: ManualClock, submit: Submit) -> None:
     appliance.problems["disk_low"] = "Full."
     watch = Watch(appliance)
     watch.once()
     clock.advance(40 * DAY_S)
+    submit()
     assert prune_alarms_once(appliance) == 0  # it is raised still
     appliance.problems.clear()
     watch.once()
     clock.advance(29 * DAY_S)
-    assert Retention(appliance).once() == 0 and count(appliance, "alarm") == 1
+    assert rested(appliance, clock).once() == 0 and count(appliance, "alarm") == 1
     clock.advance(2 * DAY_S)
-    assert Retention(appliance).once() == 0 and count(appliance, "alarm") == 0
+    assert rested(appliance, clock).once() == 0 and count(appliance, "alarm") == 1  # nothing happened meanwhile
+    submit()
+    assert rested(appliance, clock).once() == 0 and count(appliance, "alarm") == 0
 
 
 def test_no_poll_waits_for_it(make_server: Callable[..., Server], http: requests.Session) -> None:
     server = make_server(keep_days=30)
     server.appliance.database.write(fill, 8000, Clock().now_ms())
+    server.appliance.database.write(happen, Clock().now_ms())
     done = threading.Event()
 
     def prune() -> None:
@@ -194,3 +230,71 @@ def test_no_poll_waits_for_it(make_server: Callable[..., Server], http: requests
     pruning.join(timeout=30)
     assert slowest_s < 0.25
     assert count(server.appliance, "job") == 0
+
+
+# ---- a clock in doubt
+
+
+def finished(appliance: Appliance, submit: Submit, number: int) -> None:
+    rows = [submit() for _ in range(number)]
+    handouts.take_jobs(appliance, poll(), "1.2.3.4:5", None)
+    for row in rows:
+        report(appliance, row, "COMPLETE")
+
+
+def test_a_clock_a_year_ahead_removes_nothing(appliance: Appliance, clock: ManualClock, submit: Submit) -> None:
+    finished(appliance, submit, 5)
+    clock.step(365 * DAY_S)
+    assert prune_once(appliance) == prune_alarms_once(appliance) == 0
+    clock.step(-365 * DAY_S)
+    assert count(appliance, "job") == 5 and count(appliance, "change") == 15
+
+
+def test_nothing_goes_while_the_clock_is_said_to_have_moved(
+    appliance: Appliance, folder: Folder, clock: ManualClock, submit: Submit
+) -> None:
+    chores = Chores(appliance, folder)
+    finished(appliance, submit, 5)
+    clock.step(365 * DAY_S)
+    chores.watch_clock_once()
+    submit()  # the newest change has the wrong time too
+    clock.advance(DAY_S - 1)
+    assert prune_once(appliance) == 0
+    clock.step(-365 * DAY_S)
+    chores.watch_clock_once()
+    clock.advance(DAY_S + 1)
+    chores.watch_clock_once()
+    assert appliance.notices == {} and prune_once(appliance) == 0 and count(appliance, "job") == 6
+    clock.advance(30 * DAY_S)
+    submit()
+    assert prune_once(appliance) == 5
+
+
+def test_after_a_long_rest_it_goes_on_with_the_next_job(
+    appliance: Appliance, clock: ManualClock, submit: Submit, caplog: pytest.LogCaptureFixture
+) -> None:
+    finished(appliance, submit, 3)
+    retention = rested(appliance, clock)
+    clock.advance(90 * DAY_S)
+    for _ in range(3):
+        assert retention.once() == 0
+        clock.advance(601)
+    said = [one for one in caplog.messages if one.startswith("finished jobs are kept beyond keep_days for now: ")]
+    assert len(said) == 1 and "30 days" in said[0]
+    submit()
+    assert retention.once() == 3
+
+
+def test_a_real_server_with_a_clock_a_year_ahead_keeps_its_history(make_server: Callable[..., Server]) -> None:
+    clock = ManualClock()
+    server = make_server(clock, keep_days=30)
+    headers = {"Authorization": f"Bearer {make_token(server.appliance, 'auth0|alice', days=3000)}"}
+    ulid = requests.post(f"{server.url}/newjob", json=JOB, headers=headers, timeout=20).json()["ulid"]
+    requests.post(f"{server.url}/getnewjobs", json={"site": "saf"}, timeout=20)
+    done = {"site": "saf", "ulid": ulid, "newStatus": "COMPLETE"}
+    assert requests.post(f"{server.url}/updatejobstatus", json=done, timeout=20).status_code == 200
+    clock.step(365 * DAY_S)
+    for _ in range(8):
+        clock.advance(601)
+        time.sleep(0.3)  # the chores look every quarter of a second
+    assert [job["ulid"] for job in requests.get(f"{server.url}/api/jobs", timeout=20).json()["jobs"]] == [ulid]

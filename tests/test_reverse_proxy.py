@@ -100,3 +100,12 @@ def test_the_recipe_of_the_readme(make_server, tmp_path):
     finally:
         nginx.terminate()
         nginx.wait(timeout=10)
+
+
+@pytest.mark.parametrize("named", ["unknown", "_hidden", "[2001:db8::1]:443", "203.0.113.7:5678", "fe80::1%eth0"])
+def test_a_caller_without_a_readable_address_is_not_local(make_server, named):
+    server = make_server(trusted_proxy="127.0.0.1")
+    answer = poll(server, **{"X-Forwarded-For": named})
+    assert (answer.status_code, answer.json()) == (401, [])
+    key = make_token(server.appliance, "saf", "observatory")
+    assert poll(server, **{"X-Forwarded-For": named, "Authorization": f"Bearer {key}"}).status_code == 200

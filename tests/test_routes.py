@@ -83,3 +83,24 @@ def test_a_defect_is_an_internal_error_without_details(server, monkeypatch):
     monkeypatch.setattr("prjobs.handouts.take_jobs", broken)
     answer = requests.post(f"{server.url}/getnewjobs", data='{"site": "saf"}')
     assert (answer.status_code, answer.json()) == (500, [])
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "null", "", "//", "http://a]b", "\u00ff"])
+def test_an_origin_that_is_no_address_is_a_foreign_one(server, origin):
+    for method, path in all_routes(server):
+        if method in ("POST", "DELETE") or path.startswith("/api/"):
+            answer = requests.request(method, server.url + path, data="{}", headers={"Origin": origin.encode()})
+            assert answer.status_code == 403, path
+            check_shape(answer, path)
+
+
+def test_its_own_origin_everywhere(server):
+    for method, path in all_routes(server):
+        answer = requests.request(method, server.url + path, data=b"{", headers={"Origin": server.url})
+        assert answer.status_code != 403 and answer.headers["Access-Control-Allow-Origin"] == server.url, path
+
+
+def test_a_cookie_that_cannot_be_read_is_no_cookie(server):
+    for method, path in all_routes(server):
+        answer = requests.request(method, server.url + path, data=b"{", headers={"Cookie": "a/b=c"})
+        assert answer.status_code < 500, path

@@ -46,6 +46,19 @@ def test_a_wrong_file_is_refused_with_the_name(tmp_path, text, said):
         load_settings(tmp_path, {})
 
 
+def test_a_setting_that_stands_twice_is_refused(tmp_path):
+    (tmp_path / "prjobs.toml").write_text('cloud_mode = "off"\n[cloud]\nmode = "primary"\n')
+    with pytest.raises(Unusable, match="cloud_mode stands there twice"):
+        load_settings(tmp_path, {})
+
+
+def test_files_that_the_settings_file_names_lie_beside_it(tmp_path):
+    (tmp_path / "prjobs.toml").write_text('oidc_certificate = "auth0.pem"\n[cloud]\ntoken_file = "/run/token"\n')
+    settings, origins = load_settings(tmp_path, {"PRJOBS_CLOUD_CA_FILE": "ca.pem"})
+    assert settings.oidc_certificate == str(tmp_path / "auth0.pem") == origins["oidc_certificate"].value
+    assert (settings.cloud_token_file, settings.cloud_ca_file) == ("/run/token", "ca.pem")
+
+
 def test_an_unknown_variable_is_refused_but_others_have_the_prefix_by_right(tmp_path):
     load_settings(tmp_path, {"PRJOBS_DATA": "x", "PRJOBS_TOKEN": "y", "PATH": "z"})
     with pytest.raises(Unusable, match="PRJOBS_PROT"):

@@ -92,7 +92,7 @@ def run_once(asked: argparse.Namespace) -> None:
         if link is None:
             raise Unusable(OFF)
         stderr(f"prjobs: asking {appliance.settings.cloud_base_url}")
-        link.finish(say=lambda sentence: stderr(f"prjobs: {plain(sentence)}"))
+        link.finish()
         _print(asked, status.describe_store(appliance))
         if said := [*_unusable(appliance), *appliance.problems.values()]:
             raise Unusable(said[0])
@@ -100,7 +100,9 @@ def run_once(asked: argparse.Namespace) -> None:
 
 def _unusable(appliance: Appliance) -> list[str]:
     contact = appliance.contact
-    return [said for said in (contact.reason, *contact.refused.values()) if said]
+    unread = [f"{site}: {reason}" for site, (_, reason) in contact.unread.items()]
+    untaken = [contact.untaken[1]] if contact.untaken else []
+    return [said for said in (contact.reason, *unread, *untaken, *contact.refused.values()) if said]
 
 
 def _print(asked: argparse.Namespace, found: CloudStatus | None) -> None:
@@ -112,14 +114,20 @@ def _print(asked: argparse.Namespace, found: CloudStatus | None) -> None:
         return
     print(plain(f"{found.mode}: {found.sentence}"))
     for site in found.sites:
-        read = f"read until {utc(site.read_until_ms)} UTC" if site.read_until_ms else "not read yet"
+        read = (
+            f"read until {utc(site.read_until_ms)} UTC of the cloud's clock" if site.read_until_ms else "not read yet"
+        )
         print(plain(f"{site.site}: {read}{', a cancel_all is being looked into' if site.judging else ''}"))
     if found.oldest_unsent_ms:
         print(f"the oldest unsent status is of a job of {utc(found.oldest_unsent_ms)} UTC")
     if found.offset_ms is not None:
-        print(f"the cloud's clock is {round(found.offset_ms / 1000):+d} s from ours")
+        off_s = round(found.offset_ms / 1000)
+        said = f"is {status.clock_words(off_s)} this machine's" if abs(off_s) > 1 else "agrees with this machine's"
+        print(f"the cloud's clock {said}")
     if found.ghosts:
         print(f"records that are no jobs, and were ignored in the last list: {found.ghosts}")
+    for notice in found.notices:
+        print(plain(notice))
     for row in found.parked:
         print(plain(f"parked: {row.site} {row.ulid} {row.status} since {utc(row.since_ms)} UTC: {row.reason}"))
 
@@ -153,22 +161,25 @@ def _require_contact(client: Client) -> None:
 def _older_line(job: dict[str, Any]) -> str:
     age_s = job["expired_s"]
     becomes = "waits for the next poll" if age_s is None else f"EXPIRED, {age_s / 3600:.1f} h old: does not run"
+    if job["stopped"]:
+        becomes = "CANCELLED: the site was stopped since: does not run"
     what = f"{job['site']:8} {job['ulid']}  {job['device']} {job['action']}  ({job['user_name']})"
     return plain(f"{utc(job['created_ms'])}  {what}  {becomes}")
 
 
 def _say_import(asked: argparse.Namespace, found: dict[str, Any]) -> int:
-    count, expired = len(found["jobs"]), sum(1 for job in found["jobs"] if job["expired_s"] is not None)
+    count = len(found["jobs"])
+    over = sum(1 for job in found["jobs"] if job["expired_s"] is not None or job["stopped"])
     if not count:
         stderr("Nothing that is not known here waits in the cloud since then.")
         return 0
     if not asked.yes:
         stderr(
-            f"prjobs: {count} jobs wait in the cloud since then, {expired} of them expired. Nothing was taken in: "
-            "add --yes to do it."
+            f"prjobs: {count} jobs wait in the cloud since then, {over} of them expired or stopped. Nothing was taken "
+            "in: add --yes to do it."
         )
         return 1
-    stderr(f"{found['taken']} jobs were taken in; {expired} of them expired and do not run.")
+    stderr(f"{found['taken']} jobs were taken in; {over} of them expired or were stopped, and do not run.")
     return 0
 
 

@@ -23,7 +23,8 @@ from prjobs.client import Client
 from prjobs.clock import Clock
 from prjobs.decoding import convert
 from prjobs.folder import Folder
-from prjobs.reservations import NewReservation, Reservation
+from prjobs.reservations import NewReservation
+from prjobs.reserved import Reservation
 
 UNUSED = "the setting reservations is none: this reservation does not count until it is local or calendar."
 

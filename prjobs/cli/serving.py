@@ -40,12 +40,12 @@ def _shown(value: Any) -> str:
     return ",".join(value) or "none" if isinstance(value, list) else str(value)
 
 
-def run_serve(asked: argparse.Namespace) -> None:
-    """Serve until stopped."""
+def run_serve(asked: argparse.Namespace) -> int:
+    """Serve until stopped; 1 when the store could not be closed well."""
     folder = folder_of(asked)
     flags = {name: getattr(asked, name) for name in Settings.__struct_fields__ if getattr(asked, name) is not None}
     settings, _ = load_settings(folder.path, flags=flags)
-    server.serve(folder, settings, _say, start_demo if asked.demo else None)
+    return 0 if server.serve(folder, settings, _say, start_demo if asked.demo else None) else 1
 
 
 def _say(line: str) -> None:

@@ -8,14 +8,13 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from prjobs import access
 from prjobs.appliance import Appliance
 from prjobs.client import Client
-from prjobs.clock import Clock
+from prjobs.clock import Clock, moment
 from prjobs.database import Database
 from prjobs.errors import Unusable
 from prjobs.folder import Folder
@@ -104,7 +103,7 @@ def plain(text: str) -> str:
 
 def utc(time_ms: int) -> str:
     """A time for people: UTC, to the second."""
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return moment(time_ms).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def duration_s(text: str) -> float:

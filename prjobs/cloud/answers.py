@@ -37,6 +37,14 @@ class Failure(Exception):
         self.retry_after_s = retry_after_s
 
     @property
+    def concerns_all(self) -> bool:
+        """Whether nothing came of the cloud itself, so that no other request would fare better.
+
+        An answer of it concerns what was asked alone: one site, one job, one long list.
+        """
+        return self.status < 400 and not isinstance(self, Overflow)
+
+    @property
     def is_server_error(self) -> bool:
         """Whether the cloud itself failed over the request."""
         return self.status >= 500
@@ -62,7 +70,7 @@ def require_usable(answer: Answer) -> int:
         raise Failure(REFUSED, f"The cloud asks to wait ({status}).", status, retry_s)
     if status in _PERMANENT:
         hint = ": see whether cloud_base_url is its address" if status in (404, 405) else ""
-        raise Failure(PERMANENT, f"The cloud does not take this ({status}){hint}.", status)
+        raise Failure(PERMANENT, f"The cloud does not take our request ({status}){hint}.", status)
     if status >= 500:
         raise Failure(AMBIGUOUS, f"The cloud failed ({status}).", status)
     if status != 200 or answer.body.lstrip()[:1] == b"<":

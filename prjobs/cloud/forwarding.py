@@ -12,7 +12,6 @@ from collections.abc import Callable
 from prjobs import jobs, lookup
 from prjobs.appliance import Appliance
 from prjobs.audit import By
-from prjobs.catalogue import MAKES_SAFE
 from prjobs.cloud import late, markers, newjobs
 from prjobs.cloud.answers import CREDENTIALS, PERMANENT, UNSENT, Answer, Failure, Network, require_usable
 from prjobs.database import Transaction
@@ -34,7 +33,7 @@ def forwarder(appliance: Appliance, network: Network) -> Callable[[Command, str,
             return jobs.submit_job(appliance, command, actor)
         if not reachable:
             row = jobs.submit_job(appliance, command, actor)
-            if not _never_waits(command):
+            if not command.makes_safe:
                 late.remember(appliance, command, row, token)
             return row
         return submit(appliance, network, command, token, actor)
@@ -44,12 +43,15 @@ def forwarder(appliance: Appliance, network: Network) -> Callable[[Command, str,
 
 def submit(appliance: Appliance, network: Network, command: Command, token: str, actor: By) -> JobRow:
     """The job as it is to be answered. Refused when the cloud refuses it for its user."""
-    if _never_waits(command):
-        row = jobs.submit_job(appliance, command, actor)
+    if command.makes_safe:
+        row, is_new = appliance.database.write(_store, appliance, command, UNREAD, actor, makes_safe=True)
+        if not is_new:
+            # A second copy of a stop would withdraw in the cloud what was asked for since.
+            return row
         copy = threading.Thread(target=_send_copy, args=(network, command, row, token), name="forward", daemon=True)
         copy.start()
         return row
-    row, is_new = appliance.database.write(_store, appliance, command, actor)
+    row, is_new = appliance.database.write(_store, appliance, command, FORWARDING, actor)
     if not is_new:
         # The same Idempotency-Key again: that request is on its way, or was decided.
         return _as_unread(row)
@@ -63,13 +65,11 @@ def submit(appliance: Appliance, network: Network, command: Command, token: str,
     return _with_answer(appliance, row, answer)
 
 
-def _never_waits(command: Command) -> bool:
-    return command.cancels_all or command.command_class in MAKES_SAFE
-
-
-def _store(transaction: Transaction, appliance: Appliance, command: Command, actor: By) -> tuple[JobRow, bool]:
+def _store(
+    transaction: Transaction, appliance: Appliance, command: Command, status: str, actor: By
+) -> tuple[JobRow, bool]:
     last_seq = transaction.fetch("SELECT coalesce(max(seq), 0) FROM job")[0][0]
-    row = jobs.insert_job(transaction, appliance, command, FORWARDING, actor)
+    row = jobs.insert_job(transaction, appliance, command, status, actor)
     return row, row.seq > last_seq
 
 
@@ -83,10 +83,10 @@ def _send_copy(network: Network, command: Command, row: JobRow, token: str) -> N
 
 def _without_answer(appliance: Appliance, row: JobRow, failure: Failure) -> JobRow:
     if failure.kind in (CREDENTIALS, PERMANENT):
-        _settle(appliance, row, CANCELLED, "the cloud refused it")
+        _decide(appliance, row, CANCELLED, "the cloud refused it")
         raise _REFUSALS.get(failure.status, BadRequest)(str(failure)) from None
     if failure.kind == UNSENT:
-        _settle(appliance, row, UNREAD, "the cloud cannot be reached: it runs as a job of the site")
+        _decide(appliance, row, UNREAD, "the cloud cannot be reached: it runs as a job of the site")
         return row._replace(status=UNREAD, alternate_status=UNREAD)
     return _as_unread(row)
 
@@ -99,7 +99,7 @@ def _as_unread(row: JobRow) -> JobRow:
     )
 
 
-def _settle(appliance: Appliance, row: JobRow, status: str, note: str) -> None:
+def _decide(appliance: Appliance, row: JobRow, status: str, note: str) -> None:
     appliance.database.write(markers.decide, appliance, row.seq, status, note)
 
 

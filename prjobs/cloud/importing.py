@@ -5,29 +5,23 @@ from dataclasses import dataclass
 
 import msgspec
 
-from prjobs import catalogue, feed, jobs, lookup
+from prjobs import catalogue, feed, jobs
 from prjobs.appliance import Appliance
-from prjobs.cloud import markers, store
+from prjobs.cloud import markers, stops, store
 from prjobs.cloud.markers import WHO
 from prjobs.cloud.store import ELSEWHERE, OURS, Known
 from prjobs.cloud.wire import Listing, Record, Sighting, read_record, ulid_ms
 from prjobs.database import Transaction
 from prjobs.feed import Event
 from prjobs.models import JOB_COLUMNS, JobRow
-from prjobs.states import ALTERNATE, CANCELLED, EXPIRED, FORWARDED, HELD, PRIMARY, UNREAD
+from prjobs.states import CANCELLED, EXPIRED, FORWARDED, HELD, PRIMARY, UNREAD
 
-DOUBT_MS = 30_000
-# Dates of the cloud are whole seconds, and an answer takes its time.
-STOP_DOUBT_MS = 5_000
 WAITING = (UNREAD, HELD)
 # A hub keeps what was withdrawn; nobody runs that, nor what runs under another id.
 _NOT_TAKEN = (UNREAD, CANCELLED, EXPIRED, FORWARDED)
 NEW, SEEN_LATE, GHOST, RUNS_HERE = "new", "first seen as not UNREAD", "ghost", "copy of a job of the site"
-_NOT_RUN = {"status": FORWARDED, "alternate_status": FORWARDED}
 WITHDRAWN = "withdrawn in the cloud"
 STOPPED = "withdrawn by a stop at the site"
-_STOPPED = {"status": CANCELLED, "alternate_status": CANCELLED}
-STOPPED_HERE = "cancel_all_commands at the site, which came after it or within 5 s before it"
 TAKEN, FOLLOW, REPAIR = "taken by another program", "followed", "repaired"
 
 
@@ -70,21 +64,27 @@ def news_of(page: Page, known: dict[str, Known], rules: Rules) -> list[Sighting]
     return [seen for seen in page.listing.sightings if _differs(known.get(seen.ulid), seen, rules)]
 
 
-def taken_twice(appliance: Appliance, page: Page, known: dict[str, Known], rules: Rules) -> str | None:
-    """A job that is under way here and there: the cloud shows it as taken, and we have not told it so."""
+def unreadable(page: Page, known: dict[str, Known]) -> int:
+    """How many records of the page look like jobs and are none: their params are no objects, for example."""
+    return sum(1 for seen in page.listing.sightings if seen.ulid not in known and read_record(seen) is None)
+
+
+def taken_twice(appliance: Appliance, page: Page, known: dict[str, Known], rules: Rules) -> list[str]:
+    """Jobs that are under way here and there: the cloud shows them as taken, and we have not told it so."""
+    found = []
     for seen in page.listing.sightings if rules.is_primary else ():
         ours = known.get(seen.ulid)
         if ours is None or ours.state != OURS or ours.status in (None, *WAITING) or seen.status in _NOT_TAKEN:
             continue
         handed_seq = store.first_handout(appliance.database, ours.job_seq)
         if handed_seq > ours.pushed_seq and rules.untold(seen.ulid, handed_seq):
-            return seen.ulid
-    return None
+            found.append(seen.ulid)
+    return found
 
 
 def _differs(known: Known | None, seen: Sighting, rules: Rules) -> bool:
     if known is None:
-        return True
+        return read_record(seen) is not None
     return known.status not in (None, seen.status) and _wish(known, seen, rules) is not None
 
 
@@ -131,7 +131,7 @@ def _carry_out(transaction: Transaction, appliance: Appliance, known: Known, see
         # Our status is on its way and wins.
         return None
     if wish == REPAIR:
-        transaction.execute("UPDATE cloud_job SET pushed_seq = 0, repairs = repairs + 1 WHERE ulid = ?", (known.ulid,))
+        store.send_again(transaction, known.ulid, repairs=1)
         return REPAIR
     if wish == TAKEN and store.was_handed(transaction, known.job_seq):
         # It came back from its lease: what the cloud shows is our own report.
@@ -143,7 +143,7 @@ def _carry_out(transaction: Transaction, appliance: Appliance, known: Known, see
     row = _row(transaction, known.job_seq)
     event = Event(PRIMARY, seen.status, appliance.clock.now_ms(), WHO, note, _estimate_s(seen))
     feed.apply(transaction, [row], event)
-    store.settle(transaction, [known.job_seq], ELSEWHERE)
+    store.needs_no_push(transaction, [known.job_seq], ELSEWHERE)
     return wish
 
 
@@ -167,47 +167,43 @@ def insert(transaction: Transaction, appliance: Appliance, page: Page, seen: Sig
     if transaction.fetch("SELECT 1 FROM job WHERE ulid = ?", (record.ulid,)):
         # An id of our own: the hub's copy of a job that was made here.
         return None
-    waits = seen.status == UNREAD
-    if record.marker and not markers.may_run(transaction, appliance, record.site, record.marker, record.ulid) and waits:
-        row = _stored(transaction, appliance, page, msgspec.structs.replace(record, **_NOT_RUN), rules)
-        store.remember(transaction, record.ulid, record.site, row.seq, OURS)
-        # The cloud is told that it does not run under this id.
-        transaction.execute("UPDATE cloud_job SET pushed_seq = 0 WHERE ulid = ?", (record.ulid,))
-        return RUNS_HERE
-    if waits and not record.marker and rules.is_primary and _came_before_stop(transaction, appliance, page, record):
-        row = _stored(transaction, appliance, page, msgspec.structs.replace(record, **_STOPPED), rules, STOPPED_HERE)
-        store.remember(transaction, record.ulid, record.site, row.seq, OURS)
-        transaction.execute("UPDATE cloud_job SET pushed_seq = 0 WHERE ulid = ?", (record.ulid,))
-        return STOPPED
-    row = _stored(transaction, appliance, page, record, rules)
-    store.remember(transaction, record.ulid, record.site, row.seq, OURS if waits else ELSEWHERE)
+    waits, word = seen.status == UNREAD, None
+    copied = record.marker is not None and not markers.may_run(
+        transaction, appliance, record.site, record.marker, record.ulid
+    )
+    if waits and copied:
+        _store_not_run(transaction, appliance, page, record, rules, FORWARDED)
+        word = RUNS_HERE
+    elif (
+        waits
+        and not record.marker
+        and rules.is_primary
+        and stops.came_before_stop(transaction, appliance, page, record)
+    ):
+        _store_not_run(transaction, appliance, page, record, rules, CANCELLED, stops.STOPPED_HERE)
+        word = STOPPED
+    else:
+        row = _stored(transaction, appliance, page, record, rules)
+        store.remember(transaction, record.ulid, record.site, row.seq, OURS if waits else ELSEWHERE)
     if jobs.is_cancel_all(record.action):
-        _hold_older(transaction, appliance, page, record.ulid)
-    return NEW if waits else SEEN_LATE
+        stops.hold_older(transaction, appliance, page, record.ulid, copied)
+    return word or (NEW if waits else SEEN_LATE)
 
 
-def _came_before_stop(transaction: Transaction, appliance: Appliance, page: Page, record: Record) -> bool:
-    """Whether the site was stopped after the job was asked for, or so soon before that it cannot be told."""
-    stop_ms = _stopped_ms(transaction, appliance, page)
-    if stop_ms is None:
-        return False
-    makes_safe = catalogue.command_class(record.device, record.action, record.values) in catalogue.MAKES_SAFE
-    return ulid_ms(record.ulid) <= stop_ms + (0 if makes_safe else STOP_DOUBT_MS)
-
-
-def _stopped_ms(transaction: Transaction, appliance: Appliance, page: Page) -> int | None:
-    """When the site was last stopped at the site, in the cloud's time; None when that is not known.
-
-    In this process by elapsed time. Of a stop before it the wall clock tells, unless it went back behind it since.
-    """
-    now_ms = appliance.clock.now_ms()
-    if (at_s := appliance.stopped.get(page.site)) is not None:
-        return now_ms + page.offset_ms - int((appliance.clock.elapsed_s() - at_s) * 1000)
-    stop_ms: int | None = transaction.fetch(
-        "SELECT max(created_ms) FROM job WHERE site = ? AND lower(action) = 'cancel_all_commands' AND origin <> ?",
-        (page.site, WHO),
-    )[0][0]
-    return stop_ms + page.offset_ms if stop_ms is not None and stop_ms <= now_ms else None
+def _store_not_run(
+    transaction: Transaction,
+    appliance: Appliance,
+    page: Page,
+    record: Record,
+    rules: Rules,
+    status: str,
+    note: str = "",
+) -> None:
+    """A job that does not run under this id; the cloud is told so."""
+    record = msgspec.structs.replace(record, status=status, alternate_status=status)
+    row = _stored(transaction, appliance, page, record, rules, note)
+    store.remember(transaction, record.ulid, record.site, row.seq, OURS)
+    store.send_again(transaction, record.ulid)
 
 
 def _stored(
@@ -263,24 +259,3 @@ def as_row(appliance: Appliance, record: Record) -> JobRow:
         idempotency_key=None,
     )
     return row._replace(checksum=jobs.checksum(row))
-
-
-# ---- a cancel_all of the cloud
-
-
-def _hold_older(transaction: Transaction, appliance: Appliance, page: Page, cancel_ulid: str) -> None:
-    """Hold what the cancel_all may have withdrawn; a complete look decides later which of it is still there."""
-    now_ms = appliance.clock.now_ms()
-    for queue in (PRIMARY, ALTERNATE):
-        waiting = lookup.waiting_of(transaction, page.site, queue)
-        held = [row for row in waiting if row.origin == WHO and row.ulid < cancel_ulid]
-        feed.apply(transaction, held, Event(queue, HELD, now_ms, WHO, "cancel_all_commands in the cloud"))
-        if queue == PRIMARY:
-            store.settle(transaction, [row.seq for row in held])
-        cancel_ms = ulid_ms(cancel_ulid) - page.offset_ms + DOUBT_MS
-        undecided = [*waiting, *lookup.held_of(transaction, page.site, queue)]
-        ours = [row for row in undecided if row.origin != WHO and row.created_ms <= cancel_ms]
-        unsent = [row for handed in appliance.handouts.withdraw_unsent((page.site, queue)) for row in handed.rows]
-        note = "cancel_all_commands in the cloud, which came after it or within 30 s of it"
-        feed.apply(transaction, [*ours, *unsent], Event(queue, CANCELLED, now_ms, WHO, note))
-    store.set_cancel(transaction, page.site, cancel_ulid)

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from prjobs.cloud.store import ELSEWHERE, GONE, NEWEST, OURS
+from prjobs.cloud.store import ELSEWHERE, GONE, GONE_NOTE, NEWEST, OURS
 from prjobs.states import CANCELLED, HELD, PRIMARY, RECEIVED, UNREAD
 
 
@@ -78,7 +78,7 @@ def i8_what_a_cancel_deleted_is_gone(source: Source) -> list[str]:
     return _ulids(
         source,
         f"SELECT k.ulid FROM cloud_job k JOIN job j ON j.seq = k.job_seq JOIN change c ON c.seq = {NEWEST} "
-        f"WHERE j.status = '{CANCELLED}' AND c.who = 'cloud' AND k.state = '{OURS}'",
+        f"WHERE j.status = '{CANCELLED}' AND c.note = '{GONE_NOTE}' AND k.state = '{OURS}'",
     )
 
 
@@ -146,6 +146,7 @@ def sentences(connection: sqlite3.Connection) -> list[str]:
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'cloud_job'").fetchone():
         return []
     return [
-        f"{len(ulids)} cloud jobs break the rule {name.replace('_', ' ')}, the first is {ulids[0]}."
+        f"Jobs of the cloud that break the rule {name.replace('_', ' ')}: {len(ulids)}, the first is {ulids[0]}. "
+        "This is a defect of the program: keep a backup of the store and report it."
         for name, ulids in broken(Looking(connection)).items()
     ]

@@ -1,13 +1,16 @@
 """What a cancel_all in the cloud withdrew: decided by one complete look, never by absence from a single page."""
 
+from collections.abc import Callable
+
 from prjobs import feed, lookup
 from prjobs.appliance import Appliance
 from prjobs.cloud import store
 from prjobs.cloud.importing import Page
 from prjobs.cloud.markers import WHO
-from prjobs.cloud.store import ELSEWHERE, GONE, NEWEST, OURS
+from prjobs.cloud.store import ELSEWHERE, GONE, GONE_NOTE, NEWEST, OURS
+from prjobs.cloud.sweep import Walk
 from prjobs.cloud.wire import ulid_ms
-from prjobs.database import Transaction
+from prjobs.database import Database, Transaction
 from prjobs.feed import Event
 from prjobs.models import JOB_COLUMNS, JobRow
 from prjobs.states import ALTERNATE, CANCELLED, HELD, PRIMARY, UNREAD, is_finished
@@ -17,26 +20,27 @@ from prjobs.ulids import floor_ulid
 HANDED_MS = 7 * 86_400_000
 RELEASED, KEPT = "released after a cancel_all", "kept after a cancel_all"
 CANCELLED_THERE, DELETED_THERE = "cancelled in the cloud", "deleted in the cloud after its hand-out"
-_GONE_NOTE = "cancel_all_commands in the cloud deleted it"
 
 
 class Judgement:
-    """A look at everything from the oldest job in question to now."""
+    """A look at everything from the oldest job in question to now. `walk` begins one at a moment of the cloud's."""
 
-    def __init__(self, appliance: Appliance, site: str, cancel_ulid: str, cloud_now_ms: int) -> None:
+    def __init__(
+        self, appliance: Appliance, site: str, cancel_ulid: str, cloud_now_ms: int, walk: Callable[[int], Walk]
+    ) -> None:
         self._appliance = appliance
         self._site = site
         self._cancel_ulid = cancel_ulid
         self._present: dict[str, str] = {}
         since = floor_ulid(cloud_now_ms - HANDED_MS)
         self._questions = _questions(appliance, site, cancel_ulid, since)
+        self._walk = walk(ulid_ms(self._questions[0])) if self._questions else None
 
-    @property
-    def from_ms(self) -> int | None:
-        """Where the look begins; None when there is nothing to decide."""
-        return ulid_ms(self._questions[0]) if self._questions else None
+    def step(self) -> bool:
+        """Read one page; True when it was the last, or there is nothing to ask. Failure."""
+        return self._walk is None or self._walk.step(self._keep)
 
-    def keep(self, page: Page) -> None:
+    def _keep(self, page: Page) -> None:
         """Note what is present."""
         self._present.update((seen.ulid, seen.status) for seen in page.listing.sightings)
 
@@ -56,7 +60,9 @@ class Judgement:
             row = JobRow(*found[0])
             word = self._decide_one(transaction, row, is_primary)
             counts[word] = counts.get(word, 0) + 1
-        store.clear_cancel(transaction, self._site)
+        if not set(_held(transaction, self._site, self._cancel_ulid)) - set(self._questions):
+            # What an older cancel_all held during the look, which became visible later, asks for another.
+            store.clear_cancel(transaction, self._site)
         return counts
 
     def _decide_one(self, transaction: Transaction, row: JobRow, is_primary: bool) -> str:
@@ -66,28 +72,30 @@ class Judgement:
         for queue, status in ((PRIMARY, row.status), (ALTERNATE, row.alternate_status)):
             if status != HELD or (present is not None and not is_primary):
                 continue
-            word = CANCELLED if present is None else present if queue == PRIMARY else UNREAD
-            note = _GONE_NOTE if present is None else ""
+            word = CANCELLED if present is None else UNREAD
+            if present is not None and queue == PRIMARY and not store.was_handed(transaction, row.seq):
+                # What was handed out and never left shows there as our own word.
+                word = present
+            note = GONE_NOTE if present is None else ""
             feed.apply(transaction, [row], Event(queue, word, now_ms, WHO, note))
         if present is None:
-            store.settle(transaction, [row.seq], GONE)
+            store.needs_no_push(transaction, [row.seq], GONE)
             return CANCELLED_THERE if row.status == HELD else DELETED_THERE
         if row.status == HELD:
-            store.settle(transaction, [row.seq], ELSEWHERE if present != UNREAD else None)
+            elsewhere = present != UNREAD and not store.was_handed(transaction, row.seq)
+            store.needs_no_push(transaction, [row.seq], ELSEWHERE if elsewhere else None)
             return RELEASED
         return KEPT
 
 
+def _held(source: Database | Transaction, site: str, cancel_ulid: str) -> list[str]:
+    rows = [row for queue in (PRIMARY, ALTERNATE) for row in lookup.held_of(source, site, queue)]
+    return [row.ulid for row in rows if row.ulid < cancel_ulid and row.origin == WHO]
+
+
 def _questions(appliance: Appliance, site: str, cancel_ulid: str, since: str) -> list[str]:
     """The jobs older than the cancel_all that are held, or that a status may still be pushed for."""
-    held = [
-        row.ulid
-        for row in [
-            *lookup.held_of(appliance.database, site, PRIMARY),
-            *lookup.held_of(appliance.database, site, ALTERNATE),
-        ]
-        if row.ulid < cancel_ulid and row.origin == WHO
-    ]
+    held = _held(appliance.database, site, cancel_ulid)
     handed = appliance.database.fetch(
         f"SELECT k.ulid, j.status, k.pushed_seq < {NEWEST} FROM cloud_job k JOIN job j ON j.seq = k.job_seq "
         f"WHERE k.site = ? AND k.ulid < ? AND k.ulid >= ? AND k.state = '{OURS}' AND j.status NOT IN (?, ?)",

@@ -32,14 +32,14 @@ def linked_sites(appliance: Appliance) -> frozenset[str]:
     return frozenset(settings.cloud_sites if settings.cloud_mode != "off" else ())
 
 
-def settle(appliance: Appliance) -> None:
+def hold_and_give_back(appliance: Appliance) -> None:
     """At the start: nothing may wait for ever for a link that is not there."""
-    appliance.database.write(_settle, appliance)
+    appliance.database.write(_hold_and_give_back, appliance)
     note_held(appliance)
     _note_unsent(appliance)
 
 
-def _settle(transaction: Transaction, appliance: Appliance) -> None:
+def _hold_and_give_back(transaction: Transaction, appliance: Appliance) -> None:
     linked = linked_sites(appliance)
     sql = f"SELECT seq, site FROM job INDEXED BY job_forwarding WHERE status = '{FORWARDING}'"
     for seq, site in transaction.fetch(sql):
@@ -62,7 +62,7 @@ def _hold(transaction: Transaction, appliance: Appliance, queue: str, primary: f
     rows = [row for row in map(JobRow._make, found) if row.site not in primary]
     feed.apply(transaction, rows, Event(queue, HELD, appliance.clock.now_ms(), WHO, NOT_PRIMARY))
     if queue == PRIMARY:
-        store.settle(transaction, [row.seq for row in rows])
+        store.needs_no_push(transaction, [row.seq for row in rows])
 
 
 # ---- what is said of it
@@ -88,13 +88,20 @@ def note_held(appliance: Appliance) -> None:
 
 def _note_unsent(appliance: Appliance) -> None:
     """Statuses of the last week that the cloud never got and that no link sends."""
-    linked, since = linked_sites(appliance), floor_ulid(appliance.clock.now_ms() - UNSENT_MS)
+    is_primary, since = appliance.settings.cloud_mode == "primary", floor_ulid(appliance.clock.now_ms() - UNSENT_MS)
+    linked = linked_sites(appliance) if is_primary else frozenset()
     left = [site for _, site in unsent_jobs(appliance, since) if site not in linked]
     sites = ", ".join(sorted(set(left)))
-    sentence = (
-        f"Statuses that did not reach the cloud before the link was switched off for {sites}: {len(left)}. "
-        "They are sent when it is on again."
-    )
+    if linked_sites(appliance) & set(left):
+        sentence = (
+            f"Statuses of {sites} that did not reach the cloud while this appliance was primary: {len(left)}. Whoever "
+            "reads that queue now may run these jobs again. They are sent when this appliance is primary again."
+        )
+    else:
+        sentence = (
+            f"Statuses that did not reach the cloud before the link was switched off for {sites}: {len(left)}. "
+            "They are sent when it is on again."
+        )
     _say(appliance, UNSENT, sentence if left else "")
 
 

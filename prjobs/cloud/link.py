@@ -7,8 +7,8 @@ from collections.abc import Callable
 from prjobs import lookup
 from prjobs.appliance import Appliance
 from prjobs.cloud import forwarding, late, left, markers, status, store
-from prjobs.cloud.answers import AMBIGUOUS, CREDENTIALS, Failure, Network
-from prjobs.cloud.backoff import Backoff
+from prjobs.cloud.answers import AMBIGUOUS, CREDENTIALS, Failure, Network, TooLong
+from prjobs.cloud.backoff import Backoff, Token
 from prjobs.cloud.importing import Rules
 from prjobs.cloud.pushing import Pusher
 from prjobs.cloud.site_link import SiteLink
@@ -47,12 +47,13 @@ class Link:
         self.timings = timings or Timings()
         self.is_primary = appliance.settings.cloud_mode == "primary"
         self.time = CloudTime(appliance.clock, appliance.contact)
-        self.backoff = Backoff(appliance.clock, self.timings, token)
-        self.pusher = Pusher(appliance, network, self.time, self.timings, self.backoff)
+        self.token = Token(token)
+        self.backoff, self.sending = self.new_backoff(), self.new_backoff()
+        self.pusher = Pusher(appliance, network, self.time, self.timings, self.backoff, self.token)
         self.rules = Rules(self.is_primary, self.timings.repairs, self.pusher.settled, self.pusher.untold)
         sites = dict.fromkeys(appliance.settings.cloud_sites)
         self.sites = [SiteLink(self, site) for site in sites]
-        self._note_s = 0.0
+        self._note_s, self._noted = 0.0, ""
         if self.is_primary:
             for site in sites:
                 self._take_over(site)
@@ -78,8 +79,9 @@ class Link:
         contact, now_s = self.appliance.contact, self.appliance.clock.elapsed_s()
         if self.is_primary:
             contact.unsent, contact.oldest_unsent = self.pusher.count, self.pusher.oldest
-        if now_s >= self._note_s:
-            self._note_s = now_s + self.timings.sweep_every_s
+        state = status.state_of(self.appliance)[0]
+        if now_s >= self._note_s or state != self._noted:
+            self._note_s, self._noted = now_s + self.timings.sweep_every_s, state
             status.note(self.appliance)
 
     def _act(self) -> None:
@@ -95,44 +97,90 @@ class Link:
                 if fresh:
                     site.reading.soon(now_s)
                 site.step()
-            if self.is_primary and self._is_fresh:
-                self.pusher.push_once(self._must_read)
-                late.register_once(self.appliance, self.network, self.pusher)
+            if self.is_primary and not self.sending.must_wait:
+                self._send()
         except Failure as failure:
             self._failed(failure)
 
-    @property
-    def _is_fresh(self) -> bool:
-        return all(site.reading.is_fresh for site in self.sites)
+    def _send(self) -> None:
+        """Statuses, of the sites whose cancel_alls have been seen. Failure when it concerns the whole link."""
+        contact = self.appliance.contact
+        fresh = {site.site for site in self.sites if site.reading.is_fresh}
+        if not fresh:
+            return
+        try:
+            if self.pusher.push_once(fresh, self._must_read) or not self.pusher.count:
+                self.sending.worked()
+                contact.untaken = None
+            late.register_once(self.appliance, self.network, self.pusher)
+        except Failure as failure:
+            if failure.concerns_all:
+                raise
+            self.sending.failed(failure)
+            since_ms, before = contact.untaken or (self.appliance.clock.now_ms(), "")
+            contact.untaken = since_ms, str(failure)
+            self._log(failure, before)
 
     def _must_read(self) -> bool:
         """Whether people wait for a page: a slow cloud's statuses must not delay it by more than one of them."""
         now_s = self.appliance.clock.elapsed_s()
         return any(site.reading.is_due(now_s) for site in self.sites)
 
-    def finish(self, patience_s: float = FINISH_S, say: Callable[[str], object] = logger.debug) -> None:
-        """Repeat until nothing is left to do, the cloud fails again and again, or the time is over.
-
-        `say` is called with a sentence whenever there is another one.
-        """
-        said = ""
+    def finish(self, patience_s: float = FINISH_S) -> None:
+        """Repeat until nothing is left to do, the cloud fails again and again, or the time is over."""
         clock, until_s = self.appliance.clock, self.appliance.clock.elapsed_s() + patience_s
-        while clock.elapsed_s() < until_s and not self.backoff.half_open:
+        while clock.elapsed_s() < until_s and not _hopeless(self.backoff):
             self.once()
-            if said != (now := status.state_of(self.appliance)[1]):
-                say(said := now)
-            done = self._is_fresh and not (self.is_primary and self.pusher.count)
-            if done or self.backoff.wait_s > FINISH_WAIT_S:
+            if self._is_done:
                 return
             self.appliance.stopping.wait(STEP_S)
 
+    @property
+    def _is_done(self) -> bool:
+        """Whether every site was read, and its statuses were sent, or there is no hope of either."""
+        hopeless = {site.site for site in self.sites if _hopeless(site.reading.backoff)}
+        if not all(site.site in hopeless or site.reading.is_fresh for site in self.sites):
+            return False
+        left = self.pusher.sites - hopeless
+        return not (self.is_primary and left) or _hopeless(self.sending)
+
+    # ---- what failed
+
+    def unread(self, site: str, failure: Failure) -> None:
+        """The cloud does not list this site's jobs; others may be read. When none is, the link is down."""
+        contact, now_ms = self.appliance.contact, self.appliance.clock.now_ms()
+        since_ms, before = contact.unread.get(site, (now_ms, ""))
+        contact.unread[site] = since_ms, str(failure)
+        if len(contact.unread) == len(self.sites):
+            self._failed(failure)
+        else:
+            self._log(failure, before)
+
     def _failed(self, failure: Failure) -> None:
-        self.backoff.failed(failure)
+        if failure.concerns_all:
+            self.backoff.failed(failure)
         contact = self.appliance.contact
-        if contact.failures == 0 or contact.reason != str(failure):
-            logger.warning("cloud: %s", failure)
+        self._log(failure, contact.reason if contact.failures else "")
         contact.failed(self.appliance.clock.now_ms(), str(failure))
+
+    def _log(self, failure: Failure, before: str) -> None:
+        """Say it once as long as it stays the same."""
+        if str(failure) != before:
+            logger.warning("cloud: %s", failure)
         self.count("failures " + (failure.kind if failure.kind in (AMBIGUOUS, CREDENTIALS) else "refused"))
+
+    def pause_s(self, failure: Failure) -> float:
+        """How long a walk rests that failed: a list that is not taken costs a whole download."""
+        return self.timings.too_long_s if isinstance(failure, TooLong) else self.timings.walk_pause_s
+
+    def new_backoff(self) -> Backoff:
+        """For something that is asked of the cloud."""
+        return Backoff(self.appliance.clock, self.timings, self.token)
+
+    def look_backoff(self) -> Backoff:
+        """For a long look: it is an addition, and may be what the cloud has not the means for."""
+        timings = self.timings
+        return Backoff(self.appliance.clock, timings, self.token, timings.look_first_s, timings.look_most_s)
 
     def run(self, stop: threading.Event) -> None:
         """Repeat until told to stop; trouble of the store or a defect never ends it."""
@@ -148,10 +196,14 @@ class Link:
             stop.wait(STEP_S)
 
 
+def _hopeless(backoff: Backoff) -> bool:
+    return backoff.half_open or backoff.wait_s > FINISH_WAIT_S
+
+
 def open_link(appliance: Appliance) -> Link | None:
     """The link that the settings ask for; None when it is off. Unusable when they cannot be followed."""
     settings = appliance.settings
-    left.settle(appliance)
+    left.hold_and_give_back(appliance)
     if settings.cloud_mode == "off":
         return None
     network = open_transport(settings, appliance.clock)

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import msgspec
 
 from prjobs.appliance import Appliance
-from prjobs.cloud import importing, store
-from prjobs.cloud.answers import Overflow
+from prjobs.cloud import importing, stops, store
+from prjobs.cloud.answers import Failure, Overflow
 from prjobs.cloud.importing import Page, Rules
 from prjobs.cloud.sweep import CloudTime, Walk
 from prjobs.cloud.wire import Sighting, read_record, ulid_ms
@@ -19,11 +19,15 @@ from prjobs.errors import Conflict
 from prjobs.states import UNREAD
 
 MOST = 5000
+TRIES = 5
 TOO_MANY = f"More than {MOST} older jobs wait in the cloud: ask for a shorter time."
 
 
 class Older(msgspec.Struct, frozen=True):
-    """A job that waits in the cloud and is not known here. `expired_s` is its age when its time is over."""
+    """A job that waits in the cloud and is not known here.
+
+    `expired_s` is its age when its time is over; `stopped`: a stop at the site since then withdraws it.
+    """
 
     ulid: str
     site: str
@@ -32,6 +36,7 @@ class Older(msgspec.Struct, frozen=True):
     action: str
     user_name: str
     expired_s: float | None
+    stopped: bool
 
 
 class OlderView(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,12 +110,12 @@ def ask(appliance: Appliance, since_ms: int, sites: list[str], take: bool) -> Ol
 
 
 class Look:
-    """The walk for one site. A step that failed is repeated."""
+    """The walk for one site. A step that failed is repeated, not for ever: somebody waits for it."""
 
     def __init__(self, appliance: Appliance, asked: Asked, site: str, walk: Walk, rules: Rules) -> None:
         self.asked = asked
         self._appliance, self._site, self._walk, self._rules = appliance, site, walk, rules
-        self._due_s = 0.0
+        self._due_s, self._failures = 0.0, 0
 
     def step(self, now_s: float, pause_s: float, time: CloudTime) -> None:
         """A page when one is due. Failure."""
@@ -119,16 +124,19 @@ class Look:
         self._due_s = now_s + pause_s
         try:
             done = self._walk.step(self._keeper(time))
-        except Overflow as overflow:
-            self.asked.end(self._site, f"{self._site}: {overflow}")
+        except Failure as failure:
+            self._failures += 1
+            if isinstance(failure, Overflow) or self._failures == TRIES:
+                self.asked.end(self._site, f"{self._site}: {failure}")
             return
+        self._failures = 0
         if done and not self.asked.is_done(self._site):
             self.asked.end(self._site)
 
     def _keeper(self, time: CloudTime) -> Callable[[Page], None]:
         def keep(page: Page) -> None:
             waiting = self._unknown(page)
-            jobs = [job for seen in waiting if (job := _older(self._appliance, seen, time.now_ms()))]
+            jobs = [job for seen in waiting if (job := _older(self._appliance, page, seen, time.now_ms()))]
             taken = self._take(page, waiting) if self.asked.take and jobs else 0
             if not self.asked.found(jobs, taken):
                 self.asked.end(self._site, TOO_MANY)
@@ -156,14 +164,15 @@ def _take_in(transaction: Transaction, appliance: Appliance, page: Page, waiting
     """How many became jobs of ours. The mark stays: it is past them already."""
     known = store.known_between(transaction, page.site, waiting[0].ulid, waiting[-1].ulid)
     done = [importing.insert(transaction, appliance, page, seen, rules) for seen in waiting if seen.ulid not in known]
-    return done.count(importing.NEW)
+    return sum(1 for word in done if word in (importing.NEW, importing.STOPPED))
 
 
-def _older(appliance: Appliance, seen: Sighting, cloud_now_ms: int) -> Older | None:
+def _older(appliance: Appliance, page: Page, seen: Sighting, cloud_now_ms: int) -> Older | None:
     record = read_record(seen)
     if record is None:
         return None
     row = importing.as_row(appliance, record)
     over = row.expires_ms is not None and row.expires_ms <= cloud_now_ms
     expired_s = (cloud_now_ms - row.created_ms) / 1000 if over else None
-    return Older(row.ulid, row.site, row.created_ms, row.device, row.action, row.user_name, expired_s)
+    stopped = not record.marker and stops.came_before_stop(appliance.database, appliance, page, record)
+    return Older(row.ulid, row.site, row.created_ms, row.device, row.action, row.user_name, expired_s, stopped)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from prjobs.appliance import Appliance
 from prjobs.cloud import store
 from prjobs.cloud.answers import AMBIGUOUS, CREDENTIALS, PERMANENT, Failure, Network, require_usable
-from prjobs.cloud.backoff import Backoff
+from prjobs.cloud.backoff import Backoff, Token
 from prjobs.cloud.store import GONE, NEWEST, OURS
 from prjobs.cloud.sweep import CloudTime
 from prjobs.cloud.timings import Timings
@@ -26,12 +26,13 @@ OTHERS_TAKEN = 3
 
 @dataclass
 class Rest:
-    """When a job may be tried again, by elapsed time, and what happened so far."""
+    """When a job may be tried again, by elapsed time, and what happened so far. `denied`: for want of a right."""
 
     site: str
     until_s: float
     tries: int = 0
     refused: int = 0
+    denied: bool = False
     taken_before: int = 0
 
 
@@ -49,13 +50,14 @@ class Pusher:
     """Knows which jobs have unsent statuses; forgetting that costs a look at the log, nothing else."""
 
     def __init__(
-        self, appliance: Appliance, network: Network, time: CloudTime, timings: Timings, backoff: Backoff
+        self, appliance: Appliance, network: Network, time: CloudTime, timings: Timings, backoff: Backoff, token: Token
     ) -> None:
         self._appliance = appliance
         self._network = network
         self._time = time
         self._timings = timings
         self._backoff = backoff
+        self._token = token
         self._taken = 0
         self._last_push_s: dict[str, float] = {}
         self._began_s = appliance.clock.elapsed_s()
@@ -70,6 +72,11 @@ class Pusher:
     def count(self) -> int:
         """How many jobs may have an unsent status."""
         return len(self._waiting)
+
+    @property
+    def sites(self) -> set[str]:
+        """Theirs."""
+        return {rest.site for rest in self._waiting.values()}
 
     @property
     def oldest(self) -> str | None:
@@ -88,17 +95,22 @@ class Pusher:
         if not found:
             return False
         self._log_seq = found[-1][0]
-        fresh = [(ulid, site) for _, ulid, site in found if site in self._sites]
-        for ulid, site in fresh:
+        fresh = {ulid: site for _, ulid, site in found if site in self._sites}
+        for ulid, site in fresh.items():
             self._waiting.setdefault(ulid, Rest(site, 0.0))
+        for ulid in fresh.keys() & {parked[0] for parked in store.parked_rows(self._appliance.database)}:
+            # Another status than the one that was refused.
+            self._appliance.database.write(store.unpark, ulid, False)
         return bool(fresh)
 
     def _retry(self, ulid: str) -> None:
+        """A person asks: as if it had never failed, as soon as the last request cannot take effect any more."""
         for (site,) in self._appliance.database.fetch("SELECT site FROM cloud_job WHERE ulid = ?", (ulid,)):
-            self.again(ulid, site)
+            until_s = self._last_push_s.get(ulid, self._began_s) + self._timings.quarantine_s
+            self._waiting[ulid] = Rest(site, until_s)
 
     def again(self, ulid: str, site: str) -> None:
-        """Try this job at once; its difference to the cloud was noticed, or a person asks."""
+        """Try this job; its difference to the cloud was noticed."""
         if site in self._sites:
             self._waiting.setdefault(ulid, Rest(site, 0.0))
 
@@ -115,20 +127,13 @@ class Pusher:
         """Send this word for a copy that does not run under its id, as long as this process lives."""
         self._words[ulid] = status
 
-    def push_once(self, must_stop: Callable[[], bool] = lambda: False) -> int:
-        """One batch; how many statuses the cloud took. Failure when the cloud cannot be reached.
+    def push_once(self, sites: set[str], must_stop: Callable[[], bool] = lambda: False) -> int:
+        """One batch of these sites; how many statuses the cloud took. Failure when it takes none at the moment.
 
         It ends early when `must_stop` says that something else is more urgent.
         """
-        now_s = self._appliance.clock.elapsed_s()
-        # While a cancel_all is being judged a job may be gone, and a status would make a ghost of it.
-        judged = {rest.site: "" for rest in self._waiting.values()}
-        judged = {site: store.cancel_of(self._appliance.database, site) or "" for site in judged}
-        ready = sorted(
-            ulid for ulid, rest in self._waiting.items() if rest.until_s <= now_s and ulid >= judged[rest.site]
-        )
         taken, failed = 0, 0
-        for ulid in ready:
+        for ulid in self._ready(sites):
             unsent = self._unsent(ulid)
             if unsent is None:
                 continue
@@ -136,19 +141,25 @@ class Pusher:
                 self._push(unsent)
                 taken += 1
             except Failure as failure:
-                self._rest(unsent, failure)
                 failed += 1
-                if (
-                    failure.status == 0
-                    or failure.kind == CREDENTIALS
-                    or failure.retry_after_s
-                    or failed >= OTHERS_TAKEN
-                ):
+                if not self._rest(unsent, failure) or failed >= OTHERS_TAKEN:
                     raise
             if taken + failed >= self._timings.push_batch or must_stop():
                 break
         self._forget_old_pushes()
         return taken
+
+    def _ready(self, sites: set[str]) -> list[str]:
+        """What may be sent now, the oldest first; last what the cloud denied, since it may take the others."""
+        now_s = self._appliance.clock.elapsed_s()
+        # While a cancel_all is being judged a job may be gone, and a status would make a ghost of it.
+        judged = {site: store.cancel_of(self._appliance.database, site) or "" for site in self.sites & sites}
+        ready = [
+            (rest.denied, ulid)
+            for ulid, rest in self._waiting.items()
+            if rest.site in judged and rest.until_s <= now_s and ulid >= judged[rest.site]
+        ]
+        return [ulid for _, ulid in sorted(ready)]
 
     def _unsent(self, ulid: str) -> Unsent | None:
         """What is to be sent for the job; forgets it when that is nothing."""
@@ -177,7 +188,7 @@ class Pusher:
         self._last_push_s[unsent.ulid] = self._appliance.clock.elapsed_s()
         body = status_body(unsent.site, unsent.ulid, unsent.status, unsent.estimate_s)
         try:
-            answer = self._network.call("updatejobstatus", body, self._backoff.token())
+            answer = self._network.call("updatejobstatus", body, self._token())
             date_ms = require_usable(answer)
             read_status_answer(answer.body)
         finally:
@@ -191,24 +202,33 @@ class Pusher:
         # A newer status may have come meanwhile: the next look at the job says.
         self._waiting[unsent.ulid] = Rest(unsent.site, 0.0)
 
-    def _rest(self, unsent: Unsent, failure: Failure) -> None:
+    def _rest(self, unsent: Unsent, failure: Failure) -> bool:
+        """How long the job rests, or is parked; whether others may be tried at once."""
         rest = self._waiting[unsent.ulid]
         rest.tries += 1
-        if not rest.refused:
+        if not (rest.refused or rest.denied):
             rest.taken_before = self._taken
         others_work = self._taken - rest.taken_before >= OTHERS_TAKEN
-        if failure.kind == PERMANENT or (failure.is_server_error and (others_work or not rest.refused)):
+        denied = failure.kind == CREDENTIALS
+        is_its_own = failure.kind == PERMANENT or (others_work and (failure.is_server_error or denied))
+        if is_its_own or (failure.is_server_error and not rest.refused):
             rest.refused += 1
             self._appliance.contact.refused[unsent.ulid] = str(failure)
+        rest.denied = rest.denied or denied
         delay_s = self._backoff.delay_s(rest.tries)
         if failure.kind == AMBIGUOUS:
             delay_s = max(delay_s, self._timings.quarantine_s)
-        if failure.kind == PERMANENT or (failure.is_server_error and others_work):
+        if is_its_own:
             delay_s = max(delay_s, self._timings.refused_s[min(rest.refused, len(self._timings.refused_s)) - 1])
         rest.until_s = self._appliance.clock.elapsed_s() + max(delay_s, failure.retry_after_s)
         if rest.refused >= self._timings.park_after:
-            now_ms = self._appliance.clock.now_ms()
-            self._appliance.database.write(store.park, unsent.ulid, str(failure), now_ms)
+            self._park(unsent, failure)
+        return is_its_own or not (failure.concerns_all or denied or failure.retry_after_s)
+
+    def _park(self, unsent: Unsent, failure: Failure) -> None:
+        self._appliance.database.write(store.park, unsent.ulid, str(failure), self._appliance.clock.now_ms())
+        self._appliance.contact.refused.pop(unsent.ulid, None)
+        del self._waiting[unsent.ulid]
 
     def _forget_old_pushes(self) -> None:
         if len(self._last_push_s) < 1000:

@@ -5,12 +5,13 @@
 both. Only `main` says that everything was seen.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from prjobs.cloud import importing, store
-from prjobs.cloud.answers import Overflow, TooLong
+from prjobs.cloud.answers import Failure, Overflow
 from prjobs.cloud.importing import Page
 from prjobs.cloud.sweep import Reader, Walk
 from prjobs.cloud.wire import Sighting
@@ -19,6 +20,7 @@ from prjobs.states import UNREAD
 if TYPE_CHECKING:
     from prjobs.cloud.link import Link
 
+logger = logging.getLogger(__name__)
 FRESH_S = 10.0
 HOUR_MS = 3_600_000
 
@@ -38,11 +40,14 @@ class Reading:
         self._link = link
         self._site = site
         self._heard = heard
-        self.reader = Reader(link.network, link.time, site, link.backoff.token)
+        self.reader = Reader(link.network, link.time, site, link.token)
+        self.backoff = link.new_backoff()
         self._main, self._recent = Lane(), Lane()
         self._deep = Lane(link.appliance.clock.elapsed_s() + link.timings.deep_first_s)
+        self._deep_backoff = link.look_backoff()
         self._catching_up = False
         self._swept_s = self._saved_s = -1e9
+        self._silent_s: float | None = None
         self.complete_s = -1e9
 
     @property
@@ -50,9 +55,15 @@ class Reading:
         """Whether a cancel_all that was visible ten seconds ago has been seen: only then statuses are pushed."""
         return self._main.walk is None and self._link.appliance.clock.elapsed_s() - self.complete_s < FRESH_S
 
+    @property
+    def fails(self) -> bool:
+        """Whether the cloud did not list the site's jobs the last time."""
+        return self.backoff.failures > 0
+
     def is_due(self, now_s: float) -> bool:
         """Whether people wait for a page."""
-        return now_s >= (self._recent.due_s if self._catching_up else self._main.due_s)
+        due_s = self._recent.due_s if self._catching_up else self._main.due_s
+        return now_s >= due_s and not self.backoff.must_wait
 
     def soon(self, now_s: float) -> None:
         """Something was handed out: look for more at once, unless that was just done."""
@@ -65,7 +76,27 @@ class Reading:
         lane.due_s = min(lane.due_s, now_s)
 
     def step(self, now_s: float) -> None:
-        """Read what is due, what people wait for first. Failure."""
+        """Read what is due, what people wait for first. Failure when it concerns the whole link."""
+        if self.backoff.must_wait:
+            return
+        try:
+            self._read(now_s)
+        except Failure as failure:
+            if failure.concerns_all and not self._others_get_answers(now_s):
+                raise
+            self.backoff.failed(failure)
+            self._link.unread(self._site, failure)
+            return
+        if self._main.walk is None and not self.fails and now_s >= self._deep.due_s and self._link.time.is_known:
+            self._look_back(now_s)
+
+    def _others_get_answers(self, now_s: float) -> bool:
+        """Whether the cloud answered something else since this site got no answer for the first time in a row."""
+        if self._silent_s is None:
+            self._silent_s = now_s
+        return self._link.time.heard_s > self._silent_s
+
+    def _read(self, now_s: float) -> None:
         if self._main.walk is None and now_s >= self._main.due_s:
             self._begin()
         elif self._main.walk and now_s - self._swept_s > 2 * self._link.timings.overlap_ms / 1000:
@@ -74,8 +105,6 @@ class Reading:
             self._read_recent(now_s)
         if self._main.walk and now_s >= self._main.due_s:
             self._sweep(now_s)
-        if self._main.walk is None and now_s >= self._deep.due_s and self._link.time.is_known:
-            self._look_back(now_s)
 
     # ---- the lanes
 
@@ -110,41 +139,48 @@ class Reading:
             self._recent.walk = self._walk(self._link.time.now_ms() - self._link.timings.overlap_ms)
         self._page(self._recent, now_s, self._keep_news)
 
-    def _look_back(self, now_s: float) -> None:
-        """A page of the last day: it repairs what the overlap missed."""
-        link = self._link
-        if self._deep.walk is None:
-            self._deep.walk = self._walk(link.time.now_ms() - link.timings.deep_ms)
-        self._page(self._deep, now_s, self._keep_news)
-        if self._deep.walk is None:
-            self._deep.due_s = now_s + link.timings.deep_every_s
-
     def _page(self, lane: Lane, now_s: float, keep: Callable[[Page], None]) -> bool:
-        """One page of the lane; whether its walk is over. What cannot be read is said, and tried again later."""
-        link = self._link
-        assert lane.walk is not None
+        """A page that people wait for; whether its walk is over. What cannot be listed is said, and tried later."""
         try:
-            done = lane.walk.step(keep)
+            done = self._next(lane, now_s, keep)
         except Overflow as overflow:
-            self._overflowed(lane, now_s, overflow)
-            return False
-        link.backoff.worked()
-        if lane is self._deep:
-            link.appliance.notices.pop(self._problem, None)
-        else:
-            self._swept_s = now_s
-        if done:
+            self._link.appliance.problems[self._problem] = f"{self._site}: {overflow}"
             lane.walk = None
-        lane.due_s = now_s + (link.timings.sweep_every_s if done else link.timings.walk_pause_s)
+            lane.due_s = now_s + self._link.pause_s(overflow)
+            return False
+        self._swept_s, self._silent_s = now_s, None
+        self.backoff.worked()
+        self._link.appliance.contact.unread.pop(self._site, None)
         return done
 
-    def _overflowed(self, lane: Lane, now_s: float, overflow: Overflow) -> None:
-        """Say it. The daily look back is an addition: without it the site is read on."""
-        appliance, timings = self._link.appliance, self._link.timings
-        said = appliance.notices if lane is self._deep else appliance.problems
-        said[self._problem] = f"{self._site}: {overflow}"
-        lane.walk = None
-        lane.due_s = now_s + (timings.too_long_s if isinstance(overflow, TooLong) else timings.walk_pause_s)
+    def _next(self, lane: Lane, now_s: float, keep: Callable[[Page], None]) -> bool:
+        """The next page of the lane; whether its walk is over."""
+        assert lane.walk is not None
+        done = lane.walk.step(keep)
+        self._link.backoff.worked()
+        if done:
+            lane.walk = None
+        lane.due_s = now_s + (self._link.timings.sweep_every_s if done else self._link.timings.walk_pause_s)
+        return done
+
+    def _look_back(self, now_s: float) -> None:
+        """A page of the last day: it repairs what the overlap missed. Without it the site is read on."""
+        link, lane, notices = self._link, self._deep, self._link.appliance.notices
+        if lane.walk is None:
+            lane.walk = self._walk(link.time.now_ms() - link.timings.deep_ms)
+        try:
+            done = self._next(lane, now_s, self._keep_news)
+        except Failure as failure:
+            self._deep_backoff.failed(failure)
+            notices[self._problem] = f"{self._site}: the daily look at the last day is tried again. {failure}"
+            lane.due_s = now_s + max(self._deep_backoff.wait_s, link.pause_s(failure))
+            if isinstance(failure, Overflow):
+                lane.walk = None
+            return
+        self._deep_backoff.worked()
+        notices.pop(self._problem, None)
+        if done:
+            lane.due_s = now_s + link.timings.deep_every_s
 
     @property
     def _problem(self) -> str:
@@ -170,10 +206,13 @@ class Reading:
     def _look(self, page: Page) -> list[Sighting]:
         """What is new in it."""
         link = self._link
-        link.appliance.contact.ghosts = page.listing.ghosts
         known = importing.known_of(link.appliance, page)
-        if ulid := importing.taken_twice(link.appliance, page, known, link.rules):
-            self._noticed_reader(f"job {ulid}, which was handed out here as well")
+        link.appliance.contact.ghosts = page.listing.ghosts + importing.unreadable(page, known)
+        doubled = link.appliance.contact.doubled
+        for ulid in importing.taken_twice(link.appliance, page, known, link.rules):
+            if ulid not in doubled:
+                doubled.append(ulid)
+                self._noticed_reader(ulid)
         return importing.news_of(page, known, link.rules)
 
     def _store(self, page: Page, news: list[Sighting]) -> None:
@@ -189,13 +228,15 @@ class Reading:
     def _notice(self, word: str, ulid: str, page: Page) -> None:
         contact, now_ms = self._link.appliance.contact, self._link.appliance.clock.now_ms()
         if word == importing.TAKEN and self._link.is_primary:
-            self._noticed_reader(f"job {ulid}")
+            self._noticed_reader(ulid)
         if word == importing.REPAIR and (ulid, UNREAD) in ((one.ulid, one.status) for one in page.listing.sightings):
             contact.reset_ms = now_ms
 
-    def _noticed_reader(self, job: str) -> None:
+    def _noticed_reader(self, ulid: str) -> None:
         contact = self._link.appliance.contact
-        contact.reader_ms, contact.reader_of = self._link.appliance.clock.now_ms(), f"{self._site}, {job}"
+        contact.reader_ms, contact.reader_of = self._link.appliance.clock.now_ms(), f"{self._site}, job {ulid}"
+        here = "; it was handed out here as well" if ulid in contact.doubled else ""
+        logger.warning("cloud: another program took job %s of %s%s", ulid, self._site, here)
 
     def _is_behind(self, page: Page) -> bool:
         low_ms = store.low_of(self._link.appliance.database, self._site) or 0

@@ -85,12 +85,12 @@ def lines(found: ShadowReport) -> list[str]:
         )
     for text, ulids in (
         (
-            "were taken from the queue and never reported on: lost on the way, or thrown away",
+            "taken from the queue and not reported on for ten minutes: lost on the way, or thrown away",
             found.received_and_never_reported,
         ),
-        ("were set back after they had gone on: may have run twice", found.set_back),
-        ("wait for longer than ten minutes", found.still_waiting),
+        ("set back after they had gone on: may have run twice", found.set_back),
+        ("waiting for longer than ten minutes", found.still_waiting),
     ):
         said.append(f"{len(ulids)} {text}{': ' + ', '.join(ulids[:10]) if ulids else '.'}")
-    said.append(f"{found.withdrawn} were withdrawn by a cancel_all before they were taken.")
+    said.append(f"{found.withdrawn} withdrawn by a cancel_all before they were taken.")
     return said

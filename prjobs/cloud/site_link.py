@@ -23,20 +23,23 @@ class SiteLink:
         self._link = link
         self.site = site
         self.reading = Reading(link, site, self._heard)
-        self._judgement: tuple[Judgement, Walk | None] | None = None
+        self._judgement: Judgement | None = None
+        self._judge_backoff = link.look_backoff()
         self._forwarded_s: dict[str, float] = {}
         self._judge_s = link.appliance.clock.elapsed_s() + link.timings.cancel_after_s
         self._older: older.Look | None = None
         self._bell_s, self._rung = 0.0, 0
 
     def step(self) -> None:
-        """What is due of this site. Failure."""
+        """What is due of this site. Failure when it concerns the whole link."""
         now_s = self._link.appliance.clock.elapsed_s()
         self._listen(now_s)
         self.reading.step(now_s)
-        self._judge(now_s)
         self._look_for_markers(now_s)
-        self._look_for_older(now_s)
+        if not self.reading.fails:
+            # Long looks are for a cloud that answers the short ones.
+            self._judge(now_s)
+            self._look_for_older(now_s)
 
     def _heard(self) -> None:
         """A page brought something new: a cancel_all may have come with more of the cloud's answers to come."""
@@ -60,7 +63,7 @@ class SiteLink:
         if link.appliance.settings.cloud_bell == "off" or not link.is_primary or now_s < self._bell_s:
             return
         try:
-            answer = link.network.call("getnewjobs", wire.bell_body(self.site), link.backoff.token())
+            answer = link.network.call("getnewjobs", wire.bell_body(self.site), link.token())
             require_usable(answer)
         except Failure:
             self._bell_s = now_s + link.timings.bell_after_failure_s
@@ -80,33 +83,33 @@ class SiteLink:
         if cancel_ulid is None or now_s < self._judge_s or not link.time.is_known:
             return
         if self._judgement is None:
-            self._judgement = self._begin_judging(cancel_ulid)
-        judgement, walk = self._judgement
+            self._judgement = Judgement(link.appliance, self.site, cancel_ulid, link.time.now_ms(), self._walk)
         try:
             # A failed step is repeated; what was read before it stays valid.
-            done = walk is None or walk.step(judgement.keep)
-        except Overflow as overflow:
-            # What is held stays held, which is what the user asked for.
-            link.appliance.problems[self._unjudged] = f"{self.site}: after a cancel_all jobs are held. {overflow}"
-            self._judgement, self._judge_s = None, now_s + link.timings.too_long_s
+            done = self._judgement.step()
+        except Failure as failure:
+            self._not_judged(now_s, failure)
             return
-        if done:
-            self._judgement = None
-            link.appliance.problems.pop(self._unjudged, None)
+        self._judge_backoff.worked()
         self._judge_s = now_s if done else now_s + link.timings.walk_pause_s
         if done:
-            for word, count in judgement.decide(link.is_primary).items():
+            link.appliance.problems.pop(self._unjudged, None)
+            decided, self._judgement = self._judgement.decide(link.is_primary), None
+            for word, count in decided.items():
                 link.count(word, count)
+
+    def _not_judged(self, now_s: float, failure: Failure) -> None:
+        """What is held stays held, which is what the user asked for."""
+        link = self._link
+        self._judge_backoff.failed(failure)
+        link.appliance.problems[self._unjudged] = f"{self.site}: after a cancel_all jobs are held. {failure}"
+        self._judge_s = now_s + max(self._judge_backoff.wait_s, link.pause_s(failure))
+        if isinstance(failure, Overflow):
+            self._judgement = None
 
     @property
     def _unjudged(self) -> str:
         return f"cloud_judging_{self.site}"
-
-    def _begin_judging(self, cancel_ulid: str) -> tuple[Judgement, Walk | None]:
-        link = self._link
-        judgement = Judgement(link.appliance, self.site, cancel_ulid, link.time.now_ms())
-        start_ms = judgement.from_ms
-        return judgement, None if start_ms is None else self._walk(start_ms)
 
     def _walk(self, start_ms: int) -> Walk:
         return Walk(self.reading.reader, self._link.time, self._link.timings, start_ms)

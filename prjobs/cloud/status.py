@@ -1,10 +1,9 @@
 """How the link is, for people and programs: in step, behind or down, and what waits for a decision."""
 
-from datetime import UTC, datetime
-
 import msgspec
 
 from prjobs.appliance import Appliance
+from prjobs.clock import moment
 from prjobs.cloud import left, store
 from prjobs.cloud.pushing import unsent_jobs
 from prjobs.cloud.wire import ulid_ms
@@ -13,6 +12,8 @@ from prjobs.errors import NotFound
 DOWN_AFTER_MS = 60_000
 NOTICE_MS = 86_400_000
 OFFSET_S = 5.0
+SHOWN = 5
+NOTICES = ("cloud_reader", "cloud_reset", "cloud_clock", left.HELD_BACK, left.UNSENT)
 
 
 class Parked(msgspec.Struct, frozen=True):
@@ -34,7 +35,11 @@ class CloudSite(msgspec.Struct, frozen=True):
 
 
 class CloudStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """The link at this moment. Times are Unix milliseconds; `offset_ms` is the cloud's clock minus ours."""
+    """The link at this moment. Times are Unix milliseconds; `offset_ms` is the cloud's clock minus ours.
+
+    `state` is `in step`, `behind`, `down`, `starting`, or `not running` when only the file was asked. `notices` are
+    what else a person should know of the link.
+    """
 
     mode: str
     state: str
@@ -48,6 +53,7 @@ class CloudStatus(msgspec.Struct, frozen=True, kw_only=True):
     offset_ms: int | None
     ghosts: int
     parked: list[Parked]
+    notices: list[str]
     counts: dict[str, int]
 
 
@@ -75,6 +81,7 @@ def describe(appliance: Appliance) -> CloudStatus | None:
         offset_ms=contact.offset_ms,
         ghosts=contact.ghosts,
         parked=[Parked(*row) for row in store.parked_rows(appliance.database)],
+        notices=[said for code, said in list(appliance.notices.items()) if code in NOTICES],
         counts=dict(contact.counts),
     )
 
@@ -84,11 +91,21 @@ def state_of(appliance: Appliance) -> tuple[str, str]:
     contact = appliance.contact
     if _is_down(appliance):
         since = utc(contact.down_since_ms or 0)
-        return "down", f"The cloud has not answered since {since} UTC. {contact.reason} The site goes on without it."
+        said = f"The cloud gave no usable answer since {since} UTC. {contact.reason} The site goes on without it."
+        return "down", said + _waiting(contact.unsent)
     if contact.last_ms is None:
         return "starting", f"The cloud gave no usable answer yet. {contact.reason}".strip()
     if contact.down_since_ms is not None:
-        return "behind", f"The cloud has not answered since {utc(contact.down_since_ms)} UTC. {contact.reason}"
+        since = utc(contact.down_since_ms)
+        return (
+            "behind",
+            f"The cloud gave no usable answer since {since} UTC. {contact.reason}{_waiting(contact.unsent)}",
+        )
+    for site, (since_ms, reason) in contact.unread.items():
+        return "behind", f"The jobs of {site} cannot be read in the cloud since {utc(since_ms)} UTC. {reason}"
+    if contact.untaken:
+        since_ms, reason = contact.untaken
+        return "behind", f"The cloud takes no statuses since {utc(since_ms)} UTC. {reason}{_waiting(contact.unsent)}"
     if contact.refused:
         why = next(iter(contact.refused.values()))
         return "behind", f"{_statuses(len(contact.refused))} refused by the cloud, and tried again for a day. {why}"
@@ -99,6 +116,10 @@ def state_of(appliance: Appliance) -> tuple[str, str]:
 
 def _statuses(count: int) -> str:
     return "1 status is" if count == 1 else f"{count} statuses are"
+
+
+def _waiting(unsent: int) -> str:
+    return f" {unsent} {'status waits' if unsent == 1 else 'statuses wait'}." if unsent else ""
 
 
 def _is_down(appliance: Appliance) -> bool:
@@ -113,7 +134,11 @@ def describe_store(appliance: Appliance) -> CloudStatus | None:
         unsent = []
     appliance.contact.unsent = len(unsent)
     appliance.contact.oldest_unsent = unsent[0][0] if unsent else None
-    return describe(appliance)
+    found = describe(appliance)
+    if found is None or appliance.contact.last_ms or appliance.contact.failures:
+        return found
+    said = f"No server runs here: nothing is read or sent.{_waiting(len(unsent))}"
+    return msgspec.structs.replace(found, state="not running", sentence=said)
 
 
 def note(appliance: Appliance) -> None:
@@ -121,14 +146,18 @@ def note(appliance: Appliance) -> None:
     contact, notices = appliance.contact, appliance.notices
     now_ms = appliance.clock.now_ms()
     parked = len(store.parked_rows(appliance.database))
-    off_s = abs(contact.offset_ms or 0) / 1000
+    off_s = (contact.offset_ms or 0) / 1000
     reader, reset = utc(contact.reader_ms), utc(contact.reset_ms)
+    wrong_clock = f"The cloud's clock is {clock_words(off_s)} this machine's: set the one that is wrong."
     said = {
         "cloud_down": state_of(appliance)[1] if _is_down(appliance) else "",
         "cloud_parked": f"{_statuses(parked)} refused by the cloud: try again or give up." if parked else "",
+        "cloud_unread": state_of(appliance)[1] if contact.unread and not _is_down(appliance) else "",
+        "cloud_untaken": f"The cloud takes no statuses. {contact.untaken[1]}" if contact.untaken else "",
         "cloud_refused": state_of(appliance)[1] if contact.refused and not _is_down(appliance) else "",
-        "cloud_clock": f"This machine's clock is {off_s:.0f} s off the cloud's: set it." if off_s > OFFSET_S else "",
-        "cloud_reader": f"Another program reads a queue in the cloud: {contact.reader_of}, seen {reader} UTC.",
+        "cloud_clock": wrong_clock if abs(off_s) > OFFSET_S else "",
+        "cloud_reader": f"Another program reads a queue in the cloud: {contact.reader_of}, seen {reader} UTC."
+        f"{_doubled(contact.doubled)} Only one may: switch the other off.",
         "cloud_reset": f"Somebody set a job back to UNREAD in the cloud, {reset} UTC; it is not run again.",
     }
     if now_ms - contact.reader_ms > NOTICE_MS:
@@ -143,9 +172,24 @@ def note(appliance: Appliance) -> None:
             notices.pop(code, None)
 
 
+def _doubled(ulids: list[str]) -> str:
+    """Jobs that two programs run."""
+    if not ulids:
+        return ""
+    more = f" and {len(ulids) - SHOWN} more" if len(ulids) > SHOWN else ""
+    return f" Handed out here as well: {', '.join(ulids[-SHOWN:])}{more}."
+
+
+def clock_words(offset_s: float) -> str:
+    """`3 s ahead of`, `2.0 h behind`: the cloud's clock and ours."""
+    size_s = abs(offset_s)
+    size = f"{size_s:.0f} s" if size_s < 7200 else f"{size_s / 3600:.1f} h"
+    return f"{size} {'ahead of' if offset_s > 0 else 'behind'}"
+
+
 def utc(time_ms: int) -> str:
     """A time for a sentence."""
-    return datetime.fromtimestamp(max(time_ms, 0) / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return moment(time_ms).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def decide_parked(appliance: Appliance, ulid: str, give_up: bool) -> None:

@@ -14,6 +14,7 @@ from prjobs.database import Database, Row, Transaction
 from prjobs.states import ALTERNATE, PRIMARY
 
 OURS, ELSEWHERE, GONE = "OURS", "ELSEWHERE", "GONE"
+GONE_NOTE = "cancel_all_commands in the cloud deleted it"
 
 # The newest change of a job's primary queue.
 NEWEST = f"(SELECT coalesce(max(c.seq), 0) FROM change c WHERE c.job_seq = k.job_seq AND c.queue <> '{ALTERNATE}')"
@@ -71,7 +72,13 @@ def remember(transaction: Transaction, ulid: str, site: str, job_seq: int, state
     )
 
 
-def settle(transaction: Transaction, job_seqs: list[int], state: str | None = None) -> None:
+def send_again(transaction: Transaction, ulid: str, repairs: int = 0) -> None:
+    """The cloud does not have the job's status, whatever was sent before; `repairs` are added to those made."""
+    sql = "UPDATE cloud_job SET pushed_seq = 0, repairs = repairs + ? WHERE ulid = ?"
+    transaction.execute(sql, (repairs, ulid))
+
+
+def needs_no_push(transaction: Transaction, job_seqs: list[int], state: str | None = None) -> None:
     """What the log says of these jobs needs no push: it came from the cloud."""
     marks = ", ".join("?" * len(job_seqs))
     set_state = ", state = ?" if state else ""

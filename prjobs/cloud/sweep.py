@@ -43,6 +43,11 @@ class CloudTime:
         """Whether the cloud ever answered."""
         return self._anchor is not None
 
+    @property
+    def heard_s(self) -> float:
+        """When the last usable answer came, by elapsed time; long ago before the first one."""
+        return self._anchor[1] if self._anchor else -1e9
+
     def heard(self, date_ms: int) -> None:
         """A usable answer carried this date."""
         self._anchor = (date_ms, self._clock.elapsed_s())

@@ -30,6 +30,9 @@ class Timings:
     backoff_first_s: float = 1.0
     # Longer than this nobody should wait for a link that is there again.
     backoff_most_s: float = 60.0
+    # A long look that fails is an addition; each try may cost a table a minute of its units.
+    look_first_s: float = 30.0
+    look_most_s: float = 600.0
     half_open_after: int = 5
     credentials_every_s: float = 300.0
     push_batch: int = 20

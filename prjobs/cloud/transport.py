@@ -1,5 +1,6 @@
 """HTTP to the cloud: pooled connections, no redirects, certificates always verified, bounded answers."""
 
+import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,8 +11,11 @@ from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
     LocationParseError,
+    NameResolutionError,
     NewConnectionError,
+    ProtocolError,
     ProxyError,
+    ReadTimeoutError,
     SSLError,
 )
 
@@ -106,9 +110,25 @@ def _tls_reason(error: SSLError) -> str:
     return f"{said}."
 
 
+# Without addresses and contents. A kind stands before what it is a case of.
+_REASONS = (
+    (NameResolutionError, "its name is not known here"),
+    (NewConnectionError, "no connection to it: see whether its address is right and this machine has a network"),
+    (ConnectTimeoutError, f"no connection within {CONNECT_S:.0f} s"),
+    (ReadTimeoutError, f"nothing came for {FIRST_BYTE_S:.0f} s; is https meant where it says http, or the reverse?"),
+    (ProtocolError, "the connection broke"),
+)
+
+
 def _short(error: Exception) -> str:
-    """The kind of error, without addresses or contents."""
-    return type(error).__name__
+    return next((said for kind, said in _REASONS if isinstance(error, kind)), type(error).__name__)
+
+
+def _require_certificates(path: str) -> None:
+    try:
+        ssl.create_default_context(cafile=path)
+    except (ssl.SSLError, OSError):
+        raise Unusable(f"cloud_ca_file: {Path(path).absolute()} holds no certificate in PEM form.") from None
 
 
 def token_source(path: str) -> Callable[[bool], str | None]:
@@ -131,6 +151,9 @@ def open_transport(settings: Settings, clock: Clock) -> Transport:
     """The way to the cloud that the settings name. Unusable when it cannot be used."""
     if not settings.cloud_sites:
         raise Unusable("cloud_sites must name the sites whose jobs are kept in step with the cloud.")
-    if settings.cloud_ca_file and not Path(settings.cloud_ca_file).is_file():
-        raise Unusable("cloud_ca_file is not a file.")
+    for name in ("cloud_ca_file", "cloud_token_file"):
+        if (path := getattr(settings, name)) and not Path(path).is_file():
+            raise Unusable(f"{name}: {Path(path).absolute()} is not a file.")
+    if settings.cloud_ca_file:
+        _require_certificates(settings.cloud_ca_file)
     return Transport(settings.cloud_base_url, settings.cloud_ca_file, clock)

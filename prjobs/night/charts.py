@@ -8,11 +8,11 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import pairwise
 from xml.etree.ElementTree import Element
 
 from prjobs.catalogue import CLASSES
+from prjobs.clock import moment
 from prjobs.night.markup import el
 from prjobs.night.nights import Night
 from prjobs.night.shapes import NightJob, NightReport
@@ -215,7 +215,7 @@ class Charts:
             if time_ms <= self._night.until_ms:
                 x, bottom = self._x(time_ms), TOP + height
                 svg.append(el("path", d=f"M{x:.1f} {TOP}V{bottom + 4:.1f}", class_="grid"))
-                said_hour = datetime.fromtimestamp(time_ms / 1000, self._night.zone).strftime("%H:%M")
+                said_hour = moment(time_ms, self._night.zone).strftime("%H:%M")
                 svg.append(el("text", said_hour, x=x, y=bottom + 18, class_="hour"))
         return svg
 

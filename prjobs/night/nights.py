@@ -4,6 +4,7 @@ import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import NamedTuple
 
+from prjobs.clock import moment
 from prjobs.errors import BadRequest
 from prjobs.places import parse_zones
 from prjobs.settings import Settings
@@ -37,7 +38,7 @@ class Night(NamedTuple):
         """A moment by the site's clock; with the zone's short name in nights in which the clocks change."""
         if self.until_ms - self.since_ms != 86_400_000:
             form += " %Z"
-        return datetime.fromtimestamp(time_ms / 1000, self.zone).strftime(form)
+        return moment(time_ms, self.zone).strftime(form)
 
 
 def zone_of(settings: Settings, site: str | None) -> tzinfo:
@@ -51,7 +52,7 @@ def zone_of(settings: Settings, site: str | None) -> tzinfo:
 def night_at(settings: Settings, site: str | None, time_ms: int) -> Night:
     """The night that a moment belongs to: the morning belongs to the evening before."""
     zone = zone_of(settings, site)
-    local = datetime.fromtimestamp(time_ms / 1000, zone)
+    local = moment(time_ms, zone)
     return _night(local.date() if local.hour >= 12 else local.date() - timedelta(days=1), zone)
 
 

@@ -17,7 +17,8 @@ from prjobs.night.silence import Polled
 from prjobs.night.tally import Tally
 from prjobs.places import parse_places
 from prjobs.presence import Poller
-from prjobs.reservations import CALENDAR, Reservation, sites_judged
+from prjobs.reservations import CALENDAR, sites_judged
+from prjobs.reserved import Reservation
 from prjobs.settings import Settings
 from prjobs.sky import Sky, sky_between
 from prjobs.states import ALTERNATE, BOTH, PRIMARY, UNREAD, phase_of

@@ -4,7 +4,7 @@ import msgspec
 
 from prjobs.night.silence import Silence
 from prjobs.open_alarms import Alarm
-from prjobs.reservations import Reservation
+from prjobs.reserved import Reservation
 from prjobs.sky import Sky
 
 # How many of each kind a report names, and how many jobs of a hand-out; it counts them all.

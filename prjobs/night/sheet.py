@@ -2,9 +2,9 @@
 
 import csv
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import IO
 
+from prjobs.clock import moment
 from prjobs.night.nights import Night
 from prjobs.night.report import Source, night_report
 from prjobs.night.shapes import NightJob
@@ -53,14 +53,14 @@ def write_sheet(source: Source, site: str | None, night: Night, out: IO[str]) ->
 
 def _values(job: NightJob, night: Night) -> list[object]:
     made: dict[str, object] = {name: find(job) for name, find in _FROM_JOB.items()}
-    made["sent_local"] = datetime.fromtimestamp(job.created_ms / 1000, night.zone).isoformat(timespec="milliseconds")
+    made["sent_local"] = moment(job.created_ms, night.zone).isoformat(timespec="milliseconds")
     return [made[name] if name in made else getattr(job, name) for name in COLUMNS]
 
 
 def _utc(time_ms: int | None) -> str | None:
     if time_ms is None:
         return None
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{time_ms % 1000:03}Z"
+    return moment(time_ms).strftime("%Y-%m-%dT%H:%M:%S.") + f"{time_ms % 1000:03}Z"
 
 
 def defused(value: object) -> object:

@@ -9,7 +9,7 @@ from prjobs.night.shapes import Doubt, NightJob, Stop
 from prjobs.night.silence import Silence
 from prjobs.night.words import counted, duration, status
 from prjobs.open_alarms import Alarm
-from prjobs.reservations import Reservation
+from prjobs.reserved import Reservation
 
 DAY_FORM = "%d %b %H:%M"
 # (class, text): the class says how it is set.

@@ -12,6 +12,7 @@ from typing import Any, TypeGuard
 
 from prjobs import reservations
 from prjobs.appliance import Appliance
+from prjobs.clock import moment
 from prjobs.errors import Unavailable
 from prjobs.outside.http import LIMITS, Limits, Outside, post_json
 from prjobs.reservations import CALENDAR, MAX_TIME_MS, REFRESH_S, Event
@@ -170,4 +171,4 @@ def parse_time(value: Any) -> int | None:
 
 def wire_time(time_ms: int) -> str:
     """A time as the service writes it, to the second."""
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment(time_ms).strftime("%Y-%m-%dT%H:%M:%SZ")

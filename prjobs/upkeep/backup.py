@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from prjobs.appliance import Appliance
+from prjobs.clock import moment
 from prjobs.errors import Unusable
 from prjobs.failpoints import Failpoints
-from prjobs.folder import Folder
+from prjobs.folder import Folder, sync_folder
 from prjobs.trouble import trouble_of
-from prjobs.upkeep.looking import Census, copy_into, look_at, require_whole, sync_folder, take_census
+from prjobs.upkeep.looking import Census, copy_into, look_at, require_whole, take_census
 
 logger = logging.getLogger(__name__)
 MB = 1_000_000
@@ -42,7 +43,7 @@ class Backup:
 
 def stamp(now_ms: int) -> str:
     """A moment as it stands in file names, UTC."""
-    return datetime.fromtimestamp(now_ms / 1000, UTC).strftime(STAMP)
+    return moment(now_ms).strftime(STAMP)
 
 
 def default_target(folder: Folder, now_ms: int) -> Path:

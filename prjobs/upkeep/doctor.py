@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ from prjobs.upkeep.ballast import ballast_of
 from prjobs.upkeep.findings import NOTE, OK, WRONG, Finding, Findings, Patient
 from prjobs.upkeep.looking import damages, has_log, look_at
 from prjobs.upkeep.store_checks import check_store
+from prjobs.web.sockets import bind_sockets
 
 MB = 1_000_000
 HEALTH_S = 5.0
@@ -71,11 +71,8 @@ def check_port(patient: Patient) -> Findings:
         yield Finding(OK, "port", f"Port {urlsplit(patient.url).port} is ours.")
         return
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            if os.name != "nt":
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
+        for probe in bind_sockets(host, port):
+            probe.close()
     except OSError as error:
         sentence = (
             f"{host} port {port} cannot be listened on ({error.strerror}): stop what uses it, or set another port."

@@ -5,8 +5,8 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from prjobs.database import MIGRATIONS
 from prjobs.errors import Unusable
+from prjobs.schema import MIGRATIONS
 from prjobs.trouble import trouble_of
 
 DAMAGES_SHOWN = 3
@@ -100,17 +100,6 @@ def sync_file(path: Path) -> None:
     """Return when the file's content is on disk."""
     with path.open("r+b") as file:
         os.fsync(file.fileno())
-
-
-def sync_folder(path: Path) -> None:
-    """Return when the names in the folder are on disk; Windows does that by itself."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def copy_into(source: sqlite3.Connection, target: Path) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 from prjobs import audit, feed
 from prjobs.clock import Clock
 from prjobs.cloud import store
-from prjobs.database import Transaction, open_database
+from prjobs.database import Transaction
 from prjobs.errors import Refused, Unusable
 from prjobs.feed import COLUMNS, Event
-from prjobs.folder import Folder
+from prjobs.folder import Folder, sync_folder
 from prjobs.models import JOB_COLUMNS, JobRow
+from prjobs.schema import open_database
 from prjobs.states import ALTERNATE, BOTH, CANCELLED, PRIMARY, UNREAD
 from prjobs.trouble import trouble_of
 from prjobs.upkeep.backup import stamp
@@ -23,7 +24,6 @@ from prjobs.upkeep.looking import (
     require_ours,
     require_whole,
     sync_file,
-    sync_folder,
 )
 
 NOTE = "restored from a backup: may have been delivered already"

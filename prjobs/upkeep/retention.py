@@ -1,4 +1,9 @@
-"""How long history is kept: finished jobs and their alarms go in small steps, so that no poll waits for them."""
+"""How long history is kept: finished jobs and their alarms go in small steps, so that no poll waits for them.
+
+Nothing goes while the clock is in doubt: one that is a year ahead would make all history old enough.
+"""
+
+import logging
 
 from prjobs.appliance import Appliance
 from prjobs.database import Transaction
@@ -9,12 +14,35 @@ from prjobs.ulids import floor_ulid
 STEP = 200
 DAY_MS = 86_400_000
 REST_S = 600.0
+# A machine that just started may not have its time yet.
+AFTER_START_S = 600.0
+QUIET_DAYS = 30
 _FINISHED = ", ".join(f"'{word}'" for phase in ("done", "failed", "gone") for word in words_of(phase))
 # What waits in an alternate queue that somebody polls is not over, whatever became of it in the primary one.
 _OVER = (
     f"ulid < ? AND changed_ms < ? AND upper(status) IN ({_FINISHED}) AND NOT (alternate_status = '{UNREAD}' AND EXISTS "
     f"(SELECT 1 FROM poll WHERE poll.site = job.site AND poll.queue = '{ALTERNATE}'))"
 )
+logger = logging.getLogger(__name__)
+
+
+def doubt(appliance: Appliance) -> str:
+    """Why the clock is not relied on for removing anything now; empty when it is."""
+    if "clock" in appliance.notices:
+        return "the clock moved"
+    newest = appliance.database.fetch("SELECT time_ms FROM change ORDER BY seq DESC LIMIT 1")
+    quiet_ms = appliance.clock.now_ms() - (newest[0][0] if newest else 0)
+    if quiet_ms > QUIET_DAYS * DAY_MS:
+        return f"by the clock nothing happened for more than {QUIET_DAYS} days; it goes on once a job comes"
+    return ""
+
+
+def _before_ms(appliance: Appliance) -> int | None:
+    """What is over since before this moment may go; None while nothing may."""
+    keep_days = appliance.settings.keep_days
+    if not keep_days or doubt(appliance):
+        return None
+    return appliance.clock.now_ms() - keep_days * DAY_MS
 
 
 def prune_once(appliance: Appliance) -> int:
@@ -23,9 +51,9 @@ def prune_once(appliance: Appliance) -> int:
     Their rows of the log go with them, and hand-outs of which nothing is left. Numbers of the log are never
     given again, so cursors stay valid. Jobs that are not finished are kept.
     """
-    if not appliance.settings.keep_days:
+    before_ms = _before_ms(appliance)
+    if before_ms is None:
         return 0
-    before_ms = appliance.clock.now_ms() - appliance.settings.keep_days * DAY_MS
     # Found by a reader, which holds up nobody however long it looks.
     found = appliance.database.fetch(
         f"SELECT seq FROM job WHERE {_OVER} ORDER BY ulid LIMIT {STEP}", (floor_ulid(before_ms), before_ms)
@@ -55,9 +83,9 @@ def _prune(transaction: Transaction, appliance: Appliance, seqs: list[int], befo
 
 def prune_alarms_once(appliance: Appliance) -> int:
     """One step: remove alarms that were over before what is kept of the jobs; how many they were, 200 at most."""
-    if not appliance.settings.keep_days:
+    before_ms = _before_ms(appliance)
+    if before_ms is None:
         return 0
-    before_ms = appliance.clock.now_ms() - appliance.settings.keep_days * DAY_MS
     found = appliance.database.fetch(f"SELECT id FROM alarm WHERE cleared_ms < ? LIMIT {STEP}", (before_ms,))
     return appliance.database.write(_prune_alarms, [number for (number,) in found]) if found else 0
 
@@ -75,14 +103,22 @@ class Retention:
 
     def __init__(self, appliance: Appliance) -> None:
         self._appliance = appliance
-        self._rest_until_s = 0.0
+        self._rest_until_s = appliance.clock.elapsed_s() + AFTER_START_S
+        self._doubt = ""
 
     def once(self) -> int:
         """One step unless it rests; how many jobs were removed. The alarms of their time go with them."""
         now_s = self._appliance.clock.elapsed_s()
         if now_s < self._rest_until_s:
             return 0
+        if self._appliance.settings.keep_days:
+            self._say(doubt(self._appliance))
         count = prune_once(self._appliance)
         if count < STEP and prune_alarms_once(self._appliance) < STEP:
             self._rest_until_s = now_s + REST_S
         return count
+
+    def _say(self, why: str) -> None:
+        if why and why != self._doubt:
+            logger.warning("finished jobs are kept beyond keep_days for now: %s", why)
+        self._doubt = why

@@ -92,7 +92,7 @@ def _check_jobs(connection: sqlite3.Connection) -> Findings:
     for values in connection.execute(f"SELECT {', '.join(names)} FROM job ORDER BY seq"):
         count += 1
         row = JobRow(**dict(zip(names, values, strict=True)))
-        if not _is_sound(row):
+        if not jobs.is_sound(row):
             damaged.append(str(row.ulid))
     for ulid in damaged[:SHOWN]:
         sentence = f"Job {ulid} is not what was sent: do not send it again; cancel it if it still waits."
@@ -110,13 +110,6 @@ def _check_cloud(connection: sqlite3.Connection) -> Findings:
     if not broken and (count := invariants.jobs_of(connection)):
         said = f"All {len(invariants.CHECKS)} rules of the link hold for the {count} jobs of the cloud."
         yield Finding(OK, "cloud", said)
-
-
-def _is_sound(row: JobRow) -> bool:
-    try:
-        return jobs.checksum(row) == row.checksum
-    except TypeError:
-        return False
 
 
 def _check_clock(patient: Patient, connection: sqlite3.Connection) -> Findings:

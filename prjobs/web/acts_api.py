@@ -13,7 +13,7 @@ from prjobs.access import NewToken, TokenInfo
 from prjobs.appliance import Appliance
 from prjobs.audit import By
 from prjobs.decoding import parse_object
-from prjobs.errors import BadRequest, Forbidden, NotFound, Unauthorized
+from prjobs.errors import BadRequest, Forbidden, NotFound, Unauthorized, Unavailable
 from prjobs.identity import Identity
 from prjobs.settings import reference
 from prjobs.web import caller
@@ -104,8 +104,8 @@ def _reached_alarm(appliance: Appliance, identity: Identity) -> str:
 
 
 def get_settings(appliance: Appliance) -> HTTPResponse:
-    """The settings in force: administrators."""
-    _admin(appliance)
+    """The settings in force: administrators of every site."""
+    _house_admin(appliance)
     values = {name: getattr(appliance.settings, name) for name in appliance.settings.__struct_fields__}
     defaults = {name: default for name, default, _ in reference()}
     said = {
@@ -133,16 +133,30 @@ def _admin(appliance: Appliance) -> Identity:
     return identity
 
 
+def _house_admin(appliance: Appliance) -> Identity:
+    identity = _admin(appliance)
+    if identity.sites:
+        raise Forbidden("Only an administrator of every site may do this.")
+    return identity
+
+
+def _tokens_within(appliance: Appliance, identity: Identity) -> list[TokenInfo]:
+    return [info for info in access.list_tokens(appliance) if identity.covers(info.sites)]
+
+
 def get_tokens(appliance: Appliance) -> HTTPResponse:
-    """All tokens, without the tokens themselves."""
-    _admin(appliance)
-    return reply_json({"tokens": access.list_tokens(appliance)})
+    """All tokens that reach no further than the caller's, without the tokens themselves."""
+    identity = _admin(appliance)
+    return reply_json({"tokens": _tokens_within(appliance, identity)})
 
 
 def post_token(appliance: Appliance) -> HTTPResponse:
-    """Make a token; the answer is the only place where it ever stands."""
+    """Make a token that reaches no further than the caller's; the answer is the only place where it ever stands."""
     identity = _admin(appliance)
-    token, info = access.create_token(appliance, _body(NewToken), audit.by(identity, caller.peer()))
+    asked = _body(NewToken)
+    if not identity.covers(asked.sites):
+        raise Forbidden("This token is for some sites only: name those of them that the new one is for.")
+    token, info = access.create_token(appliance, asked, audit.by(identity, caller.peer()))
     logger.info("token %s for %s made by %s", info.id, info.user_id, identity.user_id)
     return reply_json({"token": token, "info": info})
 
@@ -150,6 +164,8 @@ def post_token(appliance: Appliance) -> HTTPResponse:
 def delete_token(appliance: Appliance, token_id: str) -> HTTPResponse:
     """Revoke a token."""
     identity = _admin(appliance)
+    if token_id not in {info.id for info in _tokens_within(appliance, identity)}:
+        raise NotFound("There is no token with this id.")
     access.revoke_token(appliance, token_id, audit.by(identity, caller.peer()))
     logger.info("token %s revoked by %s", token_id, identity.user_id)
     return reply_json({"revoked": token_id})
@@ -171,7 +187,7 @@ def post_login(appliance: Appliance) -> HTTPResponse:
     identity = caller.identify(appliance, token)
     answer = reply_json({"user": caller.shown(identity)})
     answer.set_cookie(
-        caller.COOKIE,
+        caller.cookie_name(appliance),
         token,
         httponly=True,
         samesite="strict",
@@ -183,24 +199,28 @@ def post_login(appliance: Appliance) -> HTTPResponse:
 
 
 def post_login_key(appliance: Appliance) -> HTTPResponse:
-    """A new key for the one-time link; the one before is worth nothing from now on."""
-    _admin(appliance)
+    """A new key for the one-time link, which logs in for every site; the one before is worth nothing from now on."""
+    _house_admin(appliance)
     return reply_json({"once": access.create_login_key(appliance)})
 
 
 def post_logout(appliance: Appliance) -> HTTPResponse:
-    """Forget the cookie; a token that was made by the login link is revoked."""
-    identity = caller.identity(appliance)
-    if identity is not None and _made_by_link(appliance, identity.token_id):
-        access.revoke_token(appliance, identity.token_id, audit.by(identity, caller.peer()))
+    """Forget the cookie, good or not; a token that was made by the login link is revoked."""
+    try:
+        _revoke_of_link(appliance)
+    except Unavailable as unavailable:
+        logger.error("a browser logged out, and its token is not revoked: %s", unavailable)
     answer = reply_json({"user": None})
-    answer.delete_cookie(caller.COOKIE, path="/")
+    answer.delete_cookie(caller.cookie_name(appliance), path="/")
     return answer
 
 
-def _made_by_link(appliance: Appliance, token_id: str) -> bool:
-    tokens: list[TokenInfo] = access.list_tokens(appliance)
-    return any(info.id == token_id and info.created_by == LOGIN_LINK for info in tokens)
+def _revoke_of_link(appliance: Appliance) -> None:
+    identity = caller.identity_if_good(appliance)
+    if identity is None:
+        return
+    if any(info.id == identity.token_id and info.created_by == LOGIN_LINK for info in access.list_tokens(appliance)):
+        access.revoke_token(appliance, identity.token_id, audit.by(identity, caller.peer()))
 
 
 # (method, path, handler)

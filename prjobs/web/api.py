@@ -9,12 +9,13 @@ from bottle import HTTPResponse, request
 
 from prjobs import alarms, catalogue, feed, health, lookup, sites, views
 from prjobs.appliance import Appliance
-from prjobs.cloud.status import describe, state_of
+from prjobs.cloud.status import state_of
 from prjobs.errors import BadRequest, Forbidden, NotFound
 from prjobs.states import PHASES
 from prjobs.ulids import is_ulid
 from prjobs.version import VERSION
 from prjobs.web import caller
+from prjobs.web.cloud_api import describe_for
 from prjobs.web.respond import reply_json
 from prjobs.wire import MAX_WAIT_S
 
@@ -48,7 +49,7 @@ def get_now(appliance: Appliance) -> HTTPResponse:
             "stations": appliance.settings.stations,
             "user": caller.shown(identity) if identity else None,
             "health": health.examine(appliance),
-            "cloud": describe(appliance),
+            "cloud": describe_for(appliance, identity),
             "sites": [site for site in sites.list_sites(appliance) if reaches(site.site)],
         }
     )

@@ -16,7 +16,6 @@ from prjobs.errors import Forbidden, TooLarge, TooMany, Unauthorized
 from prjobs.identity import LOG_IN, Identity
 from prjobs.wire import MAX_BODY
 
-COOKIE = "prjobs_login"
 # waitress removes it unless it comes from the trusted proxy.
 PROXIED = "HTTP_X_FORWARDED_FOR"
 PAGE_HEADER = "HTTP_X_PRJOBS_PAGE"
@@ -38,7 +37,11 @@ def has_own_connection() -> bool:
 def is_local() -> bool:
     """Whether the caller is on this machine."""
     address = request.environ["REMOTE_ADDR"]
-    return address == "127.0.0.1" or ip_address(address).is_loopback
+    try:
+        return address == "127.0.0.1" or ip_address(address).is_loopback
+    except ValueError:
+        # A proxy may name the caller by anything: `unknown`, or with a port.
+        return False
 
 
 def read_body() -> bytes:
@@ -65,26 +68,54 @@ def bearer_token(basic: bool = False) -> str | None:
     return None
 
 
-def identity(appliance: Appliance, basic: bool = False) -> Identity | None:
-    """Who the token or the cookie says it is; None without either. Unauthorized for a bad one."""
+def cookie_name(appliance: Appliance) -> str:
+    """The name of the login cookie: cookies ignore ports, and two appliances on one machine must not share theirs."""
+    return f"prjobs_login_{appliance.store}"
+
+
+def _cookie(name: str) -> str:
+    """A cookie of the request, whatever other programs on this machine left beside it."""
+    pairs = (pair.strip().partition("=") for pair in str(request.environ.get("HTTP_COOKIE", "")).split(";"))
+    return next((value for key, _, value in pairs if key == name), "")
+
+
+def _sent_token(appliance: Appliance, basic: bool) -> str | None:
+    """The token of the Authorization header, else that of the login cookie."""
     token = bearer_token(basic)
     if token is not None:
-        return identify(appliance, token)
-    cookie = request.get_cookie(COOKIE)
-    if not cookie:
-        return None
-    if request.method not in ("GET", "HEAD") and request.environ.get(PAGE_HEADER) != "1":
+        return token
+    cookie = _cookie(cookie_name(appliance))
+    if cookie and request.method not in ("GET", "HEAD") and request.environ.get(PAGE_HEADER) != "1":
         raise Forbidden("A change with the login cookie needs the page's own header.")
-    return identify(appliance, cookie)
+    return cookie or None
+
+
+def identity(appliance: Appliance, basic: bool = False) -> Identity | None:
+    """Who the token or the cookie says it is; None without either. Unauthorized for a bad one."""
+    token = _sent_token(appliance, basic)
+    return None if token is None else identify(appliance, token)
+
+
+def identity_if_good(appliance: Appliance) -> Identity | None:
+    """The same where nobody needs a token: a bad one is no failed attempt, and stands for nobody."""
+    try:
+        token = _sent_token(appliance, basic=True)
+        return None if token is None else _identify(appliance, token)
+    except (Unauthorized, Forbidden):
+        return None
 
 
 def identify(appliance: Appliance, token: str) -> Identity:
     """Whose token this is. Wrong ones are counted: TooMany after too many from one address."""
     try:
-        found = access.identify(appliance, token)
+        return _identify(appliance, token)
     except Unauthorized:
         count_failure(appliance)
         raise
+
+
+def _identify(appliance: Appliance, token: str) -> Identity:
+    found = access.identify(appliance, token)
     audit.note_use(appliance, appliance.token_uses, found, peer())
     return found
 
@@ -132,15 +163,8 @@ def require_reader(appliance: Appliance) -> Identity | None:
     """Reading is open where the observatory endpoints are; elsewhere it takes a token of any role."""
     open_here = appliance.settings.observatory_access
     if open_here == "open" or (open_here == "loopback" and is_local()):
-        return _valid_or_none(appliance)
+        return identity_if_good(appliance)
     return require_identity(appliance)
-
-
-def _valid_or_none(appliance: Appliance) -> Identity | None:
-    try:
-        return identity(appliance, basic=True)
-    except Unauthorized:
-        return None
 
 
 def require_observatory(appliance: Appliance, site: str) -> Identity | None:

@@ -8,8 +8,10 @@ import msgspec
 from bottle import HTTPResponse
 from msgspec import Meta
 
+from prjobs import lookup
 from prjobs.appliance import Appliance
 from prjobs.cloud import older, status
+from prjobs.cloud.status import CloudStatus
 from prjobs.decoding import parse_object
 from prjobs.errors import Forbidden
 from prjobs.identity import Identity
@@ -21,8 +23,19 @@ logger = logging.getLogger(__name__)
 
 def get_cloud(appliance: Appliance) -> HTTPResponse:
     """How the cloud link is; null while it is off."""
-    caller.require_reader(appliance)
-    return reply_json({"cloud": status.describe(appliance)})
+    return reply_json({"cloud": describe_for(appliance, caller.require_reader(appliance))})
+
+
+def describe_for(appliance: Appliance, identity: Identity | None) -> CloudStatus | None:
+    """How the link is, with the sites and the parked statuses that the caller's token is good for."""
+    found = status.describe(appliance)
+    if found is None or identity is None:
+        return found
+    return msgspec.structs.replace(
+        found,
+        sites=[one for one in found.sites if identity.reaches(one.site)],
+        parked=[one for one in found.parked if identity.reaches(one.site)],
+    )
 
 
 def post_retry(appliance: Appliance, ulid: str) -> HTTPResponse:
@@ -34,7 +47,9 @@ class Import(msgspec.Struct, frozen=True):
     """The body of POST /api/cloud/import. Without `take` the jobs are only listed."""
 
     since_ms: Annotated[int, Meta(ge=0, le=2**47, description="a time in Unix milliseconds")]
-    sites: Annotated[list[str], Meta(max_length=1000, description="a list of sites; empty: all of cloud_sites")] = []
+    sites: Annotated[
+        list[str], Meta(max_length=1000, description="a list of sites; empty: all that the caller reaches")
+    ] = []
     take: Annotated[bool, Meta(description="true or false")] = False
 
 
@@ -42,17 +57,25 @@ def post_import(appliance: Appliance) -> HTTPResponse:
     """List the jobs that wait in the cloud since before the first look, or take them in: staff."""
     identity = _require_staff(appliance, "Only staff may take in older jobs of the cloud.")
     asked = parse_object(caller.read_body(), Import)
-    view = older.ask(appliance, asked.since_ms, asked.sites, asked.take)
+    view = older.ask(appliance, asked.since_ms, _sites_within(appliance, identity, asked.sites), asked.take)
     if asked.take:
         logger.info("import of the cloud's jobs since %d by %s", asked.since_ms, identity.user_id)
     return reply_json({"import": view})
 
 
+def _sites_within(appliance: Appliance, identity: Identity, sites: list[str]) -> list[str]:
+    """The sites named, else all of the link that the token is good for. Forbidden beyond them."""
+    within = sites or [site for site in appliance.settings.cloud_sites if identity.reaches(site)]
+    if not identity.covers(within):
+        raise Forbidden("This token is not for these sites.")
+    return within
+
+
 def get_import(appliance: Appliance) -> HTTPResponse:
-    """How far that is, and which jobs were found; null when nobody asked."""
-    _require_staff(appliance, "Only staff may look at older jobs of the cloud.")
+    """How far that is, and which jobs were found; null when nobody asked, or for more than the caller reaches."""
+    identity = _require_staff(appliance, "Only staff may look at older jobs of the cloud.")
     asked = appliance.contact.older
-    return reply_json({"import": asked.view() if asked else None})
+    return reply_json({"import": asked.view() if asked and identity.covers(asked.sites) else None})
 
 
 def post_giveup(appliance: Appliance, ulid: str) -> HTTPResponse:
@@ -61,9 +84,11 @@ def post_giveup(appliance: Appliance, ulid: str) -> HTTPResponse:
 
 
 def _decide(appliance: Appliance, ulid: str, give_up: bool) -> HTTPResponse:
-    _require_staff(appliance, "Only staff may decide about parked statuses.")
+    identity = _require_staff(appliance, "Only staff may decide about parked statuses.")
+    if not identity.reaches(lookup.find_job(appliance, ulid).site):
+        raise Forbidden("This token is not for this site.")
     status.decide_parked(appliance, ulid, give_up)
-    return reply_json({"cloud": status.describe(appliance)})
+    return reply_json({"cloud": describe_for(appliance, identity)})
 
 
 def _require_staff(appliance: Appliance, sentence: str) -> Identity:

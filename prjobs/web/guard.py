@@ -5,7 +5,6 @@ resolve to it. Programs send neither Origin nor Sec-Fetch-Site; browsers cannot 
 """
 
 import re
-from urllib.parse import urlsplit
 
 from prjobs.errors import BadRequest, Forbidden, NotFound, WrongHost
 
@@ -61,8 +60,7 @@ class Guard:
 
     @staticmethod
     def _is_own(environ: Environ, origin: str) -> bool:
-        parts = urlsplit(origin)
-        return parts.scheme == environ["wsgi.url_scheme"] and parts.netloc == environ.get("HTTP_HOST")
+        return origin.rstrip("/").lower() == f"{environ['wsgi.url_scheme']}://{environ.get('HTTP_HOST')}".lower()
 
 
 def acts(environ: Environ) -> bool:

@@ -4,6 +4,7 @@ word of each closed connection, and a stop that lets requests in flight be answe
 
 import logging
 import select
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from waitress.task import ErrorTask, WSGITask
 from prjobs.errors import BadRequest, HeadersTooLarge, Refused, TooLarge
 from prjobs.settings import Settings
 from prjobs.web.respond import refusal_parts
+from prjobs.web.sockets import bind_sockets
 from prjobs.web.workers import Workers
 from prjobs.wire import MAX_BODY
 
@@ -25,6 +27,7 @@ IDLE_S = 75.0
 SLOW_S = 20.0
 STOP_S = 4.0
 HEAD = 500
+SEND_BYTES = 256 * 1024
 
 
 class _ErrorTask(ErrorTask):  # type: ignore[misc]
@@ -84,7 +87,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self.active_s = time.monotonic()
+        self.active_s = self.moved_s = time.monotonic()
         self.request_began_s: float | None = None
         self.head = b""
         self.deaf = False
@@ -97,10 +100,18 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
     def write_soon(self, data: Any) -> int:
         """Write, in a worker; what does not fit is left to the loop."""
         self.writing = True
+        if not self.total_outbufs_len:
+            self.moved_s = time.monotonic()
         try:
             return int(super().write_soon(data))
         finally:
             self.writing = False
+
+    def _flush_some(self, do_close: bool = True) -> bool:
+        moved: bool = super()._flush_some(do_close)
+        if moved:
+            self.moved_s = time.monotonic()
+        return moved
 
     def readable(self) -> bool:
         """Whether the loop may read. What it was told last is remembered, in this order: see `needs_loop`."""
@@ -136,10 +147,12 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         return answer
 
     def is_over(self, now_s: float) -> bool:
-        """Whether it idles too long, or sends one request too slowly."""
+        """Whether it idles too long, sends one request too slowly, or does not read its answer."""
         if self.request_began_s is not None and now_s - self.request_began_s > SLOW_S:
             return True
-        return not self.requests and not self.total_outbufs_len and now_s - self.active_s > IDLE_S
+        if self.total_outbufs_len:
+            return now_s - self.moved_s > SLOW_S
+        return not self.requests and now_s - self.active_s > IDLE_S
 
     def handle_close(self) -> None:
         super().handle_close()
@@ -173,11 +186,27 @@ class Listener:
     def __init__(self, app: Any, settings: Settings) -> None:
         self._sockets: dict[int, Any] = {}
         self._stopping = False
-        self._server = waitress.create_server(
+        bound = bind_sockets(settings.host, settings.port)
+        for one in bound:
+            # Connections inherit it. With the system's own megabytes it is long unseen that a slow client reads.
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
+        try:
+            self._create(app, settings, bound)
+        except OSError:
+            for one in bound:
+                one.close()
+            raise
+        self._servers = [one for one in self._sockets.values() if hasattr(one, "active_channels")]
+        for server in self._servers:
+            server.channel_class = _Channel
+            server.connection_ended = lambda _peer: None
+            server.pull_trigger = _sparing(server.pull_trigger)
+
+    def _create(self, app: Any, settings: Settings, bound: list[socket.socket]) -> None:
+        waitress.create_server(
             app,
             map=self._sockets,
-            host=settings.host,
-            port=settings.port,
+            sockets=bound,
             threads=settings.threads,
             connection_limit=settings.connections,
             max_request_body_size=MAX_BODY + 1,
@@ -189,11 +218,6 @@ class Listener:
             log_socket_errors=False,
             **_proxy(settings.trusted_proxy),
         )
-        self._servers = [one for one in self._sockets.values() if hasattr(one, "active_channels")]
-        for server in self._servers:
-            server.channel_class = _Channel
-            server.connection_ended = lambda _peer: None
-            server.pull_trigger = _sparing(server.pull_trigger)
 
     @property
     def port(self) -> int:
@@ -230,7 +254,8 @@ class Listener:
     def _close_over(self, now_s: float) -> None:
         for channel in self._channels():
             if channel.is_over(now_s):
-                channel.will_close = True
+                # Not by `will_close`: the loop looks at that when the client can take something.
+                channel.handle_close()
 
     def _drain(self, use_poll: bool) -> None:
         for server in self._servers:

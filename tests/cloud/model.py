@@ -19,10 +19,11 @@ from prjobs.clock import Clock
 from prjobs.cloud.answers import AMBIGUOUS, UNSENT, Answer, Failure
 from prjobs.cloud.link import Link
 from prjobs.cloud.timings import Timings
-from prjobs.database import Database, Transaction, open_database
+from prjobs.database import Database, Transaction
 from prjobs.errors import Refused
 from prjobs.failpoints import Failpoints
 from prjobs.folder import Folder
+from prjobs.schema import open_database
 from prjobs.settings import Settings
 from prjobs.wire import PollRequest, StatusUpdate
 from tests.cloud.cloud_model import FULL_BYTES, SITE, CloudModel
@@ -31,7 +32,7 @@ START_MS = 1_700_000_000_000
 DAY_MS = 86_400_000
 NEVER_EXPIRE = {name: 0 for name in Settings.__struct_fields__ if name.startswith("expire_")}
 # Pages of the model are small, so that walks happen; they are read without the long pauses of a real walk.
-TIMINGS = Timings(full_page_bytes=FULL_BYTES, walk_pause_s=0.5)
+TIMINGS = Timings(full_page_bytes=FULL_BYTES, walk_pause_s=0.5, look_first_s=0.5, look_most_s=10.0)
 FAULTS = (
     (0.03, "lost request"),
     (0.05, "late effect"),
@@ -90,7 +91,7 @@ class ModelDatabase(Database):
         self._connection.execute("PRAGMA synchronous = off")
         self._connection.execute("PRAGMA journal_mode = memory")
 
-    def start(self, tell: Callable[[set[str]], None]) -> None:
+    def start(self, tell: Callable[[set[str]], None], **_: Any) -> None:
         self._tell = tell
 
     def close(self) -> None:
@@ -99,7 +100,9 @@ class ModelDatabase(Database):
     def fetch(self, sql: str, parameters: Any = ()) -> list[Any]:
         return self._connection.execute(sql, parameters).fetchall()
 
-    def write(self, verb: Callable[..., Any], *arguments: Any, patience_s: float = 0, late: Any = None) -> Any:
+    def write(
+        self, verb: Callable[..., Any], *arguments: Any, patience_s: float = 0, late: Any = None, **_: Any
+    ) -> Any:
         transaction = Transaction(self._connection)
         self.writes += 1
         self._connection.execute("BEGIN IMMEDIATE")

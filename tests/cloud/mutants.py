@@ -112,22 +112,22 @@ def sent_before_it_is_sent() -> Iterator[Timings]:
 def cancel_judged_by_one_page() -> Iterator[Timings]:
     """What the page of the cancel_all does not show counts as deleted."""
 
-    def hold(transaction: Any, appliance: Any, page: Page, cancel_ulid: str) -> None:
+    def hold(transaction: Any, appliance: Any, page: Page, cancel_ulid: str, _copied: bool) -> None:
         present = {seen.ulid for seen in page.listing.sightings}
-        waiting = importing.lookup.waiting_of(transaction, page.site, PRIMARY)
+        waiting = importing.stops.lookup.waiting_of(transaction, page.site, PRIMARY)
         gone = [row for row in waiting if row.ulid < cancel_ulid and row.ulid not in present]
         feed.apply(transaction, gone, Event(PRIMARY, CANCELLED, appliance.clock.now_ms(), "cloud"))
         if gone:
-            store.settle(transaction, [row.seq for row in gone], store.GONE)
+            store.needs_no_push(transaction, [row.seq for row in gone], store.GONE)
 
-    with patch.object(importing, "_hold_older", hold):
+    with patch.object(importing.stops, "hold_older", hold):
         yield PLAIN
 
 
 @contextmanager
 def cancel_not_held() -> Iterator[Timings]:
     """A cancel_all of the cloud is delivered and changes nothing here."""
-    with patch.object(importing, "_hold_older", lambda *_: None):
+    with patch.object(importing.stops, "hold_older", lambda *_: None):
         yield PLAIN
 
 

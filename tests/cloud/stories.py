@@ -64,7 +64,7 @@ def late_effect(timings: Timings) -> str | None:
     world.link.pusher.look()
     world.plan = ["late effect"]
     try:
-        world.link.pusher.push_once()
+        world.link.pusher.push_once({SITE})
     except Failure as failure:
         world.link._failed(failure)
     report(world, ulid, "COMPLETE")

@@ -150,7 +150,7 @@ def test_once_without_a_server(campaign, tmp_path):
     done = program.run("cloud", "once", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["counts"] == {"new": 2}
-    assert done.stderr.splitlines() == [f"prjobs: asking {campaign.cloud.url}", "prjobs: In step with the cloud."]
+    assert done.stderr.splitlines() == [f"prjobs: asking {campaign.cloud.url}"]
     campaign.cloud.plan = ["401"] * 10
     refused = program.run("cloud", "once")
     assert refused.returncode == 1 and "credentials" in refused.stderr
@@ -278,8 +278,11 @@ def test_sites_and_certificates_must_be_there():
     good = {"cloud_mode": "primary", "cloud_base_url": "http://127.0.0.1:1"}
     with pytest.raises(Unusable):
         open_transport(Settings(**good), Clock())
-    with pytest.raises(Unusable):
-        open_transport(Settings(**good, cloud_sites=[SITE], cloud_ca_file="/nowhere"), Clock())
+    for name in ("cloud_ca_file", "cloud_token_file"):
+        with pytest.raises(Unusable, match=rf"{name}: .*nowhere is not a file"):
+            open_transport(Settings(**good, cloud_sites=[SITE], **{name: "nowhere"}), Clock())
+    with pytest.raises(Unusable, match="holds no certificate in PEM form"):
+        open_transport(Settings(**good, cloud_sites=[SITE], cloud_ca_file=__file__), Clock())
 
 
 def test_a_late_effect_of_the_proxy_comes_after_its_client_was_cut_off(campaign):

@@ -1,10 +1,11 @@
 """Jobs asked for at the site and handed to the cloud: each runs exactly once, whatever becomes of the request."""
 
+import threading
 import time
 
 import pytest
 
-from prjobs import lookup
+from prjobs import jobs, lookup
 from prjobs.cloud import forwarding
 from prjobs.errors import BadRequest, Unauthorized
 from prjobs.jobs import Command
@@ -166,3 +167,46 @@ def test_the_same_key_again_is_not_forwarded_again(world):
     assert first.ulid == again.ulid and len(marked(world, first)) == 1
     world.pass_time(60)
     assert len(take(world)) == 1
+
+
+# ---- the copy of a stop
+
+
+def stop_with(world, key=None):
+    """A cancel_all at the site whose copy has arrived in the cloud."""
+    command = Command(SITE, "all", "all", "cancel_all_commands", "u", "U", "[]", "{}", "{}", {}, idempotency_key=key)
+    row = forwarding.submit(world.appliance, world.network, command, "a token", USER)
+    wait_for(lambda: not any(thread.name == "forward" for thread in threading.enumerate()))
+    return row
+
+
+def test_what_the_copy_of_a_stop_deleted_is_not_reported_on(world):
+    ulid = world.cloud.newjob(delay_ms=0)
+    world.pass_time()
+    assert take(world) == [ulid]
+    world.pass_time()
+    stop_with(world)
+    world.pass_time(20)
+    assert ulid not in world.cloud.records
+    report(world, ulid, "FAILED")
+    world.pass_time(60)
+    assert world.cloud.ghosts == 0 and ulid not in world.cloud.records
+
+
+def test_the_copy_of_a_stop_leaves_the_jobs_of_the_site_alone(world):
+    stop = stop_with(world)
+    command = Command(SITE, "camera", "c1", "expose", "u", "U", "[]", "{}", "{}", {})
+    after = jobs.submit_job(world.appliance, command, USER)
+    world.pass_time(20)
+    assert take(world) == [stop.ulid, after.ulid]
+
+
+def test_a_stop_with_the_same_key_is_copied_once(world):
+    first = stop_with(world, "key")
+    world.pass_time(20)
+    take(world)
+    after = world.cloud.newjob(delay_ms=0)
+    world.pass_time()
+    assert stop_with(world, "key").ulid == first.ulid
+    world.pass_time()
+    assert after in world.cloud.records and take(world) == [after]

@@ -15,10 +15,12 @@
   (`test_lanes.py`, only the main lane raises the mark).
 """
 
+from dataclasses import replace
+
 from prjobs import handouts
 from prjobs.wire import PollRequest
 from tests.cloud.mutants import PLAIN
-from tests.cloud.stories import told, verdict
+from tests.cloud.stories import take, told, verdict
 
 PEER = "127.0.0.1:5000"
 
@@ -98,3 +100,46 @@ def test_a_walk_that_an_outage_interrupts_misses_nothing():
     world.calm(600)
     assert world.received[late] == 1
     assert verdict(world) is None
+
+
+def test_a_job_held_during_the_look_for_a_newer_cancel_all_is_decided():
+    """An older cancel_all became visible while the look for a newer one was under way."""
+    world = told(replace(PLAIN, walk_pause_s=30.0))
+    world.observing = False
+    world.pass_time()
+    for _ in range(320):
+        world.cloud.newjob(delay_ms=0)
+        world.step(6000)
+    take(world)
+    world.pass_time(60)
+    kept = world.cloud.newjob(delay_ms=14_000)
+    world.clock.true_ms += 10
+    world.cloud.newjob("cancel_all_commands", delay_ms=29_000)
+    world.clock.true_ms += 10
+    world.cloud.newjob("cancel_all_commands", delay_ms=0)
+    seen = []
+    for _ in range(400):
+        world.step(500)
+        seen += world.appliance.database.fetch("SELECT status FROM job WHERE ulid = ?", (kept,))
+    assert ("HELD",) in seen
+    # In the cloud each of them deleted what was visible when it came.
+    assert seen[-1] == (("CANCELLED",) if kept not in world.cloud.records else ("UNREAD",))
+    assert world.appliance.database.fetch("SELECT cancel_ulid FROM cloud_site") == [(None,)]
+    world.close()
+
+
+def test_a_cancel_all_covers_what_never_left_as_far_as_it_is_older(world):
+    older = world.cloud.newjob(delay_ms=0)
+    world.clock.true_ms += 1000
+    cancel = world.cloud.newjob("cancel_all_commands", delay_ms=12_000)
+    world.clock.true_ms += 3000
+    newer = world.cloud.newjob(delay_ms=0)
+    world.pass_time(6)
+    world.appliance.handouts.keep_unsent(committed_late(world.appliance, None))
+    world.pass_time(20)
+    assert older not in world.cloud.records
+    assert take(world)[:1] in ([newer], [cancel])
+    statuses = dict(world.appliance.database.fetch("SELECT ulid, status FROM job"))
+    assert statuses[older] == "CANCELLED" and statuses[newer] == "RECEIVED"
+    world.pass_time(60)
+    assert world.cloud.ghosts == 0 and world.cloud.status_of(newer) == "RECEIVED"

@@ -4,15 +4,17 @@ import argparse
 import json
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 import requests
 
-from prjobs import lookup
-from prjobs.cli.cloud import moment_ms
+from prjobs import jobs, lookup
+from prjobs.cli.cloud import _older_line, moment_ms
 from prjobs.clock import Clock
 from prjobs.cloud import older
 from prjobs.cloud.answers import AMBIGUOUS, TooLong
 from prjobs.errors import Conflict
+from prjobs.jobs import Command
 from tests.cloud.campaign import Campaign
 from tests.cloud.cloud_model import SITE
 from tests.cloud.model import DAY_MS, World
@@ -20,6 +22,7 @@ from tests.cloud.mutants import PLAIN
 from tests.cloud.stories import take
 from tests.cloud.test_cloud_tcp import wait_for
 from tests.cloud.watching import Watch
+from tests.conftest import USER
 
 HOUR_MS = 3_600_000
 
@@ -59,6 +62,18 @@ def ask(world, take_in, since_ms=None, sites=()):
     older.ask(world.appliance, since_ms, list(sites), take_in)
     world.pass_time()
     return world.appliance.contact.older.view()
+
+
+def test_what_a_stop_withdraws_is_said_before_it_is_taken(world):
+    command = Command(SITE, "all", "all", "cancel_all_commands", "u", "U", "[]", "{}", "{}", {})
+    jobs.submit_job(world.appliance, command, USER)
+    world.pass_time(60)
+    view = ask(world, take_in=False)
+    assert [(job.ulid, job.stopped) for job in view.jobs] == [(ulid, True) for ulid in world.old]
+    line = _older_line(msgspec.to_builtins(view.jobs[1]))
+    assert line.endswith("CANCELLED: the site was stopped since: does not run")
+    assert ask(world, take_in=True).taken == 2
+    assert [lookup.find_job(world.appliance, ulid).status for ulid in world.old] == ["CANCELLED"] * 2
 
 
 def test_a_list_changes_nothing(world):

@@ -6,6 +6,7 @@ import pytest
 
 from prjobs.clock import Clock
 from prjobs.cloud import invariants
+from prjobs.cloud.store import GONE_NOTE
 from prjobs.upkeep import doctor
 from tests.cloud.mutants import PLAIN
 from tests.cloud.stories import report, take, told
@@ -18,7 +19,7 @@ BREACHES = {
     "SELECT job_seq, site, queue, status, time_ms, who, note, handout_id + 1 FROM change WHERE handout_id IS NOT NULL",
     "i5_the_log_is_the_outbox": "UPDATE job SET status = 'STARTED'",
     "i5_nothing_is_sent_before_it_is_logged": "UPDATE cloud_job SET pushed_seq = 1000",
-    "i8_what_a_cancel_deleted_is_gone": "UPDATE change SET status = 'CANCELLED', who = 'cloud'; "
+    "i8_what_a_cancel_deleted_is_gone": f"UPDATE change SET status = 'CANCELLED', note = '{GONE_NOTE}'; "
     "UPDATE job SET status = 'CANCELLED'",
     "i9_every_job_is_accounted_for": "UPDATE change SET handout_id = NULL, who = 'cloud'",
     "i10_only_jobs_were_taken_in": "UPDATE job SET action = ''",

@@ -21,7 +21,7 @@ def again(world, **settings):
     world.settings = Settings(**{**before, **settings})
     world.clock.true_ms += 1000
     appliance = world.start()
-    left.settle(appliance)
+    left.hold_and_give_back(appliance)
     if world.settings.cloud_mode == "off":
         world.link = None
     return appliance
@@ -144,6 +144,23 @@ def test_the_statuses_of_a_site_that_left_are_not_sent_but_said(world):
 
 
 def test_an_appliance_that_was_never_linked_says_nothing(appliance):
-    left.settle(appliance)
+    left.hold_and_give_back(appliance)
     assert appliance.notices == {}
     left.watch(appliance, threading.Event())
+
+
+def test_a_primary_that_becomes_the_standby_says_which_statuses_the_cloud_lacks(world):
+    ulid = world.cloud.newjob(delay_ms=0)
+    world.pass_time()
+    world.outage_until_ms = world.clock.true_ms + 600_000
+    assert take(world) == [ulid]
+    world.pass_time(20)
+    appliance = again(world, cloud_mode="standby")
+    assert "1. Whoever reads that queue now may run these jobs again" in appliance.notices[left.UNSENT]
+    world.outage_until_ms = 0
+    world.pass_time(60)
+    assert world.cloud.status_of(ulid) == "UNREAD"
+    appliance = again(world, cloud_mode="primary")
+    assert left.UNSENT not in appliance.notices
+    world.pass_time(120)
+    assert world.cloud.status_of(ulid) == "RECEIVED" and take(world) == []

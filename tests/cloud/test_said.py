@@ -45,7 +45,7 @@ def test_a_link_that_is_dead_is_not_in_step(world):
     world.outage_until_ms = world.clock.true_ms + 40_000
     world.step(6000)
     state, sentence = status.state_of(world.appliance)
-    assert state == "behind" and sentence.startswith("The cloud has not answered since")
+    assert state == "behind" and sentence.startswith("The cloud gave no usable answer since")
     world.clock.true_ms += 61_000
     assert status.state_of(world.appliance)[0] == "down"
 
@@ -87,3 +87,56 @@ def test_a_hub_takes_the_word_for_a_job_that_runs_under_another_id(world, applia
     assert lookup.find_job(appliance, job.ulid).status == "FORWARDED"
     with pytest.raises(Conflict):
         jobs.update_status(appliance, StatusUpdate("saf", job.ulid, "HELD", -1, False), "site")
+
+
+@pytest.mark.parametrize(("offset_s", "words"), [(3, "3 s ahead of"), (-90.4, "90 s behind"), (-7201, "2.0 h behind")])
+def test_whose_clock_is_ahead(offset_s, words):
+    assert status.clock_words(offset_s) == words
+
+
+def test_while_it_is_down_what_waits_is_counted(world):
+    ulid = world.cloud.newjob(delay_ms=0)
+    world.pass_time()
+    world.outage_until_ms = world.clock.true_ms + 600_000
+    assert take(world) == [ulid]
+    world.pass_time(90)
+    assert status.state_of(world.appliance)[1].endswith("The site goes on without it. 1 status waits.")
+
+
+def test_the_notice_stands_as_soon_as_the_state_does(world):
+    world.outage_until_ms = world.clock.true_ms + 200_000
+    seen = set()
+    for _ in range(600):
+        world.step(500)
+        state = status.state_of(world.appliance)[0]
+        seen.add((state == "down", "cloud_down" in world.appliance.notices))
+    assert seen == {(False, False), (True, True)}
+
+
+def test_the_file_alone_says_that_nobody_serves_it(world):
+    ulid = world.cloud.newjob(delay_ms=0)
+    world.pass_time()
+    world.outage_until_ms = world.clock.true_ms + 600_000
+    assert take(world) == [ulid]
+    world.stop()
+    world.start()
+    found = status.describe_store(world.appliance)
+    assert (found.state, found.sentence) == (
+        "not running",
+        "No server runs here: nothing is read or sent. 1 status waits.",
+    )
+
+
+def test_credentials_that_were_refused_once_are_tried_again_at_once(world):
+    """A gateway may say 401 for a moment: a stop must not wait five minutes for it."""
+    refusals = ["401"] * 2
+    original = world.network.call
+
+    def call(name, body, token=None):
+        return world.cloud.answer(b"", int(refusals.pop())) if refusals else original(name, body, token)
+
+    world.network.call = call
+    world.pass_time(8)
+    ulid = world.cloud.newjob("stop", delay_ms=0)
+    world.pass_time(20)
+    assert not refusals and take(world) == [ulid]

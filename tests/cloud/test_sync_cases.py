@@ -93,7 +93,9 @@ def test_a_second_reader_of_a_job_that_was_handed_out_here_is_noticed(world):
     assert take(world) == [ulid]
     world.cloud.getnewjobs({"site": SITE})
     world.pass_time()
-    assert f"job {ulid}, which was handed out here as well" in world.appliance.notices["cloud_reader"]
+    said = world.appliance.notices["cloud_reader"]
+    assert f"saf, job {ulid}, seen" in said and f"Handed out here as well: {ulid}. Only one may" in said
+    assert status.describe(world.appliance).notices == [said]
     assert world.cloud.status_of(ulid) == "RECEIVED"
 
 

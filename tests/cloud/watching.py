@@ -67,7 +67,18 @@ class Watch:
             low_ms = world.appliance.database.fetch("SELECT low_ms FROM cloud_site WHERE site = ?", (SITE,))
             if low_ms and not self._is_covered(low_ms[0][0]):
                 self.broken.append(f"I2 the mark {low_ms[0][0]} is past what was read")
+            if world.settings.cloud_mode == "primary":
+                self.broken += [f"{ulid} is held, and nobody looks for it" for ulid in self._forgotten()]
         assert not self.broken, self.broken[:5]
+
+    def _forgotten(self) -> list[str]:
+        """Jobs that are held while no cancel_all is being judged."""
+        assert self._world.appliance is not None
+        sql = (
+            "SELECT j.ulid FROM job j JOIN cloud_site s ON s.site = j.site WHERE s.cancel_ulid IS NULL "
+            "AND j.origin = 'cloud' AND 'HELD' IN (j.status, j.alternate_status)"
+        )
+        return [ulid for (ulid,) in self._world.appliance.database.fetch(sql)]
 
     def _is_covered(self, low_ms: int) -> bool:
         """Whether the answers, joined, reach from the first want to the mark without a gap."""

@@ -100,6 +100,37 @@ def test_the_timeline_of_a_job(served: Program, alice: str, observatory: Observa
     assert "hand-out" in changes.nth(1).inner_text()
 
 
+def test_an_older_answer_never_stands_over_a_newer_one(
+    served: Program, alice: str, observatory: Observatory, open_page: OpenPage
+) -> None:
+    sent = served.new_job(alice)
+    observatory.fetch()
+    page = open_page(f"{served.url}/#/jobs/{sent['ulid']}")
+    status = page.locator(".job-status")
+    wait_text(status, "picked up")
+    late: list[tuple[Any, Any]] = []
+
+    def answer(route: Any) -> None:
+        found = route.fetch()
+        if late:
+            route.fulfill(response=found)
+        else:
+            late.append((route, found))
+
+    page.route(f"**/api/jobs/{sent['ulid']}", answer)
+    observatory.report(sent["ulid"], "STARTED")
+    while not late:
+        page.wait_for_timeout(50)
+    observatory.report(sent["ulid"], "COMPLETE")
+    wait_text(status, "COMPLETE")
+    route, found = late[0]
+    with page.expect_request_finished(lambda request: request == route.request):
+        route.fulfill(response=found)
+    page.wait_for_timeout(300)
+    assert "COMPLETE" in status.inner_text()
+    assert page.locator(".changes tbody tr").count() == 4
+
+
 def test_two_polls_at_once_are_maybe_a_flush(
     served: Program, alice: str, observatory: Observatory, open_page: OpenPage
 ) -> None:
@@ -157,6 +188,26 @@ def test_how_far_a_job_is_counts_from_its_start(
     assert 50 <= int(row.locator(".meter").get_attribute("aria-valuenow")) < 60
 
 
+def test_a_day_s_open_jobs_are_counted_as_the_server_counts_them(
+    served: Here, alice: str, observatory: Observatory, open_page: OpenPage
+) -> None:
+    def send_and_fetch(count: int) -> None:
+        for _ in range(count):
+            served.new_job(alice)
+        observatory.fetch()
+
+    send_and_fetch(55)
+    display = open_page(served.url)
+    wait_text(display.locator("[data-part=more]"), re.compile("^[34]. more under way or waiting"))
+    served.after(13 * 3600)
+    wait_text(display.locator("[data-part=old]"), "55 older jobs were picked up and never reported on")
+    send_and_fetch(60)
+    served.after(12 * 3600)
+    opened_later = open_page(served.url)
+    for page in (display, opened_later):
+        wait_text(page.locator("[data-part=old]"), "60 older jobs were picked up and never reported on")
+
+
 # ---- who is there
 
 
@@ -180,6 +231,20 @@ def test_log_in_by_token_cancel_and_log_out(served: Program, alice: str, open_pa
     page.click("text=Log out")
     page.locator(".strip >> text=Log in").wait_for()
     assert page.complaints == []
+
+
+def test_a_logout_that_failed_says_so(served: Program, alice: str, open_page: OpenPage) -> None:
+    page = open_page(served.url)
+    log_in(page, served.url, alice)
+    wait_text(page.locator(".user"), "Alice A.")
+    page.route("**/api/logout", lambda route: route.abort())
+    page.click("text=Log out")
+    problem = page.locator("[data-logout-problem]")
+    wait_text(problem, "You are still logged in. The server cannot be reached.")
+    page.unroute("**/api/logout")
+    page.click("text=Log out")
+    page.locator(".strip >> text=Log in").wait_for()
+    assert problem.is_hidden()
 
 
 def test_a_double_click_does_not_cancel(served: Program, alice: str, open_page: OpenPage) -> None:

@@ -144,6 +144,66 @@ def test_a_stuck_job_is_closed_with_a_reason(
     assert page.locator(".close-form").is_hidden()
 
 
+def test_what_was_begun_with_a_job_does_not_go_over_to_another(
+    served: Program, admin: str, observatory: Observatory, open_page: OpenPage
+) -> None:
+    begun, other = (served.new_job(admin, user_id="staff", action=action)["ulid"] for action in ("begun", "other"))
+    page = open_page(served.url)
+    log_in(page, served.url, admin)
+    page.goto(f"{served.url}/#/jobs/{begun}")
+    cancel, title = page.locator("[data-screen=job] [data-part=cancel]"), page.locator("#job-title")
+    cancel.click()
+    wait_text(cancel, "Click again to cancel it")
+    page.wait_for_timeout(500)
+    page.evaluate(f"location.hash = '#/jobs/{other}'")
+    wait_text(title, "other")
+    assert cancel.inner_text() == "Cancel this job"
+    cancel.click()
+    wait_text(cancel, "Click again to cancel it")
+
+    observatory.fetch()
+    cancel.wait_for(state="hidden")
+    page.click("text=Close it…")
+    page.fill("[data-part=reason]", "the camera hung")
+    page.evaluate(f"location.hash = '#/jobs/{begun}'")
+    wait_text(title, "begun")
+    assert page.locator(".close-form").is_hidden()
+    page.click("text=Close it…")
+    assert page.locator("[data-part=reason]").input_value() == ""
+
+
+@pytest.mark.parametrize(
+    ("end", "said"), [("abort", "acted: Not sent again. The server cannot be reached."), ("continue_", "")]
+)
+def test_an_act_that_ends_late_leaves_the_screen_alone(
+    served: Program, admin: str, open_page: OpenPage, end: str, said: str
+) -> None:
+    acted, other = (served.new_job(admin, user_id="staff", action=action)["ulid"] for action in ("acted", "other"))
+    page = open_page(served.url)
+    log_in(page, served.url, admin)
+    page.goto(f"{served.url}/#/jobs/{acted}")
+    late: list[Any] = []
+
+    def keep(route: Any) -> None:
+        late.append(route)
+
+    page.route("**/again", keep)
+    again = page.locator("[data-screen=job] [data-part=again]")
+    again.click()
+    page.wait_for_timeout(500)
+    again.click()
+    while not late:
+        page.wait_for_timeout(50)
+    page.evaluate(f"location.hash = '#/jobs/{other}'")
+    wait_text(page.locator("#job-title"), "other")
+    getattr(late[0], end)()
+    page.locator("[data-screen=job] [data-part=again]:enabled").wait_for()
+    page.wait_for_timeout(300)
+    assert page.locator(".job-head .problem").inner_text().endswith(said)
+    assert bool(page.locator(".job-head .problem").inner_text()) == bool(said)
+    assert page.evaluate("location.hash") == f"#/jobs/{other}"
+
+
 # ---- fields
 
 COMMAND = {

@@ -170,3 +170,94 @@ def test_another_night_is_empty_and_in_the_address(served: Program, alice: str, 
     page.click("[data-part=later]")
     page.locator("table.jobs tbody tr[data-phase]").first.wait_for()
     assert page.evaluate("location.hash") == "#/jobs"
+
+
+# ---- lists by age
+
+
+def test_a_list_by_age_ages_before_one_s_eyes(served: Here, alice: str, open_page: OpenPage) -> None:
+    served.new_job(alice, action="first")
+    page = open_page(f"{served.url}/#/jobs?q=age%3A%3C2h")
+    rows, waiting = page.locator("table.jobs tbody tr[data-phase]"), page.locator(".chip [data-part=count]").first
+    wait_text(rows, "first")
+    served.after(3 * 3600)
+    served.new_job(alice, action="second")
+    wait_text(rows, "second")
+    page.locator("table.jobs tbody tr", has_text="first").wait_for(state="detached")
+    assert waiting.inner_text() == "1"
+
+    page.goto(f"{served.url}/#/jobs?q=age%3A%3E10min+status%3Awaiting+action%3Asecond")
+    wait_text(page.locator("[data-screen=jobs] .foot"), "No job here fits the filter.")
+    served.after(11 * 60)
+    wait_text(rows, "second")
+    assert waiting.inner_text() == "1"
+
+
+def test_jobs_that_come_of_age_do_not_move_the_reader(served: Here, alice: str, open_page: OpenPage) -> None:
+    for number in range(60):
+        served.new_job(alice, action=f"old{number}")
+    served.after(20 * 60)
+    page = open_page(f"{served.url}/#/jobs?q=age%3A%3E10min", height=600)
+    rows = page.locator("table.jobs tbody tr[data-phase]")
+    wait_text(rows, "old59")
+    for number in range(3):
+        served.new_job(alice, action=f"new{number}")
+    page.mouse.move(640, 400)
+    page.mouse.wheel(0, 900)
+    page.wait_for_timeout(300)
+    look = "[scrollY, document.elementFromPoint(640, 400).closest('tr').querySelector('.c-label').innerText]"
+    before = page.evaluate(look)
+    assert before[0] > 500
+    served.after(11 * 60)
+    wait_text(page.locator(".fresh"), "3 new ↑")
+    assert page.evaluate(look) == before
+    page.click(".fresh")
+    wait_text(rows.first, "new2")
+
+
+# ---- while another screen is shown
+
+
+def test_a_filter_half_typed_does_not_pull_back(served: Here, alice: str, open_page: OpenPage) -> None:
+    served.new_job(alice)
+    page = open_page(f"{served.url}/#/jobs")
+    page.locator("table.jobs tbody tr[data-phase]").first.wait_for()
+    page.fill("#filter", "M31")
+    page.click("[data-tab=now]")
+    page.wait_for_timeout(600)
+    assert page.evaluate("location.hash") == "#/now"
+    page.keyboard.press("j")
+    assert page.locator("#filter").input_value() == ""
+
+
+def test_the_hidden_list_asks_nothing_and_is_made_up_for(served: Here, alice: str, open_page: OpenPage) -> None:
+    served.new_job(alice, action="first")
+    page = open_page(f"{served.url}/#/jobs?q=user%3Aalice")
+    rows = page.locator("table.jobs tbody tr[data-phase]")
+    wait_text(rows, "first")
+    page.keyboard.press("n")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/api/jobs?" in request.url else None)
+    for number in range(3):
+        served.new_job(alice, action=f"later{number}")
+        page.wait_for_timeout(1200)
+    wait_text(page.locator(".event").first, "later2")
+    assert asked == []
+    page.keyboard.press("j")
+    wait_text(rows.first, "later2")
+    assert rows.count() == 4
+    assert len(asked) == 1
+
+
+def test_a_list_that_cannot_be_asked_for_again_says_so(served: Here, alice: str, open_page: OpenPage) -> None:
+    served.new_job(alice, action="first")
+    page = open_page(f"{served.url}/#/jobs?q=user%3Aalice")
+    rows, foot = page.locator("table.jobs tbody tr[data-phase]"), page.locator("[data-screen=jobs] .foot")
+    wait_text(rows, "first")
+    page.route("**/api/jobs?*", lambda route: route.abort())
+    served.new_job(alice, action="second")
+    wait_text(foot, re.compile("^1 job · The newest could not be asked for. The server cannot be reached.$"))
+    wait_text(page.locator(".link-state"), "live")
+    page.unroute("**/api/jobs?*")
+    wait_text(foot, re.compile("^2 jobs$"))
+    wait_text(rows.first, "second")

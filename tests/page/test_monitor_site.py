@@ -79,6 +79,40 @@ def test_a_reservation_is_added_shown_and_removed(page: Any) -> None:
     wait_text(page.locator("[data-reservations] [data-part=words]"), "Reserved by nobody")
 
 
+def test_reservations_that_cannot_be_asked_for_again_are_not_shown_as_fresh(page: Any) -> None:
+    words = page.locator("[data-reservations] [data-part=words]")
+    wait_text(words, re.compile("^Reserved by nobody$"))
+    page.route("**/api/reservations", lambda route: route.fulfill(status=500, json={"error": "Internal error."}))
+    old = re.compile(r"^Reserved by nobody · Reservations as of \d\d:\d\d:\d\d UTC: Internal error\.$")
+    wait_text(words, old)
+    page.keyboard.press("n")
+    wait_text(page.locator(".site-holders"), old)
+    page.unroute("**/api/reservations")
+    wait_text(page.locator(".site-holders"), re.compile("^Reserved by nobody$"))
+
+
+def test_reservations_that_were_never_told_are_not_known(reserved: Program, open_page: OpenPage) -> None:
+    page = open_page(f"{reserved.url}/favicon.ico")
+    page.route("**/api/reservations", lambda route: route.fulfill(status=500, json={"error": "Internal error."}))
+    page.goto(f"{reserved.url}/#/site")
+    words = re.compile(r"^Reservations are not known: Internal error\.$")
+    wait_text(page.locator("[data-reservations] [data-part=words]"), words)
+    page.keyboard.press("n")
+    wait_text(page.locator(".site-holders"), words)
+
+
+def test_whether_one_may_stop_is_not_known_when_it_cannot_be_asked(reserved: Program, open_page: OpenPage) -> None:
+    page = open_page(reserved.url)
+    page.route("**/api/may?*", lambda route: route.fulfill(status=500, json={"error": "Internal error."}))
+    log_in(page, reserved.url, reserved.token("auth0|ann"))
+    wait_text(
+        page.locator("[data-stop]"),
+        "the server may refuse. Whether you may command could not be asked: Internal error.",
+    )
+    page.unroute("**/api/may?*")
+    page.locator("[data-stop]", has_text="the server may refuse").wait_for(state="detached")
+
+
 def test_a_token_is_made_shown_once_and_revoked(page: Any, reserved: Program) -> None:
     form = page.locator("[data-tokens] form")
     form.get_by_text("Make a token").click()

@@ -10,7 +10,7 @@ from prjobs import reservations
 from prjobs.audit import By
 from prjobs.reservations import NewReservation
 from tests.page.here import Here
-from tests.page.watching import COUNT_TONES, Observatory, log_in, wait_text, wait_tones
+from tests.page.watching import COUNT_TONES, Observatory, hold, log_in, wait_text, wait_tones
 from tests.program import Program
 
 OpenPage = Callable[..., Any]
@@ -26,14 +26,6 @@ def admin(served: Program) -> str:
 def stops(served: Program) -> list[dict[str, Any]]:
     found = served.post("getrecentjobs", {"site": "saf"}).json()
     return [job for job in found if job["action"] == "cancel_all_commands"]
-
-
-def hold(page: Any, seconds: float = 0.9, part: str = "stop") -> None:
-    box = page.locator(f"[data-stop] [data-part={part}]").bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.mouse.down()
-    page.wait_for_timeout(seconds * 1000)
-    page.mouse.up()
 
 
 # ---- what is held

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.page.conftest import Call
-from tests.page.samples import job, running, ulid
+from tests.page.samples import HOUR, MINUTE, NOW, done, job, running, ulid
 
 # ---- the list that does not move
 
@@ -85,21 +85,30 @@ def test_only_the_rows_in_view_exist(call: Call, above: int, count: int, window:
 SOURCE = """async ([answers, steps]) => {
     const { JobsSource } = await import("/jobs_source.js");
     const { parseFilter } = await import("/filter.js");
-    const asked = [], words = [];
+    const asked = [], words = [], at = { ms: 1795500000000, held: false, seen: true };
+    let source = null;
     const api = { get: async (path, params) => {
         asked.push(params);
         const answer = answers.shift();
+        if (answer.meanwhile) source.changed(answer.meanwhile);
         if (answer.error) throw Object.assign(new Error(answer.error), { status: 0 });
         return answer;
     } };
-    const source = new JobsSource({ api, now: () => 1795500000000, told: () => words.push("told"), held: () => false });
+    const told = () => words.push("told");
+    source = new JobsSource({ api, now: () => at.ms, told, held: () => at.held, seen: () => at.seen });
     const range = { since_ms: 0, until_ms: 2e12 };
     for (const [name, value] of steps) {
         if (name === "aim") source.aim(parseFilter(value), range);
+        else if (name === "pass") at.ms += value;
+        else if (name in at) at[name] = value;
+        else if (name === "wait") await new Promise((done) => setTimeout(done, value));
         else source[name](value);
         for (let turn = 0; turn < 20; turn += 1) await null;
     }
-    return { asked, order: source.list.order, counts: source.counts(), problem: source.problem };
+    const { order, held, leaving } = source.list;
+    const words_of = order.map((ulid) => source.list.jobs.get(ulid).status);
+    return { asked, order, words: words_of, held: [...held.keys()], leaving: [...leaving], counts: source.counts(),
+             problem: source.problem, old: source.old };
 }"""
 
 
@@ -155,3 +164,85 @@ def test_what_could_not_be_loaded_is_asked_for_again(call: Call) -> None:
     steps = (("aim", ""), ("retry", None), ("retry", None))
     found = sourced(call, [{"error": "gone"}, night(*TWO)], *steps)
     assert found["order"] == [ulid(9), ulid(7)] and found["problem"] == "" and len(found["asked"]) == 2
+
+
+# ---- a list by age
+
+
+def test_what_has_become_too_old_leaves_a_list_by_age(call: Call) -> None:
+    steps = [("aim", "age:<2h"), ("pass", HOUR), ("age", None), ("wait", 0)]
+    found = sourced(call, [night(*TWO), night(*TWO)], *steps)
+    assert found["order"] == [ulid(9), ulid(7)]
+    later = sourced(call, [night(*TWO), night(*TWO), night()], *steps, ("pass", 8 * HOUR), ("age", None))
+    assert later["order"] == [] and later["counts"] == {"byPhase": {}, "known": True}
+
+
+def test_what_has_become_old_enough_comes_into_a_list_by_age(call: Call) -> None:
+    old = job(ulid=ulid(7))
+    steps = [("aim", "age:>10min status:waiting"), ("pass", 11 * MINUTE), ("age", None), ("wait", 0)]
+    found = sourced(call, [night(), night(old)], *steps)
+    assert found["order"] == [ulid(7)]
+    assert found["asked"][1]["until_ms"] - found["asked"][0]["until_ms"] == 11 * MINUTE
+
+
+def test_a_list_by_age_asks_every_half_minute(call: Call) -> None:
+    steps = [("aim", "age:>10min"), ("pass", 29_999), ("age", None), ("wait", 0)]
+    assert len(sourced(call, [night()], *steps)["asked"]) == 1
+    again = [("pass", 1), ("age", None), ("wait", 0), ("age", None), ("wait", 0)]
+    assert len(sourced(call, [night(), night()], *steps, *again)["asked"]) == 2
+    assert len(sourced(call, [night()], ("aim", "status:waiting"), *steps[1:], *again)["asked"]) == 1
+
+
+def test_a_list_by_age_holds_still_while_it_is_used(call: Call) -> None:
+    new = job(ulid=ulid(9))
+    steps = [("aim", "age:>10min"), ("held", True), ("pass", 11 * MINUTE), ("age", None), ("wait", 0)]
+    found = sourced(call, [night(TWO[1]), night(new, TWO[1])], *steps)
+    assert (found["order"], found["held"]) == ([ulid(7)], [ulid(9)])
+    steps = [("aim", "age:<2h"), ("held", True), ("pass", 3 * HOUR), ("age", None), ("wait", 0)]
+    found = sourced(call, [night(*TWO), night()], *steps)
+    assert found["order"] == found["leaving"] == [ulid(9), ulid(7)]
+
+
+def test_after_a_gap_a_list_by_age_begins_anew(call: Call) -> None:
+    """More became old enough than come in one answer: what lies between would be missing."""
+    far = [job(ulid=ulid(90), created_ms=NOW + HOUR), job(ulid=ulid(89), created_ms=NOW + HOUR)]
+    steps = [("aim", "age:>10min"), ("pass", 2 * HOUR), ("age", None), ("wait", 0)]
+    found = sourced(call, [night(TWO[1]), night(*far, more=True), night(*far)], *steps)
+    assert found["order"] == [ulid(90), ulid(89)] and len(found["asked"]) == 3
+
+
+def test_when_the_clock_is_set_back_a_list_by_age_begins_anew(call: Call) -> None:
+    steps = [("aim", "age:<2h"), ("pass", -HOUR), ("age", None)]
+    found = sourced(call, [night(TWO[0]), night(*TWO)], *steps)
+    assert found["order"] == [ulid(9), ulid(7)]
+    assert found["asked"][0]["since_ms"] - found["asked"][1]["since_ms"] == HOUR
+
+
+# ---- what only the server can tell
+
+
+NEW = job(ulid=ulid(11))
+FRESH = [{"seq": 5, "job": NEW}]
+
+
+def test_nothing_is_asked_while_nobody_looks_and_it_is_made_up_for(call: Call) -> None:
+    steps = [("aim", "user:ann"), ("seen", False), ("changed", FRESH), ("wait", 0), ("changed", FRESH), ("wait", 0)]
+    assert len(sourced(call, [night(*TWO)], *steps)["asked"]) == 1
+    steps += [("seen", True), ("wake", None), ("wait", 0)]
+    found = sourced(call, [night(*TWO), night(NEW, *TWO)], *steps)
+    assert len(found["asked"]) == 2 and found["order"] == [ulid(11), ulid(9), ulid(7)]
+
+
+def test_a_list_that_cannot_be_asked_for_again_says_so(call: Call) -> None:
+    steps = [("aim", "user:ann"), ("changed", FRESH), ("wait", 0)]
+    found = sourced(call, [night(*TWO), {"error": "gone"}], *steps)
+    assert (found["old"], found["problem"], found["order"]) == ("gone", "", [ulid(9), ulid(7)])
+
+
+def test_a_change_counts_more_than_an_answer_that_was_under_way(call: Call) -> None:
+    meanwhile = [{"seq": 6, "job": done(ulid=ulid(9))}]
+    answers = [night(*TWO), {**night(*TWO), "seq": 5, "meanwhile": meanwhile}]
+    found = sourced(call, answers, ("aim", "user:ann"), ("changed", FRESH), ("wait", 0))
+    assert found["words"] == ["COMPLETE", "UNREAD"]
+    answers[1]["seq"] = 6
+    assert sourced(call, answers, ("aim", "user:ann"), ("changed", FRESH), ("wait", 0))["words"][0] == "EXPOSING"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.page.conftest import Call
-from tests.page.samples import NOW, change, changes, job, now, picked_up, running, site, ulid
+from tests.page.samples import HOUR, NOW, change, changes, job, now, picked_up, running, site, ulid
 
 # ---- what the page knows
 
@@ -17,6 +17,7 @@ KNOW = """async ([steps, look]) => {
     return {
         seq: known.seq, open: [...known.open.keys()], events: known.events.map((event) => event.seq),
         sites: [...known.sites.keys()], alarms: known.alarms,
+        unlisted: [...known.sites.values()].map((site) => site.unlisted),
         order: model.openJobs(known, "saf").map((job) => job.status),
     };
 }"""
@@ -69,6 +70,18 @@ def test_a_full_list_says_nothing_of_the_jobs_before_it(call: Call) -> None:
         now(3, site(open=full)),
     )
     assert ulid(5) in known["open"] and len(known["open"]) == 51
+
+
+def test_a_full_list_does_not_keep_the_jobs_of_the_day_before(call: Call) -> None:
+    full = [picked_up(ulid=ulid(number)) for number in range(10, 60)]
+    changed = changes(
+        change(1, ulid=ulid(3), created_ms=NOW - 24 * HOUR - 1, status="RECEIVED", phase="picked_up"),
+        change(2, ulid=ulid(4), created_ms=NOW - 24 * HOUR, status="RECEIVED", phase="picked_up"),
+    )
+    known = know(call, changed, now(3, site(open=full, counts={"picked_up": 60})))
+    assert ulid(3) not in known["open"] and ulid(4) in known["open"]
+    assert known["unlisted"] == [9]
+    assert know(call, now(3, site(open=full[1:], counts={"picked_up": 60})))["unlisted"] == [0]
 
 
 def test_what_runs_stands_first_then_the_oldest(call: Call) -> None:
@@ -145,7 +158,7 @@ AROUND = """async (hidden) => {
     applyNow(model, { version: "1", user: { user_id: "ann", roles: [] }, sites: [{ site: "saf", open: [] }] });
     model.loaded = true;
     const get = async (path) => { asked.push(path); return { mode: "local", reservations: [], may: true }; };
-    const clock = { monotonic: () => at.ms };
+    const clock = { monotonic: () => at.ms, now: () => at.ms };
     const around = new Around({ api: { get }, model, clock, told() {}, hidden: () => hidden });
     const seen = [];
     const look = async (act) => { await act(); seen.push(asked.splice(0).sort().join(" ")); };

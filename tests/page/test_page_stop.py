@@ -76,3 +76,91 @@ def test_what_stands_beside_a_stop_that_may_be_refused(
 def test_the_station_of_a_site(call: Call) -> None:
     assert call("stop.js", "stationOf", ["wema=mrc1+mrc2", "other=saf"], "mrc2") == "wema"
     assert call("stop.js", "stationOf", ["wema=mrc1+mrc2"], "mrc") == ""
+
+
+# ---- holds side by side
+
+# One hold at `everyMs` after the other, the first to make safe, each stop picked up a second later; what goes out
+# when. The park is never picked up.
+HOLDS = """async ([everyMs, holds, seconds]) => {
+    const stop = await import("/stop.js");
+    const { withRun } = await import("/stop_run.js");
+    let [runs, sent] = [[], []];
+    for (let at = 0; at <= seconds * 1000; at += 1000) {
+        if (at % everyMs === 0 && at / everyMs < holds) {
+            const safe = stop.safeCommands("saf", "wema");
+            runs = withRun(runs, at ? [["STOP", stop.stopCommand("saf")]] : safe, at);
+        }
+        for (const run of runs) {
+            for (const step of run.due(runs, at)) {
+                sent.push([at / 1000, step.word]);
+                Object.assign(step, { askedMs: at, sentMs: at, pickedMs: step.word === "PARK" ? null : at + 1000 });
+            }
+        }
+    }
+    return sent;
+}"""
+
+
+def test_the_park_comes_after_every_stop_and_the_close_after_the_park(call: Call) -> None:
+    sent = call.page.evaluate(HOLDS, [4000, 3, 60])
+    assert sent == [[0, "STOP"], [4, "STOP"], [8, "STOP"], [14, "PARK"], [29, "CLOSE"]]
+
+
+def test_a_stop_that_is_held_again_and_again_does_not_keep_the_roof_open(call: Call) -> None:
+    sent = call.page.evaluate(HOLDS, [4000, 30, 180])
+    assert [at for at, word in sent if word == "STOP"] == list(range(0, 120, 4))
+    # The first stop is settled after 6 s, and then the close waits half a minute for the park.
+    assert [one for one in sent if one[1] != "STOP"] == [[36, "CLOSE"], [122, "PARK"]]
+    # No more does a park that goes out in between, and is withdrawn each time.
+    sent = call.page.evaluate(HOLDS, [11_000, 4, 60])
+    assert [one for one in sent if one[1] != "STOP"] == [
+        [6, "PARK"],
+        [17, "PARK"],
+        [28, "PARK"],
+        [36, "CLOSE"],
+        [39, "PARK"],
+    ]
+
+
+TWO = """async ([first, parts, second]) => {
+    const stop = await import("/stop.js");
+    const { withRun } = await import("/stop_run.js");
+    const commands = ([site, safe]) => (safe ? stop.safeCommands(site, "wema") : [["STOP", stop.stopCommand(site)]]);
+    const runs = withRun([], commands(first), 0);
+    runs[0].steps.forEach((step, at) => Object.assign(step, parts[at]));
+    const held = withRun(runs, commands(second), 60000);
+    return held.map((run) => run.steps.map((step) => `${step.word} ${stop.stepState(step, 60000)}`));
+}"""
+PROVED = {"askedMs": 0, "sentMs": 0, "pickedMs": 1000}
+REFUSED = {"askedMs": 0, "error": "No."}
+
+
+@pytest.mark.parametrize(
+    ("first", "parts", "second", "left"),
+    [
+        (["saf", False], [PROVED], ["mrc1", False], []),
+        (["saf", False], [{**PROVED, "pickedMs": 56_000}], ["mrc1", False], [["STOP picked_up"]]),
+        # What went wrong stays in sight until the same is tried again.
+        (["saf", False], [REFUSED], ["mrc1", False], [["STOP failed"]]),
+        (["saf", False], [REFUSED], ["saf", False], []),
+        (
+            ["saf", True],
+            [PROVED, REFUSED, PROVED],
+            ["saf", False],
+            [["STOP picked_up", "PARK failed", "CLOSE picked_up"]],
+        ),
+        (["saf", True], [PROVED, REFUSED, PROVED], ["saf", True], []),
+    ],
+)
+def test_what_stays_in_sight_of_an_earlier_hold(
+    call: Call, first: list[Any], parts: list[Any], second: list[Any], left: list[list[str]]
+) -> None:
+    words = ["STOP", "PARK", "CLOSE"] if second[1] else ["STOP"]
+    assert call.page.evaluate(TWO, [first, parts, second]) == [*left, [f"{word} idle" for word in words]]
+
+
+def test_a_roof_that_was_closed_is_closed_again_though_the_park_still_waits(call: Call) -> None:
+    parts = [PROVED, {}, PROVED]
+    found = call.page.evaluate(TWO, [["saf", True], parts, ["saf", True]])
+    assert found[-1] == ["STOP idle", "PARK idle", "CLOSE idle"]

@@ -59,6 +59,15 @@ def log_in_by_form(page: Any, url: str, token: str) -> None:
     page.wait_for_url(f"{url}/")
 
 
+def hold(page: Any, seconds: float = 0.9, part: str = "stop") -> None:
+    """Hold the button that stops, or with `part` "safe" the one that makes safe as well."""
+    box = page.locator(f"[data-stop] [data-part={part}]").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.wait_for_timeout(seconds * 1000)
+    page.mouse.up()
+
+
 def state_word(page: Any, site: str = "saf") -> Any:
     return page.locator(".site", has=page.locator(".site-name", has_text=re.compile(f"^{site}$"))).locator(".state")
 

@@ -1,0 +1,173 @@
+"""A stop ends in bounded time, loses nothing that was answered, and its exit code is true."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import threading
+import time
+
+import pytest
+import requests
+from filelock import FileLock
+
+from prjobs import folder as folder_module
+from prjobs.errors import Unusable
+from prjobs.folder import Folder
+from tests.conftest import ManualClock
+
+posix = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+STOP_S = 8.0
+
+
+def locked(program) -> sqlite3.Connection:
+    other = sqlite3.connect(program.data / "prjobs.sqlite3", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    return other
+
+
+def running(program) -> str:
+    with sqlite3.connect(program.data / "prjobs.sqlite3") as connection:
+        return connection.execute("SELECT value FROM fact WHERE name = 'running'").fetchone()[0]
+
+
+@posix
+def test_a_stop_does_not_wait_for_another_programs_lock(program):
+    program.serve()
+    job = program.new_job(program.token())
+    with requests.Session() as session:
+        assert session.post(f"{program.url}/getnewjobs", data='{"site": "saf"}').json()
+    other = locked(program)
+    program.process.terminate()
+    began = time.monotonic()
+    code, _, errors = program._wait()
+    assert time.monotonic() - began < STOP_S
+    assert code == 1 and "could not be closed well" in errors.splitlines()[-1] and "Traceback" not in errors
+    other.execute("ROLLBACK")
+    other.close()
+    assert running(program) == "yes"
+    program.serve()
+    (stored,) = program.post("getrecentjobs", {"site": "saf"}).json()
+    assert (stored["ulid"], stored["statusId"]) == (job["ulid"], f"RECEIVED#{job['ulid']}")
+    code, _, errors = program.stop()
+    assert code == 0 and "The last stop was not clean" in errors
+
+
+@posix
+def test_a_lock_that_goes_in_time_leaves_the_stop_clean(program):
+    program.serve()
+    program.new_job(program.token())
+    other = locked(program)
+    threading.Timer(0.4, other.execute, ("ROLLBACK",)).start()
+    code, _, _ = program.stop()
+    assert (code, running(program)) == (0, "no")
+    other.close()
+
+
+@posix
+def test_writes_in_flight_at_a_stop_are_answered_while_the_database_is_locked(program):
+    program.serve()
+    token = program.token()
+    other = locked(program)
+    answers = []
+    sending = threading.Thread(
+        target=lambda: answers.append(
+            requests.post(f"{program.url}/newjob", json=job_body(), headers={"Authorization": f"Bearer {token}"})
+        )
+    )
+    sending.start()
+    time.sleep(0.3)
+    began = time.monotonic()
+    code, _, _ = program.stop()
+    sending.join(10)
+    assert time.monotonic() - began < STOP_S and code == 1
+    assert answers[0].status_code == 503 and "locked" in answers[0].text
+    other.close()
+
+
+@posix
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc to build the disk that hangs")
+def test_a_disk_that_hangs_does_not_keep_the_process(program, tmp_path):
+    source, hangs = tmp_path / "hang.c", tmp_path / "hangs"
+    source.write_text(
+        "#include <unistd.h>\n"
+        f'int fsync(int f){{if(access("{hangs}",F_OK)==0)sleep(60);return 0;}}\n'
+        "int fdatasync(int f){return fsync(f);}\n"
+    )
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", tmp_path / "hang.so", source], check=True)
+    token = program.token()
+    program.serve(env={**os.environ, "LD_PRELOAD": str(tmp_path / "hang.so")})
+    job = program.new_job(token)
+    hangs.touch()
+    program.process.terminate()
+    began = time.monotonic()
+    code, _, errors = program._wait()
+    assert code == 1 and time.monotonic() - began < 12
+    assert "took too long" in errors.splitlines()[-1]
+    hangs.unlink()
+    program.serve()
+    assert [one["ulid"] for one in program.post("getnewjobs", {"site": "saf"}).json()] == [job["ulid"]]
+
+
+def job_body():
+    from tests.program import JOB
+
+    return JOB
+
+
+@posix
+def test_an_identity_that_cannot_be_written_does_not_spoil_the_stop(program):
+    program.serve()
+    program.new_job(program.token())
+    # Stands for a full disk, or for a virus scanner on Windows.
+    (program.data / "identity.new").mkdir()
+    code, _, errors = program.stop()
+    assert code == 0 and "identity.json cannot be written" in errors and "Traceback" not in errors
+    assert running(program) == "no" and not (program.data / "server.json").exists()
+
+
+def refusing(monkeypatch, times: int) -> list[float]:
+    """Path.replace fails so many times, as Windows does while another program has the file open."""
+    left, waited = [times], []
+    replace = folder_module.Path.replace
+
+    def refuse(self, target):
+        if left[0]:
+            left[0] -= 1
+            raise PermissionError(13, "Access is denied")
+        return replace(self, target)
+
+    monkeypatch.setattr(folder_module.Path, "replace", refuse)
+    monkeypatch.setattr(folder_module.time, "sleep", waited.append)
+    return waited
+
+
+def test_a_file_in_use_for_a_moment_is_replaced_all_the_same(folder, monkeypatch):
+    waited = refusing(monkeypatch, 3)
+    folder.write_identity({"identity": "a"})
+    assert folder.identity() == {"identity": "a"} and 0 < sum(waited) < 1
+
+
+def test_a_file_in_use_for_long_is_said(folder, monkeypatch):
+    folder.write_identity({"identity": "a"})
+    refusing(monkeypatch, 100)
+    with pytest.raises(PermissionError):
+        folder.write_identity({"identity": "b"})
+    assert folder.identity() == {"identity": "a"}
+
+
+def test_a_look_at_the_folder_does_not_refuse_a_start(folder):
+    looking = FileLock(folder.path / "lock", thread_local=False)
+    looking.acquire()
+    threading.Timer(0.2, looking.release).start()
+    folder.lock().release()
+
+
+def test_a_secret_is_there_whole_or_not_at_all(tmp_path):
+    folder = Folder(tmp_path)
+    (tmp_path / "secret.new").mkdir()
+    with pytest.raises(Unusable, match="cannot write the secret"):
+        folder.secret(ManualClock())
+    assert not (tmp_path / "secret").exists()
+    (tmp_path / "secret.new").rmdir()
+    assert folder.secret(ManualClock()) == folder.known_secret()

@@ -1,0 +1,132 @@
+"""The writer in trouble: callers are answered at once where waiting is of no use, and threads stay free for polls."""
+
+import sqlite3
+import threading
+import time
+
+import pytest
+import requests
+
+from prjobs.errors import Unavailable
+from prjobs.schema import open_database
+from tests.program import JOB
+from tests.test_long_poll import eventually
+
+
+class Failing:
+    """A connection that says so many times that the file is no database; then it works."""
+
+    def __init__(self, connection, left):
+        self._connection, self._left = connection, left
+
+    def execute(self, sql, *parameters):
+        if sql.startswith("BEGIN") and self._left[0]:
+            self._left[0] -= 1
+            error = sqlite3.DatabaseError("file is not a database")
+            error.sqlite_errorcode = sqlite3.SQLITE_NOTADB
+            raise error
+        return self._connection.execute(sql, *parameters)
+
+    def __getattr__(self, name):
+        return getattr(self._connection, name)
+
+
+@pytest.mark.parametrize("times", [1, 1000])
+def test_a_file_that_is_no_database_is_said_at_once_and_work_goes_on_when_it_is_one_again(tmp_path, monkeypatch, times):
+    database = open_database(tmp_path / "store.sqlite3")
+    connection, left = database._peewee.connection, [times]
+    monkeypatch.setattr(database._peewee, "connection", lambda: Failing(connection(), left))
+    database.start(lambda _sites: None)
+    began = time.monotonic()
+    with pytest.raises(Unavailable, match="damaged"):
+        database.write(lambda _transaction: None)
+    assert time.monotonic() - began < 3
+    assert "damaged" in database.trouble
+    left[0] = min(left[0], 0)
+    assert database.write(lambda _transaction: "written") == "written"
+    assert database.trouble is None
+    assert database.close()
+
+
+def test_what_nobody_waits_for_is_not_given_up_in_silence(tmp_path, monkeypatch, caplog):
+    database = open_database(tmp_path / "store.sqlite3")
+    connection, left = database._peewee.connection, [1000]
+    monkeypatch.setattr(database._peewee, "connection", lambda: Failing(connection(), left))
+    database.start(lambda _sites: None)
+    database.hurry()
+    for _ in range(3):
+        database.post(lambda _transaction: None)
+    assert not database.close()
+    assert "that nobody waits for were given up" in caplog.text
+
+
+@pytest.fixture
+def crowded(tmp_path):
+    """A started database with two places, locked by another program, and the lock."""
+    database = open_database(tmp_path / "store.sqlite3")
+    database.start(lambda _sites: None, places=2)
+    other = sqlite3.connect(tmp_path / "store.sqlite3", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    yield database, other
+    other.close()
+    database.close()
+
+
+def write_later(database, results, **named):
+    def write():
+        try:
+            results.append(database.write(lambda _transaction: "written", patience_s=20, **named))
+        except Unavailable as unavailable:
+            results.append(str(unavailable))
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    return thread
+
+
+def test_only_so_many_writes_wait_for_a_locked_database_and_stops_always_may(crowded):
+    database, other = crowded
+    results, stops = [], []
+    threads = [write_later(database, results) for _ in range(6)]
+    assert eventually(lambda: len(results) == 4)
+    assert all("locked" in result for result in results)
+    threads += [write_later(database, stops, makes_safe=True) for _ in range(3)]
+    began = time.monotonic()
+    with pytest.raises(Unavailable, match="locked"):
+        database.write(lambda _transaction: None, patience_s=20)
+    assert time.monotonic() - began < 5
+    assert stops == []
+    other.execute("ROLLBACK")
+    for thread in threads:
+        thread.join(20)
+    assert results[4:] == ["written"] * 2 and stops == ["written"] * 3
+    assert database.write(lambda _transaction: "again") == "again"
+
+
+def test_polls_are_answered_while_many_writes_and_long_polls_wait(program):
+    program.serve()
+    token = program.token()
+    program.new_job(token)
+    program.post("getnewjobs", {"site": "saf"})
+    other = sqlite3.connect(program.data / "prjobs.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    headers = {"Authorization": f"Bearer {token}"}
+
+    def hold():
+        requests.get(f"{program.url}/api/changes?since=99999&wait=20", timeout=60)
+
+    def send():
+        requests.post(f"{program.url}/newjob", json=JOB, headers=headers, timeout=60)
+
+    threads = [threading.Thread(target=work) for work in [hold] * 12 + [send] * 12]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.7)
+    began = time.monotonic()
+    assert program.post("getnewjobs", {"site": "saf"}).json() == []
+    assert time.monotonic() - began < 2
+    other.execute("ROLLBACK")
+    other.close()
+    program.stop()
+    for thread in threads:
+        thread.join(20)
