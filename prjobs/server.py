@@ -49,8 +49,8 @@ class Server:
         self._lock = folder.lock()
         give_up_when_full(folder.path)
         self.appliance, self.start = open_appliance(folder, settings, clock or Clock(), demo, _fetch)
-        self.link = open_link(self.appliance)
         try:
+            self.link = open_link(self.appliance)
             self.listener = _listen(self.appliance)
         except Unusable:
             close_appliance(self.appliance, folder)

@@ -103,6 +103,13 @@ def test_the_program_beside_a_running_server(program: Program) -> None:
     assert program.stop()[0] == 0
 
 
+def test_a_link_that_no_server_keeps(closed: Folder, clock: ManualClock) -> None:
+    assert found(closed, clock, "cloud") == []
+    (closed.path / "prjobs.toml").write_text('[cloud]\nmode = "standby"\nsites = ["saf", "mrc"]\n')
+    finding = one(closed, clock, "cloud")
+    assert (finding.level, "standby for saf, mrc; only a running server" in finding.sentence) == (NOTE, True)
+
+
 def test_the_program_after_a_kill(program: Program) -> None:
     program.serve()
     program.new_job(program.token())

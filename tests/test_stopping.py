@@ -171,3 +171,12 @@ def test_a_secret_is_there_whole_or_not_at_all(tmp_path):
     assert not (tmp_path / "secret").exists()
     (tmp_path / "secret.new").rmdir()
     assert folder.secret(ManualClock()) == folder.known_secret()
+
+
+def test_a_start_that_was_refused_is_no_unclean_stop(program):
+    refused = program.run("serve", "--port", "0", "--cloud-mode", "primary", "--cloud-base-url", "http://127.0.0.1:1")
+    assert refused.returncode == 1 and "cloud_sites must name the sites" in refused.stderr
+    assert running(program) == "no"
+    program.serve()
+    assert program.stop()[0] == 0
+    assert "not clean" not in (program.data / "logs" / "prjobs.log").read_text()

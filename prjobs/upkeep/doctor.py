@@ -39,6 +39,12 @@ def check_server(patient: Patient) -> Findings:
     """Whether it is served, and what the server says of itself."""
     if not patient.is_served:
         yield Finding(NOTE, "server", "No server runs here: `prjobs serve` starts it.")
+        if patient.settings.cloud_mode != "off":
+            sites = ", ".join(patient.settings.cloud_sites)
+            said = (
+                f"The link to the cloud is {patient.settings.cloud_mode} for {sites}; only a running server keeps it."
+            )
+            yield Finding(NOTE, "cloud", said)
     elif patient.url is None:
         yield Finding(
             WRONG, "server", "A process holds the folder, but no server says under which address: see whether it hangs."
