@@ -13,8 +13,8 @@
   Two ways to lose jobs so were found and closed. The lane of the last ten minutes raised the mark, and a start before
   the main lane was through skipped what it had not read (`test_lanes.py`, only the main lane raises the mark). And a
   commit that took over 150 ms: the jobs left with the next poll_id, which confirmed the one before; when a kill took
-  that answer, its repeat got nothing (`test_unsent.py`, a repeated poll gets it after a restart too). For the wrong statuses
-  no reason was found.
+  that answer, its repeat got nothing (`test_unsent.py`, a repeated poll gets it after a restart too). For the
+  wrong statuses no reason was found.
 """
 
 from dataclasses import replace
