@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from hypothesis import HealthCheck, settings
 
 from prjobs import access, handouts, jobs
 from prjobs.access import NewToken
@@ -21,6 +22,9 @@ from prjobs.settings import Settings
 from tests.program import Program
 
 USER = By("auth0|alice", "tests")
+# No test depends on how fast the machine is.
+settings.register_profile("any machine", deadline=None, suppress_health_check=list(HealthCheck))
+settings.load_profile("any machine")
 
 
 class ManualClock(Clock):

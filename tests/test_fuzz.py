@@ -7,7 +7,7 @@ import random
 import re
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prjobs.web.app import ROUTES
@@ -130,7 +130,7 @@ queries = st.dictionaries(
 PATHS = sorted({f"/{name}" for name in ENDPOINTS} | {path for _, path, _ in ROUTES} | {"/", "/login", "/static/<name>"})
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1500)
 @given(
     method=st.sampled_from(["GET", "POST", "DELETE", "PUT", "OPTIONS", "HEAD"]),
     path=st.sampled_from(PATHS),

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import requests
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prjobs import catalogue, reservations, rights
@@ -187,7 +187,7 @@ def plans(draw):
     return reserved, asked
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150)
 @given(plan=plans(), mode=st.sampled_from(["local", "calendar"]))
 def test_it_says_what_a_simple_model_says(make_appliance, clock, plan, mode):
     reserved, asked = plan

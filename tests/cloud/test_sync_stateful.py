@@ -2,7 +2,7 @@
 
 import os
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -92,8 +92,6 @@ class Sync(RuleBasedStateMachine):
 Sync.TestCase.settings = settings(
     max_examples=STORIES,
     stateful_step_count=25,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
     print_blob=False,
     database=None,
 )
