@@ -85,11 +85,8 @@ def submit_job(appliance: Appliance, command: Command, actor: By, what: str = au
     `cancel_all_commands` first withdraws every job of the site that waits. The same idempotency key of the same
     user within a day gives the job of the first call; Conflict when that was another command.
     """
-    return appliance.database.write(_insert_job, appliance, command, actor, what, makes_safe=command.makes_safe)
-
-
-def _insert_job(transaction: Transaction, appliance: Appliance, command: Command, actor: By, what: str) -> JobRow:
-    return insert_job(transaction, appliance, command, UNREAD, actor, what)
+    arguments = (appliance, command, UNREAD, actor, what)
+    return appliance.database.write(insert_job, *arguments, makes_safe=command.makes_safe)
 
 
 def insert_job(

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from prjobs import access, handouts, jobs
 from prjobs.access import NewToken
 from prjobs.appliance import Appliance
-from prjobs.audit import NEWJOB, By
+from prjobs.audit import By
 from prjobs.clock import Clock
 from prjobs.folder import Folder
 from prjobs.jobs import Command
@@ -19,6 +19,7 @@ from prjobs.models import JobRow
 from prjobs.opening import close_appliance, open_appliance
 from prjobs.server import Server
 from prjobs.settings import Settings
+from prjobs.states import UNREAD
 from tests.program import Program
 
 USER = By("auth0|alice", "tests")
@@ -152,7 +153,7 @@ def submit_many() -> Callable[[Appliance, int], list[str]]:
         command = Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {})
         return appliance.database.write(
             lambda transaction: [
-                jobs._insert_job(transaction, appliance, command, USER, NEWJOB).ulid for _ in range(count)
+                jobs.insert_job(transaction, appliance, command, UNREAD, USER).ulid for _ in range(count)
             ]
         )
 

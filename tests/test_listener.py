@@ -9,8 +9,9 @@ import pytest
 import requests
 
 from prjobs import jobs
-from prjobs.audit import NEWJOB, By
+from prjobs.audit import By
 from prjobs.jobs import Command
+from prjobs.states import UNREAD
 from prjobs.web import sockets
 from prjobs.web.sockets import bind_sockets
 from tests.test_long_poll import eventually
@@ -90,7 +91,7 @@ def fill(server, count: int) -> None:
     appliance = server.appliance
     appliance.database.write(
         lambda transaction: [
-            jobs._insert_job(transaction, appliance, command, By("u", "t"), NEWJOB) for _ in range(count)
+            jobs.insert_job(transaction, appliance, command, UNREAD, By("u", "t")) for _ in range(count)
         ]
     )
 
