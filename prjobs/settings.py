@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 import platformdirs
@@ -292,6 +292,9 @@ def _read_file(path: Path) -> dict[str, Any]:
 def _converted(name: str, value: Any, source: str) -> Any:
     if isinstance(value, str) and isinstance(getattr(Settings(), name), list):
         value = [part.strip() for part in _SEPARATORS.get(name, _COMMA).split(value) if part.strip()]
+    words = _words(name)
+    if words and value not in words:
+        raise Unusable(f"{source}: {name} must be one of {', '.join(words)}; {str(value)[:40]!r} came.")
     try:
         converted = getattr(msgspec.convert({name: value}, Settings, strict=not isinstance(value, str)), name)
     except msgspec.ValidationError as wrong:
@@ -299,6 +302,12 @@ def _converted(name: str, value: Any, source: str) -> Any:
         raise Unusable(f"{source}: {sentence_of(wrong, {name: value}, Settings)} {limits}.") from None
     _check(name, converted, source)
     return converted
+
+
+def _words(name: str) -> tuple[str, ...]:
+    """The words that a setting may be; none when it is not a matter of words."""
+    kind = get_type_hints(Settings)[name]
+    return get_args(kind) if get_origin(kind) is Literal else ()
 
 
 def _check(name: str, value: Any, source: str) -> None:
