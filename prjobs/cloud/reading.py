@@ -86,6 +86,9 @@ class Reading:
                 raise
             self.backoff.failed(failure)
             self._link.unread(self._site, failure)
+            if self._catching_up:
+                # A page that the table has no units for costs as much as one that it gives.
+                self._main.due_s = now_s + self._link.pause_s(failure)
             return
         if self._main.walk is None and not self.fails and now_s >= self._deep.due_s and self._link.time.is_known:
             self._look_back(now_s)

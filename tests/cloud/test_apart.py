@@ -97,6 +97,25 @@ def test_a_long_look_that_fails_stops_nothing_else(failure):
     world.close()
 
 
+def test_a_walk_whose_pages_fail_leaves_the_table_its_units_and_new_jobs_their_way():
+    """After an outage the walk asks for what a table with one read unit a second may not give."""
+    world = told(replace(PLAIN, walk_pause_s=30.0))
+    world.observing = False
+    world.pass_time()
+    world.outage_until_ms = world.clock.true_ms + DAY_MS
+    world.clock.true_ms += DAY_MS
+    met = answering(world, is_wide, lambda: world.cloud.answer(b"{}", 502))
+    world.pass_time(120)
+    before = len(met)
+    for _ in range(5):
+        ulid = world.cloud.newjob(delay_ms=0)
+        world.pass_time(20)
+        assert take(world) == [ulid]
+        world.pass_time(100)
+    assert 15 <= len(met) - before <= 21
+    world.close()
+
+
 def test_a_look_that_a_person_asked_for_ends_when_it_fails(world):
     answering(world, is_wide, lambda: world.cloud.answer(b"{}", 502))
     older.ask(world.appliance, world.clock.true_ms - 30 * DAY_MS, [], False)
