@@ -44,7 +44,7 @@ class Start:
         """For the person at the site, after an unclean stop."""
         return (
             f"The last stop was not clean. Nothing that was answered is lost: {self.waiting} jobs wait, "
-            f"{self.picked_up} were picked up without a report, {self.unconfirmed} hand-outs are unconfirmed."
+            f"{self.picked_up} were picked up without a report, {self.unconfirmed} more hand-outs are unconfirmed."
         )
 
 

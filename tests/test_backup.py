@@ -338,7 +338,7 @@ def test_what_waited_in_a_backup_is_never_handed_out(
 ) -> None:
     close_appliance(appliance, folder)
     done = restore(folder, lived["path"], appliance.clock)
-    assert (done.jobs, done.cancelled, done.needs_secret) == (7, 4, False)
+    assert (done.jobs, done.cancelled, done.needs_secret) == (7, 2, False)
     again, start = reopened(folder)
     try:
         assert start.clean

@@ -226,3 +226,33 @@ def test_the_launcher_says_what_is_missing(tmp_path):
     assert done.returncode == 1 and "pip install" in done.stderr and done.stderr.count("\n") == 1
     done = subprocess.run([sys.executable, ROOT / "prjobs.py", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("prjobs ")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_it_serves_though_nothing_can_be_printed(program):
+    with Path("/dev/full").open("w") as full:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "prjobs", "serve", "--port", "0", "--data", str(program.data)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    try:
+        until = time.monotonic() + 30
+        while not (program.data / "server.json").exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        url = json.loads((program.data / "server.json").read_text())["url"]
+        assert requests.get(f"{url}/healthz", timeout=10).status_code == 200
+    finally:
+        process.terminate()
+        errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 0 and "Traceback" not in errors
+    assert "No space left on device" in errors and "once=" not in errors
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_command_whose_output_cannot_be_written_says_so_in_a_line(program):
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "prjobs", "service", "show", "--data", str(program.data)]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "prjobs: its output cannot be written: No space left on device\n")

@@ -1,12 +1,12 @@
 """The command line: `prjobs COMMAND …`. Exit 0 done, 1 refused or failed (one line on stderr), 2 wrong usage."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from prjobs.cli import audit, cloud, house, night, queue, reserve, service, serving, tokens
+from prjobs.cli.shared import close_output
 from prjobs.client import CallFailed
 from prjobs.errors import Refused, Unusable
 from prjobs.version import VERSION
@@ -32,13 +32,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     asked = build_parser().parse_args(arguments)
     try:
-        return int(asked.run(asked) or 0)
+        code = int(asked.run(asked) or 0)
+        sys.stdout.flush()
+        return code
     except (Unusable, Refused, CallFailed) as error:
         print(f"prjobs: {getattr(error, 'sentence', error)}", file=sys.stderr)
         return 1
     except BrokenPipeError:
         # The reader of our output is gone (`prjobs jobs | head`): nothing is wrong with us.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        close_output()
         return 0
+    except OSError as error:
+        close_output()
+        print(f"prjobs: {error.filename or 'its output cannot be written'}: {error.strerror}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130

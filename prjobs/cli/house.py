@@ -57,6 +57,7 @@ def run_restore(asked: argparse.Namespace) -> None:
     print(f"{folder.database} is now a copy of {asked.file}: {_jobs(done.jobs)}{until}.")
     if done.replaced:
         print(f"What it replaces is kept in {done.replaced}; jobs that came after the backup are there only.")
+        print("Tokens are those of the backup: what was revoked since is valid again. See `prjobs token list`.")
     if done.cancelled:
         print(
             f"{_jobs(done.cancelled)} that waited in it became CANCELLED, since it may have been delivered already: "

@@ -1,17 +1,20 @@
 """`prjobs serve`, `prjobs simulate`, `prjobs settings`, `prjobs login`."""
 
 import argparse
+import logging
 import random
 import signal
 import threading
 from typing import Any
 
 from prjobs import server
-from prjobs.cli.shared import Commands, folder_of, print_json, require_client
+from prjobs.cli.shared import Commands, close_output, folder_of, print_json, require_client
 from prjobs.client import Client
 from prjobs.demo.observatory import Observatory
 from prjobs.demo.running import start_demo
 from prjobs.settings import Settings, load_settings, reference
+
+logger = logging.getLogger(__name__)
 
 
 def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
@@ -49,7 +52,12 @@ def run_serve(asked: argparse.Namespace) -> int:
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    try:
+        print(line, flush=True)
+    except OSError as error:
+        # Its output may stand on a full disk, or its reader be gone: an observatory is served all the same.
+        close_output()
+        logger.warning("what the start prints cannot be written: %s", error.strerror)
 
 
 def run_simulate(asked: argparse.Namespace) -> None:

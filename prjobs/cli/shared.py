@@ -114,6 +114,11 @@ def duration_s(text: str) -> float:
     return float(match[1]) * _UNITS_S[match[2] or "s"]
 
 
+def close_output() -> None:
+    """Nothing can be printed any more: from now on it goes nowhere, so that the end does not fail over it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def stderr(sentence: str) -> None:
     """A line for the person, beside the output."""
     print(sentence, file=sys.stderr)

@@ -162,7 +162,7 @@ def _prepare(temporary: Path, now_ms: int, old: Past | None, entry: audit.Entry)
         database.write(_raise_numbers, old.numbers if old else None)
         database.write(audit.append, now_ms, entry)
         while step := database.write(_withdraw, now_ms):
-            cancelled += step
+            cancelled += sum(1 for row in step if row.status == UNREAD)
         jobs = database.write(_settle)
     finally:
         database.close()
@@ -183,7 +183,8 @@ def _raise_numbers(transaction: Transaction, given: dict[str, int] | None) -> No
     transaction.executemany("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", list(above.items()))
 
 
-def _withdraw(transaction: Transaction, now_ms: int) -> int:
+def _withdraw(transaction: Transaction, now_ms: int) -> list[JobRow]:
+    """The jobs of one step, as they were."""
     status, alternate = COLUMNS[PRIMARY][0], COLUMNS[ALTERNATE][0]
     rows = [
         JobRow(*row)
@@ -197,7 +198,7 @@ def _withdraw(transaction: Transaction, now_ms: int) -> int:
         by_queue.setdefault(_waits_in(row), []).append(row)
     for queue, waiting in by_queue.items():
         feed.apply(transaction, waiting, Event(queue, CANCELLED, now_ms, WHO, NOTE))
-    return len(rows)
+    return rows
 
 
 def _waits_in(row: JobRow) -> str:
