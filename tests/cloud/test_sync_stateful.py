@@ -78,9 +78,12 @@ class Sync(RuleBasedStateMachine):
             return
         try:
             self.fault, self.crash_at, self.world.outage_until_ms = None, None, 0
+            quiet = 0
             for count in range(400):
                 self.world.step(40_000 if count % 20 == 0 else 1500)
-                if count > 60 and self.world.is_quiet():
+                # A report of this very step is seen by the link in the next one.
+                quiet = quiet + 1 if self.world.is_quiet() else 0
+                if count > 60 and quiet > 2:
                     break
             self.watch.check()
             report = self.world.report()
