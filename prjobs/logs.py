@@ -4,6 +4,7 @@ import logging
 import queue
 import sys
 import threading
+from contextlib import suppress
 from logging.handlers import MemoryHandler, RotatingFileHandler
 from typing import Any
 
@@ -63,12 +64,10 @@ class Screen(logging.Handler):
             self._dropped += 1
 
     def close(self) -> None:
-        """Give what was said last a moment."""
-        try:
+        """Give what was said last a moment; whoever reads nothing by then has the log file."""
+        with suppress(queue.Full):
             self._lines.put(None, timeout=LAST_WORDS_S)
             self._thread.join(LAST_WORDS_S)
-        except queue.Full:
-            pass
         super().close()
 
     def _run(self) -> None:
