@@ -5,22 +5,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from prjobs.bell import Bell
-from prjobs.clock import Clock
-from prjobs.contact import Contact
-from prjobs.database import Database
-from prjobs.deadlines import Deadlines
-from prjobs.failpoints import Failpoints
-from prjobs.glance import Glance
-from prjobs.limits import Rate
-from prjobs.oidc import Provider
-from prjobs.open_alarms import OpenAlarms
-from prjobs.open_handouts import OpenHandouts
-from prjobs.presence import Presence
-from prjobs.quota import Quota
-from prjobs.reserved import Reserved
-from prjobs.settings import Settings
-from prjobs.ulids import Ulids
+from prjobs.access.desk import Reserved
+from prjobs.access.provider import Provider
+from prjobs.base.clock import Clock
+from prjobs.base.deadlines import Deadlines
+from prjobs.base.failpoints import Failpoints
+from prjobs.base.limits import Rate
+from prjobs.base.quota import Quota
+from prjobs.base.settings import Settings
+from prjobs.base.ulids import Ulids
+from prjobs.cloud.contact import Contact
+from prjobs.jobs.bell import Bell
+from prjobs.jobs.connections import OpenHandouts
+from prjobs.jobs.polls import Presence
+from prjobs.monitor.board import OpenAlarms
+from prjobs.monitor.glance import Glance
+from prjobs.store.database import Database
 
 
 @dataclass(frozen=True)

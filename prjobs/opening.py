@@ -5,24 +5,26 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from prjobs import alarms, audit, handouts, leaving, views
+from prjobs.access import audit
+from prjobs.access.provider import Fetch, Provider
 from prjobs.appliance import Appliance
-from prjobs.bell import Bell
-from prjobs.clock import Clock
-from prjobs.database import Database, Transaction
-from prjobs.deadlines import Deadlines
-from prjobs.errors import Unavailable, Unusable
-from prjobs.failpoints import Failpoints, planned
-from prjobs.folder import Folder
-from prjobs.glance import Glance
-from prjobs.limits import Rate
-from prjobs.oidc import Fetch, Provider
-from prjobs.open_handouts import OpenHandouts
-from prjobs.presence import Presence
-from prjobs.quota import Quota
-from prjobs.schema import open_database
-from prjobs.settings import Settings
-from prjobs.ulids import Ulids
+from prjobs.base.clock import Clock
+from prjobs.base.deadlines import Deadlines
+from prjobs.base.errors import Unavailable, Unusable
+from prjobs.base.failpoints import Failpoints, planned
+from prjobs.base.folder import Folder
+from prjobs.base.limits import Rate
+from prjobs.base.quota import Quota
+from prjobs.base.settings import Settings
+from prjobs.base.ulids import Ulids
+from prjobs.jobs import handouts, leaving
+from prjobs.jobs.bell import Bell
+from prjobs.jobs.connections import OpenHandouts
+from prjobs.jobs.polls import Presence
+from prjobs.monitor import alarms, views
+from prjobs.monitor.glance import Glance
+from prjobs.store.database import Database, Transaction
+from prjobs.store.schema import open_database
 
 logger = logging.getLogger(__name__)
 # So many threads neither long polls nor writes that wait for a store in trouble may hold.

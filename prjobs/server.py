@@ -7,19 +7,20 @@ import sys
 import threading
 from collections.abc import Callable
 
-from prjobs import access, handouts
+from prjobs.access import tokens
+from prjobs.access.calendar import Calendar
+from prjobs.access.http import Limits, get_json
 from prjobs.appliance import Appliance
-from prjobs.clock import Clock
-from prjobs.cloud import left
+from prjobs.base.clock import Clock
+from prjobs.base.console import stop_with_console
+from prjobs.base.errors import Unusable
+from prjobs.base.folder import Folder
+from prjobs.base.logs import set_up_logs, write_logs
+from prjobs.base.settings import Settings
+from prjobs.cloud import switched_off
 from prjobs.cloud.link import open_link
-from prjobs.console import stop_with_console
-from prjobs.errors import Unusable
-from prjobs.folder import Folder
-from prjobs.logs import set_up_logs, write_logs
+from prjobs.jobs import handouts
 from prjobs.opening import Start, close_appliance, open_appliance
-from prjobs.outside.calendar import Calendar
-from prjobs.outside.http import Limits, get_json
-from prjobs.settings import Settings
 from prjobs.upkeep.ballast import give_up_when_full
 from prjobs.upkeep.chores import Chores
 from prjobs.version import VERSION
@@ -105,7 +106,7 @@ class Server:
         if self.link is not None:
             self.link.run(stop)
         else:
-            left.watch(self.appliance, stop)
+            switched_off.watch(self.appliance, stop)
 
     def stop(self, *_: object) -> None:
         """Stop; fit to be a signal handler, also one that interrupts itself: it takes no lock."""
@@ -182,6 +183,6 @@ def _say_start(server: Server, start: Start, say: Say) -> None:
     if not start.clean:
         logger.warning("%s", start.sentence)
     if start.first:
-        key = access.create_login_key(server.appliance)
-        access.remember_welcome(server.appliance)
+        key = tokens.create_login_key(server.appliance)
+        tokens.remember_welcome(server.appliance)
         say(f"Open this link once to log a browser in: {server.url}/login#once={key}")

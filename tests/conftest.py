@@ -8,18 +8,19 @@ import pytest
 import requests
 from hypothesis import HealthCheck, settings
 
-from prjobs import access, handouts, jobs
-from prjobs.access import NewToken
+from prjobs.access import tokens
+from prjobs.access.audit import By
+from prjobs.access.tokens import NewToken
 from prjobs.appliance import Appliance
-from prjobs.audit import By
-from prjobs.clock import Clock
-from prjobs.folder import Folder
-from prjobs.jobs import Command
-from prjobs.models import JobRow
+from prjobs.base.clock import Clock
+from prjobs.base.folder import Folder
+from prjobs.base.settings import Settings
+from prjobs.jobs import handouts, submission
+from prjobs.jobs.states import UNREAD
+from prjobs.jobs.submission import Command
 from prjobs.opening import close_appliance, open_appliance
 from prjobs.server import Server
-from prjobs.settings import Settings
-from prjobs.states import UNREAD
+from prjobs.store.models import JobRow
 from tests.program import Program
 
 USER = By("auth0|alice", "tests")
@@ -89,7 +90,9 @@ def submit(appliance: Appliance) -> Callable[..., JobRow]:
             "optional_params": "{}",
             **parts,
         }
-        return jobs.submit_job(appliance, Command(site=site, device=device, action=action, values={}, **values), USER)
+        return submission.submit_job(
+            appliance, Command(site=site, device=device, action=action, values={}, **values), USER
+        )
 
     return submit
 
@@ -126,7 +129,7 @@ def token(server: Server) -> str:
 
 
 def make_token(appliance: Appliance, user_id: str, *roles: str, sites: tuple[str, ...] = (), days: float = 1) -> str:
-    return access.create_token(appliance, NewToken(user_id, "", list(roles), list(sites), days), By("tests", "tests"))[
+    return tokens.create_token(appliance, NewToken(user_id, "", list(roles), list(sites), days), By("tests", "tests"))[
         0
     ]
 
@@ -153,7 +156,7 @@ def submit_many() -> Callable[[Appliance, int], list[str]]:
         command = Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {})
         return appliance.database.write(
             lambda transaction: [
-                jobs.insert_job(transaction, appliance, command, UNREAD, USER).ulid for _ in range(count)
+                submission.insert_job(transaction, appliance, command, UNREAD, USER).ulid for _ in range(count)
             ]
         )
 

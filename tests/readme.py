@@ -4,8 +4,8 @@ import argparse
 import re
 from pathlib import Path
 
+from prjobs.base.settings import reference
 from prjobs.cli import build_parser
-from prjobs.settings import reference
 from prjobs.web.app import ROUTES
 from prjobs.web.contract import ENDPOINTS
 from prjobs.web.pages import load_files

@@ -6,13 +6,14 @@ import time
 import pytest
 import requests
 
-from prjobs import alarms, handouts, jobs, withdrawals
-from prjobs.audit import By
-from prjobs.errors import NotFound, Unavailable
+from prjobs.access.audit import By
+from prjobs.base.errors import NotFound, Unavailable
+from prjobs.base.settings import Settings
+from prjobs.jobs import handouts, submission, withdrawals
+from prjobs.monitor import alarms
+from prjobs.monitor.watching import Watch
 from prjobs.opening import close_appliance, open_appliance, save_presence
-from prjobs.settings import Settings
 from prjobs.upkeep.chores import Chores
-from prjobs.watching import Watch
 from tests.conftest import USER, ManualClock, make_token
 from tests.test_queue import report, take
 
@@ -378,7 +379,9 @@ def test_a_look_that_finds_nothing_new_writes_nothing(appliance, submit, clock, 
 
 def test_there_are_never_more_than_can_be_read(appliance, submit, clock, look):
     for _ in range(alarms.LIMIT + 3):
-        jobs.submit_job(appliance, jobs.Command("saf", "all", "", "stop", "u", "U", "[]", "{}", "{}", {}), USER)
+        submission.submit_job(
+            appliance, submission.Command("saf", "all", "", "stop", "u", "U", "[]", "{}", "{}", {}), USER
+        )
     appliance.notices["backup"] = "It failed."
     clock.advance(20)
     assert len(look()) == alarms.LIMIT

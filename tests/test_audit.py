@@ -12,17 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from prjobs import audit, jobs
-from prjobs.audit import By, Entry
-from prjobs.chain import START, Anchor, digest
+from prjobs.access import audit
+from prjobs.access.audit import By, Entry
+from prjobs.access.chain import START, Anchor, digest
+from prjobs.access.identity import Identity
+from prjobs.base.errors import Conflict
+from prjobs.base.quota import OTHERS, Quota
 from prjobs.cli import audit as command
-from prjobs.database import Transaction
-from prjobs.errors import Conflict
-from prjobs.identity import Identity
-from prjobs.jobs import Command
-from prjobs.models import Audit, AuditRow
-from prjobs.quota import OTHERS, Quota
-from prjobs.schema import open_database
+from prjobs.jobs import submission
+from prjobs.jobs.submission import Command
+from prjobs.store.database import Transaction
+from prjobs.store.models import Audit, AuditRow
+from prjobs.store.schema import open_database
 from prjobs.upkeep.backup import make_backup
 
 ALICE = By("auth0|alice", "127.0.0.1:50000 token a1")
@@ -141,7 +142,9 @@ JOB = {"instance": "i1", "user_name": "", "user_roles": "[]", "optional_params":
 
 def job(appliance, device, action, actor, **parts):
     values = {**JOB, "user_id": "auth0|alice", "required_params": '{"mode": "off"}', **parts}
-    return jobs.submit_job(appliance, Command(site="saf", device=device, action=action, values={}, **values), actor)
+    return submission.submit_job(
+        appliance, Command(site="saf", device=device, action=action, values={}, **values), actor
+    )
 
 
 @pytest.mark.parametrize(

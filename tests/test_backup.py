@@ -10,20 +10,20 @@ from typing import Any
 
 import pytest
 
-from prjobs import feed, handouts, jobs, lookup
 from prjobs.appliance import Appliance
-from prjobs.clock import Clock
-from prjobs.errors import Unusable
-from prjobs.folder import Folder
-from prjobs.models import JobRow
+from prjobs.base.clock import Clock
+from prjobs.base.errors import Unusable
+from prjobs.base.folder import Folder
+from prjobs.base.settings import Settings
+from prjobs.jobs import handouts, log, lookup, submission
 from prjobs.opening import close_appliance, open_appliance
 from prjobs.server import Server
-from prjobs.settings import Settings
+from prjobs.store.models import JobRow
 from prjobs.upkeep import backup
 from prjobs.upkeep.backup import Nightly, _is_between, default_target, made_at_ms, make_backup, nightly_backups
 from prjobs.upkeep.looking import Census, damages, look_at, take_census
 from prjobs.upkeep.restore import NOTE, restore
-from prjobs.wire import PollRequest, StatusUpdate
+from prjobs.web.wire import PollRequest, StatusUpdate
 from tests.conftest import ManualClock
 from tests.program import Program
 
@@ -320,17 +320,17 @@ def lived(appliance: Appliance, folder: Folder, submit: Submit, clock: ManualClo
     }
     handed = handouts.take_jobs(appliance, poll(device="mount"), "1.2.3.4:5", None)
     assert len(handed) == 6
-    jobs.update_status(appliance, StatusUpdate("saf", states["complete"], "COMPLETE", -1, False), "tests")
-    jobs.update_status(appliance, StatusUpdate("saf", states["waits"], "UNREAD", -1, False), "tests")
-    jobs.update_status(appliance, StatusUpdate("saf", states["waits_too"], "UNREAD", -1, False), "tests")
+    submission.update_status(appliance, StatusUpdate("saf", states["complete"], "COMPLETE", -1, False), "tests")
+    submission.update_status(appliance, StatusUpdate("saf", states["waits"], "UNREAD", -1, False), "tests")
+    submission.update_status(appliance, StatusUpdate("saf", states["waits_too"], "UNREAD", -1, False), "tests")
     handouts.take_jobs(appliance, poll(alternate=True), "1.2.3.4:5", None)
-    jobs.update_status(appliance, StatusUpdate("saf", states["waits"], "UNREAD", -1, True), "tests")
-    jobs.update_status(appliance, StatusUpdate("saf", states["half"], "UNREAD", -1, True), "tests")
+    submission.update_status(appliance, StatusUpdate("saf", states["waits"], "UNREAD", -1, True), "tests")
+    submission.update_status(appliance, StatusUpdate("saf", states["half"], "UNREAD", -1, True), "tests")
     leased = submit(device="focuser").ulid
     assert handouts.take_jobs(appliance, poll(device="focuser", lease_s=60), "1.2.3.4:5", None)
     made = make_backup(folder, tmp_path / "copy.sqlite3")
     later = submit().ulid
-    return {**states, "leased": leased, "path": made.path, "later": later, "seq": feed.last_seq(appliance.database)}
+    return {**states, "leased": leased, "path": made.path, "later": later, "seq": log.last_seq(appliance.database)}
 
 
 def test_what_waited_in_a_backup_is_never_handed_out(

@@ -12,8 +12,8 @@ import pytest
 import requests
 
 from prjobs.appliance import Appliance
-from prjobs.folder import Folder
-from prjobs.trouble import trouble_of
+from prjobs.base.folder import Folder
+from prjobs.store.faults import trouble_of
 from prjobs.upkeep import ballast
 from prjobs.upkeep.ballast import BALLAST_BYTES, GIVE_UP_ON, Ballast, ballast_of
 from prjobs.upkeep.chores import Chores

@@ -21,12 +21,11 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prjobs import reservations
+from prjobs.access import calendar, reservations
+from prjobs.access.calendar import Calendar, parse_event, parse_events, parse_time, refresh_once
+from prjobs.access.http import Limits, Outside, get_json, post_json
+from prjobs.base.settings import Settings
 from prjobs.opening import close_appliance, open_appliance
-from prjobs.outside import calendar
-from prjobs.outside.calendar import Calendar, parse_event, parse_events, parse_time, refresh_once
-from prjobs.outside.http import Limits, Outside, get_json, post_json
-from prjobs.settings import Settings
 from tests.conftest import make_token
 from tests.program import JOB
 

@@ -11,17 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prjobs import catalogue
-from prjobs.catalogue import (
-    CLASSES,
-    LABEL_CHARS,
-    Command,
-    command_class,
-    commands,
-    find,
-    label,
-    usual_seconds,
-)
+from prjobs.base import catalogue
+from prjobs.base.catalogue import CLASSES, LABEL_CHARS, Command, command_class, commands, find, label, usual_seconds
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "commands.json"
 FACTS = ("device", "action", "class", "required", "optional", "ui_sends", "site_runs")

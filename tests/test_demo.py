@@ -13,7 +13,7 @@ import pytest
 import waitress
 from waitress import wasyncore
 
-from prjobs import catalogue
+from prjobs.base import catalogue
 from prjobs.client import Client
 from prjobs.demo import is_station, run_demo
 from prjobs.demo.observatory import Observatory

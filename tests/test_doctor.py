@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from prjobs import handouts
 from prjobs.appliance import Appliance
-from prjobs.folder import Folder
-from prjobs.models import JobRow
+from prjobs.base.folder import Folder
+from prjobs.base.settings import Settings
+from prjobs.jobs import handouts
 from prjobs.opening import close_appliance, open_appliance, save_presence
-from prjobs.settings import Settings
+from prjobs.store.models import JobRow
 from prjobs.upkeep import backup, doctor
 from prjobs.upkeep.doctor import has_reset_defect
 from prjobs.upkeep.findings import NOTE, OK, WRONG, Finding

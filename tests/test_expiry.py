@@ -2,16 +2,16 @@
 
 import pytest
 
-from prjobs import expiry, feed, jobs, lookup
-from prjobs.clock import Clock
+from prjobs.base.clock import Clock
+from prjobs.base.settings import Settings
+from prjobs.jobs import expiry, log, lookup, submission
 from prjobs.opening import close_appliance, open_appliance
-from prjobs.settings import Settings
 from tests.conftest import USER
 from tests.test_queue import report, take
 
 
 def notes(appliance, job):
-    return [(row[1], row[2], row[6]) for row in feed.timeline(appliance.database, job.seq)[1:]]
+    return [(row[1], row[2], row[6]) for row in log.timeline(appliance.database, job.seq)[1:]]
 
 
 def test_a_motion_command_expires_and_a_stop_never_does(appliance, submit, clock):
@@ -49,7 +49,9 @@ def test_expiry_runs_on_elapsed_time_not_on_the_clock(appliance, submit, clock):
 def test_what_waited_through_a_restart_is_judged_by_the_clock(folder, clock, down_s, stale):
     """After the clock went back nobody knows how old a job is: it does not run."""
     first, _ = open_appliance(folder, Settings(), clock)
-    job = jobs.submit_job(first, jobs.Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {}), USER)
+    job = submission.submit_job(
+        first, submission.Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {}), USER
+    )
     close_appliance(first, folder)
     clock.advance(1)
     clock.step(down_s)
@@ -63,13 +65,13 @@ def test_what_waited_through_a_restart_is_judged_by_the_clock(folder, clock, dow
 def test_ids_that_run_ahead_make_no_job_old_at_a_restart(folder, clock):
     """The clock was a year ahead once; ids go on from there."""
     first, _ = open_appliance(folder, Settings(), clock)
-    command = jobs.Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {})
+    command = submission.Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {})
     clock.step(366 * 86_400)
-    jobs.submit_job(first, command, USER)
+    submission.submit_job(first, command, USER)
     take(first)
     clock.step(-366 * 86_400)
-    job = jobs.submit_job(first, command, USER)
-    late = jobs.submit_job(first, command, USER)
+    job = submission.submit_job(first, command, USER)
+    late = submission.submit_job(first, command, USER)
     close_appliance(first, folder)
     clock.advance(2)
     second, _ = open_appliance(folder, Settings(), clock)
@@ -83,7 +85,9 @@ def test_ids_that_run_ahead_make_no_job_old_at_a_restart(folder, clock):
 
 def test_after_a_restart_ages_go_on_by_elapsed_time(folder, clock):
     first, _ = open_appliance(folder, Settings(), clock)
-    job = jobs.submit_job(first, jobs.Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {}), USER)
+    job = submission.submit_job(
+        first, submission.Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {}), USER
+    )
     close_appliance(first, folder)
     clock.advance(500)
     second, _ = open_appliance(folder, Settings(), clock)
@@ -100,7 +104,9 @@ def test_after_a_restart_ages_go_on_by_elapsed_time(folder, clock):
 
 def test_a_class_that_never_expires_by_setting(folder, clock):
     appliance, _ = open_appliance(folder, Settings(expire_motion_s=0), clock)
-    jobs.submit_job(appliance, jobs.Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {}), USER)
+    submission.submit_job(
+        appliance, submission.Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {}), USER
+    )
     clock.advance(86_400)
     assert len(take(appliance)) == 1
     close_appliance(appliance, folder)
@@ -155,7 +161,7 @@ def test_a_leased_job_does_not_come_back_after_cancel_all(appliance, submit, clo
 
 def test_a_lease_survives_a_restart_and_gets_its_whole_time(folder, clock):
     first, _ = open_appliance(folder, Settings(), clock)
-    jobs.submit_job(first, jobs.Command("saf", "mount", "m", "park", "u", "U", "[]", "{}", "{}", {}), USER)
+    submission.submit_job(first, submission.Command("saf", "mount", "m", "park", "u", "U", "[]", "{}", "{}", {}), USER)
     take(first, lease_s=30)
     close_appliance(first, folder)
     clock.advance(3600)

@@ -12,11 +12,11 @@ import pytest
 from peewee import SqliteDatabase
 from playhouse.migrations import Runner
 
-from prjobs.clock import Clock
-from prjobs.folder import Folder
+from prjobs.base.clock import Clock
+from prjobs.base.folder import Folder
+from prjobs.base.settings import Settings
 from prjobs.opening import close_appliance, open_appliance
-from prjobs.schema import MIGRATIONS, open_database
-from prjobs.settings import Settings
+from prjobs.store.schema import MIGRATIONS, open_database
 
 OLDEST = "0001_first"
 JOBS = 40

@@ -40,9 +40,9 @@ class Connection:
 def target(tmp_path_factory):
     import threading
 
-    from prjobs.folder import Folder
+    from prjobs.base.folder import Folder
+    from prjobs.base.settings import Settings
     from prjobs.server import Server
-    from prjobs.settings import Settings
 
     settings_ = Settings(port=0, login_failures=10_000, newjob_rate=10**7)
     server = Server(Folder(tmp_path_factory.mktemp("fuzz") / "data"), settings_)

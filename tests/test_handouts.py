@@ -5,10 +5,11 @@ import threading
 
 import pytest
 
-from prjobs import expiry, handouts, health, jobs, lookup, withdrawals
-from prjobs.errors import Unavailable
+from prjobs.base.errors import Unavailable
+from prjobs.base.settings import Settings
+from prjobs.jobs import expiry, handouts, lookup, submission, withdrawals
+from prjobs.monitor import health
 from prjobs.opening import close_appliance, open_appliance
-from prjobs.settings import Settings
 from tests.conftest import USER
 from tests.test_queue import report, take
 
@@ -51,7 +52,7 @@ def test_another_poller_leaves_it_in_doubt(appliance, submit):
 
 def test_a_restart_leaves_it_in_doubt(folder, clock):
     first, _ = open_appliance(folder, Settings(), clock)
-    jobs.submit_job(first, jobs.Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {}), USER)
+    submission.submit_job(first, submission.Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {}), USER)
     take(first, ONE)
     close_appliance(first, folder)
     second, start = open_appliance(folder, Settings(), clock)

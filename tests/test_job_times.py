@@ -8,15 +8,16 @@ import pytest
 from peewee import SqliteDatabase
 from playhouse.migrations import Runner
 
-from prjobs import expiry, lookup, schema, withdrawals
-from prjobs.folder import Folder
-from prjobs.models import JobRow
+from prjobs.base.folder import Folder
+from prjobs.base.settings import Settings
+from prjobs.jobs import expiry, lookup, withdrawals
+from prjobs.monitor.views import view_job
 from prjobs.opening import close_appliance, open_appliance
-from prjobs.settings import Settings
+from prjobs.store import schema
+from prjobs.store.models import JobRow
 from prjobs.upkeep import doctor
 from prjobs.upkeep.findings import NOTE, OK
 from prjobs.upkeep.looking import older_migrations
-from prjobs.views import view_job
 from tests.conftest import USER
 from tests.program import Program
 from tests.test_queue import report, take

@@ -8,12 +8,12 @@ from contextlib import closing
 import pytest
 import requests
 
-from prjobs import jobs
-from prjobs.audit import By
-from prjobs.jobs import Command
-from prjobs.states import UNREAD
-from prjobs.web import sockets
-from prjobs.web.sockets import bind_sockets
+from prjobs.access.audit import By
+from prjobs.base import sockets
+from prjobs.base.sockets import bind_sockets
+from prjobs.jobs import submission
+from prjobs.jobs.states import UNREAD
+from prjobs.jobs.submission import Command
 from tests.test_long_poll import eventually
 
 BIG = "x" * 60_000
@@ -91,7 +91,7 @@ def fill(server, count: int) -> None:
     appliance = server.appliance
     appliance.database.write(
         lambda transaction: [
-            jobs.insert_job(transaction, appliance, command, UNREAD, By("u", "t")) for _ in range(count)
+            submission.insert_job(transaction, appliance, command, UNREAD, By("u", "t")) for _ in range(count)
         ]
     )
 

@@ -8,8 +8,8 @@ import time
 import pytest
 import requests
 
-from prjobs import logs
-from prjobs.folder import Folder
+from prjobs.base import logs
+from prjobs.base.folder import Folder
 from tests.program import JOB
 
 

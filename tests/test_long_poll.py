@@ -8,7 +8,7 @@ import time
 import pytest
 import requests
 
-from prjobs.bell import Bell
+from prjobs.jobs.bell import Bell
 from tests.conftest import make_token
 from tests.program import JOB
 

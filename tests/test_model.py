@@ -7,14 +7,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule
 
-from prjobs import expiry, feed, jobs, withdrawals
-from prjobs.errors import Conflict
-from prjobs.folder import Folder
-from prjobs.jobs import Command
+from prjobs.base.errors import Conflict
+from prjobs.base.folder import Folder
+from prjobs.base.settings import Settings
+from prjobs.jobs import expiry, log, submission, withdrawals
+from prjobs.jobs.states import is_finished
+from prjobs.jobs.submission import Command
 from prjobs.opening import close_appliance, open_appliance
-from prjobs.settings import Settings
-from prjobs.states import is_finished
-from prjobs.wire import StatusUpdate
+from prjobs.web.wire import StatusUpdate
 from tests.conftest import USER, ManualClock
 from tests.test_queue import take
 
@@ -51,7 +51,9 @@ class QueueModel(RuleBasedStateMachine):
             for job in self.model[site].values():
                 job.update({queue: "CANCELLED" for queue in QUEUES if job[queue] == "UNREAD"})
         device = "camera" if action == "expose" else "mount"
-        row = jobs.submit_job(self.appliance, Command(site, device, "x", action, "u", "U", "[]", "{}", "{}", {}), USER)
+        row = submission.submit_job(
+            self.appliance, Command(site, device, "x", action, "u", "U", "[]", "{}", "{}", {}), USER
+        )
         assert all(row.ulid > other for site_jobs in self.model.values() for other in site_jobs)
         self.model[site][row.ulid] = {"primary": "UNREAD", "alternate": "UNREAD", "action": action}
         self.model[site][row.ulid]["born"] = self.clock.elapsed
@@ -86,11 +88,11 @@ class QueueModel(RuleBasedStateMachine):
         report = StatusUpdate(site, ulid, status, 5, queue == "alternate")
         if status == "UNREAD" and (ulid, queue) in self.finished:
             try:
-                jobs.update_status(self.appliance, report, "model")
+                submission.update_status(self.appliance, report, "model")
             except Conflict:
                 return
             raise AssertionError("a finished job became UNREAD")
-        jobs.update_status(self.appliance, report, "model")
+        submission.update_status(self.appliance, report, "model")
         job[queue] = status
         self.note_finished()
         if status == "UNREAD":
@@ -148,7 +150,7 @@ class QueueModel(RuleBasedStateMachine):
     @invariant()
     def the_log_ends_with_the_present_state(self):
         for site, site_jobs in self.model.items():
-            for change in feed.list_changes(self.appliance.database, 0, [site], limit=10_000):
+            for change in log.list_changes(self.appliance.database, 0, [site], limit=10_000):
                 site_jobs[change.job.ulid].setdefault("log", {})
                 for queue in QUEUES if change.queue == "both" else [change.queue]:
                     site_jobs[change.job.ulid]["log"][queue] = change.status

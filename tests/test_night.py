@@ -14,25 +14,28 @@ import msgspec
 import pytest
 import requests
 
-from prjobs import alarms, expiry, handouts, jobs, lookup, reservations, withdrawals
-from prjobs.audit import OPERATOR
-from prjobs.errors import BadRequest
+from prjobs.access import reservations
+from prjobs.access.audit import OPERATOR
+from prjobs.access.reservations import NewReservation
+from prjobs.base.errors import BadRequest
+from prjobs.base.settings import Settings
+from prjobs.base.ulids import floor_ulid
+from prjobs.jobs import expiry, handouts, lookup, withdrawals
+from prjobs.jobs.states import PHASES
+from prjobs.monitor import alarms
+from prjobs.monitor.watching import Watch
 from prjobs.night import nights, report
 from prjobs.night import page as night_page
 from prjobs.night.document import write_document
+from prjobs.night.files import defused, write_sheet
 from prjobs.night.markup import el
 from prjobs.night.nights import night_at, night_named
 from prjobs.night.page import Frame, write_page
 from prjobs.night.report import SAVED_MS, night_report, source_of, stored_source
-from prjobs.night.sheet import defused, write_sheet
 from prjobs.night.silence import Polled, Quiet
 from prjobs.night.tally import LONGEST, STOP_S
 from prjobs.night.words import duration
-from prjobs.reservations import NewReservation
-from prjobs.settings import Settings
-from prjobs.states import PHASES
-from prjobs.ulids import floor_ulid
-from prjobs.watching import Watch
+from prjobs.store.models import JOB_COLUMNS
 from tests.conftest import USER, ManualClock, make_token
 from tests.test_queue import report as update
 from tests.test_queue import take
@@ -620,7 +623,7 @@ def test_durations_for_people():
 def test_a_hundred_thousand_jobs(appliance, submit, clock):
     submit(required_params='{"ra": "1.5", "dec": "10"}')
     base = floor_ulid(clock.wall_ms)[:16]
-    columns = jobs.JOB_COLUMNS
+    columns = JOB_COLUMNS
     taken = columns.replace("seq,", "NULL,", 1).replace("ulid", f"'{base}' || printf('%010d', n)", 1)
     numbers = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 99999)"
 

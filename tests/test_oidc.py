@@ -6,12 +6,12 @@ import threading
 import pytest
 import requests
 
-from prjobs import access
-from prjobs.clock import Clock
-from prjobs.errors import Unauthorized, Unusable
-from prjobs.oidc import Provider, parse_keys, read_certificate
+from prjobs.access import tokens
+from prjobs.access.provider import Provider, parse_keys, read_certificate
+from prjobs.base.clock import Clock
+from prjobs.base.errors import Unauthorized, Unusable
+from prjobs.base.settings import Settings
 from prjobs.opening import close_appliance, open_appliance
-from prjobs.settings import Settings
 from tests import provider
 from tests.conftest import make_token
 from tests.program import JOB
@@ -166,13 +166,13 @@ def test_both_kinds_of_tokens_command_and_one_key_never_makes_the_others(folder,
     settings = Settings(**OIDC, oidc_certificate=keys.certificate)
     appliance, _ = open_appliance(folder, settings, Clock())
     own = make_token(appliance, "auth0|bob")
-    assert access.identify(appliance, own).user_id == "auth0|bob"
-    assert access.identify(appliance, keys.token()).user_id == "auth0|alice"
+    assert tokens.identify(appliance, own).user_id == "auth0|bob"
+    assert tokens.identify(appliance, keys.token()).user_id == "auth0|alice"
     import jwt
 
     claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "x", "exp": 2**33}
     with pytest.raises(Unauthorized):
-        access.identify(appliance, jwt.encode(claims, appliance.secret, algorithm="HS256", headers={"kid": "k1"}))
+        tokens.identify(appliance, jwt.encode(claims, appliance.secret, algorithm="HS256", headers={"kid": "k1"}))
     close_appliance(appliance, folder)
 
 

@@ -4,10 +4,10 @@ import itertools
 
 import pytest
 
-from prjobs import feed, handouts, jobs, lookup, withdrawals
-from prjobs.errors import Conflict, NotFound
-from prjobs.identity import Identity
-from prjobs.wire import PollRequest, StatusUpdate
+from prjobs.access.identity import Identity
+from prjobs.base.errors import Conflict, NotFound
+from prjobs.jobs import handouts, log, lookup, submission, withdrawals
+from prjobs.web.wire import PollRequest, StatusUpdate
 from tests.conftest import USER
 
 
@@ -22,7 +22,7 @@ def take(appliance, peer="127.0.0.1:5000", **parts):
 
 
 def report(appliance, job, status, estimate_s=-1, alternate=False):
-    jobs.update_status(appliance, StatusUpdate(job.site, job.ulid, status, estimate_s, alternate), "tests")
+    submission.update_status(appliance, StatusUpdate(job.site, job.ulid, status, estimate_s, alternate), "tests")
 
 
 def test_it_works(appliance, submit):
@@ -75,7 +75,7 @@ def test_every_change_is_in_the_log(appliance, submit):
     take(appliance)
     report(appliance, job, "STARTED", 30)
     report(appliance, job, "COMPLETE")
-    past = feed.timeline(appliance.database, job.seq)
+    past = log.timeline(appliance.database, job.seq)
     assert [(row[1], row[2], row[3]) for row in past] == [
         ("both", "UNREAD", None),
         ("primary", "RECEIVED", None),
@@ -107,8 +107,8 @@ def test_an_update_for_an_unknown_job_or_another_site_is_not_found(appliance, su
     job = submit()
     for site, ulid in (("saf", "01DZVY846T52P6P3JWAJNJMJ1Z"), ("mrc1", job.ulid)):
         with pytest.raises(NotFound):
-            jobs.update_status(appliance, StatusUpdate(site, ulid, "STARTED", -1, False), "tests")
-    assert feed.last_seq(appliance.database) == 1
+            submission.update_status(appliance, StatusUpdate(site, ulid, "STARTED", -1, False), "tests")
+    assert log.last_seq(appliance.database) == 1
 
 
 @pytest.mark.parametrize("final", ["COMPLETE", "FAILED", "ABORTED", "CANCELLED", "complete"])
@@ -159,7 +159,7 @@ def test_one_job_can_be_withdrawn_while_it_waits(appliance, submit):
 def test_sending_again_makes_a_new_job_that_names_the_old_one(appliance, submit):
     old = submit(required_params='{"ra": "1.10"}')
     take(appliance)
-    new = jobs.again(appliance, old.ulid, Identity("auth0|bob", "Bob"), USER)
+    new = submission.again(appliance, old.ulid, Identity("auth0|bob", "Bob"), USER)
     assert (new.again_of, new.required_params, new.user_id) == (old.ulid, old.required_params, "auth0|bob")
     assert [row.ulid for row in take(appliance)] == [new.ulid]
 

@@ -4,9 +4,9 @@ import logging
 
 import pytest
 
-from prjobs import handouts, jobs, lookup, redelivery, withdrawals
+from prjobs.base.settings import Settings
+from prjobs.jobs import handouts, lookup, redelivery, submission, withdrawals
 from prjobs.opening import close_appliance, open_appliance
-from prjobs.settings import Settings
 from tests.cloud.model import run_plain_world
 from tests.conftest import USER
 from tests.test_queue import report, take
@@ -36,7 +36,9 @@ def appliance(opened):
 
 
 def send(appliance, action="go", device="mount"):
-    return jobs.submit_job(appliance, jobs.Command("saf", device, "m", action, "u", "U", "[]", "{}", "{}", {}), USER)
+    return submission.submit_job(
+        appliance, submission.Command("saf", device, "m", action, "u", "U", "[]", "{}", "{}", {}), USER
+    )
 
 
 def lose(appliance, peer=ONE, **poll):

@@ -10,14 +10,15 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prjobs import catalogue, reservations, rights
-from prjobs.access import RESERVED
-from prjobs.audit import OPERATOR
-from prjobs.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthorized, Unusable
-from prjobs.identity import Identity
+from prjobs.access import reservations, rights
+from prjobs.access.audit import OPERATOR
+from prjobs.access.identity import Identity
+from prjobs.access.reservations import Event, NewReservation
+from prjobs.access.tokens import RESERVED
+from prjobs.base import catalogue
+from prjobs.base.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthorized, Unusable
+from prjobs.base.settings import CommandClass, Settings, load_settings
 from prjobs.opening import close_appliance, open_appliance
-from prjobs.reservations import Event, NewReservation
-from prjobs.settings import CommandClass, Settings, load_settings
 from tests.conftest import make_token
 from tests.program import JOB
 

@@ -7,19 +7,20 @@ from collections.abc import Callable, Iterator
 import pytest
 import requests
 
-from prjobs import feed, handouts, jobs, views
 from prjobs.appliance import Appliance
-from prjobs.clock import Clock
-from prjobs.database import Transaction
-from prjobs.folder import Folder
-from prjobs.models import JobRow
+from prjobs.base.clock import Clock
+from prjobs.base.folder import Folder
+from prjobs.base.settings import Settings
+from prjobs.jobs import handouts, log, submission
+from prjobs.monitor import views
+from prjobs.monitor.watching import Watch
 from prjobs.opening import close_appliance, open_appliance, save_presence
 from prjobs.server import Server
-from prjobs.settings import Settings
+from prjobs.store.database import Transaction
+from prjobs.store.models import JobRow
 from prjobs.upkeep.chores import Chores
 from prjobs.upkeep.retention import STEP, Retention, prune_alarms_once, prune_once
-from prjobs.watching import Watch
-from prjobs.wire import StatusUpdate
+from prjobs.web.wire import StatusUpdate
 from tests.conftest import ManualClock, make_token
 from tests.program import JOB
 from tests.test_backup import poll
@@ -37,7 +38,7 @@ def appliance(folder: Folder, clock: ManualClock) -> Iterator[Appliance]:
 
 
 def report(appliance: Appliance, row: JobRow, status: str, alternate: bool = False) -> None:
-    jobs.update_status(appliance, StatusUpdate(row.site, row.ulid, status, -1, alternate), "tests")
+    submission.update_status(appliance, StatusUpdate(row.site, row.ulid, status, -1, alternate), "tests")
 
 
 def count(appliance: Appliance, table: str) -> int:
@@ -130,19 +131,19 @@ def test_cursors_stay_valid(appliance: Appliance, clock: ManualClock, submit: Su
     report(appliance, row, "COMPLETE")
     clock.advance(29 * DAY_S)
     report(appliance, submit(), "COMPLETE")
-    cursor = feed.last_seq(appliance.database)
+    cursor = log.last_seq(appliance.database)
     clock.advance(2 * DAY_S)
     assert prune_once(appliance) == 1
-    assert feed.list_changes(appliance.database, cursor) == []
+    assert log.list_changes(appliance.database, cursor) == []
     fresh = submit()
-    (change,) = feed.list_changes(appliance.database, cursor)
+    (change,) = log.list_changes(appliance.database, cursor)
     assert (change.seq, change.job.ulid) == (cursor + 1, fresh.ulid)
 
 
 def fill(transaction, number: int, now_ms: int) -> None:
     """Old jobs by the thousand, each with the log of a whole life."""
-    from prjobs.models import JOB_COLUMNS
-    from prjobs.ulids import floor_ulid
+    from prjobs.base.ulids import floor_ulid
+    from prjobs.store.models import JOB_COLUMNS
 
     columns = JOB_COLUMNS.removeprefix("seq, ")
     old_ms = now_ms - 40 * DAY_S * 1000

@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-from prjobs.errors import Refused
+from prjobs.base.errors import Refused
 from prjobs.web.app import build_routes
 from prjobs.web.contract import ENDPOINTS
 
@@ -72,7 +72,7 @@ def test_every_kind_of_refusal_is_declared_whole(kind):
 
 
 def test_a_defect_is_an_internal_error_without_details(server, monkeypatch):
-    from prjobs import lookup
+    from prjobs.jobs import lookup
 
     def broken(*_):
         raise RuntimeError("secret detail")
@@ -80,7 +80,7 @@ def test_a_defect_is_an_internal_error_without_details(server, monkeypatch):
     monkeypatch.setattr(lookup, "list_recent", broken)
     answer = requests.post(f"{server.url}/getrecentjobs", data='{"site": "saf"}')
     assert (answer.status_code, "secret" in answer.text) == (500, False)
-    monkeypatch.setattr("prjobs.handouts.take_jobs", broken)
+    monkeypatch.setattr("prjobs.jobs.handouts.take_jobs", broken)
     answer = requests.post(f"{server.url}/getnewjobs", data='{"site": "saf"}')
     assert (answer.status_code, answer.json()) == (500, [])
 

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from prjobs.errors import Unusable
-from prjobs.settings import Settings, load_settings, reference
+from prjobs.base.errors import Unusable
+from prjobs.base.settings import Settings, load_settings, reference
 
 
 def test_it_works(tmp_path):
@@ -67,7 +67,7 @@ def test_an_unknown_variable_is_refused_but_others_have_the_prefix_by_right(tmp_
 
 
 def test_every_setting_has_a_description_and_a_class_an_expiry():
-    from prjobs.catalogue import CLASSES
+    from prjobs.base.catalogue import CLASSES
 
     assert all(description for _, _, description in reference())
     assert {name: Settings().expiry_s(name) for name in ("stop", "close", "park", "motion")} == {

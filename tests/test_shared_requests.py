@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from prjobs.reservations import NewReservation, add_reservation
+from prjobs.access.reservations import NewReservation, add_reservation
 from tests import sharedfiles
 from tests.conftest import USER
 from tests.provider import AUDIENCE, ISSUER, NAMESPACE, Keys, bad_tokens
@@ -22,9 +22,9 @@ def target(tmp_path_factory):
     """A server with one delivered job of the site saf; what the placeholders stand for."""
     import threading
 
-    from prjobs.folder import Folder
+    from prjobs.base.folder import Folder
+    from prjobs.base.settings import Settings
     from prjobs.server import Server
-    from prjobs.settings import Settings
     from tests.program import JOB
 
     keys, other = Keys(), Keys("k2")

@@ -2,9 +2,9 @@
 
 import requests
 
-from prjobs import sites
+from prjobs.base.settings import Settings
+from prjobs.monitor import sites
 from prjobs.opening import close_appliance, open_appliance, save_presence
-from prjobs.settings import Settings
 from tests.conftest import ManualClock
 from tests.test_queue import take
 

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import pytest
 import requests
 
-from prjobs.errors import Unusable
-from prjobs.places import Place
-from prjobs.settings import load_settings
-from prjobs.sky import sidereal_h, sky_around, sky_between, sun_altitude_deg
+from prjobs.base.errors import Unusable
+from prjobs.base.places import Place
+from prjobs.base.settings import load_settings
+from prjobs.night.sky import sidereal_h, sky_around, sky_between, sun_altitude_deg
 from tests.conftest import ManualClock, make_token
 
 HOUR_MS = 3_600_000

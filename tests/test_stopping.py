@@ -11,9 +11,9 @@ import pytest
 import requests
 from filelock import FileLock
 
-from prjobs import folder as folder_module
-from prjobs.errors import Unusable
-from prjobs.folder import Folder
+from prjobs.base import folder as folder_module
+from prjobs.base.errors import Unusable
+from prjobs.base.folder import Folder
 from tests.conftest import ManualClock
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from prjobs.theme import THEMES, theme_of
+from prjobs.base.theme import THEMES, theme_of
 from prjobs.web.respond import error_page
 
 STATIC = Path(__file__).parent.parent / "static"

@@ -7,11 +7,13 @@ from contextlib import suppress
 
 import pytest
 
-from prjobs import alarms, audit, expiry, feed, handouts, jobs, lookup, redelivery, withdrawals
-from prjobs.errors import Conflict, Refused, Unavailable
+from prjobs.access import audit
+from prjobs.base.errors import Conflict, Refused, Unavailable
+from prjobs.base.settings import Settings
+from prjobs.jobs import expiry, handouts, log, lookup, redelivery, submission, withdrawals
+from prjobs.monitor import alarms
+from prjobs.monitor.watching import Watch
 from prjobs.opening import close_appliance, open_appliance
-from prjobs.settings import Settings
-from prjobs.watching import Watch
 from tests.conftest import USER
 from tests.test_queue import poll, report, take
 
@@ -210,7 +212,7 @@ def test_what_was_withdrawn_while_it_left_counts_as_handed_out(appliance, submit
     staff.join(10)
     settle(appliance)
     assert status(appliance, job) == "RECEIVED"
-    words = [row[2] for row in feed.timeline(appliance.database, job.seq)]
+    words = [row[2] for row in log.timeline(appliance.database, job.seq)]
     assert words == ["UNREAD", "RECEIVED", "CANCELLED", "RECEIVED"]
     assert taken(appliance) == []
 
@@ -316,7 +318,7 @@ def test_after_a_clean_stop_it_waits_again(folder, clock, appliance, too_late):
     close_appliance(appliance, folder)
     second, start = open_appliance(folder, Settings(), clock)
     assert (start.waiting, start.picked_up) == (1, 0)
-    last = feed.timeline(second.database, job.seq)[-1]
+    last = log.timeline(second.database, job.seq)[-1]
     assert (last[2], last[6]) == ("UNREAD", "it was stored too late for its poll and never left: it waits again")
     assert second.database.fetch("SELECT * FROM lease") == []
     assert second.database.fetch("SELECT state FROM handout") == [("RETURNED",)]
@@ -373,7 +375,9 @@ def test_an_empty_poll_asks_nothing_more(appliance, monkeypatch):
 def test_it_is_no_hand_out_to_repeat(folder, clock, patient, monkeypatch):
     """`redeliver = once` looks at what left and was not confirmed."""
     appliance, _ = open_appliance(folder, Settings(redeliver="once"), clock)
-    job = jobs.submit_job(appliance, jobs.Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {}), USER)
+    job = submission.submit_job(
+        appliance, submission.Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {}), USER
+    )
     miss(appliance, monkeypatch)
     handouts.connection_ended(appliance, ONE)
     settle(appliance)
@@ -381,7 +385,7 @@ def test_it_is_no_hand_out_to_repeat(folder, clock, patient, monkeypatch):
     assert taken(appliance, TWO) == [job.ulid]
     handouts.connection_ended(appliance, TWO)
     settle(appliance)
-    notes = [row[6] for row in feed.timeline(appliance.database, job.seq)]
+    notes = [row[6] for row in log.timeline(appliance.database, job.seq)]
     assert notes[-1] == redelivery.NOTE
     close_appliance(appliance, folder)
 

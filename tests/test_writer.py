@@ -7,8 +7,8 @@ import time
 import pytest
 import requests
 
-from prjobs.errors import Unavailable
-from prjobs.schema import open_database
+from prjobs.base.errors import Unavailable
+from prjobs.store.schema import open_database
 from tests.program import JOB
 from tests.test_long_poll import eventually
 

@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from prjobs.cli import audit, cloud, house, night, queue, reserve, service, serving, tokens
+from prjobs.base.errors import Refused, Unusable
+from prjobs.cli import audit, cloud, night, queue, reserve, service, serving, tokens, upkeep
 from prjobs.cli.shared import close_output
 from prjobs.client import CallFailed
-from prjobs.errors import Refused, Unusable
 from prjobs.version import VERSION
 
 
@@ -23,7 +23,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--data", type=Path, metavar="DIR", help="the data folder (default: $PRJOBS_DATA or the user's data folder)"
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for part in (serving, tokens, reserve, queue, night, house, service, audit, cloud):
+    for part in (serving, tokens, reserve, queue, night, upkeep, service, audit, cloud):
         part.add_commands(commands, shared)
     return parser
 

@@ -11,14 +11,14 @@ from itertools import chain as joined
 from pathlib import Path
 from typing import BinaryIO
 
-from prjobs import audit
-from prjobs.audit import Fetch
-from prjobs.chain import Anchor, Chain, Verdict, examine, line_of
+from prjobs.access import audit
+from prjobs.access.audit import Fetch
+from prjobs.access.chain import Anchor, Chain, Verdict, examine, line_of
+from prjobs.base.errors import Unusable
+from prjobs.base.folder import Folder
 from prjobs.cli.shared import Commands, folder_of, plain, print_json, stderr, utc
-from prjobs.errors import Unusable
-from prjobs.folder import Folder
-from prjobs.models import AuditRow
-from prjobs.trouble import trouble_of
+from prjobs.store.faults import trouble_of
+from prjobs.store.models import AuditRow
 from prjobs.upkeep.looking import has_log, look_at, older_migrations, require_ours
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 
 from prjobs.appliance import Appliance
+from prjobs.base.clock import Clock
+from prjobs.base.errors import Unusable
 from prjobs.cli.shared import (
     Commands,
     duration_s,
@@ -23,11 +25,9 @@ from prjobs.cli.shared import (
     utc,
 )
 from prjobs.client import Client
-from prjobs.clock import Clock
 from prjobs.cloud import shadow, status
 from prjobs.cloud.link import open_link
 from prjobs.cloud.status import CloudStatus
-from prjobs.errors import Unusable
 
 IMPORT_LOOK_S = 0.3
 OFF = "The cloud link is off: set cloud_mode, cloud_base_url and cloud_sites."

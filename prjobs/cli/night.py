@@ -8,19 +8,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from prjobs.base.clock import Clock
+from prjobs.base.errors import Unusable
+from prjobs.base.settings import load_settings
 from prjobs.cli.shared import Commands, folder_of, plain, reading_database
-from prjobs.clock import Clock
-from prjobs.errors import Unusable
 from prjobs.night.document import write_document
+from prjobs.night.files import write_sheet
 from prjobs.night.markup import el
 from prjobs.night.nights import Night, night_at, night_named
 from prjobs.night.page import Frame, write_page
 from prjobs.night.report import Source, night_report, stored_source
 from prjobs.night.shapes import NightJob, NightReport
-from prjobs.night.sheet import write_sheet
 from prjobs.night.tables import Cell, Table, Tables
 from prjobs.night.words import PHASE_WORDS, counted, duration
-from prjobs.settings import load_settings
 from prjobs.web.pages import load_files
 
 WIDTHS = {"i": 8, "t": 8, "d": 12, "l": 44, "u": 20, "n": 8, "s": 0}

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from prjobs import feed, views
+from prjobs.base.clock import Clock
 from prjobs.cli.shared import (
     Commands,
     duration_s,
@@ -20,9 +20,10 @@ from prjobs.cli.shared import (
     utc,
 )
 from prjobs.client import Client
-from prjobs.clock import Clock
-from prjobs.models import JobRow
-from prjobs.views import Filter, view_job
+from prjobs.jobs import log
+from prjobs.monitor import views
+from prjobs.monitor.views import Filter, view_job
+from prjobs.store.models import JobRow
 
 PAGE = 1000
 WATCH_S = 0.3
@@ -125,9 +126,9 @@ def _job_line(row: JobRow) -> str:
 def run_watch(asked: argparse.Namespace) -> None:
     """Print changes until Ctrl-C."""
     database = reading_database(folder_of(asked))
-    seq = feed.last_seq(database)
+    seq = log.last_seq(database)
     while True:
-        for change in feed.list_changes(database, seq, [asked.site] if asked.site else ()):
+        for change in log.list_changes(database, seq, [asked.site] if asked.site else ()):
             seq = change.seq
             view = views.view_change(change)
             if asked.json:

@@ -7,7 +7,12 @@ from typing import Any
 
 import msgspec
 
-from prjobs import audit, reservations
+from prjobs.access import audit, reservations
+from prjobs.access.desk import Reservation
+from prjobs.access.reservations import NewReservation
+from prjobs.base.clock import Clock
+from prjobs.base.decoding import convert
+from prjobs.base.folder import Folder
 from prjobs.cli.shared import (
     Commands,
     duration_s,
@@ -20,11 +25,6 @@ from prjobs.cli.shared import (
     utc,
 )
 from prjobs.client import Client
-from prjobs.clock import Clock
-from prjobs.decoding import convert
-from prjobs.folder import Folder
-from prjobs.reservations import NewReservation
-from prjobs.reserved import Reservation
 
 UNUSED = "the setting reservations is none: this reservation does not count until it is local or calendar."
 

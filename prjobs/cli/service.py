@@ -7,8 +7,8 @@ import subprocess
 import sys
 from xml.sax.saxutils import escape
 
+from prjobs.base.errors import Unusable
 from prjobs.cli.shared import Commands, folder_of
-from prjobs.errors import Unusable
 
 SYSTEMD, WINDOWS = "systemd", "windows"
 UNIT = """\

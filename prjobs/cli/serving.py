@@ -8,11 +8,11 @@ import threading
 from typing import Any
 
 from prjobs import server
+from prjobs.base.settings import Settings, load_settings, reference
 from prjobs.cli.shared import Commands, close_output, folder_of, print_json, require_client
 from prjobs.client import Client
 from prjobs.demo.observatory import Observatory
 from prjobs.demo.running import start_demo
-from prjobs.settings import Settings, load_settings, reference
 
 logger = logging.getLogger(__name__)
 

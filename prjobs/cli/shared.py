@@ -11,15 +11,15 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from prjobs import access
+from prjobs.access import tokens
 from prjobs.appliance import Appliance
+from prjobs.base.clock import Clock, moment
+from prjobs.base.errors import Unusable
+from prjobs.base.folder import Folder
+from prjobs.base.settings import default_folder, load_settings
 from prjobs.client import Client
-from prjobs.clock import Clock, moment
-from prjobs.database import Database
-from prjobs.errors import Unusable
-from prjobs.folder import Folder
 from prjobs.opening import close_appliance, open_appliance
-from prjobs.settings import default_folder, load_settings
+from prjobs.store.database import Database
 from prjobs.upkeep.looking import look_at, older_migrations
 
 Commands = Any  # argparse names its own type with an underscore
@@ -43,7 +43,7 @@ def running_client(folder: Folder) -> Client | None:
     if url is None:
         raise Unusable(f"{folder.path} is in use, but no server says under which address: is it starting?")
     own = os.environ.get("PRJOBS_TOKEN")
-    return Client(url, own or access.operator_token(folder.known_secret(), Clock().now_ms() // 1000))
+    return Client(url, own or tokens.operator_token(folder.known_secret(), Clock().now_ms() // 1000))
 
 
 def require_client(folder: Folder) -> Client:

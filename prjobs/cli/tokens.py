@@ -4,11 +4,11 @@ import argparse
 
 import msgspec
 
-from prjobs import access, audit
-from prjobs.access import NewToken, TokenInfo
+from prjobs.access import audit, tokens
+from prjobs.access.identity import ROLES
+from prjobs.access.tokens import NewToken, TokenInfo
+from prjobs.base.decoding import convert
 from prjobs.cli.shared import Commands, folder_of, own_appliance, plain, print_json, running_client, stderr, utc
-from prjobs.decoding import convert
-from prjobs.identity import ROLES
 
 
 def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
@@ -20,7 +20,7 @@ def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
     create.add_argument("--name", default="", help="the user's name, for display")
     create.add_argument("--role", action="append", default=[], choices=ROLES, help="may be given again")
     create.add_argument("--site", action="append", default=[], help="good for this site only; may be given again")
-    create.add_argument("--days", type=float, default=access.DEFAULT_DAYS, help="until it expires (default: 365)")
+    create.add_argument("--days", type=float, default=tokens.DEFAULT_DAYS, help="until it expires (default: 365)")
     create.set_defaults(run=run_create)
     listing = actions.add_parser("list", parents=[shared], help="all tokens, without the tokens themselves")
     listing.add_argument("--json", action="store_true")
@@ -47,7 +47,7 @@ def run_create(asked: argparse.Namespace) -> None:
     else:
         wanted = convert(body, NewToken)
         with own_appliance(folder) as appliance:
-            token, info = access.create_token(appliance, wanted, audit.OPERATOR)
+            token, info = tokens.create_token(appliance, wanted, audit.OPERATOR)
     print(token)
     stderr(f"token {info.id} for {plain(info.user_id)}, until {utc(info.expires_ms)} UTC")
 
@@ -60,7 +60,7 @@ def run_list(asked: argparse.Namespace) -> None:
         infos = msgspec.convert(client.api("GET", "/api/tokens")["tokens"], list[TokenInfo])
     else:
         with own_appliance(folder, create=False) as appliance:
-            infos = access.list_tokens(appliance)
+            infos = tokens.list_tokens(appliance)
     if asked.json:
         print_json(msgspec.to_builtins(infos))
         return
@@ -78,5 +78,5 @@ def run_revoke(asked: argparse.Namespace) -> None:
         client.api("DELETE", f"/api/tokens/{asked.id}")
     else:
         with own_appliance(folder, create=False) as appliance:
-            access.revoke_token(appliance, asked.id, audit.OPERATOR)
+            tokens.revoke_token(appliance, asked.id, audit.OPERATOR)
     stderr(f"token {asked.id} is revoked")

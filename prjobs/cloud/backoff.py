@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from prjobs.clock import Clock
+from prjobs.base.clock import Clock
 from prjobs.cloud.answers import CREDENTIALS, Failure
 from prjobs.cloud.timings import Timings
 

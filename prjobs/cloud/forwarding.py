@@ -9,16 +9,16 @@ at once, and the cloud gets a copy that is not run a second time.
 import threading
 from collections.abc import Callable
 
-from prjobs import jobs, lookup
+from prjobs.access.audit import By
 from prjobs.appliance import Appliance
-from prjobs.audit import By
+from prjobs.base.errors import BadRequest, Forbidden, Refused, Unauthorized
 from prjobs.cloud import late, markers, newjobs
 from prjobs.cloud.answers import CREDENTIALS, PERMANENT, UNSENT, Answer, Failure, Network, require_usable
-from prjobs.database import Transaction
-from prjobs.errors import BadRequest, Forbidden, Refused, Unauthorized
-from prjobs.jobs import Command
-from prjobs.models import JOB_COLUMNS, JobRow
-from prjobs.states import CANCELLED, FORWARDED, FORWARDING, UNREAD
+from prjobs.jobs import lookup, submission
+from prjobs.jobs.states import CANCELLED, FORWARDED, FORWARDING, UNREAD
+from prjobs.jobs.submission import Command
+from prjobs.store.database import Transaction
+from prjobs.store.models import JOB_COLUMNS, JobRow
 
 _REFUSALS: dict[int, type[Refused]] = {401: Unauthorized, 403: Forbidden}
 
@@ -30,9 +30,9 @@ def forwarder(appliance: Appliance, network: Network) -> Callable[[Command, str,
         contact = appliance.contact
         reachable = contact.last_ms is not None and contact.down_since_ms is None
         if command.site not in appliance.settings.cloud_sites:
-            return jobs.submit_job(appliance, command, actor)
+            return submission.submit_job(appliance, command, actor)
         if not reachable:
-            row = jobs.submit_job(appliance, command, actor)
+            row = submission.submit_job(appliance, command, actor)
             if not command.makes_safe:
                 late.remember(appliance, command, row, token)
             return row
@@ -69,7 +69,7 @@ def _store(
     transaction: Transaction, appliance: Appliance, command: Command, status: str, actor: By
 ) -> tuple[JobRow, bool]:
     last_seq = transaction.fetch("SELECT coalesce(max(seq), 0) FROM job")[0][0]
-    row = jobs.insert_job(transaction, appliance, command, status, actor)
+    row = submission.insert_job(transaction, appliance, command, status, actor)
     return row, row.seq > last_seq
 
 

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 
 import msgspec
 
-from prjobs import catalogue, feed, jobs
 from prjobs.appliance import Appliance
+from prjobs.base import catalogue
 from prjobs.cloud import markers, stops, store
 from prjobs.cloud.markers import WHO
 from prjobs.cloud.store import ELSEWHERE, OURS, Known
 from prjobs.cloud.wire import Listing, Record, Sighting, read_record, ulid_ms
-from prjobs.database import Transaction
-from prjobs.feed import Event
-from prjobs.models import JOB_COLUMNS, JobRow
-from prjobs.states import CANCELLED, EXPIRED, FORWARDED, HELD, PRIMARY, UNREAD
+from prjobs.jobs import log, submission
+from prjobs.jobs.log import Event
+from prjobs.jobs.states import CANCELLED, EXPIRED, FORWARDED, HELD, PRIMARY, UNREAD
+from prjobs.store.database import Transaction
+from prjobs.store.models import JOB_COLUMNS, JobRow
 
 WAITING = (UNREAD, HELD)
 # A hub keeps what was withdrawn; nobody runs that, nor what runs under another id.
@@ -142,7 +143,7 @@ def _carry_out(transaction: Transaction, appliance: Appliance, known: Known, see
     note = {TAKEN: "another program took it", WITHDRAWN: WITHDRAWN}.get(wish, "")
     row = _row(transaction, known.job_seq)
     event = Event(PRIMARY, seen.status, appliance.clock.now_ms(), WHO, note, _estimate_s(seen))
-    feed.apply(transaction, [row], event)
+    log.apply(transaction, [row], event)
     store.needs_no_push(transaction, [known.job_seq], ELSEWHERE)
     return wish
 
@@ -185,7 +186,7 @@ def insert(transaction: Transaction, appliance: Appliance, page: Page, seen: Sig
     else:
         row = _stored(transaction, appliance, page, record, rules)
         store.remember(transaction, record.ulid, record.site, row.seq, OURS if waits else ELSEWHERE)
-    if jobs.is_cancel_all(record.action):
+    if submission.is_cancel_all(record.action):
         stops.hold_older(transaction, appliance, page, record.ulid, copied)
     return word or (NEW if waits else SEEN_LATE)
 
@@ -216,7 +217,7 @@ def _stored(
         row = row._replace(alternate_status=UNREAD)
     if not rules.is_primary:
         row = row._replace(status=_held(row.status), alternate_status=_held(row.alternate_status))
-    row = jobs.insert_row(transaction, appliance, row, WHO, note)
+    row = submission.insert_row(transaction, appliance, row, WHO, note)
     if row.expires_ms:
         # Its age counts by the cloud's clock: ours may be wrong.
         left_ms = row.expires_ms - (appliance.clock.now_ms() + page.offset_ms)
@@ -258,4 +259,4 @@ def as_row(appliance: Appliance, record: Record) -> JobRow:
         checksum=0,
         idempotency_key=None,
     )
-    return row._replace(checksum=jobs.checksum(row))
+    return row._replace(checksum=submission.checksum(row))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from prjobs.cloud.store import ELSEWHERE, GONE, GONE_NOTE, NEWEST, OURS
-from prjobs.states import CANCELLED, HELD, PRIMARY, RECEIVED, UNREAD
+from prjobs.jobs.states import CANCELLED, HELD, PRIMARY, RECEIVED, UNREAD
 
 
 class Source(Protocol):

@@ -2,19 +2,19 @@
 
 from collections.abc import Callable
 
-from prjobs import feed, lookup
 from prjobs.appliance import Appliance
+from prjobs.base.ulids import floor_ulid
 from prjobs.cloud import store
 from prjobs.cloud.importing import Page
 from prjobs.cloud.markers import WHO
 from prjobs.cloud.store import ELSEWHERE, GONE, GONE_NOTE, NEWEST, OURS
 from prjobs.cloud.sweep import Walk
 from prjobs.cloud.wire import ulid_ms
-from prjobs.database import Database, Transaction
-from prjobs.feed import Event
-from prjobs.models import JOB_COLUMNS, JobRow
-from prjobs.states import ALTERNATE, CANCELLED, HELD, PRIMARY, UNREAD, is_finished
-from prjobs.ulids import floor_ulid
+from prjobs.jobs import log, lookup
+from prjobs.jobs.log import Event
+from prjobs.jobs.states import ALTERNATE, CANCELLED, HELD, PRIMARY, UNREAD, is_finished
+from prjobs.store.database import Database, Transaction
+from prjobs.store.models import JOB_COLUMNS, JobRow
 
 # A job handed out longer ago than this is not looked for: it may read a month of the cloud for one status.
 HANDED_MS = 7 * 86_400_000
@@ -77,7 +77,7 @@ class Judgement:
                 # What was handed out and never left shows there as our own word.
                 word = present
             note = GONE_NOTE if present is None else ""
-            feed.apply(transaction, [row], Event(queue, word, now_ms, WHO, note))
+            log.apply(transaction, [row], Event(queue, word, now_ms, WHO, note))
         if present is None:
             store.needs_no_push(transaction, [row.seq], GONE)
             return CANCELLED_THERE if row.status == HELD else DELETED_THERE

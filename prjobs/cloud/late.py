@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 
 from jwt import PyJWTError
 
-from prjobs import access, lookup
+from prjobs.access import tokens
 from prjobs.appliance import Appliance
+from prjobs.base.errors import NotFound
 from prjobs.cloud import newjobs
 from prjobs.cloud.answers import REFUSED, UNSENT, Failure, Network, require_usable
 from prjobs.cloud.pushing import Pusher
-from prjobs.errors import NotFound
-from prjobs.jobs import Command
-from prjobs.models import JobRow
-from prjobs.states import CANCELLED, EXPIRED, FORWARDED, HELD, UNREAD
+from prjobs.jobs import lookup
+from prjobs.jobs.states import CANCELLED, EXPIRED, FORWARDED, HELD, UNREAD
+from prjobs.jobs.submission import Command
+from prjobs.store.models import JobRow
 
 logger = logging.getLogger(__name__)
 LATE_S = 600.0
@@ -44,7 +45,7 @@ def remember(appliance: Appliance, command: Command, row: JobRow, token: str) ->
 def _valid_s(appliance: Appliance, token: str) -> float:
     """How long the token is valid as far as it says; it was verified before."""
     try:
-        return access.left_s(appliance, token)
+        return tokens.left_s(appliance, token)
     except (PyJWTError, KeyError):
         return LATE_S
 

@@ -4,21 +4,21 @@ import logging
 import threading
 from collections.abc import Callable
 
-from prjobs import lookup
 from prjobs.appliance import Appliance
-from prjobs.cloud import forwarding, late, left, markers, status, store
+from prjobs.base.errors import Unavailable
+from prjobs.base.ulids import floor_ulid
+from prjobs.cloud import forwarding, late, markers, status, store, switched_off
 from prjobs.cloud.answers import AMBIGUOUS, CREDENTIALS, Failure, Network, TooLong
 from prjobs.cloud.backoff import Backoff, Token
 from prjobs.cloud.importing import Rules
 from prjobs.cloud.pushing import Pusher
-from prjobs.cloud.site_link import SiteLink
+from prjobs.cloud.site import SiteLink
 from prjobs.cloud.sweep import CloudTime
 from prjobs.cloud.timings import Timings
 from prjobs.cloud.transport import open_transport, token_source
 from prjobs.cloud.wire import ulid_ms
-from prjobs.errors import Unavailable
-from prjobs.states import ALTERNATE, PRIMARY
-from prjobs.ulids import floor_ulid
+from prjobs.jobs import lookup
+from prjobs.jobs.states import ALTERNATE, PRIMARY
 
 logger = logging.getLogger(__name__)
 STEP_S = 0.25
@@ -141,8 +141,8 @@ class Link:
         hopeless = {site.site for site in self.sites if _hopeless(site.reading.backoff)}
         if not all(site.site in hopeless or site.reading.is_fresh for site in self.sites):
             return False
-        left = self.pusher.sites - hopeless
-        return not (self.is_primary and left) or _hopeless(self.sending)
+        switched_off = self.pusher.sites - hopeless
+        return not (self.is_primary and switched_off) or _hopeless(self.sending)
 
     # ---- what failed
 
@@ -203,7 +203,7 @@ def _hopeless(backoff: Backoff) -> bool:
 def open_link(appliance: Appliance) -> Link | None:
     """The link that the settings ask for; None when it is off. Unusable when they cannot be followed."""
     settings = appliance.settings
-    left.hold_and_give_back(appliance)
+    switched_off.hold_and_give_back(appliance)
     if settings.cloud_mode == "off":
         return None
     network = open_transport(settings, appliance.clock)

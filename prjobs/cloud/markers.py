@@ -1,11 +1,11 @@
 """Which job of ours a record of the cloud is, when it carries our id as a marker."""
 
-from prjobs import feed
 from prjobs.appliance import Appliance
-from prjobs.database import Transaction
-from prjobs.feed import Event
-from prjobs.models import JOB_COLUMNS, JobRow
-from prjobs.states import BOTH, FORWARDED, FORWARDING
+from prjobs.jobs import log
+from prjobs.jobs.log import Event
+from prjobs.jobs.states import BOTH, FORWARDED, FORWARDING
+from prjobs.store.database import Transaction
+from prjobs.store.models import JOB_COLUMNS, JobRow
 
 WHO = "cloud"
 
@@ -28,5 +28,5 @@ def decide(transaction: Transaction, appliance: Appliance, seq: int, status: str
     """Only a job that is still undecided changes: a sweep and its own request may both want to."""
     found = transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE seq = ? AND status = '{FORWARDING}'", (seq,))
     rows = [JobRow(*one) for one in found]
-    feed.apply(transaction, rows, Event(BOTH, status, appliance.clock.now_ms(), WHO, note))
+    log.apply(transaction, rows, Event(BOTH, status, appliance.clock.now_ms(), WHO, note))
     return bool(rows)

@@ -5,7 +5,7 @@ from prjobs.cloud import importing, wire
 from prjobs.cloud.answers import CREDENTIALS, PERMANENT, Answer, Failure, Network, require_usable
 from prjobs.cloud.importing import Page, Rules
 from prjobs.cloud.store import known_between
-from prjobs.jobs import Command
+from prjobs.jobs.submission import Command
 
 SENTENCE_LENGTH = 300
 NO_RIGHT = (401, 403)

@@ -9,14 +9,14 @@ from collections.abc import Callable
 import msgspec
 
 from prjobs.appliance import Appliance
+from prjobs.base.errors import Conflict
 from prjobs.cloud import importing, stops, store
 from prjobs.cloud.answers import Failure, Overflow
 from prjobs.cloud.importing import Page, Rules
 from prjobs.cloud.sweep import CloudTime, Walk
 from prjobs.cloud.wire import Sighting, read_record, ulid_ms
-from prjobs.database import Transaction
-from prjobs.errors import Conflict
-from prjobs.states import UNREAD
+from prjobs.jobs.states import UNREAD
+from prjobs.store.database import Transaction
 
 MOST = 5000
 TRIES = 5

@@ -16,8 +16,8 @@ from prjobs.cloud.store import GONE, NEWEST, OURS
 from prjobs.cloud.sweep import CloudTime
 from prjobs.cloud.timings import Timings
 from prjobs.cloud.wire import read_status_answer, status_body
-from prjobs.database import Transaction
-from prjobs.states import ALTERNATE, FORWARDED, HELD, UNREAD
+from prjobs.jobs.states import ALTERNATE, FORWARDED, HELD, UNREAD
+from prjobs.store.database import Transaction
 
 LOOK = 2000
 # A failure of the cloud itself counts against one job only when this many others were taken since.

@@ -15,7 +15,7 @@ from prjobs.cloud.answers import Failure, Overflow
 from prjobs.cloud.importing import Page
 from prjobs.cloud.sweep import Reader, Walk
 from prjobs.cloud.wire import Sighting
-from prjobs.states import UNREAD
+from prjobs.jobs.states import UNREAD
 
 if TYPE_CHECKING:
     from prjobs.cloud.link import Link

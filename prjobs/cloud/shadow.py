@@ -6,8 +6,8 @@ A shadow reads every five seconds, so a time is right to about that; what happen
 import msgspec
 
 from prjobs.cloud.wire import ulid_ms
-from prjobs.database import Database
-from prjobs.states import CANCELLED, HELD, RECEIVED, UNREAD, is_finished
+from prjobs.jobs.states import CANCELLED, HELD, RECEIVED, UNREAD, is_finished
+from prjobs.store.database import Database
 
 LOST_AFTER_MS = 600_000
 

@@ -3,17 +3,17 @@
 import msgspec
 
 from prjobs.appliance import Appliance
-from prjobs.clock import moment
-from prjobs.cloud import left, store
+from prjobs.base.clock import moment
+from prjobs.base.errors import NotFound
+from prjobs.cloud import store, switched_off
 from prjobs.cloud.pushing import unsent_jobs
 from prjobs.cloud.wire import ulid_ms
-from prjobs.errors import NotFound
 
 DOWN_AFTER_MS = 60_000
 NOTICE_MS = 86_400_000
 OFFSET_S = 5.0
 SHOWN = 5
-NOTICES = ("cloud_reader", "cloud_reset", "cloud_clock", left.HELD_BACK, left.UNSENT)
+NOTICES = ("cloud_reader", "cloud_reset", "cloud_clock", switched_off.HELD_BACK, switched_off.UNSENT)
 
 
 class Parked(msgspec.Struct, frozen=True):
@@ -164,7 +164,7 @@ def note(appliance: Appliance) -> None:
         said["cloud_reader"] = ""
     if now_ms - contact.reset_ms > NOTICE_MS:
         said["cloud_reset"] = ""
-    left.note_held(appliance)
+    switched_off.note_held(appliance)
     for code, sentence in said.items():
         if sentence:
             notices[code] = sentence

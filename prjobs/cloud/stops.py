@@ -2,15 +2,16 @@
 
 from typing import TYPE_CHECKING
 
-from prjobs import catalogue, feed, lookup
 from prjobs.appliance import Appliance
+from prjobs.base import catalogue
 from prjobs.cloud import store
 from prjobs.cloud.markers import WHO
 from prjobs.cloud.wire import Record, ulid_ms
-from prjobs.database import Database, Transaction
-from prjobs.feed import Event
-from prjobs.models import JobRow
-from prjobs.states import ALTERNATE, CANCELLED, HELD, PRIMARY
+from prjobs.jobs import log, lookup
+from prjobs.jobs.log import Event
+from prjobs.jobs.states import ALTERNATE, CANCELLED, HELD, PRIMARY
+from prjobs.store.database import Database, Transaction
+from prjobs.store.models import JobRow
 
 if TYPE_CHECKING:
     from prjobs.cloud.importing import Page
@@ -36,13 +37,13 @@ def hold_older(transaction: Transaction, appliance: Appliance, page: "Page", can
         unsent = lookup.unsent_of(transaction, appliance, page.site, queue)
         older = [*filter(is_older, [*waiting, *unsent])]
         held = [row for row in older if row.origin == WHO]
-        feed.apply(transaction, held, Event(queue, HELD, now_ms, WHO, "cancel_all_commands in the cloud"))
+        log.apply(transaction, held, Event(queue, HELD, now_ms, WHO, "cancel_all_commands in the cloud"))
         if queue == PRIMARY:
             store.needs_no_push(transaction, [row.seq for row in held])
         on_their_way = [row for row in lookup.held_of(transaction, page.site, queue) if row.origin != WHO]
         ours = [row for row in older if row.origin != WHO] + [*filter(is_older, on_their_way)]
         note = "cancel_all_commands in the cloud, which came after it or within 30 s of it"
-        feed.apply(transaction, ours, Event(queue, CANCELLED, now_ms, WHO, note))
+        log.apply(transaction, ours, Event(queue, CANCELLED, now_ms, WHO, note))
     store.set_cancel(transaction, page.site, cancel_ulid)
 
 

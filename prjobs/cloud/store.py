@@ -10,8 +10,8 @@ A status is unsent while the log has a change of the job's primary queue after `
 
 from typing import NamedTuple
 
-from prjobs.database import Database, Row, Transaction
-from prjobs.states import ALTERNATE, PRIMARY
+from prjobs.jobs.states import ALTERNATE, PRIMARY
+from prjobs.store.database import Database, Row, Transaction
 
 OURS, ELSEWHERE, GONE = "OURS", "ELSEWHERE", "GONE"
 GONE_NOTE = "cancel_all_commands in the cloud deleted it"

@@ -7,12 +7,12 @@ So every page says from when to when it is complete, by the cloud's Date header 
 import logging
 from collections.abc import Callable
 
-from prjobs.clock import Clock
+from prjobs.base.clock import Clock
 from prjobs.cloud import wire
 from prjobs.cloud.answers import AMBIGUOUS, REFUSED, Failure, Network, Overflow, require_usable
+from prjobs.cloud.contact import Contact
 from prjobs.cloud.importing import Page
 from prjobs.cloud.timings import Timings
-from prjobs.contact import Contact
 
 logger = logging.getLogger(__name__)
 ASKED_AGAIN = 8

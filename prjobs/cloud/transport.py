@@ -19,11 +19,11 @@ from urllib3.exceptions import (
     SSLError,
 )
 
-from prjobs.clock import Clock
+from prjobs.base.clock import Clock
+from prjobs.base.errors import Unusable
+from prjobs.base.settings import Settings
 from prjobs.cloud.answers import AMBIGUOUS, UNSENT, Answer, Failure, TooLong
 from prjobs.cloud.timings import MAX_BODY
-from prjobs.errors import Unusable
-from prjobs.settings import Settings
 from prjobs.version import VERSION
 
 CONNECT_S = 5.0

@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 
+from prjobs.base.decoding import parse_json
+from prjobs.base.errors import BadRequest
+from prjobs.base.ulids import floor_ulid, is_ulid
 from prjobs.cloud.answers import AMBIGUOUS, BETWEEN, Failure
 from prjobs.cloud.timings import DAY_MS, MAX_BODY
-from prjobs.decoding import parse_json
-from prjobs.errors import BadRequest
-from prjobs.jobs import Command
-from prjobs.states import FORWARDING, HELD, UNREAD
-from prjobs.ulids import floor_ulid, is_ulid
+from prjobs.jobs.states import FORWARDING, HELD, UNREAD
+from prjobs.jobs.submission import Command
 
 MARKER = "prjobs_ulid"
 _TEXT = 200

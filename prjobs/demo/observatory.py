@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from prjobs import catalogue
+from prjobs.base import catalogue
 from prjobs.client import Client, NotReached, Refused
 
 logger = logging.getLogger(__name__)

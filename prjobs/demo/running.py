@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from prjobs import access
-from prjobs.access import NewToken
-from prjobs.audit import By
+from prjobs.access import tokens
+from prjobs.access.audit import By
+from prjobs.access.tokens import NewToken
 from prjobs.demo import run_demo
 
 SITES = ("mrc1", "mrc")
@@ -14,8 +14,8 @@ PACE = 6.0
 
 def start_demo(server: Any) -> None:
     """Start the demo's threads; they end with the server."""
-    tokens = []
+    users = []
     for user_id, user_name in USERS:
-        token, _ = access.create_token(server.appliance, NewToken(user_id, user_name, days=30), By("demo", "demo"))
-        tokens.append((user_id, user_name, token))
-    run_demo(server.url, tokens, SITES, PACE, server.appliance.stopping)
+        token, _ = tokens.create_token(server.appliance, NewToken(user_id, user_name, days=30), By("demo", "demo"))
+        users.append((user_id, user_name, token))
+    run_demo(server.url, users, SITES, PACE, server.appliance.stopping)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from prjobs import catalogue
+from prjobs.base import catalogue
 from prjobs.client import Client, NotReached, Refused
 
 logger = logging.getLogger(__name__)

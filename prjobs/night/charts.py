@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from xml.etree.ElementTree import Element
 
-from prjobs.catalogue import CLASSES
-from prjobs.clock import moment
+from prjobs.base.catalogue import CLASSES
+from prjobs.base.clock import moment
+from prjobs.base.places import Place
 from prjobs.night.markup import el
 from prjobs.night.nights import Night
 from prjobs.night.shapes import NightJob, NightReport
+from prjobs.night.sky import sun_altitude_deg
 from prjobs.night.words import counted
-from prjobs.places import Place
-from prjobs.sky import sun_altitude_deg
 
 WIDTH, LEFT, RIGHT, TOP = 1000, 112, 20, 8
 PLOT = WIDTH - LEFT - RIGHT

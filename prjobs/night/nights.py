@@ -4,10 +4,10 @@ import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import NamedTuple
 
-from prjobs.clock import moment
-from prjobs.errors import BadRequest
-from prjobs.places import parse_zones
-from prjobs.settings import Settings
+from prjobs.base.clock import moment
+from prjobs.base.errors import BadRequest
+from prjobs.base.places import parse_zones
+from prjobs.base.settings import Settings
 
 _DATE = re.compile(r"(19[7-9]\d|[2-8]\d{3})-\d\d-\d\d\Z")
 

@@ -8,16 +8,16 @@ from typing import IO
 from urllib.parse import urlencode
 from xml.etree.ElementTree import Element
 
+from prjobs.base.places import parse_places
+from prjobs.base.theme import Theme
 from prjobs.night.charts import Charts
 from prjobs.night.markup import el, markup, table_row
 from prjobs.night.nights import Night
 from prjobs.night.report import Source, night_report
 from prjobs.night.shapes import NightJob, NightReport
+from prjobs.night.sky import Sky
 from prjobs.night.tables import Cell, Table, Tables
 from prjobs.night.words import PHASE_WORDS, duration
-from prjobs.places import parse_places
-from prjobs.sky import Sky
-from prjobs.theme import Theme
 
 IN_MEMORY = 4_000_000
 Around = tuple[str, str]

@@ -7,22 +7,22 @@ pages, and handed on; the report sums up exactly what was handed on.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from prjobs import alarms, views
+from prjobs.access.desk import Reservation
+from prjobs.access.reservations import CALENDAR, sites_judged
 from prjobs.appliance import Appliance
-from prjobs.database import Database, Row
-from prjobs.models import JOB_COLUMNS, JobRow
+from prjobs.base.places import parse_places
+from prjobs.base.settings import Settings
+from prjobs.base.ulids import floor_ulid
+from prjobs.jobs.polls import Poller
+from prjobs.jobs.states import ALTERNATE, BOTH, PRIMARY, UNREAD, phase_of
+from prjobs.monitor import alarms, views
 from prjobs.night.nights import Night
 from prjobs.night.shapes import NightJob, NightReport
 from prjobs.night.silence import Polled
+from prjobs.night.sky import Sky, sky_between
 from prjobs.night.tally import Tally
-from prjobs.places import parse_places
-from prjobs.presence import Poller
-from prjobs.reservations import CALENDAR, sites_judged
-from prjobs.reserved import Reservation
-from prjobs.settings import Settings
-from prjobs.sky import Sky, sky_between
-from prjobs.states import ALTERNATE, BOTH, PRIMARY, UNREAD, phase_of
-from prjobs.ulids import floor_ulid
+from prjobs.store.database import Database, Row
+from prjobs.store.models import JOB_COLUMNS, JobRow
 
 PAGE = 1000
 # How old the stored time of the last poll may be while a server runs.

@@ -2,10 +2,10 @@
 
 import msgspec
 
+from prjobs.access.desk import Reservation
+from prjobs.monitor.board import Alarm
 from prjobs.night.silence import Silence
-from prjobs.open_alarms import Alarm
-from prjobs.reserved import Reservation
-from prjobs.sky import Sky
+from prjobs.night.sky import Sky
 
 # How many of each kind a report names, and how many jobs of a hand-out; it counts them all.
 LISTED = 500

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from prjobs.presence import SILENT_AFTER_MS
+from prjobs.jobs.polls import SILENT_AFTER_MS
 
 WAITING, GAP, LAST_POLL = "a job waited", "the next poll fetched jobs", "not over yet"
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from prjobs.alarms import STOP
+from prjobs.access.desk import Reservation
+from prjobs.monitor.alarms import STOP
+from prjobs.monitor.board import Alarm
 from prjobs.night.nights import Night
 from prjobs.night.shapes import Doubt, NightJob, Stop
 from prjobs.night.silence import Silence
 from prjobs.night.words import counted, duration, status
-from prjobs.open_alarms import Alarm
-from prjobs.reserved import Reservation
 
 DAY_FORM = "%d %b %H:%M"
 # (class, text): the class says how it is set.

@@ -6,12 +6,12 @@ from array import array
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
-from prjobs.database import Row
-from prjobs.handouts import UNCONFIRMED
+from prjobs.jobs.handouts import UNCONFIRMED
+from prjobs.jobs.states import EXPIRED, PHASES, PRIMARY
 from prjobs.night.nights import Night
 from prjobs.night.shapes import LISTED, LISTED_OF_HANDOUT, Doubt, Doubts, Listed, NightJob, Stop, Stops, Waits
 from prjobs.night.silence import Polled, Quiet
-from prjobs.states import EXPIRED, PHASES, PRIMARY
+from prjobs.store.database import Row
 
 LONGEST = 10
 # A stop that nobody picked up by then is late: time for the hardware stop.

@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from prjobs.appliance import Appliance
-from prjobs.clock import moment
-from prjobs.errors import Unusable
-from prjobs.failpoints import Failpoints
-from prjobs.folder import Folder, sync_folder
-from prjobs.trouble import trouble_of
+from prjobs.base.clock import moment
+from prjobs.base.errors import Unusable
+from prjobs.base.failpoints import Failpoints
+from prjobs.base.folder import Folder, sync_folder
+from prjobs.store.faults import trouble_of
 from prjobs.upkeep.looking import Census, copy_into, look_at, require_whole, take_census
 
 logger = logging.getLogger(__name__)

@@ -6,16 +6,18 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from prjobs import audit, expiry, health
+from prjobs.access import audit
 from prjobs.appliance import Appliance
-from prjobs.database import Transaction
-from prjobs.errors import Unavailable
-from prjobs.folder import Folder
+from prjobs.base.errors import Unavailable
+from prjobs.base.folder import Folder
+from prjobs.jobs import expiry
+from prjobs.monitor import health
+from prjobs.monitor.watching import Watch
 from prjobs.opening import save_presence
+from prjobs.store.database import Transaction
 from prjobs.upkeep.backup import Nightly
 from prjobs.upkeep.ballast import Ballast
 from prjobs.upkeep.retention import Retention
-from prjobs.watching import Watch
 
 logger = logging.getLogger(__name__)
 CLOCK_STEP_MS = 2000

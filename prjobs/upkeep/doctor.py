@@ -10,15 +10,15 @@ from urllib.parse import urlsplit
 
 import urllib3
 
-from prjobs.clock import Clock
-from prjobs.errors import Unusable
-from prjobs.folder import Folder
-from prjobs.settings import FILE_NAME, Settings, load_settings
+from prjobs.base.clock import Clock
+from prjobs.base.errors import Unusable
+from prjobs.base.folder import Folder
+from prjobs.base.settings import FILE_NAME, Settings, load_settings
+from prjobs.base.sockets import bind_sockets
 from prjobs.upkeep.ballast import ballast_of
 from prjobs.upkeep.findings import NOTE, OK, WRONG, Finding, Findings, Patient
 from prjobs.upkeep.looking import damages, has_log, look_at
 from prjobs.upkeep.store_checks import check_store
-from prjobs.web.sockets import bind_sockets
 
 MB = 1_000_000
 HEALTH_S = 5.0

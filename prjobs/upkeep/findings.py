@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from prjobs.clock import Clock
-from prjobs.folder import Folder
-from prjobs.settings import Settings
+from prjobs.base.clock import Clock
+from prjobs.base.folder import Folder
+from prjobs.base.settings import Settings
 
 # As it should be; worth knowing; something must be done.
 OK, NOTE, WRONG = "ok", "note", "WRONG"

@@ -5,9 +5,9 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from prjobs.errors import Unusable
-from prjobs.schema import MIGRATIONS
-from prjobs.trouble import trouble_of
+from prjobs.base.errors import Unusable
+from prjobs.store.faults import trouble_of
+from prjobs.store.schema import MIGRATIONS
 
 DAMAGES_SHOWN = 3
 TABLES = frozenset({"job", "change", "handout", "fact"})

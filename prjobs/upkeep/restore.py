@@ -5,17 +5,18 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from prjobs import audit, feed
-from prjobs.clock import Clock
+from prjobs.access import audit
+from prjobs.base.clock import Clock
+from prjobs.base.errors import Refused, Unusable
+from prjobs.base.folder import Folder, sync_folder
 from prjobs.cloud import store
-from prjobs.database import Transaction
-from prjobs.errors import Refused, Unusable
-from prjobs.feed import COLUMNS, Event
-from prjobs.folder import Folder, sync_folder
-from prjobs.models import JOB_COLUMNS, JobRow
-from prjobs.schema import open_database
-from prjobs.states import ALTERNATE, BOTH, CANCELLED, PRIMARY, UNREAD
-from prjobs.trouble import trouble_of
+from prjobs.jobs import log
+from prjobs.jobs.log import COLUMNS, Event
+from prjobs.jobs.states import ALTERNATE, BOTH, CANCELLED, PRIMARY, UNREAD
+from prjobs.store.database import Transaction
+from prjobs.store.faults import trouble_of
+from prjobs.store.models import JOB_COLUMNS, JobRow
+from prjobs.store.schema import open_database
 from prjobs.upkeep.backup import stamp
 from prjobs.upkeep.looking import (
     copy_into,
@@ -197,7 +198,7 @@ def _withdraw(transaction: Transaction, now_ms: int) -> list[JobRow]:
     for row in rows:
         by_queue.setdefault(_waits_in(row), []).append(row)
     for queue, waiting in by_queue.items():
-        feed.apply(transaction, waiting, Event(queue, CANCELLED, now_ms, WHO, NOTE))
+        log.apply(transaction, waiting, Event(queue, CANCELLED, now_ms, WHO, NOTE))
     return rows
 
 

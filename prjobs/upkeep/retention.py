@@ -6,9 +6,9 @@ Nothing goes while the clock is in doubt: one that is a year ahead would make al
 import logging
 
 from prjobs.appliance import Appliance
-from prjobs.database import Transaction
-from prjobs.states import ALTERNATE, UNREAD, words_of
-from prjobs.ulids import floor_ulid
+from prjobs.base.ulids import floor_ulid
+from prjobs.jobs.states import ALTERNATE, UNREAD, words_of
+from prjobs.store.database import Transaction
 
 # A step is one transaction of the writer: this many are a few milliseconds of it.
 STEP = 200

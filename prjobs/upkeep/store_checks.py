@@ -3,17 +3,18 @@
 import sqlite3
 from contextlib import closing, suppress
 
-from prjobs import access, jobs
+from prjobs.access import tokens
+from prjobs.base.errors import Unusable
+from prjobs.base.ulids import floor_ulid
 from prjobs.client import CallFailed, Client
 from prjobs.cloud import invariants
-from prjobs.errors import Unusable
-from prjobs.handouts import UNCONFIRMED
-from prjobs.models import JobRow
+from prjobs.jobs import submission
+from prjobs.jobs.handouts import UNCONFIRMED
+from prjobs.jobs.polls import SILENT_AFTER_MS, SILENT_GAPS
+from prjobs.jobs.states import PRIMARY, UNREAD
 from prjobs.opening import restore_advice
-from prjobs.presence import SILENT_AFTER_MS, SILENT_GAPS
-from prjobs.states import PRIMARY, UNREAD
-from prjobs.trouble import trouble_of
-from prjobs.ulids import floor_ulid
+from prjobs.store.faults import trouble_of
+from prjobs.store.models import JobRow
 from prjobs.upkeep.findings import NOTE, OK, WRONG, Finding, Findings, Patient
 from prjobs.upkeep.looking import damages, has_log, look_at, older_migrations, require_ours
 
@@ -92,7 +93,7 @@ def _check_jobs(connection: sqlite3.Connection) -> Findings:
     for values in connection.execute(f"SELECT {', '.join(names)} FROM job ORDER BY seq"):
         count += 1
         row = JobRow(**dict(zip(names, values, strict=True)))
-        if not jobs.is_sound(row):
+        if not submission.is_sound(row):
             damaged.append(str(row.ulid))
     for ulid in damaged[:SHOWN]:
         sentence = f"Job {ulid} is not what was sent: do not send it again; cancel it if it still waits."
@@ -152,7 +153,7 @@ def _polls(patient: Patient, connection: sqlite3.Connection) -> list[tuple[str, 
     """(site, queue, last_ms, usual_gap_ms): of the server, which writes them down once a minute; else the file's."""
     if patient.url:
         with suppress(CallFailed, Unusable, KeyError, TypeError):
-            token = access.operator_token(patient.folder.known_secret(), patient.clock.now_ms() // 1000)
+            token = tokens.operator_token(patient.folder.known_secret(), patient.clock.now_ms() // 1000)
             with Client(patient.url, token, timeout_s=SERVER_S) as client:
                 sites = client.api("GET", "/api/now")["sites"]
             return [

@@ -10,11 +10,11 @@ from typing import Any
 
 from bottle import request
 
-from prjobs import access, audit
+from prjobs.access import audit, tokens
+from prjobs.access.identity import LOG_IN, Identity
 from prjobs.appliance import Appliance
-from prjobs.errors import Forbidden, TooLarge, TooMany, Unauthorized
-from prjobs.identity import LOG_IN, Identity
-from prjobs.wire import MAX_BODY
+from prjobs.base.errors import Forbidden, TooLarge, TooMany, Unauthorized
+from prjobs.web.wire import MAX_BODY
 
 # waitress removes it unless it comes from the trusted proxy.
 PROXIED = "HTTP_X_FORWARDED_FOR"
@@ -115,7 +115,7 @@ def identify(appliance: Appliance, token: str) -> Identity:
 
 
 def _identify(appliance: Appliance, token: str) -> Identity:
-    found = access.identify(appliance, token)
+    found = tokens.identify(appliance, token)
     audit.note_use(appliance, appliance.token_uses, found, peer())
     return found
 
@@ -175,5 +175,5 @@ def require_observatory(appliance: Appliance, site: str) -> Identity | None:
     found = identity(appliance, basic=True)
     if found is None:
         raise Unauthorized(LOG_IN + "from another machine this needs an observatory token.")
-    access.require_observatory(found, site)
+    tokens.require_observatory(found, site)
     return found

@@ -8,13 +8,13 @@ import msgspec
 from bottle import HTTPResponse
 from msgspec import Meta
 
-from prjobs import lookup
+from prjobs.access.identity import Identity
 from prjobs.appliance import Appliance
+from prjobs.base.decoding import parse_object
+from prjobs.base.errors import Forbidden
 from prjobs.cloud import older, status
 from prjobs.cloud.status import CloudStatus
-from prjobs.decoding import parse_object
-from prjobs.errors import Forbidden
-from prjobs.identity import Identity
+from prjobs.jobs import lookup
 from prjobs.web import caller
 from prjobs.web.respond import reply_json
 

@@ -5,17 +5,20 @@ from collections.abc import Callable, Iterator
 
 from bottle import HTTPResponse, request
 
-from prjobs import access, audit, catalogue, handouts, health, jobs, lookup, rights, wire
+from prjobs.access import audit, rights, tokens
+from prjobs.access.audit import By
+from prjobs.access.identity import Identity
 from prjobs.appliance import Appliance
-from prjobs.audit import By
-from prjobs.errors import BadRequest, Forbidden, TooMany, Unavailable
-from prjobs.identity import Identity
-from prjobs.jobs import Command
-from prjobs.models import JobRow
-from prjobs.trouble import DISK_FULL
-from prjobs.web import caller
+from prjobs.base import catalogue
+from prjobs.base.errors import BadRequest, Forbidden, TooMany, Unavailable
+from prjobs.jobs import handouts, lookup, submission
+from prjobs.jobs.submission import Command
+from prjobs.monitor import health
+from prjobs.store.faults import DISK_FULL
+from prjobs.store.models import JobRow
+from prjobs.web import caller, wire
 from prjobs.web.respond import reply
-from prjobs.wire import NewJob, PollRequest
+from prjobs.web.wire import NewJob, PollRequest
 
 logger = logging.getLogger(__name__)
 # The upkeep gives its reserve up within a quarter of a second.
@@ -34,7 +37,7 @@ def post_newjob(appliance: Appliance) -> HTTPResponse:
     """Queue a command. The token is judged before the body."""
     with caller.audited(appliance, "newjob") as refusable:
         identity = refusable.identity = caller.require_identity(appliance)
-        access.require_commander(identity)
+        tokens.require_commander(identity)
         new_job, values = wire.parse_newjob(caller.read_body())
         command = _command(new_job, values, identity.roles_json)
         refusable.asked = f"{command.site} {command.device} {command.action}"
@@ -67,8 +70,8 @@ def _submit(appliance: Appliance, command: Command, actor: By) -> JobRow:
 
 def _submit_once(appliance: Appliance, command: Command, actor: By) -> JobRow:
     forward, token = appliance.contact.forward, caller.bearer_token()
-    if forward is None or not token or access.is_own(token):
-        return jobs.submit_job(appliance, command, actor)
+    if forward is None or not token or tokens.is_own(token):
+        return submission.submit_job(appliance, command, actor)
     forwarded: JobRow = forward(command, token, actor)
     return forwarded
 
@@ -138,7 +141,7 @@ def _post_status(appliance: Appliance, parse: Callable[[bytes], wire.StatusUpdat
         handouts.heard(appliance, peer)
     update = parse(caller.read_body())
     identity = caller.require_observatory(appliance, update.site)
-    jobs.update_status(appliance, update, identity.user_id if identity else peer)
+    submission.update_status(appliance, update, identity.user_id if identity else peer)
     return reply(wire.status_document(update))
 
 

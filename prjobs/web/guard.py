@@ -6,7 +6,7 @@ resolve to it. Programs send neither Origin nor Sec-Fetch-Site; browsers cannot 
 
 import re
 
-from prjobs.errors import BadRequest, Forbidden, NotFound, WrongHost
+from prjobs.base.errors import BadRequest, Forbidden, NotFound, WrongHost
 
 Environ = dict[str, object]
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?P<port>:\d{1,5})?\Z")

@@ -14,12 +14,12 @@ import waitress
 from waitress.channel import HTTPChannel
 from waitress.task import ErrorTask, WSGITask
 
-from prjobs.errors import BadRequest, HeadersTooLarge, Refused, TooLarge
-from prjobs.settings import Settings
+from prjobs.base.errors import BadRequest, HeadersTooLarge, Refused, TooLarge
+from prjobs.base.settings import Settings
+from prjobs.base.sockets import bind_sockets
 from prjobs.web.respond import refusal_parts
-from prjobs.web.sockets import bind_sockets
+from prjobs.web.wire import MAX_BODY
 from prjobs.web.workers import Workers
-from prjobs.wire import MAX_BODY
 
 logger = logging.getLogger(__name__)
 MAX_HEADERS = 16 * 1024

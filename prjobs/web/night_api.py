@@ -10,19 +10,19 @@ import msgspec
 from bottle import HTTPResponse, request
 
 from prjobs.appliance import Appliance
-from prjobs.decoding import convert
-from prjobs.errors import Forbidden, TooMany
+from prjobs.base.decoding import convert
+from prjobs.base.errors import Forbidden, TooMany
+from prjobs.base.places import parse_places, parse_zones
+from prjobs.base.theme import theme_of
 from prjobs.night.document import write_document
 from prjobs.night.markup import el
 from prjobs.night.nights import Night, night_at, night_named
 from prjobs.night.page import Frame, write_page
 from prjobs.night.report import source_of
-from prjobs.places import parse_places, parse_zones
-from prjobs.sky import sidereal_h, sky_around
-from prjobs.theme import theme_of
+from prjobs.night.sky import sidereal_h, sky_around
 from prjobs.web import caller
 from prjobs.web.respond import HTML, JSON, reply, reply_json
-from prjobs.wire import Site
+from prjobs.web.wire import Site
 
 Handler = Callable[..., HTTPResponse]
 IN_MEMORY = 4_000_000

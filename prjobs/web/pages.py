@@ -5,8 +5,8 @@ from pathlib import Path
 
 from bottle import HTTPResponse, request
 
-from prjobs.errors import NotFound, Unusable
-from prjobs.theme import Theme, theme_of
+from prjobs.base.errors import NotFound, Unusable
+from prjobs.base.theme import Theme, theme_of
 from prjobs.web.respond import reply
 
 # Our own content types: on Windows the system's table may say that .js is text/plain, and the page stays blank.

@@ -6,15 +6,16 @@ from collections.abc import Callable
 import msgspec
 from bottle import HTTPResponse, request
 
-from prjobs import audit, catalogue, reservations, rights
+from prjobs.access import audit, reservations, rights
+from prjobs.access.identity import Identity
+from prjobs.access.reservations import NewReservation
 from prjobs.appliance import Appliance
-from prjobs.decoding import convert, parse_object
-from prjobs.errors import Forbidden, NotFound
-from prjobs.identity import Identity
-from prjobs.reservations import NewReservation
+from prjobs.base import catalogue
+from prjobs.base.decoding import convert, parse_object
+from prjobs.base.errors import Forbidden, NotFound
 from prjobs.web import caller
 from prjobs.web.respond import reply_json
-from prjobs.wire import Instance, Site
+from prjobs.web.wire import Instance, Site
 
 logger = logging.getLogger(__name__)
 Handler = Callable[..., HTTPResponse]

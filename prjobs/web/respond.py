@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 from bottle import HTTPResponse
 
-from prjobs.errors import Refused
-from prjobs.theme import Theme, theme_of
+from prjobs.base.errors import Refused
+from prjobs.base.theme import Theme, theme_of
 
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"

@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from prjobs.jobs import checksum
-from prjobs.models import JOB_COLUMNS, JobRow
-from prjobs.ulids import floor_ulid
+from prjobs.base.ulids import floor_ulid
+from prjobs.jobs.submission import checksum
+from prjobs.store.models import JOB_COLUMNS, JobRow
 from tests.bench import sending
 from tests.bench.load import Load
 from tests.bench.processes import Appliance, scratch

@@ -13,19 +13,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from prjobs import handouts, jobs, opening
+from prjobs import opening
 from prjobs.appliance import Appliance
-from prjobs.clock import Clock
+from prjobs.base.clock import Clock
+from prjobs.base.errors import Refused
+from prjobs.base.failpoints import Failpoints
+from prjobs.base.folder import Folder
+from prjobs.base.settings import Settings
 from prjobs.cloud.answers import AMBIGUOUS, UNSENT, Answer, Failure
 from prjobs.cloud.link import Link
 from prjobs.cloud.timings import Timings
-from prjobs.database import Database, Transaction
-from prjobs.errors import Refused
-from prjobs.failpoints import Failpoints
-from prjobs.folder import Folder
-from prjobs.schema import open_database
-from prjobs.settings import Settings
-from prjobs.wire import PollRequest, StatusUpdate
+from prjobs.jobs import handouts, submission
+from prjobs.store.database import Database, Transaction
+from prjobs.store.schema import open_database
+from prjobs.web.wire import PollRequest, StatusUpdate
 from tests.cloud.cloud_model import FULL_BYTES, SITE, CloudModel
 
 START_MS = 1_700_000_000_000
@@ -450,7 +451,7 @@ def _take(appliance: Appliance, poll: PollRequest, peer: str) -> list[Any]:
 def _report(appliance: Appliance, update: StatusUpdate, peer: str) -> bool:
     handouts.heard(appliance, peer)
     try:
-        jobs.update_status(appliance, update, peer)
+        submission.update_status(appliance, update, peer)
     except Refused:
         return False
     return True

@@ -10,13 +10,13 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from prjobs import feed, handouts, jobs
 from prjobs.cloud import answers, importing, judging, pushing, reading, store, sweep
 from prjobs.cloud.answers import Failure, require_usable
 from prjobs.cloud.importing import Page
 from prjobs.cloud.timings import Timings
-from prjobs.feed import Event
-from prjobs.states import CANCELLED, PRIMARY, UNREAD
+from prjobs.jobs import handouts, log, submission
+from prjobs.jobs.log import Event
+from prjobs.jobs.states import CANCELLED, PRIMARY, UNREAD
 from tests.cloud.model import TIMINGS
 
 PLAIN = replace(TIMINGS, deep_first_s=1e12)
@@ -116,7 +116,7 @@ def cancel_judged_by_one_page() -> Iterator[Timings]:
         present = {seen.ulid for seen in page.listing.sightings}
         waiting = importing.stops.lookup.waiting_of(transaction, page.site, PRIMARY)
         gone = [row for row in waiting if row.ulid < cancel_ulid and row.ulid not in present]
-        feed.apply(transaction, gone, Event(PRIMARY, CANCELLED, appliance.clock.now_ms(), "cloud"))
+        log.apply(transaction, gone, Event(PRIMARY, CANCELLED, appliance.clock.now_ms(), "cloud"))
         if gone:
             store.needs_no_push(transaction, [row.seq for row in gone], store.GONE)
 
@@ -144,7 +144,7 @@ def believes_unread() -> Iterator[Timings]:
 
     def carry_out(transaction: Any, appliance: Any, known: Any, seen: Any, wish: str) -> str:
         if seen.status == UNREAD:
-            feed.apply(
+            log.apply(
                 transaction,
                 [importing._row(transaction, known.job_seq)],
                 Event(PRIMARY, UNREAD, appliance.clock.now_ms(), "cloud"),
@@ -185,7 +185,7 @@ def walk_without_progress_check() -> Iterator[Timings]:
 @contextmanager
 def status_before_its_log() -> Iterator[Timings]:
     """The outbox in another transaction than the status: here the log is the outbox; nobody looks later."""
-    original = jobs.update_status
+    original = submission.update_status
 
     def update_status(appliance: Any, report: Any, who: str) -> None:
         appliance.database.write(
@@ -195,7 +195,7 @@ def status_before_its_log() -> Iterator[Timings]:
         )
         original(appliance, report, who)
 
-    with patch.object(jobs, "update_status", update_status):
+    with patch.object(submission, "update_status", update_status):
         yield replace(PLAIN, repairs=0)
 
 

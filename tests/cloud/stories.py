@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from prjobs import jobs
-from prjobs.audit import By
+from prjobs.access.audit import By
 from prjobs.cloud.answers import Failure
 from prjobs.cloud.timings import Timings
 from prjobs.cloud.wire import status_body
-from prjobs.jobs import Command
-from prjobs.wire import StatusUpdate
+from prjobs.jobs import submission
+from prjobs.jobs.submission import Command
+from prjobs.web.wire import StatusUpdate
 from tests.cloud.model import SITE, Crash, LateEffect, World, _report, _take
 from tests.cloud.model import PollRequest as Poll
 
@@ -221,7 +221,7 @@ def power_cut_after_a_report(timings: Timings) -> str | None:
 
     world.cut = cut
     update = StatusUpdate(SITE, ulid, "COMPLETE", -1, False)
-    world.guarded(lambda appliance: jobs.update_status(appliance, update, world.peer))
+    world.guarded(lambda appliance: submission.update_status(appliance, update, world.peer))
     world.pass_time(120)
     return verdict(world)
 
@@ -231,7 +231,7 @@ def told_and_run_twice(timings: Timings) -> str | None:
     world = told(timings)
     world.pass_time()
     command = Command(SITE, "camera", "c1", "expose", "u", "U", "[]", "{}", "{}", {})
-    row = jobs.submit_job(world.appliance, command, By("u", "tests"))
+    row = submission.submit_job(world.appliance, command, By("u", "tests"))
     copy = world.cloud.newjob(delay_ms=0, optional_params={"prjobs_ulid": row.ulid})
     world.pass_time(120)
     ran, status = dict(world.received), world.cloud.status_of(copy)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from prjobs import handouts
-from prjobs.settings import Settings
+from prjobs.base.settings import Settings
+from prjobs.jobs import handouts
 from tests.cloud.model import SITE, World
 from tests.cloud.mutants import PLAIN
 from tests.cloud.stories import take

@@ -12,14 +12,14 @@ import time
 import pytest
 import requests
 
-from prjobs.clock import Clock
+from prjobs.base.clock import Clock
+from prjobs.base.errors import Unusable
+from prjobs.base.failpoints import NAMES, planned
+from prjobs.base.settings import Settings
 from prjobs.cloud import transport as transport_module
 from prjobs.cloud.answers import AMBIGUOUS, UNSENT, Failure, TooLong, require_usable
 from prjobs.cloud.transport import Transport, open_transport, token_source
 from prjobs.cloud.wire import read_listing
-from prjobs.errors import Unusable
-from prjobs.failpoints import NAMES, planned
-from prjobs.settings import Settings
 from tests.cloud.campaign import Campaign
 from tests.cloud.cloud_model import SITE
 

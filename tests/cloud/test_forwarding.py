@@ -5,11 +5,11 @@ import time
 
 import pytest
 
-from prjobs import jobs, lookup
+from prjobs.base.errors import BadRequest, Unauthorized
+from prjobs.base.settings import Settings
 from prjobs.cloud import forwarding
-from prjobs.errors import BadRequest, Unauthorized
-from prjobs.jobs import Command
-from prjobs.settings import Settings
+from prjobs.jobs import lookup, submission
+from prjobs.jobs.submission import Command
 from tests import provider
 from tests.cloud.campaign import STEPS, Campaign
 from tests.cloud.cloud_model import SITE
@@ -196,7 +196,7 @@ def test_what_the_copy_of_a_stop_deleted_is_not_reported_on(world):
 def test_the_copy_of_a_stop_leaves_the_jobs_of_the_site_alone(world):
     stop = stop_with(world)
     command = Command(SITE, "camera", "c1", "expose", "u", "U", "[]", "{}", "{}", {})
-    after = jobs.submit_job(world.appliance, command, USER)
+    after = submission.submit_job(world.appliance, command, USER)
     world.pass_time(20)
     assert take(world) == [stop.ulid, after.ulid]
 

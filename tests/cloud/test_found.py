@@ -19,8 +19,8 @@
 
 from dataclasses import replace
 
-from prjobs import handouts
-from prjobs.wire import PollRequest
+from prjobs.jobs import handouts
+from prjobs.web.wire import PollRequest
 from tests.cloud.mutants import PLAIN
 from tests.cloud.stories import take, told, verdict
 

@@ -8,13 +8,13 @@ import msgspec
 import pytest
 import requests
 
-from prjobs import jobs, lookup
+from prjobs.base.clock import Clock
+from prjobs.base.errors import Conflict
 from prjobs.cli.cloud import _older_line, moment_ms
-from prjobs.clock import Clock
 from prjobs.cloud import older
 from prjobs.cloud.answers import AMBIGUOUS, TooLong
-from prjobs.errors import Conflict
-from prjobs.jobs import Command
+from prjobs.jobs import lookup, submission
+from prjobs.jobs.submission import Command
 from tests.cloud.campaign import Campaign
 from tests.cloud.cloud_model import SITE
 from tests.cloud.model import DAY_MS, World
@@ -66,7 +66,7 @@ def ask(world, take_in, since_ms=None, sites=()):
 
 def test_what_a_stop_withdraws_is_said_before_it_is_taken(world):
     command = Command(SITE, "all", "all", "cancel_all_commands", "u", "U", "[]", "{}", "{}", {})
-    jobs.submit_job(world.appliance, command, USER)
+    submission.submit_job(world.appliance, command, USER)
     world.pass_time(60)
     view = ask(world, take_in=False)
     assert [(job.ulid, job.stopped) for job in view.jobs] == [(ulid, True) for ulid in world.old]

@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from prjobs.clock import Clock
+from prjobs.base.clock import Clock
 from prjobs.cloud import invariants
 from prjobs.cloud.store import GONE_NOTE
 from prjobs.upkeep import doctor

@@ -3,9 +3,9 @@
 import jwt
 import pytest
 
-from prjobs import lookup, withdrawals
 from prjobs.cloud import forwarding, late
-from prjobs.jobs import Command
+from prjobs.jobs import lookup, withdrawals
+from prjobs.jobs.submission import Command
 from tests.cloud.model import SITE
 from tests.cloud.mutants import PLAIN
 from tests.cloud.stories import report, take, told

@@ -4,10 +4,10 @@ import threading
 
 import pytest
 
-from prjobs import handouts, lookup, withdrawals
-from prjobs.cloud import forwarding, left, status
-from prjobs.jobs import Command
-from prjobs.settings import Settings
+from prjobs.base.settings import Settings
+from prjobs.cloud import forwarding, status, switched_off
+from prjobs.jobs import handouts, lookup, withdrawals
+from prjobs.jobs.submission import Command
 from tests.cloud.model import SITE, World
 from tests.cloud.mutants import PLAIN
 from tests.cloud.stories import report, take
@@ -21,7 +21,7 @@ def again(world, **settings):
     world.settings = Settings(**{**before, **settings})
     world.clock.true_ms += 1000
     appliance = world.start()
-    left.hold_and_give_back(appliance)
+    switched_off.hold_and_give_back(appliance)
     if world.settings.cloud_mode == "off":
         world.link = None
     return appliance
@@ -44,7 +44,7 @@ def test_a_job_on_its_way_goes_back_to_its_site(world, away):
     appliance = again(world, **away)
     assert take(world) == [row.ulid]
     changes = appliance.database.fetch("SELECT note FROM change WHERE status = 'UNREAD'")
-    assert changes == [(left.GIVEN_BACK,)]
+    assert changes == [(switched_off.GIVEN_BACK,)]
 
 
 def test_one_that_arrived_all_the_same_is_not_run_when_the_link_is_on_again(world):
@@ -109,7 +109,7 @@ def test_what_is_held_without_a_link_is_said_until_it_is_decided(world):
     withdrawals.cancel_job(appliance, ulid, USER)
     stop = threading.Event()
     stop.wait = lambda _seconds: False
-    left.watch(appliance, stop)
+    switched_off.watch(appliance, stop)
     assert "cloud_held" not in appliance.notices
 
 
@@ -144,9 +144,9 @@ def test_the_statuses_of_a_site_that_left_are_not_sent_but_said(world):
 
 
 def test_an_appliance_that_was_never_linked_says_nothing(appliance):
-    left.hold_and_give_back(appliance)
+    switched_off.hold_and_give_back(appliance)
     assert appliance.notices == {}
-    left.watch(appliance, threading.Event())
+    switched_off.watch(appliance, threading.Event())
 
 
 def test_a_primary_that_becomes_the_standby_says_which_statuses_the_cloud_lacks(world):
@@ -156,11 +156,11 @@ def test_a_primary_that_becomes_the_standby_says_which_statuses_the_cloud_lacks(
     assert take(world) == [ulid]
     world.pass_time(20)
     appliance = again(world, cloud_mode="standby")
-    assert "1. Whoever reads that queue now may run these jobs again" in appliance.notices[left.UNSENT]
+    assert "1. Whoever reads that queue now may run these jobs again" in appliance.notices[switched_off.UNSENT]
     world.outage_until_ms = 0
     world.pass_time(60)
     assert world.cloud.status_of(ulid) == "UNREAD"
     appliance = again(world, cloud_mode="primary")
-    assert left.UNSENT not in appliance.notices
+    assert switched_off.UNSENT not in appliance.notices
     world.pass_time(120)
     assert world.cloud.status_of(ulid) == "RECEIVED" and take(world) == []

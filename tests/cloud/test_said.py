@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from prjobs import jobs, lookup
+from prjobs.base.errors import Conflict
 from prjobs.cloud import status
-from prjobs.errors import Conflict
-from prjobs.wire import StatusUpdate
+from prjobs.jobs import lookup, submission
+from prjobs.web.wire import StatusUpdate
 from tests.cloud.model import World
 from tests.cloud.mutants import PLAIN
 from tests.cloud.stories import take
@@ -83,10 +83,10 @@ def test_who_only_looks_has_nothing_on_the_way(mode):
 
 def test_a_hub_takes_the_word_for_a_job_that_runs_under_another_id(world, appliance, submit):
     job = submit()
-    jobs.update_status(appliance, StatusUpdate("saf", job.ulid, "FORWARDED", -1, False), "site")
+    submission.update_status(appliance, StatusUpdate("saf", job.ulid, "FORWARDED", -1, False), "site")
     assert lookup.find_job(appliance, job.ulid).status == "FORWARDED"
     with pytest.raises(Conflict):
-        jobs.update_status(appliance, StatusUpdate("saf", job.ulid, "HELD", -1, False), "site")
+        submission.update_status(appliance, StatusUpdate("saf", job.ulid, "HELD", -1, False), "site")
 
 
 @pytest.mark.parametrize(("offset_s", "words"), [(3, "3 s ahead of"), (-90.4, "90 s behind"), (-7201, "2.0 h behind")])

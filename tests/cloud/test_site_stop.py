@@ -2,9 +2,9 @@
 
 import pytest
 
-from prjobs import jobs, lookup
-from prjobs.audit import By
-from prjobs.jobs import Command
+from prjobs.access.audit import By
+from prjobs.jobs import lookup, submission
+from prjobs.jobs.submission import Command
 from tests.cloud.model import SITE
 from tests.cloud.mutants import PLAIN
 from tests.cloud.stories import told, verdict
@@ -14,7 +14,7 @@ ACTOR = By("auth0|staff", "tests")
 
 def stop(world):
     command = Command(SITE, "all", "all", "cancel_all_commands", "u", "U", "[]", "{}", "{}", {})
-    return jobs.submit_job(world.appliance, command, ACTOR)
+    return submission.submit_job(world.appliance, command, ACTOR)
 
 
 def ready():

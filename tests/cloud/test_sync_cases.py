@@ -2,12 +2,12 @@
 
 import pytest
 
-from prjobs import jobs, lookup, withdrawals
+from prjobs.base.errors import NotFound
 from prjobs.cloud import answers, importing, shadow, status, store, wire
 from prjobs.cloud.answers import AMBIGUOUS, CREDENTIALS, PERMANENT, REFUSED, Answer, Failure, require_usable
 from prjobs.cloud.importing import Page
-from prjobs.errors import NotFound
-from prjobs.jobs import Command
+from prjobs.jobs import lookup, submission, withdrawals
+from prjobs.jobs.submission import Command
 from tests.cloud.model import SITE, World
 from tests.cloud.mutants import PLAIN
 from tests.cloud.stories import report, take, told
@@ -225,7 +225,7 @@ def command(action="go"):
 def test_a_cancel_at_the_site_withdraws_cloud_jobs_and_says_so_there(world):
     ulid = world.cloud.newjob(delay_ms=0)
     world.pass_time()
-    stop = jobs.submit_job(world.appliance, command("cancel_all_commands"), USER)
+    stop = submission.submit_job(world.appliance, command("cancel_all_commands"), USER)
     assert take(world) == [stop.ulid]
     world.pass_time()
     assert local(world, ulid).status == "CANCELLED" and world.cloud.status_of(ulid) == "CANCELLED"
@@ -234,12 +234,12 @@ def test_a_cancel_at_the_site_withdraws_cloud_jobs_and_says_so_there(world):
 
 def test_a_cancel_in_the_cloud_withdraws_older_jobs_of_the_site_too(world):
     world.pass_time()
-    older = jobs.submit_job(world.appliance, command(), USER)
+    older = submission.submit_job(world.appliance, command(), USER)
     world.pass_time(40)
     stop = world.cloud.newjob("cancel_all_commands", delay_ms=0)
     world.pass_time(20)
     assert take(world) == [stop] and local(world, older.ulid).status == "CANCELLED"
-    newer = jobs.submit_job(world.appliance, command(), USER)
+    newer = submission.submit_job(world.appliance, command(), USER)
     world.pass_time()
     assert take(world) == [newer.ulid]
 
@@ -273,7 +273,7 @@ def test_held_jobs_stay_held_while_the_link_is_down(world):
 
 def test_a_job_of_the_site_itself_is_never_sent(world):
     world.pass_time()
-    row = jobs.submit_job(world.appliance, command(), USER)
+    row = submission.submit_job(world.appliance, command(), USER)
     assert take(world) == [row.ulid]
     world.pass_time()
     assert world.cloud.records == {} and world.link.pusher.count == 0
@@ -405,7 +405,7 @@ def test_a_mark_is_not_raised_over_a_gap(world):
 
 
 def test_a_restored_backup_does_not_overwrite_what_the_cloud_knows(tmp_path):
-    from prjobs.clock import Clock
+    from prjobs.base.clock import Clock
     from prjobs.upkeep import backup, restore
 
     world = told(PLAIN)

@@ -6,13 +6,13 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from prjobs import access
-from prjobs.access import NewToken
-from prjobs.audit import By
-from prjobs.clock import Clock
-from prjobs.folder import Folder
+from prjobs.access import tokens
+from prjobs.access.audit import By
+from prjobs.access.tokens import NewToken
+from prjobs.base.clock import Clock
+from prjobs.base.folder import Folder
+from prjobs.base.settings import Settings
 from prjobs.server import Server
-from prjobs.settings import Settings
 from tests.program import Program
 
 
@@ -91,4 +91,4 @@ class Here(Program):
         parser.add_argument("--role", action="append", default=[])
         asked = parser.parse_args(flags)
         new = NewToken(user_id, asked.name, asked.role, [], 1)
-        return access.create_token(self.server.appliance, new, By("tests", "tests"))[0]
+        return tokens.create_token(self.server.appliance, new, By("tests", "tests"))[0]

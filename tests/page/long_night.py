@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from prjobs.jobs import checksum
-from prjobs.models import JOB_COLUMNS, JobRow
-from prjobs.ulids import floor_ulid
+from prjobs.base.ulids import floor_ulid
+from prjobs.jobs.submission import checksum
+from prjobs.store.models import JOB_COLUMNS, JobRow
 
 EVERY_MS = 430  # 100,000 of them fill twelve hours
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from prjobs import reservations
-from prjobs.audit import By
-from prjobs.reservations import NewReservation
+from prjobs.access import reservations
+from prjobs.access.audit import By
+from prjobs.access.reservations import NewReservation
 from tests.page.here import Here
 from tests.page.watching import COUNT_TONES, Observatory, hold, log_in, wait_text, wait_tones
 from tests.program import Program

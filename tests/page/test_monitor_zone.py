@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from prjobs.base.settings import Settings
 from prjobs.night.nights import night_at
-from prjobs.settings import Settings
 from tests.page.here import Here
 from tests.page.watching import Observatory, wait_text
 

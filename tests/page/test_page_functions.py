@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from prjobs.base.settings import Settings
 from prjobs.night.nights import night_named
 from prjobs.night.words import duration
-from prjobs.settings import Settings
 from tests.page.conftest import Call
 from tests.page.samples import HOUR, NOW, job, ms
 

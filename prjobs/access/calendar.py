@@ -1,0 +1,174 @@
+"""The calendar service: asked in the background for what is on and what comes, and kept in the store.
+
+Its two endpoints and the form of its events are the contract's (§8). Nothing of it is believed before it was looked at;
+an answer that is wrong as a whole changes nothing, an event that is wrong is left out and told in a notice.
+"""
+
+import logging
+import re
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeGuard
+
+from prjobs.access import reservations
+from prjobs.access.http import LIMITS, Limits, Outside, post_json
+from prjobs.access.reservations import CALENDAR, MAX_TIME_MS, REFRESH_S, Event
+from prjobs.appliance import Appliance
+from prjobs.base.clock import moment
+from prjobs.base.errors import Unavailable
+
+logger = logging.getLogger(__name__)
+NOTICE = "calendar"
+HOUR_MS = 3_600_000
+AHEAD_MS = 48 * HOUR_MS
+# The service finds events by their end: a long one that starts in the coming hours ends after them.
+LONGEST_MS = 7 * 24 * HOUR_MS
+SITES = 200
+ID_CHARS = 200
+NAME_CHARS = 200
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)\Z", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Calendar:
+    """Asks for every known site once a period, and at once for a site that is new."""
+
+    def __init__(self, appliance: Appliance, limits: Limits = LIMITS) -> None:
+        self._appliance = appliance
+        self._limits = limits
+        self._due_s: dict[str, float] = {}
+        self._odd: dict[str, str] = {}
+
+    def run(self, stop: threading.Event) -> None:
+        """Ask whenever a site is due, until told to stop. Returns at once when no calendar is used."""
+        while self._appliance.settings.reservations == "calendar" and not stop.is_set():
+            try:
+                self.once()
+            except Exception:
+                logger.exception("the calendar was not asked")
+            stop.wait(1)
+
+    def once(self) -> None:
+        """Ask for each site that is due; trouble becomes a notice and never an error."""
+        sites = known_sites(self._appliance)
+        for site in sites[:SITES]:
+            now_s = self._appliance.clock.elapsed_s()
+            if now_s < self._due_s.get(site, 0) or self._appliance.stopping.is_set():
+                continue
+            self._due_s[site] = now_s + REFRESH_S
+            self._refresh(site)
+        self._tell(len(sites))
+
+    def _refresh(self, site: str) -> None:
+        try:
+            odd = refresh_site(self._appliance, site, self._limits)
+        except Outside as outside:
+            odd = str(outside)
+        except Unavailable as unavailable:
+            odd = f"what it said cannot be stored: {unavailable}"
+        if odd and odd != self._odd.get(site):
+            logger.warning("the calendar, for %s: %s", site, odd)
+        self._odd[site] = odd
+
+    def _tell(self, count: int) -> None:
+        odd = {site: said for site, said in sorted(self._odd.items()) if said}
+        if count > SITES:
+            odd["the rest"] = f"{count} sites are known, only {SITES} of them are asked for"
+        if odd:
+            said = "; ".join(f"{site}: {words}" for site, words in list(odd.items())[:5])
+            self._appliance.notices[NOTICE] = f"The calendar is not as it should be. {said}."
+        else:
+            self._appliance.notices.pop(NOTICE, None)
+
+
+def refresh_once(appliance: Appliance, limits: Limits = LIMITS) -> None:
+    """Ask for every known site now."""
+    Calendar(appliance, limits).once()
+
+
+def known_sites(appliance: Appliance) -> list[str]:
+    """Every site that polled or has jobs, and every enclosure station with its observatories."""
+    tied = reservations.stations(appliance.settings)
+    return sorted(appliance.presence.sites().union(tied, *tied.values()))
+
+
+def refresh_site(appliance: Appliance, site: str, limits: Limits = LIMITS) -> str:
+    """Ask for one site and keep the answer. Returns what was odd about it, else an empty text. Raises Outside."""
+    now_ms = appliance.clock.now_ms()
+    horizon_ms = now_ms + AHEAD_MS + LONGEST_MS
+    span = {"site": site, "start": wire_time(now_ms), "end": wire_time(horizon_ms)}
+    events, odd = _asked(appliance, "siteevents", span, limits)
+    try:
+        running, odd_too = _asked(appliance, "get-event-at-time", {"site": site, "time": wire_time(now_ms)}, limits)
+    except Outside as outside:
+        # It adds only what ends beyond the horizon: of that, what is known stays.
+        running, odd_too = _known_beyond(appliance, site, horizon_ms), str(outside)
+    found = {(event.event_id, event.start_ms): event for event in [*running, *events]}
+    coming = [event for event in found.values() if event.end_ms > now_ms and event.start_ms < now_ms + AHEAD_MS]
+    reservations.replace_calendar(appliance, site, coming, now_ms)
+    return odd or odd_too
+
+
+def _asked(appliance: Appliance, endpoint: str, body: dict[str, str], limits: Limits) -> tuple[list[Event], str]:
+    if not appliance.settings.calendar_url:
+        raise Outside("the setting calendar_url is empty")
+    answer = post_json(f"{appliance.settings.calendar_url.rstrip('/')}/{endpoint}", body, limits)
+    events, wrong = parse_events(answer, body["site"])
+    if wrong and not events:
+        raise Outside(f"{endpoint} answered {wrong} events, all of them wrong in form")
+    return events, f"{wrong} events were wrong in form and do not count" if wrong else ""
+
+
+def _known_beyond(appliance: Appliance, site: str, horizon_ms: int) -> list[Event]:
+    return [
+        Event(one.event_id, one.start_ms, one.end_ms, one.creator_id, one.creator, one.title)
+        for one in reservations.list_reservations(appliance, site)
+        if one.source == CALENDAR and one.end_ms > horizon_ms
+    ]
+
+
+# ---- its form
+
+
+def parse_events(answer: Any, site: str) -> tuple[list[Event], int]:
+    """The events of an answer, and how many were wrong in form. Outside when it is no list at all."""
+    if not isinstance(answer, list):
+        raise Outside("the answer is not a list of events")
+    events = [parse_event(value, site) for value in answer]
+    good = [event for event in events if event is not None]
+    return good, len(events) - len(good)
+
+
+def parse_event(value: Any, site: str) -> Event | None:
+    """One event; None when anything that decides is missing or wrong. What is only shown may be anything."""
+    if not isinstance(value, dict) or value.get("site") != site:
+        return None
+    event_id, creator_id = value.get("event_id"), value.get("creator_id")
+    start_ms, end_ms = parse_time(value.get("start")), parse_time(value.get("end"))
+    if not _is_id(event_id) or not _is_id(creator_id) or start_ms is None or end_ms is None or start_ms >= end_ms:
+        return None
+    return Event(event_id, start_ms, end_ms, creator_id, _shown(value.get("creator")), _shown(value.get("title")))
+
+
+def _is_id(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and 0 < len(value) <= ID_CHARS
+
+
+def _shown(value: Any) -> str:
+    return value[:NAME_CHARS] if isinstance(value, str) else ""
+
+
+def parse_time(value: Any) -> int | None:
+    """`2022-06-20T16:15:00Z`, also with a fraction or an offset, in Unix milliseconds; None for all else."""
+    if not isinstance(value, str) or not _TIME.match(value):
+        return None
+    try:
+        time_ms = (datetime.fromisoformat(value) - _EPOCH) // timedelta(milliseconds=1)
+    except (ValueError, OverflowError):
+        return None
+    return time_ms if 0 <= time_ms <= MAX_TIME_MS else None
+
+
+def wire_time(time_ms: int) -> str:
+    """A time as the service writes it, to the second."""
+    return moment(time_ms).strftime("%Y-%m-%dT%H:%M:%SZ")

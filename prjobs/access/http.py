@@ -1,0 +1,171 @@
+"""JSON from services outside: short patience, small answers, no redirects, verified TLS, no proxies.
+
+Whatever comes back that is not one JSON document with status 200 is an Outside error, never a user's.
+"""
+
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import HTTPException
+from typing import Any
+
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
+from urllib3.response import BaseHTTPResponse
+from urllib3.util import Url, parse_url
+
+from prjobs.base.decoding import parse_json, strip_mark
+from prjobs.base.errors import BadRequest
+
+
+class Outside(Exception):
+    """A service outside did not give what was asked for. The text says which one and why, for the operator."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long to wait for the connection, for a sign of life and for the whole answer; how large it may be."""
+
+    connect_s: float = 5.0
+    first_byte_s: float = 10.0
+    total_s: float = 20.0
+    body_bytes: int = 1_000_000
+
+
+LIMITS = Limits()
+
+
+class _Cutter:
+    """Cuts the connection when the whole takes too long: a server may send one byte now and then for ever."""
+
+    def __init__(self, connection: HTTPConnection, total_s: float) -> None:
+        self.fired = False
+        self._connection = connection
+        self._sock: socket.socket | None = None
+        self._timer = threading.Timer(total_s, self._cut)
+        self._timer.daemon = True
+
+    def __enter__(self) -> "_Cutter":
+        self._timer.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._timer.cancel()
+        self._connection.close()
+
+    def connect(self) -> None:
+        """Open the connection. The socket is kept: the connection forgets it once the answer has begun."""
+        self._connection.connect()
+        self._sock = self._connection.sock
+        self.require_time()
+
+    def require_time(self) -> None:
+        """TimeoutError when the connection was cut."""
+        if self.fired:
+            raise TimeoutError
+
+    def _cut(self) -> None:
+        self.fired = True
+        try:
+            if self._sock is not None:
+                self._sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            # It ended by itself just now.
+            return
+
+
+def get_json(url: str, headers: Mapping[str, str], limits: Limits = LIMITS) -> Any:
+    """The JSON at an address. Raises Outside."""
+    return _ask("GET", url, None, headers, limits)
+
+
+def post_json(url: str, body: Mapping[str, Any], limits: Limits = LIMITS) -> Any:
+    """The JSON that answers a JSON body. Raises Outside."""
+    return _ask("POST", url, json.dumps(body).encode(), {"Content-Type": "application/json"}, limits)
+
+
+def _ask(method: str, url: str, body: bytes | None, headers: Mapping[str, str], limits: Limits) -> Any:
+    address = _address(url)
+    where = str(address.netloc)
+    # A compressed answer could be far larger than it looks.
+    sent = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "prjobs", **headers}
+    try:
+        connection = _connection(address, limits)
+        with _Cutter(connection, limits.total_s) as cutter:
+            try:
+                return _answer(_exchange(connection, cutter, method, address, body, sent, limits), where)
+            except (HTTPError, HTTPException, OSError) as error:
+                if cutter.fired:
+                    raise Outside(f"{where} took longer than {limits.total_s:g} s") from error
+                raise
+    except (HTTPError, HTTPException, OSError, ValueError) as error:
+        raise Outside(f"{where} {_reason(error)}") from error
+
+
+def _exchange(
+    connection: HTTPConnection,
+    cutter: _Cutter,
+    method: str,
+    address: Url,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    limits: Limits,
+) -> bytes:
+    cutter.connect()
+    connection.timeout = limits.first_byte_s
+    connection.request(
+        method, address.request_uri, body=body, headers=headers, preload_content=False, decode_content=False
+    )
+    response = connection.getresponse()
+    _require_status(response, address)
+    data = response.read(limits.body_bytes + 1, decode_content=False)
+    # An answer that ends with its connection looks whole when the connection is cut.
+    cutter.require_time()
+    if len(data) > limits.body_bytes:
+        raise Outside(f"{address.netloc} answered with more than {limits.body_bytes} bytes")
+    return data
+
+
+def _require_status(response: BaseHTTPResponse, address: Url) -> None:
+    if 300 <= response.status < 400:
+        raise Outside(f"{address.netloc} redirects elsewhere, which is not followed: is the address right?")
+    if response.status != 200:
+        raise Outside(f"{address.netloc} answered with status {response.status}")
+
+
+def _answer(data: bytes, where: str) -> Any:
+    try:
+        return parse_json(strip_mark(data))
+    except BadRequest:
+        raise Outside(f"{where} answered something that is not JSON") from None
+
+
+def _address(url: str) -> Url:
+    try:
+        address = parse_url(url.strip())
+    except HTTPError:
+        raise Outside("the address that is set for it is not a web address") from None
+    if address.scheme not in ("http", "https") or not address.host:
+        raise Outside("the address that is set for it is not a web address")
+    return Url(address.scheme, None, address.host, address.port, address.path or "/", address.query)
+
+
+def _connection(address: Url, limits: Limits) -> HTTPConnection:
+    host = str(address.host).strip("[]")
+    kind = HTTPSConnection if address.scheme == "https" else HTTPConnection
+    return kind(host, address.port, timeout=limits.connect_s)
+
+
+def _reason(error: Exception) -> str:
+    cause = error.__cause__ or error.__context__ or error
+    for one in (error, cause):
+        if isinstance(one, ssl.SSLError):
+            return f"has no secure connection to offer: {getattr(one, 'verify_message', '') or one.reason}"
+        if isinstance(one, TimeoutError) or "timed out" in str(one):
+            return "did not answer in time"
+    if isinstance(cause, OSError) and cause.strerror:
+        return f"cannot be reached: {cause.strerror}"
+    return "closed the connection without a whole answer"

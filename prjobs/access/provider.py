@@ -1,0 +1,219 @@
+"""Users of an outside provider (OpenID Connect): whose token it is, checked without asking anybody.
+
+RFC 8725 decides what is refused: one pinned algorithm (RS256), issuer, audience, expiry and subject required, unknown
+critical headers refused; `kid` is only looked up, and `jku`, `jwk` and `x5u` are never read. The keys come from a
+certificate, or from the provider's key set, which is kept in the data folder, so that tokens verify offline.
+"""
+
+import json
+import logging
+import re
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.x509 import load_pem_x509_certificate
+
+from prjobs.access.identity import LOG_IN, ROLES, Identity
+from prjobs.base.clock import Clock
+from prjobs.base.errors import Unauthorized, Unusable
+from prjobs.base.settings import Settings
+
+logger = logging.getLogger(__name__)
+ALGORITHM = "RS256"
+LEEWAY_S = 30
+MAX_TOKEN = 8192
+MIN_KEY_BITS = 2048
+ASK_AGAIN_S = 60.0
+REFRESH_S = 6 * 3600.0
+USERINFO_KEEP_S = 600.0
+USERINFO_USERS = 1000
+Fetch = Callable[[str, dict[str, str]], Any]
+
+
+class Provider:
+    """One outside provider. `fetch(url, headers)` gives the JSON of an answer, or raises."""
+
+    def __init__(self, folder: Path, settings: Settings, clock: Clock, fetch: Fetch) -> None:
+        self.issuer = settings.oidc_issuer
+        self._settings = settings
+        self._clock = clock
+        self._fetch = fetch
+        self._kept = folder / "jwks.json"
+        self._asked_s: float | None = None
+        self._asking = threading.Lock()
+        self._roles: dict[str, tuple[float, tuple[str, ...]]] = {}
+        self._certificate = read_certificate(settings.oidc_certificate) if settings.oidc_certificate else None
+        self._keys = {} if self._certificate else self._read_kept()
+        if settings.oidc_issuer and not settings.oidc_audience:
+            raise Unusable("oidc_audience is empty: tokens of oidc_issuer that are for other services would be taken.")
+
+    # ---- whose token
+
+    def identify(self, token: str) -> Identity:
+        """Whose token this is. Unauthorized for every token that is not wholly as it must be."""
+        if len(token) > MAX_TOKEN:
+            raise Unauthorized(LOG_IN + "the token is too long.")
+        try:
+            header = jwt.get_unverified_header(token)
+            if "crit" in header:
+                raise Unauthorized(LOG_IN + "the token has critical headers that are not known here.")
+            claims = jwt.decode(
+                token,
+                self._key(header.get("kid")),
+                algorithms=[ALGORITHM],
+                issuer=self.issuer,
+                audience=self._settings.oidc_audience,
+                leeway=LEEWAY_S,
+                options={"require": ["exp", "iss", "aud", "sub"]},
+            )
+        except jwt.ExpiredSignatureError:
+            raise Unauthorized(LOG_IN + "the token has expired.") from None
+        except (jwt.PyJWTError, ValueError, TypeError):
+            raise Unauthorized(LOG_IN + "the token is not valid here.") from None
+        return self._identity(token, claims)
+
+    def _identity(self, token: str, claims: dict[str, Any]) -> Identity:
+        user_id = str(claims["sub"])
+        service = claims.get("gty") == "client-credentials" and user_id.endswith("@clients")
+        name = claims.get("name") or claims.get("nickname") or user_id
+        return Identity(user_id, str(name)[:128], self._roles_of(token, claims), service=service)
+
+    def _key(self, kid: Any) -> RSAPublicKey:
+        if self._certificate:
+            return self._certificate
+        if not isinstance(kid, str):
+            raise Unauthorized(LOG_IN + "the token does not name its key.")
+        if kid not in self._keys:
+            self.refresh_if_due(ASK_AGAIN_S)
+        if kid not in self._keys:
+            raise Unauthorized(LOG_IN + "the token's key is not known here.")
+        return self._keys[kid]
+
+    # ---- roles
+
+    def _roles_of(self, token: str, claims: dict[str, Any]) -> tuple[str, ...]:
+        """From the token, else from userinfo; none found is no roles, never an error."""
+        found = _metadata_roles(claims, self._settings.oidc_namespace)
+        if found is None and self._settings.oidc_userinfo_url:
+            return self._asked_roles(token, str(claims["sub"]))
+        return found or ()
+
+    def _asked_roles(self, token: str, user_id: str) -> tuple[str, ...]:
+        now_s = self._clock.elapsed_s()
+        known = self._roles.get(user_id)
+        if known and known[0] > now_s:
+            return known[1]
+        keep_s = ASK_AGAIN_S
+        roles: tuple[str, ...] = ()
+        try:
+            answer = self._fetch(self._settings.oidc_userinfo_url, {"Authorization": f"Bearer {token}"})
+            if isinstance(answer, dict) and answer.get("sub") == user_id:
+                keep_s, roles = USERINFO_KEEP_S, _metadata_roles(answer, self._settings.oidc_namespace) or ()
+        except Exception as error:
+            logger.warning("the provider did not say the roles of a user: %s", error)
+        if len(self._roles) >= USERINFO_USERS:
+            self._roles.clear()
+        self._roles[user_id] = (now_s + keep_s, roles)
+        return roles
+
+    # ---- keys
+
+    def run(self, stop: threading.Event) -> None:
+        """Keep the keys fresh in the background, until told to stop. Returns at once when there are none to fetch."""
+        while self.issuer and not self._certificate and not stop.is_set():
+            self.refresh_if_due()
+            stop.wait(60)
+
+    def refresh_if_due(self, every_s: float = REFRESH_S) -> bool:
+        """Fetch the key set unless that was tried less than `every_s` ago. Whether new keys are known now."""
+        if self._certificate or not self.issuer or not self._asking.acquire(blocking=False):
+            return False
+        try:
+            now_s = self._clock.elapsed_s()
+            if self._asked_s is not None and now_s - self._asked_s < every_s:
+                return False
+            self._asked_s = now_s
+            return self._fetch_keys()
+        finally:
+            self._asking.release()
+
+    def _fetch_keys(self) -> bool:
+        url = self._settings.oidc_jwks_url or self.issuer.rstrip("/") + "/.well-known/jwks.json"
+        try:
+            answer = self._fetch(url, {})
+        except Exception as error:
+            logger.warning("the provider's keys were not fetched: %s", error)
+            return False
+        keys = parse_keys(answer)
+        if not keys:
+            logger.warning("the provider's key set at %s holds no key that can be used", url)
+            return False
+        self._keys = keys
+        self._keep(answer)
+        return True
+
+    def _keep(self, answer: Any) -> None:
+        temporary = self._kept.with_suffix(".new")
+        try:
+            temporary.write_text(json.dumps(answer), encoding="utf-8")
+            temporary.replace(self._kept)
+        except OSError as error:
+            logger.warning("the provider's keys are used, but not kept for the next start: %s", error)
+
+    def _read_kept(self) -> dict[str, RSAPublicKey]:
+        try:
+            return parse_keys(json.loads(self._kept.read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            return {}
+
+
+def _metadata_roles(claims: dict[str, Any], namespace: str) -> tuple[str, ...] | None:
+    """The known roles that a set of claims grants; None when it says nothing of roles."""
+    for name in ("app_metadata", "user_metadata"):
+        metadata = claims.get(f"{namespace}/{name}")
+        if isinstance(metadata, dict) and isinstance(metadata.get("roles"), list):
+            return tuple(role for role in metadata["roles"] if role in ROLES)
+    return None
+
+
+def parse_keys(key_set: Any) -> dict[str, RSAPublicKey]:
+    """A JSON Web Key Set (RFC 7517) -> the RSA keys for signatures by `kid`; keys of other kinds are left out."""
+    found: dict[str, RSAPublicKey] = {}
+    listed = key_set.get("keys") if isinstance(key_set, dict) else None
+    for key in listed if isinstance(listed, list) else []:
+        if not isinstance(key, dict) or not isinstance(key.get("kid"), str) or key.get("use", "sig") != "sig":
+            continue
+        if key.get("kty") != "RSA" or key.get("alg", ALGORITHM) != ALGORITHM:
+            continue
+        try:
+            public = jwt.PyJWK(key, ALGORITHM).key
+        except (jwt.PyJWTError, ValueError):
+            continue
+        if isinstance(public, RSAPublicKey) and public.key_size >= MIN_KEY_BITS:
+            found[key["kid"]] = public
+    return found
+
+
+def read_certificate(named: str) -> RSAPublicKey:
+    """A PEM certificate or public key, from a file or as the text itself; newlines squeezed to spaces are mended.
+
+    Raises Unusable when it is neither, or no RSA key of at least 2048 bits.
+    """
+    try:
+        text = named if named.lstrip().startswith("-----BEGIN") else Path(named).read_text(encoding="utf-8")
+        kind, body = re.findall(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END", text, re.S)[0]
+        lines = [f"-----BEGIN {kind}-----", *body.split(), f"-----END {kind}-----", ""]
+        pem = "\n".join(lines).encode()
+        key = load_pem_x509_certificate(pem).public_key() if kind == "CERTIFICATE" else load_pem_public_key(pem)
+    except OSError as error:
+        raise Unusable(f"oidc_certificate: {named} cannot be read: {error.strerror}.") from None
+    except (ValueError, IndexError):
+        raise Unusable("oidc_certificate is no certificate or public key in PEM form.") from None
+    if not isinstance(key, RSAPublicKey) or key.key_size < MIN_KEY_BITS:
+        raise Unusable(f"oidc_certificate must hold an RSA key of at least {MIN_KEY_BITS} bits.")
+    return key

@@ -1,0 +1,1 @@
+"""Rules, words and small tools that every other package may use."""

@@ -1,0 +1,46 @@
+"""Job ids: ULIDs that strictly increase, whatever the clock does.
+
+Format: 48 bits of Unix milliseconds and 80 random bits in Crockford's base 32 (https://github.com/ulid/spec).
+"""
+
+import re
+
+from ulid import ULID
+
+from prjobs.base.clock import Clock
+
+ULID_PATTERN = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")
+_RANDOM_BITS = 80
+
+
+class Ulids:
+    """Gives ids to one writer at a time; the caller holds the door.
+
+    The id is max(last + 1, now). While the wall clock is behind the last id, the ids' time goes on by elapsed
+    time, so that a clock that once was years ahead does not freeze it.
+    """
+
+    def __init__(self, clock: Clock, last: str | None = None) -> None:
+        self._clock = clock
+        self._last = int(ULID.from_str(last)) if last else 0
+        self._last_elapsed_s = clock.elapsed_s()
+
+    def next(self) -> tuple[str, int]:
+        """The next id and its time in Unix milliseconds."""
+        elapsed_s = self._clock.elapsed_s()
+        flowing_ms = (self._last >> _RANDOM_BITS) + int((elapsed_s - self._last_elapsed_s) * 1000)
+        time_ms = max(self._clock.now_ms(), flowing_ms)
+        fresh = (time_ms << _RANDOM_BITS) | int.from_bytes(self._clock.random_bytes(10))
+        self._last = max(self._last + 1, fresh)
+        self._last_elapsed_s = elapsed_s
+        return str(ULID.from_int(self._last)), self._last >> _RANDOM_BITS
+
+
+def is_ulid(text: str) -> bool:
+    """Whether the text is a ULID in its one canonical spelling (upper case)."""
+    return ULID_PATTERN.match(text) is not None
+
+
+def floor_ulid(time_ms: int) -> str:
+    """The smallest ULID of that millisecond; times before 1970 and after 10889 are brought inside."""
+    return str(ULID.from_int(min(max(time_ms, 0), (1 << 48) - 1) << _RANDOM_BITS))

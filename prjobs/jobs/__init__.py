@@ -1,0 +1,1 @@
+"""The queue: states, the log of changes, hand-outs, leases, expiry, withdrawals."""

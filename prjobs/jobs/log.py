@@ -1,0 +1,155 @@
+"""The one log: every change of a job is a row of `change`. Appended here, read here by everyone who asks."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from prjobs.jobs.states import ALTERNATE, BOTH, PRIMARY, phase_of, words_of
+from prjobs.store.database import Database, Transaction
+from prjobs.store.models import JobRow
+
+LIMIT = 500
+# The columns of a queue's status and estimate.
+COLUMNS = {PRIMARY: ("status", "estimate_s"), ALTERNATE: ("alternate_status", "alternate_estimate_s")}
+_INSERT = (
+    "INSERT INTO change (job_seq, site, queue, status, estimate_s, time_ms, who, note, handout_id) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_CHANGE_COLUMNS = "c.seq, c.queue, c.status, c.estimate_s, c.time_ms, c.who, c.note"
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happens to jobs: the new status in one queue or both, when, by whom and why."""
+
+    queue: str
+    status: str
+    time_ms: int
+    who: str
+    note: str = ""
+    estimate_s: int | None = None
+    handout_id: int | None = None
+
+
+def append_created(transaction: Transaction, row: JobRow, event: Event) -> None:
+    """Log a job that was just inserted with the event's status."""
+    transaction.execute(_INSERT, _logged(row, event))
+    transaction.tell(row.site)
+
+
+def begun(row: JobRow) -> JobRow:
+    """A new row with the times that belong to its status."""
+    phase, time_ms = phase_of(row.status), row.changed_ms
+    if phase == "waiting":
+        return row
+    if phase == "picked_up":
+        return row._replace(picked_up_ms=time_ms)
+    return row._replace(started_ms=time_ms) if phase == "running" else row._replace(ended_ms=time_ms)
+
+
+def apply(transaction: Transaction, rows: Iterable[JobRow], event: Event) -> None:
+    """Set the status of these jobs, with the times that follow from it, and log it, one row of the log a job."""
+    rows = list(rows)
+    values = {"status": event.status, "estimate_s": event.estimate_s, "time_ms": event.time_ms}
+    update = _update(event.queue, phase_of(event.status))
+    transaction.executemany(update, [{**values, "seq": row.seq} for row in rows])
+    transaction.executemany(_INSERT, [_logged(row, event) for row in rows])
+    for site in {row.site for row in rows}:
+        transaction.tell(site)
+
+
+@cache
+def _update(queue: str, phase: str) -> str:
+    columns = COLUMNS.values() if queue == BOTH else [COLUMNS[queue]]
+    set_to = [f"{status} = :status, {estimate} = :estimate_s" for status, estimate in columns]
+    if queue != ALTERNATE:
+        set_to += ["changed_ms = :time_ms", _times(phase)]
+    return f"UPDATE job SET {', '.join(set_to)} WHERE seq = :seq"
+
+
+def _times(phase: str) -> str:
+    """What becomes of the times of the primary queue; SQLite gives `status` as it was before the update."""
+    if phase == "waiting":
+        return "picked_up_ms = NULL, started_ms = NULL, ended_ms = NULL"
+    if phase == "picked_up":
+        return "picked_up_ms = coalesce(picked_up_ms, :time_ms), ended_ms = NULL"
+    if phase == "running":
+        return "started_ms = coalesce(started_ms, :time_ms), ended_ms = NULL"
+    words = ", ".join(f"'{word}'" for word in words_of(phase))
+    return f"ended_ms = CASE WHEN upper(status) IN ({words}) THEN coalesce(ended_ms, :time_ms) ELSE :time_ms END"
+
+
+def _logged(row: JobRow, event: Event) -> tuple[object, ...]:
+    return (
+        row.seq,
+        row.site,
+        event.queue,
+        event.status,
+        event.estimate_s,
+        event.time_ms,
+        event.who,
+        event.note,
+        event.handout_id,
+    )
+
+
+@dataclass(frozen=True)
+class Change:
+    """A row of the log with the job as it is now."""
+
+    seq: int
+    queue: str
+    status: str
+    estimate_s: int | None
+    time_ms: int
+    who: str
+    note: str
+    job: JobRow
+
+
+def last_seq(database: Database) -> int:
+    """The number of the newest change; 0 when there is none."""
+    return int(database.fetch("SELECT coalesce(max(seq), 0) FROM change")[0][0])
+
+
+def list_changes(database: Database, since: int, sites: Sequence[str] = (), limit: int = LIMIT) -> list[Change]:
+    """The changes after number `since`, oldest first, at most `limit`; of these sites, or of all."""
+    job = ", ".join(f"j.{column}" for column in JobRow._fields)
+    where = _of_sites("c.site", sites)
+    found = database.fetch(
+        f"SELECT {_CHANGE_COLUMNS}, {job} FROM change c JOIN job j ON j.seq = c.job_seq "
+        f"WHERE c.seq > ? {where} ORDER BY c.seq LIMIT ?",
+        [since, *sites, limit],
+    )
+    return [_change(*row) for row in found]
+
+
+def _change(
+    seq: int, queue: str, status: str, estimate_s: int | None, time_ms: int, who: str, note: str, *job: Any
+) -> Change:
+    return Change(seq, queue, status, estimate_s, time_ms, who, note, JobRow(*job))
+
+
+def has_changes(database: Database, since: int, sites: Sequence[str] = ()) -> bool:
+    """Whether anything happened after number `since`."""
+    sql = f"SELECT 1 FROM change WHERE seq > ? {_of_sites('site', sites)} LIMIT 1"
+    return bool(database.fetch(sql, [since, *sites]))
+
+
+def _of_sites(column: str, sites: Sequence[str]) -> str:
+    return f"AND {column} IN ({', '.join('?' * len(sites))})" if sites else ""
+
+
+def timeline(database: Database, job_seq: int) -> list[tuple[object, ...]]:
+    """All changes of one job, oldest first, each with the hand-out that it belongs to, if any.
+
+    Columns: seq, queue, status, estimate_s, time_ms, who, note, then the hand-out's id, time_ms, peer, gap_ms,
+    state, maybe_flushed.
+    """
+    return database.fetch(
+        "SELECT c.seq, c.queue, c.status, c.estimate_s, c.time_ms, c.who, c.note, "
+        "h.id, h.time_ms, h.peer, h.gap_ms, h.state, h.maybe_flushed "
+        "FROM change c LEFT JOIN handout h ON h.id = c.handout_id WHERE c.job_seq = ? ORDER BY c.seq",
+        (job_seq,),
+    )

@@ -1,0 +1,96 @@
+"""Who polls, and when: kept in memory, since an empty poll writes nothing."""
+
+import statistics
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+
+from prjobs.base.clock import Clock
+
+SILENT_AFTER_MS = 60_000
+SILENT_GAPS = 4
+STRAY_MS = 3_600_000
+
+
+@dataclass
+class Poller:
+    """The polls of one queue of one site since the start of the process."""
+
+    last_ms: int = 0
+    last_elapsed_s: float | None = None
+    stored_gap_ms: int | None = None
+    gaps_ms: deque[int] = field(default_factory=lambda: deque(maxlen=20))
+    unsaved: bool = False
+
+    @property
+    def usual_gap_ms(self) -> int | None:
+        """The median of the last gaps, or the one remembered from before the start."""
+        return round(statistics.median(self.gaps_ms)) if self.gaps_ms else self.stored_gap_ms
+
+    @property
+    def silent_after_ms(self) -> int:
+        """The age of the last poll from which the site counts as silent."""
+        return max(SILENT_AFTER_MS, SILENT_GAPS * (self.usual_gap_ms or 0))
+
+
+class Presence:
+    """Last poll and usual gap of each (site, queue) that has jobs or polled before."""
+
+    LIMIT = 10_000
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._pollers: dict[tuple[str, str], Poller] = {}
+        self._sites: set[str] = set()
+        self._lock = threading.Lock()
+
+    def know(self, site: str) -> None:
+        """There are jobs for this site."""
+        self._sites.add(site)
+
+    def remember(self, site: str, queue: str, last_ms: int, usual_gap_ms: int | None) -> None:
+        """Take over what the file says of the time before the start."""
+        self._pollers[(site, queue)] = Poller(last_ms=last_ms, stored_gap_ms=usual_gap_ms)
+
+    def polled(self, site: str, queue: str) -> int | None:
+        """Note a poll; the gap to the one before in milliseconds, None for the first."""
+        elapsed_s = self._clock.elapsed_s()
+        with self._lock:
+            poller = self._pollers.get((site, queue))
+            if poller is None:
+                if len(self._pollers) >= self.LIMIT:
+                    return None
+                poller = self._pollers.setdefault((site, queue), Poller())
+            before, poller.last_elapsed_s = poller.last_elapsed_s, elapsed_s
+            poller.last_ms = self._clock.now_ms()
+            poller.unsaved = True
+            if before is None:
+                return None
+            gap_ms = int((elapsed_s - before) * 1000)
+            poller.gaps_ms.append(gap_ms)
+            return gap_ms
+
+    def of(self, site: str, queue: str) -> Poller | None:
+        """What is known of one queue's polls."""
+        return self._pollers.get((site, queue))
+
+    def sites(self) -> set[str]:
+        """Every site that polls or has jobs; one stray poll makes no site for longer than an hour."""
+        return self._sites | {site for (site, _), poller in list(self._pollers.items()) if self._is_in_use(poller)}
+
+    def _is_in_use(self, poller: Poller) -> bool:
+        return poller.usual_gap_ms is not None or self.silence_ms(poller) < STRAY_MS
+
+    def silence_ms(self, poller: Poller) -> int:
+        """How long ago the last poll was; by elapsed time when it was in this process."""
+        if poller.last_elapsed_s is not None:
+            return int((self._clock.elapsed_s() - poller.last_elapsed_s) * 1000)
+        return max(0, self._clock.now_ms() - poller.last_ms)
+
+    def unsaved(self) -> list[tuple[str, str, int, int | None]]:
+        """(site, queue, last_ms, usual_gap_ms) of the polls that the file does not know yet."""
+        with self._lock:
+            fresh = [(key, poller) for key, poller in self._pollers.items() if poller.unsaved]
+            for _, poller in fresh:
+                poller.unsaved = False
+        return [(*key, poller.last_ms, poller.usual_gap_ms) for key, poller in fresh]

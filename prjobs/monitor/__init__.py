@@ -1,0 +1,1 @@
+"""What staff see: views of jobs and sites, alarms, health."""

@@ -1,0 +1,186 @@
+"""Alarms: raised when something is wrong, cleared when it is over, acknowledged for everybody, kept for the night log.
+
+What is raised is in memory first, so that a store in trouble neither hides an alarm nor keeps it from being
+acknowledged; it is written as soon as the store takes it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from prjobs.access.audit import By
+from prjobs.appliance import Appliance
+from prjobs.base.errors import NotFound, Unavailable
+from prjobs.monitor.board import Alarm
+from prjobs.store.database import Database, Transaction
+
+STOP, SILENT, PROBLEM, STUCK, NOTICE = "stop", "silent", "problem", "stuck", "notice"
+# The worst first.
+KINDS = (STOP, SILENT, PROBLEM, STUCK, NOTICE)
+STOP_DOUBT = "stop-doubt"
+LIMIT = 500
+SAVE_PATIENCE_S = 0.5
+WHAT_TO_DO = {
+    STOP: "Use the hardware stop.",
+    STOP_DOUBT: "See whether the telescope stopped; if not, use the hardware stop.",
+    SILENT: "See whether the observatory program runs and its network is up. "
+    "Until it asks again, no stop gets through.",
+    STUCK: "Look at the device; if the job is over, close it.",
+}
+_COLUMNS = ", ".join(Alarm.__struct_fields__)
+_SAVE = (
+    f"INSERT INTO alarm ({_COLUMNS}) VALUES ({', '.join('?' * len(Alarm.__struct_fields__))}) "
+    "ON CONFLICT (key, raised_ms) DO UPDATE SET cleared_ms = excluded.cleared_ms, seen_by = excluded.seen_by, "
+    "seen_ms = excluded.seen_ms"
+)
+
+
+class Wrong(NamedTuple):
+    """What is wrong now. `words()` makes the sentence, which is asked for only when the alarm is raised."""
+
+    key: str
+    kind: str
+    since_ms: int
+    words: Callable[[], str]
+    site: str = ""
+    ulid: str = ""
+    loud: bool = True
+
+
+class Ack(msgspec.Struct, frozen=True):
+    """Who has seen an alarm, and when."""
+
+    who: str
+    time_ms: int
+
+
+class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
+    """A raised alarm as the appliance's own API shows it; `todo` is what to do about it, or empty."""
+
+    key: str
+    kind: str
+    site: str
+    ulid: str
+    sentence: str
+    todo: str
+    since_ms: int
+    raised_ms: int
+    loud: bool
+    ack: Ack | None
+
+
+# ---- raise and clear
+
+
+def settle(appliance: Appliance, found: Sequence[Wrong]) -> None:
+    """Raise what is wrong and not raised yet, at most 500 alarms; clear what is over. Writes only what changed."""
+    now_ms = appliance.clock.now_ms()
+    worst = {one.key: one for one in sorted(found, key=lambda one: KINDS.index(one.kind))[:LIMIT]}
+    for alarm in appliance.alarms.raised():
+        if alarm.key not in worst:
+            appliance.alarms.clear(alarm.key, now_ms)
+    for key, wrong in worst.items():
+        if key not in appliance.alarms:
+            appliance.alarms.add(_raised(wrong, now_ms))
+    save(appliance)
+
+
+def _raised(wrong: Wrong, now_ms: int) -> Alarm:
+    return Alarm(
+        key=wrong.key,
+        kind=wrong.kind,
+        site=wrong.site,
+        ulid=wrong.ulid,
+        sentence=wrong.words(),
+        since_ms=wrong.since_ms,
+        raised_ms=now_ms,
+        loud=wrong.loud,
+    )
+
+
+def save(appliance: Appliance) -> None:
+    """Write down what changed; a store that does not take it is asked again the next time."""
+    if not appliance.alarms.unsaved():
+        return
+    saved = appliance.alarms.saved
+    try:
+        saved(appliance.database.write(_save, appliance, patience_s=SAVE_PATIENCE_S, late=saved))
+    except Unavailable:
+        return
+
+
+def _save(transaction: Transaction, appliance: Appliance) -> list[Alarm]:
+    # Looked up here, where one comes after the other: an older state must not be written over a newer one.
+    alarms = appliance.alarms.unsaved()
+    transaction.executemany(_SAVE, [msgspec.structs.astuple(alarm) for alarm in alarms])
+    return alarms
+
+
+def adopt(appliance: Appliance) -> None:
+    """At the start: what was raised before stays raised with its acknowledgement, until it is found to be over."""
+    for row in appliance.database.fetch(f"SELECT {_COLUMNS} FROM alarm WHERE cleared_ms IS NULL ORDER BY id"):
+        appliance.alarms.adopt(_alarm(row))
+
+
+def _alarm(row: tuple[Any, ...]) -> Alarm:
+    return Alarm(**{**dict(zip(Alarm.__struct_fields__, row, strict=True)), "loud": bool(row[-1])})
+
+
+# ---- acknowledge
+
+
+def acknowledge(appliance: Appliance, key: str, actor: By) -> None:
+    """The actor has seen the alarm, for everybody. NotFound when it is not raised."""
+    _see(appliance, key, actor.who, appliance.clock.now_ms())
+
+
+def forget(appliance: Appliance, key: str) -> None:
+    """The alarm is to be heard again. NotFound when it is not raised."""
+    _see(appliance, key, None, None)
+
+
+def _see(appliance: Appliance, key: str, who: str | None, time_ms: int | None) -> None:
+    if not appliance.alarms.see(key, who, time_ms):
+        raise NotFound("This alarm is not raised any more.")
+    save(appliance)
+
+
+# ---- list
+
+
+def list_alarms(appliance: Appliance, reaches: Callable[[str], bool] = lambda _site: True) -> list[AlarmView]:
+    """What is raised: unseen before seen, the worst first. Of the sites that `reaches`, and of the server itself."""
+    found = [alarm for alarm in appliance.alarms.raised() if not alarm.site or reaches(alarm.site)]
+    return [_view(alarm) for alarm in sorted(found, key=_rank)]
+
+
+def _rank(alarm: Alarm) -> tuple[bool, int, int, str]:
+    return alarm.seen_by is not None, KINDS.index(alarm.kind), alarm.since_ms, alarm.key
+
+
+def _view(alarm: Alarm) -> AlarmView:
+    seen = alarm.seen_by is not None and alarm.seen_ms is not None
+    return AlarmView(
+        key=alarm.key,
+        kind=alarm.kind,
+        site=alarm.site,
+        ulid=alarm.ulid,
+        sentence=alarm.sentence,
+        todo=WHAT_TO_DO.get(alarm.key.partition("/")[0], ""),
+        since_ms=alarm.since_ms,
+        raised_ms=alarm.raised_ms,
+        loud=alarm.loud,
+        ack=Ack(alarm.seen_by, alarm.seen_ms) if seen else None,  # type: ignore[arg-type]
+    )
+
+
+def list_past(database: Database, since_ms: int, until_ms: int, site: str | None = None) -> list[Alarm]:
+    """The alarms that were raised or still open between two moments, oldest first; with those of no site."""
+    where, parameters = ("AND site IN (?, '')", [site]) if site else ("", [])
+    found = database.fetch(
+        f"SELECT {_COLUMNS} FROM alarm WHERE raised_ms < ? AND (cleared_ms IS NULL OR cleared_ms >= ?) {where} "
+        "ORDER BY raised_ms, id",
+        (until_ms, since_ms, *parameters),
+    )
+    return [_alarm(row) for row in found]

@@ -1,0 +1,89 @@
+"""What each site is doing: its polls, its open jobs, and how many jobs of the last day are in which phase."""
+
+import msgspec
+
+from prjobs.appliance import Appliance
+from prjobs.base.ulids import floor_ulid
+from prjobs.jobs.polls import Poller
+from prjobs.jobs.states import ALTERNATE, OPEN_PHASES, PHASES, PRIMARY, phase_of
+from prjobs.monitor.views import COLUMNS, DAY_MS, JobView, in_phases, view_job
+from prjobs.store.models import Job, JobRow
+
+OPEN_LIMIT = 50
+
+
+class Polls(msgspec.Struct, kw_only=True):
+    """The polls of one queue: the last one, the usual gap and up to 20 gaps of this process, oldest first."""
+
+    last_ms: int | None
+    usual_gap_ms: int | None
+    gaps_ms: list[int]
+
+
+class SiteView(msgspec.Struct, kw_only=True):
+    """What one site is doing. `polls` has the primary queue, and the alternate one when somebody ever polled it."""
+
+    site: str
+    last_poll_ms: int | None
+    usual_gap_ms: int | None
+    silent: bool
+    silent_after_ms: int
+    polls: dict[str, Polls]
+    counts: dict[str, int]
+    open: list[JobView]
+
+
+def list_sites(appliance: Appliance) -> list[SiteView]:
+    """Every site that has jobs or polled, by name; at most a second old, so that many pages cost what one does."""
+    sites: list[SiteView] = appliance.glance.get(lambda: _list_sites(appliance))
+    return sites
+
+
+def _list_sites(appliance: Appliance) -> list[SiteView]:
+    return [_view_site(appliance, site) for site in sorted(appliance.presence.sites())]
+
+
+def _view_site(appliance: Appliance, site: str) -> SiteView:
+    poller = appliance.presence.of(site, PRIMARY)
+    since = floor_ulid(appliance.clock.now_ms() - DAY_MS)
+    counts = dict.fromkeys(PHASES, 0)
+    statuses = appliance.database.fetch(
+        "SELECT status, count(*) FROM job WHERE site = ? AND ulid >= ? GROUP BY status", (site, since)
+    )
+    for status, count in statuses:
+        counts[phase_of(status)] += count
+    busy = any(counts[phase] for phase in OPEN_PHASES)
+    return SiteView(
+        site=site,
+        last_poll_ms=poller.last_ms if poller else None,
+        usual_gap_ms=poller.usual_gap_ms if poller else None,
+        silent=_is_silent(appliance, poller),
+        silent_after_ms=(poller or Poller()).silent_after_ms,
+        polls=_polls(appliance, site),
+        counts=counts,
+        open=[view_job(row) for row in _open_jobs(appliance, site, since)] if busy else [],
+    )
+
+
+def _polls(appliance: Appliance, site: str) -> dict[str, Polls]:
+    primary, alternate = (appliance.presence.of(site, queue) for queue in (PRIMARY, ALTERNATE))
+    polls = {PRIMARY: _view_polls(primary) if primary else Polls(last_ms=None, usual_gap_ms=None, gaps_ms=[])}
+    return {**polls, ALTERNATE: _view_polls(alternate)} if alternate else polls
+
+
+def _view_polls(poller: Poller) -> Polls:
+    return Polls(last_ms=poller.last_ms, usual_gap_ms=poller.usual_gap_ms, gaps_ms=list(poller.gaps_ms))
+
+
+def _is_silent(appliance: Appliance, poller: Poller | None) -> bool:
+    return poller is None or appliance.presence.silence_ms(poller) > poller.silent_after_ms
+
+
+def _open_jobs(appliance: Appliance, site: str, since_ulid: str) -> list[JobRow]:
+    query = (
+        Job.select(*COLUMNS)
+        .where(Job.site == site, Job.ulid >= since_ulid, in_phases(tuple(OPEN_PHASES)))
+        .order_by(Job.ulid.desc())
+        .limit(OPEN_LIMIT)
+    )
+    return [JobRow(*row) for row in appliance.database.fetch_query(query.tuples())][::-1]

@@ -1,0 +1,242 @@
+"""What the monitor and the command line see: jobs, sites and the state of the house, in our own words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+from peewee import fn
+
+from prjobs.appliance import Appliance
+from prjobs.base import catalogue
+from prjobs.base.ulids import floor_ulid
+from prjobs.jobs import log
+from prjobs.jobs.log import Change
+from prjobs.jobs.states import PHASES, RECEIVED, UNREAD, phase_of, words_of
+from prjobs.store.database import Database
+from prjobs.store.models import Job, JobRow
+
+DAY_MS = 86_400_000
+MAX_LIMIT = 1000
+COLUMNS = [getattr(Job, name) for name in JobRow._fields]
+
+
+class JobView(msgspec.Struct, kw_only=True):
+    """A job as the appliance's own API shows it. `estimate_s` was given at `changed_ms`.
+
+    `picked_up_ms`, `started_ms` and `ended_ms` are of the primary queue, None while it is not so far.
+    """
+
+    ulid: str
+    site: str
+    device: str
+    instance: str
+    action: str
+    label: str
+    command_class: str
+    user_id: str
+    user_name: str
+    created_ms: int
+    changed_ms: int
+    status: str
+    estimate_s: int | None
+    phase: str
+    alternate_status: str
+    alternate_estimate_s: int | None
+    alternate_phase: str
+    expires_ms: int | None
+    again_of: str | None
+    attempts: int
+    picked_up_ms: int | None
+    started_ms: int | None
+    ended_ms: int | None
+
+
+class HandoutView(msgspec.Struct):
+    """The answer that handed a job out; `state` is OPEN, CONFIRMED, UNCONFIRMED, or RETURNED when none of it left."""
+
+    id: int
+    time_ms: int
+    peer: str
+    gap_ms: int | None
+    state: str
+    maybe_flushed: bool
+
+
+class ChangeView(msgspec.Struct, omit_defaults=True):
+    """A row of the log; with the job in the feed, with the hand-out in a timeline."""
+
+    seq: int
+    time_ms: int
+    queue: str
+    status: str
+    phase: str
+    estimate_s: int | None
+    who: str
+    note: str
+    job: JobView | msgspec.UnsetType = msgspec.UNSET
+    handout: HandoutView | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class JobDetail(JobView, kw_only=True):
+    """A job with its params and everything that happened to it."""
+
+    required_params: msgspec.Raw
+    optional_params: msgspec.Raw
+    user_roles: msgspec.Raw
+    timeline: list[ChangeView]
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which jobs to list. Every part that is given must hold; texts are compared without letter case."""
+
+    sites: Sequence[str] = ()
+    since_ms: int | None = None
+    until_ms: int | None = None
+    phases: Sequence[str] = ()
+    status: str | None = None
+    device: str | None = None
+    action: str | None = None
+    user: str | None = None
+    text: str | None = None
+    before: str | None = None
+    limit: int = 200
+
+
+def view_job(row: JobRow) -> JobView:
+    """A row as its view."""
+    return JobView(**_shared(row))
+
+
+def _shared(row: JobRow) -> dict[str, Any]:
+    return {
+        "label": _label(row),
+        "phase": phase_of(row.status),
+        "alternate_phase": phase_of(row.alternate_status),
+        **{name: getattr(row, name) for name in _PLAIN},
+    }
+
+
+_PLAIN = tuple(name for name in JobRow._fields if name in JobView.__struct_fields__)
+
+
+def _label(row: JobRow) -> str:
+    decode = msgspec.json.decode
+    return catalogue.label(row.device, row.action, decode(row.required_params), decode(row.optional_params))
+
+
+def view_change(change: Change) -> ChangeView:
+    """A row of the feed as its view."""
+    return ChangeView(
+        seq=change.seq,
+        time_ms=change.time_ms,
+        queue=change.queue,
+        status=change.status,
+        phase=phase_of(change.status),
+        estimate_s=change.estimate_s,
+        who=change.who,
+        note=change.note,
+        job=view_job(change.job),
+    )
+
+
+def view_detail(appliance: Appliance, row: JobRow) -> JobDetail:
+    """One job with its timeline."""
+    return JobDetail(
+        **_shared(row),
+        required_params=msgspec.Raw(row.required_params.encode()),
+        optional_params=msgspec.Raw(row.optional_params.encode()),
+        user_roles=msgspec.Raw(row.user_roles.encode()),
+        timeline=[_view_past(past) for past in log.timeline(appliance.database, row.seq)],
+    )
+
+
+def _view_past(past: tuple[Any, ...]) -> ChangeView:
+    seq, queue, status, estimate_s, time_ms, who, note, *handout = past
+    return ChangeView(
+        seq=seq,
+        time_ms=time_ms,
+        queue=queue,
+        status=status,
+        phase=phase_of(status),
+        estimate_s=estimate_s,
+        who=who,
+        note=note,
+        handout=_view_handout(*handout) if handout[0] is not None else None,
+    )
+
+
+def _view_handout(
+    handout_id: int, time_ms: int, peer: str, gap_ms: int | None, state: str, flushed: int
+) -> HandoutView:
+    return HandoutView(handout_id, time_ms, peer, gap_ms, state, bool(flushed))
+
+
+# ---- lists
+
+
+def list_jobs(database: Database, asked: Filter) -> list[JobRow]:
+    """Jobs that pass the filter, newest first."""
+    query = Job.select(*COLUMNS).order_by(Job.ulid.desc()).limit(min(asked.limit, MAX_LIMIT))
+    for condition in _conditions(asked):
+        query = query.where(condition)
+    return [JobRow(*row) for row in database.fetch_query(query.tuples())]
+
+
+def count_phases(database: Database, asked: Filter) -> dict[str, int]:
+    """How many jobs of each phase pass the filter, its own choice of phases and its page aside."""
+    query = Job.select(Job.status, fn.COUNT(Job.seq)).group_by(Job.status)
+    for condition in _conditions(replace(asked, phases=(), before=None)):
+        query = query.where(condition)
+    counts = dict.fromkeys(PHASES, 0)
+    for status, count in database.fetch_query(query.tuples()):
+        counts[phase_of(status)] += count
+    return counts
+
+
+def _conditions(asked: Filter) -> list[Any]:
+    conditions: list[Any] = []
+    if asked.sites:
+        conditions.append(Job.site.in_(list(asked.sites)))
+    if asked.since_ms is not None:
+        conditions.append(Job.ulid >= floor_ulid(asked.since_ms))
+    if asked.until_ms is not None:
+        conditions.append(Job.ulid < floor_ulid(asked.until_ms))
+    if asked.before:
+        conditions.append(Job.ulid < asked.before)
+    if asked.phases:
+        conditions.append(in_phases(asked.phases))
+    conditions += [
+        fn.LOWER(field) == value.lower()
+        for field, value in ((Job.status, asked.status), (Job.device, asked.device), (Job.action, asked.action))
+        if value
+    ]
+    if asked.user:
+        conditions.append(Job.user_name.contains(asked.user) | Job.user_id.contains(asked.user))
+    if asked.text:
+        columns = (Job.user_name, Job.action, Job.instance, Job.required_params, Job.optional_params)
+        found = [column.contains(asked.text) for column in columns]
+        conditions.append(found[0] | found[1] | found[2] | found[3] | found[4])
+    return conditions
+
+
+def in_phases(phases: Sequence[str]) -> Any:
+    """The condition for jobs of these phases."""
+    words = [word for phase in phases for word in words_of(phase)]
+    status = fn.UPPER(Job.status)
+    condition = status.in_(words)
+    if "running" in phases:
+        known = [word for phase in PHASES for word in words_of(phase)]
+        condition = condition | status.not_in(known)
+    return condition
+
+
+def count_pending(appliance: Appliance) -> dict[str, int]:
+    """How many jobs wait, and how many were picked up and not reported on since: what a start should say."""
+    counts = {}
+    for name, status in (("waiting", UNREAD), ("picked_up", RECEIVED)):
+        since = floor_ulid(appliance.clock.now_ms() - DAY_MS)
+        sql = "SELECT count(*) FROM job WHERE status = ? AND ulid >= ?"
+        counts[name] = int(appliance.database.fetch(sql, (status, since))[0][0])
+    return counts

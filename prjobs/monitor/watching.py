@@ -1,0 +1,278 @@
+"""What is wrong now: stops that nobody picked up or that may not have arrived, silent sites, stuck jobs, the house.
+
+The jobs that may become wrong are kept in memory and follow the log, so that a look costs what happened since the
+look before. Ages count by elapsed time: a clock that is set raises no alarm and hides none.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from typing import NamedTuple
+
+from prjobs.appliance import Appliance
+from prjobs.base.clock import moment
+from prjobs.base.errors import NotFound, Unavailable
+from prjobs.base.ulids import floor_ulid
+from prjobs.jobs import log
+from prjobs.jobs.handouts import CONFIRMED, DAMAGED, UNCONFIRMED
+from prjobs.jobs.lookup import find_job
+from prjobs.jobs.states import PRIMARY, phase_of, words_of
+from prjobs.monitor import alarms, health, views
+from prjobs.monitor.alarms import NOTICE, PROBLEM, SILENT, STOP, STOP_DOUBT, STUCK, Wrong
+
+PAGE = 1000
+DAY_S = 86_400.0
+STOP_S = 15.0
+UNREPORTED_S = 300.0
+# Later than this a picked-up job without a report is history.
+UNREPORTED_UNTIL_S = 1800.0
+OVERDUE_AT_LEAST_S = 30.0
+OVERDUE_SHARE = 0.25
+_LOUD = ("clock", DAMAGED)
+_SAID = {
+    "waiting": "was sent at {} and is not picked up",
+    STOP_DOUBT: "was handed out at {}, and nothing shows that it arrived",
+    "picked_up": "was picked up at {}, and no report came since",
+    "running": "should have ended at {} by its own estimate",
+}
+_COLUMNS = "j.seq, j.ulid, j.site, j.command_class, j.status, j.created_ms, j.changed_ms, j.estimate_s"
+
+
+def _quoted(*phases: str) -> str:
+    return ", ".join(f"'{word}'" for phase in phases for word in words_of(phase))
+
+
+# Running is every word that is not known.
+_REPORTED = (
+    "SELECT site, max(created_ms) FROM job "
+    f"WHERE ulid > ? AND upper(status) NOT IN ({_quoted('waiting', 'picked_up', 'gone')}) GROUP BY site"
+)
+_OPEN = (
+    f"SELECT {_COLUMNS} FROM job j WHERE j.ulid > ? AND upper(j.status) NOT IN ({_quoted('done', 'failed', 'gone')}) "
+    f"ORDER BY j.ulid LIMIT {PAGE}"
+)
+_CHANGED = (
+    f"SELECT c.seq, {_COLUMNS} FROM change c JOIN job j ON j.seq = c.job_seq WHERE c.seq > ? ORDER BY c.seq "
+    f"LIMIT {PAGE}"
+)
+
+
+class Seen(NamedTuple):
+    """A job as it was last read."""
+
+    seq: int
+    ulid: str
+    site: str
+    command_class: str
+    status: str
+    created_ms: int
+    changed_ms: int
+    estimate_s: int | None
+
+
+class Watched(NamedTuple):
+    """An open job in its present phase since `began_s` of elapsed time, late when that is more than `late_s` ago."""
+
+    job: Seen
+    phase: str
+    began_s: float
+    late_s: float
+    gone_s: float
+
+
+class Watch:
+    """Looks again and again, once a second."""
+
+    def __init__(self, appliance: Appliance) -> None:
+        self._appliance = appliance
+        self._began_s = appliance.clock.elapsed_s()
+        self._seq: int | None = None
+        self._watched: dict[int, Watched] = {}
+        # The picked-up stops of which nothing proves yet that they arrived: whether there is doubt already.
+        self._unproved: dict[int, bool] = {}
+        # Site -> when the newest of the jobs that it reported on was sent.
+        self._reported_ms: dict[str, int] = {}
+
+    def once(self) -> None:
+        """Look, and settle the alarms. When the store cannot be read, what was known of jobs still counts."""
+        with suppress(Unavailable):
+            self._read()
+            self._see_unsent()
+            self._prove()
+        self._forget_old()
+        alarms.settle(self._appliance, [*self._stops(), *self._silent(), *self._stuck(), *self._of_house()])
+
+    # ---- following the log
+
+    def _read(self) -> None:
+        database = self._appliance.database
+        if self._seq is None:
+            self._seq = self._read_day()
+        while changed := database.fetch(_CHANGED, (self._seq,)):
+            if all([self._take(Seen(*row)) for _, *row in changed]):  # noqa: C419  # each is taken
+                self._seq = changed[-1][0]
+            else:
+                self._seq = None
+                self._seq = self._read_day()
+
+    def _read_day(self) -> int:
+        """What is open of the last day, knowing which sites report. Returns the number from which to follow the log."""
+        database = self._appliance.database
+        newest = log.last_seq(database)
+        after = floor_ulid(self._appliance.clock.now_ms() - round(DAY_S * 1000))
+        for site, created_ms in database.fetch(_REPORTED, (after,)):
+            self._reported_ms[site] = max(created_ms, self._reported_ms.get(site, 0))
+        while found := database.fetch(_OPEN, (after,)):
+            for row in found:
+                self._take(Seen(*row))
+            after = found[-1][1]
+        return newest
+
+    def _take(self, job: Seen) -> bool:
+        """Note a job; False when its site never reported before."""
+        phase = self._phase(job)
+        is_known = True
+        if phase in ("running", "done", "failed"):
+            is_known = job.site in self._reported_ms
+            self._reported_ms[job.site] = max(job.created_ms, self._reported_ms.get(job.site, 0))
+        is_doubtful = phase == "picked_up" and job.command_class == STOP
+        late_s, before = self._late_s(job, phase), self._watched.get(job.seq)
+        if late_s == math.inf and not is_doubtful:
+            self._watched.pop(job.seq, None)
+        elif before is not None and before.phase == phase == "waiting":
+            # It goes on waiting, whatever its status was meanwhile.
+            self._watched[job.seq] = before._replace(job=job)
+        elif before is None or (before.job, before.late_s) != (job, late_s):
+            self._watched[job.seq] = self._begin(job, phase, late_s)
+        if is_doubtful:
+            self._unproved.setdefault(job.seq, False)
+        else:
+            self._unproved.pop(job.seq, None)
+        return is_known
+
+    def _phase(self, job: Seen) -> str:
+        """The phase of its status; but a stop that was handed out and never left waits."""
+        phase = phase_of(job.status)
+        is_stop = phase == "picked_up" and job.command_class == STOP
+        return "waiting" if is_stop and self._appliance.handouts.is_unsent((job.site, PRIMARY), job.seq) else phase
+
+    def _see_unsent(self) -> None:
+        """The log does not tell when a stop that never left leaves."""
+        for one in list(self._watched.values()):
+            if one.job.command_class == STOP and self._phase(one.job) != one.phase:
+                self._take(one.job)
+
+    def _late_s(self, job: Seen, phase: str) -> float:
+        """After how long in its phase somebody should look at the job; infinite for never."""
+        if phase == "waiting":
+            return STOP_S if job.command_class == STOP else math.inf
+        if phase == "picked_up":
+            return UNREPORTED_S if job.site in self._reported_ms else math.inf
+        if phase != "running" or job.estimate_s is None or job.estimate_s < 0:
+            return math.inf
+        return job.estimate_s + max(OVERDUE_AT_LEAST_S, job.estimate_s * OVERDUE_SHARE)
+
+    def _begin(self, job: Seen, phase: str, late_s: float) -> Watched:
+        now_s, now_ms = self._appliance.clock.elapsed_s(), self._appliance.clock.now_ms()
+        began_ms = job.created_ms if phase == "waiting" else job.changed_ms
+        # Of a moment in the future nobody knows how long ago it was.
+        began_s = now_s - max(0, now_ms - began_ms) / 1000
+        gone_s = now_s + DAY_S - max(0, now_ms - job.created_ms) / 1000
+        if phase == "picked_up" and job.command_class != STOP:
+            gone_s = min(gone_s, began_s + UNREPORTED_UNTIL_S)
+        return Watched(job, phase, began_s, late_s, gone_s)
+
+    def _prove(self) -> None:
+        """Look what became of the hand-outs of stops."""
+        if not self._unproved:
+            return
+        marks = ", ".join("?" * len(self._unproved))
+        # SQLite takes the other columns of a group from the row that holds the greatest number.
+        for seq, _, state in self._appliance.database.fetch(
+            "SELECT c.job_seq, max(c.seq), h.state FROM change c JOIN handout h ON h.id = c.handout_id "
+            f"WHERE c.job_seq IN ({marks}) AND c.queue = '{PRIMARY}' GROUP BY c.job_seq",
+            list(self._unproved),
+        ):
+            if state == CONFIRMED:
+                del self._unproved[seq]
+            else:
+                self._unproved[seq] = state == UNCONFIRMED
+
+    def _forget_old(self) -> None:
+        now_s = self._appliance.clock.elapsed_s()
+        for seq, one in list(self._watched.items()):
+            if now_s > one.gone_s:
+                del self._watched[seq]
+                self._unproved.pop(seq, None)
+
+    # ---- what is wrong
+
+    def _is_late(self, one: Watched) -> bool:
+        age_s = self._appliance.clock.elapsed_s() - one.began_s
+        if one.phase == "picked_up":
+            return one.late_s < age_s <= UNREPORTED_UNTIL_S and self._reports(one.job.site)
+        return age_s >= one.late_s if one.phase == "waiting" else age_s > one.late_s
+
+    def _reports(self, site: str) -> bool:
+        """Whether the site reported on a job of the last day: only then can the next report be expected."""
+        return self._reported_ms.get(site, 0) >= self._appliance.clock.now_ms() - DAY_S * 1000
+
+    def _stops(self) -> Iterator[Wrong]:
+        for one in self._watched.values():
+            if one.phase == "waiting" and self._is_late(one):
+                yield self._of_job(STOP, STOP, one, one.job.created_ms)
+        for seq in [seq for seq, is_doubted in self._unproved.items() if is_doubted]:
+            if doubtful := self._watched.get(seq):
+                yield self._of_job(STOP_DOUBT, STOP, doubtful, doubtful.job.changed_ms)
+
+    def _stuck(self) -> Iterator[Wrong]:
+        for one in self._watched.values():
+            if one.phase != "waiting" and self._is_late(one):
+                estimate_s = (one.job.estimate_s or 0) if one.phase == "running" else 0
+                yield self._of_job(STUCK, STUCK, one, one.job.changed_ms + estimate_s * 1000)
+
+    def _of_job(self, name: str, kind: str, one: Watched, since_ms: int) -> Wrong:
+        words = _SAID[STOP_DOUBT if name == STOP_DOUBT else one.phase]
+        said = lambda: f"{one.job.site}: “{self._label(one.job)}” {words.format(_clock(since_ms))}"  # noqa: E731
+        return Wrong(f"{name}/{one.job.ulid}", kind, since_ms, said, one.job.site, one.job.ulid)
+
+    def _label(self, job: Seen) -> str:
+        try:
+            return views.view_job(find_job(self._appliance, job.ulid)).label
+        except (NotFound, Unavailable):
+            return job.ulid
+
+    def _silent(self) -> Iterator[Wrong]:
+        """Sites that do not poll; one that never did, or not for a day, is not in use.
+
+        Nobody could poll while nothing served: a site gets its time after the start before it is an alarm.
+        """
+        up_ms = (self._appliance.clock.elapsed_s() - self._began_s) * 1000
+        presence = self._appliance.presence
+        for site in presence.sites():
+            poller = presence.of(site, PRIMARY)
+            if poller is None or poller.usual_gap_ms is None:
+                # One poll is no program that polls.
+                continue
+            # Read first: a poll that comes meanwhile ends the silence, and must not give a new one its name.
+            last_ms = poller.last_ms
+            key = f"{SILENT}/{site}/{last_ms}"
+            is_new_here = poller.last_elapsed_s is None and up_ms <= poller.silent_after_ms
+            if is_new_here and key not in self._appliance.alarms:
+                continue
+            if poller.silent_after_ms < presence.silence_ms(poller) <= DAY_S * 1000:
+                words = f"{site} has been silent since {_clock(last_ms)}"
+                yield Wrong(key, SILENT, last_ms, partial(str, words), site)
+
+    def _of_house(self) -> Iterator[Wrong]:
+        found, now_ms = health.examine(self._appliance), self._appliance.clock.now_ms()
+        for kind, findings in ((PROBLEM, found.problems), (NOTICE, found.notices)):
+            for one in findings:
+                # What the house only remarks is no reason to wake anybody, except for these.
+                loud = kind == PROBLEM or one.code in _LOUD or one.code.startswith("cloud")
+                yield Wrong(f"{kind}/{one.code}", kind, now_ms, partial(str, one.sentence), loud=loud)
+
+
+def _clock(time_ms: int) -> str:
+    return moment(time_ms).strftime("%H:%M:%S UTC")

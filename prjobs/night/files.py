@@ -1,0 +1,72 @@
+"""A night's jobs as CSV, for spreadsheets: texts that a spreadsheet would take for a formula are defused."""
+
+import csv
+from collections.abc import Callable, Sequence
+from typing import IO
+
+from prjobs.base.clock import moment
+from prjobs.night.nights import Night
+from prjobs.night.report import Source, night_report
+from prjobs.night.shapes import NightJob
+
+COLUMNS = (
+    "sent_utc",
+    "sent_local",
+    "site",
+    "device",
+    "instance",
+    "action",
+    "label",
+    "command_class",
+    "user_name",
+    "user_id",
+    "waited_s",
+    "duration_s",
+    "status",
+    "phase",
+    "note",
+    "picked_up_utc",
+    "started_utc",
+    "ended_utc",
+    "ulid",
+)
+# https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FROM_JOB: dict[str, Callable[[NightJob], object]] = {
+    "sent_utc": lambda job: _utc(job.created_ms),
+    "picked_up_utc": lambda job: _utc(job.picked_up_ms),
+    "started_utc": lambda job: _utc(job.started_ms),
+    "ended_utc": lambda job: _utc(job.ended_ms),
+}
+
+
+def write_sheet(source: Source, site: str | None, night: Night, out: IO[str]) -> None:
+    """Write a line of heads and a line a job. Raises Unavailable."""
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+
+    def take(jobs: Sequence[NightJob]) -> None:
+        writer.writerows([defused(value) for value in _values(job, night)] for job in jobs)
+
+    night_report(source, site, night, take)
+
+
+def _values(job: NightJob, night: Night) -> list[object]:
+    made: dict[str, object] = {name: find(job) for name, find in _FROM_JOB.items()}
+    made["sent_local"] = moment(job.created_ms, night.zone).isoformat(timespec="milliseconds")
+    return [made[name] if name in made else getattr(job, name) for name in COLUMNS]
+
+
+def _utc(time_ms: int | None) -> str | None:
+    if time_ms is None:
+        return None
+    return moment(time_ms).strftime("%Y-%m-%dT%H:%M:%S.") + f"{time_ms % 1000:03}Z"
+
+
+def defused(value: object) -> object:
+    """A cell that no spreadsheet takes for a formula; numbers as they are."""
+    if not isinstance(value, str):
+        return value
+    # What cannot be written in UTF-8 must not end the file in its middle.
+    text = value.encode(errors="replace").decode()
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) or text.startswith(_FORMULA) else text

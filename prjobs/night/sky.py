@@ -1,0 +1,79 @@
+"""Sidereal time, and when the Sun goes down and comes up: PyEphem's, on this machine alone.
+
+Times are Unix milliseconds (UTC). Sunset and sunrise are those of the United States Naval Observatory: the upper
+limb at 34' below a flat horizon, whatever the weather and the height. Dusk and dawn: the Sun's centre at -18 degrees.
+PyEphem: https://rhodesmill.org/pyephem/rise-set.html
+"""
+
+import math
+from collections.abc import Callable
+
+import ephem
+import msgspec
+
+from prjobs.base.places import Place
+
+DAY_MS = 86_400_000
+HORIZON = "-0:34"
+DARK = "-18"
+# PyEphem counts days from noon of 1899-12-31.
+_EPOCH_DAYS = 25567.5
+
+
+class Sky(msgspec.Struct, frozen=True):
+    """When it gets dark and light again; None for what does not happen, as near the poles."""
+
+    sunset_ms: int | None
+    dusk_ms: int | None
+    dawn_ms: int | None
+    sunrise_ms: int | None
+
+
+def sidereal_h(place: Place, time_ms: int) -> float:
+    """Local apparent sidereal time in hours, 0 <= h < 24; within a second, since UTC stands for UT1."""
+    return math.degrees(_observer(place, time_ms).sidereal_time()) / 15 % 24
+
+
+def sun_altitude_deg(place: Place, time_ms: int) -> float:
+    """The height of the Sun's centre over the horizon in degrees, without refraction."""
+    return math.degrees(ephem.Sun(_observer(place, time_ms)).alt)
+
+
+def sky_between(place: Place, since_ms: int, until_ms: int) -> Sky:
+    """The first sunset, dusk, dawn and sunrise of that time, which is a day or so long."""
+
+    def first(find: Callable[[ephem.Observer], Callable[..., float]], horizon: str) -> int | None:
+        observer = _observer(place, since_ms)
+        observer.horizon = horizon
+        try:
+            found_ms = _ms(find(observer)(ephem.Sun(), use_center=horizon == DARK))
+        except ephem.CircumpolarError:
+            return None
+        return found_ms if found_ms < until_ms else None
+
+    return Sky(
+        sunset_ms=first(lambda observer: observer.next_setting, HORIZON),
+        dusk_ms=first(lambda observer: observer.next_setting, DARK),
+        dawn_ms=first(lambda observer: observer.next_rising, DARK),
+        sunrise_ms=first(lambda observer: observer.next_rising, HORIZON),
+    )
+
+
+def sky_around(place: Place, time_ms: int) -> Sky:
+    """The same for the night that a moment belongs to: from the Sun's highest point before it to the next."""
+    observer = _observer(place, time_ms)
+    return sky_between(place, _ms(observer.previous_transit(ephem.Sun())), _ms(observer.next_transit(ephem.Sun())))
+
+
+def _observer(place: Place, time_ms: int) -> ephem.Observer:
+    observer = ephem.Observer()
+    # PyEphem takes texts for degrees and numbers for radians.
+    observer.lat, observer.lon = str(place.latitude_deg), str(place.longitude_deg)
+    observer.elevation = place.elevation_m
+    observer.pressure = 0
+    observer.date = time_ms / DAY_MS + _EPOCH_DAYS
+    return observer
+
+
+def _ms(date: float) -> int:
+    return round((float(date) - _EPOCH_DAYS) * DAY_MS)

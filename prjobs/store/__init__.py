@@ -1,0 +1,1 @@
+"""The SQLite file: tables, migrations, and the one writer."""

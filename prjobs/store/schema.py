@@ -1,0 +1,63 @@
+"""Opening the store's file: its schema is brought up to date, or the start is refused in one sentence."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from peewee import SqliteDatabase
+from playhouse.migrations import Runner
+
+from prjobs.base.errors import Unusable
+from prjobs.base.failpoints import Failpoints
+from prjobs.store.database import PRAGMAS, Database
+from prjobs.store.faults import trouble_of
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class _Migrated(SqliteDatabase):
+    """Says after each statement of a migration that it was carried out; nothing of it is on disk then."""
+
+    passing: Callable[[str], None] | None = None
+
+    def execute_sql(self, *arguments: Any, **named: Any) -> Any:
+        done = super().execute_sql(*arguments, **named)  # type: ignore[no-untyped-call]
+        if self.passing is not None:
+            self.passing("migrate_middle")
+        return done
+
+
+def open_database(path: Path, create: bool = True, failpoints: Failpoints | None = None) -> Database:
+    """Open the file, bring its schema up to date and return it, not yet started.
+
+    A migration is one transaction: when the power is cut in its middle, it never began. Raises Unusable when the file
+    is missing (and `create` is false), no database, damaged, not writable or written by a newer version.
+    """
+    if not create and not path.exists():
+        raise Unusable(f"{path} does not exist.")
+    try:
+        path.open("ab").close()
+    except OSError as error:
+        raise Unusable(f"{path}: the database file cannot be opened for writing: {error.strerror}.") from None
+    database = _Migrated(str(path), pragmas=PRAGMAS, timeout=5)
+    try:
+        database.connect()
+        runner = Runner(database, str(MIGRATIONS))
+        newer = [migration.name for migration in runner.status() if migration.path is None]
+        if newer:
+            raise Unusable(f"{path} was written by a newer prjobs ({newer[-1]}): install that version or newer.")
+        database.passing = failpoints.passing if failpoints else None
+        runner.up()
+        database.passing = None
+        damage = database.execute_sql("PRAGMA quick_check(1)").fetchone()[0]
+    except Unusable:
+        raise
+    except Exception as error:
+        # peewee raises an error of its own in the context of SQLite's.
+        cause = error.__cause__ or error.__context__ or error
+        raise Unusable(f"{path}: {trouble_of(cause)}") from error  # type: ignore[arg-type]
+    finally:
+        database.close()
+    if damage != "ok":
+        raise Unusable(f"{path}: The database file is damaged.")
+    return Database(path)

@@ -1,0 +1,334 @@
+"""The wire contract of the five endpoints: the only place that knows its names (`deviceType`, `statusId`).
+
+Requests: `parse_*` turns bytes into typed structures, or raises BadRequest. Answers: `*_document` turns rows into
+the contract's JSON. Params pass through as the JSON text that came in.
+"""
+
+import math
+from collections.abc import Iterable
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from prjobs.base.decoding import parse_json, sentence_of, strip_mark
+from prjobs.base.errors import BadRequest, kind_of
+from prjobs.base.ulids import is_ulid
+from prjobs.jobs.states import ALTERNATE, PRIMARY, UNREAD
+from prjobs.store.models import JobRow
+
+MAX_BODY = 1 << 20
+MAX_ESTIMATE_S = 10**9
+DAY_MS = 86_400_000
+MAX_WAIT_S = 25.0
+MAX_LEASE_S = 86_400
+
+# `$` alone would also match before a final newline; the lookahead forbids that in Python and says nothing in JS.
+_NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$(?!\n)"
+Site = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_-]+$(?!\n)",
+        min_length=1,
+        max_length=64,
+        description="a site code of 1 to 64 letters, digits, _ or -",
+    ),
+]
+
+
+def _text(low: int, high: int) -> Meta:
+    return Meta(
+        pattern=_NO_CONTROLS,
+        min_length=low,
+        max_length=high,
+        description=f"a text of {low} to {high} characters without control characters",
+    )
+
+
+Name64 = Annotated[str, _text(1, 64)]
+Instance = Annotated[str, _text(0, 64)]
+UserId = Annotated[str, _text(1, 128)]
+UserName = Annotated[str, _text(0, 128)]
+Status = Annotated[
+    str,
+    Meta(
+        pattern=r"^[^#\x00-\x1f\x7f-\x9f\u2028\u2029]+$(?!\n)",
+        min_length=1,
+        max_length=64,
+        description="a text of 1 to 64 printable characters without #",
+    ),
+]
+UlidText = Annotated[str, Meta(min_length=1, max_length=128, description="the id of a job, 26 characters")]
+Params = Annotated[msgspec.Raw, Meta(description="an object")]
+Flag = Annotated[bool | None, Meta(description="true or false")]
+Number = Annotated[int | float | str | None, Meta(description="a number, or a number in a text")]
+PollId = Annotated[
+    Annotated[str, Meta(min_length=1, max_length=128)] | None, Meta(description="a text of 1 to 128 characters")
+]
+
+
+class NewJob(msgspec.Struct, frozen=True):
+    """The body of newjob."""
+
+    site: Site
+    device: Name64
+    instance: Instance
+    action: Name64
+    user_name: UserName
+    user_id: UserId
+    required_params: Params
+    optional_params: Params
+
+
+class _GetNewJobs(msgspec.Struct, frozen=True):
+    site: Site
+    alternateQueue: Flag = None
+    wait: Number = None
+    poll_id: PollId = None
+    lease: Number = None
+    deviceType: Name64 | None = None
+    deviceInstance: Instance | None = None
+
+
+class _UpdateJobStatus(msgspec.Struct, frozen=True):
+    site: Site
+    ulid: UlidText
+    newStatus: Status
+    secondsUntilComplete: Number = None
+    alternateQueue: Flag = None
+
+
+class _StartJob(msgspec.Struct, frozen=True):
+    site: Site
+    ulid: UlidText
+    secondsUntilComplete: Number = None
+    alternateQueue: Flag = None
+
+
+class _GetRecentJobs(msgspec.Struct, frozen=True):
+    site: Site
+    timeRange: Number = None
+
+
+# Site, queue, and the filters of its polls.
+Program = tuple[str, str, str | None, str | None]
+
+
+class PollRequest(msgspec.Struct, frozen=True):
+    """getnewjobs, in our own words. `wait_s` is 0 when the poll is not to be held; `lease_s` None without lease."""
+
+    site: str
+    alternate: bool
+    wait_s: float
+    poll_id: str | None
+    lease_s: int | None
+    device: str | None
+    instance: str | None
+
+    @property
+    def queue(self) -> str:
+        """Which queue it asks."""
+        return ALTERNATE if self.alternate else PRIMARY
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it has neither wait, poll_id nor lease."""
+        return not (self.poll_id or self.lease_s or self.wait_s)
+
+    @property
+    def program(self) -> Program:
+        """Who asks, as far as can be told: programs with other filters are others."""
+        return (self.site, self.queue, self.device, self.instance)
+
+
+class StatusUpdate(msgspec.Struct, frozen=True):
+    """updatejobstatus and startjob, in our own words. `estimate_s` is -1 for no estimate."""
+
+    site: str
+    ulid: str
+    status: str
+    estimate_s: int
+    alternate: bool
+
+
+REQUESTS: dict[str, type[msgspec.Struct]] = {
+    "newjob": NewJob,
+    "getnewjobs": _GetNewJobs,
+    "updatejobstatus": _UpdateJobStatus,
+    "getrecentjobs": _GetRecentJobs,
+    "startjob": _StartJob,
+}
+_DECODERS: dict[type, msgspec.json.Decoder[Any]] = {shape: msgspec.json.Decoder(shape) for shape in REQUESTS.values()}
+Shape = TypeVar("Shape", bound=msgspec.Struct)
+
+
+def _parse(body: bytes, shape: type[Shape]) -> tuple[Shape, dict[str, Any]]:
+    body = strip_mark(body)
+    value = parse_json(body)
+    if type(value) is not dict:
+        raise BadRequest(f"The body must be a JSON object; {kind_of(value)} came.")
+    try:
+        return _DECODERS[shape].decode(body), value
+    except msgspec.ValidationError as wrong:
+        raise BadRequest(sentence_of(wrong, value, shape)) from None
+
+
+def parse_newjob(body: bytes) -> tuple[NewJob, dict[str, Any]]:
+    """The body of newjob, and its required_params as Python values (their JSON text is in the structure)."""
+    new_job, value = _parse(body, NewJob)
+    for name in ("required_params", "optional_params"):
+        if type(value[name]) is not dict:
+            raise BadRequest(f"{name} must be an object; {kind_of(value[name])} came.")
+    return new_job, value["required_params"]
+
+
+def parse_getnewjobs(body: bytes) -> PollRequest:
+    """The body of getnewjobs."""
+    asked, _ = _parse(body, _GetNewJobs)
+    wait_s = _number("wait", asked.wait, default=0.0)
+    lease_s = _number("lease", asked.lease, default=0.0)
+    if not 0 <= lease_s <= MAX_LEASE_S:
+        raise BadRequest(f"lease must be a number of seconds from 1 to {MAX_LEASE_S}; another number came.")
+    return PollRequest(
+        site=asked.site,
+        alternate=bool(asked.alternateQueue),
+        wait_s=min(max(wait_s, 0.0), MAX_WAIT_S),
+        poll_id=asked.poll_id,
+        lease_s=math.ceil(lease_s) or None,
+        device=asked.deviceType,
+        instance=asked.deviceInstance,
+    )
+
+
+def parse_updatejobstatus(body: bytes) -> StatusUpdate:
+    """The body of updatejobstatus."""
+    asked, _ = _parse(body, _UpdateJobStatus)
+    return _status_update(asked, asked.newStatus)
+
+
+def parse_startjob(body: bytes) -> StatusUpdate:
+    """The body of startjob: as updatejobstatus with STARTED."""
+    asked, _ = _parse(body, _StartJob)
+    return _status_update(asked, "STARTED")
+
+
+def _status_update(asked: _UpdateJobStatus | _StartJob, status: str) -> StatusUpdate:
+    if not is_ulid(asked.ulid):
+        raise BadRequest(f"ulid must be the id of a job, 26 characters; {kind_of(asked.ulid)} came.")
+    estimate = _number("secondsUntilComplete", asked.secondsUntilComplete, default=-1.0)
+    if estimate > MAX_ESTIMATE_S:
+        raise BadRequest(f"secondsUntilComplete must be at most {MAX_ESTIMATE_S}; a larger number came.")
+    estimate_s = math.ceil(estimate) if estimate >= 0 else -1
+    return StatusUpdate(asked.site, asked.ulid, status, estimate_s, bool(asked.alternateQueue))
+
+
+def parse_getrecentjobs(body: bytes) -> tuple[str, int]:
+    """The body of getrecentjobs: site and the largest age in milliseconds (default: one day)."""
+    asked, _ = _parse(body, _GetRecentJobs)
+    range_ms = _number("timeRange", asked.timeRange, default=float(DAY_MS))
+    if range_ms < 0:
+        raise BadRequest("timeRange must be a number of milliseconds, 0 or more; a negative number came.")
+    return asked.site, math.ceil(range_ms)
+
+
+def _number(name: str, value: int | float | str | None, default: float) -> float:
+    """A number, or a number in a text; absent, null and empty give the default."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return default
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise BadRequest(f"{name} must be a number, or a number in a text; {kind_of(value)} came.")
+    return number
+
+
+class JobDocument(msgspec.Struct, omit_defaults=True):
+    """A job as the contract hands it out."""
+
+    site: str
+    ulid: str
+    statusId: str
+    replicaStatusId: str
+    user_name: str
+    user_id: str
+    user_roles: msgspec.Raw
+    timestamp_ms: int
+    deviceType: str
+    deviceInstance: str
+    action: str
+    required_params: msgspec.Raw
+    optional_params: msgspec.Raw
+    secondsUntilComplete: int | None = None
+    replicaSecondsUntilComplete: int | None = None
+
+
+class _StatusMetadata(msgspec.Struct):
+    HTTPStatusCode: int = 200
+
+
+class StatusDocument(msgspec.Struct, omit_defaults=True):
+    """The answer to updatejobstatus; ResponseMetadata stands in the original's example."""
+
+    ulid: str
+    secondsUntilComplete: int
+    ResponseMetadata: _StatusMetadata
+    statusId: str | None = None
+    replicaStatusId: str | None = None
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def job_document(row: JobRow) -> bytes:
+    """A job as JSON."""
+    return _encode(_document(row))
+
+
+def jobs_document(rows: Iterable[JobRow]) -> bytes:
+    """A list of jobs as JSON."""
+    return _encode([_document(row) for row in rows])
+
+
+def taken_document(rows: Iterable[JobRow], alternate: bool) -> bytes:
+    """A list of jobs as they were before they were handed out from this queue."""
+    documents = [_document(row) for row in rows]
+    for document in documents:
+        if alternate:
+            document.replicaStatusId = f"{UNREAD}#{document.ulid}"
+        else:
+            document.statusId = f"{UNREAD}#{document.ulid}"
+    return _encode(documents)
+
+
+def status_document(update: StatusUpdate) -> bytes:
+    """The answer to an accepted status update."""
+    status_id = f"{update.status}#{update.ulid}"
+    answer = StatusDocument(update.ulid, update.estimate_s, _StatusMetadata())
+    if update.alternate:
+        answer.replicaStatusId = status_id
+    else:
+        answer.statusId = status_id
+    return _encode(answer)
+
+
+def _document(row: JobRow) -> JobDocument:
+    ulid = row.ulid
+    return JobDocument(
+        row.site,
+        ulid,
+        f"{row.status}#{ulid}",
+        f"{row.alternate_status}#{ulid}",
+        row.user_name,
+        row.user_id,
+        msgspec.Raw(row.user_roles),
+        row.created_ms,
+        row.device,
+        row.instance,
+        row.action,
+        msgspec.Raw(row.required_params),
+        msgspec.Raw(row.optional_params),
+        row.estimate_s,
+        row.alternate_estimate_s,
+    )
