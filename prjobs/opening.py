@@ -1,11 +1,12 @@
-"""Opening a data folder as an appliance, and closing it: what is checked, and what a start finds."""
+"""Opening a data folder as an appliance, and closing it."""
 
 import logging
 import os
 from dataclasses import dataclass
 from typing import Any
 
-from prjobs.access import audit
+from prjobs.access import anchor, audit_notes
+from prjobs.access.desk import Desk
 from prjobs.access.provider import Fetch, Provider
 from prjobs.appliance import Appliance
 from prjobs.base.clock import Clock
@@ -14,17 +15,21 @@ from prjobs.base.errors import Unavailable, Unusable
 from prjobs.base.failpoints import Failpoints, planned
 from prjobs.base.folder import Folder
 from prjobs.base.limits import Rate
-from prjobs.base.quota import Quota
 from prjobs.base.settings import Settings
 from prjobs.base.ulids import Ulids
-from prjobs.jobs import handouts, leaving
-from prjobs.jobs.bell import Bell
-from prjobs.jobs.connections import OpenHandouts
-from prjobs.jobs.polls import Presence
+from prjobs.cloud.context import Context
+from prjobs.jobs import leases, proofs
+from prjobs.jobs.connections import Connections
+from prjobs.jobs.polls import Polls
+from prjobs.jobs.queue import Queue
+from prjobs.jobs.waiters import Waiters
 from prjobs.monitor import alarms, views
-from prjobs.monitor.glance import Glance
-from prjobs.store.database import Database, Transaction
+from prjobs.monitor.board import Board, Shared
+from prjobs.store.common import Common
+from prjobs.store.database import Database
+from prjobs.store.faults import Fault
 from prjobs.store.schema import open_database
+from prjobs.store.transaction import Transaction
 
 logger = logging.getLogger(__name__)
 # So many threads neither long polls nor writes that wait for a store in trouble may hold.
@@ -33,7 +38,7 @@ THREADS_FOR_POLLS = 4
 
 @dataclass(frozen=True)
 class Start:
-    """What a start found."""
+    """The findings of a start."""
 
     first: bool
     clean: bool
@@ -43,7 +48,7 @@ class Start:
 
     @property
     def sentence(self) -> str:
-        """For the person at the site, after an unclean stop."""
+        """The findings in words, after an unclean stop."""
         return (
             f"The last stop was not clean. Nothing that was answered is lost: {self.waiting} jobs wait, "
             f"{self.picked_up} were picked up without a report, {self.unconfirmed} more hand-outs are unconfirmed."
@@ -75,34 +80,45 @@ def open_appliance(
     failpoints = planned(os.environ, settings.host)
     database = _open_store(folder, failpoints)
     facts: dict[str, str] = dict(database.fetch("SELECT name, value FROM fact"))
-    store = facts.get("identity") or clock.random_bytes(16).hex()
-    if identity.get("identity", store) != store:
+    store_identity = facts.get("identity") or clock.random_bytes(16).hex()
+    if identity.get("identity", store_identity) != store_identity:
         raise Unusable(f"{folder.database} is the store of another appliance. {restore_advice(folder)}")
-    appliance = Appliance(
+    common = Common(
         folder=folder.path,
         settings=settings,
         clock=clock,
         database=database,
-        ulids=Ulids(clock, _last_ulid(database, identity)),
+        identity=store_identity,
+        demo=demo,
+        failpoints=failpoints,
+    )
+    appliance = _put_together(common, secret, Provider(folder.path, settings, clock, fetch), identity)
+    held = int(settings.threads * settings.held_share)
+    database.start(appliance.queue.waiters.wake, places=max(1, settings.threads - held - THREADS_FOR_POLLS))
+    return appliance, _begin(appliance, folder, identity, facts, serving)
+
+
+def _put_together(common: Common, secret: bytes, provider: Provider, identity: dict[str, Any]) -> Appliance:
+    clock, settings, database = common.clock, common.settings, common.database
+    desk = Desk(
+        **vars(common),
         secret=secret,
-        bell=Bell(int(settings.threads * settings.held_share)),
-        presence=Presence(clock),
-        glance=Glance(clock),
-        expiries=Deadlines(clock),
-        leases=Deadlines(clock),
-        handouts=OpenHandouts(clock),
-        provider=Provider(folder.path, settings, clock, fetch),
+        provider=provider,
         wrong_tokens=Rate(clock, settings.login_failures),
         new_jobs=Rate(clock, settings.newjob_rate),
-        refusals=Quota(),
-        token_uses=Quota(limit=1, window_s=3600, callers=1000),
-        store=store,
-        failpoints=failpoints,
-        demo=demo,
     )
-    held = int(settings.threads * settings.held_share)
-    database.start(appliance.bell.ring, places=max(1, settings.threads - held - THREADS_FOR_POLLS))
-    return appliance, _begin(appliance, folder, identity, facts, serving)
+    queue = Queue(
+        **vars(common),
+        ulids=Ulids(clock, _last_ulid(database, identity)),
+        waiters=Waiters(int(settings.threads * settings.held_share)),
+        polls=Polls(clock),
+        connections=Connections(clock),
+        expiries=Deadlines(clock),
+        leases=Deadlines(clock),
+        repeats=Deadlines(clock),
+        first_seq=database.fetch("SELECT coalesce(max(seq), 0) FROM job")[0][0],
+    )
+    return Appliance(desk, queue, Board(queue, Shared(clock)), Context(queue))
 
 
 def _check_store(folder: Folder, identity: dict[str, Any], demo: bool) -> None:
@@ -130,8 +146,8 @@ def _open_store(folder: Folder, failpoints: Failpoints) -> Database:
     try:
         return open_database(folder.database, failpoints=failpoints)
     except Unusable as unusable:
-        if "damaged" in str(unusable):
-            raise Unusable(f"{unusable} {restore_advice(folder)}") from None
+        if unusable.fault == Fault.DAMAGED:
+            raise Unusable(f"{unusable} {restore_advice(folder)}", unusable.fault) from None
         raise
 
 
@@ -143,24 +159,24 @@ def _last_ulid(database: Database, identity: dict[str, Any]) -> str | None:
 def _begin(
     appliance: Appliance, folder: Folder, identity: dict[str, Any], facts: dict[str, str], serving: bool
 ) -> Start:
-    unconfirmed = appliance.database.write(_mark_open, appliance, serving)
-    _say_whose(folder, identity, appliance)
-    audit.save_anchor(appliance)
-    for site, queue, last_ms, gap_ms in appliance.database.fetch("SELECT site, queue, last_ms, usual_gap_ms FROM poll"):
-        appliance.presence.remember(site, queue, last_ms, gap_ms)
+    queue, database = appliance.queue, appliance.queue.database
+    unconfirmed = database.write(_mark_open, queue, serving)
+    _say_whose(folder, identity, queue)
+    anchor.save_anchor(appliance.desk)
+    for site, queue_name, last_ms, gap_ms in database.fetch("SELECT site, queue, last_ms, usual_gap_ms FROM poll"):
+        queue.polls.remember(site, queue_name, last_ms, gap_ms)
     if serving:
-        alarms.adopt(appliance)
-    for site in _sites(appliance.database):
-        appliance.presence.know(site)
-    for job_seq, queue, lease_s in appliance.database.fetch("SELECT job_seq, queue, lease_s FROM lease"):
-        # Handed out before this process: it gets its whole time again, by elapsed time.
-        appliance.leases.set((job_seq, queue), lease_s)
-    pending = views.count_pending(appliance)
+        alarms.adopt(appliance.board)
+        # From now on the leases of an earlier process run.
+        leases.return_once(queue)
+    for site in _sites(database):
+        queue.polls.know(site)
+    pending = views.count_pending(queue)
     return Start("welcomed" not in facts, facts.get("running") != "yes", unconfirmed=unconfirmed, **pending)
 
 
-def _say_whose(folder: Folder, known: dict[str, Any], appliance: Appliance) -> None:
-    ours = {**known, "identity": appliance.store, "demo": appliance.demo}
+def _say_whose(folder: Folder, known: dict[str, Any], common: Common) -> None:
+    ours = {**known, "identity": common.identity, "demo": common.demo}
     if ours == known:
         return
     try:
@@ -169,14 +185,14 @@ def _say_whose(folder: Folder, known: dict[str, Any], appliance: Appliance) -> N
         raise Unusable(f"{folder.path}: cannot write identity.json: {error.strerror}.") from None
 
 
-def _mark_open(transaction: Transaction, appliance: Appliance, serving: bool) -> int:
+def _mark_open(transaction: Transaction, queue: Queue, serving: bool) -> int:
     transaction.execute("DELETE FROM fact WHERE name = 'identity'")
-    transaction.execute("INSERT INTO fact (name, value) VALUES ('identity', ?)", (appliance.store,))
+    transaction.execute("INSERT INTO fact (name, value) VALUES ('identity', ?)", (queue.identity,))
     if not serving:
         return 0
     transaction.execute("DELETE FROM fact WHERE name = 'running'")
     transaction.execute("INSERT INTO fact (name, value) VALUES ('running', 'yes')")
-    return handouts.doubt_all_open(transaction, appliance)
+    return proofs.doubt_all_open(transaction, queue)
 
 
 def _sites(database: Database) -> list[str]:
@@ -190,24 +206,24 @@ def _sites(database: Database) -> list[str]:
 
 
 def close_appliance(appliance: Appliance, folder: Folder, serving: bool = True) -> bool:
-    """Remember what the file must know, and close it. False when it could not be closed well: then it stays marked so.
+    """Remember what the file must know, and close it. Return False if it could not be closed well and stays marked so.
 
     No more time is spent than a service manager gives: another program's lock is not waited for.
     """
-    appliance.database.hurry()
+    database = appliance.queue.database
+    database.hurry()
     try:
-        save_presence(appliance, folder)
-        audit.settle(appliance, appliance.refusals)
+        save_polls(appliance.queue, folder)
+        audit_notes.settle(appliance.desk)
         if serving:
-            alarms.save(appliance)
-            leaving.return_unsent(appliance)
-            appliance.database.post(_mark_closed)
+            alarms.save(appliance.board)
+            database.post(_mark_closed)
         well = True
     except Unavailable as unavailable:
         well = False
         logger.warning("the store could not be closed well: %s", unavailable)
     finally:
-        closed = appliance.database.close()
+        closed = database.close()
     return well and closed
 
 
@@ -215,23 +231,24 @@ def _mark_closed(transaction: Transaction) -> None:
     transaction.execute("UPDATE fact SET value = 'no' WHERE name = 'running'")
 
 
-def save_presence(appliance: Appliance, folder: Folder) -> None:
+def save_polls(queue: Queue, folder: Folder) -> None:
     """Write down who polled when, and beside the store the highest id ever given.
 
-    A file that cannot be replaced now, as with a full disk, keeps what it says: the next start asks the store too.
+    A file that cannot be replaced now, as with a full disk, keeps its contents: the next start asks the store too.
     """
-    if polls := appliance.presence.unsaved():
-        appliance.database.write(_save_polls, polls)
-    stored = appliance.database.fetch("SELECT max(ulid) FROM job")[0][0]
+    if polls := queue.polls.unsaved():
+        queue.database.write(_save_polls, queue, polls)
+    stored = queue.database.fetch("SELECT max(ulid) FROM job")[0][0]
     identity = folder.identity()
     if not stored or stored <= identity.get("last_ulid", ""):
         return
     try:
-        folder.write_identity({**identity, "identity": appliance.store, "demo": appliance.demo, "last_ulid": stored})
+        folder.write_identity({**identity, "identity": queue.identity, "demo": queue.demo, "last_ulid": stored})
     except OSError as error:
         logger.error("%s cannot be written: %s", folder.path / "identity.json", error.strerror)
 
 
-def _save_polls(transaction: Transaction, polls: list[tuple[str, str, int, int | None]]) -> None:
+def _save_polls(transaction: Transaction, queue: Queue, polls: list[tuple[str, str, int, int | None]]) -> None:
     transaction.executemany("DELETE FROM poll WHERE site = ? AND queue = ?", [poll[:2] for poll in polls])
     transaction.executemany("INSERT INTO poll (site, queue, last_ms, usual_gap_ms) VALUES (?, ?, ?, ?)", polls)
+    transaction.after_commit(queue.polls.saved, polls)

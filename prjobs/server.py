@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 
-from prjobs.access import tokens
+from prjobs.access import login
 from prjobs.access.calendar import Calendar
 from prjobs.access.http import Limits, get_json
 from prjobs.appliance import Appliance
@@ -19,7 +19,7 @@ from prjobs.base.logs import set_up_logs, write_logs
 from prjobs.base.settings import Settings
 from prjobs.cloud import switched_off
 from prjobs.cloud.link import open_link
-from prjobs.jobs import handouts
+from prjobs.jobs import proofs
 from prjobs.opening import Start, close_appliance, open_appliance
 from prjobs.upkeep.ballast import give_up_when_full
 from prjobs.upkeep.chores import Chores
@@ -51,19 +51,19 @@ class Server:
         give_up_when_full(folder.path)
         self.appliance, self.start = open_appliance(folder, settings, clock or Clock(), demo, _fetch)
         try:
-            self.link = open_link(self.appliance)
+            self.link = open_link(self.appliance.cloud)
             self.listener = _listen(self.appliance)
         except Unusable:
             close_appliance(self.appliance, folder)
             self._lock.release()
             raise
-        self.listener.on_connection_ended(lambda peer: handouts.connection_ended(self.appliance, peer))
+        self.listener.on_connection_ended(lambda peer: proofs.connection_ended(self.appliance.queue, peer))
         folder.write_server(self.url)
 
     @property
     def url(self) -> str:
         """Where it answers, for a program or a browser on this machine."""
-        host = self.appliance.settings.host
+        host = self.appliance.queue.settings.host
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
         return f"http://{host}:{self.listener.port}"
 
@@ -71,11 +71,11 @@ class Server:
         """Serve until `stop`, then close everything. False when the store could not be closed well."""
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         chores = Chores(self.appliance, self.folder)
-        stopping = self.appliance.stopping
+        stopping = self.appliance.queue.stopping
         works = {
             "upkeep": chores.run,
-            "calendar": Calendar(self.appliance).run,
-            "keys": self.appliance.provider.run,
+            "calendar": Calendar(self.appliance.desk, self.appliance.queue.polls.sites).run,
+            "keys": self.appliance.desk.provider.run,
             "cloud": self._keep_in_step,
             "log": write_logs,
         }
@@ -94,7 +94,7 @@ class Server:
     def _close(self, threads: list[threading.Thread]) -> bool:
         self._let_go()
         for thread in threads:
-            thread.join(timeout=min(2.0, max(0.1, self._end_s - self.appliance.clock.elapsed_s())))
+            thread.join(timeout=min(2.0, max(0.1, self._end_s - self.appliance.queue.clock.elapsed_s())))
         try:
             return close_appliance(self.appliance, self.folder)
         finally:
@@ -106,7 +106,7 @@ class Server:
         if self.link is not None:
             self.link.run(stop)
         else:
-            switched_off.watch(self.appliance, stop)
+            switched_off.watch(self.appliance.cloud, stop)
 
     def stop(self, *_: object) -> None:
         """Stop; fit to be a signal handler, also one that interrupts itself: it takes no lock."""
@@ -115,10 +115,10 @@ class Server:
     def _let_go(self) -> None:
         """Answer the held polls, and whoever waits for a store that does not write now."""
         if not self._end_s:
-            self._end_s = self.appliance.clock.elapsed_s() + STOP_S
-        self.appliance.stopping.set()
-        self.appliance.bell.close()
-        self.appliance.database.hurry()
+            self._end_s = self.appliance.queue.clock.elapsed_s() + STOP_S
+        self.appliance.queue.stopping.set()
+        self.appliance.queue.waiters.close()
+        self.appliance.queue.database.hurry()
 
 
 def _fetch(url: str, headers: dict[str, str]) -> object:
@@ -126,7 +126,7 @@ def _fetch(url: str, headers: dict[str, str]) -> object:
 
 
 def _listen(appliance: Appliance) -> Listener:
-    settings = appliance.settings
+    settings = appliance.queue.settings
     try:
         return Listener(build_app(appliance), settings)
     except (OSError, ValueError) as error:
@@ -150,7 +150,9 @@ def serve(folder: Folder, settings: Settings, say: Say, demo: Callable[[Server],
     if demo:
         demo(server)
     ended = threading.Event()
-    threading.Thread(target=_end_in_time, args=(server.appliance.stopping, ended), name="end", daemon=True).start()
+    threading.Thread(
+        target=_end_in_time, args=(server.appliance.queue.stopping, ended), name="end", daemon=True
+    ).start()
     well = server.run()
     ended.set()
     for name in SIGNALS:
@@ -183,6 +185,6 @@ def _say_start(server: Server, start: Start, say: Say) -> None:
     if not start.clean:
         logger.warning("%s", start.sentence)
     if start.first:
-        key = tokens.create_login_key(server.appliance)
-        tokens.remember_welcome(server.appliance)
+        key = login.create_login_key(server.appliance.desk)
+        login.remember_welcome(server.appliance.desk)
         say(f"Open this link once to log a browser in: {server.url}/login#once={key}")

@@ -9,21 +9,21 @@ import requests
 from hypothesis import HealthCheck, settings
 
 from prjobs.access import tokens
-from prjobs.access.audit import By
+from prjobs.access.audit import Actor
 from prjobs.access.tokens import NewToken
 from prjobs.appliance import Appliance
 from prjobs.base.clock import Clock
 from prjobs.base.folder import Folder
 from prjobs.base.settings import Settings
 from prjobs.jobs import handouts, submission
+from prjobs.jobs.requests import Command
 from prjobs.jobs.states import UNREAD
-from prjobs.jobs.submission import Command
 from prjobs.opening import close_appliance, open_appliance
 from prjobs.server import Server
 from prjobs.store.models import JobRow
 from tests.program import Program
 
-USER = By("auth0|alice", "tests")
+USER = Actor("auth0|alice", "tests")
 # No test depends on how fast the machine is.
 settings.register_profile("any machine", deadline=None, suppress_health_check=list(HealthCheck))
 settings.load_profile("any machine")
@@ -91,7 +91,7 @@ def submit(appliance: Appliance) -> Callable[..., JobRow]:
             **parts,
         }
         return submission.submit_job(
-            appliance, Command(site=site, device=device, action=action, values={}, **values), USER
+            appliance.queue, Command(site=site, device=device, action=action, values={}, **values), USER
         )
 
     return submit
@@ -129,9 +129,9 @@ def token(server: Server) -> str:
 
 
 def make_token(appliance: Appliance, user_id: str, *roles: str, sites: tuple[str, ...] = (), days: float = 1) -> str:
-    return tokens.create_token(appliance, NewToken(user_id, "", list(roles), list(sites), days), By("tests", "tests"))[
-        0
-    ]
+    return tokens.create_token(
+        appliance.desk, NewToken(user_id, "", list(roles), list(sites), days), Actor("tests", "tests")
+    )[0]
 
 
 @pytest.fixture
@@ -154,9 +154,9 @@ def submit_many() -> Callable[[Appliance, int], list[str]]:
 
     def submit_many(appliance: Appliance, count: int) -> list[str]:
         command = Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {})
-        return appliance.database.write(
+        return appliance.queue.database.write(
             lambda transaction: [
-                submission.insert_job(transaction, appliance, command, UNREAD, USER).ulid for _ in range(count)
+                submission.insert_job(transaction, appliance.queue, command, UNREAD, USER).ulid for _ in range(count)
             ]
         )
 

@@ -6,7 +6,7 @@ import jwt
 import pytest
 import requests
 
-from prjobs.access import tokens
+from prjobs.access import login, tokens
 from prjobs.access.tokens import NewToken
 from prjobs.base.errors import NotFound, Unauthorized
 from tests.conftest import USER, make_token
@@ -15,37 +15,37 @@ CLAIMS = {"iss": "prjobs", "aud": "prjobs", "sub": "auth0|alice", "jti": "x", "i
 
 
 def test_it_works(appliance):
-    token, info = tokens.create_token(appliance, NewToken("auth0|alice", "Alice", ["admin"], ["saf"], 1), USER)
-    identity = tokens.identify(appliance, token)
+    token, info = tokens.create_token(appliance.desk, NewToken("auth0|alice", "Alice", ["admin"], ["saf"], 1), USER)
+    identity = tokens.identify(appliance.desk, token)
     assert (identity.user_id, identity.user_name, identity.roles, identity.sites) == (
         "auth0|alice",
         "Alice",
         ("admin",),
         ("saf",),
     )
-    assert [one.id for one in tokens.list_tokens(appliance)] == [info.id]
+    assert [one.id for one in tokens.list_tokens(appliance.desk)] == [info.id]
 
 
 def test_the_token_itself_is_not_stored(appliance):
     token = make_token(appliance, "auth0|alice")
-    appliance.database.write(lambda transaction: None)
-    for file in appliance.folder.iterdir():
+    appliance.queue.database.write(lambda transaction: None)
+    for file in appliance.queue.folder.iterdir():
         if file.is_file():
             assert token.rpartition(".")[2].encode() not in file.read_bytes()
 
 
 def test_a_revoked_or_expired_token_is_worth_nothing(appliance, clock):
-    token, info = tokens.create_token(appliance, NewToken("auth0|alice", days=1), USER)
+    token, info = tokens.create_token(appliance.desk, NewToken("auth0|alice", days=1), USER)
     other = make_token(appliance, "auth0|bob")
-    tokens.revoke_token(appliance, info.id, USER)
+    tokens.revoke_token(appliance.desk, info.id, USER)
     with pytest.raises(Unauthorized, match="revoked"):
-        tokens.identify(appliance, token)
-    tokens.identify(appliance, other)
+        tokens.identify(appliance.desk, token)
+    tokens.identify(appliance.desk, other)
     clock.advance(86_401)
     with pytest.raises(Unauthorized, match="expired"):
-        tokens.identify(appliance, other)
+        tokens.identify(appliance.desk, other)
     with pytest.raises(NotFound):
-        tokens.revoke_token(appliance, "nope", USER)
+        tokens.revoke_token(appliance.desk, "nope", USER)
 
 
 @pytest.mark.parametrize(
@@ -65,15 +65,15 @@ def test_a_revoked_or_expired_token_is_worth_nothing(appliance, clock):
 )
 def test_a_token_that_we_did_not_make_is_refused(appliance, changes, key, algorithm):
     claims = {name: value for name, value in {**CLAIMS, **changes}.items() if value is not None}
-    token = jwt.encode(claims, appliance.secret if key == "own" else key, algorithm=algorithm)
+    token = jwt.encode(claims, appliance.desk.secret if key == "own" else key, algorithm=algorithm)
     with pytest.raises(Unauthorized):
-        tokens.identify(appliance, token)
+        tokens.identify(appliance.desk, token)
 
 
 @pytest.mark.parametrize("token", ["", "undefined", "a.b.c", "\u2603", "x" * 9000])
 def test_rubbish_is_no_token(appliance, token):
     with pytest.raises(Unauthorized):
-        tokens.identify(appliance, token)
+        tokens.identify(appliance.desk, token)
 
 
 def test_roles_are_compared_whole():
@@ -82,13 +82,13 @@ def test_roles_are_compared_whole():
 
 
 def test_a_login_link_works_once_and_only_the_newest(appliance):
-    old, new = tokens.create_login_key(appliance), tokens.create_login_key(appliance)
+    old, new = login.create_login_key(appliance.desk), login.create_login_key(appliance.desk)
     for key in (old, "", "x"):
         with pytest.raises(Unauthorized):
-            tokens.use_login_key(appliance, key)
-    tokens.use_login_key(appliance, new)
+            login.use_login_key(appliance.desk, key)
+    login.use_login_key(appliance.desk, new)
     with pytest.raises(Unauthorized):
-        tokens.use_login_key(appliance, new)
+        login.use_login_key(appliance.desk, new)
 
 
 def test_a_change_with_the_cookie_needs_the_pages_own_header(server):
@@ -99,7 +99,7 @@ def test_a_change_with_the_cookie_needs_the_pages_own_header(server):
         body = {"user_id": "auth0|bob"}
         assert browser.post(f"{server.url}/api/tokens", json=body).status_code == 403
         made = browser.post(f"{server.url}/api/tokens", json=body, headers={"X-Prjobs-Page": "1"})
-        assert tokens.identify(server.appliance, made.json()["token"]).user_id == "auth0|bob"
+        assert tokens.identify(server.appliance.desk, made.json()["token"]).user_id == "auth0|bob"
         browser.post(f"{server.url}/api/logout", headers={"X-Prjobs-Page": "1"})
         assert browser.get(f"{server.url}/api/now").json()["user"] is None
 
@@ -164,25 +164,25 @@ def ask_as(server):
 )
 @pytest.mark.parametrize("roles", [["admin"], ["viewer"], []])
 def test_no_token_reaches_beyond_that_of_its_maker(ask_as, server, own, sites, status, roles):
-    before = len(tokens.list_tokens(server.appliance))
+    before = len(tokens.list_tokens(server.appliance.desk))
     body = {"user_id": "boss2", "roles": roles, "sites": sites}
     made = ask_as(["admin"], own, "POST", "/api/tokens", body)
     assert made.status_code == status, made.text
     if status == 200:
         assert made.json()["info"]["sites"] == sites
-    assert len(tokens.list_tokens(server.appliance)) == before + 1 + (status == 200)
+    assert len(tokens.list_tokens(server.appliance.desk)) == before + 1 + (status == 200)
 
 
 def test_tokens_that_reach_further_are_neither_listed_nor_revoked(ask_as, server):
     for name, sites in (("all", ()), ("other", ("mrc1",)), ("both", ("saf", "mrc1")), ("own", ("saf",))):
         make_token(server.appliance, name, sites=sites)
-    ids = {info.user_id: info.id for info in tokens.list_tokens(server.appliance)}
+    ids = {info.user_id: info.id for info in tokens.list_tokens(server.appliance.desk)}
     listed = ask_as(["admin"], ("saf",), "GET", "/api/tokens").json()["tokens"]
     assert {info["user_id"] for info in listed} == {"own", "auth0|staff"}
     for name in ("all", "other", "both"):
         assert ask_as(["admin"], ("saf",), "DELETE", f"/api/tokens/{ids[name]}").status_code == 404, name
     assert ask_as(["admin"], ("saf",), "DELETE", f"/api/tokens/{ids['own']}").status_code == 200
-    revoked = {info.user_id for info in tokens.list_tokens(server.appliance) if info.revoked_ms}
+    revoked = {info.user_id for info in tokens.list_tokens(server.appliance.desk) if info.revoked_ms}
     assert revoked == {"own"}
     assert ask_as(["admin"], (), "DELETE", f"/api/tokens/{ids['both']}").status_code == 200
 
@@ -200,7 +200,7 @@ def test_what_concerns_the_whole_server_is_not_for_an_admin_of_one_site(ask_as, 
 def log_in(browser, server, *roles):
     token = make_token(server.appliance, "staff", *roles)
     assert browser.post(f"{server.url}/api/login", json={"token": token}, timeout=20).status_code == 200
-    return tokens.list_tokens(server.appliance)[-1].id
+    return tokens.list_tokens(server.appliance.desk)[-1].id
 
 
 def who(browser, server):
@@ -212,7 +212,7 @@ def who(browser, server):
 def test_a_stale_cookie_never_locks_the_monitor_out(make_server):
     server = make_server(login_failures=3)
     with requests.Session() as browser:
-        tokens.revoke_token(server.appliance, log_in(browser, server), USER)
+        tokens.revoke_token(server.appliance.desk, log_in(browser, server), USER)
         assert len(browser.cookies) == 1
         assert [who(browser, server) for _ in range(10)] == [None] * 10
         wrong = {"Authorization": "Bearer x"}
@@ -225,14 +225,14 @@ def test_a_stale_cookie_never_locks_the_monitor_out(make_server):
 
 def test_a_logout_deletes_the_cookie_and_revokes_the_token_of_the_link(server):
     with requests.Session() as browser:
-        key = tokens.create_login_key(server.appliance)
+        key = login.create_login_key(server.appliance.desk)
         browser.post(f"{server.url}/api/login", json={"once": key}, timeout=20)
         (cookie,) = browser.cookies
         assert who(browser, server)["roles"] == ["admin"]
         browser.post(f"{server.url}/api/logout", headers={"X-Prjobs-Page": "1"}, timeout=20)
         assert len(browser.cookies) == 0
     with pytest.raises(Unauthorized, match="revoked"):
-        tokens.identify(server.appliance, cookie.value)
+        tokens.identify(server.appliance.desk, cookie.value)
 
 
 def test_two_appliances_on_one_machine_keep_their_own_logins(make_server):

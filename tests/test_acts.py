@@ -108,8 +108,8 @@ def test_the_audit_has_what_staff_did_and_what_was_refused(server, ask):
     roof = {**JOB, "device": "enclosure", "action": "open"}
     assert ask("POST", "/newjob", roof).status_code == 403
     assert ask("POST", "/newjob", {**roof, "user_id": "auth0|otto"}, **OWNER).status_code == 200
-    server.appliance.database.write(lambda transaction: None)
-    rows = [(row.who, row.what) for row in audit.list_rows(server.appliance.database.fetch)]
+    server.appliance.queue.database.write(lambda transaction: None)
+    rows = [(row.who, row.what) for row in audit.list_rows(server.appliance.queue.database.fetch)]
     assert [row for row in rows if row[0] != "tests"] == [
         ("auth0|otto", "newjob"),
         ("auth0|otto", "cancel"),
@@ -156,13 +156,13 @@ def test_a_program_that_runs_wild_is_held_back_and_its_stop_is_not(make_server):
 def park(server, ask, site):
     """A job of the site whose status the cloud did not take."""
     ulid = ask("POST", "/newjob", {**JOB, "site": site}).json()["ulid"]
-    seq = lookup.find_job(server.appliance, ulid).seq
+    seq = lookup.find_job(server.appliance.queue.database, ulid).seq
 
     def store_parked(transaction):
         store.remember(transaction, ulid, site, seq, "known")
         store.park(transaction, ulid, "no", 1)
 
-    server.appliance.database.write(store_parked)
+    server.appliance.queue.database.write(store_parked)
     return ulid
 
 
@@ -188,10 +188,10 @@ def test_parked_statuses_are_decided_by_staff_of_their_site(linked, ask_linked, 
     ours, theirs = (park(linked, ask_linked, site) for site in ("saf", "mrc1"))
     refused = ask_linked("POST", f"/api/cloud/parked/{theirs}/{verb}", {}, sites=("saf",))
     assert refused.status_code == 403, refused.text
-    assert {row[0] for row in store.parked_rows(linked.appliance.database)} == {ours, theirs}
+    assert {row[0] for row in store.parked_rows(linked.appliance.queue.database)} == {ours, theirs}
     done = ask_linked("POST", f"/api/cloud/parked/{ours}/{verb}", {}, sites=("saf",))
     assert (done.status_code, done.json()["cloud"]["parked"]) == (200, [])
-    assert {row[0] for row in store.parked_rows(linked.appliance.database)} == {theirs}
+    assert {row[0] for row in store.parked_rows(linked.appliance.queue.database)} == {theirs}
     assert ask_linked("POST", f"/api/cloud/parked/{ours}/{verb}", {}).status_code == 404
     assert ask_linked("POST", f"/api/cloud/parked/{theirs}/{verb}", {}).status_code == 200
 
@@ -221,7 +221,7 @@ def test_the_link_is_shown_for_the_sites_of_the_token(linked, ask_linked, path):
 def test_older_jobs_are_asked_for_the_sites_of_the_token(linked, ask_linked, take, own, named, read):
     asked = ask_linked("POST", "/api/cloud/import", {"since_ms": 0, "sites": named, "take": take}, sites=own)
     assert asked.status_code == (200 if read else 403), asked.text
-    older = linked.appliance.contact.older
+    older = linked.appliance.cloud.contact.older
     assert (older.sites if older else None) == read
     for sites in (("saf",), ("mrc1",), ()):
         seen = ask_linked("GET", "/api/cloud/import", sites=sites).json()["import"]
@@ -240,7 +240,7 @@ def test_staff_of_one_site_does_nothing_at_another(make_server):
     ulid = send(everywhere, "POST", "/newjob", {**JOB, "site": "mrc1"}).json()["ulid"]
     reservation = {"site": "mrc1", "creator_id": "auth0|alice", "start_ms": 0, "end_ms": 2**45}
     number = send(everywhere, "POST", "/api/reservations", reservation).json()["id"]
-    server.appliance.alarms.add(
+    server.appliance.board.alarms.add(
         Alarm(key="stuck/x", kind="stuck", site="mrc1", ulid=ulid, sentence="x", since_ms=1, raised_ms=1)
     )
     wishes = [

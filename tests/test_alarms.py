@@ -6,24 +6,25 @@ import time
 import pytest
 import requests
 
-from prjobs.access.audit import By
+from prjobs.access.audit import Actor
 from prjobs.base.errors import NotFound, Unavailable
 from prjobs.base.settings import Settings
-from prjobs.jobs import handouts, submission, withdrawals
+from prjobs.jobs import proofs, submission, withdrawals
+from prjobs.jobs.requests import Command
 from prjobs.monitor import alarms
 from prjobs.monitor.watching import Watch
-from prjobs.opening import close_appliance, open_appliance, save_presence
+from prjobs.opening import close_appliance, open_appliance, save_polls
 from prjobs.upkeep.chores import Chores
 from tests.conftest import USER, ManualClock, make_token
 from tests.test_queue import report, take
 
-ANN = By("auth0|ann", "tests")
+ANN = Actor("auth0|ann", "tests")
 PEER = "127.0.0.1:5000"
 
 
 @pytest.fixture
 def watch(appliance):
-    return Watch(appliance)
+    return Watch(appliance.board)
 
 
 @pytest.fixture
@@ -32,17 +33,17 @@ def look(appliance, watch):
 
     def look():
         watch.once()
-        return [alarm.key for alarm in alarms.list_alarms(appliance)]
+        return [alarm.key for alarm in alarms.list_alarms(appliance.board)]
 
     return look
 
 
 def rows(appliance, columns="key, cleared_ms, seen_by"):
-    return appliance.database.fetch(f"SELECT {columns} FROM alarm ORDER BY id")
+    return appliance.queue.database.fetch(f"SELECT {columns} FROM alarm ORDER BY id")
 
 
 def raised(appliance):
-    return alarms.list_alarms(appliance)[0]
+    return alarms.list_alarms(appliance.board)[0]
 
 
 def poll_twice(appliance, **named):
@@ -52,7 +53,7 @@ def poll_twice(appliance, **named):
 
 
 def settle_writes(appliance):
-    appliance.database.write(lambda transaction: None)
+    appliance.queue.database.write(lambda transaction: None)
 
 
 # ---- stops
@@ -99,7 +100,7 @@ def test_a_stop_that_may_not_have_arrived(appliance, submit, clock, look):
     handed_ms = clock.wall_ms
     take(appliance, PEER)
     assert look() == []
-    handouts.connection_ended(appliance, PEER)
+    proofs.connection_ended(appliance.queue, PEER)
     settle_writes(appliance)
     clock.advance(1)
     assert look() == [f"stop-doubt/{stop.ulid}"]
@@ -114,11 +115,11 @@ def test_a_stop_that_may_not_have_arrived(appliance, submit, clock, look):
 def test_a_stop_whose_hand_out_is_proved_is_no_alarm(appliance, submit, clock, look):
     submit(device="all", action="stop")
     take(appliance, PEER)
-    handouts.heard(appliance, PEER)
+    proofs.heard(appliance.queue, PEER)
     settle_writes(appliance)
     clock.advance(1)
     assert look() == []
-    handouts.connection_ended(appliance, PEER)
+    proofs.connection_ended(appliance.queue, PEER)
     settle_writes(appliance)
     assert look() == []
 
@@ -126,7 +127,7 @@ def test_a_stop_whose_hand_out_is_proved_is_no_alarm(appliance, submit, clock, l
 def test_the_hand_out_of_another_command_in_doubt_is_no_alarm(appliance, submit, look):
     submit()
     take(appliance, PEER)
-    handouts.connection_ended(appliance, PEER)
+    proofs.connection_ended(appliance.queue, PEER)
     settle_writes(appliance)
     assert look() == []
 
@@ -164,11 +165,11 @@ def test_a_silent_site(appliance, submit, clock, look):
 
 def test_one_stray_poll_is_no_alarm_and_no_site_for_long(appliance, clock, look):
     take(appliance, site="nowhere")
-    assert "nowhere" in appliance.presence.sites()
+    assert "nowhere" in appliance.queue.polls.sites()
     clock.advance(3599)
-    assert look() == [] and "nowhere" in appliance.presence.sites()
+    assert look() == [] and "nowhere" in appliance.queue.polls.sites()
     clock.advance(2)
-    assert look() == [] and "nowhere" not in appliance.presence.sites()
+    assert look() == [] and "nowhere" not in appliance.queue.polls.sites()
 
 
 def test_a_site_that_is_silent_for_a_day_is_not_in_use(appliance, clock, look):
@@ -240,7 +241,7 @@ def test_a_missing_report_counts_only_at_a_site_that_reports(appliance, submit, 
 def test_a_stop_without_a_report_counts_from_when_its_site_reports(appliance, submit, clock, look):
     stop = submit(device="all", action="stop")
     take(appliance, PEER)
-    handouts.heard(appliance, PEER)
+    proofs.heard(appliance.queue, PEER)
     settle_writes(appliance)
     assert look() == []
     poll_for(appliance, clock, 310)
@@ -292,8 +293,8 @@ def test_what_was_there_before_the_start_is_watched(appliance, submit, clock):
     report(appliance, first, "COMPLETE")
     clock.advance(1)
     poll_for(appliance, clock, 300)
-    Watch(appliance).once()
-    assert [alarm.key for alarm in alarms.list_alarms(appliance)] == [f"stuck/{job.ulid}"]
+    Watch(appliance.board).once()
+    assert [alarm.key for alarm in alarms.list_alarms(appliance.board)] == [f"stuck/{job.ulid}"]
 
 
 def test_a_closed_job_is_not_stuck_any_more(appliance, submit, clock, look):
@@ -303,7 +304,7 @@ def test_a_closed_job_is_not_stuck_any_more(appliance, submit, clock, look):
     clock.advance(1)
     poll_for(appliance, clock, 300)
     assert len(look()) == 1
-    withdrawals.close_job(appliance, job.ulid, USER, "camera hangs")
+    withdrawals.close_job(appliance.queue, job.ulid, USER, "camera hangs")
     assert look() == []
 
 
@@ -311,16 +312,17 @@ def test_a_closed_job_is_not_stuck_any_more(appliance, submit, clock, look):
 
 
 def test_what_the_house_says_of_itself(appliance, look):
-    appliance.problems["disk_low"] = "The disk is nearly full."
-    appliance.notices.update(clock="It moved.", backup="It failed.", cloud_down="It is down.")
+    appliance.queue.notices.say("disk_low", "The disk is nearly full.")
+    for code, sentence in {"clock": "It moved.", "backup": "It failed.", "cloud_down": "It is down."}.items():
+        appliance.queue.notices.say(code, sentence)
     assert look() == ["problem/disk_low", "notice/backup", "notice/clock", "notice/cloud_down"]
-    found = alarms.list_alarms(appliance)
+    found = alarms.list_alarms(appliance.board)
     assert [alarm.loud for alarm in found] == [True, False, True, True]
     assert {(alarm.site, alarm.ulid, alarm.todo) for alarm in found} == {("", "", "")}
-    appliance.problems["disk_low"] = "The disk is nearly full: less than before."
+    appliance.queue.notices.say("disk_low", "The disk is nearly full: less than before.")
     look()
     assert raised(appliance).sentence == "The disk is nearly full."
-    appliance.problems.clear()
+    appliance.queue.notices.end("disk_low")
     assert "problem/disk_low" not in look()
 
 
@@ -328,30 +330,30 @@ def test_what_the_house_says_of_itself(appliance, look):
 
 
 def test_an_alarm_that_somebody_saw(appliance, clock, look):
-    appliance.notices.update(backup="It failed.")
-    appliance.problems["disk_low"] = "Full."
+    appliance.queue.notices.say("backup", "It failed.")
+    appliance.queue.notices.say("disk_low", "Full.")
     look()
-    alarms.acknowledge(appliance, "problem/disk_low", ANN)
+    alarms.acknowledge(appliance.board, "problem/disk_low", ANN)
     assert look() == ["notice/backup", "problem/disk_low"]
-    seen = alarms.list_alarms(appliance)[1]
+    seen = alarms.list_alarms(appliance.board)[1]
     assert (seen.ack.who, seen.ack.time_ms) == ("auth0|ann", clock.wall_ms)
     assert rows(appliance, "key, seen_by, seen_ms")[0] == ("problem/disk_low", "auth0|ann", clock.wall_ms)
-    alarms.forget(appliance, "problem/disk_low")
+    alarms.forget(appliance.board, "problem/disk_low")
     assert raised(appliance).ack is None and rows(appliance)[0] == ("problem/disk_low", None, None)
     with pytest.raises(NotFound):
-        alarms.acknowledge(appliance, "problem/other", ANN)
+        alarms.acknowledge(appliance.board, "problem/other", ANN)
 
 
 def test_what_is_raised_again_is_a_new_alarm_that_nobody_saw(appliance, clock, look):
-    appliance.problems["disk_low"] = "Full."
+    appliance.queue.notices.say("disk_low", "Full.")
     look()
-    alarms.acknowledge(appliance, "problem/disk_low", ANN)
-    appliance.problems.clear()
+    alarms.acknowledge(appliance.board, "problem/disk_low", ANN)
+    appliance.queue.notices.end("disk_low")
     clock.advance(1)
     assert look() == []
     with pytest.raises(NotFound):
-        alarms.acknowledge(appliance, "problem/disk_low", ANN)
-    appliance.problems["disk_low"] = "Full again."
+        alarms.acknowledge(appliance.board, "problem/disk_low", ANN)
+    appliance.queue.notices.say("disk_low", "Full again.")
     clock.advance(1)
     look()
     assert (raised(appliance).sentence, raised(appliance).ack) == ("Full again.", None)
@@ -362,27 +364,25 @@ def test_what_is_raised_again_is_a_new_alarm_that_nobody_saw(appliance, clock, l
 
 
 def test_a_look_that_finds_nothing_new_writes_nothing(appliance, submit, clock, look):
-    appliance.problems["disk_low"] = "Full."
+    appliance.queue.notices.say("disk_low", "Full.")
     submit(device="all", action="stop")
     clock.advance(20)
     look()
-    count = lambda: appliance.database.fetch("PRAGMA data_version")  # noqa: E731
+    count = lambda: appliance.queue.database.fetch("PRAGMA data_version")  # noqa: E731
     before = count()
     for _ in range(5):
         clock.advance(1)
         assert len(look()) == 2
     assert count() == before
-    appliance.problems.clear()
+    appliance.queue.notices.end("disk_low")
     look()
     assert count() != before
 
 
 def test_there_are_never_more_than_can_be_read(appliance, submit, clock, look):
     for _ in range(alarms.LIMIT + 3):
-        submission.submit_job(
-            appliance, submission.Command("saf", "all", "", "stop", "u", "U", "[]", "{}", "{}", {}), USER
-        )
-    appliance.notices["backup"] = "It failed."
+        submission.submit_job(appliance.queue, Command("saf", "all", "", "stop", "u", "U", "[]", "{}", "{}", {}), USER)
+    appliance.queue.notices.say("backup", "It failed.")
     clock.advance(20)
     assert len(look()) == alarms.LIMIT
 
@@ -394,16 +394,16 @@ def test_a_restart_keeps_what_is_still_wrong_and_clears_the_rest(folder, clock, 
     before, _ = open_appliance(folder, Settings(), clock)
     poll_twice(before)
     clock.advance(100)
-    before.notices["clock"] = "It moved."
-    Watch(before).once()
-    key = next(alarm.key for alarm in alarms.list_alarms(before) if alarm.kind == "silent")
-    alarms.acknowledge(before, key, ANN)
+    before.queue.notices.say("clock", "It moved.")
+    Watch(before.board).once()
+    key = next(alarm.key for alarm in alarms.list_alarms(before.board) if alarm.kind == "silent")
+    alarms.acknowledge(before.board, key, ANN)
     close_appliance(before, folder)
     clock.advance(5)
     after, _ = open_appliance(folder, Settings(), clock)
-    assert {alarm.key for alarm in alarms.list_alarms(after)} == {key, "notice/clock"}
-    Watch(after).once()
-    (alarm,) = alarms.list_alarms(after)
+    assert {alarm.key for alarm in alarms.list_alarms(after.board)} == {key, "notice/clock"}
+    Watch(after.board).once()
+    (alarm,) = alarms.list_alarms(after.board)
     assert (alarm.key, alarm.ack.who, alarm.raised_ms) == (key, "auth0|ann", clock.wall_ms - 5000)
     assert sorted(rows(after)) == [("notice/clock", clock.wall_ms, None), (key, None, "auth0|ann")]
     close_appliance(after, folder)
@@ -413,19 +413,19 @@ def test_a_start_after_a_pause_gives_sites_time_to_come_back(folder, clock, pati
     before, _ = open_appliance(folder, Settings(), clock)
     poll_twice(before)
     poll_twice(before, site="mrc1")
-    before.database.write(lambda transaction: None)
-    save_presence(before, folder)
+    before.queue.database.write(lambda transaction: None)
+    save_polls(before.queue, folder)
     close_appliance(before, folder)
     clock.advance(3600)
     after, _ = open_appliance(folder, Settings(), clock)
-    watch = Watch(after)
+    watch = Watch(after.board)
     clock.advance(60)
     take(after, site="mrc1")
     watch.once()
-    assert alarms.list_alarms(after) == []
+    assert alarms.list_alarms(after.board) == []
     clock.advance(1)
     watch.once()
-    assert [alarm.site for alarm in alarms.list_alarms(after)] == ["saf"]
+    assert [alarm.site for alarm in alarms.list_alarms(after.board)] == ["saf"]
     close_appliance(after, folder)
 
 
@@ -433,13 +433,13 @@ def test_a_store_in_trouble_hides_no_alarm_and_gets_it_later(appliance, submit, 
     stop = submit(device="all", action="stop")
     assert look() == []
     clock.advance(20)
-    appliance.database.lose("The file was deleted.")
+    appliance.queue.database.condition.lose("The file was deleted.")
     assert look() == [f"stop/{stop.ulid}", "problem/store"]
-    alarms.acknowledge(appliance, "problem/store", ANN)
-    assert alarms.list_alarms(appliance)[1].ack.who == "auth0|ann"
+    alarms.acknowledge(appliance.board, "problem/store", ANN)
+    assert alarms.list_alarms(appliance.board)[1].ack.who == "auth0|ann"
     with pytest.raises(Unavailable):
         rows(appliance)
-    appliance.database.lost = None
+    appliance.queue.database.condition.find()
     clock.advance(1)
     assert look() == [f"stop/{stop.ulid}"]
     assert rows(appliance) == [(f"stop/{stop.ulid}", None, None), ("problem/store", clock.wall_ms, "auth0|ann")]
@@ -447,40 +447,40 @@ def test_a_store_in_trouble_hides_no_alarm_and_gets_it_later(appliance, submit, 
 
 def test_what_was_seen_while_an_older_state_was_on_its_way_is_kept(appliance, clock):
     """The chore and a page write at once: the later state wins."""
-    appliance.problems["disk_low"] = "Full."
-    watch, busy, go = Watch(appliance), threading.Event(), threading.Event()
+    appliance.queue.notices.say("disk_low", "Full.")
+    watch, busy, go = Watch(appliance.board), threading.Event(), threading.Event()
 
     def hold(transaction):
         busy.set()
         go.wait(10)
 
-    appliance.database.post(hold)
+    appliance.queue.database.post(hold)
     busy.wait(10)
     looking = threading.Thread(target=watch.once)
     looking.start()
-    while "problem/disk_low" not in appliance.alarms:
+    while "problem/disk_low" not in appliance.board.alarms:
         time.sleep(0.001)
-    seeing = threading.Thread(target=alarms.acknowledge, args=(appliance, "problem/disk_low", ANN))
+    seeing = threading.Thread(target=alarms.acknowledge, args=(appliance.board, "problem/disk_low", ANN))
     seeing.start()
-    while not alarms.list_alarms(appliance)[0].ack:
+    while not alarms.list_alarms(appliance.board)[0].ack:
         time.sleep(0.001)
     go.set()
     looking.join(10)
     seeing.join(10)
     settle_writes(appliance)
     assert rows(appliance) == [("problem/disk_low", None, "auth0|ann")]
-    assert appliance.alarms.unsaved() == []
+    assert appliance.board.alarms.unsaved() == []
 
 
 def test_the_chores_watch(appliance, folder, clock):
     chores = Chores(appliance, folder)
     chores.once()
-    appliance.notices["calendar"] = "It is not as it should be."
+    appliance.queue.notices.say("calendar", "It is not as it should be.")
     chores.once()
-    assert alarms.list_alarms(appliance) == []
+    assert alarms.list_alarms(appliance.board) == []
     clock.advance(1)
     chores.once()
-    assert [alarm.key for alarm in alarms.list_alarms(appliance)] == ["notice/calendar"]
+    assert [alarm.key for alarm in alarms.list_alarms(appliance.board)] == ["notice/calendar"]
 
 
 # ---- over HTTP
@@ -491,8 +491,8 @@ def test_the_page_gets_them_and_acknowledges_them(make_server):
     server = make_server(clock)
     appliance = server.appliance
     headers = {"Authorization": f"Bearer {make_token(appliance, 'auth0|ann')}"}
-    appliance.notices["backup"] = "It failed."
-    Watch(appliance).once()
+    appliance.queue.notices.say("backup", "It failed.")
+    Watch(appliance.board).once()
     (alarm,) = requests.get(f"{server.url}/api/now").json()["alarms"]
     assert alarm == {
         "key": "notice/backup",
@@ -527,24 +527,24 @@ def test_a_token_for_one_site_sees_no_alarm_of_another(make_server):
     for site in ("saf", "mrc1"):
         poll_twice(appliance, site=site)
     clock.advance(100)
-    appliance.notices["backup"] = "It failed."
-    Watch(appliance).once()
+    appliance.queue.notices.say("backup", "It failed.")
+    Watch(appliance.board).once()
     headers = {"Authorization": f"Bearer {make_token(appliance, 'wall', 'viewer', sites=('saf',))}"}
     found = requests.get(f"{server.url}/api/now", headers=headers).json()["alarms"]
     assert [alarm["site"] for alarm in found] == ["saf", ""]
-    other = next(alarm.key for alarm in alarms.list_alarms(appliance) if alarm.site == "mrc1")
+    other = next(alarm.key for alarm in alarms.list_alarms(appliance.board) if alarm.site == "mrc1")
     asked = requests.post(f"{server.url}/api/alarms/ack", json={"key": other}, headers=headers, timeout=20)
     assert asked.status_code in (403, 404)
-    assert all(alarm.ack is None for alarm in alarms.list_alarms(appliance))
+    assert all(alarm.ack is None for alarm in alarms.list_alarms(appliance.board))
 
 
 @pytest.mark.parametrize("role", ["viewer", "observatory"])
 def test_who_only_looks_acknowledges_nothing(make_server, role):
     server = make_server()
-    server.appliance.notices["backup"] = "It failed."
-    Watch(server.appliance).once()
+    server.appliance.queue.notices.say("backup", "It failed.")
+    Watch(server.appliance.board).once()
     headers = {"Authorization": f"Bearer {make_token(server.appliance, 'wall', role)}"}
     for method in ("POST", "DELETE"):
         url, body = f"{server.url}/api/alarms/ack", {"key": "notice/backup"}
         assert requests.request(method, url, json=body, headers=headers, timeout=20).status_code == 403
-    assert alarms.list_alarms(server.appliance)[0].ack is None
+    assert alarms.list_alarms(server.appliance.board)[0].ack is None

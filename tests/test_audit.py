@@ -12,22 +12,22 @@ from pathlib import Path
 
 import pytest
 
-from prjobs.access import audit
-from prjobs.access.audit import By, Entry
+from prjobs.access import anchor, audit, audit_notes
+from prjobs.access.audit import Actor, Entry
 from prjobs.access.chain import START, Anchor, digest
 from prjobs.access.identity import Identity
 from prjobs.base.errors import Conflict
-from prjobs.base.quota import OTHERS, Quota
+from prjobs.base.limits import OTHERS, Quota
 from prjobs.cli import audit as command
 from prjobs.jobs import submission
-from prjobs.jobs.submission import Command
-from prjobs.store.database import Transaction
+from prjobs.jobs.requests import Command
 from prjobs.store.models import Audit, AuditRow
 from prjobs.store.schema import open_database
+from prjobs.store.transaction import Transaction
 from prjobs.upkeep.backup import make_backup
 
-ALICE = By("auth0|alice", "127.0.0.1:50000 token a1")
-ANN = By("auth0|ann", "10.0.0.7:50000 token b2", is_staff=True)
+ALICE = Actor("auth0|alice", "127.0.0.1:50000 token a1")
+ANN = Actor("auth0|ann", "10.0.0.7:50000 token b2", is_staff=True)
 
 # As it stands in the README.
 CHECK = """
@@ -48,17 +48,17 @@ print(f"unbroken; newest {row['seq']}:{previous}")
 def record(appliance, count=1, **texts):
     for _ in range(count):
         entry = Entry(**{"who": "ann", "what": "newjob", "target": "ulid", "where_from": "127.0.0.1:5", **texts})
-        appliance.database.write(audit.record, appliance, entry)
+        appliance.queue.database.write(audit.record, appliance.queue.clock.now_ms(), entry)
 
 
 def rows(appliance):
-    appliance.database.write(lambda transaction: None)  # what was posted before is there now
-    return list(audit.list_rows(appliance.database.fetch))
+    appliance.queue.database.write(lambda transaction: None)  # what was posted before is there now
+    return list(audit.list_rows(appliance.queue.database.fetch))
 
 
 def verify(folder, *anchors):
     with command._store(folder) as fetch:
-        return audit.verify(fetch, folder.path, anchors)[0]
+        return anchor.verify(fetch, folder.path, anchors)[0]
 
 
 def tamper(folder, *statements):
@@ -92,11 +92,11 @@ def rehash(*seqs):
 @pytest.fixture
 def ten(appliance, folder):
     """An appliance with ten rows, its anchor at the last."""
-    audit.save_anchor(appliance)
+    anchor.save_anchor(appliance.desk)
     for number in range(10):
         record(appliance, target=f"job {number}", detail="Ünïcode   and \x00 and 🔭")
-        appliance.clock.advance(1)
-    audit.save_anchor(appliance)
+        appliance.queue.clock.advance(1)
+    anchor.save_anchor(appliance.desk)
     return appliance
 
 
@@ -105,29 +105,29 @@ def ten(appliance, folder):
 
 def test_a_row_is_one_with_its_act(ten):
     def act(transaction):
-        audit.record(transaction, ten, Entry("ann", "cancel", "x", "here"))
+        audit.record(transaction, ten.queue.clock.now_ms(), Entry("ann", "cancel", "x", "here"))
         raise Conflict("no")
 
     with pytest.raises(Conflict):
-        ten.database.write(act)
+        ten.queue.database.write(act)
     record(ten)
     assert [row.seq for row in rows(ten)] == list(range(1, 12))
     assert verify_ok(ten)
 
 
 def verify_ok(appliance):
-    return audit.verify(appliance.database.fetch, appliance.folder)[0].seq is None
+    return anchor.verify(appliance.queue.database.fetch, appliance.queue.folder)[0].seq is None
 
 
 def test_the_table_is_the_one_of_the_models(appliance):
-    columns = [name for _, name, *_ in appliance.database.fetch("PRAGMA table_info(audit)")]
+    columns = [name for _, name, *_ in appliance.queue.database.fetch("PRAGMA table_info(audit)")]
     assert columns == list(AuditRow._fields) == [field.column_name for field in Audit._meta.sorted_fields]
 
 
 def test_our_own_code_can_only_add(ten):
     for sql in ("UPDATE audit SET who = 'x'", "DELETE FROM audit"):
         with pytest.raises(sqlite3.IntegrityError):
-            ten.database.write(lambda transaction, sql=sql: transaction.execute(sql))
+            ten.queue.database.write(lambda transaction, sql=sql: transaction.execute(sql))
     assert len(rows(ten)) == 10
 
 
@@ -143,7 +143,7 @@ JOB = {"instance": "i1", "user_name": "", "user_roles": "[]", "optional_params":
 def job(appliance, device, action, actor, **parts):
     values = {**JOB, "user_id": "auth0|alice", "required_params": '{"mode": "off"}', **parts}
     return submission.submit_job(
-        appliance, Command(site="saf", device=device, action=action, values={}, **values), actor
+        appliance.queue, Command(site="saf", device=device, action=action, values={}, **values), actor
     )
 
 
@@ -175,30 +175,31 @@ def test_it_says_what_was_sent_and_in_whose_name(appliance):
 
 
 def test_who_and_where_from():
-    assert audit.by(None, "10.0.0.1:5") == By("unknown", "10.0.0.1:5")
-    assert audit.by(Identity("u", "U", ("owner",), (), "ab"), "[::1]:5") == By("u", "[::1]:5 token ab", is_staff=True)
-    assert audit.by(Identity("u", "U"), "::1") == By("u", "::1 a provider's token")
+    assert audit.actor_of(None, "10.0.0.1:5") == Actor("unknown", "10.0.0.1:5")
+    assert audit.actor_of(Identity("u", "U", ("owner",), (), "ab"), "[::1]:5") == Actor(
+        "u", "[::1]:5 token ab", is_staff=True
+    )
+    assert audit.actor_of(Identity("u", "U"), "::1") == Actor("u", "::1 a provider's token")
 
 
 # ---- refusals, bounded
 
 
-def refuse(appliance, quota, count, peer="10.0.0.1:5", identity=None):
+def refuse(appliance, count, peer="10.0.0.1:5", identity=None):
     for _ in range(count):
-        audit.note(appliance, quota, audit.refusal(audit.by(identity, peer), "saf mount go", "No."))
+        audit_notes.note(appliance.desk, audit.refusal(audit.actor_of(identity, peer), "saf mount go", "No."))
 
 
 def test_refusals_are_recorded_up_to_a_limit_and_the_rest_counted(appliance, clock):
-    quota = Quota(limit=10)
-    refuse(appliance, quota, 100)
-    refuse(appliance, quota, 1, "10.0.0.2:7", Identity("bob", "Bob", (), (), "cd"))
+    refuse(appliance, 100)
+    refuse(appliance, 1, "10.0.0.2:7", Identity("bob", "Bob", (), (), "cd"))
     found = rows(appliance)
     assert len(found) == 11
     assert found[0][2:7] == ("unknown", "refused", "saf mount go", "10.0.0.1:5", "No.")
     assert found[-1][2:6] == ("bob", "refused", "saf mount go", "10.0.0.2:7 token cd")
     clock.advance(61)
-    audit.keep_once(appliance, quota)
-    audit.keep_once(appliance, quota)
+    audit_notes.keep_once(appliance.desk)
+    audit_notes.keep_once(appliance.desk)
     assert [row[2:] for row in rows(appliance)[11:]] == [
         (
             "unknown",
@@ -210,41 +211,40 @@ def test_refusals_are_recorded_up_to_a_limit_and_the_rest_counted(appliance, clo
             rows(appliance)[-1].hash,
         )
     ]
-    refuse(appliance, quota, 1)
+    refuse(appliance, 1)
     assert len(rows(appliance)) == 13
 
 
 def test_new_ports_and_endless_addresses_do_not_help(appliance):
-    audit.save_anchor(appliance)
-    quota = Quota(limit=3, callers=5)
+    anchor.save_anchor(appliance.desk)
+    object.__setattr__(appliance.desk, "refusals", Quota(limit=3, callers=5))
     for port in range(50):
-        refuse(appliance, quota, 1, f"10.0.0.1:{port}")
+        refuse(appliance, 1, f"10.0.0.1:{port}")
     for address in range(200):
-        refuse(appliance, quota, 1, f"fe80::{address:x}:5")
+        refuse(appliance, 1, f"fe80::{address:x}:5")
     assert len(rows(appliance)) == 3 + 4 + 3
-    audit.settle(appliance, quota)
+    audit_notes.settle(appliance.desk)
     counted = {row.where_from: row.detail.split()[0] for row in rows(appliance) if row.what == "left out"}
     assert counted == {"10.0.0.1": "47", OTHERS: "193"}
     assert verify_ok(appliance)
 
 
 def test_a_store_that_takes_nothing_refuses_no_refusal(appliance, caplog):
-    appliance.database.lose("The file is gone.")
-    refuse(appliance, Quota(), 1)
-    audit.settle(appliance, Quota())
-    appliance.database.lost = None
+    appliance.queue.database.condition.lose("The file is gone.")
+    refuse(appliance, 1)
+    audit_notes.settle(appliance.desk)
+    appliance.queue.database.condition.find()
     assert rows(appliance) == []
     assert "less in the audit" in caplog.text
 
 
 def test_an_administrators_token_is_noted_once_an_hour_and_address(appliance, clock):
-    quota = Quota(limit=1, window_s=3600, callers=200)
     admin, owner = Identity("root", "R", ("admin",), (), "ab"), Identity("own", "O", ("owner",), (), "cd")
     for peer in ("10.0.0.1:5", "10.0.0.1:6", "10.0.0.2:5"):
-        audit.note_use(appliance, quota, admin, peer)
-        audit.note_use(appliance, quota, owner, peer)
+        audit_notes.note_use(appliance.desk, admin, peer)
+        audit_notes.note_use(appliance.desk, owner, peer)
     clock.advance(3601)
-    audit.note_use(appliance, quota, admin, "10.0.0.1:5")
+    audit_notes.note_use(appliance.desk, admin, "10.0.0.1:5")
     found = [(row.who, row.what, row.target, row.where_from) for row in rows(appliance)]
     assert found == [
         ("root", "token use", "ab", f"{peer} token ab") for peer in ("10.0.0.1:5", "10.0.0.2:5", "10.0.0.1:5")
@@ -257,7 +257,7 @@ def test_an_administrators_token_is_noted_once_an_hour_and_address(appliance, cl
 def test_nothing_was_done(ten, folder):
     verdict = verify(folder)
     assert (verdict.rows, verdict.seq, verdict.last_ms - verdict.first_ms) == (10, None, 9000)
-    assert verdict.newest == audit.read_anchor(folder.path)
+    assert verdict.newest == anchor.read_anchor(folder.path)
 
 
 @pytest.mark.parametrize("column", [name for name in AuditRow._fields if name != "seq"])
@@ -339,25 +339,25 @@ def test_a_first_row_that_was_cut_free_is_found(ten, folder):
 
 
 def test_the_anchor_is_neither_lost_nor_made_to_fit(ten, folder):
-    path = folder.path / audit.ANCHOR_FILE
+    path = folder.path / anchor.ANCHOR_FILE
     for content in (None, "", "[]", '{"seq": "x"}', '{"seq": 10}'):
         path.unlink(missing_ok=True)
         if content is not None:
             path.write_text(content)
         tamper(folder, "DELETE FROM audit WHERE seq = 10", "UPDATE sqlite_sequence SET seq = 9 WHERE name = 'audit'")
-        audit.save_anchor(ten)
-        assert "audit verify" in ten.notices["audit"]
+        anchor.save_anchor(ten.desk)
+        assert "audit verify" in ten.queue.notices.sentence("audit")
         assert (path.read_text() if path.exists() else None) == content
         assert (verify(folder).seq, "audit.json is missing" in verify(folder).finding) == (10, True)
 
 
 def test_a_server_never_moves_the_anchor_over_a_gap(ten, folder):
-    before = audit.read_anchor(folder.path)
+    before = anchor.read_anchor(folder.path)
     tamper(folder, "DELETE FROM audit WHERE seq > 8", "UPDATE sqlite_sequence SET seq = 8 WHERE name = 'audit'")
     record(ten, 5)
-    audit.save_anchor(ten)
-    assert audit.read_anchor(folder.path) == before
-    assert "audit" in ten.notices
+    anchor.save_anchor(ten.desk)
+    assert anchor.read_anchor(folder.path) == before
+    assert "audit" in ten.queue.notices
     assert (verify(folder).seq, "not the one that stood there" in verify(folder).finding) == (10, True)
 
 
@@ -365,7 +365,7 @@ def test_a_row_known_from_elsewhere_is_asked_for(ten, folder):
     known = Anchor(6, rows(ten)[5].hash)
     assert verify(folder, known).seq is None
     tamper(folder, "UPDATE audit SET who = 'x' WHERE seq = 2", rehash(*range(2, 11)))
-    (folder.path / audit.ANCHOR_FILE).write_text(json.dumps(Anchor(10, rows(ten)[-1].hash)._asdict()))
+    (folder.path / anchor.ANCHOR_FILE).write_text(json.dumps(Anchor(10, rows(ten)[-1].hash)._asdict()))
     assert verify(folder).seq is None
     assert verify(folder, known).seq == 6
 
@@ -375,13 +375,13 @@ def test_an_anchor_that_cannot_be_written_is_said_and_ends_by_itself(ten, folder
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(audit.os, "fsync", full)
+        patched.setattr(anchor.os, "fsync", full)
         record(ten)
-        audit.save_anchor(ten)
-    assert "No space left" in ten.notices["audit"]
-    audit.save_anchor(ten)
-    assert "audit" not in ten.notices
-    assert audit.read_anchor(folder.path).seq == 11
+        anchor.save_anchor(ten.desk)
+    assert "No space left" in ten.queue.notices.sentence("audit")
+    anchor.save_anchor(ten.desk)
+    assert "audit" not in ten.queue.notices
+    assert anchor.read_anchor(folder.path).seq == 11
 
 
 # ---- restore
@@ -389,16 +389,16 @@ def test_an_anchor_that_cannot_be_written_is_said_and_ends_by_itself(ten, folder
 
 def restored(folder, backup, is_recorded):
     """What a restore does to the audit: the backup's rows, numbers that go on, and a row of its own."""
-    entry = audit.restore_entry(folder.path, backup)
+    entry = anchor.restore_entry(folder.path, backup)
     with closing(sqlite3.connect(folder.database)) as store:
-        given = audit._given(lambda sql, parameters: store.execute(sql, parameters).fetchall())
+        given = audit.highest_given(lambda sql, parameters: store.execute(sql, parameters).fetchall())
     for side in ("", "-wal", "-shm"):
         folder.database.with_name(f"{folder.database.name}{side}").unlink(missing_ok=True)
     folder.database.write_bytes(backup.read_bytes())
     with closing(sqlite3.connect(folder.database)) as store:
         store.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'audit'", (given,))
         if is_recorded:
-            audit.append(Transaction(store), 1_700_000_100_000, entry)
+            audit.record(Transaction(store), 1_700_000_100_000, entry)
         store.commit()
 
 
@@ -406,8 +406,8 @@ def restored(folder, backup, is_recorded):
 def test_a_restore_ends_the_chain_only_when_it_is_recorded(ten, folder, tmp_path, is_recorded):
     backup = make_backup(folder, tmp_path / "five.sqlite3").path
     record(ten, 5)
-    audit.save_anchor(ten)
-    ten.database.close()
+    anchor.save_anchor(ten.desk)
+    ten.queue.database.close()
     restored(folder, backup, is_recorded)
     if not is_recorded:
         assert (verify(folder).seq, verify(folder).finding[:20]) == (11, "Rows 11 to 15 were r")
@@ -416,12 +416,12 @@ def test_a_restore_ends_the_chain_only_when_it_is_recorded(ten, folder, tmp_path
     again = open_database(folder.database)
     again.start(lambda _sites: None)
     try:
-        assert audit._holds(again.fetch, audit.read_anchor(folder.path), audit._newest(again.fetch))
-        again.write(audit.append, 1, Entry("a", "b", "c", "d"))
+        assert anchor._holds(again.fetch, anchor.read_anchor(folder.path), audit.newest(again.fetch))
+        again.write(audit.record, 1, Entry("a", "b", "c", "d"))
     finally:
         again.close()
     assert (verify(folder).seq, verify(folder).rows) == (None, 12)
-    (folder.path / audit.ANCHOR_FILE).unlink()
+    (folder.path / anchor.ANCHOR_FILE).unlink()
     assert verify(folder).seq == 18
 
 
@@ -429,20 +429,20 @@ def test_a_restore_ends_the_chain_only_when_it_is_recorded(ten, folder, tmp_path
 
 
 def test_eight_at_once_make_one_chain(appliance, folder):
-    audit.save_anchor(appliance)
+    anchor.save_anchor(appliance.desk)
     threads = [threading.Thread(target=record, args=(appliance, 50), kwargs={"who": f"t{n}"}) for n in range(8)]
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
-        audit.save_anchor(appliance)
+        anchor.save_anchor(appliance.desk)
         assert verify(folder).seq is None
     assert (verify(folder).seq, verify(folder).rows) == (None, 400)
 
 
 def test_ten_thousand_rows_need_no_memory(appliance, folder):
-    audit.save_anchor(appliance)
+    anchor.save_anchor(appliance.desk)
     entry = Entry("auth0|alice", "newjob", "x" * 26, "127.0.0.1:5 token 0123456789abcdef", "d" * 300)
-    appliance.database.write(audit._append_all, 1_700_000_000_000, [entry] * 10_000)
+    appliance.queue.database.write(audit_notes._append_all, 1_700_000_000_000, [entry] * 10_000)
     tracemalloc.start()
     try:
         assert verify(folder).rows == 10_000
@@ -454,28 +454,28 @@ def test_ten_thousand_rows_need_no_memory(appliance, folder):
 KILLED = """
 import sys, threading
 from pathlib import Path
-from prjobs import audit
-from prjobs.audit import Entry
-from prjobs.clock import Clock
-from prjobs.folder import Folder
+from prjobs.access import anchor, audit
+from prjobs.access.audit import Entry
+from prjobs.base.clock import Clock
+from prjobs.base.folder import Folder
+from prjobs.base.settings import Settings
 from prjobs.opening import open_appliance
-from prjobs.settings import Settings
 
 folder = Folder(Path(sys.argv[1]))
 folder.create()
 appliance, _ = open_appliance(folder, Settings(), Clock())
-audit.save_anchor(appliance)
+anchor.save_anchor(appliance.desk)
 
 def work(name):
     for number in range(100_000):
-        appliance.database.write(audit.record, appliance, Entry(name, "newjob", str(number), "here"))
+        appliance.queue.database.write(audit.record, 1_700_000_000_000, Entry(name, "newjob", str(number), "here"))
         sys.stdout.write("x")
         sys.stdout.flush()
 
 for name in "abcd":
     threading.Thread(target=work, args=(name,), daemon=True).start()
 while True:
-    audit.save_anchor(appliance)
+    anchor.save_anchor(appliance.desk)
 """
 
 
@@ -489,7 +489,7 @@ def test_a_kill_leaves_a_chain_that_holds(folder, answered):
     verdict = verify(folder)
     assert verdict.seq is None, verdict.finding
     assert verdict.rows >= count >= answered
-    assert audit.read_anchor(folder.path).seq <= verdict.newest.seq
+    assert anchor.read_anchor(folder.path).seq <= verdict.newest.seq
 
 
 # ---- the commands

@@ -15,7 +15,8 @@ from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
 from prjobs.base.settings import Settings
-from prjobs.jobs import handouts, log, lookup, submission
+from prjobs.jobs import handouts, log, lookup, reports
+from prjobs.jobs.requests import PollRequest, StatusUpdate
 from prjobs.opening import close_appliance, open_appliance
 from prjobs.server import Server
 from prjobs.store.models import JobRow
@@ -23,7 +24,6 @@ from prjobs.upkeep import backup
 from prjobs.upkeep.backup import Nightly, _is_between, default_target, made_at_ms, make_backup, nightly_backups
 from prjobs.upkeep.looking import Census, damages, look_at, take_census
 from prjobs.upkeep.restore import NOTE, restore
-from prjobs.web.wire import PollRequest, StatusUpdate
 from tests.conftest import ManualClock
 from tests.program import Program
 
@@ -36,7 +36,7 @@ def appliance(folder: Folder, clock: ManualClock) -> Iterator[Appliance]:
     """An open appliance that a test may close by itself."""
     opened, _ = open_appliance(folder, Settings(), clock)
     yield opened
-    if not opened.database._closing:
+    if not opened.queue.database._writer._closing:
         close_appliance(opened, folder)
 
 
@@ -73,7 +73,7 @@ def reopened(folder: Folder) -> tuple[Appliance, Any]:
 
 def test_a_backup_holds_what_the_store_held(appliance: Appliance, folder: Folder, submit: Submit) -> None:
     ulids = [submit().ulid for _ in range(20)]
-    made = make_backup(folder, default_target(folder, appliance.clock.now_ms()))
+    made = make_backup(folder, default_target(folder, appliance.queue.clock.now_ms()))
     assert made.path == folder.backups / "prjobs-20231114-221320.sqlite3"
     assert made.jobs == 20
     assert [ulid for (ulid,) in ask(made.path, "SELECT ulid FROM job ORDER BY seq")] == ulids
@@ -172,7 +172,7 @@ def test_a_backup_that_is_stopped_leaves_nothing(appliance: Appliance, folder: F
         transaction.execute("CREATE TABLE filling (text TEXT)")
         transaction.executemany("INSERT INTO filling VALUES (?)", [("x" * 50,)] * 200_000)
 
-    appliance.database.write(fill)
+    appliance.queue.database.write(fill)
     asked = []
 
     def stopped() -> bool:
@@ -268,15 +268,15 @@ def test_a_failed_nightly_backup_is_a_notice_and_removes_nothing(
         clock.advance(24 * HOUR_S)
         made.append(make_tonight(nightly))
     clock.advance(24 * HOUR_S)
-    appliance.database.lose("The file is gone.")
+    appliance.queue.database.condition.lose("The file is gone.")
     assert nightly.make_once() is None
-    assert appliance.notices["backup"] == "No backup was made: The file is gone."
+    assert appliance.queue.notices.sentence("backup") == "No backup was made: The file is gone."
     assert nightly_backups(folder) == made
-    appliance.database.lost = None
+    appliance.queue.database.condition.find()
     assert not nightly.is_due()
     clock.advance(HOUR_S)
     again = make_tonight(nightly)
-    assert "backup" not in appliance.notices
+    assert "backup" not in appliance.queue.notices
     assert nightly_backups(folder) == [*made[1:], again]
 
 
@@ -318,26 +318,32 @@ def lived(appliance: Appliance, folder: Folder, submit: Submit, clock: ManualClo
     states = {
         name: submit(action=name).ulid for name in ("complete", "leased", "half", "received", "waits", "waits_too")
     }
-    handed = handouts.take_jobs(appliance, poll(device="mount"), "1.2.3.4:5", None)
+    handed = handouts.take_jobs(appliance.queue, poll(device="mount"), "1.2.3.4:5", None)
     assert len(handed) == 6
-    submission.update_status(appliance, StatusUpdate("saf", states["complete"], "COMPLETE", -1, False), "tests")
-    submission.update_status(appliance, StatusUpdate("saf", states["waits"], "UNREAD", -1, False), "tests")
-    submission.update_status(appliance, StatusUpdate("saf", states["waits_too"], "UNREAD", -1, False), "tests")
-    handouts.take_jobs(appliance, poll(alternate=True), "1.2.3.4:5", None)
-    submission.update_status(appliance, StatusUpdate("saf", states["waits"], "UNREAD", -1, True), "tests")
-    submission.update_status(appliance, StatusUpdate("saf", states["half"], "UNREAD", -1, True), "tests")
+    reports.update_status(appliance.queue, StatusUpdate("saf", states["complete"], "COMPLETE", -1, False), "tests")
+    reports.update_status(appliance.queue, StatusUpdate("saf", states["waits"], "UNREAD", -1, False), "tests")
+    reports.update_status(appliance.queue, StatusUpdate("saf", states["waits_too"], "UNREAD", -1, False), "tests")
+    handouts.take_jobs(appliance.queue, poll(alternate=True), "1.2.3.4:5", None)
+    reports.update_status(appliance.queue, StatusUpdate("saf", states["waits"], "UNREAD", -1, True), "tests")
+    reports.update_status(appliance.queue, StatusUpdate("saf", states["half"], "UNREAD", -1, True), "tests")
     leased = submit(device="focuser").ulid
-    assert handouts.take_jobs(appliance, poll(device="focuser", lease_s=60), "1.2.3.4:5", None)
+    assert handouts.take_jobs(appliance.queue, poll(device="focuser", lease_s=60), "1.2.3.4:5", None)
     made = make_backup(folder, tmp_path / "copy.sqlite3")
     later = submit().ulid
-    return {**states, "leased": leased, "path": made.path, "later": later, "seq": log.last_seq(appliance.database)}
+    return {
+        **states,
+        "leased": leased,
+        "path": made.path,
+        "later": later,
+        "seq": log.last_seq(appliance.queue.database),
+    }
 
 
 def test_what_waited_in_a_backup_is_never_handed_out(
     lived: dict[str, Any], appliance: Appliance, folder: Folder
 ) -> None:
     close_appliance(appliance, folder)
-    done = restore(folder, lived["path"], appliance.clock)
+    done = restore(folder, lived["path"], appliance.queue.clock)
     assert (done.jobs, done.cancelled, done.needs_secret) == (7, 2, False)
     again, start = reopened(folder)
     try:
@@ -345,7 +351,7 @@ def test_what_waited_in_a_backup_is_never_handed_out(
         now = {
             name: (row.status, row.alternate_status)
             for name in ("complete", "received", "waits", "waits_too", "half", "leased")
-            for row in [lookup.find_job(again, lived[name])]
+            for row in [lookup.find_job(again.queue.database, lived[name])]
         }
         assert now == {
             "complete": ("COMPLETE", "RECEIVED"),
@@ -356,9 +362,11 @@ def test_what_waited_in_a_backup_is_never_handed_out(
             "leased": ("RECEIVED", "CANCELLED"),
         }
         for queue in (False, True):
-            assert handouts.take_jobs(again, poll(alternate=queue), "1.2.3.4:6", None) == []
-        assert again.database.fetch("SELECT * FROM lease") == []
-        notes = again.database.fetch("SELECT queue, status, who FROM change WHERE note = ? ORDER BY job_seq", (NOTE,))
+            assert handouts.take_jobs(again.queue, poll(alternate=queue), "1.2.3.4:6", None) == []
+        assert again.queue.database.fetch("SELECT * FROM lease") == []
+        notes = again.queue.database.fetch(
+            "SELECT queue, status, who FROM change WHERE note = ? ORDER BY job_seq", (NOTE,)
+        )
         assert sorted(notes) == [
             ("alternate", "CANCELLED", "restore"),
             ("alternate", "CANCELLED", "restore"),
@@ -366,21 +374,21 @@ def test_what_waited_in_a_backup_is_never_handed_out(
             ("primary", "CANCELLED", "restore"),
         ]
     finally:
-        again.database.close()
+        again.queue.database.close()
 
 
 def test_numbers_and_ids_after_a_restore_are_new(lived: dict[str, Any], appliance: Appliance, folder: Folder) -> None:
     close_appliance(appliance, folder)
     identity = folder.identity()["identity"]
-    restore(folder, lived["path"], appliance.clock)
+    restore(folder, lived["path"], appliance.queue.clock)
     assert folder.identity() == {"identity": identity, "demo": False, "last_ulid": lived["later"]}
     again, _ = reopened(folder)
     try:
-        assert again.ulids.next()[0] > lived["later"]
-        seqs = again.database.fetch("SELECT min(seq) FROM change WHERE note = ?", (NOTE,))
+        assert again.queue.ulids.next()[0] > lived["later"]
+        seqs = again.queue.database.fetch("SELECT min(seq) FROM change WHERE note = ?", (NOTE,))
         assert seqs[0][0] > lived["seq"]
     finally:
-        again.database.close()
+        again.queue.database.close()
 
 
 def test_numbers_after_the_restore_of_a_lost_store_are_new(
@@ -390,15 +398,15 @@ def test_numbers_after_the_restore_of_a_lost_store_are_new(
     folder.database.write_text("this was a database once\n" * 500)
     with pytest.raises(Unusable, match="prjobs restore"):
         reopened(folder)
-    done = restore(folder, lived["path"], appliance.clock)
+    done = restore(folder, lived["path"], appliance.queue.clock)
     assert done.replaced is not None
     assert (done.replaced / "prjobs.sqlite3").read_text().startswith("this was a database once")
     again, _ = reopened(folder)
     try:
-        assert again.ulids.next()[0] > lived["later"]
-        assert again.database.fetch("SELECT min(seq) FROM change WHERE note = ?", (NOTE,))[0][0] > lived["seq"]
+        assert again.queue.ulids.next()[0] > lived["later"]
+        assert again.queue.database.fetch("SELECT min(seq) FROM change WHERE note = ?", (NOTE,))[0][0] > lived["seq"]
     finally:
-        again.database.close()
+        again.queue.database.close()
 
 
 def test_all_three_files_of_what_is_replaced_are_kept_together(program: Program, tmp_path: Path) -> None:
@@ -433,9 +441,9 @@ def test_a_restore_is_refused_while_a_server_runs(program: Program) -> None:
 
 
 def test_a_new_folder_takes_over_the_identity(lived: dict[str, Any], appliance: Appliance, tmp_path: Path) -> None:
-    identity = appliance.database.fetch("SELECT value FROM fact WHERE name = 'identity'")[0][0]
+    identity = appliance.queue.database.fetch("SELECT value FROM fact WHERE name = 'identity'")[0][0]
     elsewhere = Folder(tmp_path / "elsewhere")
-    done = restore(elsewhere, lived["path"], appliance.clock)
+    done = restore(elsewhere, lived["path"], appliance.queue.clock)
     assert (done.replaced, done.needs_secret) == (None, True)
     assert elsewhere.identity()["identity"] == identity
     again, _ = reopened(elsewhere)
@@ -501,7 +509,7 @@ def test_an_unfit_backup_changes_nothing(
     folder.lock().release()
     before = {path.name: path.read_bytes() for path in folder.path.glob("*") if path.is_file()}
     with pytest.raises(Unusable, match=sentence):
-        restore(folder, lived["path"], appliance.clock)
+        restore(folder, lived["path"], appliance.queue.clock)
     assert {path.name: path.read_bytes() for path in folder.path.glob("*") if path.is_file()} == before
     assert list(folder.backups.iterdir()) == []
 
@@ -512,14 +520,14 @@ def test_what_is_no_backup_makes_no_folder(
 ) -> None:
     harm(lived["path"])
     with pytest.raises(Unusable):
-        restore(Folder(tmp_path / "new" / "site"), lived["path"], appliance.clock)
+        restore(Folder(tmp_path / "new" / "site"), lived["path"], appliance.queue.clock)
     assert not (tmp_path / "new").exists()
 
 
 def test_the_store_is_no_backup_of_itself(appliance: Appliance, folder: Folder) -> None:
     close_appliance(appliance, folder)
     with pytest.raises(Unusable, match="is the store itself"):
-        restore(folder, folder.database, appliance.clock)
+        restore(folder, folder.database, appliance.queue.clock)
 
 
 def test_a_copied_store_with_its_log_is_restored_whole(
@@ -529,7 +537,7 @@ def test_a_copied_store_with_its_log_is_restored_whole(
     for side in ("", "-wal", "-shm"):
         shutil.copy(f"{folder.database}{side}", tmp_path / f"copy.sqlite3{side}")
     close_appliance(appliance, folder)
-    restore(folder, tmp_path / "copy.sqlite3", appliance.clock)
+    restore(folder, tmp_path / "copy.sqlite3", appliance.queue.clock)
     assert ask(folder.database, "SELECT ulid, status FROM job") == [(ulid, "CANCELLED")]
 
 
@@ -537,7 +545,7 @@ def test_a_restore_after_one_that_was_cut_off(lived: dict[str, Any], appliance: 
     close_appliance(appliance, folder)
     for side in ("", "-wal", "-shm"):
         (folder.path / f"restoring.sqlite3{side}").write_text("half of something")
-    assert restore(folder, lived["path"], appliance.clock).jobs == 7
+    assert restore(folder, lived["path"], appliance.queue.clock).jobs == 7
     assert not list(folder.path.glob("restoring*"))
 
 
@@ -546,5 +554,5 @@ def test_many_waiting_jobs(appliance: Appliance, folder: Folder, submit: Submit,
         submit()
     made = make_backup(folder, tmp_path / "copy.sqlite3")
     close_appliance(appliance, folder)
-    assert restore(folder, made.path, appliance.clock).cancelled == 1201
+    assert restore(folder, made.path, appliance.queue.clock).cancelled == 1201
     assert ask(folder.database, "SELECT count(*) FROM job WHERE 'UNREAD' IN (status, alternate_status)") == [(0,)]

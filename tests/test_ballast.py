@@ -34,7 +34,7 @@ def error_of(code: int) -> sqlite3.Error:
 
 
 def test_it_is_given_up_on_what_the_store_says_of_a_full_disk() -> None:
-    assert {trouble_of(error_of(code)) for code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)} == GIVE_UP_ON
+    assert {trouble_of(error_of(code)).fault for code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)} == set(GIVE_UP_ON)
 
 
 def test_it_is_made_of_real_bytes(appliance: Appliance, folder: Folder, clock: ManualClock) -> None:
@@ -75,11 +75,11 @@ def test_what_it_frees_is_not_for_new_jobs(appliance: Appliance, folder: Folder,
     chores = Chores(appliance, folder)
     clock.advance(3)
     chores._ballast.once()
-    appliance.database._trouble = "The disk is full."
+    appliance.queue.database.condition.note(error_of(sqlite3.SQLITE_FULL))
     chores._ballast.once()
     assert chores._ballast.given_up
     assert not ballast_of(folder.path).exists()
-    appliance.database._trouble = None
+    appliance.queue.database.condition.worked()
     clock.advance(6)
     chores._ballast.once()
     assert not chores._ballast.given_up

@@ -144,7 +144,7 @@ def make_appliance(folder, clock, service):
         named = {"reservations": "calendar", "calendar_url": service.url, **settings}
         appliance, _ = open_appliance(folder, Settings(**named), clock)
         opened.append(appliance)
-        appliance.presence.know("saf")
+        appliance.queue.polls.know("saf")
         return appliance
 
     yield make
@@ -179,11 +179,11 @@ def event(clock):
 
 
 def may(appliance, user, site="saf"):
-    return reservations.judge(appliance, user, False, site)
+    return reservations.judge(appliance.desk, user, False, site)
 
 
 def stored(appliance):
-    return appliance.database.fetch("SELECT site, event_id FROM reservation ORDER BY site, event_id")
+    return appliance.queue.database.fetch("SELECT site, event_id FROM reservation ORDER BY site, event_id")
 
 
 # ---- it works
@@ -191,17 +191,17 @@ def stored(appliance):
 
 def test_it_works(appliance, service, event):
     service.events = [event(ALICE), event(BOB, HOUR_S, 2 * HOUR_S), event(BOB, site="mrc1")]
-    refresh_once(appliance)
+    refresh_once(appliance.desk, appliance.queue.polls.sites)
     judged = may(appliance, BOB)
     assert (judged.allowed, judged.basis, judged.holders) == (False, "live", ["AUTH0|ALICE"])
     assert may(appliance, ALICE).allowed
-    assert [one.creator_id for one in reservations.list_reservations(appliance)] == [ALICE, BOB]
-    assert appliance.notices == {}
+    assert [one.creator_id for one in reservations.list_reservations(appliance.desk)] == [ALICE, BOB]
+    assert appliance.queue.notices.all() == []
 
 
 def test_the_request_is_the_contracts(appliance, service, clock):
     clock.wall_ms = 1_655_741_700_999  # 2022-06-20T16:15:00.999Z
-    refresh_once(appliance)
+    refresh_once(appliance.desk, appliance.queue.polls.sites)
     asked = {path: (json.loads(body), content_type) for path, body, content_type in service.asked}
     assert asked == {
         "/siteevents": (
@@ -215,7 +215,7 @@ def test_the_request_is_the_contracts(appliance, service, clock):
 
 def test_a_base_address_with_a_path_and_a_slash(make_appliance, service):
     appliance = make_appliance(calendar_url=service.url + "/")
-    refresh_once(appliance)
+    refresh_once(appliance.desk, appliance.queue.polls.sites)
     assert may(appliance, ALICE).basis == "live"
 
 
@@ -226,42 +226,42 @@ def test_only_what_is_on_or_starts_in_48_hours_is_kept(appliance, service, event
         event(ALICE, 49 * HOUR_S, 50 * HOUR_S),
         event(BOB, -900 * HOUR_S, 900 * HOUR_S),
     ]
-    refresh_once(appliance)
-    assert [one.creator_id for one in reservations.list_reservations(appliance)] == [BOB, ALICE]
+    refresh_once(appliance.desk, appliance.queue.polls.sites)
+    assert [one.creator_id for one in reservations.list_reservations(appliance.desk)] == [BOB, ALICE]
 
 
 def test_an_answer_replaces_what_was_said_before(appliance, service, event):
     service.events = [event(ALICE), event(BOB, HOUR_S, 2 * HOUR_S)]
-    refresh_once(appliance)
+    refresh_once(appliance.desk, appliance.queue.polls.sites)
     service.events = [event(BOB)]
-    refresh_once(appliance)
+    refresh_once(appliance.desk, appliance.queue.polls.sites)
     assert may(appliance, BOB).allowed and not may(appliance, ALICE).allowed
     service.events = []
-    refresh_once(appliance)
+    refresh_once(appliance.desk, appliance.queue.polls.sites)
     assert stored(appliance) == [] and may(appliance, "anybody").allowed
 
 
 def test_the_same_event_in_both_answers_is_one_and_a_repeated_one_is_two(appliance, service, event):
     service.events = [event(ALICE, event_id="e"), event(ALICE, HOUR_S, 2 * HOUR_S, event_id="e")]
-    refresh_once(appliance)
+    refresh_once(appliance.desk, appliance.queue.polls.sites)
     assert stored(appliance) == [("saf", "e"), ("saf", "e")]
 
 
 def test_every_known_site_is_asked_for_and_stations_with_their_observatories(make_appliance, service, event):
     appliance = make_appliance(stations=["wema=mrc1+mrc2"])
     service.events = [event(ALICE, site="mrc2")]
-    refresh_once(appliance)
+    refresh_once(appliance.desk, appliance.queue.polls.sites)
     assert {json.loads(body)["site"] for _, body, _ in service.asked} == {"saf", "wema", "mrc1", "mrc2"}
     assert not may(appliance, BOB, "wema").allowed and may(appliance, ALICE, "wema").allowed
     assert may(appliance, BOB, "mrc1").allowed
 
 
 def test_a_new_site_is_asked_for_at_once_and_the_others_in_their_time(appliance, service, clock):
-    asking = Calendar(appliance)
+    asking = Calendar(appliance.desk, appliance.queue.polls.sites)
     asking.once()
     asking.once()
     assert len(service.asked) == 2
-    appliance.presence.know("mrc1")
+    appliance.queue.polls.know("mrc1")
     asking.once()
     assert len(service.asked) == 4
     clock.advance(reservations.REFRESH_S)
@@ -272,14 +272,15 @@ def test_a_new_site_is_asked_for_at_once_and_the_others_in_their_time(appliance,
 def test_too_many_sites_are_told(appliance, service, monkeypatch):
     monkeypatch.setattr(calendar, "SITES", 2)
     for site in ("a", "b", "c"):
-        appliance.presence.know(site)
-    refresh_once(appliance)
-    assert len(service.asked) == 4 and "4 sites are known" in appliance.notices["calendar"]
+        appliance.queue.polls.know(site)
+    refresh_once(appliance.desk, appliance.queue.polls.sites)
+    assert len(service.asked) == 4 and "4 sites are known" in appliance.queue.notices.sentence("calendar")
 
 
 def test_it_is_not_asked_when_it_is_not_used(make_appliance, service):
     for mode in ("none", "local"):
-        Calendar(make_appliance(reservations=mode)).run(threading.Event())
+        unused = make_appliance(reservations=mode)
+        Calendar(unused.desk, unused.queue.polls.sites).run(threading.Event())
     assert service.asked == []
 
 
@@ -317,23 +318,25 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_nonsense_changes_nothing_and_is_told_and_is_forgotten_when_it_works_again(appliance, service, event, fault):
     service.events = [event(ALICE)]
-    refresh_once(appliance, QUICK)
+    refresh_once(appliance.desk, appliance.queue.polls.sites, QUICK)
     service.events = [event(BOB)]
     service.fault = fault
-    refresh_once(appliance, QUICK)
+    refresh_once(appliance.desk, appliance.queue.polls.sites, QUICK)
     assert stored(appliance) == [("saf", f"{ALICE}--3600")]
-    assert "saf: " in appliance.notices["calendar"] and "<" not in appliance.notices["calendar"]
+    assert "saf: " in appliance.queue.notices.sentence("calendar") and "<" not in appliance.queue.notices.sentence(
+        "calendar"
+    )
     assert may(appliance, ALICE).allowed and not may(appliance, BOB).allowed
     service.fault = None
-    refresh_once(appliance, QUICK)
-    assert may(appliance, BOB).allowed and appliance.notices == {}
+    refresh_once(appliance.desk, appliance.queue.polls.sites, QUICK)
+    assert may(appliance, BOB).allowed and appliance.queue.notices.all() == []
 
 
 @pytest.mark.parametrize("name", ["html", "500", "silence"])
 def test_a_fault_that_passes_after_some_times(appliance, service, event, name, clock):
     service.events = [event(ALICE)]
     service.fault = Fault(**{**FAULTS[name].__dict__, "times": 2})
-    asking = Calendar(appliance, QUICK)
+    asking = Calendar(appliance.desk, appliance.queue.polls.sites, QUICK)
     bases = []
     for _ in range(3):
         asking.once()
@@ -343,51 +346,53 @@ def test_a_fault_that_passes_after_some_times(appliance, service, event, name, c
 
 
 def test_a_fault_of_one_site_is_not_one_of_another(appliance, service, event):
-    appliance.presence.know("mrc1")
+    appliance.queue.polls.know("mrc1")
     service.events = [event(ALICE), event(ALICE, site="mrc1", creator_id=7)]
-    refresh_once(appliance)
+    refresh_once(appliance.desk, appliance.queue.polls.sites)
     assert may(appliance, BOB, "saf").basis == "live" and may(appliance, BOB, "mrc1").basis == "cached age=never"
-    assert "mrc1: " in appliance.notices["calendar"] and "saf: " not in appliance.notices["calendar"]
+    assert "mrc1: " in appliance.queue.notices.sentence("calendar") and "saf: " not in appliance.queue.notices.sentence(
+        "calendar"
+    )
 
 
 def test_when_only_the_second_question_fails_the_first_answer_counts(appliance, service, event):
     service.events = [event(ALICE, -900 * HOUR_S, 900 * HOUR_S)]
-    refresh_once(appliance)
+    refresh_once(appliance.desk, appliance.queue.polls.sites)
     service.events += [event(BOB)]
     service.fault = Fault(status=502, path="/get-event-at-time")
-    refresh_once(appliance)
+    refresh_once(appliance.desk, appliance.queue.polls.sites)
     assert may(appliance, ALICE).allowed and may(appliance, BOB).allowed and not may(appliance, "auth0|carol").allowed
-    assert "status 502" in appliance.notices["calendar"]
+    assert "status 502" in appliance.queue.notices.sentence("calendar")
 
 
 def test_wrong_events_are_left_out_and_counted(appliance, service, event):
     service.events = [event(ALICE), event(BOB, creator_id=17), event(BOB, event_id=None)]
-    refresh_once(appliance)
+    refresh_once(appliance.desk, appliance.queue.polls.sites)
     assert stored(appliance) == [("saf", f"{ALICE}--3600")]
-    assert "2 events were wrong in form" in appliance.notices["calendar"]
+    assert "2 events were wrong in form" in appliance.queue.notices.sentence("calendar")
     assert may(appliance, BOB).basis == "live"
 
 
 def test_no_service_at_all(make_appliance, service):
     nobody = make_appliance(calendar_url="http://127.0.0.1:1", calendar_stale="allow")
-    refresh_once(nobody)
-    assert "cannot be reached" in nobody.notices["calendar"]
+    refresh_once(nobody.desk, nobody.queue.polls.sites)
+    assert "cannot be reached" in nobody.queue.notices.sentence("calendar")
     assert may(nobody, BOB).allowed
     nowhere = make_appliance(calendar_url="")
-    refresh_once(nowhere)
-    assert "calendar_url is empty" in nowhere.notices["calendar"] and not may(nowhere, BOB).allowed
+    refresh_once(nowhere.desk, nowhere.queue.polls.sites)
+    assert "calendar_url is empty" in nowhere.queue.notices.sentence("calendar") and not may(nowhere, BOB).allowed
 
 
 def test_a_store_that_cannot_be_written_is_a_notice(appliance, service):
-    appliance.database.lose("The file is gone.")
-    refresh_once(appliance)
-    assert "cannot be stored" in appliance.notices["calendar"]
-    appliance.database.lost = None
+    appliance.queue.database.condition.lose("The file is gone.")
+    refresh_once(appliance.desk, appliance.queue.polls.sites)
+    assert "cannot be stored" in appliance.queue.notices.sentence("calendar")
+    appliance.queue.database.condition.find()
 
 
 def test_a_stop_is_not_waited_for(appliance, service):
-    appliance.stopping.set()
-    refresh_once(appliance)
+    appliance.queue.stopping.set()
+    refresh_once(appliance.desk, appliance.queue.polls.sites)
     assert service.asked == []
 
 
@@ -397,10 +402,10 @@ def test_a_stop_is_not_waited_for(appliance, service):
 def test_after_a_restart_with_the_internet_down(make_appliance, service, event, clock):
     appliance = make_appliance()
     service.events = [event(ALICE, HOUR_S, 2 * HOUR_S)]
-    refresh_once(appliance)
+    refresh_once(appliance.desk, appliance.queue.polls.sites)
     clock.advance(HOUR_S + 1)
     appliance = make_appliance(calendar_url="http://127.0.0.1:1", calendar_max_age_s=2 * HOUR_S)
-    refresh_once(appliance)
+    refresh_once(appliance.desk, appliance.queue.polls.sites)
     judged = may(appliance, BOB)
     assert (judged.allowed, judged.basis) == (False, f"cached age={HOUR_S + 1}")
     assert may(appliance, ALICE).allowed
@@ -412,7 +417,7 @@ def test_after_a_restart_with_the_internet_down(make_appliance, service, event, 
 def test_a_hanging_calendar_never_holds_up_a_command(make_server, service):
     service.fault = Fault(silent=True)
     server = make_server(reservations="calendar", calendar_url=service.url, calendar_stale="allow")
-    server.appliance.presence.know("saf")
+    server.appliance.queue.polls.know("saf")
     asking = threading.Thread(target=refresh_once, args=(server.appliance, QUICK))
     asking.start()
     headers = {"Authorization": f"Bearer {make_token(server.appliance, ALICE)}"}

@@ -16,8 +16,8 @@ import pytest
 from prjobs.appliance import Appliance
 from prjobs.base.folder import Folder
 from prjobs.base.settings import Settings
-from prjobs.jobs import handouts
-from prjobs.opening import close_appliance, open_appliance, save_presence
+from prjobs.jobs import handouts, proofs
+from prjobs.opening import close_appliance, open_appliance, save_polls
 from prjobs.store.models import JobRow
 from prjobs.upkeep import backup, doctor
 from prjobs.upkeep.doctor import has_reset_defect
@@ -40,7 +40,7 @@ def appliance(folder: Folder, clock: ManualClock) -> Iterator[Appliance]:
     """An open appliance that a test may close by itself."""
     opened, _ = open_appliance(folder, Settings(), clock)
     yield opened
-    if not opened.database._closing:
+    if not opened.queue.database._writer._closing:
         close_appliance(opened, folder)
 
 
@@ -289,10 +289,10 @@ def test_a_clock_that_was_ahead(appliance: Appliance, folder: Folder, clock: Man
 def test_polls(appliance: Appliance, folder: Folder, clock: ManualClock, submit: Submit) -> None:
     submit("saf")
     submit("mrc")
-    handouts.begin_poll(appliance, poll("saf"), "1.2.3.4:5")
+    handouts.begin_poll(appliance.queue, poll("saf"), "1.2.3.4:5")
     clock.advance(3)
-    handouts.begin_poll(appliance, poll("saf"), "1.2.3.4:5")
-    save_presence(appliance, folder)
+    handouts.begin_poll(appliance.queue, poll("saf"), "1.2.3.4:5")
+    save_polls(appliance.queue, folder)
     assert [finding.sentence for finding in found(folder, clock, "polls")] == ["saf polled last 0 s ago."]
     clock.advance(300)
     said = [(finding.level, finding.sentence) for finding in found(folder, clock, "polls")]
@@ -316,9 +316,9 @@ def test_a_silent_observatory_is_wrong_while_it_is_served(
 
 def test_unconfirmed_handouts(appliance: Appliance, folder: Folder, clock: ManualClock, submit: Submit) -> None:
     submit()
-    assert handouts.take_jobs(appliance, poll(), "1.2.3.4:5", None)
-    handouts.connection_ended(appliance, "1.2.3.4:5")
-    appliance.database.write(lambda transaction: None)
+    assert handouts.take_jobs(appliance.queue, poll(), "1.2.3.4:5", None)
+    proofs.connection_ended(appliance.queue, "1.2.3.4:5")
+    appliance.queue.database.write(lambda transaction: None)
     finding = one(folder, clock, "handouts")
     assert (finding.level, finding.sentence.startswith("1 hand-outs of the last day")) == (NOTE, True)
 

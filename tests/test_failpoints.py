@@ -78,8 +78,9 @@ def contents(path):
 def opened_with(folder, plan):
     """Another process opens the folder's store and dies where the plan says; its exit code."""
     code = (
-        "import sys, pathlib; from prjobs.schema import open_database; from prjobs.failpoints import planned; "
-        "import os; open_database(pathlib.Path(sys.argv[1]), failpoints=planned(os.environ, '127.0.0.1'))"
+        "import os, sys, pathlib; from prjobs.store.schema import open_database; "
+        "from prjobs.base.failpoints import planned; failpoints = planned(os.environ, '127.0.0.1'); "
+        "open_database(pathlib.Path(sys.argv[1]), failpoints=failpoints)"
     )
     return subprocess.run(
         [sys.executable, "-c", code, str(folder.database)], env={**os.environ, "PRJOBS_FAIL": plan}, check=False

@@ -7,7 +7,8 @@ import pytest
 
 from prjobs.base.errors import Unavailable
 from prjobs.base.settings import Settings
-from prjobs.jobs import expiry, handouts, lookup, submission, withdrawals
+from prjobs.jobs import handouts, leases, lookup, proofs, submission, withdrawals
+from prjobs.jobs.requests import Command
 from prjobs.monitor import health
 from prjobs.opening import close_appliance, open_appliance
 from tests.conftest import USER
@@ -17,8 +18,8 @@ ONE, TWO = "127.0.0.1:5000", "127.0.0.1:6000"
 
 
 def hand_outs(appliance):
-    appliance.database.write(lambda transaction: None)  # what was posted before is done now
-    return appliance.database.fetch("SELECT state, maybe_flushed, gap_ms, peer FROM handout ORDER BY id")
+    appliance.queue.database.write(lambda transaction: None)  # what was posted before is done now
+    return appliance.queue.database.fetch("SELECT state, maybe_flushed, gap_ms, peer FROM handout ORDER BY id")
 
 
 def states(appliance):
@@ -29,14 +30,14 @@ def test_the_next_request_on_the_connection_proves_the_answer(appliance, submit)
     submit()
     take(appliance, ONE)
     assert states(appliance) == ["OPEN"]
-    handouts.heard(appliance, ONE)
+    proofs.heard(appliance.queue, ONE)
     assert states(appliance) == ["CONFIRMED"]
 
 
 def test_the_end_of_the_connection_leaves_it_in_doubt_until_a_report_comes(appliance, submit):
     job = submit()
     take(appliance, ONE)
-    handouts.connection_ended(appliance, ONE)
+    proofs.connection_ended(appliance.queue, ONE)
     assert states(appliance) == ["UNCONFIRMED"]
     report(appliance, job, "STARTED")
     assert states(appliance) == ["CONFIRMED"]
@@ -46,18 +47,18 @@ def test_another_poller_leaves_it_in_doubt(appliance, submit):
     submit()
     take(appliance, ONE)
     take(appliance, TWO)
-    handouts.heard(appliance, ONE)
+    proofs.heard(appliance.queue, ONE)
     assert states(appliance) == ["UNCONFIRMED"]
 
 
 def test_a_restart_leaves_it_in_doubt(folder, clock):
     first, _ = open_appliance(folder, Settings(), clock)
-    submission.submit_job(first, submission.Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {}), USER)
+    submission.submit_job(first.queue, Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {}), USER)
     take(first, ONE)
     close_appliance(first, folder)
     second, start = open_appliance(folder, Settings(), clock)
     assert states(second) == ["UNCONFIRMED"] and start.unconfirmed == 1 and start.clean
-    assert handouts.unconfirmed(second, 0) == 1
+    assert proofs.count_unconfirmed(second.queue, 0) == 1
     close_appliance(second, folder)
 
 
@@ -129,7 +130,7 @@ def test_a_poll_that_never_started_changes_nothing(appliance, submit, monkeypatc
         holds.set()
         free.wait(10)
 
-    appliance.database.post(hold)
+    appliance.queue.database.post(hold)
     holds.wait(10)
     with pytest.raises(Unavailable):
         take(appliance)
@@ -148,7 +149,7 @@ def test_what_came_back_from_its_lease_goes_to_one_poll(appliance, submit, clock
     job = submit()
     assert taken(appliance, poll_id="a", lease_s=10) == [job.ulid]
     clock.advance(11)
-    assert expiry.return_leased_once(appliance) == 1
+    assert leases.return_once(appliance.queue) == 1
     assert taken(appliance, TWO, poll_id="b", lease_s=10) == [job.ulid]
     assert taken(appliance, poll_id="a", lease_s=10) == []
     assert taken(appliance, TWO, poll_id="b", lease_s=10) == [job.ulid]
@@ -157,10 +158,10 @@ def test_what_came_back_from_its_lease_goes_to_one_poll(appliance, submit, clock
 def test_what_staff_withdrew_or_closed_is_not_given_again(appliance, submit, clock):
     withdrawn, closed = submit(), submit()
     assert taken(appliance, poll_id="a", lease_s=10) == [withdrawn.ulid, closed.ulid]
-    withdrawals.close_job(appliance, closed.ulid, USER, "")
+    withdrawals.close_job(appliance.queue, closed.ulid, USER, "")
     clock.advance(11)
-    expiry.return_leased_once(appliance)
-    withdrawals.cancel_job(appliance, withdrawn.ulid, USER)
+    leases.return_once(appliance.queue)
+    withdrawals.cancel_job(appliance.queue, withdrawn.ulid, USER)
     assert taken(appliance, poll_id="a") == []
 
 
@@ -170,7 +171,7 @@ def test_what_a_cancel_all_came_after_is_not_given_again(appliance, submit):
     stop = submit(device="all", action="cancel_all_commands")
     assert taken(appliance, poll_id="a") == [stop.ulid]
     hand_outs(appliance)
-    assert lookup.find_job(appliance, job.ulid).status == "CANCELLED"
+    assert lookup.find_job(appliance.queue.database, job.ulid).status == "CANCELLED"
     assert taken(appliance, poll_id="a") == [stop.ulid]
 
 
@@ -181,7 +182,7 @@ def test_what_expired_is_not_given_again(appliance, submit, clock):
     clock.advance(120)
     assert taken(appliance, poll_id="a") == []
     hand_outs(appliance)
-    assert lookup.find_job(appliance, job.ulid).status == "EXPIRED"
+    assert lookup.find_job(appliance.queue.database, job.ulid).status == "EXPIRED"
 
 
 def test_what_runs_is_given_again_and_what_is_finished_is_not(appliance, submit):
@@ -219,7 +220,7 @@ def test_a_repeat_that_overtakes_the_commit_gets_the_same(appliance, submit):
         holds.set()
         free.wait(10)
 
-    appliance.database.post(hold)
+    appliance.queue.database.post(hold)
     holds.wait(10)
     threads = [
         threading.Thread(target=lambda peer=peer: got.append(taken(appliance, peer, poll_id="a")))
@@ -227,7 +228,7 @@ def test_a_repeat_that_overtakes_the_commit_gets_the_same(appliance, submit):
     ]
     for count, thread in enumerate(threads, 1):
         thread.start()
-        while appliance.database._waiting.qsize() < count:
+        while appliance.queue.database._writer._waiting.qsize() < count:
             assert thread.is_alive()
     free.set()
     for thread in threads:
@@ -255,7 +256,7 @@ def test_a_lease_whose_commit_failed_leaves_nothing_behind(appliance, submit, mo
             take(appliance, lease_s=30)
     assert taken(appliance) == [job.ulid]
     report(appliance, job, "RECEIVED")
-    assert lookup.find_job(appliance, job.ulid).status == "RECEIVED"
+    assert lookup.find_job(appliance.queue.database, job.ulid).status == "RECEIVED"
 
 
 @pytest.mark.parametrize(
@@ -264,13 +265,15 @@ def test_a_lease_whose_commit_failed_leaves_nothing_behind(appliance, submit, mo
 )
 def test_a_damaged_job_is_set_aside_and_shown_and_the_others_leave(appliance, submit, damage):
     job, stop = submit(), submit(action="stop")
-    appliance.database.write(lambda t: t.execute(f"UPDATE job SET {damage} WHERE seq = ?", (job.seq,)))
+    appliance.queue.database.write(lambda t: t.execute(f"UPDATE job SET {damage} WHERE seq = ?", (job.seq,)))
     assert taken(appliance) == [stop.ulid]
     assert taken(appliance, alternate=True) == [stop.ulid]
-    log = appliance.database.fetch("SELECT queue, status, note FROM change WHERE job_seq = ? AND seq > 2", (job.seq,))
+    log = appliance.queue.database.fetch(
+        "SELECT queue, status, note FROM change WHERE job_seq = ? AND seq > 2", (job.seq,)
+    )
     note = "it is damaged: it is not what was sent"
     assert log == [("both", "CANCELLED", note)]
-    (notice,) = health.examine(appliance).notices
+    (notice,) = health.examine(appliance.queue).notices
     assert notice.code == "damaged_job" and job.ulid in notice.sentence
 
 
@@ -279,7 +282,7 @@ def test_programs_with_other_filters_do_not_doubt_each_other(appliance, submit, 
     assert taken(appliance, ONE, device="camera") == [camera.ulid]
     assert taken(appliance, TWO, device="mount") == []
     assert states(appliance) == ["OPEN"]
-    handouts.heard(appliance, ONE)
+    proofs.heard(appliance.queue, ONE)
     assert hand_outs(appliance)[0][:2] == ("CONFIRMED", 0)
     taken(appliance, ONE, device="camera")
     submit(device="camera")

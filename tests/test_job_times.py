@@ -10,7 +10,7 @@ from playhouse.migrations import Runner
 
 from prjobs.base.folder import Folder
 from prjobs.base.settings import Settings
-from prjobs.jobs import expiry, lookup, withdrawals
+from prjobs.jobs import expiry, leases, lookup, withdrawals
 from prjobs.monitor.views import view_job
 from prjobs.opening import close_appliance, open_appliance
 from prjobs.store import schema
@@ -31,7 +31,7 @@ def times(appliance, clock):
     begun_ms = clock.wall_ms
 
     def times(job):
-        seen = view_job(lookup.find_job(appliance, job.ulid))
+        seen = view_job(lookup.find_job(appliance.queue.database, job.ulid))
         found = [getattr(seen, name) for name in TIMES]
         return tuple(None if time_ms is None else (time_ms - begun_ms) / 1000 for time_ms in found)
 
@@ -86,16 +86,16 @@ def test_the_alternate_queue_has_no_part_in_it(appliance, submit, times):
 
 def test_withdrawn_expired_and_leased(appliance, submit, clock, times):
     cancelled, expired = submit(), submit()
-    withdrawals.cancel_job(appliance, cancelled.ulid, USER)
+    withdrawals.cancel_job(appliance.queue, cancelled.ulid, USER)
     leased = submit(action="stop")
     clock.advance(2)
     take(appliance, device="mount", lease_s=5)
     clock.advance(10)
     assert times(leased) == times(expired) == (2, None, None)
-    assert expiry.return_leased_once(appliance) == 2
+    assert leases.return_once(appliance.queue) == 2
     assert times(leased) == (None, None, None)
     clock.advance(700)
-    assert expiry.expire_once(appliance) == 2  # in both queues
+    assert expiry.expire_once(appliance.queue) == 2  # in both queues
     assert (times(cancelled), times(expired)) == ((None, None, 0), (None, None, 712))
 
 
@@ -108,7 +108,7 @@ def test_a_poll_with_jobs_reads_nothing_more(appliance, submit):
         connection = transaction.execute("SELECT 1").connection
         connection.set_trace_callback(seen.append)
 
-    appliance.database.write(trace)
+    appliance.queue.database.write(trace)
     take(appliance)
     updates = [sql for sql in seen if sql.startswith("UPDATE job SET status")]
     assert len(updates) == 1 and "picked_up_ms" in updates[0]
@@ -139,7 +139,7 @@ def make_old_store(folder: Folder, path, tmp_path):
 def test_an_older_store_gets_what_it_would_have(appliance, folder, submit, clock, tmp_path):
     sent = [submit(action=action) for action in ("go", "park", "stop", "go", "go", "go", "go", "go")]
     clock.advance(1)
-    withdrawals.cancel_job(appliance, sent[0].ulid, USER)
+    withdrawals.cancel_job(appliance.queue, sent[0].ulid, USER)
     take(appliance, lease_s=5)
     clock.advance(1)
     for job, words in zip(
@@ -151,12 +151,12 @@ def test_an_older_store_gets_what_it_would_have(appliance, folder, submit, clock
             report(appliance, job, word)
             clock.advance(1)
     clock.advance(10)
-    assert expiry.return_leased_once(appliance) == 4
+    assert leases.return_once(appliance.queue) == 4
     clock.advance(700)
-    expiry.expire_once(appliance)
+    expiry.expire_once(appliance.queue)
     submit()
     report(appliance, submit(), "COMPLETE", alternate=True)
-    wanted = appliance.database.fetch(f"SELECT seq, status, {', '.join(TIMES)} FROM job ORDER BY seq")
+    wanted = appliance.queue.database.fetch(f"SELECT seq, status, {', '.join(TIMES)} FROM job ORDER BY seq")
     assert len({row[2:] for row in wanted}) >= 6
 
     old = Folder(tmp_path / "old")
@@ -166,12 +166,12 @@ def test_an_older_store_gets_what_it_would_have(appliance, folder, submit, clock
         assert older_migrations(connection) == ["0005_monitor", "0006_site_stops"]
     opened, _ = open_appliance(old, Settings(), clock)
     try:
-        found = opened.database.fetch(f"SELECT seq, status, {', '.join(TIMES)} FROM job ORDER BY seq")
+        found = opened.queue.database.fetch(f"SELECT seq, status, {', '.join(TIMES)} FROM job ORDER BY seq")
         assert found == wanted
-        assert opened.database.fetch("SELECT name FROM fact WHERE name LIKE 'ack:%' OR name = 'welcomed'") == [
+        assert opened.queue.database.fetch("SELECT name FROM fact WHERE name LIKE 'ack:%' OR name = 'welcomed'") == [
             ("welcomed",)
         ]
-        assert opened.database.fetch("SELECT * FROM alarm") == []
+        assert opened.queue.database.fetch("SELECT * FROM alarm") == []
     finally:
         close_appliance(opened, old)
 

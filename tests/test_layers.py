@@ -56,7 +56,6 @@ def modules():
 MODULES = {module_of(path): path for path in modules()}
 
 
-@pytest.mark.xfail(reason="packages do not own their state yet")
 def test_imports_point_down():
     wrong = [
         f"{path.relative_to(ROOT)} imports {name}"

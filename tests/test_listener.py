@@ -8,12 +8,12 @@ from contextlib import closing
 import pytest
 import requests
 
-from prjobs.access.audit import By
+from prjobs.access.audit import Actor
 from prjobs.base import sockets
 from prjobs.base.sockets import bind_sockets
 from prjobs.jobs import submission
+from prjobs.jobs.requests import Command
 from prjobs.jobs.states import UNREAD
-from prjobs.jobs.submission import Command
 from tests.test_long_poll import eventually
 
 BIG = "x" * 60_000
@@ -89,9 +89,9 @@ def fill(server, count: int) -> None:
     """`count` jobs of 60 kB: more than waits in a connection's buffers."""
     command = Command("saf", "camera", "camera1", "expose", "u", "U", "[]", json.dumps({"a": BIG}), "{}", {})
     appliance = server.appliance
-    appliance.database.write(
+    appliance.queue.database.write(
         lambda transaction: [
-            submission.insert_job(transaction, appliance, command, UNREAD, By("u", "t")) for _ in range(count)
+            submission.insert_job(transaction, appliance.queue, command, UNREAD, Actor("u", "t")) for _ in range(count)
         ]
     )
 
@@ -126,6 +126,6 @@ def test_a_client_that_reads_slowly_gets_all_of_it(make_server, monkeypatch):
     got = bytearray()
     for _ in range(6):
         got += answer.raw.read(600_000)
-        server.appliance.stopping.wait(0.5)
+        server.appliance.queue.stopping.wait(0.5)
     got += answer.raw.read()
     assert len(json.loads(got)) == 100

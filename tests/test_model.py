@@ -10,11 +10,10 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precon
 from prjobs.base.errors import Conflict
 from prjobs.base.folder import Folder
 from prjobs.base.settings import Settings
-from prjobs.jobs import expiry, log, submission, withdrawals
+from prjobs.jobs import expiry, log, reports, submission, withdrawals
+from prjobs.jobs.requests import Command, StatusUpdate
 from prjobs.jobs.states import is_finished
-from prjobs.jobs.submission import Command
 from prjobs.opening import close_appliance, open_appliance
-from prjobs.web.wire import StatusUpdate
 from tests.conftest import USER, ManualClock
 from tests.test_queue import take
 
@@ -52,7 +51,7 @@ class QueueModel(RuleBasedStateMachine):
                 job.update({queue: "CANCELLED" for queue in QUEUES if job[queue] == "UNREAD"})
         device = "camera" if action == "expose" else "mount"
         row = submission.submit_job(
-            self.appliance, Command(site, device, "x", action, "u", "U", "[]", "{}", "{}", {}), USER
+            self.appliance.queue, Command(site, device, "x", action, "u", "U", "[]", "{}", "{}", {}), USER
         )
         assert all(row.ulid > other for site_jobs in self.model.values() for other in site_jobs)
         self.model[site][row.ulid] = {"primary": "UNREAD", "alternate": "UNREAD", "action": action}
@@ -88,11 +87,11 @@ class QueueModel(RuleBasedStateMachine):
         report = StatusUpdate(site, ulid, status, 5, queue == "alternate")
         if status == "UNREAD" and (ulid, queue) in self.finished:
             try:
-                submission.update_status(self.appliance, report, "model")
+                reports.update_status(self.appliance.queue, report, "model")
             except Conflict:
                 return
             raise AssertionError("a finished job became UNREAD")
-        submission.update_status(self.appliance, report, "model")
+        reports.update_status(self.appliance.queue, report, "model")
         job[queue] = status
         self.note_finished()
         if status == "UNREAD":
@@ -103,11 +102,11 @@ class QueueModel(RuleBasedStateMachine):
         site, ulid = known
         job = self.model[site][ulid]
         if job["primary"] == "UNREAD":
-            withdrawals.cancel_job(self.appliance, ulid, USER)
+            withdrawals.cancel_job(self.appliance.queue, ulid, USER)
             job.update({queue: "CANCELLED" for queue in QUEUES if job[queue] == "UNREAD"})
         else:
             try:
-                withdrawals.cancel_job(self.appliance, ulid, USER)
+                withdrawals.cancel_job(self.appliance.queue, ulid, USER)
             except Conflict:
                 return
             raise AssertionError("a job that was picked up was cancelled")
@@ -122,7 +121,7 @@ class QueueModel(RuleBasedStateMachine):
 
     @rule()
     def sweep(self):
-        expiry.expire_once(self.appliance)
+        expiry.expire_once(self.appliance.queue)
         for job in [job for site_jobs in self.model.values() for job in site_jobs.values() if self.is_stale(job)]:
             job.update({queue: "EXPIRED" for queue in QUEUES if job[queue] == "UNREAD"})
 
@@ -139,7 +138,7 @@ class QueueModel(RuleBasedStateMachine):
 
     @invariant()
     def the_store_says_the_same(self):
-        rows = self.appliance.database.fetch("SELECT site, ulid, status, alternate_status FROM job")
+        rows = self.appliance.queue.database.fetch("SELECT site, ulid, status, alternate_status FROM job")
         stored = {(site, ulid): (status, alternate) for site, ulid, status, alternate in rows}
         assert stored == {
             (site, ulid): (job["primary"], job["alternate"])
@@ -150,7 +149,7 @@ class QueueModel(RuleBasedStateMachine):
     @invariant()
     def the_log_ends_with_the_present_state(self):
         for site, site_jobs in self.model.items():
-            for change in log.list_changes(self.appliance.database, 0, [site], limit=10_000):
+            for change in log.list_changes(self.appliance.queue.database, 0, [site], limit=10_000):
                 site_jobs[change.job.ulid].setdefault("log", {})
                 for queue in QUEUES if change.queue == "both" else [change.queue]:
                     site_jobs[change.job.ulid]["log"][queue] = change.status

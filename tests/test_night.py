@@ -20,7 +20,7 @@ from prjobs.access.reservations import NewReservation
 from prjobs.base.errors import BadRequest
 from prjobs.base.settings import Settings
 from prjobs.base.ulids import floor_ulid
-from prjobs.jobs import expiry, handouts, lookup, withdrawals
+from prjobs.jobs import expiry, lookup, proofs, withdrawals
 from prjobs.jobs.states import PHASES
 from prjobs.monitor import alarms
 from prjobs.monitor.watching import Watch
@@ -56,17 +56,17 @@ def read(appliance):
     """The report of the night of now, and all its jobs."""
 
     def read(site="saf", date=None, settings=None):
-        settings = settings or appliance.settings
-        now_ms = appliance.clock.now_ms()
+        settings = settings or appliance.queue.settings
+        now_ms = appliance.queue.clock.now_ms()
         night = night_named(settings, site, date) if date else night_at(settings, site, now_ms)
         found = []
-        return night_report(source_of(appliance), site, night, found.extend), found
+        return night_report(source_of(appliance.queue), site, night, found.extend), found
 
     return read
 
 
 def page_of(appliance, site="saf", date=None, settings=DENVER):
-    source = stored_source(appliance.database, settings, appliance.clock.now_ms(), is_served=True)
+    source = stored_source(appliance.queue.database, settings, appliance.queue.clock.now_ms(), is_served=True)
     night = night_named(settings, site, date) if date else night_at(settings, site, source.now_ms)
     out = io.BytesIO()
     write_page(source, site, night, Frame(el("link", rel="stylesheet", href="/static/night.css")), out)
@@ -161,7 +161,7 @@ def test_what_is_no_date_is_refused(name):
 
 def test_what_became_of_a_job(appliance, submit, clock, read):
     done, failed, silent, gone = submit(), submit(device="camera", action="expose"), submit(), submit()
-    withdrawals.cancel_job(appliance, gone.ulid, USER, "clouds")
+    withdrawals.cancel_job(appliance.queue, gone.ulid, USER, "clouds")
     clock.advance(3)
     take(appliance, ONE)
     clock.advance(1)
@@ -187,7 +187,7 @@ def test_what_became_of_a_job(appliance, submit, clock, read):
 def test_expired_jobs_are_told_from_cancelled_ones(appliance, submit, clock, read):
     job = submit()
     clock.advance(601)
-    assert expiry.expire_once(appliance)
+    assert expiry.expire_once(appliance.queue)
     summed, (seen,) = read()
     assert (summed.expired.total, summed.cancelled.total) == (1, 0)
     assert (seen.phase, seen.note, seen.waited_s, seen.ulid) == ("gone", "10 min old", None, job.ulid)
@@ -231,13 +231,13 @@ def test_its_counts_are_those_of_api_jobs(make_server, submit_many, monkeypatch)
         take(appliance, ONE) if len(ulids) % 2 else None
         clock.advance(2300)
     for ulid, word in zip(ulids, ["STARTED", "COMPLETE", "failed", "Ended badly", "COMPLETED"] * 9, strict=False):
-        update(appliance, lookup.find_job(appliance, ulid), word)
-    expiry.expire_once(appliance)
+        update(appliance, lookup.find_job(appliance.queue.database, ulid), word)
+    expiry.expire_once(appliance.queue)
     for site in ("saf", None):
         for date in ("2023-11-13", "2023-11-14", "2023-11-15"):
             night = night_named(Settings(), site, date)
             found = []
-            summed = night_report(source_of(appliance), site, night, found.extend)
+            summed = night_report(source_of(appliance.queue), site, night, found.extend)
             query = {"site": site, "since_ms": night.since_ms, "until_ms": night.until_ms, "limit": 1000}
             listed = requests.get(f"{server.url}/api/jobs", params=query).json()["jobs"]
             assert [job.ulid for job in found] == [job["ulid"] for job in listed][::-1] and listed
@@ -312,17 +312,17 @@ def test_hand_outs_in_doubt(appliance, submit, clock, read):
     submit()
     submit()
     take(appliance, ONE)
-    handouts.connection_ended(appliance, ONE)
+    proofs.connection_ended(appliance.queue, ONE)
     clock.advance(10)
     submit()
     take(appliance, TWO)
-    handouts.heard(appliance, TWO)
+    proofs.heard(appliance.queue, TWO)
     clock.advance(10)
     submit()
     take(appliance, ONE)
     clock.advance(0.5)
     take(appliance, ONE)
-    appliance.database.write(lambda transaction: None)
+    appliance.queue.database.write(lambda transaction: None)
     doubts = read()[0].doubts
     assert doubts.total == 2 and [one.peer for one in doubts.first] == [ONE, ONE]
     said = [(one.state, one.maybe_flushed, one.jobs_total, len(one.jobs)) for one in doubts.first]
@@ -339,9 +339,9 @@ def test_reservations_that_overlap_the_night(appliance, clock, read):
     }
     for title, (start_ms, end_ms) in spans.items():
         reservations.add_reservation(
-            appliance, NewReservation("saf", "auth0|ann", start_ms, end_ms, "Ann K.", title), OPERATOR
+            appliance.desk, NewReservation("saf", "auth0|ann", start_ms, end_ms, "Ann K.", title), OPERATOR
         )
-    reservations.add_reservation(appliance, NewReservation("mrc1", "b", *spans["within"]), OPERATOR)
+    reservations.add_reservation(appliance.desk, NewReservation("mrc1", "b", *spans["within"]), OPERATOR)
     clock.advance(7200)
     assert [one.title for one in read()[0].reservations] == ["over", "within", "across"]
     assert len(read(site=None)[0].reservations) == 4
@@ -357,11 +357,13 @@ def alarms_of(summed):
 @pytest.fixture
 def alarm(appliance, clock):
     """Raise and clear what the house says of itself."""
-    watch = Watch(appliance)
+    watch = Watch(appliance.board)
 
     def alarm(**problems):
-        appliance.problems.clear()
-        appliance.problems.update(problems)
+        for notice in appliance.queue.notices.all():
+            appliance.queue.notices.end(notice.code)
+        for code, sentence in problems.items():
+            appliance.queue.notices.say(code, sentence)
         watch.once()
 
     return alarm
@@ -374,19 +376,19 @@ def test_the_alarms_that_were_raised_in_the_night_or_open_in_it(appliance, submi
     alarm(before="It goes on.")
     clock.advance(1)
     alarm(before="It goes on.", within="It came and went.")
-    alarms.acknowledge(appliance, "problem/within", USER)
+    alarms.acknowledge(appliance.board, "notice/within", USER)
     clock.advance(60)
     alarm(before="It goes on.")
     clock.wall_ms = ms("2023-11-15T12:00+00:00")
     alarm(before="It goes on.", after="It is of the next night.")
     submit()
     summed = read(date="2023-11-14")[0]
-    assert [one.key for one in summed.alarms] == ["problem/before", "problem/within"]
+    assert [one.key for one in summed.alarms] == ["notice/before", "notice/within"]
     within = summed.alarms[1]
     assert (within.raised_ms, within.cleared_ms) == (ms("2023-11-14T12:00+00:00"), ms("2023-11-14T12:01+00:00"))
     assert (within.sentence, within.seen_by, within.seen_ms) == ("It came and went.", USER.who, within.raised_ms)
-    assert [one.key for one in read(date="2023-11-15")[0].alarms] == ["problem/before", "problem/after"]
-    assert [one.key for one in read(date="2023-11-13")[0].alarms] == ["problem/before", "problem/over"]
+    assert [one.key for one in read(date="2023-11-15")[0].alarms] == ["notice/before", "notice/after"]
+    assert [one.key for one in read(date="2023-11-13")[0].alarms] == ["notice/before", "notice/over"]
     assert read(date="2023-11-12")[0].alarms == []
     settings = Settings()
     page = page_of(appliance, date="2023-11-14", settings=settings)
@@ -481,16 +483,16 @@ def test_the_rule_is_four_usual_gaps():
 
 
 def test_without_a_server_nobody_could_poll(appliance, submit, clock, folder):
-    from prjobs.opening import save_presence
+    from prjobs.opening import save_polls
 
     submit()
     take(appliance, ONE)
-    save_presence(appliance, folder)
+    save_polls(appliance.queue, folder)
     clock.advance(600)
     night = night_at(Settings(), "saf", clock.wall_ms)
     known = {}
     for is_served in (True, False):
-        source = stored_source(appliance.database, Settings(), clock.wall_ms, is_served)
+        source = stored_source(appliance.queue.database, Settings(), clock.wall_ms, is_served)
         known[is_served] = [one.until_ms - one.since_ms for one in night_report(source, "saf", night).silences]
     assert known == {True: [600_000 - SAVED_MS], False: []}
 
@@ -505,13 +507,15 @@ def test_it_says_what_it_cannot_know(read):
 def test_hostile_texts_stay_texts(appliance, submit, clock):
     parts = {"user_name": HOSTILE, "user_id": HOSTILE, "instance": HOSTILE}
     hostile = submit(device=HOSTILE, action="</title><b>", **parts)
-    withdrawals.cancel_job(appliance, submit(device="</svg><img src=x onerror=alert(1)>", **parts).ulid, USER, HOSTILE)
+    withdrawals.cancel_job(
+        appliance.queue, submit(device="</svg><img src=x onerror=alert(1)>", **parts).ulid, USER, HOSTILE
+    )
     submit(device=">ROWS<", action=">ROWS<", user_name="ROWS")
     clock.advance(70)
     take(appliance, ONE)
-    handouts.connection_ended(appliance, ONE)
+    proofs.connection_ended(appliance.queue, ONE)
     update(appliance, hostile, "<i>FAILED")
-    appliance.database.write(lambda transaction: None)
+    appliance.queue.database.write(lambda transaction: None)
     page = page_of(appliance)
     seen = Seen(page)
     assert seen.open == []
@@ -605,7 +609,7 @@ def test_the_sheet_has_a_line_a_job(appliance, submit, clock):
     clock.advance(2.5)
     take(appliance, ONE)
     out = io.StringIO()
-    source = source_of(appliance)
+    source = source_of(appliance.queue)
     write_sheet(source, "saf", night_at(DENVER, "saf", clock.wall_ms), out)
     (line,) = csv.DictReader(io.StringIO(out.getvalue()))
     assert (line["user_name"], line["user_id"], line["waited_s"]) == ("'=1+1,\"\n", "'+x", "2.5")
@@ -635,11 +639,11 @@ def test_a_hundred_thousand_jobs(appliance, submit, clock):
         )
         transaction.execute("UPDATE job SET status = 'RECEIVED'")
 
-    appliance.database.write(fill, patience_s=60)
+    appliance.queue.database.write(fill, patience_s=60)
     pages = []
     begun = time.monotonic()
     night = night_at(Settings(), "saf", clock.wall_ms)
-    summed = night_report(source_of(appliance), "saf", night, lambda page: pages.append(len(page)))
+    summed = night_report(source_of(appliance.queue), "saf", night, lambda page: pages.append(len(page)))
     assert time.monotonic() - begun < 60
     assert (summed.total, summed.counts["picked_up"], max(pages), sum(pages)) == (100_000, 100_000, 1000, 100_000)
     assert len(msgspec.json.encode(summed)) < 100_000
@@ -753,5 +757,5 @@ def test_the_command(program, tmp_path):
 
 def test_the_document_is_one_object_also_without_jobs(appliance, clock):
     out = io.BytesIO()
-    write_document(source_of(appliance), None, night_at(Settings(), None, clock.wall_ms), out)
+    write_document(source_of(appliance.queue), None, night_at(Settings(), None, clock.wall_ms), out)
     assert json.loads(out.getvalue())["jobs"] == []

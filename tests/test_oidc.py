@@ -166,13 +166,15 @@ def test_both_kinds_of_tokens_command_and_one_key_never_makes_the_others(folder,
     settings = Settings(**OIDC, oidc_certificate=keys.certificate)
     appliance, _ = open_appliance(folder, settings, Clock())
     own = make_token(appliance, "auth0|bob")
-    assert tokens.identify(appliance, own).user_id == "auth0|bob"
-    assert tokens.identify(appliance, keys.token()).user_id == "auth0|alice"
+    assert tokens.identify(appliance.desk, own).user_id == "auth0|bob"
+    assert tokens.identify(appliance.desk, keys.token()).user_id == "auth0|alice"
     import jwt
 
     claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "x", "exp": 2**33}
     with pytest.raises(Unauthorized):
-        tokens.identify(appliance, jwt.encode(claims, appliance.secret, algorithm="HS256", headers={"kid": "k1"}))
+        tokens.identify(
+            appliance.desk, jwt.encode(claims, appliance.desk.secret, algorithm="HS256", headers={"kid": "k1"})
+        )
     close_appliance(appliance, folder)
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from prjobs.access.identity import Identity
 from prjobs.base.errors import Conflict, NotFound
-from prjobs.jobs import handouts, log, lookup, submission, withdrawals
-from prjobs.web.wire import PollRequest, StatusUpdate
+from prjobs.jobs import handouts, log, lookup, reports, submission, withdrawals
+from prjobs.jobs.requests import PollRequest, StatusUpdate
 from tests.conftest import USER
 
 
@@ -17,12 +17,12 @@ def poll(site="saf", alternate=False, poll_id=None, lease_s=None, device=None, i
 
 def take(appliance, peer="127.0.0.1:5000", **parts):
     asked = poll(**parts)
-    gap_ms = handouts.begin_poll(appliance, asked, peer)
-    return handouts.take_jobs(appliance, asked, peer, gap_ms)
+    gap_ms = handouts.begin_poll(appliance.queue, asked, peer)
+    return handouts.take_jobs(appliance.queue, asked, peer, gap_ms)
 
 
 def report(appliance, job, status, estimate_s=-1, alternate=False):
-    submission.update_status(appliance, StatusUpdate(job.site, job.ulid, status, estimate_s, alternate), "tests")
+    reports.update_status(appliance.queue, StatusUpdate(job.site, job.ulid, status, estimate_s, alternate), "tests")
 
 
 def test_it_works(appliance, submit):
@@ -30,7 +30,7 @@ def test_it_works(appliance, submit):
     assert [row.ulid for row in take(appliance)] == [job.ulid]
     assert take(appliance) == []
     report(appliance, job, "COMPLETE")
-    assert lookup.find_job(appliance, job.ulid).status == "COMPLETE"
+    assert lookup.find_job(appliance.queue.database, job.ulid).status == "COMPLETE"
 
 
 def test_jobs_come_oldest_first_and_once(appliance, submit):
@@ -44,7 +44,7 @@ def test_the_queues_do_not_affect_each_other(appliance, submit):
     assert take(appliance)
     assert [row.ulid for row in take(appliance, alternate=True)] == [job.ulid]
     report(appliance, job, "COMPLETE", alternate=True)
-    row = lookup.find_job(appliance, job.ulid)
+    row = lookup.find_job(appliance.queue.database, job.ulid)
     assert (row.status, row.alternate_status) == ("RECEIVED", "COMPLETE")
     assert (row.estimate_s, row.alternate_estimate_s) == (None, -1)
 
@@ -63,11 +63,11 @@ def test_filters_leave_the_other_devices_waiting(appliance, submit):
 
 
 def test_an_empty_poll_writes_nothing(appliance):
-    before = appliance.database.fetch("PRAGMA data_version")
-    size = (appliance.folder / "prjobs.sqlite3-wal").stat().st_size
+    before = appliance.queue.database.fetch("PRAGMA data_version")
+    size = (appliance.queue.folder / "prjobs.sqlite3-wal").stat().st_size
     assert take(appliance) == []
-    assert (appliance.folder / "prjobs.sqlite3-wal").stat().st_size == size
-    assert appliance.database.fetch("PRAGMA data_version") == before
+    assert (appliance.queue.folder / "prjobs.sqlite3-wal").stat().st_size == size
+    assert appliance.queue.database.fetch("PRAGMA data_version") == before
 
 
 def test_every_change_is_in_the_log(appliance, submit):
@@ -75,7 +75,7 @@ def test_every_change_is_in_the_log(appliance, submit):
     take(appliance)
     report(appliance, job, "STARTED", 30)
     report(appliance, job, "COMPLETE")
-    past = log.timeline(appliance.database, job.seq)
+    past = log.timeline(appliance.queue.database, job.seq)
     assert [(row[1], row[2], row[3]) for row in past] == [
         ("both", "UNREAD", None),
         ("primary", "RECEIVED", None),
@@ -107,8 +107,8 @@ def test_an_update_for_an_unknown_job_or_another_site_is_not_found(appliance, su
     job = submit()
     for site, ulid in (("saf", "01DZVY846T52P6P3JWAJNJMJ1Z"), ("mrc1", job.ulid)):
         with pytest.raises(NotFound):
-            submission.update_status(appliance, StatusUpdate(site, ulid, "STARTED", -1, False), "tests")
-    assert log.last_seq(appliance.database) == 1
+            reports.update_status(appliance.queue, StatusUpdate(site, ulid, "STARTED", -1, False), "tests")
+    assert log.last_seq(appliance.queue.database) == 1
 
 
 @pytest.mark.parametrize("final", ["COMPLETE", "FAILED", "ABORTED", "CANCELLED", "complete"])
@@ -123,7 +123,7 @@ def test_a_finished_job_never_becomes_unread(appliance, submit, final):
 
 def test_a_job_that_was_ever_finished_never_becomes_unread(appliance, submit):
     withdrawn, done = submit(), submit(action="stop")
-    withdrawals.cancel_job(appliance, withdrawn.ulid, USER)
+    withdrawals.cancel_job(appliance.queue, withdrawn.ulid, USER)
     take(appliance)
     report(appliance, done, "COMPLETE")
     for job in (withdrawn, done):
@@ -139,7 +139,7 @@ def test_cancel_all_withdraws_what_waits_in_both_queues_and_keeps_the_history(ap
     waiting = submit()
     elsewhere = submit("mrc1")
     stop = submit(device="all", action="cancel_all_commands")
-    rows = {row.ulid: row for page in lookup.list_recent(appliance, "saf", 1000) for row in page}
+    rows = {row.ulid: row for page in lookup.list_recent(appliance.queue, "saf", 1000) for row in page}
     assert (rows[delivered.ulid].status, rows[delivered.ulid].alternate_status) == ("RECEIVED", "CANCELLED")
     assert (rows[waiting.ulid].status, rows[waiting.ulid].alternate_status) == ("CANCELLED", "CANCELLED")
     assert [row.ulid for row in take(appliance)] == [stop.ulid]
@@ -149,17 +149,17 @@ def test_cancel_all_withdraws_what_waits_in_both_queues_and_keeps_the_history(ap
 
 def test_one_job_can_be_withdrawn_while_it_waits(appliance, submit):
     job, other = submit(), submit()
-    assert withdrawals.cancel_job(appliance, job.ulid, USER, "typo").status == "CANCELLED"
+    assert withdrawals.cancel_job(appliance.queue, job.ulid, USER, "typo").status == "CANCELLED"
     assert [row.ulid for row in take(appliance)] == [other.ulid]
     for ulid, error in ((job.ulid, Conflict), (other.ulid, Conflict), ("01DZVY846T52P6P3JWAJNJMJ1Z", NotFound)):
         with pytest.raises(error):
-            withdrawals.cancel_job(appliance, ulid, USER)
+            withdrawals.cancel_job(appliance.queue, ulid, USER)
 
 
 def test_sending_again_makes_a_new_job_that_names_the_old_one(appliance, submit):
     old = submit(required_params='{"ra": "1.10"}')
     take(appliance)
-    new = submission.again(appliance, old.ulid, Identity("auth0|bob", "Bob"), USER)
+    new = submission.again(appliance.queue, old.ulid, Identity("auth0|bob", "Bob"), USER)
     assert (new.again_of, new.required_params, new.user_id) == (old.ulid, old.required_params, "auth0|bob")
     assert [row.ulid for row in take(appliance)] == [new.ulid]
 
@@ -178,10 +178,10 @@ def test_recent_jobs_come_in_pages_without_a_gap(appliance, submit, clock):
     old = submit()
     clock.advance(10)
     sent = [submit().ulid for _ in range(lookup.PAGE + 3)]
-    pages = list(lookup.list_recent(appliance, "saf", 5000))
+    pages = list(lookup.list_recent(appliance.queue, "saf", 5000))
     assert [len(page) for page in pages] == [lookup.PAGE, 3]
     assert [row.ulid for page in pages for row in page] == sent
-    everything = lookup.list_recent(appliance, "saf", 10**15)
+    everything = lookup.list_recent(appliance.queue, "saf", 10**15)
     assert next(everything)[0].ulid == old.ulid
 
 
@@ -189,11 +189,11 @@ def test_recent_jobs_come_in_pages_without_a_gap(appliance, submit, clock):
 def test_a_look_at_a_queue_reads_only_what_waits(appliance, queue, index):
     """Whatever the size of the history: the plan uses the small index of waiting jobs, not the site's whole history."""
     for sql in (lookup._LOOK[queue], f"{lookup._WAITING[queue]} ORDER BY seq"):
-        plan = appliance.database.fetch(f"EXPLAIN QUERY PLAN {sql}", ("saf",))
+        plan = appliance.queue.database.fetch(f"EXPLAIN QUERY PLAN {sql}", ("saf",))
         assert f"USING INDEX {index} " in plan[0][3] or f"USING COVERING INDEX {index} " in plan[0][3], plan
 
 
 def test_recent_jobs_are_found_by_their_age(appliance):
     sql = "SELECT seq FROM job WHERE site = ? AND ulid >= ? ORDER BY ulid LIMIT 500"
-    plan = appliance.database.fetch(f"EXPLAIN QUERY PLAN {sql}", ("saf", "0"))
+    plan = appliance.queue.database.fetch(f"EXPLAIN QUERY PLAN {sql}", ("saf", "0"))
     assert len(plan) == 1 and "job_site_ulid (site=? AND ulid>?)" in plan[0][3]

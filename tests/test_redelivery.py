@@ -5,7 +5,8 @@ import logging
 import pytest
 
 from prjobs.base.settings import Settings
-from prjobs.jobs import handouts, lookup, redelivery, submission, withdrawals
+from prjobs.jobs import lookup, proofs, redelivery, submission, withdrawals
+from prjobs.jobs.requests import Command
 from prjobs.opening import close_appliance, open_appliance
 from tests.cloud.model import run_plain_world
 from tests.conftest import USER
@@ -37,15 +38,15 @@ def appliance(opened):
 
 def send(appliance, action="go", device="mount"):
     return submission.submit_job(
-        appliance, submission.Command("saf", device, "m", action, "u", "U", "[]", "{}", "{}", {}), USER
+        appliance.queue, Command("saf", device, "m", action, "u", "U", "[]", "{}", "{}", {}), USER
     )
 
 
 def lose(appliance, peer=ONE, **poll):
     """The hand-out's connection ends; the ids that were in it."""
     rows = take(appliance, peer, **poll)
-    handouts.connection_ended(appliance, peer)
-    appliance.database.write(lambda _: None)
+    proofs.connection_ended(appliance.queue, peer)
+    appliance.queue.database.write(lambda _: None)
     return [row.ulid for row in rows]
 
 
@@ -54,7 +55,7 @@ def taken(appliance, peer=TWO, **poll):
 
 
 def status(appliance, job):
-    return lookup.find_job(appliance, job.ulid).status
+    return lookup.find_job(appliance.queue.database, job.ulid).status
 
 
 def test_it_is_handed_out_once_more_and_then_never(appliance):
@@ -62,7 +63,7 @@ def test_it_is_handed_out_once_more_and_then_never(appliance):
     assert lose(appliance) == [job.ulid]
     assert lose(appliance) == [job.ulid]
     assert taken(appliance) == [] and status(appliance, job) == "RECEIVED"
-    notes = appliance.database.fetch("SELECT note FROM change WHERE status = 'UNREAD' AND queue = 'primary'")
+    notes = appliance.queue.database.fetch("SELECT note FROM change WHERE status = 'UNREAD' AND queue = 'primary'")
     assert notes == [("nothing confirmed its hand-out: it is handed out once more",)]
 
 
@@ -77,11 +78,11 @@ def test_another_poller_gets_it_with_the_poll_after(appliance):
     job = send(appliance)
     assert taken(appliance, ONE) == [job.ulid]
     taken(appliance, TWO)
-    appliance.database.write(lambda _: None)
+    appliance.queue.database.write(lambda _: None)
     if status(appliance, job) == "UNREAD":
         # It came back after that poll had looked.
         assert taken(appliance, TWO) == [job.ulid]
-    assert appliance.database.fetch("SELECT count(*) FROM handout") == [(2,)]
+    assert appliance.queue.database.fetch("SELECT count(*) FROM handout") == [(2,)]
 
 
 def test_a_restart_hands_out_what_was_open(opened):
@@ -104,12 +105,12 @@ def test_what_was_in_doubt_before_the_setting_stays_so(opened):
 def test_a_confirmed_or_reported_job_does_not_come_back(appliance):
     confirmed, reported = send(appliance), None
     taken(appliance, ONE)
-    handouts.heard(appliance, ONE)
+    proofs.heard(appliance.queue, ONE)
     reported = send(appliance)
     taken(appliance, ONE)
     report(appliance, reported, "STARTED")
-    handouts.connection_ended(appliance, ONE)
-    appliance.database.write(lambda _: None)
+    proofs.connection_ended(appliance.queue, ONE)
+    appliance.queue.database.write(lambda _: None)
     assert taken(appliance) == [] and status(appliance, confirmed) == "RECEIVED"
 
 
@@ -118,7 +119,7 @@ def test_a_late_report_ends_it_and_proves_the_hand_out(appliance):
     lose(appliance)
     assert status(appliance, job) == "UNREAD"
     report(appliance, job, "STARTED")
-    assert taken(appliance) == [] and handouts.unconfirmed(appliance, 0) == 0
+    assert taken(appliance) == [] and proofs.count_unconfirmed(appliance.queue, 0) == 0
 
 
 @pytest.mark.parametrize(("device", "action"), [("all", "cancel_all_commands"), ("mount", "stop"), ("camera", "STOP")])
@@ -128,12 +129,12 @@ def test_what_a_stop_came_after_never_returns(appliance, device, action, first):
     assert taken(appliance, ONE) == [job.ulid]
     if first == "the stop":
         stop = send(appliance, action, device)
-        handouts.connection_ended(appliance, ONE)
-        appliance.database.write(lambda _: None)
+        proofs.connection_ended(appliance.queue, ONE)
+        appliance.queue.database.write(lambda _: None)
         assert taken(appliance) == [stop.ulid]
     elif action == "cancel_all_commands":
-        handouts.connection_ended(appliance, ONE)
-        appliance.database.write(lambda _: None)
+        proofs.connection_ended(appliance.queue, ONE)
+        appliance.queue.database.write(lambda _: None)
         stop = send(appliance, action, device)
         assert taken(appliance) == [stop.ulid] and status(appliance, job) == "CANCELLED"
 
@@ -141,7 +142,7 @@ def test_what_a_stop_came_after_never_returns(appliance, device, action, first):
 def test_a_cancelled_one_never_returns(appliance):
     job = send(appliance)
     lose(appliance)
-    withdrawals.cancel_job(appliance, job.ulid, USER)
+    withdrawals.cancel_job(appliance.queue, job.ulid, USER)
     assert taken(appliance) == [] and status(appliance, job) == "CANCELLED"
 
 
@@ -149,13 +150,13 @@ def test_a_stop_returns_unless_something_went_on_since(appliance):
     stop = send(appliance, "stop")
     assert lose(appliance) == [stop.ulid]
     assert taken(appliance, ONE) == [stop.ulid]
-    handouts.heard(appliance, ONE)
+    proofs.heard(appliance.queue, ONE)
     late = send(appliance, "stop")
     taken(appliance, ONE)
     newer = send(appliance)
     assert taken(appliance, ONE) == [newer.ulid]
-    handouts.connection_ended(appliance, ONE)
-    appliance.database.write(lambda _: None)
+    proofs.connection_ended(appliance.queue, ONE)
+    appliance.queue.database.write(lambda _: None)
     assert late.ulid not in taken(appliance)
 
 
@@ -187,7 +188,7 @@ def test_the_alternate_queue_does_not_use_the_repetition_up(appliance):
 def test_it_does_not_walk_through_the_history(appliance, submit_many):
     submit_many(appliance, 300)
     sql = f"EXPLAIN QUERY PLAN SELECT 1 FROM job j WHERE j.seq = 5 AND ({redelivery._STOPPED})"
-    plan = appliance.database.fetch(sql)
+    plan = appliance.queue.database.fetch(sql)
     said = " ".join(row[3] for row in plan)
     assert "INTEGER PRIMARY KEY (rowid>?)" in said and "(site=? AND ulid>?)" in said
 

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from prjobs.access import reservations, rights
 from prjobs.access.audit import OPERATOR
 from prjobs.access.identity import Identity
-from prjobs.access.reservations import Event, NewReservation
-from prjobs.access.tokens import RESERVED
+from prjobs.access.reservations import RESERVED, Event, NewReservation
 from prjobs.base import catalogue
 from prjobs.base.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthorized, Unusable
 from prjobs.base.settings import CommandClass, Settings, load_settings
@@ -52,11 +51,11 @@ def local(make_appliance):
 
 
 def reserve(appliance, user, start_ms=0, end_ms=FOREVER_MS, site="saf", name=""):
-    return reservations.add_reservation(appliance, NewReservation(site, user, start_ms, end_ms, name), OPERATOR)
+    return reservations.add_reservation(appliance.desk, NewReservation(site, user, start_ms, end_ms, name), OPERATOR)
 
 
 def may(appliance, user, site="saf", is_admin=False):
-    return reservations.judge(appliance, user, is_admin, site).allowed
+    return reservations.judge(appliance.desk, user, is_admin, site).allowed
 
 
 def event(user, start_ms=0, end_ms=FOREVER_MS, event_id="e"):
@@ -69,9 +68,9 @@ def event(user, start_ms=0, end_ms=FOREVER_MS, event_id="e"):
 def test_it_works(local):
     assert may(local, BOB)
     reserve(local, ALICE, name="Alice A.")
-    judged = reservations.judge(local, BOB, False, "saf")
+    judged = reservations.judge(local.desk, BOB, False, "saf")
     assert (judged.allowed, judged.basis, judged.sentence, judged.holders) == (False, "local", RESERVED, ["Alice A."])
-    own = reservations.judge(local, ALICE, False, "saf")
+    own = reservations.judge(local.desk, ALICE, False, "saf")
     assert own.allowed and "until" in own.sentence
     assert may(local, BOB, is_admin=True)
     assert may(local, BOB, site="mrc1")
@@ -101,7 +100,7 @@ def test_of_overlapping_ones_each_user_may_command(local):
     reserve(local, ALICE)
     reserve(local, BOB)
     assert may(local, ALICE) and may(local, BOB) and not may(local, "auth0|carol")
-    assert reservations.judge(local, "auth0|carol", False, "saf").holders == [ALICE, BOB]
+    assert reservations.judge(local.desk, "auth0|carol", False, "saf").holders == [ALICE, BOB]
 
 
 @pytest.mark.parametrize("user", ["auth0|alic", "alice", "auth0|alice2", "AUTH0|ALICE", " auth0|alice", "a", "", "%"])
@@ -120,32 +119,14 @@ def test_a_change_counts_at_once(local):
     assert may(local, BOB)
     one = reserve(local, ALICE)
     assert not may(local, BOB)
-    reservations.remove_reservation(local, one.id, OPERATOR)
+    reservations.remove_reservation(local.desk, one.id, OPERATOR)
     assert may(local, BOB)
-
-
-def test_a_change_that_the_disk_confirms_late_counts_too(local, monkeypatch):
-    assert may(local, BOB)
-    late = []
-
-    def slow(verb, *arguments, **named):
-        late.append((verb, arguments, named["late"]))
-        raise RuntimeError("not confirmed yet")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(local.database, "write", slow)
-        with pytest.raises(RuntimeError):
-            reserve(local, ALICE)
-    assert may(local, BOB)
-    ((verb, arguments, told),) = late
-    told(local.database.write(verb, *arguments))
-    assert not may(local, BOB)
 
 
 def test_without_reservations_nothing_is_looked_up(make_appliance):
     appliance = make_appliance()
     reserve(appliance, ALICE)
-    judged = reservations.judge(appliance, BOB, False, "saf")
+    judged = reservations.judge(appliance.desk, BOB, False, "saf")
     assert (judged.allowed, judged.basis) == (True, "none")
 
 
@@ -167,15 +148,17 @@ def test_a_judgement_takes_microseconds(make_appliance, clock):
     appliance = make_appliance(reservations="calendar", stations=["saf=mrc1+mrc2"])
     for site in ("saf", "mrc1", "mrc2"):
         events = [event(f"u{n}", clock.wall_ms + n * HOUR_MS, clock.wall_ms + (n + 2) * HOUR_MS) for n in range(300)]
-        reservations.replace_calendar(appliance, site, events, clock.wall_ms)
-    best_s = min(timeit.repeat(lambda: reservations.judge(appliance, BOB, False, "saf"), number=1000, repeat=7)) / 1000
+        reservations.replace_calendar(appliance.desk, site, events, clock.wall_ms)
+    best_s = (
+        min(timeit.repeat(lambda: reservations.judge(appliance.desk, BOB, False, "saf"), number=1000, repeat=7)) / 1000
+    )
     assert best_s < 20e-6
 
 
 def test_many_sites_need_no_memory(local):
     for number in range(reservations.KEPT_SITES * 2 + 5):
         may(local, BOB, site=f"s{number}")
-    assert len(local.reserved.windows) <= reservations.KEPT_SITES
+    assert len(local.desk.windows.by_site) <= reservations.KEPT_SITES
 
 
 @st.composite
@@ -193,7 +176,7 @@ def plans(draw):
 def test_it_says_what_a_simple_model_says(make_appliance, clock, plan, mode):
     reserved, asked = plan
     appliance = make_appliance(reservations=mode, stations=["wema=saf+mrc1"])
-    appliance.database.write(lambda transaction: transaction.execute("DELETE FROM reservation"))
+    appliance.queue.database.write(lambda transaction: transaction.execute("DELETE FROM reservation"))
     base_ms = clock.wall_ms = 1_700_000_000_000
     for site in ("saf", "mrc1", "wema"):
         events = [
@@ -201,7 +184,7 @@ def test_it_says_what_a_simple_model_says(make_appliance, clock, plan, mode):
             for number, (where, user, (start, end), is_local) in enumerate(reserved)
             if where == site and not is_local
         ]
-        reservations.replace_calendar(appliance, site, events, base_ms)
+        reservations.replace_calendar(appliance.desk, site, events, base_ms)
     for site, user, (start, end), is_local in reserved:
         if is_local:
             reserve(appliance, user, base_ms + start, base_ms + end, site)
@@ -221,9 +204,9 @@ def test_it_says_what_a_simple_model_says(make_appliance, clock, plan, mode):
 
 def test_the_basis_says_how_old_the_answer_is(make_appliance, clock):
     appliance = make_appliance(reservations="calendar", calendar_stale="allow")
-    basis = lambda: reservations.judge(appliance, BOB, False, "saf").basis  # noqa: E731
+    basis = lambda: reservations.judge(appliance.desk, BOB, False, "saf").basis  # noqa: E731
     assert basis() == "cached age=never"
-    reservations.replace_calendar(appliance, "saf", [], clock.wall_ms)
+    reservations.replace_calendar(appliance.desk, "saf", [], clock.wall_ms)
     assert basis() == "live"
     clock.advance(119)
     assert basis() == "live"
@@ -234,13 +217,13 @@ def test_the_basis_says_how_old_the_answer_is(make_appliance, clock):
 @pytest.mark.parametrize(("policy", "allowed"), [("allow", True), ("deny", False)])
 def test_a_setting_decides_when_the_calendar_was_never_reached_or_is_too_old(make_appliance, clock, policy, allowed):
     appliance = make_appliance(reservations="calendar", calendar_stale=policy, calendar_max_age_s=3600)
-    never = reservations.judge(appliance, BOB, False, "saf")
+    never = reservations.judge(appliance.desk, BOB, False, "saf")
     assert never.allowed == allowed and "not reached yet" in never.sentence
-    reservations.replace_calendar(appliance, "saf", [], clock.wall_ms)
+    reservations.replace_calendar(appliance.desk, "saf", [], clock.wall_ms)
     clock.advance(3600)
     assert may(appliance, BOB)
     clock.advance(1)
-    old = reservations.judge(appliance, BOB, False, "saf")
+    old = reservations.judge(appliance.desk, BOB, False, "saf")
     assert old.allowed == allowed and "not reached since 2023-11-14 22:13 UTC" in old.sentence
     assert allowed or "Administrators can still command" in old.sentence
     assert may(appliance, BOB, is_admin=True)
@@ -248,8 +231,8 @@ def test_a_setting_decides_when_the_calendar_was_never_reached_or_is_too_old(mak
 
 def test_an_answer_from_the_future_is_as_doubtful_as_an_old_one(make_appliance, clock):
     appliance = make_appliance(reservations="calendar")
-    reservations.replace_calendar(appliance, "saf", [], clock.wall_ms + 86_400_000)
-    judged = reservations.judge(appliance, BOB, False, "saf")
+    reservations.replace_calendar(appliance.desk, "saf", [], clock.wall_ms + 86_400_000)
+    judged = reservations.judge(appliance.desk, BOB, False, "saf")
     assert (judged.allowed, judged.basis) == (False, "cached age=86400")
 
 
@@ -257,14 +240,14 @@ def test_what_was_made_here_counts_in_calendar_mode_whatever_the_calendar_does(m
     appliance = make_appliance(reservations="calendar", calendar_stale="deny")
     reserve(appliance, ALICE)
     assert may(appliance, ALICE)
-    assert reservations.judge(appliance, BOB, False, "saf").sentence == RESERVED
-    reservations.replace_calendar(appliance, "saf", [event(BOB)], clock.wall_ms)
+    assert reservations.judge(appliance.desk, BOB, False, "saf").sentence == RESERVED
+    reservations.replace_calendar(appliance.desk, "saf", [event(BOB)], clock.wall_ms)
     assert may(appliance, ALICE) and may(appliance, BOB) and not may(appliance, "auth0|carol")
 
 
 def test_an_old_answer_still_protects_whom_it_named_when_the_setting_allows(make_appliance, clock):
     appliance = make_appliance(reservations="calendar", calendar_stale="allow")
-    reservations.replace_calendar(appliance, "saf", [event(ALICE)], clock.wall_ms)
+    reservations.replace_calendar(appliance.desk, "saf", [event(ALICE)], clock.wall_ms)
     clock.advance(86_400)
     assert may(appliance, ALICE) and not may(appliance, BOB)
 
@@ -272,16 +255,16 @@ def test_an_old_answer_still_protects_whom_it_named_when_the_setting_allows(make
 def test_a_station_is_judged_by_the_oldest_of_its_answers(make_appliance, clock):
     appliance = make_appliance(reservations="calendar", stations=["wema=mrc1+mrc2"])
     for site, age_ms in (("wema", 0), ("mrc1", 500_000)):
-        reservations.replace_calendar(appliance, site, [], clock.wall_ms - age_ms)
-    assert reservations.judge(appliance, BOB, False, "wema").basis == "cached age=never"
-    reservations.replace_calendar(appliance, "mrc2", [event(ALICE)], clock.wall_ms)
-    judged = reservations.judge(appliance, BOB, False, "wema")
+        reservations.replace_calendar(appliance.desk, site, [], clock.wall_ms - age_ms)
+    assert reservations.judge(appliance.desk, BOB, False, "wema").basis == "cached age=never"
+    reservations.replace_calendar(appliance.desk, "mrc2", [event(ALICE)], clock.wall_ms)
+    judged = reservations.judge(appliance.desk, BOB, False, "wema")
     assert (judged.basis, judged.allowed) == ("cached age=500", False)
 
 
 def test_the_calendars_do_not_count_in_local_mode(make_appliance, clock):
     appliance = make_appliance(reservations="local")
-    reservations.replace_calendar(appliance, "saf", [event(ALICE)], clock.wall_ms)
+    reservations.replace_calendar(appliance.desk, "saf", [event(ALICE)], clock.wall_ms)
     assert may(appliance, BOB)
 
 
@@ -292,30 +275,30 @@ def test_wrong_times_are_refused(local, clock):
     for start_ms, end_ms in ((2000, 2000), (3000, 2000), (0, clock.wall_ms)):
         with pytest.raises(BadRequest):
             reserve(local, ALICE, start_ms, end_ms)
-    assert reservations.list_reservations(local) == []
+    assert reservations.list_reservations(local.desk) == []
 
 
 def test_only_those_made_here_can_be_removed(local, clock):
-    reservations.replace_calendar(local, "saf", [event(ALICE)], clock.wall_ms)
-    (one,) = reservations.list_reservations(local)
+    reservations.replace_calendar(local.desk, "saf", [event(ALICE)], clock.wall_ms)
+    (one,) = reservations.list_reservations(local.desk)
     with pytest.raises(Conflict):
-        reservations.remove_reservation(local, one.id, OPERATOR)
+        reservations.remove_reservation(local.desk, one.id, OPERATOR)
     with pytest.raises(NotFound):
-        reservations.remove_reservation(local, one.id + 1, OPERATOR)
+        reservations.remove_reservation(local.desk, one.id + 1, OPERATOR)
 
 
 def test_those_that_are_over_are_not_listed(local, clock):
     reserve(local, ALICE, 0, clock.wall_ms + 1)
     later = reserve(local, BOB, clock.wall_ms + 10, clock.wall_ms + 20, site="mrc1")
     clock.advance(0.001)
-    assert reservations.list_reservations(local) == [later]
-    assert reservations.list_reservations(local, "saf") == []
+    assert reservations.list_reservations(local.desk) == [later]
+    assert reservations.list_reservations(local.desk, "saf") == []
 
 
 def test_making_and_removing_are_in_the_audit(local):
     one = reserve(local, ALICE)
-    reservations.remove_reservation(local, one.id, OPERATOR)
-    rows = local.database.fetch("SELECT who, what, target, detail FROM audit ORDER BY seq")
+    reservations.remove_reservation(local.desk, one.id, OPERATOR)
+    rows = local.queue.database.fetch("SELECT who, what, target, detail FROM audit ORDER BY seq")
     assert [row[:3] for row in rows] == [
         ("operator", "reserve add", str(one.id)),
         ("operator", "reserve remove", str(one.id)),
@@ -329,7 +312,7 @@ def test_making_and_removing_are_in_the_audit(local):
 def test_rights_are_asked_in_order(make_appliance):
     appliance = make_appliance(reservations="local")
     reserve(appliance, ALICE)
-    require = lambda *parts, **named: rights.require_rights(appliance, *parts, **named)  # noqa: E731
+    require = lambda *parts, **named: rights.require_rights(appliance.desk, *parts, **named)  # noqa: E731
     alice, bob, admin = Identity(ALICE, "A"), Identity(BOB, "B"), Identity("auth0|root", "R", ("admin",))
     assert require(alice, "saf", ALICE, "exposure").basis == "local"
     assert require(admin, "saf", BOB, "roof").allowed
@@ -351,7 +334,7 @@ def test_rights_are_asked_in_order(make_appliance):
 def test_a_calendar_out_of_reach_is_no_bad_login(make_appliance):
     appliance = make_appliance(reservations="calendar")
     with pytest.raises(Forbidden, match="not reached yet") as refused:
-        rights.require_rights(appliance, Identity(BOB, "B"), "saf", BOB)
+        rights.require_rights(appliance.desk, Identity(BOB, "B"), "saf", BOB)
     assert refused.value.headers == {"X-Prjobs-Reservations": "cached age=never"}
 
 
@@ -360,11 +343,11 @@ def test_some_classes_need_a_role(make_appliance, command_class):
     appliance = make_appliance()
     for roles in ((), ("roof",), ("viewer2",)):
         with pytest.raises(Forbidden, match="admin or owner role"):
-            rights.require_rights(appliance, Identity(ALICE, "A", roles), "saf", ALICE, command_class)
+            rights.require_rights(appliance.desk, Identity(ALICE, "A", roles), "saf", ALICE, command_class)
     for roles in (("admin",), ("owner",)):
-        assert rights.require_rights(appliance, Identity(ALICE, "A", roles), "saf", ALICE, command_class).allowed
+        assert rights.require_rights(appliance.desk, Identity(ALICE, "A", roles), "saf", ALICE, command_class).allowed
     other = make_appliance(staff_classes=["motion"])
-    assert rights.require_rights(other, Identity(ALICE, "A"), "saf", ALICE, command_class).allowed
+    assert rights.require_rights(other.desk, Identity(ALICE, "A"), "saf", ALICE, command_class).allowed
 
 
 @pytest.mark.parametrize("command_class", ["stop", "close", "park"])
@@ -372,28 +355,28 @@ def test_owners_may_make_safe_whatever_is_reserved(make_appliance, command_class
     appliance = make_appliance(reservations="local")
     reserve(appliance, ALICE)
     owner = Identity(BOB, "B", ("owner",))
-    assert rights.require_rights(appliance, owner, "saf", BOB, command_class).allowed
-    assert rights.may_command(appliance, owner, "saf", command_class).allowed
+    assert rights.require_rights(appliance.desk, owner, "saf", BOB, command_class).allowed
+    assert rights.may_command(appliance.desk, owner, "saf", command_class).allowed
     for other in (Identity(BOB, "B"), Identity(BOB, "B", ("notowner",))):
         with pytest.raises(Unauthorized, match=re.escape(RESERVED)):
-            rights.require_rights(appliance, other, "saf", BOB, command_class)
+            rights.require_rights(appliance.desk, other, "saf", BOB, command_class)
     with pytest.raises(Forbidden):
-        rights.require_rights(appliance, Identity(BOB, "B", ("owner",), ("mrc1",)), "saf", BOB, command_class)
+        rights.require_rights(appliance.desk, Identity(BOB, "B", ("owner",), ("mrc1",)), "saf", BOB, command_class)
     for more in ("motion", "exposure", "script", "other"):
         with pytest.raises(Unauthorized):
-            rights.require_rights(appliance, owner, "saf", BOB, more)
+            rights.require_rights(appliance.desk, owner, "saf", BOB, more)
 
 
 def test_to_ask_is_answered_as_to_send(make_appliance):
     appliance = make_appliance(reservations="local")
     reserve(appliance, ALICE, name="Alice A.")
-    asked = rights.may_command(appliance, Identity(BOB, "B"), "saf")
+    asked = rights.may_command(appliance.desk, Identity(BOB, "B"), "saf")
     assert (asked.allowed, asked.sentence, asked.holders) == (False, RESERVED, ["Alice A."])
-    roof = rights.may_command(appliance, Identity(ALICE, "A"), "saf", "roof")
+    roof = rights.may_command(appliance.desk, Identity(ALICE, "A"), "saf", "roof")
     assert (roof.allowed, roof.basis) == (False, "local") and "role" in roof.sentence
-    elsewhere = rights.may_command(appliance, Identity(BOB, "B", (), ("mrc1",)), "saf")
+    elsewhere = rights.may_command(appliance.desk, Identity(BOB, "B", (), ("mrc1",)), "saf")
     assert (elsewhere.allowed, elsewhere.holders) == (False, [])
-    assert rights.may_command(appliance, Identity(ALICE, "A"), "saf", "exposure").allowed
+    assert rights.may_command(appliance.desk, Identity(ALICE, "A"), "saf", "exposure").allowed
 
 
 # ---- settings
@@ -470,7 +453,7 @@ def test_newjob_says_on_what_it_was_judged(site):
     assert site.ask("bob", "POST", f"/api/jobs/{old}/again", {}).status_code == 401
     stop = {**JOB, "user_id": BOB, "device": "all", "instance": "all", "action": "cancel_all_commands"}
     assert site.ask("bob", "POST", "/newjob", stop).status_code == 401
-    count = site.server.appliance.database.fetch("SELECT count(*) FROM job")
+    count = site.server.appliance.queue.database.fetch("SELECT count(*) FROM job")
     assert count == [(3,)]
 
 

@@ -11,16 +11,16 @@ from prjobs.appliance import Appliance
 from prjobs.base.clock import Clock
 from prjobs.base.folder import Folder
 from prjobs.base.settings import Settings
-from prjobs.jobs import handouts, log, submission
+from prjobs.jobs import handouts, log, reports
+from prjobs.jobs.requests import StatusUpdate
 from prjobs.monitor import views
 from prjobs.monitor.watching import Watch
-from prjobs.opening import close_appliance, open_appliance, save_presence
+from prjobs.opening import close_appliance, open_appliance, save_polls
 from prjobs.server import Server
-from prjobs.store.database import Transaction
 from prjobs.store.models import JobRow
+from prjobs.store.transaction import Transaction
 from prjobs.upkeep.chores import Chores
 from prjobs.upkeep.retention import STEP, Retention, prune_alarms_once, prune_once
-from prjobs.web.wire import StatusUpdate
 from tests.conftest import ManualClock, make_token
 from tests.program import JOB
 from tests.test_backup import poll
@@ -38,52 +38,52 @@ def appliance(folder: Folder, clock: ManualClock) -> Iterator[Appliance]:
 
 
 def report(appliance: Appliance, row: JobRow, status: str, alternate: bool = False) -> None:
-    submission.update_status(appliance, StatusUpdate(row.site, row.ulid, status, -1, alternate), "tests")
+    reports.update_status(appliance.queue, StatusUpdate(row.site, row.ulid, status, -1, alternate), "tests")
 
 
 def count(appliance: Appliance, table: str) -> int:
-    return int(appliance.database.fetch(f"SELECT count(*) FROM {table}")[0][0])
+    return int(appliance.queue.database.fetch(f"SELECT count(*) FROM {table}")[0][0])
 
 
 def ulids(appliance: Appliance) -> set[str]:
-    return {ulid for (ulid,) in appliance.database.fetch("SELECT ulid FROM job")}
+    return {ulid for (ulid,) in appliance.queue.database.fetch("SELECT ulid FROM job")}
 
 
 def test_finished_jobs_go_after_their_time(appliance: Appliance, clock: ManualClock, submit: Submit) -> None:
     rows = [submit() for _ in range(3)]
-    assert len(handouts.take_jobs(appliance, poll(), "1.2.3.4:5", None)) == 3
+    assert len(handouts.take_jobs(appliance.queue, poll(), "1.2.3.4:5", None)) == 3
     for row, status in zip(rows, ("COMPLETE", "failed", "Aborted"), strict=True):
         report(appliance, row, status)
     clock.advance(29 * DAY_S)
     fresh = submit()
-    assert prune_once(appliance) == 0
+    assert prune_once(appliance.queue) == 0
     clock.advance(2 * DAY_S)
-    assert prune_once(appliance) == 3
+    assert prune_once(appliance.queue) == 3
     assert [count(appliance, table) for table in ("job", "change", "handout", "lease")] == [1, 1, 0, 0]
     assert ulids(appliance) == {fresh.ulid}
-    assert prune_once(appliance) == 0
+    assert prune_once(appliance.queue) == 0
 
 
 def test_the_time_runs_from_the_last_change(appliance: Appliance, clock: ManualClock, submit: Submit) -> None:
     row = submit()
-    handouts.take_jobs(appliance, poll(), "1.2.3.4:5", None)
+    handouts.take_jobs(appliance.queue, poll(), "1.2.3.4:5", None)
     clock.advance(40 * DAY_S)
     report(appliance, row, "COMPLETE")
-    assert prune_once(appliance) == 0
+    assert prune_once(appliance.queue) == 0
     clock.advance(31 * DAY_S)
     submit()
-    assert prune_once(appliance) == 1
+    assert prune_once(appliance.queue) == 1
 
 
 @pytest.mark.parametrize("status", ["UNREAD", "RECEIVED", "STARTED", "a word of its own"])
 def test_unfinished_jobs_stay(appliance: Appliance, clock: ManualClock, submit: Submit, status: str) -> None:
     row = submit(action="stop")
     if status != "UNREAD":
-        handouts.take_jobs(appliance, poll(), "1.2.3.4:5", None)
+        handouts.take_jobs(appliance.queue, poll(), "1.2.3.4:5", None)
         report(appliance, row, status)
     clock.advance(1000 * DAY_S)
     fresh = submit()
-    assert prune_once(appliance) == 0
+    assert prune_once(appliance.queue) == 0
     assert ulids(appliance) == {row.ulid, fresh.ulid}
 
 
@@ -91,35 +91,38 @@ def test_what_waits_for_a_second_program_stays(
     appliance: Appliance, folder: Folder, clock: ManualClock, submit: Submit
 ) -> None:
     row = submit(action="stop")
-    handouts.take_jobs(appliance, poll(), "1.2.3.4:5", None)
+    handouts.take_jobs(appliance.queue, poll(), "1.2.3.4:5", None)
     report(appliance, row, "COMPLETE")
-    handouts.begin_poll(appliance, poll(alternate=True), "1.2.3.4:6")
-    save_presence(appliance, folder)
+    handouts.begin_poll(appliance.queue, poll(alternate=True), "1.2.3.4:6")
+    save_polls(appliance.queue, folder)
     clock.advance(31 * DAY_S)
     submit()
-    assert prune_once(appliance) == 0
-    assert len(handouts.take_jobs(appliance, poll(alternate=True), "1.2.3.4:6", None)) == 2
-    assert prune_once(appliance) == 1
+    assert prune_once(appliance.queue) == 0
+    assert len(handouts.take_jobs(appliance.queue, poll(alternate=True), "1.2.3.4:6", None)) == 2
+    assert prune_once(appliance.queue) == 1
 
 
 def test_a_handout_stays_while_one_of_its_jobs_does(appliance: Appliance, clock: ManualClock, submit: Submit) -> None:
     rows = [submit(), submit()]
-    handouts.take_jobs(appliance, poll(), "1.2.3.4:5", None)
+    handouts.take_jobs(appliance.queue, poll(), "1.2.3.4:5", None)
     report(appliance, rows[0], "COMPLETE")
     clock.advance(31 * DAY_S)
     submit()
-    assert prune_once(appliance) == 1
+    assert prune_once(appliance.queue) == 1
     assert count(appliance, "handout") == 1
-    assert [past.handout is not None for past in views.view_detail(appliance, rows[1]).timeline] == [False, True]
+    assert [past.handout is not None for past in views.view_detail(appliance.queue.database, rows[1]).timeline] == [
+        False,
+        True,
+    ]
 
 
 def test_nothing_goes_by_default(folder: Folder, clock: ManualClock) -> None:
     opened, _ = open_appliance(folder, Settings(), clock)
     try:
         clock.advance(10_000 * DAY_S)
-        opened.database.write(fill, 10, clock.now_ms())
-        opened.database.write(happen, clock.now_ms())
-        assert prune_once(opened) == 0
+        opened.queue.database.write(fill, 10, clock.now_ms())
+        opened.queue.database.write(happen, clock.now_ms())
+        assert prune_once(opened.queue) == 0
         assert count(opened, "job") == 10
     finally:
         close_appliance(opened, folder)
@@ -127,16 +130,16 @@ def test_nothing_goes_by_default(folder: Folder, clock: ManualClock) -> None:
 
 def test_cursors_stay_valid(appliance: Appliance, clock: ManualClock, submit: Submit) -> None:
     row = submit()
-    handouts.take_jobs(appliance, poll(), "1.2.3.4:5", None)
+    handouts.take_jobs(appliance.queue, poll(), "1.2.3.4:5", None)
     report(appliance, row, "COMPLETE")
     clock.advance(29 * DAY_S)
     report(appliance, submit(), "COMPLETE")
-    cursor = log.last_seq(appliance.database)
+    cursor = log.last_seq(appliance.queue.database)
     clock.advance(2 * DAY_S)
-    assert prune_once(appliance) == 1
-    assert log.list_changes(appliance.database, cursor) == []
+    assert prune_once(appliance.queue) == 1
+    assert log.list_changes(appliance.queue.database, cursor) == []
     fresh = submit()
-    (change,) = log.list_changes(appliance.database, cursor)
+    (change,) = log.list_changes(appliance.queue.database, cursor)
     assert (change.seq, change.job.ulid) == (cursor + 1, fresh.ulid)
 
 
@@ -170,13 +173,13 @@ def happen(transaction: Transaction, now_ms: int) -> None:
 
 
 def test_steps_are_small_and_rest_when_done(appliance: Appliance, clock: ManualClock, submit: Submit) -> None:
-    appliance.database.write(fill, STEP * 2 + 1, clock.now_ms())
+    appliance.queue.database.write(fill, STEP * 2 + 1, clock.now_ms())
     submit()
-    retention = Retention(appliance)
+    retention = Retention(appliance.queue)
     assert retention.once() == 0  # it just started
     clock.advance(601)
     assert [retention.once() for _ in range(4)] == [STEP, STEP, 1, 0]
-    appliance.database.write(fill, 1, clock.now_ms())
+    appliance.queue.database.write(fill, 1, clock.now_ms())
     submit()
     assert retention.once() == 0
     clock.advance(601)
@@ -185,19 +188,19 @@ def test_steps_are_small_and_rest_when_done(appliance: Appliance, clock: ManualC
 
 def rested(appliance: Appliance, clock: ManualClock) -> Retention:
     """The chore, when it is due."""
-    retention = Retention(appliance)
+    retention = Retention(appliance.queue)
     clock.advance(601)
     return retention
 
 
 def test_alarms_go_with_the_jobs_of_their_time(appliance: Appliance, clock: ManualClock, submit: Submit) -> None:
-    appliance.problems["disk_low"] = "Full."
-    watch = Watch(appliance)
+    appliance.queue.notices.say("disk_low", "Full.")
+    watch = Watch(appliance.board)
     watch.once()
     clock.advance(40 * DAY_S)
     submit()
-    assert prune_alarms_once(appliance) == 0  # it is raised still
-    appliance.problems.clear()
+    assert prune_alarms_once(appliance.queue) == 0  # it is raised still
+    appliance.queue.notices.end("disk_low")
     watch.once()
     clock.advance(29 * DAY_S)
     assert rested(appliance, clock).once() == 0 and count(appliance, "alarm") == 1
@@ -209,12 +212,12 @@ def test_alarms_go_with_the_jobs_of_their_time(appliance: Appliance, clock: Manu
 
 def test_no_poll_waits_for_it(make_server: Callable[..., Server], http: requests.Session) -> None:
     server = make_server(keep_days=30)
-    server.appliance.database.write(fill, 8000, Clock().now_ms())
-    server.appliance.database.write(happen, Clock().now_ms())
+    server.appliance.queue.database.write(fill, 8000, Clock().now_ms())
+    server.appliance.queue.database.write(happen, Clock().now_ms())
     done = threading.Event()
 
     def prune() -> None:
-        while prune_once(server.appliance):
+        while prune_once(server.appliance.queue):
             pass
         done.set()
 
@@ -238,7 +241,7 @@ def test_no_poll_waits_for_it(make_server: Callable[..., Server], http: requests
 
 def finished(appliance: Appliance, submit: Submit, number: int) -> None:
     rows = [submit() for _ in range(number)]
-    handouts.take_jobs(appliance, poll(), "1.2.3.4:5", None)
+    handouts.take_jobs(appliance.queue, poll(), "1.2.3.4:5", None)
     for row in rows:
         report(appliance, row, "COMPLETE")
 
@@ -246,7 +249,7 @@ def finished(appliance: Appliance, submit: Submit, number: int) -> None:
 def test_a_clock_a_year_ahead_removes_nothing(appliance: Appliance, clock: ManualClock, submit: Submit) -> None:
     finished(appliance, submit, 5)
     clock.step(365 * DAY_S)
-    assert prune_once(appliance) == prune_alarms_once(appliance) == 0
+    assert prune_once(appliance.queue) == prune_alarms_once(appliance.queue) == 0
     clock.step(-365 * DAY_S)
     assert count(appliance, "job") == 5 and count(appliance, "change") == 15
 
@@ -260,15 +263,15 @@ def test_nothing_goes_while_the_clock_is_said_to_have_moved(
     chores.watch_clock_once()
     submit()  # the newest change has the wrong time too
     clock.advance(DAY_S - 1)
-    assert prune_once(appliance) == 0
+    assert prune_once(appliance.queue) == 0
     clock.step(-365 * DAY_S)
     chores.watch_clock_once()
     clock.advance(DAY_S + 1)
     chores.watch_clock_once()
-    assert appliance.notices == {} and prune_once(appliance) == 0 and count(appliance, "job") == 6
+    assert appliance.queue.notices.all() == [] and prune_once(appliance.queue) == 0 and count(appliance, "job") == 6
     clock.advance(30 * DAY_S)
     submit()
-    assert prune_once(appliance) == 5
+    assert prune_once(appliance.queue) == 5
 
 
 def test_after_a_long_rest_it_goes_on_with_the_next_job(

@@ -38,9 +38,9 @@ def target(tmp_path_factory):
         oidc_certificate=keys.certificate,
     )
     server = Server(Folder(tmp_path_factory.mktemp("shared") / "data"), settings)
-    now_ms = server.appliance.clock.now_ms()
+    now_ms = server.appliance.queue.clock.now_ms()
     reserved = NewReservation("rsv", "auth0|holder", now_ms - 1000, now_ms + 3_600_000, "Holder")
-    add_reservation(server.appliance, reserved, USER)
+    add_reservation(server.appliance.desk, reserved, USER)
     thread = threading.Thread(target=server.run)
     thread.start()
     port = server.listener.port
@@ -63,7 +63,7 @@ def target(tmp_path_factory):
 
 
 def stored(server):
-    return server.appliance.database.fetch("SELECT * FROM job ORDER BY seq")
+    return server.appliance.queue.database.fetch("SELECT * FROM job ORDER BY seq")
 
 
 @needs_shared

@@ -4,13 +4,13 @@ import requests
 
 from prjobs.base.settings import Settings
 from prjobs.monitor import sites
-from prjobs.opening import close_appliance, open_appliance, save_presence
+from prjobs.opening import close_appliance, open_appliance, save_polls
 from tests.conftest import ManualClock
 from tests.test_queue import take
 
 
 def only(appliance):
-    (site,) = sites.list_sites(appliance)
+    (site,) = sites.list_sites(appliance.board)
     return site
 
 
@@ -55,7 +55,7 @@ def test_a_start_knows_the_usual_gap_and_no_gaps(folder, clock, patient):
     for _ in range(3):
         take(before)
         clock.advance(7)
-    save_presence(before, folder)
+    save_polls(before.queue, folder)
     close_appliance(before, folder)
     after, _ = open_appliance(folder, Settings(), clock)
     polls = only(after).polls["primary"]

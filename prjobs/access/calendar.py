@@ -7,18 +7,19 @@ an answer that is wrong as a whole changes nothing, an event that is wrong is le
 import logging
 import re
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeGuard
 
 from prjobs.access import reservations
+from prjobs.access.desk import Desk
 from prjobs.access.http import LIMITS, Limits, Outside, post_json
 from prjobs.access.reservations import CALENDAR, MAX_TIME_MS, REFRESH_S, Event
-from prjobs.appliance import Appliance
 from prjobs.base.clock import moment
 from prjobs.base.errors import Unavailable
+from prjobs.base.notices import Code
 
 logger = logging.getLogger(__name__)
-NOTICE = "calendar"
 HOUR_MS = 3_600_000
 AHEAD_MS = 48 * HOUR_MS
 # The service finds events by their end: a long one that starts in the coming hours ends after them.
@@ -31,17 +32,21 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Calendar:
-    """Asks for every known site once a period, and at once for a site that is new."""
+    """Asks for every known site once a period, and at once for a site that is new.
 
-    def __init__(self, appliance: Appliance, limits: Limits = LIMITS) -> None:
-        self._appliance = appliance
+    `polled()` gives the sites that poll or have jobs.
+    """
+
+    def __init__(self, desk: Desk, polled: Callable[[], set[str]], limits: Limits = LIMITS) -> None:
+        self._desk = desk
+        self._polled = polled
         self._limits = limits
         self._due_s: dict[str, float] = {}
         self._odd: dict[str, str] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Ask whenever a site is due, until told to stop. Returns at once when no calendar is used."""
-        while self._appliance.settings.reservations == "calendar" and not stop.is_set():
+        while self._desk.settings.reservations == "calendar" and not stop.is_set():
             try:
                 self.once()
             except Exception:
@@ -50,10 +55,10 @@ class Calendar:
 
     def once(self) -> None:
         """Ask for each site that is due; trouble becomes a notice and never an error."""
-        sites = known_sites(self._appliance)
+        sites = known_sites(self._desk, self._polled())
         for site in sites[:SITES]:
-            now_s = self._appliance.clock.elapsed_s()
-            if now_s < self._due_s.get(site, 0) or self._appliance.stopping.is_set():
+            now_s = self._desk.clock.elapsed_s()
+            if now_s < self._due_s.get(site, 0) or self._desk.stopping.is_set():
                 continue
             self._due_s[site] = now_s + REFRESH_S
             self._refresh(site)
@@ -61,7 +66,7 @@ class Calendar:
 
     def _refresh(self, site: str) -> None:
         try:
-            odd = refresh_site(self._appliance, site, self._limits)
+            odd = refresh_site(self._desk, site, self._limits)
         except Outside as outside:
             odd = str(outside)
         except Unavailable as unavailable:
@@ -76,53 +81,53 @@ class Calendar:
             odd["the rest"] = f"{count} sites are known, only {SITES} of them are asked for"
         if odd:
             said = "; ".join(f"{site}: {words}" for site, words in list(odd.items())[:5])
-            self._appliance.notices[NOTICE] = f"The calendar is not as it should be. {said}."
+            self._desk.notices.say(Code.CALENDAR, f"The calendar is not as it should be. {said}.")
         else:
-            self._appliance.notices.pop(NOTICE, None)
+            self._desk.notices.end(Code.CALENDAR)
 
 
-def refresh_once(appliance: Appliance, limits: Limits = LIMITS) -> None:
+def refresh_once(desk: Desk, polled: Callable[[], set[str]], limits: Limits = LIMITS) -> None:
     """Ask for every known site now."""
-    Calendar(appliance, limits).once()
+    Calendar(desk, polled, limits).once()
 
 
-def known_sites(appliance: Appliance) -> list[str]:
-    """Every site that polled or has jobs, and every enclosure station with its observatories."""
-    tied = reservations.stations(appliance.settings)
-    return sorted(appliance.presence.sites().union(tied, *tied.values()))
+def known_sites(desk: Desk, polled: set[str]) -> list[str]:
+    """Return every site that polled or has jobs, and every enclosure station with its observatories."""
+    tied = reservations.stations(desk.settings)
+    return sorted(polled.union(tied, *tied.values()))
 
 
-def refresh_site(appliance: Appliance, site: str, limits: Limits = LIMITS) -> str:
+def refresh_site(desk: Desk, site: str, limits: Limits = LIMITS) -> str:
     """Ask for one site and keep the answer. Returns what was odd about it, else an empty text. Raises Outside."""
-    now_ms = appliance.clock.now_ms()
+    now_ms = desk.clock.now_ms()
     horizon_ms = now_ms + AHEAD_MS + LONGEST_MS
     span = {"site": site, "start": wire_time(now_ms), "end": wire_time(horizon_ms)}
-    events, odd = _asked(appliance, "siteevents", span, limits)
+    events, odd = _asked(desk, "siteevents", span, limits)
     try:
-        running, odd_too = _asked(appliance, "get-event-at-time", {"site": site, "time": wire_time(now_ms)}, limits)
+        running, odd_too = _asked(desk, "get-event-at-time", {"site": site, "time": wire_time(now_ms)}, limits)
     except Outside as outside:
         # It adds only what ends beyond the horizon: of that, what is known stays.
-        running, odd_too = _known_beyond(appliance, site, horizon_ms), str(outside)
+        running, odd_too = _known_beyond(desk, site, horizon_ms), str(outside)
     found = {(event.event_id, event.start_ms): event for event in [*running, *events]}
     coming = [event for event in found.values() if event.end_ms > now_ms and event.start_ms < now_ms + AHEAD_MS]
-    reservations.replace_calendar(appliance, site, coming, now_ms)
+    reservations.replace_calendar(desk, site, coming, now_ms)
     return odd or odd_too
 
 
-def _asked(appliance: Appliance, endpoint: str, body: dict[str, str], limits: Limits) -> tuple[list[Event], str]:
-    if not appliance.settings.calendar_url:
+def _asked(desk: Desk, endpoint: str, body: dict[str, str], limits: Limits) -> tuple[list[Event], str]:
+    if not desk.settings.calendar_url:
         raise Outside("the setting calendar_url is empty")
-    answer = post_json(f"{appliance.settings.calendar_url.rstrip('/')}/{endpoint}", body, limits)
+    answer = post_json(f"{desk.settings.calendar_url.rstrip('/')}/{endpoint}", body, limits)
     events, wrong = parse_events(answer, body["site"])
     if wrong and not events:
         raise Outside(f"{endpoint} answered {wrong} events, all of them wrong in form")
     return events, f"{wrong} events were wrong in form and do not count" if wrong else ""
 
 
-def _known_beyond(appliance: Appliance, site: str, horizon_ms: int) -> list[Event]:
+def _known_beyond(desk: Desk, site: str, horizon_ms: int) -> list[Event]:
     return [
         Event(one.event_id, one.start_ms, one.end_ms, one.creator_id, one.creator, one.title)
-        for one in reservations.list_reservations(appliance, site)
+        for one in reservations.list_reservations(desk, site)
         if one.source == CALENDAR and one.end_ms > horizon_ms
     ]
 

@@ -1,8 +1,13 @@
-"""What is known in memory of who has reserved each site, so that a judgement needs no look into the store."""
+"""The state of access: keys, limits, and what is known in memory of tokens and reservations."""
 
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
 
 import msgspec
+
+from prjobs.access.provider import Provider
+from prjobs.base.limits import Quota, Rate
+from prjobs.store.common import Common
 
 
 class Reservation(msgspec.Struct, frozen=True):
@@ -29,12 +34,31 @@ class Window(NamedTuple):
     answered_ms: int | None
 
 
-class Reserved:
-    """The window of each site that was asked for. A change drops all; who was looking then fills what was dropped."""
+class Windows:
+    """The window of each site that was asked for. A change drops all, and what an earlier look still adds."""
 
     def __init__(self) -> None:
-        self.windows: dict[str, Window] = {}
+        self.by_site: dict[str, Window] = {}
 
     def forget(self) -> None:
-        """From now on every site is looked up again."""
-        self.windows = {}
+        """Look every site up again from now on."""
+        self.by_site = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk(Common):
+    """What the verbs of this package work with.
+
+    `secret` signs the appliance's own tokens; `provider` knows the users of an outside one. `wrong_tokens` and
+    `new_jobs` limit callers, `refusals` and `token_uses` what of them is written into the audit. `verified` holds the
+    claims of tokens whose signature was checked.
+    """
+
+    secret: bytes
+    provider: Provider
+    wrong_tokens: Rate
+    new_jobs: Rate
+    refusals: Quota = field(default_factory=Quota)
+    token_uses: Quota = field(default_factory=lambda: Quota(limit=1, window_s=3600, callers=1000))
+    windows: Windows = field(default_factory=Windows)
+    verified: dict[str, dict[str, Any]] = field(default_factory=dict)

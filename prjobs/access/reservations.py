@@ -6,21 +6,20 @@ reservation is on while start ≤ now < end. The sites of a station's observator
 """
 
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from prjobs.access import audit
-from prjobs.access.audit import By, Entry
-from prjobs.access.desk import Reservation, Window
-from prjobs.access.tokens import RESERVED
-from prjobs.appliance import Appliance
+from prjobs.access.audit import Actor, Entry
+from prjobs.access.desk import Desk, Reservation, Window
 from prjobs.base.clock import moment
 from prjobs.base.errors import BadRequest, Conflict, NotFound
+from prjobs.base.fields import Site, UserId, UserName
 from prjobs.base.settings import Settings
-from prjobs.store.database import Transaction
-from prjobs.web.wire import Site, UserId, UserName
+from prjobs.store.transaction import Transaction
 
 LOCAL = "local"
 CALENDAR = "calendar"
@@ -56,14 +55,28 @@ class Event(NamedTuple):
     title: str
 
 
-class Judgement(msgspec.Struct, frozen=True):
-    """Whether a user may command, on what that was judged, why, and the names of those whose reservation is on.
+class Reason(StrEnum):
+    """Why a user may command or not."""
 
-    `basis`: `none` (reservations are not used), `local`, `live`, or `cached age=S` (S: seconds, or `never`).
+    NOT_USED = "not_used"
+    ROLE = "role"
+    OWN = "own"
+    RESERVED = "reserved"
+    FREE = "free"
+    UNKNOWN = "unknown"
+    NO_RIGHT = "no_right"
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """A decision on whether a user may command, with the names of those whose reservation is on.
+
+    `reason` is the code of the decision and `sentence` its words. `basis` says on what it was judged: `none`
+    (reservations are not used), `local`, `live`, or `cached age=S` (S: seconds, or `never`).
     """
 
     allowed: bool
     basis: str
+    reason: Reason
     sentence: str
     holders: list[str]
 
@@ -73,49 +86,57 @@ _INSERT = (
     "INSERT INTO reservation (site, source, event_id, start_ms, end_ms, creator_id, creator, title, created_by) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id"
 )
-NOT_USED = Judgement(True, "none", "Reservations are not used here: whoever has a token may command.", [])
+RESERVED = "Someone else has a reservation right now. Please see the calendar for details."
+_NOT_USED_SAID = "Reservations are not used here: whoever has a token may command."
+NOT_USED = Judgement(True, "none", Reason.NOT_USED, _NOT_USED_SAID, [])
 
 
 # ---- judging
 
 
-def judge(appliance: Appliance, user_id: str, always: bool, site: str) -> Judgement:
+def judge(desk: Desk, user_id: str, always: bool, site: str) -> Judgement:
     """May the user command the site now? Microseconds, except after a change or a reservation's start or end.
 
     `always`: whatever is reserved, by the user's role.
 
     Raises Unavailable when it is not known in memory and the store cannot be read.
     """
-    settings = appliance.settings
+    settings = desk.settings
     if settings.reservations == "none":
         return NOT_USED
-    now_ms = appliance.clock.now_ms()
-    window = _window(appliance, site, now_ms)
+    now_ms = desk.clock.now_ms()
+    window = _window(desk, site, now_ms)
     basis, is_fresh = _freshness(settings, window.answered_ms, now_ms)
-    allowed, sentence = _decide(settings, window, is_fresh, user_id, always)
-    return Judgement(allowed, basis, sentence, _names(window.on))
-
-
-def _decide(settings: Settings, window: Window, is_fresh: bool, user_id: str, always: bool) -> tuple[bool, str]:
     if always:
-        return True, "Administrators may always command, and owners may always stop, close and park."
+        said = "Administrators may always command, and owners may always stop, close and park."
+        return Judgement(True, basis, Reason.ROLE, said, _names(window.on))
+    allowed, reason, sentence = _decide(settings, window, is_fresh, user_id)
+    return Judgement(allowed, basis, reason, sentence, _names(window.on))
+
+
+def _decide(settings: Settings, window: Window, is_fresh: bool, user_id: str) -> tuple[bool, Reason, str]:
     denies_unsure = not is_fresh and settings.calendar_stale == "deny"
     # What was made here is certain, whatever the calendar would say.
     counted = [one for one in window.on if one.source == LOCAL] if denies_unsure else window.on
     own = [one for one in counted if one.creator_id == user_id]
     if own:
-        return True, f"You have a reservation until {_utc(max(one.end_ms for one in own))} UTC."
+        return True, Reason.OWN, f"You have a reservation until {_utc(max(one.end_ms for one in own))} UTC."
     if counted:
-        return False, RESERVED
+        return False, Reason.RESERVED, RESERVED
     if is_fresh:
-        return True, "Nobody has a reservation right now: whoever has a token may command."
+        return True, Reason.FREE, "Nobody has a reservation right now: whoever has a token may command."
     since = f"since {_utc(window.answered_ms)} UTC" if window.answered_ms is not None else "yet"
     if denies_unsure:
-        return False, (
-            f"The calendar was not reached {since}, so that nobody knows who has a reservation right now. "
-            "Administrators can still command."
+        return (
+            False,
+            Reason.UNKNOWN,
+            (
+                f"The calendar was not reached {since}, so that nobody knows who has a reservation right now. "
+                "Administrators can still command."
+            ),
         )
-    return True, f"Nobody is known to have a reservation right now; the calendar was not reached {since}."
+    said = f"Nobody is known to have a reservation right now; the calendar was not reached {since}."
+    return True, Reason.UNKNOWN, said
 
 
 def _freshness(settings: Settings, answered_ms: int | None, now_ms: int) -> tuple[str, bool]:
@@ -134,23 +155,23 @@ def _names(on: Sequence[Reservation]) -> list[str]:
     return list(dict.fromkeys(one.creator or one.creator_id for one in on))
 
 
-def _window(appliance: Appliance, site: str, now_ms: int) -> Window:
-    windows = appliance.reserved.windows
+def _window(desk: Desk, site: str, now_ms: int) -> Window:
+    windows = desk.windows.by_site
     window = windows.get(site)
     if window is None or not window.since_ms <= now_ms < window.until_ms:
-        window = _look(appliance, site, now_ms)
+        window = _look(desk, site, now_ms)
         if len(windows) >= KEPT_SITES:
             windows.clear()
         windows[site] = window
     return window
 
 
-def _look(appliance: Appliance, site: str, now_ms: int) -> Window:
-    sites = sites_judged(appliance.settings, site)
-    sources = (LOCAL,) if appliance.settings.reservations == LOCAL else (LOCAL, CALENDAR)
+def _look(desk: Desk, site: str, now_ms: int) -> Window:
+    sites = sites_judged(desk.settings, site)
+    sources = (LOCAL,) if desk.settings.reservations == LOCAL else (LOCAL, CALENDAR)
     ours, known = f"site IN ({_marks(sites)}) AND source IN ({_marks(sources)})", (*sites, *sources)
-    fetch = appliance.database.fetch
-    on = _fetch(appliance, f"{ours} AND end_ms > ? AND start_ms <= ?", (*known, now_ms, now_ms))
+    fetch = desk.database.fetch
+    on = _fetch(desk, f"{ours} AND end_ms > ? AND start_ms <= ?", (*known, now_ms, now_ms))
     coming = fetch(f"SELECT min(start_ms) FROM reservation WHERE {ours} AND start_ms > ?", (*known, now_ms))[0][0]
     answers = fetch(f"SELECT answered_ms FROM calendar_answer WHERE site IN ({_marks(sites)})", sites)
     until_ms = min(coming or MAX_TIME_MS, *(one.end_ms for one in on), MAX_TIME_MS)
@@ -183,22 +204,22 @@ def _utc(time_ms: int) -> str:
 # ---- looking
 
 
-def list_reservations(appliance: Appliance, site: str | None = None) -> list[Reservation]:
+def list_reservations(desk: Desk, site: str | None = None) -> list[Reservation]:
     """Those that are on or to come, by start; of one site or of all."""
-    now_ms = appliance.clock.now_ms()
+    now_ms = desk.clock.now_ms()
     if site is None:
-        return _fetch(appliance, "end_ms > ?", (now_ms,))
-    return _fetch(appliance, "site = ? AND end_ms > ?", (site, now_ms))
+        return _fetch(desk, "end_ms > ?", (now_ms,))
+    return _fetch(desk, "site = ? AND end_ms > ?", (site, now_ms))
 
 
-def find_reservation(appliance: Appliance, reservation_id: int) -> Reservation:
+def find_reservation(desk: Desk, reservation_id: int) -> Reservation:
     """One reservation, over or not. NotFound."""
-    return _one(_fetch(appliance, "id = ?", (reservation_id,)))
+    return _one(_fetch(desk, "id = ?", (reservation_id,)))
 
 
-def _fetch(appliance: Appliance, where: str, parameters: Sequence[object]) -> list[Reservation]:
+def _fetch(desk: Desk, where: str, parameters: Sequence[object]) -> list[Reservation]:
     sql = f"SELECT {_COLUMNS} FROM reservation WHERE {where} ORDER BY start_ms, id"
-    return [Reservation(*row) for row in appliance.database.fetch(sql, parameters)]
+    return [Reservation(*row) for row in desk.database.fetch(sql, parameters)]
 
 
 def _one(found: list[Reservation]) -> Reservation:
@@ -210,49 +231,49 @@ def _one(found: list[Reservation]) -> Reservation:
 # ---- changing
 
 
-def add_reservation(appliance: Appliance, asked: NewReservation, actor: By) -> Reservation:
+def add_reservation(desk: Desk, asked: NewReservation, actor: Actor) -> Reservation:
     """Reserve a site for a user. BadRequest when it ends before it starts, or is over already.
 
     Other reservations for the same time are no obstacle: all their users may command.
     """
     if asked.end_ms <= asked.start_ms:
         raise BadRequest("end_ms must be after start_ms.")
-    if asked.end_ms <= appliance.clock.now_ms():
+    if asked.end_ms <= desk.clock.now_ms():
         raise BadRequest("end_ms must be in the future: this reservation would be over already.")
-    return _change(appliance, _add, appliance, asked, actor)
+    return _change(desk, _add, desk, asked, actor)
 
 
-def _add(transaction: Transaction, appliance: Appliance, asked: NewReservation, actor: By) -> Reservation:
+def _add(transaction: Transaction, desk: Desk, asked: NewReservation, actor: Actor) -> Reservation:
     event = Event("", asked.start_ms, asked.end_ms, asked.creator_id, asked.creator or asked.creator_id, asked.title)
     row = (asked.site, LOCAL, *event, actor.who)
     added = Reservation(transaction.execute(_INSERT, row).fetchone()[0], *row)  # type: ignore[arg-type]
-    _record(transaction, appliance, audit.RESERVE_ADD, added, actor)
+    _record(transaction, desk, audit.RESERVE_ADD, added, actor)
     return added
 
 
-def remove_reservation(appliance: Appliance, reservation_id: int, actor: By) -> Reservation:
+def remove_reservation(desk: Desk, reservation_id: int, actor: Actor) -> Reservation:
     """Remove one that was made here; returns it. NotFound, or Conflict for one of the calendar."""
-    return _change(appliance, _remove, appliance, reservation_id, actor)
+    return _change(desk, _remove, desk, reservation_id, actor)
 
 
-def _remove(transaction: Transaction, appliance: Appliance, reservation_id: int, actor: By) -> Reservation:
+def _remove(transaction: Transaction, desk: Desk, reservation_id: int, actor: Actor) -> Reservation:
     sql = f"SELECT {_COLUMNS} FROM reservation WHERE id = ?"
     removed = _one([Reservation(*row) for row in transaction.fetch(sql, (reservation_id,))])
     if removed.source != LOCAL:
         raise Conflict("This reservation was made in the calendar and can only be removed there.")
     transaction.execute("DELETE FROM reservation WHERE id = ?", (reservation_id,))
-    _record(transaction, appliance, audit.RESERVE_REMOVE, removed, actor)
+    _record(transaction, desk, audit.RESERVE_REMOVE, removed, actor)
     return removed
 
 
-def _record(transaction: Transaction, appliance: Appliance, what: str, one: Reservation, actor: By) -> None:
+def _record(transaction: Transaction, desk: Desk, what: str, one: Reservation, actor: Actor) -> None:
     detail = f"{one.site} for {one.creator_id} from {_utc(one.start_ms)} until {_utc(one.end_ms)} UTC"
-    audit.record(transaction, appliance, Entry(actor.who, what, str(one.id), actor.where_from, detail))
+    audit.record(transaction, desk.clock.now_ms(), Entry(actor.who, what, str(one.id), actor.where_from, detail))
 
 
-def replace_calendar(appliance: Appliance, site: str, events: Sequence[Event], at_ms: int) -> None:
+def replace_calendar(desk: Desk, site: str, events: Sequence[Event], at_ms: int) -> None:
     """The calendar answered for the site at that time: these events take the place of all it said before."""
-    _change(appliance, _replace, site, events, at_ms)
+    _change(desk, _replace, site, events, at_ms)
 
 
 def _replace(transaction: Transaction, site: str, events: Sequence[Event], at_ms: int) -> None:
@@ -263,13 +284,15 @@ def _replace(transaction: Transaction, site: str, events: Sequence[Event], at_ms
     transaction.execute("INSERT INTO calendar_answer (site, answered_ms) VALUES (?, ?)", (site, at_ms))
 
 
-def _change(appliance: Appliance, verb: Callable[..., Result], *arguments: Any) -> Result:
-    """Write, and judge by what is stored from then on, also when the disk confirms it late."""
+def _change(desk: Desk, verb: Callable[..., Result], *arguments: Any) -> Result:
+    """Write, and judge by what is stored from then on."""
 
-    def forget(_: object = None) -> None:
-        appliance.reserved.forget()
+    changed: Result = desk.database.write(_change_and_forget, desk, verb, arguments)
+    return changed
 
-    try:
-        return appliance.database.write(verb, *arguments, late=forget)
-    finally:
-        forget()
+
+def _change_and_forget(
+    transaction: Transaction, desk: Desk, verb: Callable[..., Result], arguments: tuple[Any, ...]
+) -> Result:
+    transaction.after_commit(desk.windows.forget)
+    return verb(transaction, *arguments)

@@ -1,50 +1,89 @@
-"""May this caller send this command to this site now? One answer for those who send and for those who only ask."""
+"""Rights: may this caller do this here and now. One answer for requests that command and for those that only ask."""
 
-from prjobs.access import reservations, tokens
+from prjobs.access import reservations
+from prjobs.access.desk import Desk
 from prjobs.access.identity import Identity
-from prjobs.access.reservations import Judgement
-from prjobs.appliance import Appliance
+from prjobs.access.reservations import Judgement, Reason
 from prjobs.base.catalogue import MAKES_SAFE
 from prjobs.base.errors import Forbidden, Unauthorized
 
 HEADER = "X-Prjobs-Reservations"
 
 
-def require_rights(
-    appliance: Appliance, identity: Identity, site: str, user_id: str, command_class: str = ""
-) -> Judgement:
-    """The judgement that lets the command pass. Raises Unauthorized or Forbidden when it may not be sent.
+def require_rights(desk: Desk, identity: Identity, site: str, user_id: str, command_class: str = "") -> Judgement:
+    """Return the judgement that lets the command pass. Raises Unauthorized or Forbidden when it may not be sent.
 
     `user_id` is in whose name the command is; an empty `command_class` stands for one that every user may send.
     """
-    tokens.require_commander(identity)
-    tokens.require_command(identity, site, user_id)
-    _require_class(appliance, identity, command_class)
-    judged = reservations.judge(appliance, user_id, _may_always(identity, command_class), site)
+    judged = _judge(desk, identity, site, user_id, command_class)
     if judged.allowed:
         return judged
     # An unreachable calendar says nothing about the token: 401 would make a page ask for another login.
-    kind = Unauthorized if judged.sentence == tokens.RESERVED else Forbidden
+    kind = Unauthorized if judged.reason == Reason.RESERVED else Forbidden
     refused = kind(judged.sentence)
     refused.headers = {HEADER: judged.basis}
     raise refused
 
 
+def may_command(desk: Desk, identity: Identity, site: str, command_class: str = "") -> Judgement:
+    """Return the judgement for the identity's own user, with the sentence of the refusal when there is one."""
+    try:
+        return _judge(desk, identity, site, identity.user_id, command_class)
+    except (Unauthorized, Forbidden) as refused:
+        judged = reservations.judge(desk, identity.user_id, False, site)
+        holders = judged.holders if identity.reaches(site) else []
+        return Judgement(False, judged.basis, Reason.NO_RIGHT, refused.sentence, holders)
+
+
+def _judge(desk: Desk, identity: Identity, site: str, user_id: str, command_class: str) -> Judgement:
+    """Judge by the reservations; raise Unauthorized or Forbidden when the token alone forbids it."""
+    require_commander(identity)
+    require_command(identity, site, user_id)
+    _require_class(desk, identity, command_class)
+    return reservations.judge(desk, user_id, _may_always(identity, command_class), site)
+
+
 def _may_always(identity: Identity, command_class: str) -> bool:
-    """Whatever is reserved: administrators, and owners who make the telescope safe."""
+    """Return True for administrators, and for owners who make the telescope safe, whatever is reserved."""
     return identity.is_admin or (identity.is_staff and command_class in MAKES_SAFE)
 
 
-def _require_class(appliance: Appliance, identity: Identity, command_class: str) -> None:
-    if command_class in appliance.settings.staff_classes and not identity.is_staff:
+def _require_class(desk: Desk, identity: Identity, command_class: str) -> None:
+    if command_class in desk.settings.staff_classes and not identity.is_staff:
         raise Forbidden(f"Commands of the class {command_class} need the admin or owner role.")
 
 
-def may_command(appliance: Appliance, identity: Identity, site: str, command_class: str = "") -> Judgement:
-    """The same as an answer: for the identity's own user, with the sentence of the refusal when there is one."""
-    try:
-        return require_rights(appliance, identity, site, identity.user_id, command_class)
-    except (Unauthorized, Forbidden) as refused:
-        judged = reservations.judge(appliance, identity.user_id, False, site)
-        holders = judged.holders if identity.reaches(site) else []
-        return Judgement(False, judged.basis, refused.sentence, holders)
+# ---- by role
+
+
+def require_commander(identity: Identity) -> None:
+    """Raise Forbidden for observatory and viewer tokens, unless they are staff's."""
+    if {"observatory", "viewer"} & set(identity.roles) and not identity.is_staff:
+        raise Forbidden("A token of an observatory or a viewer may not send commands.")
+
+
+def require_command(identity: Identity, site: str, user_id: str) -> None:
+    """Raise Unauthorized or Forbidden unless the identity may command the site in the name of `user_id`."""
+    if not identity.reaches(site):
+        raise Forbidden("This token is not for this site.")
+    if user_id != identity.user_id and not (identity.is_admin or identity.service):
+        raise Unauthorized("user_id must be the user of the token; another one came.")
+
+
+def require_observatory(identity: Identity, site: str) -> None:
+    """Raise Forbidden unless the identity may fetch jobs and report on them for the site."""
+    if not ("observatory" in identity.roles or identity.is_staff):
+        raise Forbidden("Fetching jobs and reporting on them needs an observatory token.")
+    if not identity.reaches(site):
+        raise Forbidden("This token is not for this site.")
+
+
+def require_admin(identity: Identity) -> None:
+    """Raise Forbidden unless the identity is an administrator."""
+    if not identity.is_admin:
+        raise Forbidden("Only an administrator may do this.")
+
+
+def may_cancel(identity: Identity, site: str, owner_id: str) -> bool:
+    """Return True for staff, and for the user who asked for the job."""
+    return identity.reaches(site) and (identity.is_staff or identity.user_id == owner_id)

@@ -99,11 +99,18 @@ class Internal(Refused):
 
 
 class Unavailable(Refused):
-    """The store cannot take or give anything now; asking again later is right."""
+    """The store cannot take or give anything now; asking again later is right.
+
+    `fault` is the code of the store's trouble (`prjobs.store.faults.Fault`); empty when there is another reason.
+    """
 
     status = 503
     code = "unavailable"
     retry_after_s = 5
+
+    def __init__(self, sentence: str, fault: str = "") -> None:
+        super().__init__(sentence)
+        self.fault = fault
 
 
 class DiskFull(Refused):
@@ -115,7 +122,14 @@ class DiskFull(Refused):
 
 
 class Unusable(Exception):
-    """The appliance cannot start or go on; the sentence says why and what to do. Exit code 1."""
+    """The appliance cannot start or go on; the sentence says why and what to do. Exit code 1.
+
+    `fault` is the code of the store's trouble (`prjobs.store.faults.Fault`); empty when there is another reason.
+    """
+
+    def __init__(self, sentence: str, fault: str = "") -> None:
+        super().__init__(sentence)
+        self.fault = fault
 
 
 def kind_of(value: object) -> str:

@@ -11,7 +11,7 @@ from itertools import chain as joined
 from pathlib import Path
 from typing import BinaryIO
 
-from prjobs.access import audit
+from prjobs.access import anchor, audit
 from prjobs.access.audit import Fetch
 from prjobs.access.chain import Anchor, Chain, Verdict, examine, line_of
 from prjobs.base.errors import Unusable
@@ -52,7 +52,7 @@ def run_verify(asked: argparse.Namespace) -> int:
     else:
         folder = folder_of(asked)
         with _store(folder) as fetch:
-            verdict, behind = audit.verify(fetch, folder.path, asked.anchor)
+            verdict, behind = anchor.verify(fetch, folder.path, asked.anchor)
     if asked.json:
         print_json(_as_json(verdict, behind))
     elif verdict.seq is None:
@@ -111,7 +111,7 @@ def _write_file(fetch: Fetch, path: Path) -> int:
 
 
 def _write_lines(fetch: Fetch, file: BinaryIO) -> int:
-    store, count = audit.store_of(fetch), 0
+    store, count = audit.identity_of(fetch), 0
     for row in audit.list_rows(fetch):
         line = json.dumps(line_of(store, row), ensure_ascii=False, default=repr)
         file.write(f"{line}\n".encode(errors="replace"))
@@ -134,7 +134,7 @@ def _store(folder: Folder) -> Iterator[Fetch]:
                 raise Unusable(f"{path} is of an older version; the next start brings it up to date.")
             yield lambda sql, parameters: connection.execute(sql, parameters).fetchall()
     except sqlite3.Error as error:
-        raise Unusable(f"{path} cannot be read: {trouble_of(error)}") from None
+        raise Unusable(f"{path} cannot be read: {trouble_of(error).sentence}") from None
 
 
 # ---- an export

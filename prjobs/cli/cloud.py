@@ -82,24 +82,27 @@ def run_status(asked: argparse.Namespace) -> None:
         _print(asked, None if found is None else msgspec.convert(found, CloudStatus))
         return
     with own_appliance(folder_of(asked)) as appliance:
-        _print(asked, status.describe_store(appliance))
+        _print(asked, status.describe_store(appliance.cloud))
 
 
 def run_once(asked: argparse.Namespace) -> None:
     """Do what is due until nothing is; for a try of the settings, or a cron job."""
     with own_appliance(folder_of(asked)) as appliance:
-        link = open_link(appliance)
+        link = open_link(appliance.cloud)
         if link is None:
             raise Unusable(OFF)
-        stderr(f"prjobs: asking {appliance.settings.cloud_base_url}")
+        stderr(f"prjobs: asking {appliance.queue.settings.cloud_base_url}")
         link.finish()
-        _print(asked, status.describe_store(appliance))
-        if said := [*_unusable(appliance), *appliance.problems.values()]:
+        _print(asked, status.describe_store(appliance.cloud))
+        if said := [
+            *_unusable(appliance),
+            *(notice.sentence for notice in appliance.queue.notices.all() if notice.is_problem),
+        ]:
             raise Unusable(said[0])
 
 
 def _unusable(appliance: Appliance) -> list[str]:
-    contact = appliance.contact
+    contact = appliance.cloud.contact
     unread = [f"{site}: {reason}" for site, (_, reason) in contact.unread.items()]
     untaken = [contact.untaken[1]] if contact.untaken else []
     return [said for said in (contact.reason, *unread, *untaken, *contact.refused.values()) if said]

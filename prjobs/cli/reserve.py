@@ -90,7 +90,9 @@ def _add(folder: Folder, body: dict[str, Any]) -> tuple[Reservation, str]:
         return added, client.api("GET", "/api/reservations", query={"site": added.site})["mode"]
     wanted = convert(body, NewReservation)
     with own_appliance(folder) as appliance:
-        return reservations.add_reservation(appliance, wanted, audit.OPERATOR), appliance.settings.reservations
+        return reservations.add_reservation(
+            appliance.desk, wanted, audit.OPERATOR
+        ), appliance.queue.settings.reservations
 
 
 def run_list(asked: argparse.Namespace) -> None:
@@ -101,7 +103,7 @@ def run_list(asked: argparse.Namespace) -> None:
         found = _listed(client, asked.site)
     else:
         with own_appliance(folder, create=False) as appliance:
-            found = reservations.list_reservations(appliance, asked.site)
+            found = reservations.list_reservations(appliance.desk, asked.site)
     for one in found:
         print_json(msgspec.to_builtins(one)) if asked.json else print(_line(one))
 
@@ -124,5 +126,5 @@ def run_remove(asked: argparse.Namespace) -> None:
         client.api("DELETE", f"/api/reservations/{asked.id}")
     else:
         with own_appliance(folder, create=False) as appliance:
-            reservations.remove_reservation(appliance, asked.id, audit.OPERATOR)
+            reservations.remove_reservation(appliance.desk, asked.id, audit.OPERATOR)
     stderr(f"reservation {asked.id} is removed")

@@ -47,7 +47,7 @@ def run_create(asked: argparse.Namespace) -> None:
     else:
         wanted = convert(body, NewToken)
         with own_appliance(folder) as appliance:
-            token, info = tokens.create_token(appliance, wanted, audit.OPERATOR)
+            token, info = tokens.create_token(appliance.desk, wanted, audit.OPERATOR)
     print(token)
     stderr(f"token {info.id} for {plain(info.user_id)}, until {utc(info.expires_ms)} UTC")
 
@@ -60,7 +60,7 @@ def run_list(asked: argparse.Namespace) -> None:
         infos = msgspec.convert(client.api("GET", "/api/tokens")["tokens"], list[TokenInfo])
     else:
         with own_appliance(folder, create=False) as appliance:
-            infos = tokens.list_tokens(appliance)
+            infos = tokens.list_tokens(appliance.desk)
     if asked.json:
         print_json(msgspec.to_builtins(infos))
         return
@@ -78,5 +78,5 @@ def run_revoke(asked: argparse.Namespace) -> None:
         client.api("DELETE", f"/api/tokens/{asked.id}")
     else:
         with own_appliance(folder, create=False) as appliance:
-            tokens.revoke_token(appliance, asked.id, audit.OPERATOR)
+            tokens.revoke_token(appliance.desk, asked.id, audit.OPERATOR)
     stderr(f"token {asked.id} is revoked")

@@ -9,49 +9,49 @@ at once, and the cloud gets a copy that is not run a second time.
 import threading
 from collections.abc import Callable
 
-from prjobs.access.audit import By
-from prjobs.appliance import Appliance
+from prjobs.access.audit import Actor
 from prjobs.base.errors import BadRequest, Forbidden, Refused, Unauthorized
 from prjobs.cloud import late, markers, newjobs
 from prjobs.cloud.answers import CREDENTIALS, PERMANENT, UNSENT, Answer, Failure, Network, require_usable
+from prjobs.cloud.context import Context
 from prjobs.jobs import lookup, submission
+from prjobs.jobs.requests import Command
 from prjobs.jobs.states import CANCELLED, FORWARDED, FORWARDING, UNREAD
-from prjobs.jobs.submission import Command
-from prjobs.store.database import Transaction
 from prjobs.store.models import JOB_COLUMNS, JobRow
+from prjobs.store.transaction import Transaction
 
 _REFUSALS: dict[int, type[Refused]] = {401: Unauthorized, 403: Forbidden}
 
 
-def forwarder(appliance: Appliance, network: Network) -> Callable[[Command, str, By], JobRow]:
+def forwarder(context: Context, network: Network) -> Callable[[Command, str, Actor], JobRow]:
     """What the endpoint newjob calls with a command and its user's token."""
 
-    def forward(command: Command, token: str, actor: By) -> JobRow:
-        contact = appliance.contact
+    def forward(command: Command, token: str, actor: Actor) -> JobRow:
+        contact = context.contact
         reachable = contact.last_ms is not None and contact.down_since_ms is None
-        if command.site not in appliance.settings.cloud_sites:
-            return submission.submit_job(appliance, command, actor)
+        if command.site not in context.queue.settings.cloud_sites:
+            return submission.submit_job(context.queue, command, actor)
         if not reachable:
-            row = submission.submit_job(appliance, command, actor)
+            row = submission.submit_job(context.queue, command, actor)
             if not command.makes_safe:
-                late.remember(appliance, command, row, token)
+                late.remember(context, command, row, token)
             return row
-        return submit(appliance, network, command, token, actor)
+        return submit(context, network, command, token, actor)
 
     return forward
 
 
-def submit(appliance: Appliance, network: Network, command: Command, token: str, actor: By) -> JobRow:
+def submit(context: Context, network: Network, command: Command, token: str, actor: Actor) -> JobRow:
     """The job as it is to be answered. Refused when the cloud refuses it for its user."""
     if command.makes_safe:
-        row, is_new = appliance.database.write(_store, appliance, command, UNREAD, actor, makes_safe=True)
+        row, is_new = context.queue.database.write(_store, context, command, UNREAD, actor, makes_safe=True)
         if not is_new:
             # A second copy of a stop would withdraw in the cloud what was asked for since.
             return row
         copy = threading.Thread(target=_send_copy, args=(network, command, row, token), name="forward", daemon=True)
         copy.start()
         return row
-    row, is_new = appliance.database.write(_store, appliance, command, FORWARDING, actor)
+    row, is_new = context.queue.database.write(_store, context, command, FORWARDING, actor)
     if not is_new:
         # The same Idempotency-Key again: that request is on its way, or was decided.
         return _as_unread(row)
@@ -60,16 +60,16 @@ def submit(appliance: Appliance, network: Network, command: Command, token: str,
         require_usable(answer)
     except Failure as failure:
         if failure.kind == UNSENT:
-            late.remember(appliance, command, row, token)
-        return _without_answer(appliance, row, failure)
-    return _with_answer(appliance, row, answer)
+            late.remember(context, command, row, token)
+        return _without_answer(context, row, failure)
+    return _with_answer(context, row, answer)
 
 
 def _store(
-    transaction: Transaction, appliance: Appliance, command: Command, status: str, actor: By
+    transaction: Transaction, context: Context, command: Command, status: str, actor: Actor
 ) -> tuple[JobRow, bool]:
     last_seq = transaction.fetch("SELECT coalesce(max(seq), 0) FROM job")[0][0]
-    row = submission.insert_job(transaction, appliance, command, status, actor)
+    row = submission.insert_job(transaction, context.queue, command, status, actor)
     return row, row.seq > last_seq
 
 
@@ -81,12 +81,12 @@ def _send_copy(network: Network, command: Command, row: JobRow, token: str) -> N
         return
 
 
-def _without_answer(appliance: Appliance, row: JobRow, failure: Failure) -> JobRow:
+def _without_answer(context: Context, row: JobRow, failure: Failure) -> JobRow:
     if failure.kind in (CREDENTIALS, PERMANENT):
-        _decide(appliance, row, CANCELLED, "the cloud refused it")
+        _decide(context, row, CANCELLED, "the cloud refused it")
         raise _REFUSALS.get(failure.status, BadRequest)(str(failure)) from None
     if failure.kind == UNSENT:
-        _decide(appliance, row, UNREAD, "the cloud cannot be reached: it runs as a job of the site")
+        _decide(context, row, UNREAD, "the cloud cannot be reached: it runs as a job of the site")
         return row._replace(status=UNREAD, alternate_status=UNREAD)
     return _as_unread(row)
 
@@ -99,32 +99,32 @@ def _as_unread(row: JobRow) -> JobRow:
     )
 
 
-def _decide(appliance: Appliance, row: JobRow, status: str, note: str) -> None:
-    appliance.database.write(markers.decide, appliance, row.seq, status, note)
+def _decide(context: Context, row: JobRow, status: str, note: str) -> None:
+    context.queue.database.write(markers.decide, context, row.seq, status, note)
 
 
-def _with_answer(appliance: Appliance, row: JobRow, answer: Answer) -> JobRow:
+def _with_answer(context: Context, row: JobRow, answer: Answer) -> JobRow:
     """The cloud stored it: its record becomes a job here, by the same way as any other."""
-    ulid = newjobs.take_in(appliance, row.site, answer)
+    ulid = newjobs.take_in(context, row.site, answer)
     if ulid is None:
         return _as_unread(row)
-    return lookup.find_job(appliance, ulid)
+    return lookup.find_job(context.queue.database, ulid)
 
 
 # ---- what got no answer
 
 
-def undecided(appliance: Appliance, site: str) -> list[JobRow]:
+def undecided(context: Context, site: str) -> list[JobRow]:
     """Jobs of the site whose marker is being looked for."""
     # Left to itself SQLite walks through all jobs of the site, since that index has them in order.
     sql = (
         f"SELECT {JOB_COLUMNS} FROM job INDEXED BY job_forwarding "
         f"WHERE site = ? AND status = '{FORWARDING}' ORDER BY ulid"
     )
-    return [JobRow(*row) for row in appliance.database.fetch(sql, (site,))]
+    return [JobRow(*row) for row in context.queue.database.fetch(sql, (site,))]
 
 
-def give_back(appliance: Appliance, row: JobRow) -> bool:
+def give_back(context: Context, row: JobRow) -> bool:
     """The marker did not appear in time: the job runs as one of the site."""
     note = "the cloud does not have it: it runs as a job of the site"
-    return bool(appliance.database.write(markers.decide, appliance, row.seq, UNREAD, note))
+    return bool(context.queue.database.write(markers.decide, context, row.seq, UNREAD, note))

@@ -5,17 +5,18 @@ from dataclasses import dataclass
 
 import msgspec
 
-from prjobs.appliance import Appliance
 from prjobs.base import catalogue
 from prjobs.cloud import markers, stops, store
+from prjobs.cloud.context import Context
 from prjobs.cloud.markers import WHO
 from prjobs.cloud.store import ELSEWHERE, OURS, Known
 from prjobs.cloud.wire import Listing, Record, Sighting, read_record, ulid_ms
-from prjobs.jobs import log, submission
+from prjobs.jobs import expiry, log, submission
 from prjobs.jobs.log import Event
+from prjobs.jobs.requests import is_cancel_all
 from prjobs.jobs.states import CANCELLED, EXPIRED, FORWARDED, HELD, PRIMARY, UNREAD
-from prjobs.store.database import Transaction
 from prjobs.store.models import JOB_COLUMNS, JobRow
+from prjobs.store.transaction import Transaction
 
 WAITING = (UNREAD, HELD)
 # A hub keeps what was withdrawn; nobody runs that, nor what runs under another id.
@@ -52,12 +53,12 @@ class Rules:
     untold: Callable[[str, int], bool]
 
 
-def known_of(appliance: Appliance, page: Page) -> dict[str, Known]:
+def known_of(context: Context, page: Page) -> dict[str, Known]:
     """What is known here of the page's jobs; looked up by a reader, since mostly nothing has to be changed."""
     sightings = page.listing.sightings
     if not sightings:
         return {}
-    return store.known_between(appliance.database, page.site, sightings[0].ulid, sightings[-1].ulid)
+    return store.known_between(context.queue.database, page.site, sightings[0].ulid, sightings[-1].ulid)
 
 
 def news_of(page: Page, known: dict[str, Known], rules: Rules) -> list[Sighting]:
@@ -70,14 +71,14 @@ def unreadable(page: Page, known: dict[str, Known]) -> int:
     return sum(1 for seen in page.listing.sightings if seen.ulid not in known and read_record(seen) is None)
 
 
-def taken_twice(appliance: Appliance, page: Page, known: dict[str, Known], rules: Rules) -> list[str]:
+def taken_twice(context: Context, page: Page, known: dict[str, Known], rules: Rules) -> list[str]:
     """Jobs that are under way here and there: the cloud shows them as taken, and we have not told it so."""
     found = []
     for seen in page.listing.sightings if rules.is_primary else ():
         ours = known.get(seen.ulid)
         if ours is None or ours.state != OURS or ours.status in (None, *WAITING) or seen.status in _NOT_TAKEN:
             continue
-        handed_seq = store.first_handout(appliance.database, ours.job_seq)
+        handed_seq = store.first_handout(context.queue.database, ours.job_seq)
         if handed_seq > ours.pushed_seq and rules.untold(seen.ulid, handed_seq):
             found.append(seen.ulid)
     return found
@@ -108,7 +109,7 @@ def _wish(known: Known, seen: Sighting, rules: Rules) -> str | None:
 
 
 def store_page(
-    transaction: Transaction, appliance: Appliance, page: Page, news: list[Sighting], rules: Rules
+    transaction: Transaction, context: Context, page: Page, news: list[Sighting], rules: Rules
 ) -> list[tuple[str, str]]:
     """Apply the news and raise the mark; returns (what was done, ulid) of each job."""
     done = []
@@ -117,17 +118,17 @@ def store_page(
         known = store.known_between(transaction, page.site, news[0].ulid, news[-1].ulid)
     for seen in news:
         before = known.get(seen.ulid)
-        word = insert(transaction, appliance, page, seen, rules) if before is None else None
+        word = insert(transaction, context, page, seen, rules) if before is None else None
         if before is not None and before.status is not None and (wish := _wish(before, seen, rules)):
-            word = _carry_out(transaction, appliance, before, seen, wish)
+            word = _carry_out(transaction, context, before, seen, wish)
         if word:
             done.append((word, seen.ulid))
-    appliance.failpoints.passing("import_before_commit")
+    context.queue.failpoints.passing("import_before_commit")
     store.raise_low(transaction, page.site, page.start_ms, page.low_ms)
     return done
 
 
-def _carry_out(transaction: Transaction, appliance: Appliance, known: Known, seen: Sighting, wish: str) -> str | None:
+def _carry_out(transaction: Transaction, context: Context, known: Known, seen: Sighting, wish: str) -> str | None:
     if store.newest_change(transaction, known.job_seq) > known.pushed_seq and wish != TAKEN:
         # Our status is on its way and wins.
         return None
@@ -142,7 +143,7 @@ def _carry_out(transaction: Transaction, appliance: Appliance, known: Known, see
         wish = WITHDRAWN
     note = {TAKEN: "another program took it", WITHDRAWN: WITHDRAWN}.get(wish, "")
     row = _row(transaction, known.job_seq)
-    event = Event(PRIMARY, seen.status, appliance.clock.now_ms(), WHO, note, _estimate_s(seen))
+    event = Event(PRIMARY, seen.status, context.queue.clock.now_ms(), WHO, note, _estimate_s(seen))
     log.apply(transaction, [row], event)
     store.needs_no_push(transaction, [known.job_seq], ELSEWHERE)
     return wish
@@ -160,7 +161,7 @@ def _row(transaction: Transaction, job_seq: int) -> JobRow:
 # ---- jobs that were not known
 
 
-def insert(transaction: Transaction, appliance: Appliance, page: Page, seen: Sighting, rules: Rules) -> str | None:
+def insert(transaction: Transaction, context: Context, page: Page, seen: Sighting, rules: Rules) -> str | None:
     """Store a job of the cloud that is not known here; what was done, None when there was nothing to do."""
     record = read_record(seen)
     if record is None:
@@ -170,30 +171,27 @@ def insert(transaction: Transaction, appliance: Appliance, page: Page, seen: Sig
         return None
     waits, word = seen.status == UNREAD, None
     copied = record.marker is not None and not markers.may_run(
-        transaction, appliance, record.site, record.marker, record.ulid
+        transaction, context, record.site, record.marker, record.ulid
     )
     if waits and copied:
-        _store_not_run(transaction, appliance, page, record, rules, FORWARDED)
+        _store_not_run(transaction, context, page, record, rules, FORWARDED)
         word = RUNS_HERE
     elif (
-        waits
-        and not record.marker
-        and rules.is_primary
-        and stops.came_before_stop(transaction, appliance, page, record)
+        waits and not record.marker and rules.is_primary and stops.came_before_stop(transaction, context, page, record)
     ):
-        _store_not_run(transaction, appliance, page, record, rules, CANCELLED, stops.STOPPED_HERE)
+        _store_not_run(transaction, context, page, record, rules, CANCELLED, stops.STOPPED_HERE)
         word = STOPPED
     else:
-        row = _stored(transaction, appliance, page, record, rules)
+        row = _stored(transaction, context, page, record, rules)
         store.remember(transaction, record.ulid, record.site, row.seq, OURS if waits else ELSEWHERE)
-    if submission.is_cancel_all(record.action):
-        stops.hold_older(transaction, appliance, page, record.ulid, copied)
+    if is_cancel_all(record.action):
+        stops.hold_older(transaction, context, page, record.ulid, copied)
     return word or (NEW if waits else SEEN_LATE)
 
 
 def _store_not_run(
     transaction: Transaction,
-    appliance: Appliance,
+    context: Context,
     page: Page,
     record: Record,
     rules: Rules,
@@ -202,26 +200,26 @@ def _store_not_run(
 ) -> None:
     """A job that does not run under this id; the cloud is told so."""
     record = msgspec.structs.replace(record, status=status, alternate_status=status)
-    row = _stored(transaction, appliance, page, record, rules, note)
+    row = _stored(transaction, context, page, record, rules, note)
     store.remember(transaction, record.ulid, record.site, row.seq, OURS)
     store.send_again(transaction, record.ulid)
 
 
 def _stored(
-    transaction: Transaction, appliance: Appliance, page: Page, record: Record, rules: Rules, note: str = ""
+    transaction: Transaction, context: Context, page: Page, record: Record, rules: Rules, note: str = ""
 ) -> JobRow:
     """The job as a row of ours, in both queues as the cloud has it."""
-    row = as_row(appliance, record)
-    if appliance.settings.cloud_bell == "alternate" and rules.is_primary and row.status == UNREAD:
+    row = as_row(context, record)
+    if context.queue.settings.cloud_bell == "alternate" and rules.is_primary and row.status == UNREAD:
         # Our own bell took it from the alternate queue there, not an observatory.
         row = row._replace(alternate_status=UNREAD)
     if not rules.is_primary:
         row = row._replace(status=_held(row.status), alternate_status=_held(row.alternate_status))
-    row = submission.insert_row(transaction, appliance, row, WHO, note)
+    row = submission.insert_row(transaction, context.queue, row, WHO, note)
     if row.expires_ms:
         # Its age counts by the cloud's clock: ours may be wrong.
-        left_ms = row.expires_ms - (appliance.clock.now_ms() + page.offset_ms)
-        appliance.expiries.set(row.seq, left_ms / 1000)
+        left_ms = row.expires_ms - (context.queue.clock.now_ms() + page.offset_ms)
+        expiry.begin(transaction, context.queue, row, left_ms / 1000)
     return row
 
 
@@ -229,10 +227,10 @@ def _held(status: str) -> str:
     return HELD if status == UNREAD else status
 
 
-def as_row(appliance: Appliance, record: Record) -> JobRow:
+def as_row(context: Context, record: Record) -> JobRow:
     """The record as a job of ours, not stored yet."""
     command_class = catalogue.command_class(record.device, record.action, record.values)
-    created_ms, expiry_s = ulid_ms(record.ulid), appliance.settings.expiry_s(command_class)
+    created_ms, expiry_s = ulid_ms(record.ulid), context.queue.settings.expiry_s(command_class)
     row = JobRow(
         seq=0,
         ulid=record.ulid,
@@ -251,7 +249,7 @@ def as_row(appliance: Appliance, record: Record) -> JobRow:
         estimate_s=record.estimate_s,
         alternate_status=record.alternate_status,
         alternate_estimate_s=None,
-        changed_ms=appliance.clock.now_ms(),
+        changed_ms=context.queue.clock.now_ms(),
         expires_ms=created_ms + expiry_s * 1000 if expiry_s else None,
         again_of=None,
         origin=WHO,

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from prjobs.appliance import Appliance
 from prjobs.base.ulids import floor_ulid
 from prjobs.cloud import store
+from prjobs.cloud.context import Context
 from prjobs.cloud.importing import Page
 from prjobs.cloud.markers import WHO
 from prjobs.cloud.store import ELSEWHERE, GONE, GONE_NOTE, NEWEST, OURS
@@ -13,8 +13,8 @@ from prjobs.cloud.wire import ulid_ms
 from prjobs.jobs import log, lookup
 from prjobs.jobs.log import Event
 from prjobs.jobs.states import ALTERNATE, CANCELLED, HELD, PRIMARY, UNREAD, is_finished
-from prjobs.store.database import Database, Transaction
 from prjobs.store.models import JOB_COLUMNS, JobRow
+from prjobs.store.transaction import Source, Transaction
 
 # A job handed out longer ago than this is not looked for: it may read a month of the cloud for one status.
 HANDED_MS = 7 * 86_400_000
@@ -26,14 +26,14 @@ class Judgement:
     """A look at everything from the oldest job in question to now. `walk` begins one at a moment of the cloud's."""
 
     def __init__(
-        self, appliance: Appliance, site: str, cancel_ulid: str, cloud_now_ms: int, walk: Callable[[int], Walk]
+        self, context: Context, site: str, cancel_ulid: str, cloud_now_ms: int, walk: Callable[[int], Walk]
     ) -> None:
-        self._appliance = appliance
+        self._context = context
         self._site = site
         self._cancel_ulid = cancel_ulid
         self._present: dict[str, str] = {}
         since = floor_ulid(cloud_now_ms - HANDED_MS)
-        self._questions = _questions(appliance, site, cancel_ulid, since)
+        self._questions = _questions(context, site, cancel_ulid, since)
         self._walk = walk(ulid_ms(self._questions[0])) if self._questions else None
 
     def step(self) -> bool:
@@ -46,7 +46,7 @@ class Judgement:
 
     def decide(self, is_primary: bool) -> dict[str, int]:
         """After the last page: one transaction for all. Counts by what became of the jobs."""
-        return self._appliance.database.write(self._decide, is_primary)
+        return self._context.queue.database.write(self._decide, is_primary)
 
     def _decide(self, transaction: Transaction, is_primary: bool) -> dict[str, int]:
         if store.cancel_of(transaction, self._site) != self._cancel_ulid:
@@ -68,7 +68,7 @@ class Judgement:
     def _decide_one(self, transaction: Transaction, row: JobRow, is_primary: bool) -> str:
         """What becomes of a job: its held queues are released or cancelled, and a handed-out job may be gone."""
         present = self._present.get(row.ulid)
-        now_ms = self._appliance.clock.now_ms()
+        now_ms = self._context.queue.clock.now_ms()
         for queue, status in ((PRIMARY, row.status), (ALTERNATE, row.alternate_status)):
             if status != HELD or (present is not None and not is_primary):
                 continue
@@ -88,15 +88,15 @@ class Judgement:
         return KEPT
 
 
-def _held(source: Database | Transaction, site: str, cancel_ulid: str) -> list[str]:
+def _held(source: Source, site: str, cancel_ulid: str) -> list[str]:
     rows = [row for queue in (PRIMARY, ALTERNATE) for row in lookup.held_of(source, site, queue)]
     return [row.ulid for row in rows if row.ulid < cancel_ulid and row.origin == WHO]
 
 
-def _questions(appliance: Appliance, site: str, cancel_ulid: str, since: str) -> list[str]:
+def _questions(context: Context, site: str, cancel_ulid: str, since: str) -> list[str]:
     """The jobs older than the cancel_all that are held, or that a status may still be pushed for."""
-    held = _held(appliance.database, site, cancel_ulid)
-    handed = appliance.database.fetch(
+    held = _held(context.queue.database, site, cancel_ulid)
+    handed = context.queue.database.fetch(
         f"SELECT k.ulid, j.status, k.pushed_seq < {NEWEST} FROM cloud_job k JOIN job j ON j.seq = k.job_seq "
         f"WHERE k.site = ? AND k.ulid < ? AND k.ulid >= ? AND k.state = '{OURS}' AND j.status NOT IN (?, ?)",
         (site, cancel_ulid, since, UNREAD, HELD),

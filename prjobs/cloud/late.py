@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from jwt import PyJWTError
 
 from prjobs.access import tokens
-from prjobs.appliance import Appliance
 from prjobs.base.errors import NotFound
 from prjobs.cloud import newjobs
 from prjobs.cloud.answers import REFUSED, UNSENT, Failure, Network, require_usable
+from prjobs.cloud.context import Context
 from prjobs.cloud.pushing import Pusher
 from prjobs.jobs import lookup
+from prjobs.jobs.requests import Command
 from prjobs.jobs.states import CANCELLED, EXPIRED, FORWARDED, HELD, UNREAD
-from prjobs.jobs.submission import Command
 from prjobs.store.models import JobRow
 
 logger = logging.getLogger(__name__)
@@ -34,40 +34,40 @@ class Late:
     token: str = field(repr=False)
 
 
-def remember(appliance: Appliance, command: Command, row: JobRow, token: str) -> None:
+def remember(context: Context, command: Command, row: JobRow, token: str) -> None:
     """The job runs here; perhaps the cloud can be told soon."""
-    late = appliance.contact.late
-    if appliance.settings.cloud_late_register == "on" and len(late) < MOST:
-        now_s = appliance.clock.elapsed_s()
-        late.setdefault(row.ulid, Late(command, now_s + min(LATE_S, _valid_s(appliance, token)), token))
+    late = context.contact.late
+    if context.queue.settings.cloud_late_register == "on" and len(late) < MOST:
+        now_s = context.queue.clock.elapsed_s()
+        late.setdefault(row.ulid, Late(command, now_s + min(LATE_S, _valid_s(context, token)), token))
 
 
-def _valid_s(appliance: Appliance, token: str) -> float:
+def _valid_s(context: Context, token: str) -> float:
     """How long the token is valid as far as it says; it was verified before."""
     try:
-        return tokens.left_s(appliance, token)
+        return tokens.left_s(token, context.queue.clock.now_ms())
     except (PyJWTError, KeyError):
         return LATE_S
 
 
-def forget_once(appliance: Appliance) -> None:
+def forget_once(context: Context) -> None:
     """Tokens whose time is over are not kept."""
-    now_s = appliance.clock.elapsed_s()
-    for ulid, one in list(appliance.contact.late.items()):
+    now_s = context.queue.clock.elapsed_s()
+    for ulid, one in list(context.contact.late.items()):
         if one.until_s <= now_s:
-            del appliance.contact.late[ulid]
+            del context.contact.late[ulid]
 
 
-def register_once(appliance: Appliance, network: Network, pusher: Pusher) -> None:
+def register_once(context: Context, network: Network, pusher: Pusher) -> None:
     """Tell the cloud of one of them. Failure when it still cannot be reached."""
-    late = appliance.contact.late
+    late = context.contact.late
     ulid = next(iter(late), None)
     if ulid is None:
         return
     # Never repeated without a clear answer: what arrived all the same is found by its marker.
     one = late.pop(ulid)
     try:
-        row = lookup.find_job(appliance, ulid)
+        row = lookup.find_job(context.queue.database, ulid)
         if row.status in (CANCELLED, EXPIRED):
             return
         answer = newjobs.send(network, one.command, ulid, one.token)
@@ -76,13 +76,13 @@ def register_once(appliance: Appliance, network: Network, pusher: Pusher) -> Non
         return
     except Failure as failure:
         if failure.kind not in (UNSENT, REFUSED):
-            appliance.contact.counts["told late without success"] += 1
+            context.contact.counts["told late without success"] += 1
             logger.warning("cloud: it may not have a record of job %s, which ran at the site: %s", ulid, failure)
             return
         late[ulid] = one
         raise
-    copy = newjobs.take_in(appliance, row.site, answer)
+    copy = newjobs.take_in(context, row.site, answer)
     if copy:
-        status = lookup.find_job(appliance, ulid).status
+        status = lookup.find_job(context.queue.database, ulid).status
         pusher.tell_of_copy(copy, FORWARDED if status in (UNREAD, HELD) else status)
-        appliance.contact.counts["told late"] += 1
+        context.contact.counts["told late"] += 1

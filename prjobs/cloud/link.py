@@ -4,12 +4,12 @@ import logging
 import threading
 from collections.abc import Callable
 
-from prjobs.appliance import Appliance
 from prjobs.base.errors import Unavailable
 from prjobs.base.ulids import floor_ulid
 from prjobs.cloud import forwarding, late, markers, status, store, switched_off
 from prjobs.cloud.answers import AMBIGUOUS, CREDENTIALS, Failure, Network, TooLong
 from prjobs.cloud.backoff import Backoff, Token
+from prjobs.cloud.context import Context
 from prjobs.cloud.importing import Rules
 from prjobs.cloud.pushing import Pusher
 from prjobs.cloud.site import SiteLink
@@ -37,21 +37,21 @@ class Link:
 
     def __init__(
         self,
-        appliance: Appliance,
+        context: Context,
         network: Network,
         timings: Timings | None = None,
         token: Callable[[bool], str | None] = no_token,
     ) -> None:
-        self.appliance = appliance
+        self.context = context
         self.network = network
         self.timings = timings or Timings()
-        self.is_primary = appliance.settings.cloud_mode == "primary"
-        self.time = CloudTime(appliance.clock, appliance.contact)
+        self.is_primary = context.queue.settings.cloud_mode == "primary"
+        self.time = CloudTime(context.queue.clock, context.contact)
         self.token = Token(token)
         self.backoff, self.sending = self.new_backoff(), self.new_backoff()
-        self.pusher = Pusher(appliance, network, self.time, self.timings, self.backoff, self.token)
+        self.pusher = Pusher(context, network, self.time, self.timings, self.backoff, self.token)
         self.rules = Rules(self.is_primary, self.timings.repairs, self.pusher.settled, self.pusher.untold)
-        sites = dict.fromkeys(appliance.settings.cloud_sites)
+        sites = dict.fromkeys(context.queue.settings.cloud_sites)
         self.sites = [SiteLink(self, site) for site in sites]
         self._note_s, self._noted = 0.0, ""
         if self.is_primary:
@@ -60,7 +60,7 @@ class Link:
 
     def _take_over(self, site: str) -> None:
         """What a standby held back, a primary looks at once more before it hands it out."""
-        database = self.appliance.database
+        database = self.context.queue.database
         rows = [row for queue in (PRIMARY, ALTERNATE) for row in lookup.held_of(database, site, queue)]
         held = [row.ulid for row in rows if row.origin == markers.WHO]
         if held:
@@ -70,25 +70,25 @@ class Link:
     def count(self, word: str, by: int = 1) -> None:
         """Add to the counts that the status shows."""
         if by:
-            self.appliance.contact.counts[word] += by
+            self.context.contact.counts[word] += by
 
     def once(self) -> None:
         """Everything that is due; a failure ends the step and is remembered. Raises nothing of the cloud's."""
         self._act()
-        late.forget_once(self.appliance)
-        contact, now_s = self.appliance.contact, self.appliance.clock.elapsed_s()
+        late.forget_once(self.context)
+        contact, now_s = self.context.contact, self.context.queue.clock.elapsed_s()
         if self.is_primary:
             contact.unsent, contact.oldest_unsent = self.pusher.count, self.pusher.oldest
-        state = status.state_of(self.appliance)[0]
+        state = status.state_of(self.context)[0]
         if now_s >= self._note_s or state != self._noted:
             self._note_s, self._noted = now_s + self.timings.sweep_every_s, state
-            status.note(self.appliance)
+            status.note(self.context)
 
     def _act(self) -> None:
         fresh = self.pusher.look()
         if self.backoff.must_wait:
             return
-        now_s = self.appliance.clock.elapsed_s()
+        now_s = self.context.queue.clock.elapsed_s()
         try:
             for site in list(self.sites):
                 # Whoever fails is asked last the next time: no site may keep the others waiting for ever.
@@ -104,7 +104,7 @@ class Link:
 
     def _send(self) -> None:
         """Statuses, of the sites whose cancel_alls have been seen. Failure when it concerns the whole link."""
-        contact = self.appliance.contact
+        contact = self.context.contact
         fresh = {site.site for site in self.sites if site.reading.is_fresh}
         if not fresh:
             return
@@ -112,28 +112,28 @@ class Link:
             if self.pusher.push_once(fresh, self._must_read) or not self.pusher.count:
                 self.sending.worked()
                 contact.untaken = None
-            late.register_once(self.appliance, self.network, self.pusher)
+            late.register_once(self.context, self.network, self.pusher)
         except Failure as failure:
             if failure.concerns_all:
                 raise
             self.sending.failed(failure)
-            since_ms, before = contact.untaken or (self.appliance.clock.now_ms(), "")
+            since_ms, before = contact.untaken or (self.context.queue.clock.now_ms(), "")
             contact.untaken = since_ms, str(failure)
             self._log(failure, before)
 
     def _must_read(self) -> bool:
         """Whether people wait for a page: a slow cloud's statuses must not delay it by more than one of them."""
-        now_s = self.appliance.clock.elapsed_s()
+        now_s = self.context.queue.clock.elapsed_s()
         return any(site.reading.is_due(now_s) for site in self.sites)
 
     def finish(self, patience_s: float = FINISH_S) -> None:
         """Repeat until nothing is left to do, the cloud fails again and again, or the time is over."""
-        clock, until_s = self.appliance.clock, self.appliance.clock.elapsed_s() + patience_s
+        clock, until_s = self.context.queue.clock, self.context.queue.clock.elapsed_s() + patience_s
         while clock.elapsed_s() < until_s and not _hopeless(self.backoff):
             self.once()
             if self._is_done:
                 return
-            self.appliance.stopping.wait(STEP_S)
+            self.context.queue.stopping.wait(STEP_S)
 
     @property
     def _is_done(self) -> bool:
@@ -148,7 +148,7 @@ class Link:
 
     def unread(self, site: str, failure: Failure) -> None:
         """The cloud does not list this site's jobs; others may be read. When none is, the link is down."""
-        contact, now_ms = self.appliance.contact, self.appliance.clock.now_ms()
+        contact, now_ms = self.context.contact, self.context.queue.clock.now_ms()
         since_ms, before = contact.unread.get(site, (now_ms, ""))
         contact.unread[site] = since_ms, str(failure)
         if len(contact.unread) == len(self.sites):
@@ -159,9 +159,9 @@ class Link:
     def _failed(self, failure: Failure) -> None:
         if failure.concerns_all:
             self.backoff.failed(failure)
-        contact = self.appliance.contact
+        contact = self.context.contact
         self._log(failure, contact.reason if contact.failures else "")
-        contact.failed(self.appliance.clock.now_ms(), str(failure))
+        contact.failed(self.context.queue.clock.now_ms(), str(failure))
 
     def _log(self, failure: Failure, before: str) -> None:
         """Say it once as long as it stays the same."""
@@ -175,12 +175,12 @@ class Link:
 
     def new_backoff(self) -> Backoff:
         """For something that is asked of the cloud."""
-        return Backoff(self.appliance.clock, self.timings, self.token)
+        return Backoff(self.context.queue.clock, self.timings, self.token)
 
     def look_backoff(self) -> Backoff:
         """For a long look: it is an addition, and may be what the cloud has not the means for."""
         timings = self.timings
-        return Backoff(self.appliance.clock, timings, self.token, timings.look_first_s, timings.look_most_s)
+        return Backoff(self.context.queue.clock, timings, self.token, timings.look_first_s, timings.look_most_s)
 
     def run(self, stop: threading.Event) -> None:
         """Repeat until told to stop; trouble of the store or a defect never ends it."""
@@ -200,13 +200,13 @@ def _hopeless(backoff: Backoff) -> bool:
     return backoff.half_open or backoff.wait_s > FINISH_WAIT_S
 
 
-def open_link(appliance: Appliance) -> Link | None:
+def open_link(context: Context) -> Link | None:
     """The link that the settings ask for; None when it is off. Unusable when they cannot be followed."""
-    settings = appliance.settings
-    switched_off.hold_and_give_back(appliance)
+    settings = context.queue.settings
+    switched_off.hold_and_give_back(context)
     if settings.cloud_mode == "off":
         return None
-    network = open_transport(settings, appliance.clock)
+    network = open_transport(settings, context.queue.clock)
     if settings.cloud_mode == "primary" and settings.cloud_newjob == "forward":
-        appliance.contact.forward = forwarding.forwarder(appliance, network)
-    return Link(appliance, network, token=token_source(settings.cloud_token_file))
+        context.contact.forward = forwarding.forwarder(context, network)
+    return Link(context, network, token=token_source(settings.cloud_token_file))

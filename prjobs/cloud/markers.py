@@ -1,16 +1,16 @@
 """Which job of ours a record of the cloud is, when it carries our id as a marker."""
 
-from prjobs.appliance import Appliance
+from prjobs.cloud.context import Context
 from prjobs.jobs import log
 from prjobs.jobs.log import Event
 from prjobs.jobs.states import BOTH, FORWARDED, FORWARDING
-from prjobs.store.database import Transaction
 from prjobs.store.models import JOB_COLUMNS, JobRow
+from prjobs.store.transaction import Transaction
 
 WHO = "cloud"
 
 
-def may_run(transaction: Transaction, appliance: Appliance, site: str, marker: str | None, ulid: str) -> bool:
+def may_run(transaction: Transaction, context: Context, site: str, marker: str | None, ulid: str) -> bool:
     """Whether the record is to run; False when our own job runs, ran or was withdrawn in its place.
 
     A job that was waiting for its marker is settled by it.
@@ -21,12 +21,12 @@ def may_run(transaction: Transaction, appliance: Appliance, site: str, marker: s
     if not found:
         return True
     seq, status = found[0]
-    return status == FORWARDING and decide(transaction, appliance, seq, FORWARDED, f"runs as {ulid}, its cloud id")
+    return status == FORWARDING and decide(transaction, context, seq, FORWARDED, f"runs as {ulid}, its cloud id")
 
 
-def decide(transaction: Transaction, appliance: Appliance, seq: int, status: str, note: str) -> bool:
+def decide(transaction: Transaction, context: Context, seq: int, status: str, note: str) -> bool:
     """Only a job that is still undecided changes: a sweep and its own request may both want to."""
     found = transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE seq = ? AND status = '{FORWARDING}'", (seq,))
     rows = [JobRow(*one) for one in found]
-    log.apply(transaction, rows, Event(BOTH, status, appliance.clock.now_ms(), WHO, note))
+    log.apply(transaction, rows, Event(BOTH, status, context.queue.clock.now_ms(), WHO, note))
     return bool(rows)

@@ -1,11 +1,11 @@
 """A job of the site as a record of the cloud: sending it with its marker, and taking in what was answered."""
 
-from prjobs.appliance import Appliance
 from prjobs.cloud import importing, wire
 from prjobs.cloud.answers import CREDENTIALS, PERMANENT, Answer, Failure, Network, require_usable
+from prjobs.cloud.context import Context
 from prjobs.cloud.importing import Page, Rules
 from prjobs.cloud.store import known_between
-from prjobs.jobs.submission import Command
+from prjobs.jobs.requests import Command
 
 SENTENCE_LENGTH = 300
 NO_RIGHT = (401, 403)
@@ -27,7 +27,7 @@ def _sentence(answer: Answer) -> str:
     return f"The cloud refused the job: {text}" if text and plain else f"The cloud refused the job ({answer.status})."
 
 
-def take_in(appliance: Appliance, site: str, answer: Answer) -> str | None:
+def take_in(context: Context, site: str, answer: Answer) -> str | None:
     """The cloud stored it: its record becomes a job here, by the same way as any other. Its id; None in doubt."""
     try:
         listing = wire.read_listing(b"[" + answer.body + b"]", site, require_usable(answer))
@@ -35,8 +35,8 @@ def take_in(appliance: Appliance, site: str, answer: Answer) -> str | None:
         return None
     if len(listing.sightings) != 1:
         return None
-    page = Page(site, listing, 2**62, 0, appliance.contact.offset_ms or 0, False)
+    page = Page(site, listing, 2**62, 0, context.contact.offset_ms or 0, False)
     rules = Rules(True, 0, lambda _: False, lambda *_: False)
-    appliance.database.write(importing.store_page, appliance, page, listing.sightings, rules)
+    context.queue.database.write(importing.store_page, context, page, listing.sightings, rules)
     ulid = listing.sightings[0].ulid
-    return ulid if known_between(appliance.database, site, ulid, ulid) else None
+    return ulid if known_between(context.queue.database, site, ulid, ulid) else None

@@ -8,15 +8,15 @@ from collections.abc import Callable
 
 import msgspec
 
-from prjobs.appliance import Appliance
 from prjobs.base.errors import Conflict
 from prjobs.cloud import importing, stops, store
 from prjobs.cloud.answers import Failure, Overflow
+from prjobs.cloud.context import Context
 from prjobs.cloud.importing import Page, Rules
 from prjobs.cloud.sweep import CloudTime, Walk
 from prjobs.cloud.wire import Sighting, read_record, ulid_ms
 from prjobs.jobs.states import UNREAD
-from prjobs.store.database import Transaction
+from prjobs.store.transaction import Transaction
 
 MOST = 5000
 TRIES = 5
@@ -94,27 +94,27 @@ class Asked:
             )
 
 
-def ask(appliance: Appliance, since_ms: int, sites: list[str], take: bool) -> OlderView:
+def ask(context: Context, since_ms: int, sites: list[str], take: bool) -> OlderView:
     """Have the link read the older jobs of these sites, or of all. Conflict while it cannot, or does so already."""
-    settings = appliance.settings
+    settings = context.queue.settings
     if settings.cloud_mode not in ("primary", "standby"):
         raise Conflict("The link to the cloud takes nothing in: cloud_mode must be primary or standby.")
     if unknown := [site for site in sites if site not in settings.cloud_sites]:
         raise Conflict(f"{len(unknown)} of these sites are not in cloud_sites.")
-    before = appliance.contact.older
+    before = context.contact.older
     if before is not None and not before.is_over:
         raise Conflict("Older jobs are being read already: wait until that is done.")
     asked = Asked(since_ms, sites or list(dict.fromkeys(settings.cloud_sites)), take)
-    appliance.contact.older = asked
+    context.contact.older = asked
     return asked.view()
 
 
 class Look:
     """The walk for one site. A step that failed is repeated, not for ever: somebody waits for it."""
 
-    def __init__(self, appliance: Appliance, asked: Asked, site: str, walk: Walk, rules: Rules) -> None:
+    def __init__(self, context: Context, asked: Asked, site: str, walk: Walk, rules: Rules) -> None:
         self.asked = asked
-        self._appliance, self._site, self._walk, self._rules = appliance, site, walk, rules
+        self._context, self._site, self._walk, self._rules = context, site, walk, rules
         self._due_s, self._failures = 0.0, 0
 
     def step(self, now_s: float, pause_s: float, time: CloudTime) -> None:
@@ -136,7 +136,7 @@ class Look:
     def _keeper(self, time: CloudTime) -> Callable[[Page], None]:
         def keep(page: Page) -> None:
             waiting = self._unknown(page)
-            jobs = [job for seen in waiting if (job := _older(self._appliance, page, seen, time.now_ms()))]
+            jobs = [job for seen in waiting if (job := _older(self._context, page, seen, time.now_ms()))]
             taken = self._take(page, waiting) if self.asked.take and jobs else 0
             if not self.asked.found(jobs, taken):
                 self.asked.end(self._site, TOO_MANY)
@@ -146,10 +146,10 @@ class Look:
     def _unknown(self, page: Page) -> list[Sighting]:
         """What waits there, is not known here and is older than what the sweeps bring by themselves."""
         sightings = page.listing.sightings
-        low_ms = store.low_of(self._appliance.database, self._site)
+        low_ms = store.low_of(self._context.queue.database, self._site)
         if low_ms is None or not sightings:
             return []
-        known = store.known_between(self._appliance.database, self._site, sightings[0].ulid, sightings[-1].ulid)
+        known = store.known_between(self._context.queue.database, self._site, sightings[0].ulid, sightings[-1].ulid)
         return [
             seen
             for seen in sightings
@@ -157,22 +157,22 @@ class Look:
         ]
 
     def _take(self, page: Page, waiting: list[Sighting]) -> int:
-        return self._appliance.database.write(_take_in, self._appliance, page, waiting, self._rules)
+        return self._context.queue.database.write(_take_in, self._context, page, waiting, self._rules)
 
 
-def _take_in(transaction: Transaction, appliance: Appliance, page: Page, waiting: list[Sighting], rules: Rules) -> int:
+def _take_in(transaction: Transaction, context: Context, page: Page, waiting: list[Sighting], rules: Rules) -> int:
     """How many became jobs of ours. The mark stays: it is past them already."""
     known = store.known_between(transaction, page.site, waiting[0].ulid, waiting[-1].ulid)
-    done = [importing.insert(transaction, appliance, page, seen, rules) for seen in waiting if seen.ulid not in known]
+    done = [importing.insert(transaction, context, page, seen, rules) for seen in waiting if seen.ulid not in known]
     return sum(1 for word in done if word in (importing.NEW, importing.STOPPED))
 
 
-def _older(appliance: Appliance, page: Page, seen: Sighting, cloud_now_ms: int) -> Older | None:
+def _older(context: Context, page: Page, seen: Sighting, cloud_now_ms: int) -> Older | None:
     record = read_record(seen)
     if record is None:
         return None
-    row = importing.as_row(appliance, record)
+    row = importing.as_row(context, record)
     over = row.expires_ms is not None and row.expires_ms <= cloud_now_ms
     expired_s = (cloud_now_ms - row.created_ms) / 1000 if over else None
-    stopped = not record.marker and stops.came_before_stop(appliance.database, appliance, page, record)
+    stopped = not record.marker and stops.came_before_stop(context.queue.database, context, page, record)
     return Older(row.ulid, row.site, row.created_ms, row.device, row.action, row.user_name, expired_s, stopped)

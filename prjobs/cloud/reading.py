@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from prjobs.base.notices import Code
 from prjobs.cloud import importing, store
 from prjobs.cloud.answers import Failure, Overflow
 from prjobs.cloud.importing import Page
@@ -43,7 +44,7 @@ class Reading:
         self.reader = Reader(link.network, link.time, site, link.token)
         self.backoff = link.new_backoff()
         self._main, self._recent = Lane(), Lane()
-        self._deep = Lane(link.appliance.clock.elapsed_s() + link.timings.deep_first_s)
+        self._deep = Lane(link.context.queue.clock.elapsed_s() + link.timings.deep_first_s)
         self._deep_backoff = link.look_backoff()
         self._catching_up = False
         self._swept_s = self._saved_s = -1e9
@@ -53,7 +54,7 @@ class Reading:
     @property
     def is_fresh(self) -> bool:
         """Whether a cancel_all that was visible ten seconds ago has been seen: only then statuses are pushed."""
-        return self._main.walk is None and self._link.appliance.clock.elapsed_s() - self.complete_s < FRESH_S
+        return self._main.walk is None and self._link.context.queue.clock.elapsed_s() - self.complete_s < FRESH_S
 
     @property
     def fails(self) -> bool:
@@ -115,10 +116,10 @@ class Reading:
         """From where everything was seen, with the overlap."""
         link, timings = self._link, self._link.timings
         now_ms = link.time.now_ms()
-        low_ms = store.low_of(link.appliance.database, self._site)
+        low_ms = store.low_of(link.context.queue.database, self._site)
         if low_ms is None:
-            low_ms = now_ms - link.appliance.settings.cloud_import_hours * HOUR_MS
-            link.appliance.database.write(store.begin_site, self._site, low_ms)
+            low_ms = now_ms - link.context.queue.settings.cloud_import_hours * HOUR_MS
+            link.context.queue.database.write(store.begin_site, self._site, low_ms)
         self._main.walk = self._walk(low_ms - timings.overlap_ms)
         if now_ms - low_ms > 2 * timings.overlap_ms:
             self._catching_up = True
@@ -130,7 +131,7 @@ class Reading:
         """A page of the main lane."""
         done = self._page(self._main, now_s, self._keep)
         if done:
-            self._link.appliance.problems.pop(self._problem, None)
+            self._link.context.queue.notices.end(Code.CLOUD_OVERFLOW, self._site)
             self._catching_up, self._recent, self.complete_s = False, Lane(), now_s
         else:
             self._catching_up = True
@@ -147,13 +148,13 @@ class Reading:
         try:
             done = self._next(lane, now_s, keep)
         except Overflow as overflow:
-            self._link.appliance.problems[self._problem] = f"{self._site}: {overflow}"
+            self._link.context.queue.notices.say(Code.CLOUD_OVERFLOW, f"{self._site}: {overflow}", self._site)
             lane.walk = None
             lane.due_s = now_s + self._link.pause_s(overflow)
             return False
         self._swept_s, self._silent_s = now_s, None
         self.backoff.worked()
-        self._link.appliance.contact.unread.pop(self._site, None)
+        self._link.context.contact.unread.pop(self._site, None)
         return done
 
     def _next(self, lane: Lane, now_s: float, keep: Callable[[Page], None]) -> bool:
@@ -168,32 +169,29 @@ class Reading:
 
     def _look_back(self, now_s: float) -> None:
         """A page of the last day: it repairs what the overlap missed. Without it the site is read on."""
-        link, lane, notices = self._link, self._deep, self._link.appliance.notices
+        link, lane, notices = self._link, self._deep, self._link.context.queue.notices
         if lane.walk is None:
             lane.walk = self._walk(link.time.now_ms() - link.timings.deep_ms)
         try:
             done = self._next(lane, now_s, self._keep_news)
         except Failure as failure:
             self._deep_backoff.failed(failure)
-            notices[self._problem] = f"{self._site}: the daily look at the last day is tried again. {failure}"
+            sentence = f"{self._site}: the daily look at the last day is tried again. {failure}"
+            notices.say(Code.CLOUD_LOOK_BACK, sentence, self._site)
             lane.due_s = now_s + max(self._deep_backoff.wait_s, link.pause_s(failure))
             if isinstance(failure, Overflow):
                 lane.walk = None
             return
         self._deep_backoff.worked()
-        notices.pop(self._problem, None)
+        notices.end(Code.CLOUD_LOOK_BACK, self._site)
         if done:
             lane.due_s = now_s + link.timings.deep_every_s
-
-    @property
-    def _problem(self) -> str:
-        return f"cloud_overflow_{self._site}"
 
     # ---- what a page says
 
     def _keep(self, page: Page) -> None:
         """Take it in, and raise the mark."""
-        news, now_s = self._look(page), self._link.appliance.clock.elapsed_s()
+        news, now_s = self._look(page), self._link.context.queue.clock.elapsed_s()
         lately = page.is_last and now_s - self._saved_s < self._link.timings.cursor_every_s
         if lately and not news and not self._is_behind(page):
             # The mark may stay behind what was seen; the reverse would lose jobs.
@@ -209,10 +207,10 @@ class Reading:
     def _look(self, page: Page) -> list[Sighting]:
         """What is new in it."""
         link = self._link
-        known = importing.known_of(link.appliance, page)
-        link.appliance.contact.ghosts = page.listing.ghosts + importing.unreadable(page, known)
-        doubled = link.appliance.contact.doubled
-        for ulid in importing.taken_twice(link.appliance, page, known, link.rules):
+        known = importing.known_of(link.context, page)
+        link.context.contact.ghosts = page.listing.ghosts + importing.unreadable(page, known)
+        doubled = link.context.contact.doubled
+        for ulid in importing.taken_twice(link.context, page, known, link.rules):
             if ulid not in doubled:
                 doubled.append(ulid)
                 self._noticed_reader(ulid)
@@ -220,7 +218,7 @@ class Reading:
 
     def _store(self, page: Page, news: list[Sighting]) -> None:
         link = self._link
-        for word, ulid in link.appliance.database.write(importing.store_page, link.appliance, page, news, link.rules):
+        for word, ulid in link.context.queue.database.write(importing.store_page, link.context, page, news, link.rules):
             link.count(word)
             if word == importing.REPAIR:
                 link.pusher.again(ulid, self._site)
@@ -229,18 +227,18 @@ class Reading:
             self._heard()
 
     def _notice(self, word: str, ulid: str, page: Page) -> None:
-        contact, now_ms = self._link.appliance.contact, self._link.appliance.clock.now_ms()
+        contact, now_ms = self._link.context.contact, self._link.context.queue.clock.now_ms()
         if word == importing.TAKEN and self._link.is_primary:
             self._noticed_reader(ulid)
         if word == importing.REPAIR and (ulid, UNREAD) in ((one.ulid, one.status) for one in page.listing.sightings):
             contact.reset_ms = now_ms
 
     def _noticed_reader(self, ulid: str) -> None:
-        contact = self._link.appliance.contact
-        contact.reader_ms, contact.reader_of = self._link.appliance.clock.now_ms(), f"{self._site}, job {ulid}"
+        contact = self._link.context.contact
+        contact.reader_ms, contact.reader_of = self._link.context.queue.clock.now_ms(), f"{self._site}, job {ulid}"
         here = "; it was handed out here as well" if ulid in contact.doubled else ""
         logger.warning("cloud: another program took job %s of %s%s", ulid, self._site, here)
 
     def _is_behind(self, page: Page) -> bool:
-        low_ms = store.low_of(self._link.appliance.database, self._site) or 0
+        low_ms = store.low_of(self._link.context.queue.database, self._site) or 0
         return page.low_ms - low_ms > 2 * self._link.timings.cursor_every_s * 1000

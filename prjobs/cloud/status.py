@@ -2,10 +2,11 @@
 
 import msgspec
 
-from prjobs.appliance import Appliance
 from prjobs.base.clock import moment
 from prjobs.base.errors import NotFound
+from prjobs.base.notices import Code
 from prjobs.cloud import store, switched_off
+from prjobs.cloud.context import Context
 from prjobs.cloud.pushing import unsent_jobs
 from prjobs.cloud.wire import ulid_ms
 
@@ -13,7 +14,7 @@ DOWN_AFTER_MS = 60_000
 NOTICE_MS = 86_400_000
 OFFSET_S = 5.0
 SHOWN = 5
-NOTICES = ("cloud_reader", "cloud_reset", "cloud_clock", switched_off.HELD_BACK, switched_off.UNSENT)
+NOTICES = frozenset({Code.CLOUD_READER, Code.CLOUD_RESET, Code.CLOUD_CLOCK, Code.CLOUD_HELD, Code.CLOUD_UNSENT})
 
 
 class Parked(msgspec.Struct, frozen=True):
@@ -57,17 +58,19 @@ class CloudStatus(msgspec.Struct, frozen=True, kw_only=True):
     counts: dict[str, int]
 
 
-def describe(appliance: Appliance) -> CloudStatus | None:
+def describe(context: Context) -> CloudStatus | None:
     """What is known now, cheap enough for every look at the monitor; None while the link is off."""
-    contact, settings = appliance.contact, appliance.settings
+    contact, settings = context.contact, context.queue.settings
     if settings.cloud_mode == "off":
         return None
     sites = [
-        CloudSite(site, store.low_of(appliance.database, site), store.cancel_of(appliance.database, site) is not None)
+        CloudSite(
+            site, store.low_of(context.queue.database, site), store.cancel_of(context.queue.database, site) is not None
+        )
         for site in settings.cloud_sites
     ]
     oldest = contact.oldest_unsent
-    state, sentence = state_of(appliance)
+    state, sentence = state_of(context)
     return CloudStatus(
         mode=settings.cloud_mode,
         state=state,
@@ -80,16 +83,16 @@ def describe(appliance: Appliance) -> CloudStatus | None:
         reason=contact.reason,
         offset_ms=contact.offset_ms,
         ghosts=contact.ghosts,
-        parked=[Parked(*row) for row in store.parked_rows(appliance.database)],
-        notices=[said for code, said in list(appliance.notices.items()) if code in NOTICES],
+        parked=[Parked(*row) for row in store.parked_rows(context.queue.database)],
+        notices=[notice.sentence for notice in context.queue.notices.all() if notice.code in NOTICES],
         counts=dict(contact.counts),
     )
 
 
-def state_of(appliance: Appliance) -> tuple[str, str]:
+def state_of(context: Context) -> tuple[str, str]:
     """(`starting`, `down`, `behind` or `in step`; the sentence for a person), from memory alone."""
-    contact = appliance.contact
-    if _is_down(appliance):
+    contact = context.contact
+    if _is_down(context):
         since = utc(contact.down_since_ms or 0)
         said = f"The cloud gave no usable answer since {since} UTC. {contact.reason} The site goes on without it."
         return "down", said + _waiting(contact.unsent)
@@ -122,54 +125,51 @@ def _waiting(unsent: int) -> str:
     return f" {unsent} {'status waits' if unsent == 1 else 'statuses wait'}." if unsent else ""
 
 
-def _is_down(appliance: Appliance) -> bool:
-    since_ms = appliance.contact.down_since_ms
-    return since_ms is not None and appliance.clock.now_ms() - since_ms > DOWN_AFTER_MS
+def _is_down(context: Context) -> bool:
+    since_ms = context.contact.down_since_ms
+    return since_ms is not None and context.queue.clock.now_ms() - since_ms > DOWN_AFTER_MS
 
 
-def describe_store(appliance: Appliance) -> CloudStatus | None:
+def describe_store(context: Context) -> CloudStatus | None:
     """The same from the file alone, for a command beside no server."""
-    unsent = [job for job in unsent_jobs(appliance) if job[1] in appliance.settings.cloud_sites]
-    if appliance.settings.cloud_mode != "primary":
+    unsent = [job for job in unsent_jobs(context) if job[1] in context.queue.settings.cloud_sites]
+    if context.queue.settings.cloud_mode != "primary":
         unsent = []
-    appliance.contact.unsent = len(unsent)
-    appliance.contact.oldest_unsent = unsent[0][0] if unsent else None
-    found = describe(appliance)
-    if found is None or appliance.contact.last_ms or appliance.contact.failures:
+    context.contact.unsent = len(unsent)
+    context.contact.oldest_unsent = unsent[0][0] if unsent else None
+    found = describe(context)
+    if found is None or context.contact.last_ms or context.contact.failures:
         return found
     said = f"No server runs here: nothing is read or sent.{_waiting(len(unsent))}"
     return msgspec.structs.replace(found, state="not running", sentence=said)
 
 
-def note(appliance: Appliance) -> None:
+def note(context: Context) -> None:
     """Keep the health's notices about the link up to date."""
-    contact, notices = appliance.contact, appliance.notices
-    now_ms = appliance.clock.now_ms()
-    parked = len(store.parked_rows(appliance.database))
+    contact, notices = context.contact, context.queue.notices
+    now_ms = context.queue.clock.now_ms()
+    parked = len(store.parked_rows(context.queue.database))
     off_s = (contact.offset_ms or 0) / 1000
     reader, reset = utc(contact.reader_ms), utc(contact.reset_ms)
     wrong_clock = f"The cloud's clock is {clock_words(off_s)} this machine's: set the one that is wrong."
     said = {
-        "cloud_down": state_of(appliance)[1] if _is_down(appliance) else "",
-        "cloud_parked": f"{_statuses(parked)} refused by the cloud: try again or give up." if parked else "",
-        "cloud_unread": state_of(appliance)[1] if contact.unread and not _is_down(appliance) else "",
-        "cloud_untaken": f"The cloud takes no statuses. {contact.untaken[1]}" if contact.untaken else "",
-        "cloud_refused": state_of(appliance)[1] if contact.refused and not _is_down(appliance) else "",
-        "cloud_clock": wrong_clock if abs(off_s) > OFFSET_S else "",
-        "cloud_reader": f"Another program reads a queue in the cloud: {contact.reader_of}, seen {reader} UTC."
+        Code.CLOUD_DOWN: state_of(context)[1] if _is_down(context) else "",
+        Code.CLOUD_PARKED: f"{_statuses(parked)} refused by the cloud: try again or give up." if parked else "",
+        Code.CLOUD_UNREAD: state_of(context)[1] if contact.unread and not _is_down(context) else "",
+        Code.CLOUD_UNTAKEN: f"The cloud takes no statuses. {contact.untaken[1]}" if contact.untaken else "",
+        Code.CLOUD_REFUSED: state_of(context)[1] if contact.refused and not _is_down(context) else "",
+        Code.CLOUD_CLOCK: wrong_clock if abs(off_s) > OFFSET_S else "",
+        Code.CLOUD_READER: f"Another program reads a queue in the cloud: {contact.reader_of}, seen {reader} UTC."
         f"{_doubled(contact.doubled)} Only one may: switch the other off.",
-        "cloud_reset": f"Somebody set a job back to UNREAD in the cloud, {reset} UTC; it is not run again.",
+        Code.CLOUD_RESET: f"Somebody set a job back to UNREAD in the cloud, {reset} UTC; it is not run again.",
     }
     if now_ms - contact.reader_ms > NOTICE_MS:
-        said["cloud_reader"] = ""
+        said[Code.CLOUD_READER] = ""
     if now_ms - contact.reset_ms > NOTICE_MS:
-        said["cloud_reset"] = ""
-    switched_off.note_held(appliance)
+        said[Code.CLOUD_RESET] = ""
+    switched_off.note_held(context)
     for code, sentence in said.items():
-        if sentence:
-            notices[code] = sentence
-        else:
-            notices.pop(code, None)
+        notices.say(code, sentence)
 
 
 def _doubled(ulids: list[str]) -> str:
@@ -192,9 +192,9 @@ def utc(time_ms: int) -> str:
     return moment(time_ms).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def decide_parked(appliance: Appliance, ulid: str, give_up: bool) -> None:
+def decide_parked(context: Context, ulid: str, give_up: bool) -> None:
     """Try a parked status again, or leave the cloud with what it has. NotFound when it is not parked."""
-    if not appliance.database.write(store.unpark, ulid, give_up):
+    if not context.queue.database.write(store.unpark, ulid, give_up):
         raise NotFound("No status of this job is parked.")
     if not give_up:
-        appliance.contact.again.append(ulid)
+        context.contact.again.append(ulid)

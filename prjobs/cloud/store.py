@@ -11,7 +11,8 @@ A status is unsent while the log has a change of the job's primary queue after `
 from typing import NamedTuple
 
 from prjobs.jobs.states import ALTERNATE, PRIMARY
-from prjobs.store.database import Database, Row, Transaction
+from prjobs.store.database import Database
+from prjobs.store.transaction import Row, Source, Transaction
 
 OURS, ELSEWHERE, GONE = "OURS", "ELSEWHERE", "GONE"
 GONE_NOTE = "cancel_all_commands in the cloud deleted it"
@@ -41,23 +42,23 @@ _KNOWN = (
 )
 
 
-def known_between(source: Database | Transaction, site: str, first: str, last: str) -> dict[str, Known]:
+def known_between(source: Source, site: str, first: str, last: str) -> dict[str, Known]:
     """The site's cloud jobs from one id to another, by id."""
     found = source.fetch(f"{_KNOWN} WHERE k.site = ? AND k.ulid BETWEEN ? AND ?", (site, first, last))
     return {row[0]: Known(*row) for row in found}
 
 
-def newest_change(source: Database | Transaction, job_seq: int) -> int:
+def newest_change(source: Source, job_seq: int) -> int:
     """The number of the newest change of its primary queue."""
     return int(source.fetch(f"SELECT {NEWEST} FROM cloud_job k WHERE k.job_seq = ?", (job_seq,))[0][0])
 
 
-def was_handed(source: Database | Transaction, job_seq: int) -> bool:
+def was_handed(source: Source, job_seq: int) -> bool:
     """Whether our primary queue ever handed the job out."""
     return bool(source.fetch(f"SELECT {_HANDED} FROM cloud_job k WHERE k.job_seq = ?", (job_seq,))[0][0])
 
 
-def first_handout(source: Database | Transaction, job_seq: int) -> int:
+def first_handout(source: Source, job_seq: int) -> int:
     """The number of the change with which our primary queue handed the job out first; 0 when it never did."""
     sql = f"SELECT min(seq) FROM change WHERE job_seq = ? AND queue = '{PRIMARY}' AND handout_id IS NOT NULL"
     return source.fetch(sql, (job_seq,))[0][0] or 0
@@ -91,7 +92,7 @@ def needs_no_push(transaction: Transaction, job_seqs: list[int], state: str | No
 # ---- how far a site was read
 
 
-def low_of(source: Database | Transaction, site: str) -> int | None:
+def low_of(source: Source, site: str) -> int | None:
     """Cloud time in ms up to which every job of the site was seen; None before the first look."""
     found = source.fetch("SELECT low_ms FROM cloud_site WHERE site = ?", (site,))
     return found[0][0] if found else None
@@ -109,7 +110,7 @@ def raise_low(transaction: Transaction, site: str, start_ms: int, low_ms: int) -
     )
 
 
-def cancel_of(source: Database | Transaction, site: str) -> str | None:
+def cancel_of(source: Source, site: str) -> str | None:
     """The id of the newest cancel_all that is being judged."""
     found = source.fetch("SELECT cancel_ulid FROM cloud_site WHERE site = ?", (site,))
     return found[0][0] if found else None

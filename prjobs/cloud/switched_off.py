@@ -6,52 +6,52 @@ run it. A job on its way to the cloud goes back to its site. Nothing of this is 
 
 import threading
 
-from prjobs.appliance import Appliance
 from prjobs.base.errors import Unavailable
+from prjobs.base.notices import Code
 from prjobs.base.ulids import floor_ulid
 from prjobs.cloud import markers, store
+from prjobs.cloud.context import Context
 from prjobs.cloud.markers import WHO
 from prjobs.cloud.pushing import unsent_jobs
 from prjobs.jobs import log
 from prjobs.jobs.log import Event
 from prjobs.jobs.states import ALTERNATE, FORWARDING, HELD, PRIMARY, UNREAD
-from prjobs.store.database import Transaction
 from prjobs.store.models import JobRow
+from prjobs.store.transaction import Transaction
 
 NOTE_EVERY_S = 60.0
 # Who left the cloud longer ago does not want to hear of it at every start.
 UNSENT_MS = 7 * 86_400_000
-HELD_BACK, UNSENT = "cloud_held", "cloud_unsent"
 GIVEN_BACK = "the link to the cloud is off for its site: it runs as a job of the site"
 NOT_PRIMARY = "this appliance is not the one that hands the cloud's jobs out"
 
 
-def linked_sites(appliance: Appliance) -> frozenset[str]:
+def linked_sites(context: Context) -> frozenset[str]:
     """The sites that are kept in step with the cloud."""
-    settings = appliance.settings
+    settings = context.queue.settings
     return frozenset(settings.cloud_sites if settings.cloud_mode != "off" else ())
 
 
-def hold_and_give_back(appliance: Appliance) -> None:
+def hold_and_give_back(context: Context) -> None:
     """At the start: nothing may wait for ever for a link that is not there."""
-    appliance.database.write(_hold_and_give_back, appliance)
-    note_held(appliance)
-    _note_unsent(appliance)
+    context.queue.database.write(_hold_and_give_back, context)
+    note_held(context)
+    _note_unsent(context)
 
 
-def _hold_and_give_back(transaction: Transaction, appliance: Appliance) -> None:
-    linked = linked_sites(appliance)
+def _hold_and_give_back(transaction: Transaction, context: Context) -> None:
+    linked = linked_sites(context)
     sql = f"SELECT seq, site FROM job INDEXED BY job_forwarding WHERE status = '{FORWARDING}'"
     for seq, site in transaction.fetch(sql):
         if site not in linked:
             # Its own age decides whether it still runs.
-            markers.decide(transaction, appliance, seq, UNREAD, GIVEN_BACK)
-    primary = linked if appliance.settings.cloud_mode == "primary" else frozenset()
+            markers.decide(transaction, context, seq, UNREAD, GIVEN_BACK)
+    primary = linked if context.queue.settings.cloud_mode == "primary" else frozenset()
     for queue in (PRIMARY, ALTERNATE):
-        _hold(transaction, appliance, queue, primary)
+        _hold(transaction, context, queue, primary)
 
 
-def _hold(transaction: Transaction, appliance: Appliance, queue: str, primary: frozenset[str]) -> None:
+def _hold(transaction: Transaction, context: Context, queue: str, primary: frozenset[str]) -> None:
     """What the queue handed out before, and came back, is ours: the cloud does not say UNREAD."""
     columns = ", ".join(f"j.{column}" for column in JobRow._fields)
     found = transaction.fetch(
@@ -60,7 +60,7 @@ def _hold(transaction: Transaction, appliance: Appliance, queue: str, primary: f
         (queue,),
     )
     rows = [row for row in map(JobRow._make, found) if row.site not in primary]
-    log.apply(transaction, rows, Event(queue, HELD, appliance.clock.now_ms(), WHO, NOT_PRIMARY))
+    log.apply(transaction, rows, Event(queue, HELD, context.queue.clock.now_ms(), WHO, NOT_PRIMARY))
     if queue == PRIMARY:
         store.needs_no_push(transaction, [row.seq for row in rows])
 
@@ -68,10 +68,10 @@ def _hold(transaction: Transaction, appliance: Appliance, queue: str, primary: f
 # ---- what is said of it
 
 
-def note_held(appliance: Appliance) -> None:
+def note_held(context: Context) -> None:
     """Jobs that are held and that no link looks at."""
-    linked = linked_sites(appliance)
-    found = appliance.database.fetch(
+    linked = linked_sites(context)
+    found = context.queue.database.fetch(
         "SELECT site, ulid FROM job INDEXED BY job_held "
         f"WHERE status IN ('{HELD}', '{FORWARDING}') AND status = '{HELD}'"
     )
@@ -83,16 +83,19 @@ def note_held(appliance: Appliance) -> None:
             f"Jobs of the cloud that are held: {len(left)}. Nobody decides about them, the link is off for {sites}: "
             f"switch it on, or withdraw them, the oldest by `prjobs cancel {min(ulid for _, ulid in left)}`."
         )
-    _say(appliance, HELD_BACK, sentence)
+    context.queue.notices.say(Code.CLOUD_HELD, sentence)
 
 
-def _note_unsent(appliance: Appliance) -> None:
+def _note_unsent(context: Context) -> None:
     """Statuses of the last week that the cloud never got and that no link sends."""
-    is_primary, since = appliance.settings.cloud_mode == "primary", floor_ulid(appliance.clock.now_ms() - UNSENT_MS)
-    linked = linked_sites(appliance) if is_primary else frozenset()
-    left = [site for _, site in unsent_jobs(appliance, since) if site not in linked]
+    is_primary, since = (
+        context.queue.settings.cloud_mode == "primary",
+        floor_ulid(context.queue.clock.now_ms() - UNSENT_MS),
+    )
+    linked = linked_sites(context) if is_primary else frozenset()
+    left = [site for _, site in unsent_jobs(context, since) if site not in linked]
     sites = ", ".join(sorted(set(left)))
-    if linked_sites(appliance) & set(left):
+    if linked_sites(context) & set(left):
         sentence = (
             f"Statuses of {sites} that did not reach the cloud while this appliance was primary: {len(left)}. Whoever "
             "reads that queue now may run these jobs again. They are sent when this appliance is primary again."
@@ -102,20 +105,13 @@ def _note_unsent(appliance: Appliance) -> None:
             f"Statuses that did not reach the cloud before the link was switched off for {sites}: {len(left)}. "
             "They are sent when it is on again."
         )
-    _say(appliance, UNSENT, sentence if left else "")
+    context.queue.notices.say(Code.CLOUD_UNSENT, sentence if left else "")
 
 
-def _say(appliance: Appliance, code: str, sentence: str) -> None:
-    if sentence:
-        appliance.notices[code] = sentence
-    else:
-        appliance.notices.pop(code, None)
-
-
-def watch(appliance: Appliance, stop: threading.Event) -> None:
+def watch(context: Context, stop: threading.Event) -> None:
     """While the link is off: keep the notice up to date, as long as there is something to say."""
-    while HELD_BACK in appliance.notices and not stop.wait(NOTE_EVERY_S):
+    while Code.CLOUD_HELD in context.queue.notices and not stop.wait(NOTE_EVERY_S):
         try:
-            note_held(appliance)
+            note_held(context)
         except Unavailable:
             continue

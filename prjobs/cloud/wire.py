@@ -11,8 +11,8 @@ from prjobs.base.errors import BadRequest
 from prjobs.base.ulids import floor_ulid, is_ulid
 from prjobs.cloud.answers import AMBIGUOUS, BETWEEN, Failure
 from prjobs.cloud.timings import DAY_MS, MAX_BODY
+from prjobs.jobs.requests import Command
 from prjobs.jobs.states import FORWARDING, HELD, UNREAD
-from prjobs.jobs.submission import Command
 
 MARKER = "prjobs_ulid"
 _TEXT = 200

@@ -3,7 +3,7 @@
 from typing import Any
 
 from prjobs.access import tokens
-from prjobs.access.audit import By
+from prjobs.access.audit import Actor
 from prjobs.access.tokens import NewToken
 from prjobs.demo import run_demo
 
@@ -16,6 +16,8 @@ def start_demo(server: Any) -> None:
     """Start the demo's threads; they end with the server."""
     users = []
     for user_id, user_name in USERS:
-        token, _ = tokens.create_token(server.appliance, NewToken(user_id, user_name, days=30), By("demo", "demo"))
+        token, _ = tokens.create_token(
+            server.appliance.desk, NewToken(user_id, user_name, days=30), Actor("demo", "demo")
+        )
         users.append((user_id, user_name, token))
-    run_demo(server.url, users, SITES, PACE, server.appliance.stopping)
+    run_demo(server.url, users, SITES, PACE, server.appliance.queue.stopping)

@@ -1,13 +1,12 @@
-"""The one log: every change of a job is a row of `change`. Appended here, read here by everyone who asks."""
+"""The one log: every change of a job is a row of `change`, appended here and read here."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from prjobs.jobs.states import ALTERNATE, BOTH, PRIMARY, phase_of, words_of
-from prjobs.store.database import Database, Transaction
 from prjobs.store.models import JobRow
+from prjobs.store.transaction import Row, Source, Transaction
 
 LIMIT = 500
 # The columns of a queue's status and estimate.
@@ -108,46 +107,54 @@ class Change:
     job: JobRow
 
 
-def last_seq(database: Database) -> int:
-    """The number of the newest change; 0 when there is none."""
-    return int(database.fetch("SELECT coalesce(max(seq), 0) FROM change")[0][0])
+def last_seq(source: Source) -> int:
+    """Return the number of the newest change; 0 when there is none."""
+    return int(source.fetch("SELECT coalesce(max(seq), 0) FROM change")[0][0])
 
 
-def list_changes(database: Database, since: int, sites: Sequence[str] = (), limit: int = LIMIT) -> list[Change]:
-    """The changes after number `since`, oldest first, at most `limit`; of these sites, or of all."""
+def list_changes(source: Source, since: int, sites: Sequence[str] = (), limit: int = LIMIT) -> list[Change]:
+    """Return the changes after number `since`, oldest first, at most `limit`; of these sites, or of all."""
     job = ", ".join(f"j.{column}" for column in JobRow._fields)
     where = _of_sites("c.site", sites)
-    found = database.fetch(
+    found = source.fetch(
         f"SELECT {_CHANGE_COLUMNS}, {job} FROM change c JOIN job j ON j.seq = c.job_seq "
         f"WHERE c.seq > ? {where} ORDER BY c.seq LIMIT ?",
         [since, *sites, limit],
     )
-    return [_change(*row) for row in found]
+    return [_change(row) for row in found]
 
 
-def _change(
-    seq: int, queue: str, status: str, estimate_s: int | None, time_ms: int, who: str, note: str, *job: Any
-) -> Change:
-    return Change(seq, queue, status, estimate_s, time_ms, who, note, JobRow(*job))
+def _change(row: Row) -> Change:
+    seq, queue_name, status, estimate_s, time_ms, who, note = row[:7]
+    return Change(
+        seq=seq,
+        queue=queue_name,
+        status=status,
+        estimate_s=estimate_s,
+        time_ms=time_ms,
+        who=who,
+        note=note,
+        job=JobRow(*row[7:]),
+    )
 
 
-def has_changes(database: Database, since: int, sites: Sequence[str] = ()) -> bool:
-    """Whether anything happened after number `since`."""
+def has_changes(source: Source, since: int, sites: Sequence[str] = ()) -> bool:
+    """Return True if there are changes after number `since`."""
     sql = f"SELECT 1 FROM change WHERE seq > ? {_of_sites('site', sites)} LIMIT 1"
-    return bool(database.fetch(sql, [since, *sites]))
+    return bool(source.fetch(sql, [since, *sites]))
 
 
 def _of_sites(column: str, sites: Sequence[str]) -> str:
     return f"AND {column} IN ({', '.join('?' * len(sites))})" if sites else ""
 
 
-def timeline(database: Database, job_seq: int) -> list[tuple[object, ...]]:
-    """All changes of one job, oldest first, each with the hand-out that it belongs to, if any.
+def timeline(source: Source, job_seq: int) -> list[Row]:
+    """Return all changes of one job, oldest first, each with its hand-out, if any.
 
     Columns: seq, queue, status, estimate_s, time_ms, who, note, then the hand-out's id, time_ms, peer, gap_ms,
     state, maybe_flushed.
     """
-    return database.fetch(
+    return source.fetch(
         "SELECT c.seq, c.queue, c.status, c.estimate_s, c.time_ms, c.who, c.note, "
         "h.id, h.time_ms, h.peer, h.gap_ms, h.state, h.maybe_flushed "
         "FROM change c LEFT JOIN handout h ON h.id = c.handout_id WHERE c.job_seq = ? ORDER BY c.seq",

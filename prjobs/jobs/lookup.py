@@ -1,33 +1,33 @@
-"""Looking into the queue: what waits, one job, the last days. Nothing here changes anything."""
+"""Reading the queue: the jobs that wait, one job, the jobs of the last days."""
 
 import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
-from prjobs.appliance import Appliance
 from prjobs.base.errors import NotFound
 from prjobs.base.ulids import floor_ulid
 from prjobs.jobs import log
-from prjobs.jobs.states import BOTH, FORWARDING, HELD, UNREAD, words_of
-from prjobs.store.database import Database, Transaction
+from prjobs.jobs.queue import Queue
+from prjobs.jobs.states import BOTH, FORWARDED, FORWARDING, HELD, UNREAD, words_of
 from prjobs.store.models import JOB_COLUMNS, JobRow
+from prjobs.store.transaction import Source, Transaction
 
 PAGE = 500
 
 
-def has_waiting(appliance: Appliance, site: str, queue: str) -> bool:
-    """Whether a job of the site waits in the queue: the look that observatories take all night."""
-    return bool(appliance.database.fetch(_LOOK[queue], (site,)))
+def has_waiting(source: Source, site: str, queue_name: str) -> bool:
+    """Return True if a job of the site waits in the queue: the look that observatories take all night."""
+    return bool(source.fetch(_LOOK[queue_name], (site,)))
 
 
 _LOOK = {
-    queue: f"SELECT 1 FROM job WHERE site = ? AND {status} = '{UNREAD}' LIMIT 1"
-    for queue, (status, _) in log.COLUMNS.items()
+    queue_name: f"SELECT 1 FROM job WHERE site = ? AND {status} = '{UNREAD}' LIMIT 1"
+    for queue_name, (status, _) in log.COLUMNS.items()
 }
 
 _WAITING = {
-    queue: f"SELECT {JOB_COLUMNS} FROM job WHERE site = ? AND {status} = '{UNREAD}'"
-    for queue, (status, _) in log.COLUMNS.items()
+    queue_name: f"SELECT {JOB_COLUMNS} FROM job WHERE site = ? AND {status} = '{UNREAD}'"
+    for queue_name, (status, _) in log.COLUMNS.items()
 }
 
 
@@ -37,10 +37,10 @@ _AS_BYTES = ", ".join(
 
 
 def waiting_of(
-    transaction: Transaction, site: str, queue: str, device: str | None = None, instance: str | None = None
+    transaction: Transaction, site: str, queue_name: str, device: str | None = None, instance: str | None = None
 ) -> list[JobRow]:
-    """The jobs of the site that wait in the queue, oldest first, of one device or instance when given."""
-    sql = _WAITING[queue]
+    """Return the jobs of the site that wait in the queue, oldest first, of one device or instance when given."""
+    sql = _WAITING[queue_name]
     parameters = [site]
     for column, value in (("device", device), ("instance", instance)):
         if value is not None:
@@ -59,9 +59,9 @@ def _as_text(value: object) -> Any:
     return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
-def held_of(source: Database | Transaction, site: str, queue: str) -> list[JobRow]:
-    """The jobs of the site that the cloud link holds back, oldest first."""
-    status = f"{log.COLUMNS[queue][0]} IN ('{HELD}', '{FORWARDING}')"
+def held_of(source: Source, site: str, queue_name: str) -> list[JobRow]:
+    """Return the jobs of the site that the cloud link holds back, oldest first."""
+    status = f"{log.COLUMNS[queue_name][0]} IN ('{HELD}', '{FORWARDING}')"
     sql = f"SELECT {JOB_COLUMNS} FROM job WHERE site = ? AND {status} ORDER BY ulid"
     return [JobRow(*row) for row in source.fetch(sql, (site,))]
 
@@ -77,46 +77,38 @@ _UNTOUCHED = _GIVEN % ""
 _NOT_OVER = _GIVEN % f" AND upper(n.status) IN ({_OVER})"
 
 
-def given_by(source: Database | Transaction, handout_id: int, reported: bool = False) -> list[JobRow]:
-    """The jobs whose newest change in their queue is this hand-out, oldest first.
+def given_by(source: Source, handout_id: int, reported: bool = False) -> list[JobRow]:
+    """Return the jobs whose newest change in their queue is this hand-out, oldest first.
 
     With `reported` also those that an observatory reported on since, unless they are finished or wait again.
     """
     return [JobRow(*row) for row in source.fetch(_NOT_OVER if reported else _UNTOUCHED, (handout_id,))]
 
 
-def unsent_of(source: Database | Transaction, appliance: Appliance, site: str, queue: str) -> list[JobRow]:
-    """The jobs of the site that were handed out from the queue too late and never left: nobody has them yet."""
-    rows = []
-    for handed in appliance.handouts.unsent((site, queue)):
-        seqs = {row.seq for row in handed.rows}
-        rows += [row for row in given_by(source, handed.id) if row.seq in seqs]
-    return rows
+_CANCEL_ALL = "SELECT 1 FROM job s WHERE s.site = ? AND lower(s.action) = 'cancel_all_commands' AND "
+# The copy in the cloud of a stop at the site arrives after jobs that were asked for since the stop.
+_AFTER_LOCAL = f"{_CANCEL_ALL} s.seq > ? AND (s.origin = 'local' OR s.status <> '{FORWARDED}') LIMIT 1"
+_AFTER_CLOUD = f"{_CANCEL_ALL} ((s.origin = 'local' AND s.seq > ?) OR (s.origin <> 'local' AND s.ulid > ?)) LIMIT 1"
 
 
-def newest_cancel_all(source: Database | Transaction, site: str) -> int:
-    """The number of the site's newest `cancel_all_commands` that was sent here; 0 when there is none.
-
-    What one of the cloud withdraws, the link knows.
-    """
-    sql = (
-        "SELECT coalesce(max(seq), 0) FROM job "
-        "WHERE site = ? AND lower(action) = 'cancel_all_commands' AND origin = 'local'"
-    )
-    return int(source.fetch(sql, (site,))[0][0])
+def is_withdrawn(source: Source, row: JobRow) -> bool:
+    """Return True if a `cancel_all_commands` of the site came after the job: by arrival, both in the cloud by id."""
+    if row.origin == "local":
+        return bool(source.fetch(_AFTER_LOCAL, (row.site, row.seq)))
+    return bool(source.fetch(_AFTER_CLOUD, (row.site, row.seq, row.ulid)))
 
 
-def find_job(appliance: Appliance, ulid: str) -> JobRow:
-    """One job. NotFound."""
-    return only_row(appliance.database.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE ulid = ?", (ulid,)))
+def find_job(source: Source, ulid: str) -> JobRow:
+    """Return one job. NotFound."""
+    return only_row(source.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE ulid = ?", (ulid,)))
 
 
-def list_recent(appliance: Appliance, site: str, range_ms: int) -> Iterator[list[JobRow]]:
-    """Every job of the site that is at most `range_ms` old, oldest first, in pages."""
-    after = floor_ulid(appliance.clock.now_ms() - range_ms)
+def list_recent(queue: Queue, site: str, range_ms: int) -> Iterator[list[JobRow]]:
+    """Return every job of the site that is at most `range_ms` old, oldest first, in pages."""
+    after = floor_ulid(queue.clock.now_ms() - range_ms)
     inclusive = ">="
     while True:
-        found = appliance.database.fetch(
+        found = queue.database.fetch(
             f"SELECT {JOB_COLUMNS} FROM job WHERE site = ? AND ulid {inclusive} ? ORDER BY ulid LIMIT {PAGE}",
             (site, after),
         )
@@ -128,7 +120,7 @@ def list_recent(appliance: Appliance, site: str, range_ms: int) -> Iterator[list
 
 
 def only_row(found: list[tuple[object, ...]]) -> JobRow:
-    """The job that a query by its key found. NotFound."""
+    """Return the job that a query by its key found. NotFound."""
     if not found:
         raise NotFound("There is no job with this ulid at this site.")
     return JobRow(*found[0])  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Who polls, and when: kept in memory, since an empty poll writes nothing."""
+"""The polls of each site and queue, kept in memory, since an empty poll writes nothing."""
 
 import statistics
 import threading
@@ -33,7 +33,7 @@ class Poller:
         return max(SILENT_AFTER_MS, SILENT_GAPS * (self.usual_gap_ms or 0))
 
 
-class Presence:
+class Polls:
     """Last poll and usual gap of each (site, queue) that has jobs or polled before."""
 
     LIMIT = 10_000
@@ -45,15 +45,15 @@ class Presence:
         self._lock = threading.Lock()
 
     def know(self, site: str) -> None:
-        """There are jobs for this site."""
+        """Add a site that has jobs."""
         self._sites.add(site)
 
     def remember(self, site: str, queue: str, last_ms: int, usual_gap_ms: int | None) -> None:
-        """Take over what the file says of the time before the start."""
+        """Take over the last poll before the start from the file."""
         self._pollers[(site, queue)] = Poller(last_ms=last_ms, stored_gap_ms=usual_gap_ms)
 
     def polled(self, site: str, queue: str) -> int | None:
-        """Note a poll; the gap to the one before in milliseconds, None for the first."""
+        """Note a poll and return the gap to the poll before in milliseconds; None for the first."""
         elapsed_s = self._clock.elapsed_s()
         with self._lock:
             poller = self._pollers.get((site, queue))
@@ -71,26 +71,31 @@ class Presence:
             return gap_ms
 
     def of(self, site: str, queue: str) -> Poller | None:
-        """What is known of one queue's polls."""
+        """Return the polls of one queue; None when it was never polled."""
         return self._pollers.get((site, queue))
 
     def sites(self) -> set[str]:
-        """Every site that polls or has jobs; one stray poll makes no site for longer than an hour."""
+        """Return every site that polls or has jobs; one stray poll makes no site for longer than an hour."""
         return self._sites | {site for (site, _), poller in list(self._pollers.items()) if self._is_in_use(poller)}
 
     def _is_in_use(self, poller: Poller) -> bool:
         return poller.usual_gap_ms is not None or self.silence_ms(poller) < STRAY_MS
 
     def silence_ms(self, poller: Poller) -> int:
-        """How long ago the last poll was; by elapsed time when it was in this process."""
+        """Return the age of the last poll in milliseconds, by elapsed time when it was in this process."""
         if poller.last_elapsed_s is not None:
             return int((self._clock.elapsed_s() - poller.last_elapsed_s) * 1000)
         return max(0, self._clock.now_ms() - poller.last_ms)
 
     def unsaved(self) -> list[tuple[str, str, int, int | None]]:
-        """(site, queue, last_ms, usual_gap_ms) of the polls that the file does not know yet."""
+        """Return (site, queue, last_ms, usual_gap_ms) of the polls that the file does not have yet."""
         with self._lock:
             fresh = [(key, poller) for key, poller in self._pollers.items() if poller.unsaved]
-            for _, poller in fresh:
-                poller.unsaved = False
-        return [(*key, poller.last_ms, poller.usual_gap_ms) for key, poller in fresh]
+            return [(*key, poller.last_ms, poller.usual_gap_ms) for key, poller in fresh]
+
+    def saved(self, polls: list[tuple[str, str, int, int | None]]) -> None:
+        """Note that the file has these polls; a queue that was polled since stays unsaved."""
+        with self._lock:
+            for site, queue_name, last_ms, _ in polls:
+                poller = self._pollers[(site, queue_name)]
+                poller.unsaved = poller.last_ms != last_ms

@@ -1,21 +1,20 @@
-"""Jobs of a hand-out that nothing confirmed, handed out once more where the setting says so.
+"""Redelivery: jobs of a hand-out that nothing confirmed are handed out once more where the setting says so.
 
-Never what was reported on, what a stop or a cancel_all came after, or what was repeated before. A stop does not come
-back once something newer was handed out: it would end that. Hand-outs with a `poll_id` or a lease are left alone:
-their observatory repeats its poll, or they come back by themselves.
+Excluded are jobs that were reported on, that a stop or a cancel_all came after, or that were repeated before. A stop
+does not come back once something newer was handed out: it would end that. Hand-outs with a `poll_id` or a lease are
+left alone: their observatory repeats its poll, or their jobs come back by themselves.
 """
 
-from prjobs.appliance import Appliance
 from prjobs.jobs import log
 from prjobs.jobs.log import Event
-from prjobs.jobs.states import CANCELLED, EXPIRED, FORWARDING, HELD, PRIMARY, RECEIVED, UNREAD
-from prjobs.store.database import Transaction
+from prjobs.jobs.queue import Queue
+from prjobs.jobs.states import APPLIANCE, CANCELLED, EXPIRED, FORWARDING, HELD, PRIMARY, RECEIVED, UNREAD
 from prjobs.store.models import JobRow
+from prjobs.store.transaction import Transaction
 
-WHO = "appliance"
 NOTE = "nothing confirmed its hand-out: it is handed out once more"
 _HANDED = "SELECT count(*) FROM change h WHERE h.job_seq = j.seq AND h.queue = 'primary' AND h.handout_id IS NOT NULL"
-# Whatever arrived or was asked for later: a cloud job may arrive long after its id was made.
+# By arrival or by id: a cloud job may arrive long after its id was made.
 # The plus keeps SQLite from walking through all jobs of the site.
 _STOPPED = (
     "EXISTS (SELECT 1 FROM job s WHERE +s.site = j.site AND s.command_class = 'stop' AND s.seq > j.seq) OR "
@@ -27,9 +26,9 @@ _RESUMED = (
 )
 
 
-def return_once(transaction: Transaction, appliance: Appliance, handout_id: int) -> int:
-    """The hand-out just became unconfirmed: its jobs wait again, if they may. How many there are."""
-    if appliance.settings.redeliver != "once":
+def return_once(transaction: Transaction, queue: Queue, handout_id: int) -> int:
+    """Return the jobs of a hand-out that just became unconfirmed to their queue, if they may; how many they are."""
+    if queue.settings.redeliver != "once":
         return 0
     columns = ", ".join(f"j.{column}" for column in JobRow._fields)
     found = transaction.fetch(
@@ -39,5 +38,5 @@ def return_once(transaction: Transaction, appliance: Appliance, handout_id: int)
         (handout_id,),
     )
     rows = [JobRow(*row) for row in found]
-    log.apply(transaction, rows, Event(PRIMARY, UNREAD, appliance.clock.now_ms(), WHO, NOTE))
+    log.apply(transaction, rows, Event(PRIMARY, UNREAD, queue.clock.now_ms(), APPLIANCE, NOTE))
     return len(rows)

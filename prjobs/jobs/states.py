@@ -25,6 +25,15 @@ FORWARDED = "FORWARDED"
 # Words of the cloud link: nobody may report them.
 LINK_WORDS = frozenset({HELD, FORWARDING})
 
+# The states of a hand-out, one answer that gave jobs away. After a crash OPEN becomes UNCONFIRMED at the next start.
+OPEN = "OPEN"
+CONFIRMED = "CONFIRMED"
+UNCONFIRMED = "UNCONFIRMED"
+RETURNED = "RETURNED"
+
+# The name under which the appliance itself stands in the log.
+APPLIANCE = "appliance"
+
 PRIMARY = "primary"
 ALTERNATE = "alternate"
 BOTH = "both"

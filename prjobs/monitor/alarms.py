@@ -5,15 +5,16 @@ acknowledged; it is written as soon as the store takes it.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import msgspec
 
-from prjobs.access.audit import By
-from prjobs.appliance import Appliance
+from prjobs.access.audit import Actor
 from prjobs.base.errors import NotFound, Unavailable
-from prjobs.monitor.board import Alarm
-from prjobs.store.database import Database, Transaction
+from prjobs.monitor.board import Alarm, Board
+from prjobs.store.database import Database
+from prjobs.store.transaction import Transaction
 
 STOP, SILENT, PROBLEM, STUCK, NOTICE = "stop", "silent", "problem", "stuck", "notice"
 # The worst first.
@@ -73,17 +74,17 @@ class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
 # ---- raise and clear
 
 
-def settle(appliance: Appliance, found: Sequence[Wrong]) -> None:
+def settle(board: Board, found: Sequence[Wrong]) -> None:
     """Raise what is wrong and not raised yet, at most 500 alarms; clear what is over. Writes only what changed."""
-    now_ms = appliance.clock.now_ms()
+    now_ms = board.queue.clock.now_ms()
     worst = {one.key: one for one in sorted(found, key=lambda one: KINDS.index(one.kind))[:LIMIT]}
-    for alarm in appliance.alarms.raised():
+    for alarm in board.alarms.raised():
         if alarm.key not in worst:
-            appliance.alarms.clear(alarm.key, now_ms)
+            board.alarms.clear(alarm.key, now_ms)
     for key, wrong in worst.items():
-        if key not in appliance.alarms:
-            appliance.alarms.add(_raised(wrong, now_ms))
-    save(appliance)
+        if key not in board.alarms:
+            board.alarms.add(_raised(wrong, now_ms))
+    save(board)
 
 
 def _raised(wrong: Wrong, now_ms: int) -> Alarm:
@@ -99,28 +100,25 @@ def _raised(wrong: Wrong, now_ms: int) -> Alarm:
     )
 
 
-def save(appliance: Appliance) -> None:
+def save(board: Board) -> None:
     """Write down what changed; a store that does not take it is asked again the next time."""
-    if not appliance.alarms.unsaved():
+    if not board.alarms.unsaved():
         return
-    saved = appliance.alarms.saved
-    try:
-        saved(appliance.database.write(_save, appliance, patience_s=SAVE_PATIENCE_S, late=saved))
-    except Unavailable:
-        return
+    with suppress(Unavailable):
+        board.queue.database.write(_save, board, patience_s=SAVE_PATIENCE_S)
 
 
-def _save(transaction: Transaction, appliance: Appliance) -> list[Alarm]:
-    # Looked up here, where one comes after the other: an older state must not be written over a newer one.
-    alarms = appliance.alarms.unsaved()
+def _save(transaction: Transaction, board: Board) -> None:
+    # Read inside the transaction: an older state must not be written over a newer one.
+    alarms = board.alarms.unsaved()
     transaction.executemany(_SAVE, [msgspec.structs.astuple(alarm) for alarm in alarms])
-    return alarms
+    transaction.after_commit(board.alarms.saved, alarms)
 
 
-def adopt(appliance: Appliance) -> None:
+def adopt(board: Board) -> None:
     """At the start: what was raised before stays raised with its acknowledgement, until it is found to be over."""
-    for row in appliance.database.fetch(f"SELECT {_COLUMNS} FROM alarm WHERE cleared_ms IS NULL ORDER BY id"):
-        appliance.alarms.adopt(_alarm(row))
+    for row in board.queue.database.fetch(f"SELECT {_COLUMNS} FROM alarm WHERE cleared_ms IS NULL ORDER BY id"):
+        board.alarms.adopt(_alarm(row))
 
 
 def _alarm(row: tuple[Any, ...]) -> Alarm:
@@ -130,28 +128,28 @@ def _alarm(row: tuple[Any, ...]) -> Alarm:
 # ---- acknowledge
 
 
-def acknowledge(appliance: Appliance, key: str, actor: By) -> None:
+def acknowledge(board: Board, key: str, actor: Actor) -> None:
     """The actor has seen the alarm, for everybody. NotFound when it is not raised."""
-    _see(appliance, key, actor.who, appliance.clock.now_ms())
+    _see(board, key, actor.who, board.queue.clock.now_ms())
 
 
-def forget(appliance: Appliance, key: str) -> None:
+def forget(board: Board, key: str) -> None:
     """The alarm is to be heard again. NotFound when it is not raised."""
-    _see(appliance, key, None, None)
+    _see(board, key, None, None)
 
 
-def _see(appliance: Appliance, key: str, who: str | None, time_ms: int | None) -> None:
-    if not appliance.alarms.see(key, who, time_ms):
+def _see(board: Board, key: str, who: str | None, time_ms: int | None) -> None:
+    if not board.alarms.see(key, who, time_ms):
         raise NotFound("This alarm is not raised any more.")
-    save(appliance)
+    save(board)
 
 
 # ---- list
 
 
-def list_alarms(appliance: Appliance, reaches: Callable[[str], bool] = lambda _site: True) -> list[AlarmView]:
+def list_alarms(board: Board, reaches: Callable[[str], bool] = lambda _site: True) -> list[AlarmView]:
     """What is raised: unseen before seen, the worst first. Of the sites that `reaches`, and of the server itself."""
-    found = [alarm for alarm in appliance.alarms.raised() if not alarm.site or reaches(alarm.site)]
+    found = [alarm for alarm in board.alarms.raised() if not alarm.site or reaches(alarm.site)]
     return [_view(alarm) for alarm in sorted(found, key=_rank)]
 
 

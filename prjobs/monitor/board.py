@@ -1,10 +1,20 @@
-"""Alarms that are raised now, kept in memory, so that they are shown while the store is in trouble too."""
+"""The state of the monitor: the raised alarms, and values that many pages ask for.
+
+Alarms are in memory first, so that they are shown while the store is in trouble too.
+"""
 
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
+from prjobs.base.clock import Clock
+from prjobs.jobs.queue import Queue
+
 UNSAVED_LIMIT = 10_000
+KEEP_S = 1.0
 
 
 class Alarm(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,8 +37,8 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     loud: bool = True
 
 
-class OpenAlarms:
-    """What is raised, by its key, and what of it the file does not know yet. Any thread may call any method."""
+class RaisedAlarms:
+    """The raised alarms by key, and the changes that the file does not have yet. Any thread may call any method."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -39,29 +49,29 @@ class OpenAlarms:
         return key in self._raised
 
     def raised(self) -> list[Alarm]:
-        """All that are raised."""
+        """Return all raised alarms."""
         with self._lock:
             return list(self._raised.values())
 
     def adopt(self, alarm: Alarm) -> None:
-        """It was raised before this process, and the file knows it."""
+        """Take over an alarm of an earlier process, as the file has it."""
         with self._lock:
             self._raised[alarm.key] = alarm
 
     def add(self, alarm: Alarm) -> None:
-        """Raise it, unless one of its key is raised."""
+        """Raise an alarm, unless one of its key is raised."""
         with self._lock:
             if alarm.key not in self._raised:
                 self._change(alarm)
 
     def clear(self, key: str, time_ms: int) -> None:
-        """Its condition ended."""
+        """Clear an alarm: its condition ended."""
         with self._lock:
             if alarm := self._raised.pop(key, None):
                 self._keep(msgspec.structs.replace(alarm, cleared_ms=time_ms))
 
     def see(self, key: str, who: str | None, time_ms: int | None) -> bool:
-        """Somebody has seen it, or nobody any more; False when it is not raised."""
+        """Set who has seen an alarm, None for nobody. Return False if it is not raised."""
         with self._lock:
             if alarm := self._raised.get(key):
                 self._change(msgspec.structs.replace(alarm, seen_by=who, seen_ms=time_ms))
@@ -77,13 +87,41 @@ class OpenAlarms:
             del self._unsaved[next(iter(self._unsaved))]
 
     def unsaved(self) -> list[Alarm]:
-        """What the file does not know yet, as it is now."""
+        """Return the alarms with changes that the file does not have yet."""
         with self._lock:
             return list(self._unsaved.values())
 
     def saved(self, alarms: list[Alarm]) -> None:
-        """The file knows them as they are here; what changed meanwhile stays unsaved."""
+        """Note that the file has these alarms as they are here; later changes stay unsaved."""
         with self._lock:
             for alarm in alarms:
                 if self._unsaved.get((alarm.key, alarm.raised_ms)) is alarm:
                     del self._unsaved[(alarm.key, alarm.raised_ms)]
+
+
+class Shared:
+    """A value that many ask for and that may be a second old: made by one of them, shared by all."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._made_s: float | None = None
+        self._value: Any = None
+
+    def get(self, make: Callable[[], Any]) -> Any:
+        """Return the value of the last second, else that of `make()`; one caller makes it while the others wait."""
+        with self._lock:
+            now_s = self._clock.elapsed_s()
+            if self._made_s is None or now_s - self._made_s >= KEEP_S:
+                self._value = make()
+                self._made_s = now_s
+            return self._value
+
+
+@dataclass(frozen=True)
+class Board:
+    """What the verbs of this package work with: the queue, the raised alarms, the view of all sites."""
+
+    queue: Queue
+    sites: Shared
+    alarms: RaisedAlarms = field(default_factory=RaisedAlarms)

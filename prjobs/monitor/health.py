@@ -2,18 +2,18 @@
 
 import msgspec
 
-from prjobs.appliance import Appliance
 from prjobs.base.catalogue import MAKES_SAFE
 from prjobs.base.errors import DiskFull
-
-DISK_LOW = "disk_low"
+from prjobs.base.notices import Code, Notice
+from prjobs.jobs.queue import Queue
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing to know: a code for programs and a sentence that says what to do."""
+    """One thing to know: a code for programs, a sentence that says what to do, and the site if it concerns one."""
 
     code: str
     sentence: str
+    site: str = ""
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -24,16 +24,26 @@ class Health(msgspec.Struct, frozen=True):
     notices: list[Finding]
 
 
-def examine(appliance: Appliance) -> Health:
+def examine(queue: Queue) -> Health:
     """What is known to be wrong now; nothing is measured here, the upkeep does that."""
-    problems = [Finding(code, sentence) for code, sentence in sorted(appliance.problems.items())]
-    if appliance.database.trouble:
-        problems.insert(0, Finding("store", appliance.database.trouble))
-    notices = [Finding(code, sentence) for code, sentence in sorted(appliance.notices.items())]
+    problems = [_finding(notice) for notice in raised(queue) if notice.is_problem]
+    notices = [_finding(notice) for notice in raised(queue) if not notice.is_problem]
     return Health(not problems, problems, notices)
 
 
-def require_room(appliance: Appliance, command_class: str) -> None:
+def raised(queue: Queue) -> list[Notice]:
+    """Return what is wrong now, the trouble of the store first."""
+    trouble = queue.database.trouble
+    stored = [Notice(Code.STORE, "", trouble.sentence)] if trouble else []
+    return [*stored, *queue.notices.all()]
+
+
+def _finding(notice: Notice) -> Finding:
+    return Finding(notice.code, notice.sentence, notice.site)
+
+
+def require_room(queue: Queue, command_class: str) -> None:
     """DiskFull when the disk is nearly full; stops, closing and parking are always taken."""
-    if DISK_LOW in appliance.problems and command_class not in MAKES_SAFE:
-        raise DiskFull(appliance.problems[DISK_LOW])
+    sentence = queue.notices.sentence(Code.DISK_LOW)
+    if sentence and command_class not in MAKES_SAFE:
+        raise DiskFull(sentence)

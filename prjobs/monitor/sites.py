@@ -2,10 +2,11 @@
 
 import msgspec
 
-from prjobs.appliance import Appliance
 from prjobs.base.ulids import floor_ulid
 from prjobs.jobs.polls import Poller
+from prjobs.jobs.queue import Queue
 from prjobs.jobs.states import ALTERNATE, OPEN_PHASES, PHASES, PRIMARY, phase_of
+from prjobs.monitor.board import Board
 from prjobs.monitor.views import COLUMNS, DAY_MS, JobView, in_phases, view_job
 from prjobs.store.models import Job, JobRow
 
@@ -33,21 +34,21 @@ class SiteView(msgspec.Struct, kw_only=True):
     open: list[JobView]
 
 
-def list_sites(appliance: Appliance) -> list[SiteView]:
+def list_sites(board: Board) -> list[SiteView]:
     """Every site that has jobs or polled, by name; at most a second old, so that many pages cost what one does."""
-    sites: list[SiteView] = appliance.glance.get(lambda: _list_sites(appliance))
+    sites: list[SiteView] = board.sites.get(lambda: _list_sites(board.queue))
     return sites
 
 
-def _list_sites(appliance: Appliance) -> list[SiteView]:
-    return [_view_site(appliance, site) for site in sorted(appliance.presence.sites())]
+def _list_sites(queue: Queue) -> list[SiteView]:
+    return [_view_site(queue, site) for site in sorted(queue.polls.sites())]
 
 
-def _view_site(appliance: Appliance, site: str) -> SiteView:
-    poller = appliance.presence.of(site, PRIMARY)
-    since = floor_ulid(appliance.clock.now_ms() - DAY_MS)
+def _view_site(queue: Queue, site: str) -> SiteView:
+    poller = queue.polls.of(site, PRIMARY)
+    since = floor_ulid(queue.clock.now_ms() - DAY_MS)
     counts = dict.fromkeys(PHASES, 0)
-    statuses = appliance.database.fetch(
+    statuses = queue.database.fetch(
         "SELECT status, count(*) FROM job WHERE site = ? AND ulid >= ? GROUP BY status", (site, since)
     )
     for status, count in statuses:
@@ -57,16 +58,16 @@ def _view_site(appliance: Appliance, site: str) -> SiteView:
         site=site,
         last_poll_ms=poller.last_ms if poller else None,
         usual_gap_ms=poller.usual_gap_ms if poller else None,
-        silent=_is_silent(appliance, poller),
+        silent=_is_silent(queue, poller),
         silent_after_ms=(poller or Poller()).silent_after_ms,
-        polls=_polls(appliance, site),
+        polls=_polls(queue, site),
         counts=counts,
-        open=[view_job(row) for row in _open_jobs(appliance, site, since)] if busy else [],
+        open=[view_job(row) for row in _open_jobs(queue, site, since)] if busy else [],
     )
 
 
-def _polls(appliance: Appliance, site: str) -> dict[str, Polls]:
-    primary, alternate = (appliance.presence.of(site, queue) for queue in (PRIMARY, ALTERNATE))
+def _polls(queue: Queue, site: str) -> dict[str, Polls]:
+    primary, alternate = (queue.polls.of(site, name) for name in (PRIMARY, ALTERNATE))
     polls = {PRIMARY: _view_polls(primary) if primary else Polls(last_ms=None, usual_gap_ms=None, gaps_ms=[])}
     return {**polls, ALTERNATE: _view_polls(alternate)} if alternate else polls
 
@@ -75,15 +76,15 @@ def _view_polls(poller: Poller) -> Polls:
     return Polls(last_ms=poller.last_ms, usual_gap_ms=poller.usual_gap_ms, gaps_ms=list(poller.gaps_ms))
 
 
-def _is_silent(appliance: Appliance, poller: Poller | None) -> bool:
-    return poller is None or appliance.presence.silence_ms(poller) > poller.silent_after_ms
+def _is_silent(queue: Queue, poller: Poller | None) -> bool:
+    return poller is None or queue.polls.silence_ms(poller) > poller.silent_after_ms
 
 
-def _open_jobs(appliance: Appliance, site: str, since_ulid: str) -> list[JobRow]:
+def _open_jobs(queue: Queue, site: str, since_ulid: str) -> list[JobRow]:
     query = (
         Job.select(*COLUMNS)
         .where(Job.site == site, Job.ulid >= since_ulid, in_phases(tuple(OPEN_PHASES)))
         .order_by(Job.ulid.desc())
         .limit(OPEN_LIMIT)
     )
-    return [JobRow(*row) for row in appliance.database.fetch_query(query.tuples())][::-1]
+    return [JobRow(*row) for row in queue.database.fetch_query(query.tuples())][::-1]

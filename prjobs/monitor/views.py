@@ -7,14 +7,15 @@ from typing import Any
 import msgspec
 from peewee import fn
 
-from prjobs.appliance import Appliance
 from prjobs.base import catalogue
 from prjobs.base.ulids import floor_ulid
 from prjobs.jobs import log
 from prjobs.jobs.log import Change
+from prjobs.jobs.queue import Queue
 from prjobs.jobs.states import PHASES, RECEIVED, UNREAD, phase_of, words_of
 from prjobs.store.database import Database
 from prjobs.store.models import Job, JobRow
+from prjobs.store.transaction import Source
 
 DAY_MS = 86_400_000
 MAX_LIMIT = 1000
@@ -141,14 +142,14 @@ def view_change(change: Change) -> ChangeView:
     )
 
 
-def view_detail(appliance: Appliance, row: JobRow) -> JobDetail:
+def view_detail(source: Source, row: JobRow) -> JobDetail:
     """One job with its timeline."""
     return JobDetail(
         **_shared(row),
         required_params=msgspec.Raw(row.required_params.encode()),
         optional_params=msgspec.Raw(row.optional_params.encode()),
         user_roles=msgspec.Raw(row.user_roles.encode()),
-        timeline=[_view_past(past) for past in log.timeline(appliance.database, row.seq)],
+        timeline=[_view_past(past) for past in log.timeline(source, row.seq)],
     )
 
 
@@ -232,11 +233,11 @@ def in_phases(phases: Sequence[str]) -> Any:
     return condition
 
 
-def count_pending(appliance: Appliance) -> dict[str, int]:
+def count_pending(queue: Queue) -> dict[str, int]:
     """How many jobs wait, and how many were picked up and not reported on since: what a start should say."""
     counts = {}
     for name, status in (("waiting", UNREAD), ("picked_up", RECEIVED)):
-        since = floor_ulid(appliance.clock.now_ms() - DAY_MS)
+        since = floor_ulid(queue.clock.now_ms() - DAY_MS)
         sql = "SELECT count(*) FROM job WHERE status = ? AND ulid >= ?"
-        counts[name] = int(appliance.database.fetch(sql, (status, since))[0][0])
+        counts[name] = int(queue.database.fetch(sql, (status, since))[0][0])
     return counts

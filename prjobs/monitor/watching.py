@@ -10,16 +10,15 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
-from prjobs.appliance import Appliance
 from prjobs.base.clock import moment
 from prjobs.base.errors import NotFound, Unavailable
 from prjobs.base.ulids import floor_ulid
 from prjobs.jobs import log
-from prjobs.jobs.handouts import CONFIRMED, DAMAGED, UNCONFIRMED
 from prjobs.jobs.lookup import find_job
-from prjobs.jobs.states import PRIMARY, phase_of, words_of
+from prjobs.jobs.states import CONFIRMED, PRIMARY, UNCONFIRMED, phase_of, words_of
 from prjobs.monitor import alarms, health, views
 from prjobs.monitor.alarms import NOTICE, PROBLEM, SILENT, STOP, STOP_DOUBT, STUCK, Wrong
+from prjobs.monitor.board import Board
 
 PAGE = 1000
 DAY_S = 86_400.0
@@ -29,7 +28,6 @@ UNREPORTED_S = 300.0
 UNREPORTED_UNTIL_S = 1800.0
 OVERDUE_AT_LEAST_S = 30.0
 OVERDUE_SHARE = 0.25
-_LOUD = ("clock", DAMAGED)
 _SAID = {
     "waiting": "was sent at {} and is not picked up",
     STOP_DOUBT: "was handed out at {}, and nothing shows that it arrived",
@@ -84,9 +82,9 @@ class Watched(NamedTuple):
 class Watch:
     """Looks again and again, once a second."""
 
-    def __init__(self, appliance: Appliance) -> None:
-        self._appliance = appliance
-        self._began_s = appliance.clock.elapsed_s()
+    def __init__(self, board: Board) -> None:
+        self._board, self._queue = board, board.queue
+        self._began_s = board.queue.clock.elapsed_s()
         self._seq: int | None = None
         self._watched: dict[int, Watched] = {}
         # The picked-up stops of which nothing proves yet that they arrived: whether there is doubt already.
@@ -98,15 +96,14 @@ class Watch:
         """Look, and settle the alarms. When the store cannot be read, what was known of jobs still counts."""
         with suppress(Unavailable):
             self._read()
-            self._see_unsent()
             self._prove()
         self._forget_old()
-        alarms.settle(self._appliance, [*self._stops(), *self._silent(), *self._stuck(), *self._of_house()])
+        alarms.settle(self._board, [*self._stops(), *self._silent(), *self._stuck(), *self._of_house()])
 
     # ---- following the log
 
     def _read(self) -> None:
-        database = self._appliance.database
+        database = self._queue.database
         if self._seq is None:
             self._seq = self._read_day()
         while changed := database.fetch(_CHANGED, (self._seq,)):
@@ -118,9 +115,9 @@ class Watch:
 
     def _read_day(self) -> int:
         """What is open of the last day, knowing which sites report. Returns the number from which to follow the log."""
-        database = self._appliance.database
+        database = self._queue.database
         newest = log.last_seq(database)
-        after = floor_ulid(self._appliance.clock.now_ms() - round(DAY_S * 1000))
+        after = floor_ulid(self._queue.clock.now_ms() - round(DAY_S * 1000))
         for site, created_ms in database.fetch(_REPORTED, (after,)):
             self._reported_ms[site] = max(created_ms, self._reported_ms.get(site, 0))
         while found := database.fetch(_OPEN, (after,)):
@@ -131,7 +128,7 @@ class Watch:
 
     def _take(self, job: Seen) -> bool:
         """Note a job; False when its site never reported before."""
-        phase = self._phase(job)
+        phase = phase_of(job.status)
         is_known = True
         if phase in ("running", "done", "failed"):
             is_known = job.site in self._reported_ms
@@ -151,18 +148,6 @@ class Watch:
             self._unproved.pop(job.seq, None)
         return is_known
 
-    def _phase(self, job: Seen) -> str:
-        """The phase of its status; but a stop that was handed out and never left waits."""
-        phase = phase_of(job.status)
-        is_stop = phase == "picked_up" and job.command_class == STOP
-        return "waiting" if is_stop and self._appliance.handouts.is_unsent((job.site, PRIMARY), job.seq) else phase
-
-    def _see_unsent(self) -> None:
-        """The log does not tell when a stop that never left leaves."""
-        for one in list(self._watched.values()):
-            if one.job.command_class == STOP and self._phase(one.job) != one.phase:
-                self._take(one.job)
-
     def _late_s(self, job: Seen, phase: str) -> float:
         """After how long in its phase somebody should look at the job; infinite for never."""
         if phase == "waiting":
@@ -174,7 +159,7 @@ class Watch:
         return job.estimate_s + max(OVERDUE_AT_LEAST_S, job.estimate_s * OVERDUE_SHARE)
 
     def _begin(self, job: Seen, phase: str, late_s: float) -> Watched:
-        now_s, now_ms = self._appliance.clock.elapsed_s(), self._appliance.clock.now_ms()
+        now_s, now_ms = self._queue.clock.elapsed_s(), self._queue.clock.now_ms()
         began_ms = job.created_ms if phase == "waiting" else job.changed_ms
         # Of a moment in the future nobody knows how long ago it was.
         began_s = now_s - max(0, now_ms - began_ms) / 1000
@@ -189,7 +174,7 @@ class Watch:
             return
         marks = ", ".join("?" * len(self._unproved))
         # SQLite takes the other columns of a group from the row that holds the greatest number.
-        for seq, _, state in self._appliance.database.fetch(
+        for seq, _, state in self._queue.database.fetch(
             "SELECT c.job_seq, max(c.seq), h.state FROM change c JOIN handout h ON h.id = c.handout_id "
             f"WHERE c.job_seq IN ({marks}) AND c.queue = '{PRIMARY}' GROUP BY c.job_seq",
             list(self._unproved),
@@ -200,7 +185,7 @@ class Watch:
                 self._unproved[seq] = state == UNCONFIRMED
 
     def _forget_old(self) -> None:
-        now_s = self._appliance.clock.elapsed_s()
+        now_s = self._queue.clock.elapsed_s()
         for seq, one in list(self._watched.items()):
             if now_s > one.gone_s:
                 del self._watched[seq]
@@ -209,14 +194,14 @@ class Watch:
     # ---- what is wrong
 
     def _is_late(self, one: Watched) -> bool:
-        age_s = self._appliance.clock.elapsed_s() - one.began_s
+        age_s = self._queue.clock.elapsed_s() - one.began_s
         if one.phase == "picked_up":
             return one.late_s < age_s <= UNREPORTED_UNTIL_S and self._reports(one.job.site)
         return age_s >= one.late_s if one.phase == "waiting" else age_s > one.late_s
 
     def _reports(self, site: str) -> bool:
         """Whether the site reported on a job of the last day: only then can the next report be expected."""
-        return self._reported_ms.get(site, 0) >= self._appliance.clock.now_ms() - DAY_S * 1000
+        return self._reported_ms.get(site, 0) >= self._queue.clock.now_ms() - DAY_S * 1000
 
     def _stops(self) -> Iterator[Wrong]:
         for one in self._watched.values():
@@ -239,7 +224,7 @@ class Watch:
 
     def _label(self, job: Seen) -> str:
         try:
-            return views.view_job(find_job(self._appliance, job.ulid)).label
+            return views.view_job(find_job(self._queue.database, job.ulid)).label
         except (NotFound, Unavailable):
             return job.ulid
 
@@ -248,10 +233,10 @@ class Watch:
 
         Nobody could poll while nothing served: a site gets its time after the start before it is an alarm.
         """
-        up_ms = (self._appliance.clock.elapsed_s() - self._began_s) * 1000
-        presence = self._appliance.presence
-        for site in presence.sites():
-            poller = presence.of(site, PRIMARY)
+        up_ms = (self._queue.clock.elapsed_s() - self._began_s) * 1000
+        polls = self._queue.polls
+        for site in polls.sites():
+            poller = polls.of(site, PRIMARY)
             if poller is None or poller.usual_gap_ms is None:
                 # One poll is no program that polls.
                 continue
@@ -259,19 +244,18 @@ class Watch:
             last_ms = poller.last_ms
             key = f"{SILENT}/{site}/{last_ms}"
             is_new_here = poller.last_elapsed_s is None and up_ms <= poller.silent_after_ms
-            if is_new_here and key not in self._appliance.alarms:
+            if is_new_here and key not in self._board.alarms:
                 continue
-            if poller.silent_after_ms < presence.silence_ms(poller) <= DAY_S * 1000:
+            if poller.silent_after_ms < polls.silence_ms(poller) <= DAY_S * 1000:
                 words = f"{site} has been silent since {_clock(last_ms)}"
                 yield Wrong(key, SILENT, last_ms, partial(str, words), site)
 
     def _of_house(self) -> Iterator[Wrong]:
-        found, now_ms = health.examine(self._appliance), self._appliance.clock.now_ms()
-        for kind, findings in ((PROBLEM, found.problems), (NOTICE, found.notices)):
-            for one in findings:
-                # What the house only remarks is no reason to wake anybody, except for these.
-                loud = kind == PROBLEM or one.code in _LOUD or one.code.startswith("cloud")
-                yield Wrong(f"{kind}/{one.code}", kind, now_ms, partial(str, one.sentence), loud=loud)
+        now_ms = self._queue.clock.now_ms()
+        for one in health.raised(self._queue):
+            kind = PROBLEM if one.is_problem else NOTICE
+            key = f"{kind}/{one.code}" + (f"/{one.site}" if one.site else "")
+            yield Wrong(key, kind, now_ms, partial(str, one.sentence), one.site, loud=one.is_loud)
 
 
 def _clock(time_ms: int) -> str:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from prjobs.access.desk import Reservation
 from prjobs.access.reservations import CALENDAR, sites_judged
-from prjobs.appliance import Appliance
 from prjobs.base.places import parse_places
 from prjobs.base.settings import Settings
 from prjobs.base.ulids import floor_ulid
 from prjobs.jobs.polls import Poller
+from prjobs.jobs.queue import Queue
 from prjobs.jobs.states import ALTERNATE, BOTH, PRIMARY, UNREAD, phase_of
 from prjobs.monitor import alarms, views
 from prjobs.night.nights import Night
@@ -21,8 +21,9 @@ from prjobs.night.shapes import NightJob, NightReport
 from prjobs.night.silence import Polled
 from prjobs.night.sky import Sky, sky_between
 from prjobs.night.tally import Tally
-from prjobs.store.database import Database, Row
+from prjobs.store.database import Database
 from prjobs.store.models import JOB_COLUMNS, JobRow
+from prjobs.store.transaction import Row
 
 PAGE = 1000
 # How old the stored time of the last poll may be while a server runs.
@@ -49,15 +50,15 @@ class Source:
 Take = Callable[[Sequence[NightJob]], object]
 
 
-def source_of(appliance: Appliance) -> Source:
-    """An open appliance as a source: it knows who polls now."""
-    now_ms, presence = appliance.clock.now_ms(), appliance.presence
+def source_of(queue: Queue) -> Source:
+    """Return an open queue as a source: its polls are known up to now."""
+    now_ms, polls = queue.clock.now_ms(), queue.polls
     polled = {
-        site: Polled(now_ms - presence.silence_ms(poller), poller.silent_after_ms)
-        for site in presence.sites()
-        if (poller := presence.of(site, PRIMARY))
+        site: Polled(now_ms - polls.silence_ms(poller), poller.silent_after_ms)
+        for site in polls.sites()
+        if (poller := polls.of(site, PRIMARY))
     }
-    return Source(appliance.database, appliance.settings, now_ms, polled)
+    return Source(queue.database, queue.settings, now_ms, polled)
 
 
 def stored_source(database: Database, settings: Settings, now_ms: int, is_served: bool) -> Source:

@@ -6,12 +6,11 @@ from array import array
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
-from prjobs.jobs.handouts import UNCONFIRMED
-from prjobs.jobs.states import EXPIRED, PHASES, PRIMARY
+from prjobs.jobs.states import EXPIRED, PHASES, PRIMARY, UNCONFIRMED
 from prjobs.night.nights import Night
 from prjobs.night.shapes import LISTED, LISTED_OF_HANDOUT, Doubt, Doubts, Listed, NightJob, Stop, Stops, Waits
 from prjobs.night.silence import Polled, Quiet
-from prjobs.store.database import Row
+from prjobs.store.transaction import Row
 
 LONGEST = 10
 # A stop that nobody picked up by then is late: time for the hardware stop.

@@ -10,7 +10,7 @@ from playhouse.migrations import Runner
 from prjobs.base.errors import Unusable
 from prjobs.base.failpoints import Failpoints
 from prjobs.store.database import PRAGMAS, Database
-from prjobs.store.faults import trouble_of
+from prjobs.store.faults import Fault, trouble_of
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -55,9 +55,10 @@ def open_database(path: Path, create: bool = True, failpoints: Failpoints | None
     except Exception as error:
         # peewee raises an error of its own in the context of SQLite's.
         cause = error.__cause__ or error.__context__ or error
-        raise Unusable(f"{path}: {trouble_of(cause)}") from error  # type: ignore[arg-type]
+        trouble = trouble_of(cause)
+        raise Unusable(f"{path}: {trouble.sentence}", trouble.fault) from error
     finally:
         database.close()
     if damage != "ok":
-        raise Unusable(f"{path}: The database file is damaged.")
+        raise Unusable(f"{path}: The database file is damaged.", Fault.DAMAGED)
     return Database(path)

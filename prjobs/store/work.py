@@ -1,4 +1,4 @@
-"""What the writer is asked to do, and how many may wait for it."""
+"""Requests to the writer, and the limit on how many callers may wait for it."""
 
 import threading
 from collections.abc import Callable
@@ -6,36 +6,44 @@ from typing import Any
 
 # When another program has the lock, the writer knows within this time.
 LOOK_S = 0.15
+Undo = Callable[..., None]
 
 
 class Work:
-    """One request to the writer. Two one-shot locks decide races: who starts it, and who takes its result."""
+    """One request to the writer. Two one-shot locks decide races: who starts it, and who takes its result.
 
-    __slots__ = ("arguments", "done", "error", "late", "posted", "result", "started", "taken", "verb")
+    `undo(transaction, result)` takes back what was committed after its caller gave up. `posted`: nobody waits for it.
+    `lasts`: it is tried again until it is on disk.
+    """
+
+    __slots__ = ("arguments", "done", "error", "lasts", "posted", "result", "started", "taken", "undo", "verb")
 
     def __init__(
         self,
         verb: Callable[..., Any],
         arguments: tuple[Any, ...],
-        late: Callable[[Any], None] | None = None,
+        *,
+        undo: Undo | None = None,
         posted: bool = False,
+        lasts: bool = False,
     ) -> None:
-        self.verb, self.arguments, self.late, self.posted = verb, arguments, late, posted
+        self.verb, self.arguments, self.undo = verb, arguments, undo
+        self.posted, self.lasts = posted, lasts
         self.result: Any = None
         self.error: Exception | None = None
         self.started, self.taken, self.done = threading.Lock(), threading.Lock(), threading.Lock()
         self.done.acquire()
 
-    def finish(self) -> None:
-        """Give the result to whom it is for: the caller that waits, or `late`."""
+    def finish(self) -> bool:
+        """Give the result to the caller. Return False if the caller gave up before."""
         if self.taken.acquire(blocking=False):
             self.done.release()
-        elif self.late is not None and self.error is None:
-            self.late(self.result)
+            return True
+        return False
 
 
 class Places:
-    """How many callers may wait for long, so that threads stay free for those who only look."""
+    """The places for callers that wait for long, so that threads stay free for requests that only read."""
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -44,12 +52,15 @@ class Places:
 
     @property
     def are_full(self) -> bool:
-        """Whether all are taken."""
+        """Return True if all places are taken."""
         return self._taken >= self._count
 
     def wait(self, work: Work, timeout_s: float, even_if_full: Callable[[], bool]) -> bool:
-        """Whether the work was done within the time. False before that when all places are taken, but for exceptions;
-        what is none any more is noticed within `LOOK_S`."""
+        """Return True if the work was done within the time.
+
+        Return False before that when all places are taken, unless `even_if_full()`; a change of either is noticed
+        within `LOOK_S`.
+        """
         while timeout_s > 0:
             with self._lock:
                 if self.are_full and not even_if_full():

@@ -17,6 +17,7 @@ from prjobs.base.clock import moment
 from prjobs.base.errors import Unusable
 from prjobs.base.failpoints import Failpoints
 from prjobs.base.folder import Folder, sync_folder
+from prjobs.base.notices import Code
 from prjobs.store.faults import trouble_of
 from prjobs.upkeep.looking import Census, copy_into, look_at, require_whole, take_census
 
@@ -73,7 +74,7 @@ def make_backup(
             failpoints.passing("backup_after_rename")
         sync_folder(target.parent)
     except sqlite3.Error as error:
-        raise Unusable(f"No backup of {folder.database} was made: {trouble_of(error)}") from None
+        raise Unusable(f"No backup of {folder.database} was made: {trouble_of(error).sentence}") from None
     except OSError as error:
         raise Unusable(f"No backup was made: {target} cannot be written: {error.strerror}.") from None
     finally:
@@ -152,47 +153,47 @@ class Nightly:
 
     def is_due(self) -> bool:
         """Whether tonight's is missing, or the newest is older than 26 hours."""
-        clock = self._appliance.clock
-        if not self._appliance.settings.backup_keep or clock.elapsed_s() < self._not_before_s:
+        clock = self._appliance.queue.clock
+        if not self._appliance.queue.settings.backup_keep or clock.elapsed_s() < self._not_before_s:
             return False
         now_ms = clock.now_ms()
         # What the future made is of a clock that was wrong.
         made_ms = max((made for made in map(made_at_ms, nightly_backups(self._folder)) if made <= now_ms), default=0)
-        tonight_ms = now_ms - now_ms % DAY_MS + self._appliance.settings.backup_hour * HOUR_MS
+        tonight_ms = now_ms - now_ms % DAY_MS + self._appliance.queue.settings.backup_hour * HOUR_MS
         if not (made_ms < tonight_ms <= now_ms or now_ms - made_ms > LATE_MS):
             return False
-        return bool(self._appliance.database.fetch("SELECT 1 FROM job UNION ALL SELECT 1 FROM token LIMIT 1"))
+        return bool(self._appliance.queue.database.fetch("SELECT 1 FROM job UNION ALL SELECT 1 FROM token LIMIT 1"))
 
     def make_once(self) -> Path | None:
         """Make tonight's, then remove the oldest; a failure becomes a notice, and is tried again in an hour."""
         appliance = self._appliance
-        self._not_before_s = appliance.clock.elapsed_s() + AGAIN_S
+        self._not_before_s = appliance.queue.clock.elapsed_s() + AGAIN_S
         try:
             made = self._make()
         except Exception as error:
-            if appliance.stopping.is_set():
+            if appliance.queue.stopping.is_set():
                 return None
             said = str(error) if isinstance(error, Unusable) else "The nightly backup failed; the log has the details."
             logger.error("%s", said, exc_info=None if isinstance(error, Unusable) else error)
-            appliance.notices["backup"] = said
+            appliance.queue.notices.say(Code.BACKUP, said)
             return None
-        appliance.notices.pop("backup", None)
+        appliance.queue.notices.end(Code.BACKUP)
         logger.info("backup %s: %d jobs", made.path, made.jobs)
         self._remove_old(made.path)
         return made.path
 
     def _make(self) -> Backup:
-        if trouble := self._appliance.database.trouble:
-            raise Unusable(f"No backup was made: {trouble}")
+        if trouble := self._appliance.queue.database.trouble:
+            raise Unusable(f"No backup was made: {trouble.sentence}")
         self._folder.backups.mkdir(exist_ok=True)
-        target = self._folder.backups / f"prjobs-nightly-{stamp(self._appliance.clock.now_ms())}.sqlite3"
-        spare_bytes = self._appliance.settings.min_free_mb * MB
-        stopped, failpoints = self._appliance.stopping.is_set, self._appliance.failpoints
+        target = self._folder.backups / f"prjobs-nightly-{stamp(self._appliance.queue.clock.now_ms())}.sqlite3"
+        spare_bytes = self._appliance.queue.settings.min_free_mb * MB
+        stopped, failpoints = self._appliance.queue.stopping.is_set, self._appliance.queue.failpoints
         return make_backup(self._folder, target, spare_bytes, stopped, failpoints)
 
     def _remove_old(self, made: Path) -> None:
         others = [path for path in nightly_backups(self._folder) if path != made]
-        kept = self._appliance.settings.backup_keep - 1
+        kept = self._appliance.queue.settings.backup_keep - 1
         for path in others[: max(len(others) - kept, 0)] + self._leftovers():
             try:
                 path.unlink()
@@ -201,7 +202,7 @@ class Nightly:
 
     def _leftovers(self) -> list[Path]:
         """What a backup that was cut off left behind."""
-        before_s = self._appliance.clock.now_ms() / 1000 - LEFTOVER_S
+        before_s = self._appliance.queue.clock.now_ms() / 1000 - LEFTOVER_S
         return [path for path in self._folder.backups.glob("prjobs-*.sqlite3.*.new") if path.stat().st_mtime < before_s]
 
 

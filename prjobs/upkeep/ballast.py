@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 from prjobs.appliance import Appliance
+from prjobs.store.faults import Fault
 
 logger = logging.getLogger(__name__)
 MB = 1_000_000
@@ -18,7 +19,7 @@ FULL_BYTES = 1 * MB
 FIRST_S = 2.0
 AGAIN_S = 5.0
 # A quota shows as an I/O error; giving the reserve up costs nothing then.
-GIVE_UP_ON = frozenset({"The disk is full.", "The disk does not read or write the database."})
+GIVE_UP_ON = frozenset({Fault.FULL, Fault.DISK})
 
 
 class Ballast:
@@ -26,19 +27,20 @@ class Ballast:
 
     def __init__(self, appliance: Appliance) -> None:
         self._appliance = appliance
-        self._path = ballast_of(appliance.folder)
-        self._make_at_s = appliance.clock.elapsed_s() + FIRST_S
+        self._path = ballast_of(appliance.queue.folder)
+        self._make_at_s = appliance.queue.clock.elapsed_s() + FIRST_S
         self.given_up = False
 
     @property
     def needed_bytes(self) -> int:
         """How much must be free before it is made: it never takes the room that new jobs need."""
-        return BALLAST_BYTES + max(self._appliance.settings.min_free_mb * MB, BALLAST_BYTES)
+        return BALLAST_BYTES + max(self._appliance.queue.settings.min_free_mb * MB, BALLAST_BYTES)
 
     def once(self) -> None:
         """Give it up when the store says that the disk is full; make it again when there is room."""
-        now_s = self._appliance.clock.elapsed_s()
-        if self._appliance.database.trouble in GIVE_UP_ON:
+        now_s = self._appliance.queue.clock.elapsed_s()
+        trouble = self._appliance.queue.database.trouble
+        if trouble and trouble.fault in GIVE_UP_ON:
             self.given_up = give_up(self._path) or self.given_up
             self._make_at_s = now_s + AGAIN_S
         elif now_s >= self._make_at_s:

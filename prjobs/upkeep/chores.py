@@ -6,15 +6,15 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from prjobs.access import audit
+from prjobs.access import audit_notes
 from prjobs.appliance import Appliance
 from prjobs.base.errors import Unavailable
 from prjobs.base.folder import Folder
-from prjobs.jobs import expiry
-from prjobs.monitor import health
+from prjobs.base.notices import Code
+from prjobs.jobs import expiry, leases
 from prjobs.monitor.watching import Watch
-from prjobs.opening import save_presence
-from prjobs.store.database import Transaction
+from prjobs.opening import save_polls
+from prjobs.store.transaction import Transaction
 from prjobs.upkeep.backup import Nightly
 from prjobs.upkeep.ballast import Ballast
 from prjobs.upkeep.retention import Retention
@@ -53,15 +53,15 @@ class Chores:
             Chore("file", 1, self.watch_file_once),
             Chore("clock", 1, self.watch_clock_once),
             Chore("trouble", 1, self.probe_once),
-            Chore("expiry", 1, lambda: expiry.expire_once(appliance)),
-            Chore("leases", 1, lambda: expiry.return_leased_once(appliance)),
+            Chore("expiry", 1, lambda: expiry.expire_once(appliance.queue)),
+            Chore("leases", 1, lambda: leases.return_once(appliance.queue)),
             Chore("disk", 5, self.watch_disk_once),
-            Chore("retention", 1, Retention(appliance).once),
-            Chore("audit", 5, lambda: audit.keep_once(appliance, appliance.refusals)),
-            Chore("presence", 60, lambda: save_presence(appliance, folder)),
-            Chore("backup", 60, nightly.once, appliance.clock.elapsed_s() + BACKUP_AFTER_S),
+            Chore("retention", 1, Retention(appliance.queue).once),
+            Chore("audit", 5, lambda: audit_notes.keep_once(appliance.desk)),
+            Chore("polls", 60, lambda: save_polls(appliance.queue, folder)),
+            Chore("backup", 60, nightly.once, appliance.queue.clock.elapsed_s() + BACKUP_AFTER_S),
             # The last, since it tells what the others found.
-            Chore("alarms", 1, Watch(appliance).once),
+            Chore("alarms", 1, Watch(appliance.board).once),
         ]
 
     def run(self, stop: threading.Event) -> None:
@@ -72,7 +72,7 @@ class Chores:
 
     def once(self) -> None:
         """Do each chore that is due; a store that is in trouble never ends the loop."""
-        now_s = self._appliance.clock.elapsed_s()
+        now_s = self._appliance.queue.clock.elapsed_s()
         for chore in self.chores:
             if now_s < chore.due_s:
                 continue
@@ -94,53 +94,52 @@ class Chores:
         except OSError:
             same = False
         if same:
-            self._appliance.database.lost = None
+            self._appliance.queue.database.condition.find()
         else:
-            self._appliance.database.lose(
+            self._appliance.queue.database.condition.lose(
                 f"{self._folder.database} was deleted or replaced while in use: stop prjobs, then bring the file back."
             )
 
     def probe_once(self) -> None:
         """While the store is in trouble, try a small write, so that its end is noticed."""
-        if self._appliance.database.trouble:
-            self._appliance.database.write(_touch, patience_s=0.5)
+        if self._appliance.queue.database.trouble:
+            self._appliance.queue.database.write(_touch, patience_s=0.5)
 
     # ---- the disk
 
     def watch_disk_once(self) -> None:
         """Below the limit no new jobs are taken, so that what is queued can still be handed out."""
         free_mb = shutil.disk_usage(self._folder.path).free // MB
-        limit_mb = self._appliance.settings.min_free_mb
+        limit_mb = self._appliance.queue.settings.min_free_mb
         if self._ballast.given_up:
             # What the reserve freed is for jobs that wait, not for new ones.
             limit_mb = -(-self._ballast.needed_bytes // MB)
         if free_mb < limit_mb:
-            self._appliance.problems[health.DISK_LOW] = (
-                f"The disk is nearly full: {free_mb} MB free, {limit_mb} MB are needed for new jobs."
-            )
+            sentence = f"The disk is nearly full: {free_mb} MB free, {limit_mb} MB are needed for new jobs."
+            self._appliance.queue.notices.say(Code.DISK_LOW, sentence)
         else:
-            self._appliance.problems.pop(health.DISK_LOW, None)
+            self._appliance.queue.notices.end(Code.DISK_LOW)
 
     # ---- the clock
 
     def _wall_ahead_ms(self) -> float:
-        clock = self._appliance.clock
+        clock = self._appliance.queue.clock
         return clock.now_ms() - clock.elapsed_s() * 1000
 
     def watch_clock_once(self) -> None:
         """Say for a day that the wall clock stepped, and by how much."""
         ahead_ms = self._wall_ahead_ms()
         step_ms, self._clock_ahead_ms = ahead_ms - self._clock_ahead_ms, ahead_ms
-        now_s = self._appliance.clock.elapsed_s()
+        now_s = self._appliance.queue.clock.elapsed_s()
         if abs(step_ms) > CLOCK_STEP_MS:
             self._clock_moved_s = now_s
             direction = "forward" if step_ms > 0 else "back"
             sentence = f"The clock of this machine moved {direction} by {abs(step_ms) / 1000:.0f} s."
             logger.warning("%s", sentence)
-            self._appliance.notices["clock"] = sentence
+            self._appliance.queue.notices.say(Code.CLOCK, sentence)
         elif self._clock_moved_s is not None and now_s - self._clock_moved_s > CLOCK_NOTICE_S:
             self._clock_moved_s = None
-            self._appliance.notices.pop("clock", None)
+            self._appliance.queue.notices.end(Code.CLOCK)
 
 
 def _touch(transaction: Transaction) -> None:

@@ -55,7 +55,7 @@ def require_ours(connection: sqlite3.Connection, path: Path) -> None:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         newer = newer_migrations(connection) if tables >= TABLES else []
     except sqlite3.Error as error:
-        raise Unusable(f"{path} cannot be read as a prjobs database: {trouble_of(error)}") from None
+        raise Unusable(f"{path} cannot be read as a prjobs database: {trouble_of(error).sentence}") from None
     if not tables >= TABLES:
         raise Unusable(f"{path} is not a prjobs database.")
     if newer:
@@ -86,7 +86,7 @@ def damages(connection: sqlite3.Connection, deep: bool = True) -> list[str]:
     try:
         found = [line for (line,) in connection.execute(f"PRAGMA {check}({DAMAGES_SHOWN})")]
     except sqlite3.Error as error:
-        return [trouble_of(error)]
+        return [trouble_of(error).sentence]
     return [] if found == ["ok"] else [line.replace("\n", " ") for line in found]
 
 

@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from prjobs.access import audit
+from prjobs.access import anchor, audit
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Refused, Unusable
 from prjobs.base.folder import Folder, sync_folder
@@ -13,10 +13,10 @@ from prjobs.cloud import store
 from prjobs.jobs import log
 from prjobs.jobs.log import COLUMNS, Event
 from prjobs.jobs.states import ALTERNATE, BOTH, CANCELLED, PRIMARY, UNREAD
-from prjobs.store.database import Transaction
 from prjobs.store.faults import trouble_of
 from prjobs.store.models import JOB_COLUMNS, JobRow
 from prjobs.store.schema import open_database
+from prjobs.store.transaction import Transaction
 from prjobs.upkeep.backup import stamp
 from prjobs.upkeep.looking import (
     copy_into,
@@ -81,7 +81,7 @@ def _require_store(source: Path) -> None:
         with closing(look_at(source, still=not has_log(source))) as connection:
             require_ours(connection, source)
     except sqlite3.Error as error:
-        raise Unusable(f"{source} was not restored: {trouble_of(error)}") from None
+        raise Unusable(f"{source} was not restored: {trouble_of(error).sentence}") from None
 
 
 def _restore(folder: Folder, source: Path, clock: Clock) -> Restored:
@@ -89,10 +89,10 @@ def _restore(folder: Folder, source: Path, clock: Clock) -> Restored:
     temporary = folder.path / "restoring.sqlite3"
     try:
         new = _copy_checked(folder, source, temporary, old)
-        jobs, cancelled = _prepare(temporary, clock.now_ms(), old, audit.restore_entry(folder.path, source))
+        jobs, cancelled = _prepare(temporary, clock.now_ms(), old, anchor.restore_entry(folder.path, source))
         replaced = _change_places(folder, temporary, _identity(folder, new, old), clock.now_ms())
     except sqlite3.Error as error:
-        raise Unusable(f"{source} was not restored: {trouble_of(error)}") from None
+        raise Unusable(f"{source} was not restored: {trouble_of(error).sentence}") from None
     except Refused as refused:
         raise Unusable(f"{source} was not restored: {refused.sentence}") from None
     except OSError as error:
@@ -161,7 +161,7 @@ def _prepare(temporary: Path, now_ms: int, old: Past | None, entry: audit.Entry)
     database.start(lambda _sites: None)
     try:
         database.write(_raise_numbers, old.numbers if old else None)
-        database.write(audit.append, now_ms, entry)
+        database.write(audit.record, now_ms, entry)
         while step := database.write(_withdraw, now_ms):
             cancelled += sum(1 for row in step if row.status == UNREAD)
         jobs = database.write(_settle)

@@ -5,10 +5,11 @@ Nothing goes while the clock is in doubt: one that is a year ahead would make al
 
 import logging
 
-from prjobs.appliance import Appliance
+from prjobs.base.notices import Code
 from prjobs.base.ulids import floor_ulid
+from prjobs.jobs.queue import Queue
 from prjobs.jobs.states import ALTERNATE, UNREAD, words_of
-from prjobs.store.database import Transaction
+from prjobs.store.transaction import Transaction
 
 # A step is one transaction of the writer: this many are a few milliseconds of it.
 STEP = 200
@@ -26,42 +27,42 @@ _OVER = (
 logger = logging.getLogger(__name__)
 
 
-def doubt(appliance: Appliance) -> str:
+def doubt(queue: Queue) -> str:
     """Why the clock is not relied on for removing anything now; empty when it is."""
-    if "clock" in appliance.notices:
+    if Code.CLOCK in queue.notices:
         return "the clock moved"
-    newest = appliance.database.fetch("SELECT time_ms FROM change ORDER BY seq DESC LIMIT 1")
-    quiet_ms = appliance.clock.now_ms() - (newest[0][0] if newest else 0)
+    newest = queue.database.fetch("SELECT time_ms FROM change ORDER BY seq DESC LIMIT 1")
+    quiet_ms = queue.clock.now_ms() - (newest[0][0] if newest else 0)
     if quiet_ms > QUIET_DAYS * DAY_MS:
         return f"by the clock nothing happened for more than {QUIET_DAYS} days; it goes on once a job comes"
     return ""
 
 
-def _before_ms(appliance: Appliance) -> int | None:
+def _before_ms(queue: Queue) -> int | None:
     """What is over since before this moment may go; None while nothing may."""
-    keep_days = appliance.settings.keep_days
-    if not keep_days or doubt(appliance):
+    keep_days = queue.settings.keep_days
+    if not keep_days or doubt(queue):
         return None
-    return appliance.clock.now_ms() - keep_days * DAY_MS
+    return queue.clock.now_ms() - keep_days * DAY_MS
 
 
-def prune_once(appliance: Appliance) -> int:
+def prune_once(queue: Queue) -> int:
     """One step: remove finished jobs whose last change is older than `keep_days`; how many they were, 200 at most.
 
     Their rows of the log go with them, and hand-outs of which nothing is left. Numbers of the log are never
     given again, so cursors stay valid. Jobs that are not finished are kept.
     """
-    before_ms = _before_ms(appliance)
+    before_ms = _before_ms(queue)
     if before_ms is None:
         return 0
     # Found by a reader, which holds up nobody however long it looks.
-    found = appliance.database.fetch(
+    found = queue.database.fetch(
         f"SELECT seq FROM job WHERE {_OVER} ORDER BY ulid LIMIT {STEP}", (floor_ulid(before_ms), before_ms)
     )
-    return appliance.database.write(_prune, appliance, [seq for (seq,) in found], before_ms) if found else 0
+    return queue.database.write(_prune, queue, [seq for (seq,) in found], before_ms) if found else 0
 
 
-def _prune(transaction: Transaction, appliance: Appliance, seqs: list[int], before_ms: int) -> int:
+def _prune(transaction: Transaction, queue: Queue, seqs: list[int], before_ms: int) -> int:
     # A report may have come since the look.
     sql = f"SELECT seq FROM job WHERE seq IN ({_marks(seqs)}) AND {_OVER}"
     over = [seq for (seq,) in transaction.fetch(sql, [*seqs, floor_ulid(before_ms), before_ms])]
@@ -77,17 +78,17 @@ def _prune(transaction: Transaction, appliance: Appliance, seqs: list[int], befo
         handouts,
     )
     for seq in over:
-        appliance.expiries.drop(seq)
+        transaction.after_commit(queue.expiries.drop, seq)
     return len(over)
 
 
-def prune_alarms_once(appliance: Appliance) -> int:
+def prune_alarms_once(queue: Queue) -> int:
     """One step: remove alarms that were over before what is kept of the jobs; how many they were, 200 at most."""
-    before_ms = _before_ms(appliance)
+    before_ms = _before_ms(queue)
     if before_ms is None:
         return 0
-    found = appliance.database.fetch(f"SELECT id FROM alarm WHERE cleared_ms < ? LIMIT {STEP}", (before_ms,))
-    return appliance.database.write(_prune_alarms, [number for (number,) in found]) if found else 0
+    found = queue.database.fetch(f"SELECT id FROM alarm WHERE cleared_ms < ? LIMIT {STEP}", (before_ms,))
+    return queue.database.write(_prune_alarms, [number for (number,) in found]) if found else 0
 
 
 def _prune_alarms(transaction: Transaction, numbers: list[int]) -> int:
@@ -101,20 +102,20 @@ def _marks(values: list[int]) -> str:
 class Retention:
     """The chore: step after step while there is something to remove, then a rest."""
 
-    def __init__(self, appliance: Appliance) -> None:
-        self._appliance = appliance
-        self._rest_until_s = appliance.clock.elapsed_s() + AFTER_START_S
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+        self._rest_until_s = queue.clock.elapsed_s() + AFTER_START_S
         self._doubt = ""
 
     def once(self) -> int:
         """One step unless it rests; how many jobs were removed. The alarms of their time go with them."""
-        now_s = self._appliance.clock.elapsed_s()
+        now_s = self._queue.clock.elapsed_s()
         if now_s < self._rest_until_s:
             return 0
-        if self._appliance.settings.keep_days:
-            self._say(doubt(self._appliance))
-        count = prune_once(self._appliance)
-        if count < STEP and prune_alarms_once(self._appliance) < STEP:
+        if self._queue.settings.keep_days:
+            self._say(doubt(self._queue))
+        count = prune_once(self._queue)
+        if count < STEP and prune_alarms_once(self._queue) < STEP:
             self._rest_until_s = now_s + REST_S
         return count
 

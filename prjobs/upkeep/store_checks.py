@@ -9,9 +9,8 @@ from prjobs.base.ulids import floor_ulid
 from prjobs.client import CallFailed, Client
 from prjobs.cloud import invariants
 from prjobs.jobs import submission
-from prjobs.jobs.handouts import UNCONFIRMED
 from prjobs.jobs.polls import SILENT_AFTER_MS, SILENT_GAPS
-from prjobs.jobs.states import PRIMARY, UNREAD
+from prjobs.jobs.states import PRIMARY, UNCONFIRMED, UNREAD
 from prjobs.opening import restore_advice
 from prjobs.store.faults import trouble_of
 from prjobs.store.models import JobRow
@@ -38,7 +37,9 @@ def check_store(patient: Patient, deep: bool) -> Findings:
             connection.text_factory = _any_text
             yield from _check_open(patient, connection, deep)
     except sqlite3.Error as error:
-        yield Finding(WRONG, "store", f"{path} cannot be read: {trouble_of(error)} {restore_advice(patient.folder)}")
+        yield Finding(
+            WRONG, "store", f"{path} cannot be read: {trouble_of(error).sentence} {restore_advice(patient.folder)}"
+        )
 
 
 def _any_text(stored: bytes) -> str:

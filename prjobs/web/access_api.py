@@ -8,8 +8,8 @@ import msgspec
 from bottle import HTTPResponse, request
 from msgspec import Meta
 
-from prjobs.access import audit, rights, tokens
-from prjobs.access.audit import By
+from prjobs.access import audit, login, rights, tokens
+from prjobs.access.audit import Actor
 from prjobs.access.identity import Identity
 from prjobs.access.tokens import NewToken, TokenInfo
 from prjobs.appliance import Appliance
@@ -56,10 +56,10 @@ def post_cancel(appliance: Appliance, ulid: str) -> HTTPResponse:
     """Withdraw one waiting job: staff, or whoever asked for it."""
     identity = caller.require_identity(appliance)
     reason = _body(Reason).reason
-    row = lookup.find_job(appliance, ulid)
-    if not tokens.may_cancel(identity, row.site, row.user_id):
+    row = lookup.find_job(appliance.queue.database, ulid)
+    if not rights.may_cancel(identity, row.site, row.user_id):
         raise Forbidden("Only staff or the user who sent a job may cancel it.")
-    row = withdrawals.cancel_job(appliance, ulid, audit.by(identity, caller.peer()), reason)
+    row = withdrawals.cancel_job(appliance.queue, ulid, audit.actor_of(identity, caller.peer()), reason)
     logger.info("cancel %s %s by %s", row.site, ulid, identity.user_id)
     return reply_json(views.view_job(row))
 
@@ -68,12 +68,12 @@ def post_close(appliance: Appliance, ulid: str) -> HTTPResponse:
     """Close a job that nobody reports on any more: staff, with a reason."""
     identity = caller.require_identity(appliance)
     reason = _body(Reason).reason
-    row = lookup.find_job(appliance, ulid)
+    row = lookup.find_job(appliance.queue.database, ulid)
     if not (identity.is_staff and identity.reaches(row.site)):
         raise Forbidden("Only staff may close a job.")
     if not reason.strip():
         raise BadRequest("reason must say why the job is closed; an empty text came.")
-    row = withdrawals.close_job(appliance, ulid, audit.by(identity, caller.peer()), reason)
+    row = withdrawals.close_job(appliance.queue, ulid, audit.actor_of(identity, caller.peer()), reason)
     logger.info("close %s %s by %s", row.site, ulid, identity.user_id)
     return reply_json(views.view_job(row))
 
@@ -81,26 +81,26 @@ def post_close(appliance: Appliance, ulid: str) -> HTTPResponse:
 def post_ack(appliance: Appliance) -> HTTPResponse:
     """Say that somebody has seen an alarm."""
     identity = caller.require_identity(appliance)
-    tokens.require_commander(identity)
+    rights.require_commander(identity)
     key = _reached_alarm(appliance, identity)
-    alarms.acknowledge(appliance, key, audit.by(identity, caller.peer()))
+    alarms.acknowledge(appliance.board, key, audit.actor_of(identity, caller.peer()))
     logger.info("alarm %s seen by %s", key, identity.user_id)
-    return reply_json({"alarms": alarms.list_alarms(appliance, identity.reaches)})
+    return reply_json({"alarms": alarms.list_alarms(appliance.board, identity.reaches)})
 
 
 def delete_ack(appliance: Appliance) -> HTTPResponse:
     """Let an alarm sound again."""
     identity = caller.require_identity(appliance)
-    tokens.require_commander(identity)
+    rights.require_commander(identity)
     key = _reached_alarm(appliance, identity)
-    alarms.forget(appliance, key)
+    alarms.forget(appliance.board, key)
     logger.info("alarm %s to be heard again, by %s", key, identity.user_id)
-    return reply_json({"alarms": alarms.list_alarms(appliance, identity.reaches)})
+    return reply_json({"alarms": alarms.list_alarms(appliance.board, identity.reaches)})
 
 
 def _reached_alarm(appliance: Appliance, identity: Identity) -> str:
     key = _body(Alarm).key
-    if key not in {alarm.key for alarm in alarms.list_alarms(appliance, identity.reaches)}:
+    if key not in {alarm.key for alarm in alarms.list_alarms(appliance.board, identity.reaches)}:
         raise NotFound("This alarm is not raised any more.")
     return key
 
@@ -108,7 +108,7 @@ def _reached_alarm(appliance: Appliance, identity: Identity) -> str:
 def get_settings(appliance: Appliance) -> HTTPResponse:
     """The settings in force: administrators of every site."""
     _house_admin(appliance)
-    values = {name: getattr(appliance.settings, name) for name in appliance.settings.__struct_fields__}
+    values = {name: getattr(appliance.queue.settings, name) for name in appliance.queue.settings.__struct_fields__}
     defaults = {name: default for name, default, _ in reference()}
     said = {
         name: {"value": value, "source": "default" if value == defaults[name] else "set"}
@@ -121,17 +121,17 @@ def post_again(appliance: Appliance, ulid: str) -> HTTPResponse:
     """Send a job again, as a new one in the caller's own name."""
     with caller.audited(appliance, f"{ulid} again") as refusable:
         identity = refusable.identity = caller.require_identity(appliance)
-        old = lookup.find_job(appliance, ulid)
-        judged = rights.require_rights(appliance, identity, old.site, identity.user_id, old.command_class)
-    health.require_room(appliance, old.command_class)
-    row = submission.again(appliance, ulid, identity, audit.by(identity, caller.peer()))
+        old = lookup.find_job(appliance.queue.database, ulid)
+        judged = rights.require_rights(appliance.desk, identity, old.site, identity.user_id, old.command_class)
+    health.require_room(appliance.queue, old.command_class)
+    row = submission.again(appliance.queue, ulid, identity, audit.actor_of(identity, caller.peer()))
     logger.info("newjob %s %s by %s: %s again", row.site, row.ulid, identity.user_id, ulid)
     return reply_json(views.view_job(row), X_Prjobs_Reservations=judged.basis)
 
 
 def _admin(appliance: Appliance) -> Identity:
     identity = caller.require_identity(appliance)
-    tokens.require_admin(identity)
+    rights.require_admin(identity)
     return identity
 
 
@@ -143,7 +143,7 @@ def _house_admin(appliance: Appliance) -> Identity:
 
 
 def _tokens_within(appliance: Appliance, identity: Identity) -> list[TokenInfo]:
-    return [info for info in tokens.list_tokens(appliance) if identity.covers(info.sites)]
+    return [info for info in tokens.list_tokens(appliance.desk) if identity.covers(info.sites)]
 
 
 def get_tokens(appliance: Appliance) -> HTTPResponse:
@@ -158,7 +158,7 @@ def post_token(appliance: Appliance) -> HTTPResponse:
     asked = _body(NewToken)
     if not identity.covers(asked.sites):
         raise Forbidden("This token is for some sites only: name those of them that the new one is for.")
-    token, info = tokens.create_token(appliance, asked, audit.by(identity, caller.peer()))
+    token, info = tokens.create_token(appliance.desk, asked, audit.actor_of(identity, caller.peer()))
     logger.info("token %s for %s made by %s", info.id, info.user_id, identity.user_id)
     return reply_json({"token": token, "info": info})
 
@@ -168,7 +168,7 @@ def delete_token(appliance: Appliance, token_id: str) -> HTTPResponse:
     identity = _admin(appliance)
     if token_id not in {info.id for info in _tokens_within(appliance, identity)}:
         raise NotFound("There is no token with this id.")
-    tokens.revoke_token(appliance, token_id, audit.by(identity, caller.peer()))
+    tokens.revoke_token(appliance.desk, token_id, audit.actor_of(identity, caller.peer()))
     logger.info("token %s revoked by %s", token_id, identity.user_id)
     return reply_json({"revoked": token_id})
 
@@ -178,11 +178,11 @@ def post_login(appliance: Appliance) -> HTTPResponse:
     asked = _body(Login)
     if asked.once:
         try:
-            tokens.use_login_key(appliance, asked.once)
+            login.use_login_key(appliance.desk, asked.once)
         except Unauthorized:
             caller.count_failure(appliance)
             raise
-        token, info = tokens.create_token(appliance, STAFF, By(LOGIN_LINK, caller.peer()), audit.LOGIN)
+        token, info = tokens.create_token(appliance.desk, STAFF, Actor(LOGIN_LINK, caller.peer()), audit.LOGIN)
         logger.info("a browser logged in by the one-time link: token %s", info.id)
     else:
         token = asked.token.strip()
@@ -194,7 +194,7 @@ def post_login(appliance: Appliance) -> HTTPResponse:
         httponly=True,
         samesite="strict",
         path="/",
-        max_age=tokens.left_s(appliance, token),
+        max_age=tokens.left_s(token, appliance.desk.clock.now_ms()),
         secure=request.environ["wsgi.url_scheme"] == "https",
     )
     return answer
@@ -203,7 +203,7 @@ def post_login(appliance: Appliance) -> HTTPResponse:
 def post_login_key(appliance: Appliance) -> HTTPResponse:
     """A new key for the one-time link, which logs in for every site; the one before is worth nothing from now on."""
     _house_admin(appliance)
-    return reply_json({"once": tokens.create_login_key(appliance)})
+    return reply_json({"once": login.create_login_key(appliance.desk)})
 
 
 def post_logout(appliance: Appliance) -> HTTPResponse:
@@ -221,8 +221,10 @@ def _revoke_of_link(appliance: Appliance) -> None:
     identity = caller.identity_if_good(appliance)
     if identity is None:
         return
-    if any(info.id == identity.token_id and info.created_by == LOGIN_LINK for info in tokens.list_tokens(appliance)):
-        tokens.revoke_token(appliance, identity.token_id, audit.by(identity, caller.peer()))
+    if any(
+        info.id == identity.token_id and info.created_by == LOGIN_LINK for info in tokens.list_tokens(appliance.desk)
+    ):
+        tokens.revoke_token(appliance.desk, identity.token_id, audit.actor_of(identity, caller.peer()))
 
 
 # (method, path, handler)

@@ -25,7 +25,7 @@ REASONS = {421: "Misdirected Request", 507: "Insufficient Storage"}
 
 def build_app(appliance: Appliance) -> Wsgi:
     """The application for one appliance. Nothing is shared between two of them."""
-    settings = appliance.settings
+    settings = appliance.queue.settings
     guard = Guard(settings.host, settings.allowed_hosts, settings.allowed_origins)
     routes = build_routes(appliance).wsgi
 

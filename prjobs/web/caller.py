@@ -10,7 +10,7 @@ from typing import Any
 
 from bottle import request
 
-from prjobs.access import audit, tokens
+from prjobs.access import audit, audit_notes, rights, tokens
 from prjobs.access.identity import LOG_IN, Identity
 from prjobs.appliance import Appliance
 from prjobs.base.errors import Forbidden, TooLarge, TooMany, Unauthorized
@@ -70,7 +70,7 @@ def bearer_token(basic: bool = False) -> str | None:
 
 def cookie_name(appliance: Appliance) -> str:
     """The name of the login cookie: cookies ignore ports, and two appliances on one machine must not share theirs."""
-    return f"prjobs_login_{appliance.store}"
+    return f"prjobs_login_{appliance.queue.identity}"
 
 
 def _cookie(name: str) -> str:
@@ -115,8 +115,8 @@ def identify(appliance: Appliance, token: str) -> Identity:
 
 
 def _identify(appliance: Appliance, token: str) -> Identity:
-    found = tokens.identify(appliance, token)
-    audit.note_use(appliance, appliance.token_uses, found, peer())
+    found = tokens.identify(appliance.desk, token)
+    audit_notes.note_use(appliance.desk, found, peer())
     return found
 
 
@@ -140,14 +140,14 @@ def audited(appliance: Appliance, asked: str) -> Iterator[Refusable]:
     try:
         yield refusable
     except (Unauthorized, Forbidden, TooMany) as refused:
-        actor = audit.by(refusable.identity, peer())
-        audit.note(appliance, appliance.refusals, audit.refusal(actor, refusable.asked, refused.sentence))
+        actor = audit.actor_of(refusable.identity, peer())
+        audit_notes.note(appliance.desk, audit.refusal(actor, refusable.asked, refused.sentence))
         raise
 
 
 def count_failure(appliance: Appliance) -> None:
     """One more wrong token or key from this address. Right ones are never held back."""
-    if not appliance.wrong_tokens.take(request.environ["REMOTE_ADDR"]):
+    if not appliance.desk.wrong_tokens.take(request.environ["REMOTE_ADDR"]):
         raise TooMany("Too many wrong tokens from this address: wait a minute.") from None
 
 
@@ -161,7 +161,7 @@ def require_identity(appliance: Appliance) -> Identity:
 
 def require_reader(appliance: Appliance) -> Identity | None:
     """Reading is open where the observatory endpoints are; elsewhere it takes a token of any role."""
-    open_here = appliance.settings.observatory_access
+    open_here = appliance.queue.settings.observatory_access
     if open_here == "open" or (open_here == "loopback" and is_local()):
         return identity_if_good(appliance)
     return require_identity(appliance)
@@ -169,11 +169,11 @@ def require_reader(appliance: Appliance) -> Identity | None:
 
 def require_observatory(appliance: Appliance, site: str) -> Identity | None:
     """May the caller fetch and report for the site? Programs on this machine may, unless the setting says otherwise."""
-    open_here = appliance.settings.observatory_access
+    open_here = appliance.queue.settings.observatory_access
     if open_here == "open" or (open_here == "loopback" and is_local()):
         return None
     found = identity(appliance, basic=True)
     if found is None:
         raise Unauthorized(LOG_IN + "from another machine this needs an observatory token.")
-    tokens.require_observatory(found, site)
+    rights.require_observatory(found, site)
     return found

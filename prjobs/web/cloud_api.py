@@ -28,7 +28,7 @@ def get_cloud(appliance: Appliance) -> HTTPResponse:
 
 def describe_for(appliance: Appliance, identity: Identity | None) -> CloudStatus | None:
     """How the link is, with the sites and the parked statuses that the caller's token is good for."""
-    found = status.describe(appliance)
+    found = status.describe(appliance.cloud)
     if found is None or identity is None:
         return found
     return msgspec.structs.replace(
@@ -57,7 +57,7 @@ def post_import(appliance: Appliance) -> HTTPResponse:
     """List the jobs that wait in the cloud since before the first look, or take them in: staff."""
     identity = _require_staff(appliance, "Only staff may take in older jobs of the cloud.")
     asked = parse_object(caller.read_body(), Import)
-    view = older.ask(appliance, asked.since_ms, _sites_within(appliance, identity, asked.sites), asked.take)
+    view = older.ask(appliance.cloud, asked.since_ms, _sites_within(appliance, identity, asked.sites), asked.take)
     if asked.take:
         logger.info("import of the cloud's jobs since %d by %s", asked.since_ms, identity.user_id)
     return reply_json({"import": view})
@@ -65,7 +65,7 @@ def post_import(appliance: Appliance) -> HTTPResponse:
 
 def _sites_within(appliance: Appliance, identity: Identity, sites: list[str]) -> list[str]:
     """The sites named, else all of the link that the token is good for. Forbidden beyond them."""
-    within = sites or [site for site in appliance.settings.cloud_sites if identity.reaches(site)]
+    within = sites or [site for site in appliance.queue.settings.cloud_sites if identity.reaches(site)]
     if not identity.covers(within):
         raise Forbidden("This token is not for these sites.")
     return within
@@ -74,7 +74,7 @@ def _sites_within(appliance: Appliance, identity: Identity, sites: list[str]) ->
 def get_import(appliance: Appliance) -> HTTPResponse:
     """How far that is, and which jobs were found; null when nobody asked, or for more than the caller reaches."""
     identity = _require_staff(appliance, "Only staff may look at older jobs of the cloud.")
-    asked = appliance.contact.older
+    asked = appliance.cloud.contact.older
     return reply_json({"import": asked.view() if asked and identity.covers(asked.sites) else None})
 
 
@@ -85,9 +85,9 @@ def post_giveup(appliance: Appliance, ulid: str) -> HTTPResponse:
 
 def _decide(appliance: Appliance, ulid: str, give_up: bool) -> HTTPResponse:
     identity = _require_staff(appliance, "Only staff may decide about parked statuses.")
-    if not identity.reaches(lookup.find_job(appliance, ulid).site):
+    if not identity.reaches(lookup.find_job(appliance.queue.database, ulid).site):
         raise Forbidden("This token is not for this site.")
-    status.decide_parked(appliance, ulid, give_up)
+    status.decide_parked(appliance.cloud, ulid, give_up)
     return reply_json({"cloud": describe_for(appliance, identity)})
 
 

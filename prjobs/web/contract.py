@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterator
 from bottle import HTTPResponse, request
 
 from prjobs.access import audit, rights, tokens
-from prjobs.access.audit import By
+from prjobs.access.audit import Actor
 from prjobs.access.identity import Identity
 from prjobs.appliance import Appliance
 from prjobs.base import catalogue
 from prjobs.base.errors import BadRequest, Forbidden, TooMany, Unavailable
-from prjobs.jobs import handouts, lookup, submission
-from prjobs.jobs.submission import Command
+from prjobs.jobs import handouts, lookup, proofs, reports, submission
+from prjobs.jobs.requests import Command, PollRequest, StatusUpdate
 from prjobs.monitor import health
-from prjobs.store.faults import DISK_FULL
+from prjobs.store.faults import Fault
 from prjobs.store.models import JobRow
 from prjobs.web import caller, wire
 from prjobs.web.respond import reply
-from prjobs.web.wire import NewJob, PollRequest
+from prjobs.web.wire import NewJob
 
 logger = logging.getLogger(__name__)
 # The upkeep gives its reserve up within a quarter of a second.
@@ -37,41 +37,41 @@ def post_newjob(appliance: Appliance) -> HTTPResponse:
     """Queue a command. The token is judged before the body."""
     with caller.audited(appliance, "newjob") as refusable:
         identity = refusable.identity = caller.require_identity(appliance)
-        tokens.require_commander(identity)
+        rights.require_commander(identity)
         new_job, values = wire.parse_newjob(caller.read_body())
         command = _command(new_job, values, identity.roles_json)
         refusable.asked = f"{command.site} {command.device} {command.action}"
-        judged = rights.require_rights(appliance, identity, command.site, command.user_id, command.command_class)
-    health.require_room(appliance, command.command_class)
+        judged = rights.require_rights(appliance.desk, identity, command.site, command.user_id, command.command_class)
+    health.require_room(appliance.queue, command.command_class)
     _require_pace(appliance, identity, command.command_class)
-    row = _submit(appliance, command, audit.by(identity, caller.peer()))
+    row = _submit(appliance, command, audit.actor_of(identity, caller.peer()))
     logger.info("newjob %s %s by %s: %s %s", row.site, row.ulid, identity.user_id, row.device, row.action)
     return reply(wire.job_document(row), X_Prjobs_Reservations=judged.basis)
 
 
 def _require_pace(appliance: Appliance, identity: Identity, command_class: str) -> None:
     """A program that runs wild is held back; a stop never is."""
-    of_user = appliance.new_jobs.take(f"user {identity.user_id}")
-    of_address = appliance.new_jobs.take(f"address {request.environ['REMOTE_ADDR']}")
+    of_user = appliance.desk.new_jobs.take(f"user {identity.user_id}")
+    of_address = appliance.desk.new_jobs.take(f"address {request.environ['REMOTE_ADDR']}")
     if command_class != "stop" and not (of_user and of_address):
         raise TooMany("Too many new jobs from this user or address: wait a moment.")
 
 
-def _submit(appliance: Appliance, command: Command, actor: By) -> JobRow:
+def _submit(appliance: Appliance, command: Command, actor: Actor) -> JobRow:
     """Store the job. What must always get through is tried again once room was made on a full disk."""
     try:
         return _submit_once(appliance, command, actor)
     except Unavailable as unavailable:
-        if unavailable.sentence != DISK_FULL or command.command_class not in catalogue.MAKES_SAFE:
+        if unavailable.fault != Fault.FULL or command.command_class not in catalogue.MAKES_SAFE:
             raise
-        appliance.stopping.wait(MAKE_ROOM_S)
+        appliance.queue.stopping.wait(MAKE_ROOM_S)
         return _submit_once(appliance, command, actor)
 
 
-def _submit_once(appliance: Appliance, command: Command, actor: By) -> JobRow:
-    forward, token = appliance.contact.forward, caller.bearer_token()
+def _submit_once(appliance: Appliance, command: Command, actor: Actor) -> JobRow:
+    forward, token = appliance.cloud.contact.forward, caller.bearer_token()
     if forward is None or not token or tokens.is_own(token):
-        return submission.submit_job(appliance, command, actor)
+        return submission.submit_job(appliance.queue, command, actor)
     forwarded: JobRow = forward(command, token, actor)
     return forwarded
 
@@ -100,11 +100,11 @@ def post_getnewjobs(appliance: Appliance) -> HTTPResponse:
     peer = caller.peer()
     own_connection = caller.has_own_connection()
     if own_connection:
-        handouts.heard(appliance, peer)
+        proofs.heard(appliance.queue, peer)
     poll = wire.parse_getnewjobs(caller.read_body())
     caller.require_observatory(appliance, poll.site)
-    gap_ms = handouts.begin_poll(appliance, poll, peer, own_connection)
-    rows = handouts.take_jobs(appliance, poll, peer, gap_ms)
+    gap_ms = handouts.begin_poll(appliance.queue, poll, peer, own_connection)
+    rows = handouts.take_jobs(appliance.queue, poll, peer, gap_ms)
     if rows or not poll.wait_s:
         return reply(wire.taken_document(rows, poll.alternate))
     return _held_poll(appliance, poll, peer, gap_ms)
@@ -112,16 +112,16 @@ def post_getnewjobs(appliance: Appliance) -> HTTPResponse:
 
 def _held_poll(appliance: Appliance, poll: PollRequest, peer: str, gap_ms: int | None) -> HTTPResponse:
     gone = request.environ["waitress.client_disconnected"]
-    with appliance.bell.waiter(poll.site) as waiter:
+    with appliance.queue.waiters.waiter(poll.site) as waiter:
         if waiter is None:
             return reply(b"[]", Retry_After="1")
         # A job may have come between the first look and the place in the queue.
-        rows = handouts.take_jobs(appliance, poll, peer, gap_ms)
-        end_s = appliance.clock.elapsed_s() + poll.wait_s
-        while not rows and waiter.wait(end_s - appliance.clock.elapsed_s(), gone) and not gone():
-            if appliance.stopping.is_set():
+        rows = handouts.take_jobs(appliance.queue, poll, peer, gap_ms)
+        end_s = appliance.queue.clock.elapsed_s() + poll.wait_s
+        while not rows and waiter.wait(end_s - appliance.queue.clock.elapsed_s(), gone) and not gone():
+            if appliance.queue.stopping.is_set():
                 break
-            rows = handouts.take_jobs(appliance, poll, peer, gap_ms)
+            rows = handouts.take_jobs(appliance.queue, poll, peer, gap_ms)
     return reply(wire.taken_document(rows, poll.alternate))
 
 
@@ -135,13 +135,13 @@ def post_startjob(appliance: Appliance) -> HTTPResponse:
     return _post_status(appliance, wire.parse_startjob)
 
 
-def _post_status(appliance: Appliance, parse: Callable[[bytes], wire.StatusUpdate]) -> HTTPResponse:
+def _post_status(appliance: Appliance, parse: Callable[[bytes], StatusUpdate]) -> HTTPResponse:
     peer = caller.peer()
     if caller.has_own_connection():
-        handouts.heard(appliance, peer)
+        proofs.heard(appliance.queue, peer)
     update = parse(caller.read_body())
     identity = caller.require_observatory(appliance, update.site)
-    submission.update_status(appliance, update, identity.user_id if identity else peer)
+    reports.update_status(appliance.queue, update, identity.user_id if identity else peer)
     return reply(wire.status_document(update))
 
 
@@ -151,7 +151,7 @@ def post_getrecentjobs(appliance: Appliance) -> HTTPResponse:
     identity = caller.require_reader(appliance)
     if identity is not None and not identity.reaches(site):
         raise Forbidden("This token is not for this site.")
-    pages = lookup.list_recent(appliance, site, range_ms)
+    pages = lookup.list_recent(appliance.queue, site, range_ms)
     first = next(pages)
     if len(first) < lookup.PAGE:
         return reply(wire.jobs_document(first))

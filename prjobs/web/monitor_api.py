@@ -28,10 +28,10 @@ NUMBER = re.compile(r"-?\d{1,15}\Z")
 
 def get_healthz(appliance: Appliance) -> HTTPResponse:
     """200 while everything works, 503 with the reasons while something does not. Open to everybody."""
-    found = health.examine(appliance)
+    found = health.examine(appliance.queue)
     said = msgspec.to_builtins(found)
-    if appliance.settings.cloud_mode != "off":
-        state, sentence = state_of(appliance)
+    if appliance.queue.settings.cloud_mode != "off":
+        state, sentence = state_of(appliance.cloud)
         said["cloud"] = {"state": state, "sentence": sentence}
     return reply_json(said, status=200 if found.ok else 503)
 
@@ -42,17 +42,17 @@ def get_now(appliance: Appliance) -> HTTPResponse:
     reaches = identity.reaches if identity else lambda _site: True
     return reply_json(
         {
-            "time_ms": appliance.clock.now_ms(),
+            "time_ms": appliance.queue.clock.now_ms(),
             "version": VERSION,
-            "seq": log.last_seq(appliance.database),
-            "demo": appliance.demo,
-            "store": appliance.store,
-            "alarms": alarms.list_alarms(appliance, reaches),
-            "stations": appliance.settings.stations,
+            "seq": log.last_seq(appliance.queue.database),
+            "demo": appliance.queue.demo,
+            "store": appliance.queue.identity,
+            "alarms": alarms.list_alarms(appliance.board, reaches),
+            "stations": appliance.queue.settings.stations,
             "user": caller.shown(identity) if identity else None,
-            "health": health.examine(appliance),
+            "health": health.examine(appliance.queue),
             "cloud": describe_for(appliance, identity),
-            "sites": [site for site in sites.list_sites(appliance) if reaches(site.site)],
+            "sites": [site for site in sites.list_sites(appliance.board) if reaches(site.site)],
         }
     )
 
@@ -62,10 +62,10 @@ def get_changes(appliance: Appliance) -> HTTPResponse:
     sites = _sites(appliance)
     since = _query_number("since")
     if since is None:
-        return reply_json({"seq": log.last_seq(appliance.database), "changes": [], "more": False, "again_s": 0})
+        return reply_json({"seq": log.last_seq(appliance.queue.database), "changes": [], "more": False, "again_s": 0})
     again_s = _wait_for_changes(appliance, since, sites, min(_query_number("wait") or 0, MAX_WAIT_S))
-    newest = log.last_seq(appliance.database)
-    changes = log.list_changes(appliance.database, since, sites)
+    newest = log.last_seq(appliance.queue.database)
+    changes = log.list_changes(appliance.queue.database, since, sites)
     return reply_json(
         {
             "seq": changes[-1].seq if changes else newest,
@@ -78,15 +78,15 @@ def get_changes(appliance: Appliance) -> HTTPResponse:
 
 def _wait_for_changes(appliance: Appliance, since: int, sites: Sequence[str], wait_s: float) -> int:
     """Wait until there is something after `since`. Returns 1 when there was no place to wait: come again then."""
-    if wait_s <= 0 or log.has_changes(appliance.database, since, sites):
+    if wait_s <= 0 or log.has_changes(appliance.queue.database, since, sites):
         return 0
     gone = request.environ["waitress.client_disconnected"]
-    with appliance.bell.waiter(sites[0] if len(sites) == 1 else None) as waiter:
+    with appliance.queue.waiters.waiter(sites[0] if len(sites) == 1 else None) as waiter:
         if waiter is None:
             return 1
-        end_s = appliance.clock.elapsed_s() + wait_s
-        while not log.has_changes(appliance.database, since, sites) and not appliance.stopping.is_set():
-            if not waiter.wait(end_s - appliance.clock.elapsed_s(), gone):
+        end_s = appliance.queue.clock.elapsed_s() + wait_s
+        while not log.has_changes(appliance.queue.database, since, sites) and not appliance.queue.stopping.is_set():
+            if not waiter.wait(end_s - appliance.queue.clock.elapsed_s(), gone):
                 break
     return 0
 
@@ -96,14 +96,14 @@ def get_jobs(appliance: Appliance) -> HTTPResponse:
     sites_asked = _sites(appliance)
     _require_known(JOBS_QUERY)
     asked = _filter(sites_asked)
-    seq = log.last_seq(appliance.database)
-    rows = views.list_jobs(appliance.database, asked)
+    seq = log.last_seq(appliance.queue.database)
+    rows = views.list_jobs(appliance.queue.database, asked)
     return reply_json(
         {
             "seq": seq,
-            "time_ms": appliance.clock.now_ms(),
+            "time_ms": appliance.queue.clock.now_ms(),
             "jobs": [views.view_job(row) for row in rows],
-            "counts": None if asked.before else views.count_phases(appliance.database, asked),
+            "counts": None if asked.before else views.count_phases(appliance.queue.database, asked),
             "next": rows[-1].ulid if len(rows) == asked.limit else None,
         }
     )
@@ -134,10 +134,10 @@ def _filter(sites: Sequence[str]) -> views.Filter:
 def get_job(appliance: Appliance, ulid: str) -> HTTPResponse:
     """One job with its params and timeline."""
     identity = caller.require_reader(appliance)
-    row = lookup.find_job(appliance, ulid)
+    row = lookup.find_job(appliance.queue.database, ulid)
     if identity is not None and not identity.reaches(row.site):
         raise NotFound("There is no job with this ulid at this site.")
-    return reply_json(views.view_detail(appliance, row))
+    return reply_json(views.view_detail(appliance.queue.database, row))
 
 
 def _sites(appliance: Appliance) -> Sequence[str]:

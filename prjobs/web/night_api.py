@@ -12,6 +12,7 @@ from bottle import HTTPResponse, request
 from prjobs.appliance import Appliance
 from prjobs.base.decoding import convert
 from prjobs.base.errors import Forbidden, TooMany
+from prjobs.base.fields import Site
 from prjobs.base.places import parse_places, parse_zones
 from prjobs.base.theme import theme_of
 from prjobs.night.document import write_document
@@ -22,7 +23,6 @@ from prjobs.night.report import source_of
 from prjobs.night.sky import sidereal_h, sky_around
 from prjobs.web import caller
 from prjobs.web.respond import HTML, JSON, reply, reply_json
-from prjobs.web.wire import Site
 
 Handler = Callable[..., HTTPResponse]
 IN_MEMORY = 4_000_000
@@ -57,7 +57,7 @@ def get_night(appliance: Appliance) -> HTTPResponse:
     """The log of a night: every job, and what is worth knowing of them."""
     site, night = _asked(appliance)
     with _alone(), _spool() as out:
-        write_document(source_of(appliance), site, night, out)
+        write_document(source_of(appliance.queue), site, night, out)
         return _whole(out, JSON)
 
 
@@ -67,7 +67,7 @@ def get_night_page(appliance: Appliance) -> HTTPResponse:
     style = el("link", rel="stylesheet", href="/static/night.css")
     frame = Frame(style, theme_of(request.environ), has_links=True)
     with _alone(), _spool() as out:
-        write_page(source_of(appliance), site, night, frame, out)
+        write_page(source_of(appliance.queue), site, night, frame, out)
         return _whole(out, HTML, **_PAGE_HEADERS)
 
 
@@ -77,9 +77,9 @@ def get_sky(appliance: Appliance) -> HTTPResponse:
     site = convert({name: request.query.get(name) for name in request.query}, SkyQuery).site
     if identity is not None and not identity.reaches(site):
         raise Forbidden("This token is not for this site.")
-    now_ms = appliance.clock.now_ms()
-    zone = parse_zones(appliance.settings.site_zones).get(site)
-    place = parse_places(appliance.settings.site_places).get(site)
+    now_ms = appliance.queue.clock.now_ms()
+    zone = parse_zones(appliance.queue.settings.site_zones).get(site)
+    place = parse_places(appliance.queue.settings.site_places).get(site)
     sky = sky_around(place, now_ms) if place else None
     return reply_json(
         {
@@ -102,10 +102,10 @@ def _asked(appliance: Appliance) -> tuple[str | None, Night]:
         site = site or (identity.sites[0] if len(identity.sites) == 1 else None)
         if site is None or not identity.reaches(site):
             raise Forbidden("This token is not for this site: name one that it is for.")
-    settings = appliance.settings
+    settings = appliance.queue.settings
     if asked.date:
         return site, night_named(settings, site, asked.date)
-    return site, night_at(settings, site, appliance.clock.now_ms())
+    return site, night_at(settings, site, appliance.queue.clock.now_ms())
 
 
 @contextmanager

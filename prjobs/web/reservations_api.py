@@ -13,9 +13,9 @@ from prjobs.appliance import Appliance
 from prjobs.base import catalogue
 from prjobs.base.decoding import convert, parse_object
 from prjobs.base.errors import Forbidden, NotFound
+from prjobs.base.fields import Instance, Site
 from prjobs.web import caller
 from prjobs.web.respond import reply_json
-from prjobs.web.wire import Instance, Site
 
 logger = logging.getLogger(__name__)
 Handler = Callable[..., HTTPResponse]
@@ -32,11 +32,11 @@ class MayQuery(msgspec.Struct, frozen=True):
 def get_reservations(appliance: Appliance) -> HTTPResponse:
     """Reservations that are on or to come, and the mode that says whether they count."""
     identity = caller.require_reader(appliance)
-    found = reservations.list_reservations(appliance, request.query.get("site") or None)
+    found = reservations.list_reservations(appliance.desk, request.query.get("site") or None)
     return reply_json(
         {
-            "time_ms": appliance.clock.now_ms(),
-            "mode": appliance.settings.reservations,
+            "time_ms": appliance.queue.clock.now_ms(),
+            "mode": appliance.queue.settings.reservations,
             "reservations": [one for one in found if identity is None or identity.reaches(one.site)],
         }
     )
@@ -47,7 +47,7 @@ def post_reservation(appliance: Appliance) -> HTTPResponse:
     identity = _staff(appliance)
     asked = parse_object(caller.read_body(), NewReservation)
     _require_site(identity, asked.site)
-    added = reservations.add_reservation(appliance, asked, audit.by(identity, caller.peer()))
+    added = reservations.add_reservation(appliance.desk, asked, audit.actor_of(identity, caller.peer()))
     logger.info("reservation %s of %s for %s by %s", added.id, added.site, added.creator_id, identity.user_id)
     return reply_json(added)
 
@@ -56,8 +56,8 @@ def delete_reservation(appliance: Appliance, reservation_id: str) -> HTTPRespons
     """Remove a reservation that was made here: admins and owners."""
     identity = _staff(appliance)
     number = _number(reservation_id)
-    _require_site(identity, reservations.find_reservation(appliance, number).site)
-    reservations.remove_reservation(appliance, number, audit.by(identity, caller.peer()))
+    _require_site(identity, reservations.find_reservation(appliance.desk, number).site)
+    reservations.remove_reservation(appliance.desk, number, audit.actor_of(identity, caller.peer()))
     logger.info("reservation %s removed by %s", number, identity.user_id)
     return reply_json({"removed": number})
 
@@ -68,7 +68,7 @@ def get_may(appliance: Appliance) -> HTTPResponse:
     query = {name: request.query.get(name) for name in MayQuery.__struct_fields__}
     asked = convert({name: text for name, text in query.items() if text is not None}, MayQuery)
     command_class = catalogue.command_class(asked.device, asked.action, {}) if asked.action else ""
-    judged = rights.may_command(appliance, identity, asked.site, command_class)
+    judged = rights.may_command(appliance.desk, identity, asked.site, command_class)
     return reply_json({"may": judged.allowed, "why": judged.sentence, "basis": judged.basis, "holders": judged.holders})
 
 

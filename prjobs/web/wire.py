@@ -6,15 +6,16 @@ the contract's JSON. Params pass through as the JSON text that came in.
 
 import math
 from collections.abc import Iterable
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Meta
 
 from prjobs.base.decoding import parse_json, sentence_of, strip_mark
 from prjobs.base.errors import BadRequest, kind_of
+from prjobs.base.fields import Flag, Instance, Name64, Number, Params, PollId, Site, Status, UlidText, UserId, UserName
 from prjobs.base.ulids import is_ulid
-from prjobs.jobs.states import ALTERNATE, PRIMARY, UNREAD
+from prjobs.jobs.requests import PollRequest, StatusUpdate
+from prjobs.jobs.states import UNREAD
 from prjobs.store.models import JobRow
 
 MAX_BODY = 1 << 20
@@ -22,49 +23,6 @@ MAX_ESTIMATE_S = 10**9
 DAY_MS = 86_400_000
 MAX_WAIT_S = 25.0
 MAX_LEASE_S = 86_400
-
-# `$` alone would also match before a final newline; the lookahead forbids that in Python and says nothing in JS.
-_NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$(?!\n)"
-Site = Annotated[
-    str,
-    Meta(
-        pattern=r"^[A-Za-z0-9_-]+$(?!\n)",
-        min_length=1,
-        max_length=64,
-        description="a site code of 1 to 64 letters, digits, _ or -",
-    ),
-]
-
-
-def _text(low: int, high: int) -> Meta:
-    return Meta(
-        pattern=_NO_CONTROLS,
-        min_length=low,
-        max_length=high,
-        description=f"a text of {low} to {high} characters without control characters",
-    )
-
-
-Name64 = Annotated[str, _text(1, 64)]
-Instance = Annotated[str, _text(0, 64)]
-UserId = Annotated[str, _text(1, 128)]
-UserName = Annotated[str, _text(0, 128)]
-Status = Annotated[
-    str,
-    Meta(
-        pattern=r"^[^#\x00-\x1f\x7f-\x9f\u2028\u2029]+$(?!\n)",
-        min_length=1,
-        max_length=64,
-        description="a text of 1 to 64 printable characters without #",
-    ),
-]
-UlidText = Annotated[str, Meta(min_length=1, max_length=128, description="the id of a job, 26 characters")]
-Params = Annotated[msgspec.Raw, Meta(description="an object")]
-Flag = Annotated[bool | None, Meta(description="true or false")]
-Number = Annotated[int | float | str | None, Meta(description="a number, or a number in a text")]
-PollId = Annotated[
-    Annotated[str, Meta(min_length=1, max_length=128)] | None, Meta(description="a text of 1 to 128 characters")
-]
 
 
 class NewJob(msgspec.Struct, frozen=True):
@@ -108,47 +66,6 @@ class _StartJob(msgspec.Struct, frozen=True):
 class _GetRecentJobs(msgspec.Struct, frozen=True):
     site: Site
     timeRange: Number = None
-
-
-# Site, queue, and the filters of its polls.
-Program = tuple[str, str, str | None, str | None]
-
-
-class PollRequest(msgspec.Struct, frozen=True):
-    """getnewjobs, in our own words. `wait_s` is 0 when the poll is not to be held; `lease_s` None without lease."""
-
-    site: str
-    alternate: bool
-    wait_s: float
-    poll_id: str | None
-    lease_s: int | None
-    device: str | None
-    instance: str | None
-
-    @property
-    def queue(self) -> str:
-        """Which queue it asks."""
-        return ALTERNATE if self.alternate else PRIMARY
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether it has neither wait, poll_id nor lease."""
-        return not (self.poll_id or self.lease_s or self.wait_s)
-
-    @property
-    def program(self) -> Program:
-        """Who asks, as far as can be told: programs with other filters are others."""
-        return (self.site, self.queue, self.device, self.instance)
-
-
-class StatusUpdate(msgspec.Struct, frozen=True):
-    """updatejobstatus and startjob, in our own words. `estimate_s` is -1 for no estimate."""
-
-    site: str
-    ulid: str
-    status: str
-    estimate_s: int
-    alternate: bool
 
 
 REQUESTS: dict[str, type[msgspec.Struct]] = {

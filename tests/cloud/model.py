@@ -16,17 +16,19 @@ from typing import Any
 from prjobs import opening
 from prjobs.appliance import Appliance
 from prjobs.base.clock import Clock
-from prjobs.base.errors import Refused
+from prjobs.base.errors import Refused, Unavailable
 from prjobs.base.failpoints import Failpoints
 from prjobs.base.folder import Folder
 from prjobs.base.settings import Settings
 from prjobs.cloud.answers import AMBIGUOUS, UNSENT, Answer, Failure
 from prjobs.cloud.link import Link
 from prjobs.cloud.timings import Timings
-from prjobs.jobs import handouts, submission
-from prjobs.store.database import Database, Transaction
+from prjobs.jobs import handouts, proofs, reports
+from prjobs.jobs.requests import PollRequest, StatusUpdate
+from prjobs.store.database import Database
+from prjobs.store.faults import Condition
 from prjobs.store.schema import open_database
-from prjobs.web.wire import PollRequest, StatusUpdate
+from prjobs.store.transaction import Transaction
 from tests.cloud.cloud_model import FULL_BYTES, SITE, CloudModel
 
 START_MS = 1_700_000_000_000
@@ -80,13 +82,17 @@ class ModelClock(Clock):
 
 
 class ModelDatabase(Database):
-    """The same file and the same verbs, run at once. `cut` is asked at every commit."""
+    """The same file and the same verbs, run at once.
 
-    def __init__(self, path: Path, cut: Callable[[str], None]) -> None:
+    `cut` is asked at every commit. `is_late` says of a write that can be taken back whether its caller gives up: the
+    next write begins with taking it back.
+    """
+
+    def __init__(self, path: Path, cut: Callable[[str], None], is_late: Callable[[], bool]) -> None:
         self.path = path
-        self.lost = None
-        self._trouble = None
-        self._cut = cut
+        self.condition = Condition()
+        self._cut, self._is_late = cut, is_late
+        self._undoing: list[Callable[[Transaction], object]] = []
         self.writes = 0
         self._connection = sqlite3.connect(path, isolation_level=None)
         self._connection.execute("PRAGMA synchronous = off")
@@ -95,26 +101,38 @@ class ModelDatabase(Database):
     def start(self, tell: Callable[[set[str]], None], **_: Any) -> None:
         self._tell = tell
 
-    def close(self) -> None:
+    def hurry(self) -> None:
+        """Nothing waits here."""
+
+    def close(self) -> bool:
+        if self._undoing:
+            self.write(lambda _transaction: None)
         self._connection.close()
+        return True
 
     def fetch(self, sql: str, parameters: Any = ()) -> list[Any]:
         return self._connection.execute(sql, parameters).fetchall()
 
-    def write(
-        self, verb: Callable[..., Any], *arguments: Any, patience_s: float = 0, late: Any = None, **_: Any
-    ) -> Any:
+    def write(self, verb: Callable[..., Any], *arguments: Any, undo: Any = None, **_: Any) -> Any:
         transaction = Transaction(self._connection)
         self.writes += 1
         self._connection.execute("BEGIN IMMEDIATE")
         try:
+            for take_back in self._undoing:
+                take_back(transaction)
             result = verb(transaction, *arguments)
             self._cut("inside the transaction")
             self._connection.execute("COMMIT")
         except BaseException:
             self._connection.execute("ROLLBACK")
             raise
+        self._undoing = []
+        for step in transaction.take_steps():
+            step()
         self._cut("after the commit")
+        if undo and self._is_late():
+            self._undoing = [lambda later: undo(later, result)]
+            raise Unavailable("The disk did not confirm the request in time; it is taken back.")
         return result
 
     def post(self, verb: Callable[..., Any], *arguments: Any) -> None:
@@ -195,6 +213,7 @@ class World:
     def __init__(self, seed: int, timings: Timings = TIMINGS, mode: str = "primary", **settings: Any) -> None:
         self.chance = random.Random(seed)
         self.clock = ModelClock(random.Random(seed + 1))
+        self._lateness = random.Random(seed + 2)
         self.cloud = CloudModel(lambda: self.clock.true_ms, self.chance)
         self.network: Any = ModelNetwork(self)
         self.timings = timings
@@ -240,6 +259,12 @@ class World:
             self.faults["crash: " + where] += 1
             raise Crash(where)
 
+    def _is_late(self) -> bool:
+        """Perhaps a poll gives up before its commit comes."""
+        late = bool(self.faultiness) and self._lateness.random() < 0.01
+        self.faults["poll gave up"] += late
+        return late
+
     def _cut_unless_starting(self, where: str) -> None:
         if not self.starting:
             self.cut(where)
@@ -250,12 +275,12 @@ class World:
         """Start it when it is down and its time has come."""
         if self.appliance is None and self.clock.true_ms >= self.down_until_ms:
             original = opening.open_database
-            opening.open_database = lambda path, **_: ModelDatabase(path, self._cut_unless_starting)
+            opening.open_database = lambda path, **_: ModelDatabase(path, self._cut_unless_starting, self._is_late)
             self.starting = True
             try:
                 self.appliance, _ = opening.open_appliance(self.folder, self.settings, self.clock)
-                object.__setattr__(self.appliance, "failpoints", ModelFailpoints(self.cut))
-                self.link = Link(self.appliance, self.network, self.timings)
+                object.__setattr__(self.appliance.queue, "failpoints", ModelFailpoints(self.cut))
+                self.link = Link(self.appliance.cloud, self.network, self.timings)
             finally:
                 opening.open_database = original
                 self.starting = False
@@ -278,9 +303,9 @@ class World:
     def stop(self) -> None:
         """The process is gone; what was committed stays."""
         if self.appliance is not None:
-            self.counts.update(self.appliance.contact.counts)
-            self.readers_seen += self.appliance.contact.reader_ms > 0
-            self.appliance.database.close()
+            self.counts.update(self.appliance.cloud.contact.counts)
+            self.readers_seen += self.appliance.cloud.contact.reader_ms > 0
+            self.appliance.queue.database.close()
         self.appliance = self.link = None
 
     def close(self) -> None:
@@ -307,7 +332,7 @@ class World:
             return
         if found and self.faultiness and self.chance.random() < self.answers_lost:
             self.faults["the observatory lost the answer"] += 1
-            self.guarded(lambda appliance: handouts.connection_ended(appliance, self.peer))
+            self.guarded(lambda appliance: proofs.connection_ended(appliance.queue, self.peer))
             self.port += 1
             return
         self.poll_id = None
@@ -407,7 +432,7 @@ class World:
         """Counts. Lost: visible, not cancelled, never received, and not among the hand-outs shown as in doubt."""
         appliance = self.start()
         assert appliance is not None
-        fetch = appliance.database.fetch
+        fetch = appliance.queue.database.fetch
         status = dict(fetch("SELECT ulid, status FROM job"))
         doubted = {
             ulid
@@ -437,21 +462,25 @@ class World:
             "unconfirmed": len(missing & doubted),
             "cancelled": len(self.cloud.deleted),
             "ghosts": self.cloud.ghosts,
-            "readers seen": self.readers_seen + (appliance.contact.reader_ms > 0),
-            "counts": dict(self.counts + appliance.contact.counts),
+            "readers seen": self.readers_seen + (appliance.cloud.contact.reader_ms > 0),
+            "counts": dict(self.counts + appliance.cloud.contact.counts),
         }
 
 
-def _take(appliance: Appliance, poll: PollRequest, peer: str) -> list[Any]:
-    handouts.heard(appliance, peer)
-    gap_ms = handouts.begin_poll(appliance, poll, peer)
-    return handouts.take_jobs(appliance, poll, peer, gap_ms)
+def _take(appliance: Appliance, poll: PollRequest, peer: str) -> list[Any] | None:
+    proofs.heard(appliance.queue, peer)
+    gap_ms = handouts.begin_poll(appliance.queue, poll, peer)
+    try:
+        return handouts.take_jobs(appliance.queue, poll, peer, gap_ms)
+    except Unavailable:
+        # Its answer is an empty list and 503; a program with poll_id asks again.
+        return None
 
 
 def _report(appliance: Appliance, update: StatusUpdate, peer: str) -> bool:
-    handouts.heard(appliance, peer)
+    proofs.heard(appliance.queue, peer)
     try:
-        submission.update_status(appliance, update, peer)
+        reports.update_status(appliance.queue, update, peer)
     except Refused:
         return False
     return True

@@ -14,7 +14,7 @@ from prjobs.cloud import answers, importing, judging, pushing, reading, store, s
 from prjobs.cloud.answers import Failure, require_usable
 from prjobs.cloud.importing import Page
 from prjobs.cloud.timings import Timings
-from prjobs.jobs import handouts, log, submission
+from prjobs.jobs import handouts, log, reports
 from prjobs.jobs.log import Event
 from prjobs.jobs.states import CANCELLED, PRIMARY, UNREAD
 from tests.cloud.model import TIMINGS
@@ -62,7 +62,7 @@ def mark_before_the_jobs() -> Iterator[Timings]:
     original = reading.Reading._keep
 
     def keep(self: reading.Reading, page: Page) -> None:
-        self._link.appliance.database.write(store.raise_low, page.site, page.start_ms, page.low_ms)
+        self._link.context.queue.database.write(store.raise_low, page.site, page.start_ms, page.low_ms)
         original(self, page)
 
     with patch.object(reading.Reading, "_keep", keep):
@@ -101,7 +101,7 @@ def sent_before_it_is_sent() -> Iterator[Timings]:
     original = pushing.Pusher._push
 
     def push(self: pushing.Pusher, unsent: pushing.Unsent) -> None:
-        self._appliance.database.write(pushing._mark_pushed, unsent)
+        self._context.queue.database.write(pushing._mark_pushed, unsent)
         original(self, unsent)
 
     with patch.object(pushing.Pusher, "_push", push):
@@ -116,7 +116,7 @@ def cancel_judged_by_one_page() -> Iterator[Timings]:
         present = {seen.ulid for seen in page.listing.sightings}
         waiting = importing.stops.lookup.waiting_of(transaction, page.site, PRIMARY)
         gone = [row for row in waiting if row.ulid < cancel_ulid and row.ulid not in present]
-        log.apply(transaction, gone, Event(PRIMARY, CANCELLED, appliance.clock.now_ms(), "cloud"))
+        log.apply(transaction, gone, Event(PRIMARY, CANCELLED, appliance.queue.clock.now_ms(), "cloud"))
         if gone:
             store.needs_no_push(transaction, [row.seq for row in gone], store.GONE)
 
@@ -147,7 +147,7 @@ def believes_unread() -> Iterator[Timings]:
             log.apply(
                 transaction,
                 [importing._row(transaction, known.job_seq)],
-                Event(PRIMARY, UNREAD, appliance.clock.now_ms(), "cloud"),
+                Event(PRIMARY, UNREAD, appliance.queue.clock.now_ms(), "cloud"),
             )
         return wish
 
@@ -166,7 +166,7 @@ def takes_the_clouds_queue() -> Iterator[Timings]:
         answer = self._link.network.call("getnewjobs", {"site": self._site})
         date_ms = require_usable(answer)
         listing = sweep.wire.read_listing(answer.body, self._site, date_ms)
-        self._link.appliance.database.write(store.begin_site, self._site, date_ms)
+        self._link.context.queue.database.write(store.begin_site, self._site, date_ms)
         self._link.time.heard(date_ms)
         self._main.walk, self._main.due_s, self.complete_s = None, now_s + 5.0, now_s
         self._keep(Page(self._site, listing, 0, 0, 0, False))
@@ -185,17 +185,17 @@ def walk_without_progress_check() -> Iterator[Timings]:
 @contextmanager
 def status_before_its_log() -> Iterator[Timings]:
     """The outbox in another transaction than the status: here the log is the outbox; nobody looks later."""
-    original = submission.update_status
+    original = reports.update_status
 
-    def update_status(appliance: Any, report: Any, who: str) -> None:
-        appliance.database.write(
+    def update_status(queue: Any, report: Any, who: str) -> None:
+        queue.database.write(
             lambda transaction: transaction.execute(
                 "UPDATE job SET status = ? WHERE ulid = ?", (report.status, report.ulid)
             )
         )
-        original(appliance, report, who)
+        original(queue, report, who)
 
-    with patch.object(submission, "update_status", update_status):
+    with patch.object(reports, "update_status", update_status):
         yield replace(PLAIN, repairs=0)
 
 

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from prjobs.access.audit import By
+from prjobs.access.audit import Actor
 from prjobs.cloud.answers import Failure
 from prjobs.cloud.timings import Timings
 from prjobs.cloud.wire import status_body
-from prjobs.jobs import submission
-from prjobs.jobs.submission import Command
-from prjobs.web.wire import StatusUpdate
+from prjobs.jobs import reports, submission
+from prjobs.jobs.requests import Command, StatusUpdate
 from tests.cloud.model import SITE, Crash, LateEffect, World, _report, _take
 from tests.cloud.model import PollRequest as Poll
 
@@ -47,7 +46,7 @@ def first_contact(world: World) -> None:
     world.outage_until_ms = 0
     for _ in range(4000):
         world.step(100)
-        if world.appliance.contact.down_since_ms is None:
+        if world.appliance.cloud.contact.down_since_ms is None:
             return
 
 
@@ -69,7 +68,7 @@ def late_effect(timings: Timings) -> str | None:
         world.link._failed(failure)
     report(world, ulid, "COMPLETE")
     world.pass_time(80)
-    repaired = world.appliance.contact.counts["repaired"]
+    repaired = world.appliance.cloud.contact.counts["repaired"]
     return verdict(world) or (f"repaired {repaired}" if repaired else None)
 
 
@@ -88,7 +87,7 @@ def power_cut_in_flight(timings: Timings) -> str | None:
     world.start()
     report(world, ulid, "COMPLETE")
     world.pass_time(120)
-    repaired = world.appliance.contact.counts["repaired"]
+    repaired = world.appliance.cloud.contact.counts["repaired"]
     return verdict(world) or (f"repaired {repaired}" if repaired else None)
 
 
@@ -106,7 +105,7 @@ def store_fails_for_a_quarter_of_an_hour(timings: Timings) -> str | None:
         original(where)
 
     world.cut = cut
-    world.guarded(lambda appliance: object.__setattr__(appliance.failpoints, "_cut", cut))
+    world.guarded(lambda appliance: object.__setattr__(appliance.queue.failpoints, "_cut", cut))
     world.cloud.newjob(delay_ms=0)
     for number in range(60):
         if number % 10 == 0:
@@ -221,7 +220,7 @@ def power_cut_after_a_report(timings: Timings) -> str | None:
 
     world.cut = cut
     update = StatusUpdate(SITE, ulid, "COMPLETE", -1, False)
-    world.guarded(lambda appliance: submission.update_status(appliance, update, world.peer))
+    world.guarded(lambda appliance: reports.update_status(appliance.queue, update, world.peer))
     world.pass_time(120)
     return verdict(world)
 
@@ -231,7 +230,7 @@ def told_and_run_twice(timings: Timings) -> str | None:
     world = told(timings)
     world.pass_time()
     command = Command(SITE, "camera", "c1", "expose", "u", "U", "[]", "{}", "{}", {})
-    row = submission.submit_job(world.appliance, command, By("u", "tests"))
+    row = submission.submit_job(world.appliance.queue, command, Actor("u", "tests"))
     copy = world.cloud.newjob(delay_ms=0, optional_params={"prjobs_ulid": row.ulid})
     world.pass_time(120)
     ran, status = dict(world.received), world.cloud.status_of(copy)

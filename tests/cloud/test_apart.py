@@ -54,8 +54,8 @@ def test_a_site_that_cannot_be_read_leaves_the_others_in_step(answer):
     report(world, ulid, "COMPLETE")
     world.pass_time(120)
     assert world.cloud.status_of(ulid) == "COMPLETE"
-    status.note(world.appliance)
-    said = {**world.appliance.notices, **world.appliance.problems}
+    status.note(world.appliance.cloud)
+    said = {notice.code: notice.sentence for notice in world.appliance.queue.notices.all()}
     assert any("bad" in sentence for sentence in said.values()), said
     assert "cloud_down" not in said
     world.close()
@@ -64,9 +64,9 @@ def test_a_site_that_cannot_be_read_leaves_the_others_in_step(answer):
 def test_when_no_site_can_be_read_the_link_is_down(world):
     answering(world, lambda name, _: name == "getrecentjobs", lambda: world.cloud.answer(b"{}", 502))
     world.pass_time(240)
-    assert status.state_of(world.appliance)[0] == "down"
-    status.note(world.appliance)
-    assert "cloud_unread" not in world.appliance.notices
+    assert status.state_of(world.appliance.cloud)[0] == "down"
+    status.note(world.appliance.cloud)
+    assert "cloud_unread" not in world.appliance.queue.notices
 
 
 def is_wide(name, body):
@@ -86,14 +86,14 @@ def test_a_long_look_that_fails_stops_nothing_else(failure):
     assert take(world) == [ulid] and met
     report(world, ulid, "COMPLETE")
     world.pass_time(60)
-    assert world.cloud.status_of(ulid) == "COMPLETE" and status.state_of(world.appliance)[0] == "in step"
+    assert world.cloud.status_of(ulid) == "COMPLETE" and status.state_of(world.appliance.cloud)[0] == "in step"
     waiting = world.cloud.newjob(delay_ms=0)
     world.pass_time()
     world.cloud.newjob("cancel_all_commands", delay_ms=0)
     world.pass_time(60)
-    assert store.cancel_of(world.appliance.database, SITE) is None
+    assert store.cancel_of(world.appliance.queue.database, SITE) is None
     assert waiting not in take(world)
-    assert "tried again" in world.appliance.notices[f"cloud_overflow_{SITE}"]
+    assert "tried again" in world.appliance.queue.notices.sentence("cloud_look_back", SITE)
     world.close()
 
 
@@ -118,11 +118,11 @@ def test_a_walk_whose_pages_fail_leaves_the_table_its_units_and_new_jobs_their_w
 
 def test_a_look_that_a_person_asked_for_ends_when_it_fails(world):
     answering(world, is_wide, lambda: world.cloud.answer(b"{}", 502))
-    older.ask(world.appliance, world.clock.true_ms - 30 * DAY_MS, [], False)
+    older.ask(world.appliance.cloud, world.clock.true_ms - 30 * DAY_MS, [], False)
     world.pass_time(60)
-    view = world.appliance.contact.older.view()
+    view = world.appliance.cloud.contact.older.view()
     assert view.done and view.problems == [f"{SITE}: The cloud failed (502)."]
-    older.ask(world.appliance, world.clock.true_ms - 1000, [], False)
+    older.ask(world.appliance.cloud, world.clock.true_ms - 1000, [], False)
 
 
 def test_while_a_cancel_all_cannot_be_judged_statuses_of_later_jobs_are_sent(world):
@@ -141,8 +141,8 @@ def test_while_a_cancel_all_cannot_be_judged_statuses_of_later_jobs_are_sent(wor
         report(world, later, word)
         world.pass_time(60)
         assert world.cloud.status_of(later) == word
-    assert met and store.cancel_of(world.appliance.database, SITE) is not None
-    assert "after a cancel_all jobs are held" in world.appliance.problems[f"cloud_judging_{SITE}"]
+    assert met and store.cancel_of(world.appliance.queue.database, SITE) is not None
+    assert "after a cancel_all jobs are held" in world.appliance.queue.notices.sentence("cloud_judging", SITE)
     assert old not in world.cloud.records
 
 
@@ -158,7 +158,7 @@ def test_a_cloud_that_takes_no_statuses_is_still_read(world, code, headers):
         world.pass_time()
         assert take(world) == [stop]
         world.pass_time(60)
-    state, sentence = status.state_of(world.appliance)
+    state, sentence = status.state_of(world.appliance.cloud)
     assert state == "behind" and str(code) in sentence
 
 
@@ -169,13 +169,13 @@ def test_a_cloud_that_takes_statuses_again_is_in_step(world):
     refusing = [True]
     answering(world, lambda name, _: name == "updatejobstatus" and refusing, lambda: world.cloud.answer(b"{}", 401))
     world.pass_time(20)
-    status.note(world.appliance)
-    assert "401" in world.appliance.notices["cloud_untaken"]
+    status.note(world.appliance.cloud)
+    assert "401" in world.appliance.queue.notices.sentence("cloud_untaken")
     refusing.clear()
     world.pass_time(400)
-    status.note(world.appliance)
-    assert world.cloud.status_of(ulid) == "RECEIVED" and status.state_of(world.appliance)[0] == "in step"
-    assert "cloud_untaken" not in world.appliance.notices
+    status.note(world.appliance.cloud)
+    assert world.cloud.status_of(ulid) == "RECEIVED" and status.state_of(world.appliance.cloud)[0] == "in step"
+    assert "cloud_untaken" not in world.appliance.queue.notices
 
 
 def test_one_job_that_is_denied_is_parked_and_holds_up_no_other(world):
@@ -198,7 +198,7 @@ def test_one_job_that_is_denied_is_parked_and_holds_up_no_other(world):
     for _ in range(200):
         world.step(600_000)
         world.pass_time(20)
-    assert [one.ulid for one in status.describe(world.appliance).parked] == [denied]
+    assert [one.ulid for one in status.describe(world.appliance.cloud).parked] == [denied]
 
 
 # ---- parked
@@ -219,7 +219,7 @@ def parked(world):
     answering(world, is_odd, lambda: world.cloud.answer(b"{}", 502))
     report(world, bad, "ODD")
     for _ in range(3000):
-        if status.describe(world.appliance).parked:
+        if status.describe(world.appliance.cloud).parked:
             break
         report(world, good, "STARTED")
         world.step(60_000)
@@ -231,7 +231,7 @@ def test_what_a_person_tries_again_is_sent_at_once(world, parked):
     ulid, broken = parked
     broken.clear()
     world.pass_time(40)
-    status.decide_parked(world.appliance, ulid, give_up=False)
+    status.decide_parked(world.appliance.cloud, ulid, give_up=False)
     world.pass_time(6)
     assert world.cloud.status_of(ulid) == "ODD"
 
@@ -239,13 +239,13 @@ def test_what_a_person_tries_again_is_sent_at_once(world, parked):
 def test_what_is_refused_after_that_is_not_parked_at_once(world, parked):
     ulid, _ = parked
     world.pass_time(40)
-    status.decide_parked(world.appliance, ulid, give_up=False)
+    status.decide_parked(world.appliance.cloud, ulid, give_up=False)
     world.pass_time(120)
-    assert status.describe(world.appliance).parked == []
+    assert status.describe(world.appliance.cloud).parked == []
 
 
 def test_another_status_of_a_parked_job_is_sent(world, parked):
     ulid, _ = parked
     report(world, ulid, "COMPLETE")
     world.pass_time(60)
-    assert world.cloud.status_of(ulid) == "COMPLETE" and status.describe(world.appliance).parked == []
+    assert world.cloud.status_of(ulid) == "COMPLETE" and status.describe(world.appliance.cloud).parked == []

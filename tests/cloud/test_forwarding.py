@@ -9,7 +9,7 @@ from prjobs.base.errors import BadRequest, Unauthorized
 from prjobs.base.settings import Settings
 from prjobs.cloud import forwarding
 from prjobs.jobs import lookup, submission
-from prjobs.jobs.submission import Command
+from prjobs.jobs.requests import Command
 from tests import provider
 from tests.cloud.campaign import STEPS, Campaign
 from tests.cloud.cloud_model import SITE
@@ -21,7 +21,7 @@ from tests.program import JOB
 
 def forward(world, action="expose", device="camera"):
     command = Command(SITE, device, "c1", action, "u", "U", "[]", '{"time":0.5}', '{"bin":"1,1"}', {})
-    return forwarding.forwarder(world.appliance, world.network)(command, "a token", USER)
+    return forwarding.forwarder(world.appliance.cloud, world.network)(command, "a token", USER)
 
 
 def marked(world, row):
@@ -43,7 +43,10 @@ def test_a_lost_answer_is_found_by_its_marker(world):
     assert row.status == "UNREAD" and take(world) == []
     world.pass_time(200)
     (record,) = marked(world, row)
-    assert take(world) == [record["ulid"]] and lookup.find_job(world.appliance, row.ulid).status == "FORWARDED"
+    assert (
+        take(world) == [record["ulid"]]
+        and lookup.find_job(world.appliance.queue.database, row.ulid).status == "FORWARDED"
+    )
 
 
 def test_a_lost_request_runs_as_a_job_of_the_site(world):
@@ -76,7 +79,7 @@ def test_an_unreachable_cloud_delays_nothing(world):
 
 
 def test_a_link_that_is_down_is_not_even_asked(world):
-    world.appliance.contact.failed(0, "down")
+    world.appliance.cloud.contact.failed(0, "down")
     row = forward(world)
     assert take(world) == [row.ulid]
 
@@ -161,7 +164,7 @@ def test_it_is_off_unless_asked_for():
 
 def test_the_same_key_again_is_not_forwarded_again(world):
     command = Command(SITE, "camera", "c", "expose", "u", "U", "[]", "{}", "{}", {}, idempotency_key="k")
-    forwarder = forwarding.forwarder(world.appliance, world.network)
+    forwarder = forwarding.forwarder(world.appliance.cloud, world.network)
     world.plan = ["lost answer"]
     first, again = forwarder(command, "a token", USER), forwarder(command, "a token", USER)
     assert first.ulid == again.ulid and len(marked(world, first)) == 1
@@ -175,7 +178,7 @@ def test_the_same_key_again_is_not_forwarded_again(world):
 def stop_with(world, key=None):
     """A cancel_all at the site whose copy has arrived in the cloud."""
     command = Command(SITE, "all", "all", "cancel_all_commands", "u", "U", "[]", "{}", "{}", {}, idempotency_key=key)
-    row = forwarding.submit(world.appliance, world.network, command, "a token", USER)
+    row = forwarding.submit(world.appliance.cloud, world.network, command, "a token", USER)
     wait_for(lambda: not any(thread.name == "forward" for thread in threading.enumerate()))
     return row
 
@@ -196,7 +199,7 @@ def test_what_the_copy_of_a_stop_deleted_is_not_reported_on(world):
 def test_the_copy_of_a_stop_leaves_the_jobs_of_the_site_alone(world):
     stop = stop_with(world)
     command = Command(SITE, "camera", "c1", "expose", "u", "U", "[]", "{}", "{}", {})
-    after = submission.submit_job(world.appliance, command, USER)
+    after = submission.submit_job(world.appliance.queue, command, USER)
     world.pass_time(20)
     assert take(world) == [stop.ulid, after.ulid]
 

@@ -5,7 +5,7 @@
 - A directed case: a status was pushed for a job that the cloud had deleted after its hand-out, since its alternate
   queue was held and only that was decided (`test_sync_cases.py`, makes no ghost).
 - Kills, 150, seed 0, ten jobs twice: a poll was answered 503 because its commit came late; its repeated poll_id got
-  the jobs, and the next poll got them again. A hand-out that left is not kept as unsent (below).
+  the jobs, and the next poll got them again. A poll that gave up gets nothing of it (below).
 - Model, 10,000 jobs, seed 35, four jobs lost: a walk had read up to now and then waited two hours for a link. Jobs that
   became visible meanwhile, seconds behind its front, were more than an overlap behind when it ended. The mark stays
   at the first page that reached into the overlap now (`test_a_walk_that_an_outage_interrupts_misses_nothing`).
@@ -13,14 +13,16 @@
   Two ways to lose jobs so were found and closed. The lane of the last ten minutes raised the mark, and a start before
   the main lane was through skipped what it had not read (`test_lanes.py`, only the main lane raises the mark). And a
   commit that took over 150 ms: the jobs left with the next poll_id, which confirmed the one before; when a kill took
-  that answer, its repeat got nothing (`test_unsent.py`, a repeated poll gets it after a restart too). For the
+  that answer, its repeat got nothing (`test_slow_disk.py`: jobs leave with their own poll or go back). For the
   wrong statuses no reason was found.
 """
 
 from dataclasses import replace
 
+import pytest
+
 from prjobs.jobs import handouts
-from prjobs.web.wire import PollRequest
+from prjobs.jobs.requests import PollRequest
 from tests.cloud.mutants import PLAIN
 from tests.cloud.stories import take, told, verdict
 
@@ -31,36 +33,22 @@ def poll(poll_id):
     return PollRequest("saf", False, 0.0, poll_id, None, None, None)
 
 
-def committed_late(appliance, poll_id):
-    """The hand-out of a poll that was answered before its commit came."""
-    return appliance.database.write(handouts._take, appliance, poll(poll_id), "primary", PEER, None)
+def committed_late(queue, poll_id):
+    """A hand-out that was committed after its poll gave up; the next transaction gives its jobs back."""
+    given = queue.database.write(handouts._take, queue, poll(poll_id), PEER, None)
+    return lambda transaction: handouts._give_back(transaction, queue, given)
 
 
-def taken(appliance, poll_id):
-    return [row.ulid for row in handouts.take_jobs(appliance, poll(poll_id), PEER, None)]
+def taken(queue, poll_id):
+    return [row.ulid for row in handouts.take_jobs(queue, poll(poll_id), PEER, None)]
 
 
-def test_a_late_commit_and_a_repeated_poll_give_a_job_once(appliance, submit):
+@pytest.mark.parametrize("repeated", ["one", "two"])
+def test_a_late_commit_gives_a_job_once(appliance, submit, repeated):
     job = submit()
-    late = committed_late(appliance, "one")
-    appliance.handouts.keep_unsent(late)
-    assert taken(appliance, "one") == [job.ulid]
-    assert taken(appliance, "two") == []
-
-
-def test_the_same_when_the_writer_says_it_after_the_repeated_poll(appliance, submit):
-    job = submit()
-    late = committed_late(appliance, "one")
-    assert taken(appliance, "one") == [job.ulid]
-    appliance.handouts.keep_unsent(late)
-    assert taken(appliance, "two") == []
-
-
-def test_what_never_left_leaves_with_the_next_poll(appliance, submit):
-    job = submit()
-    appliance.handouts.keep_unsent(committed_late(appliance, "one"))
-    assert taken(appliance, "two") == [job.ulid]
-    assert taken(appliance, "three") == []
+    appliance.queue.database.write(committed_late(appliance.queue, "one"))
+    assert taken(appliance.queue, repeated) == [job.ulid]
+    assert taken(appliance.queue, "three") == []
 
 
 def test_a_long_look_ends_although_pages_fail():
@@ -80,7 +68,7 @@ def test_a_long_look_ends_although_pages_fail():
 
     world.next_fault = every_third_fails
     world.pass_time(300)
-    assert world.appliance.database.fetch("SELECT cancel_ulid FROM cloud_site") == [(None,)]
+    assert world.appliance.queue.database.fetch("SELECT cancel_ulid FROM cloud_site") == [(None,)]
     world.next_fault, world.observing = plain, True
     world.calm(600)
     assert verdict(world) is None
@@ -122,26 +110,27 @@ def test_a_job_held_during_the_look_for_a_newer_cancel_all_is_decided():
     seen = []
     for _ in range(400):
         world.step(500)
-        seen += world.appliance.database.fetch("SELECT status FROM job WHERE ulid = ?", (kept,))
+        seen += world.appliance.queue.database.fetch("SELECT status FROM job WHERE ulid = ?", (kept,))
     assert ("HELD",) in seen
     # In the cloud each of them deleted what was visible when it came.
     assert seen[-1] == (("CANCELLED",) if kept not in world.cloud.records else ("UNREAD",))
-    assert world.appliance.database.fetch("SELECT cancel_ulid FROM cloud_site") == [(None,)]
+    assert world.appliance.queue.database.fetch("SELECT cancel_ulid FROM cloud_site") == [(None,)]
     world.close()
 
 
-def test_a_cancel_all_covers_what_never_left_as_far_as_it_is_older(world):
+def test_a_cancel_all_covers_what_is_given_back_as_far_as_it_is_older(world):
     older = world.cloud.newjob(delay_ms=0)
     world.clock.true_ms += 1000
     cancel = world.cloud.newjob("cancel_all_commands", delay_ms=12_000)
     world.clock.true_ms += 3000
     newer = world.cloud.newjob(delay_ms=0)
     world.pass_time(6)
-    world.appliance.handouts.keep_unsent(committed_late(world.appliance, None))
+    give_back = committed_late(world.appliance.queue, None)
     world.pass_time(20)
+    world.appliance.queue.database.write(give_back)
     assert older not in world.cloud.records
     assert take(world)[:1] in ([newer], [cancel])
-    statuses = dict(world.appliance.database.fetch("SELECT ulid, status FROM job"))
+    statuses = dict(world.appliance.queue.database.fetch("SELECT ulid, status FROM job"))
     assert statuses[older] == "CANCELLED" and statuses[newer] == "RECEIVED"
     world.pass_time(60)
     assert world.cloud.ghosts == 0 and world.cloud.status_of(newer) == "RECEIVED"

@@ -14,7 +14,7 @@ from prjobs.cli.cloud import _older_line, moment_ms
 from prjobs.cloud import older
 from prjobs.cloud.answers import AMBIGUOUS, TooLong
 from prjobs.jobs import lookup, submission
-from prjobs.jobs.submission import Command
+from prjobs.jobs.requests import Command
 from tests.cloud.campaign import Campaign
 from tests.cloud.cloud_model import SITE
 from tests.cloud.model import DAY_MS, World
@@ -59,29 +59,29 @@ def world(make_world):
 
 def ask(world, take_in, since_ms=None, sites=()):
     since_ms = world.clock.true_ms - 2 * DAY_MS if since_ms is None else since_ms
-    older.ask(world.appliance, since_ms, list(sites), take_in)
+    older.ask(world.appliance.cloud, since_ms, list(sites), take_in)
     world.pass_time()
-    return world.appliance.contact.older.view()
+    return world.appliance.cloud.contact.older.view()
 
 
 def test_what_a_stop_withdraws_is_said_before_it_is_taken(world):
     command = Command(SITE, "all", "all", "cancel_all_commands", "u", "U", "[]", "{}", "{}", {})
-    submission.submit_job(world.appliance, command, USER)
+    submission.submit_job(world.appliance.queue, command, USER)
     world.pass_time(60)
     view = ask(world, take_in=False)
     assert [(job.ulid, job.stopped) for job in view.jobs] == [(ulid, True) for ulid in world.old]
     line = _older_line(msgspec.to_builtins(view.jobs[1]))
     assert line.endswith("CANCELLED: the site was stopped since: does not run")
     assert ask(world, take_in=True).taken == 2
-    assert [lookup.find_job(world.appliance, ulid).status for ulid in world.old] == ["CANCELLED"] * 2
+    assert [lookup.find_job(world.appliance.queue.database, ulid).status for ulid in world.old] == ["CANCELLED"] * 2
 
 
 def test_a_list_changes_nothing(world):
-    before = world.appliance.database.fetch("SELECT count(*), max(seq) FROM change")
+    before = world.appliance.queue.database.fetch("SELECT count(*), max(seq) FROM change")
     found = ask(world, False)
     assert found.done and [job.ulid for job in found.jobs] == world.old and found.taken == 0
     assert [job.expired_s is None for job in found.jobs] == [False, True]
-    assert world.appliance.database.fetch("SELECT count(*), max(seq) FROM change") == before
+    assert world.appliance.queue.database.fetch("SELECT count(*), max(seq) FROM change") == before
     assert take(world) == [world.fresh]
 
 
@@ -90,16 +90,16 @@ def test_what_is_taken_in_keeps_its_age(world):
     assert found.taken == 2
     exposure, park = world.old
     assert take(world) == [world.fresh, park]
-    assert lookup.find_job(world.appliance, exposure).status == "EXPIRED"
+    assert lookup.find_job(world.appliance.queue.database, exposure).status == "EXPIRED"
     world.pass_time()
     assert world.cloud.status_of(exposure) == "EXPIRED" and world.cloud.status_of(park) == "RECEIVED"
 
 
 def test_the_mark_stays_where_it_is(world):
-    low = world.appliance.database.fetch("SELECT low_ms FROM cloud_site")
+    low = world.appliance.queue.database.fetch("SELECT low_ms FROM cloud_site")
     world.link.timings = PLAIN
     ask(world, True)
-    assert world.appliance.database.fetch("SELECT low_ms FROM cloud_site")[0][0] >= low[0][0]
+    assert world.appliance.queue.database.fetch("SELECT low_ms FROM cloud_site")[0][0] >= low[0][0]
     fresh = world.cloud.newjob(delay_ms=0)
     world.pass_time()
     assert fresh in take(world)
@@ -123,8 +123,8 @@ def test_after_a_power_cut_it_can_be_asked_again(world):
         if where == "after the commit":
             raise RuntimeError("the power is cut")
 
-    older.ask(world.appliance, world.clock.true_ms - 2 * DAY_MS, [], True)
-    world.appliance.database._cut = cut
+    older.ask(world.appliance.cloud, world.clock.true_ms - 2 * DAY_MS, [], True)
+    world.appliance.queue.database._cut = cut
     with pytest.raises(RuntimeError):
         world.pass_time()
     world.stop()
@@ -146,7 +146,7 @@ def test_an_old_cancel_all_runs_and_what_is_older_is_judged(make_world):
 def test_a_standby_holds_what_it_takes_in(make_world):
     world = make_world(mode="standby")
     assert ask(world, True).taken == 2 and take(world) == []
-    assert lookup.find_job(world.appliance, world.old[1]).status == "HELD"
+    assert lookup.find_job(world.appliance.queue.database, world.old[1]).status == "HELD"
 
 
 @pytest.mark.parametrize("mode", ["off", "shadow"])
@@ -156,15 +156,15 @@ def test_a_link_that_takes_nothing_in_refuses(make_world, mode):
     world.settings = world.settings.__class__(cloud_mode=mode, cloud_sites=[SITE])
     world.start()
     with pytest.raises(Conflict, match="takes nothing in"):
-        older.ask(world.appliance, 0, [], True)
+        older.ask(world.appliance.cloud, 0, [], True)
 
 
 def test_one_at_a_time_and_known_sites(world):
     with pytest.raises(Conflict, match="not in cloud_sites"):
-        older.ask(world.appliance, 0, ["other"], False)
-    older.ask(world.appliance, 0, [], False)
+        older.ask(world.appliance.cloud, 0, ["other"], False)
+    older.ask(world.appliance.cloud, 0, [], False)
     with pytest.raises(Conflict, match="already"):
-        older.ask(world.appliance, 0, [SITE], False)
+        older.ask(world.appliance.cloud, 0, [SITE], False)
 
 
 def test_a_list_that_is_too_long_is_said(world):
@@ -190,7 +190,7 @@ def test_an_outage_is_waited_for(world):
     world.outage_until_ms = world.clock.true_ms + 60_000
     assert not ask(world, False).done
     world.pass_time(400)
-    assert len(world.appliance.contact.older.view().jobs) == 2
+    assert len(world.appliance.cloud.contact.older.view().jobs) == 2
 
 
 # ---- the command

@@ -40,8 +40,8 @@ def world():
 
 
 def test_a_healthy_file_breaks_none(world):
-    assert invariants.broken(world.appliance.database) == {}
-    count = len(world.appliance.database.fetch("SELECT 1 FROM cloud_job"))
+    assert invariants.broken(world.appliance.queue.database) == {}
+    count = len(world.appliance.queue.database.fetch("SELECT 1 FROM cloud_job"))
     world.stop()
     (finding,) = [one for one in doctor.examine(world.folder, Clock(), deep=True) if one.check == "cloud"]
     assert (finding.level, count > 0) == ("ok", True)

@@ -16,6 +16,10 @@ from tests.cloud.stories import report, take, told, verdict
 PAUSED = replace(PLAIN, walk_pause_s=30.0)
 
 
+def problems(world):
+    return [notice for notice in world.appliance.queue.notices.all() if notice.is_problem]
+
+
 def quiet_world(timings=PAUSED):
     world = told(timings)
     world.observing = False
@@ -146,18 +150,18 @@ def test_a_list_that_is_too_long_is_said_and_nothing_is_skipped():
     after_an_outage(world, jobs=50)
     plain = world.network.call
     too_long_from(world, 2 * DAY_MS)
-    low_ms = world.appliance.database.fetch("SELECT low_ms FROM cloud_site")[0][0]
+    low_ms = world.appliance.queue.database.fetch("SELECT low_ms FROM cloud_site")[0][0]
     fresh = world.cloud.newjob(delay_ms=0)
     world.pass_time(40)
-    problem = world.appliance.problems[f"cloud_overflow_{SITE}"]
+    problem = world.appliance.queue.notices.sentence("cloud_overflow", SITE)
     assert "larger than 8 MB" in problem and "nothing is skipped" in problem
-    assert world.appliance.database.fetch("SELECT low_ms FROM cloud_site") == [(low_ms,)]
+    assert world.appliance.queue.database.fetch("SELECT low_ms FROM cloud_site") == [(low_ms,)]
     # People are served all the same, and the link does not count as down.
-    assert fresh in take(world) and status.describe(world.appliance).state != "down"
+    assert fresh in take(world) and status.describe(world.appliance.cloud).state != "down"
     world.network.call = plain
     world.observing = True
     world.calm(900)
-    assert world.appliance.problems == {} and verdict(world) is None
+    assert problems(world) == [] and verdict(world) is None
 
 
 def test_a_look_after_a_cancel_all_that_cannot_be_read_is_said():
@@ -171,10 +175,10 @@ def test_a_look_after_a_cancel_all_that_cannot_be_read_is_said():
     stop = world.cloud.newjob("cancel_all_commands", delay_ms=0)
     world.pass_time(20)
     assert take(world) == [stop]
-    assert "jobs are held" in world.appliance.problems[f"cloud_judging_{SITE}"]
+    assert "jobs are held" in world.appliance.queue.notices.sentence("cloud_judging", SITE)
     world.network.call = plain
     world.pass_time(400)
-    assert world.appliance.problems == {} and take(world) == []
+    assert problems(world) == [] and take(world) == []
     world.close()
 
 
@@ -233,10 +237,10 @@ def test_only_the_main_lane_raises_the_mark():
     world.outage_until_ms = world.clock.true_ms + 480_000
     for _ in range(9):
         world.step(60_000)
-    low = world.appliance.database.fetch("SELECT low_ms FROM cloud_site")
+    low = world.appliance.queue.database.fetch("SELECT low_ms FROM cloud_site")
     fresh = world.cloud.newjob(delay_ms=0)
-    while not world.appliance.database.fetch("SELECT 1 FROM job WHERE ulid = ?", (fresh,)):
+    while not world.appliance.queue.database.fetch("SELECT 1 FROM job WHERE ulid = ?", (fresh,)):
         world.step(250)
     assert world.link.sites[0].reading._main.walk is not None
-    assert world.appliance.database.fetch("SELECT low_ms FROM cloud_site") == low
+    assert world.appliance.queue.database.fetch("SELECT low_ms FROM cloud_site") == low
     world.close()

@@ -5,7 +5,7 @@ import pytest
 
 from prjobs.cloud import forwarding, late
 from prjobs.jobs import lookup, withdrawals
-from prjobs.jobs.submission import Command
+from prjobs.jobs.requests import Command
 from tests.cloud.model import SITE
 from tests.cloud.mutants import PLAIN
 from tests.cloud.stories import report, take, told
@@ -31,7 +31,7 @@ def down_for(world, seconds):
 
 def forward(world, action="expose", token="a token", key=None):
     command = Command(SITE, "camera", "c1", action, "u", "U", "[]", "{}", "{}", {}, idempotency_key=key)
-    return forwarding.forwarder(world.appliance, world.network)(command, token, USER)
+    return forwarding.forwarder(world.appliance.cloud, world.network)(command, token, USER)
 
 
 def token_until(world, seconds):
@@ -56,10 +56,10 @@ def test_the_cloud_shows_its_present_status_and_nobody_runs_it_again(world, repo
         report(world, row.ulid, reported)
     world.pass_time(200)
     assert status_there(world, row) == reported and take(world) == []
-    assert lookup.find_job(world.appliance, row.ulid).status == reported
-    assert world.appliance.contact.late == {} and world.appliance.contact.counts["told late"] == 1
+    assert lookup.find_job(world.appliance.queue.database, row.ulid).status == reported
+    assert world.appliance.cloud.contact.late == {} and world.appliance.cloud.contact.counts["told late"] == 1
     world.pass_time(300)
-    assert status_there(world, row) == reported and world.appliance.contact.counts["repaired"] == 0
+    assert status_there(world, row) == reported and world.appliance.cloud.contact.counts["repaired"] == 0
 
 
 def test_one_that_still_waits_runs_here_once(world):
@@ -99,7 +99,7 @@ def test_it_is_told_once_whatever_becomes_of_the_request(world, fault):
     world.network.call = call
     world.pass_time(300)
     assert len(copies(world, row)) == (1 if fault in ("lost answer", "cut off") else 0)
-    assert take(world) == [] and world.appliance.contact.late == {}
+    assert take(world) == [] and world.appliance.cloud.contact.late == {}
     if fault in ("lost answer", "cut off"):
         assert status_there(world, row) == "FORWARDED"
 
@@ -128,20 +128,20 @@ def test_a_power_cut_forgets_the_token_and_the_copy_is_not_run(world):
 def test_a_token_is_kept_for_ten_minutes_at_most(world):
     down_for(world, 3600)
     forward(world)
-    assert len(world.appliance.contact.late) == 1
+    assert len(world.appliance.cloud.contact.late) == 1
     world.pass_time(580)
-    assert len(world.appliance.contact.late) == 1
+    assert len(world.appliance.cloud.contact.late) == 1
     world.pass_time(20)
-    assert world.appliance.contact.late == {}
+    assert world.appliance.cloud.contact.late == {}
 
 
 def test_and_no_longer_than_it_is_valid(world):
     down_for(world, 3600)
     forward(world, token=token_until(world, 100))
     world.pass_time(98)
-    assert len(world.appliance.contact.late) == 1
+    assert len(world.appliance.cloud.contact.late) == 1
     world.pass_time(4)
-    assert world.appliance.contact.late == {}
+    assert world.appliance.cloud.contact.late == {}
 
 
 def test_a_refusal_is_the_end_of_it(world):
@@ -154,8 +154,8 @@ def test_a_refusal_is_the_end_of_it(world):
         else original(name, body, token)
     )
     world.pass_time(200)
-    assert copies(world, row) == [] and world.appliance.contact.late == {} and take(world) == [row.ulid]
-    assert world.appliance.contact.down_since_ms is None
+    assert copies(world, row) == [] and world.appliance.cloud.contact.late == {} and take(world) == [row.ulid]
+    assert world.appliance.cloud.contact.down_since_ms is None
 
 
 @pytest.mark.parametrize("action", ["cancel_all_commands", "stop"])
@@ -163,15 +163,15 @@ def test_a_stop_is_not_told_late(world, action):
     """A late cancel_all would delete what was asked for since."""
     down_for(world, 120)
     forward(world, action)
-    assert world.appliance.contact.late == {}
+    assert world.appliance.cloud.contact.late == {}
 
 
 def test_neither_is_what_was_withdrawn_meanwhile(world):
     down_for(world, 120)
     row = forward(world)
-    withdrawals.cancel_job(world.appliance, row.ulid, USER)
+    withdrawals.cancel_job(world.appliance.queue, row.ulid, USER)
     world.pass_time(200)
-    assert copies(world, row) == [] and world.appliance.contact.late == {}
+    assert copies(world, row) == [] and world.appliance.cloud.contact.late == {}
 
 
 def test_the_same_key_twice_is_told_once(world):
@@ -197,13 +197,13 @@ def test_it_is_off_unless_asked_for(world):
     world.pass_time()
     down_for(world, 120)
     forward(world)
-    assert world.appliance.contact.late == {}
+    assert world.appliance.cloud.contact.late == {}
 
 
 def test_a_token_is_in_no_text(world):
     down_for(world, 120)
     row = forward(world, token="secret-token")
-    assert "secret-token" not in repr(world.appliance.contact.late[row.ulid])
+    assert "secret-token" not in repr(world.appliance.cloud.contact.late[row.ulid])
     stored = b"".join(path.read_bytes() for path in world.folder.path.iterdir() if path.is_file())
     assert b"secret-token" not in stored
 

@@ -7,7 +7,7 @@ import pytest
 from prjobs.base.settings import Settings
 from prjobs.cloud import forwarding, status, switched_off
 from prjobs.jobs import handouts, lookup, withdrawals
-from prjobs.jobs.submission import Command
+from prjobs.jobs.requests import Command
 from tests.cloud.model import SITE, World
 from tests.cloud.mutants import PLAIN
 from tests.cloud.stories import report, take
@@ -21,7 +21,7 @@ def again(world, **settings):
     world.settings = Settings(**{**before, **settings})
     world.clock.true_ms += 1000
     appliance = world.start()
-    switched_off.hold_and_give_back(appliance)
+    switched_off.hold_and_give_back(appliance.cloud)
     if world.settings.cloud_mode == "off":
         world.link = None
     return appliance
@@ -29,8 +29,8 @@ def again(world, **settings):
 
 def forwarded_without_an_answer(world, action="expose"):
     command = Command(SITE, "camera", "c1", action, "u", "U", "[]", "{}", "{}", {})
-    row = forwarding.submit(world.appliance, world.network, command, "a token", USER)
-    assert lookup.find_job(world.appliance, row.ulid).status == "FORWARDING"
+    row = forwarding.submit(world.appliance.cloud, world.network, command, "a token", USER)
+    assert lookup.find_job(world.appliance.queue.database, row.ulid).status == "FORWARDING"
     return row
 
 
@@ -43,7 +43,7 @@ def test_a_job_on_its_way_goes_back_to_its_site(world, away):
     row = forwarded_without_an_answer(world)
     appliance = again(world, **away)
     assert take(world) == [row.ulid]
-    changes = appliance.database.fetch("SELECT note FROM change WHERE status = 'UNREAD'")
+    changes = appliance.queue.database.fetch("SELECT note FROM change WHERE status = 'UNREAD'")
     assert changes == [(switched_off.GIVEN_BACK,)]
 
 
@@ -67,7 +67,7 @@ def test_one_that_is_too_old_by_then_expires():
     row = forwarded_without_an_answer(world)
     world.clock.true_ms += 7_200_000
     appliance = again(world, cloud_mode="off")
-    assert take(world) == [] and lookup.find_job(appliance, row.ulid).status == "EXPIRED"
+    assert take(world) == [] and lookup.find_job(appliance.queue.database, row.ulid).status == "EXPIRED"
     world.close()
 
 
@@ -77,7 +77,7 @@ def test_a_standby_finds_out_too(world):
     arrived, lost = forwarded_without_an_answer(world), forwarded_without_an_answer(world)
     again(world, cloud_mode="standby")
     world.pass_time(200)
-    assert lookup.find_job(world.appliance, arrived.ulid).status == "FORWARDED"
+    assert lookup.find_job(world.appliance.queue.database, arrived.ulid).status == "FORWARDED"
     assert take(world) == [lost.ulid]
 
 
@@ -90,8 +90,8 @@ def test_only_a_primary_hands_out_what_waits(world, away):
     again(world, **away)
     assert take(world) == []
     alternate = handouts.PollRequest(SITE, True, 0.0, None, None, None, None)
-    assert [row.ulid for row in handouts.take_jobs(world.appliance, alternate, "p:1", None)] == []
-    assert lookup.find_job(world.appliance, waiting).status == "HELD"
+    assert [row.ulid for row in handouts.take_jobs(world.appliance.queue, alternate, "p:1", None)] == []
+    assert lookup.find_job(world.appliance.queue.database, waiting).status == "HELD"
     assert world.cloud.status_of(waiting) == "UNREAD"
     # What was reported meanwhile is in the log, and the rest is decided by a complete look.
     report(world, handed, "COMPLETE")
@@ -104,13 +104,13 @@ def test_what_is_held_without_a_link_is_said_until_it_is_decided(world):
     ulid = world.cloud.newjob(delay_ms=0)
     world.pass_time()
     appliance = again(world, cloud_mode="off")
-    sentence = appliance.notices["cloud_held"]
+    sentence = appliance.queue.notices.sentence("cloud_held")
     assert "held: 1." in sentence and ulid in sentence and SITE in sentence
-    withdrawals.cancel_job(appliance, ulid, USER)
+    withdrawals.cancel_job(appliance.queue, ulid, USER)
     stop = threading.Event()
     stop.wait = lambda _seconds: False
-    switched_off.watch(appliance, stop)
-    assert "cloud_held" not in appliance.notices
+    switched_off.watch(appliance.cloud, stop)
+    assert "cloud_held" not in appliance.queue.notices
 
 
 def test_what_was_being_judged_stays_held_and_is_said(world):
@@ -118,10 +118,10 @@ def test_what_was_being_judged_stays_held_and_is_said(world):
     world.pass_time()
     world.timings = PLAIN
     world.cloud.newjob("cancel_all_commands", delay_ms=0)
-    while not world.appliance.database.fetch("SELECT 1 FROM job WHERE status = 'HELD'"):
+    while not world.appliance.queue.database.fetch("SELECT 1 FROM job WHERE status = 'HELD'"):
         world.step(100)
     appliance = again(world, cloud_mode="off")
-    assert take(world) == [] and "held: 2." in appliance.notices["cloud_held"]
+    assert take(world) == [] and "held: 2." in appliance.queue.notices.sentence("cloud_held")
 
 
 def test_the_statuses_of_a_site_that_left_are_not_sent_but_said(world):
@@ -133,20 +133,20 @@ def test_the_statuses_of_a_site_that_left_are_not_sent_but_said(world):
     report(world, ulid, "COMPLETE")
     before = world.cloud.status_of(ulid)
     appliance = again(world, cloud_sites=["other"])
-    assert appliance.notices["cloud_unsent"].endswith(f"{SITE}: 1. They are sent when it is on again.")
+    assert appliance.queue.notices.sentence("cloud_unsent").endswith(f"{SITE}: 1. They are sent when it is on again.")
     world.pass_time(60)
     assert world.cloud.status_of(ulid) == before and world.link.pusher.count == 0
-    assert status.describe_store(appliance).unsent == 0
+    assert status.describe_store(appliance.cloud).unsent == 0
     appliance = again(world, cloud_sites=[SITE])
-    assert "cloud_unsent" not in appliance.notices
+    assert "cloud_unsent" not in appliance.queue.notices
     world.pass_time(60)
     assert world.cloud.status_of(ulid) == "COMPLETE"
 
 
 def test_an_appliance_that_was_never_linked_says_nothing(appliance):
-    switched_off.hold_and_give_back(appliance)
-    assert appliance.notices == {}
-    switched_off.watch(appliance, threading.Event())
+    switched_off.hold_and_give_back(appliance.cloud)
+    assert appliance.queue.notices.all() == []
+    switched_off.watch(appliance.cloud, threading.Event())
 
 
 def test_a_primary_that_becomes_the_standby_says_which_statuses_the_cloud_lacks(world):
@@ -156,11 +156,13 @@ def test_a_primary_that_becomes_the_standby_says_which_statuses_the_cloud_lacks(
     assert take(world) == [ulid]
     world.pass_time(20)
     appliance = again(world, cloud_mode="standby")
-    assert "1. Whoever reads that queue now may run these jobs again" in appliance.notices[switched_off.UNSENT]
+    assert "1. Whoever reads that queue now may run these jobs again" in appliance.queue.notices.sentence(
+        "cloud_unsent"
+    )
     world.outage_until_ms = 0
     world.pass_time(60)
     assert world.cloud.status_of(ulid) == "UNREAD"
     appliance = again(world, cloud_mode="primary")
-    assert switched_off.UNSENT not in appliance.notices
+    assert "cloud_unsent" not in appliance.queue.notices
     world.pass_time(120)
     assert world.cloud.status_of(ulid) == "RECEIVED" and take(world) == []

@@ -7,8 +7,8 @@ import pytest
 
 from prjobs.base.errors import Conflict
 from prjobs.cloud import status
-from prjobs.jobs import lookup, submission
-from prjobs.web.wire import StatusUpdate
+from prjobs.jobs import lookup, reports
+from prjobs.jobs.requests import StatusUpdate
 from tests.cloud.model import World
 from tests.cloud.mutants import PLAIN
 from tests.cloud.stories import take
@@ -27,27 +27,29 @@ def test_a_status_that_is_refused_is_said_at_once(world):
     world.network.call = call
     assert take(world) == [ulid]
     world.step(2000)
-    found = status.describe(world.appliance)
+    found = status.describe(world.appliance.cloud)
     assert (
         found.state == "behind"
         and found.sentence.startswith("1 status is refused by the cloud")
         and "400" in found.sentence
     )
-    status.note(world.appliance)
-    assert "refused" in world.appliance.notices["cloud_refused"]
+    status.note(world.appliance.cloud)
+    assert "refused" in world.appliance.queue.notices.sentence("cloud_refused")
     refusing.clear()
     world.pass_time(120)
-    assert status.state_of(world.appliance)[0] == "in step" and "cloud_refused" not in world.appliance.notices
+    assert (
+        status.state_of(world.appliance.cloud)[0] == "in step" and "cloud_refused" not in world.appliance.queue.notices
+    )
 
 
 def test_a_link_that_is_dead_is_not_in_step(world):
-    assert status.state_of(world.appliance)[0] == "in step"
+    assert status.state_of(world.appliance.cloud)[0] == "in step"
     world.outage_until_ms = world.clock.true_ms + 40_000
     world.step(6000)
-    state, sentence = status.state_of(world.appliance)
+    state, sentence = status.state_of(world.appliance.cloud)
     assert state == "behind" and sentence.startswith("The cloud gave no usable answer since")
     world.clock.true_ms += 61_000
-    assert status.state_of(world.appliance)[0] == "down"
+    assert status.state_of(world.appliance.cloud)[0] == "down"
 
 
 def test_the_log_says_when_it_answers_again(world, caplog):
@@ -62,7 +64,7 @@ def test_the_log_says_when_it_answers_again(world, caplog):
 def test_an_address_that_is_none_of_the_cloud(world, status_code, words):
     world.network.call = lambda *_: world.cloud.answer(b'{"message": "Missing Authentication Token"}', status_code)
     world.pass_time()
-    assert words in status.state_of(world.appliance)[1]
+    assert words in status.state_of(world.appliance.cloud)[1]
 
 
 @pytest.mark.parametrize("mode", ["shadow", "standby"])
@@ -76,17 +78,17 @@ def test_who_only_looks_has_nothing_on_the_way(mode):
         "updatejobstatus", {"site": "saf", "ulid": ulid, "newStatus": "STARTED", "secondsUntilComplete": 1}
     )
     world.pass_time()
-    assert status.describe(world.appliance).unsent == 0
-    assert status.describe_store(world.appliance).unsent == 0
+    assert status.describe(world.appliance.cloud).unsent == 0
+    assert status.describe_store(world.appliance.cloud).unsent == 0
     world.close()
 
 
 def test_a_hub_takes_the_word_for_a_job_that_runs_under_another_id(world, appliance, submit):
     job = submit()
-    submission.update_status(appliance, StatusUpdate("saf", job.ulid, "FORWARDED", -1, False), "site")
-    assert lookup.find_job(appliance, job.ulid).status == "FORWARDED"
+    reports.update_status(appliance.queue, StatusUpdate("saf", job.ulid, "FORWARDED", -1, False), "site")
+    assert lookup.find_job(appliance.queue.database, job.ulid).status == "FORWARDED"
     with pytest.raises(Conflict):
-        submission.update_status(appliance, StatusUpdate("saf", job.ulid, "HELD", -1, False), "site")
+        reports.update_status(appliance.queue, StatusUpdate("saf", job.ulid, "HELD", -1, False), "site")
 
 
 @pytest.mark.parametrize(("offset_s", "words"), [(3, "3 s ahead of"), (-90.4, "90 s behind"), (-7201, "2.0 h behind")])
@@ -100,7 +102,7 @@ def test_while_it_is_down_what_waits_is_counted(world):
     world.outage_until_ms = world.clock.true_ms + 600_000
     assert take(world) == [ulid]
     world.pass_time(90)
-    assert status.state_of(world.appliance)[1].endswith("The site goes on without it. 1 status waits.")
+    assert status.state_of(world.appliance.cloud)[1].endswith("The site goes on without it. 1 status waits.")
 
 
 def test_the_notice_stands_as_soon_as_the_state_does(world):
@@ -108,8 +110,8 @@ def test_the_notice_stands_as_soon_as_the_state_does(world):
     seen = set()
     for _ in range(600):
         world.step(500)
-        state = status.state_of(world.appliance)[0]
-        seen.add((state == "down", "cloud_down" in world.appliance.notices))
+        state = status.state_of(world.appliance.cloud)[0]
+        seen.add((state == "down", "cloud_down" in world.appliance.queue.notices))
     assert seen == {(False, False), (True, True)}
 
 
@@ -120,7 +122,7 @@ def test_the_file_alone_says_that_nobody_serves_it(world):
     assert take(world) == [ulid]
     world.stop()
     world.start()
-    found = status.describe_store(world.appliance)
+    found = status.describe_store(world.appliance.cloud)
     assert (found.state, found.sentence) == (
         "not running",
         "No server runs here: nothing is read or sent. 1 status waits.",

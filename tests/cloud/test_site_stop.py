@@ -2,19 +2,19 @@
 
 import pytest
 
-from prjobs.access.audit import By
+from prjobs.access.audit import Actor
 from prjobs.jobs import lookup, submission
-from prjobs.jobs.submission import Command
+from prjobs.jobs.requests import Command
 from tests.cloud.model import SITE
 from tests.cloud.mutants import PLAIN
 from tests.cloud.stories import told, verdict
 
-ACTOR = By("auth0|staff", "tests")
+ACTOR = Actor("auth0|staff", "tests")
 
 
 def stop(world):
     command = Command(SITE, "all", "all", "cancel_all_commands", "u", "U", "[]", "{}", "{}", {})
-    return submission.submit_job(world.appliance, command, ACTOR)
+    return submission.submit_job(world.appliance.queue, command, ACTOR)
 
 
 def ready():
@@ -29,7 +29,7 @@ def passing(world, seconds):
 
 
 def status_of(world, ulid):
-    return lookup.find_job(world.appliance, ulid).status
+    return lookup.find_job(world.appliance.queue.database, ulid).status
 
 
 @pytest.mark.parametrize("restart", [False, True])
@@ -46,7 +46,7 @@ def test_a_job_from_before_a_stop_does_not_run_when_the_link_comes_back(restart)
     passing(world, 200)
     assert (world.received[before], world.received[after], world.received[stopped.ulid]) == (0, 1, 1)
     assert status_of(world, before) == "CANCELLED"
-    note = world.appliance.database.fetch(
+    note = world.appliance.queue.database.fetch(
         "SELECT c.note FROM change c JOIN job j ON j.seq = c.job_seq WHERE j.ulid = ?", (before,)
     )
     assert note == [("cancel_all_commands at the site, which came after it or within 5 s before it",)]

@@ -7,7 +7,7 @@ from prjobs.cloud import answers, importing, shadow, status, store, wire
 from prjobs.cloud.answers import AMBIGUOUS, CREDENTIALS, PERMANENT, REFUSED, Answer, Failure, require_usable
 from prjobs.cloud.importing import Page
 from prjobs.jobs import lookup, submission, withdrawals
-from prjobs.jobs.submission import Command
+from prjobs.jobs.requests import Command
 from tests.cloud.model import SITE, World
 from tests.cloud.mutants import PLAIN
 from tests.cloud.stories import report, take, told
@@ -17,11 +17,11 @@ DATE = {"date": "Tue, 14 Nov 2023 22:13:20 GMT"}
 
 
 def local(world, ulid):
-    return lookup.find_job(world.appliance, ulid)
+    return lookup.find_job(world.appliance.queue.database, ulid)
 
 
 def state_of(world, ulid):
-    return world.appliance.database.fetch("SELECT state FROM cloud_job WHERE ulid = ?", (ulid,))[0][0]
+    return world.appliance.queue.database.fetch("SELECT state FROM cloud_job WHERE ulid = ?", (ulid,))[0][0]
 
 
 # ---- inbound
@@ -40,7 +40,7 @@ def test_a_job_of_the_cloud_runs_here_and_its_statuses_appear_there(world):
     report(world, ulid, "COMPLETE")
     world.pass_time()
     assert world.cloud.records[ulid]["statusId"] == f"COMPLETE#{ulid}"
-    assert status.describe(world.appliance).state == "in step"
+    assert status.describe(world.appliance.cloud).state == "in step"
 
 
 def test_ghosts_and_bad_ids_are_ignored_and_counted(world):
@@ -54,7 +54,7 @@ def test_ghosts_and_bad_ids_are_ignored_and_counted(world):
     world.cloud.put("zzz", {**world.cloud.records[good], "ulid": "zzz", "statusId": "UNREAD#zzz"}, 0)
     world.pass_time()
     assert take(world) == [good]
-    assert world.appliance.contact.ghosts == 3
+    assert world.appliance.cloud.contact.ghosts == 3
 
 
 @pytest.mark.parametrize("params", [[1], "text", 5])
@@ -72,7 +72,7 @@ def test_a_known_job_is_never_queued_again(world):
     world.cloud.update({"site": SITE, "ulid": ulid, "newStatus": "UNREAD", "secondsUntilComplete": -1})
     world.pass_time(60)
     assert take(world) == [] and world.cloud.status_of(ulid) == "RECEIVED"
-    assert "cloud_reset" in world.appliance.notices
+    assert "cloud_reset" in world.appliance.queue.notices
 
 
 def test_a_second_reader_is_noticed_and_its_job_not_run_here(world):
@@ -81,7 +81,7 @@ def test_a_second_reader_is_noticed_and_its_job_not_run_here(world):
     world.cloud.getnewjobs({"site": SITE})
     world.pass_time()
     assert take(world) == [] and state_of(world, ulid) == store.ELSEWHERE and local(world, ulid).status == "RECEIVED"
-    assert "cloud_reader" in world.appliance.notices
+    assert "cloud_reader" in world.appliance.queue.notices
     world.cloud.update({"site": SITE, "ulid": ulid, "newStatus": "COMPLETE", "secondsUntilComplete": -1})
     world.pass_time()
     assert local(world, ulid).status == "COMPLETE"
@@ -93,9 +93,9 @@ def test_a_second_reader_of_a_job_that_was_handed_out_here_is_noticed(world):
     assert take(world) == [ulid]
     world.cloud.getnewjobs({"site": SITE})
     world.pass_time()
-    said = world.appliance.notices["cloud_reader"]
+    said = world.appliance.queue.notices.sentence("cloud_reader")
     assert f"saf, job {ulid}, seen" in said and f"Handed out here as well: {ulid}. Only one may" in said
-    assert status.describe(world.appliance).notices == [said]
+    assert status.describe(world.appliance.cloud).notices == [said]
     assert world.cloud.status_of(ulid) == "RECEIVED"
 
 
@@ -114,11 +114,11 @@ def test_what_the_cloud_shows_after_our_own_words_is_no_second_reader(world):
     for ulid in (*told, doubted):
         report(world, ulid, "STARTED")
     world.pass_time(4)
-    assert "cloud_reader" not in world.appliance.notices
+    assert "cloud_reader" not in world.appliance.queue.notices
     world.stop()
     world.start()
     world.pass_time()
-    assert world.cloud.status_of(doubted) == "RECEIVED" and "cloud_reader" not in world.appliance.notices
+    assert world.cloud.status_of(doubted) == "RECEIVED" and "cloud_reader" not in world.appliance.queue.notices
 
 
 def test_what_a_hub_withdrew_has_no_second_reader(world):
@@ -127,7 +127,7 @@ def test_what_a_hub_withdrew_has_no_second_reader(world):
     assert take(world) == [ulid]
     world.cloud.call("updatejobstatus", {"site": SITE, "ulid": ulid, "newStatus": "CANCELLED"})
     world.pass_time()
-    assert "cloud_reader" not in world.appliance.notices
+    assert "cloud_reader" not in world.appliance.queue.notices
 
 
 def test_a_site_that_switches_reports_here_on_jobs_it_got_from_the_cloud(world):
@@ -150,7 +150,7 @@ def test_a_stranger_who_keeps_changing_a_status_is_answered_three_times(world):
     for _ in range(5):
         world.cloud.update({"site": SITE, "ulid": ulid, "newStatus": "HACKED", "secondsUntilComplete": -1})
         world.pass_time(60)
-    assert world.cloud.status_of(ulid) == "HACKED" and world.appliance.contact.counts["repaired"] == 3
+    assert world.cloud.status_of(ulid) == "HACKED" and world.appliance.cloud.contact.counts["repaired"] == 3
 
 
 def test_what_grew_stale_while_the_link_was_down_expires():
@@ -207,7 +207,7 @@ def test_a_shadow_watches_and_reports_what_it_saw():
     last = world.cloud.newjob(delay_ms=0)
     world.pass_time()
     assert take(world) == [] and world.cloud.status_of(last) == "UNREAD"
-    found = shadow.report(world.appliance.database)
+    found = shadow.report(world.appliance.queue.database)
     assert (found.jobs, found.picked_up, found.set_back) == (4, 3, [twice])
     assert found.received_and_never_reported == sorted([lost, twice])
     assert 55 < found.wait_median_s < 90 and "of a cancel_all" not in "\n".join(shadow.lines(found))
@@ -225,7 +225,7 @@ def command(action="go"):
 def test_a_cancel_at_the_site_withdraws_cloud_jobs_and_says_so_there(world):
     ulid = world.cloud.newjob(delay_ms=0)
     world.pass_time()
-    stop = submission.submit_job(world.appliance, command("cancel_all_commands"), USER)
+    stop = submission.submit_job(world.appliance.queue, command("cancel_all_commands"), USER)
     assert take(world) == [stop.ulid]
     world.pass_time()
     assert local(world, ulid).status == "CANCELLED" and world.cloud.status_of(ulid) == "CANCELLED"
@@ -234,12 +234,12 @@ def test_a_cancel_at_the_site_withdraws_cloud_jobs_and_says_so_there(world):
 
 def test_a_cancel_in_the_cloud_withdraws_older_jobs_of_the_site_too(world):
     world.pass_time()
-    older = submission.submit_job(world.appliance, command(), USER)
+    older = submission.submit_job(world.appliance.queue, command(), USER)
     world.pass_time(40)
     stop = world.cloud.newjob("cancel_all_commands", delay_ms=0)
     world.pass_time(20)
     assert take(world) == [stop] and local(world, older.ulid).status == "CANCELLED"
-    newer = submission.submit_job(world.appliance, command(), USER)
+    newer = submission.submit_job(world.appliance.queue, command(), USER)
     world.pass_time()
     assert take(world) == [newer.ulid]
 
@@ -273,7 +273,7 @@ def test_held_jobs_stay_held_while_the_link_is_down(world):
 
 def test_a_job_of_the_site_itself_is_never_sent(world):
     world.pass_time()
-    row = submission.submit_job(world.appliance, command(), USER)
+    row = submission.submit_job(world.appliance.queue, command(), USER)
     assert take(world) == [row.ulid]
     world.pass_time()
     assert world.cloud.records == {} and world.link.pusher.count == 0
@@ -297,14 +297,14 @@ def test_a_status_that_the_cloud_refuses_for_ever_is_parked_and_others_go_on(wor
         report(world, good, "STARTED")
         world.step(600_000)
         world.pass_time(10)
-    (parked,) = status.describe(world.appliance).parked
-    assert (parked.ulid, parked.status) == (bad, "ODD") and "cloud_parked" in world.appliance.notices
+    (parked,) = status.describe(world.appliance.cloud).parked
+    assert (parked.ulid, parked.status) == (bad, "ODD") and "cloud_parked" in world.appliance.queue.notices
     world.cloud.update = original
-    status.decide_parked(world.appliance, bad, give_up=False)
+    status.decide_parked(world.appliance.cloud, bad, give_up=False)
     world.pass_time(20)
-    assert world.cloud.status_of(bad) == "ODD" and status.describe(world.appliance).parked == []
+    assert world.cloud.status_of(bad) == "ODD" and status.describe(world.appliance.cloud).parked == []
     with pytest.raises(NotFound):
-        status.decide_parked(world.appliance, bad, give_up=True)
+        status.decide_parked(world.appliance.cloud, bad, give_up=True)
 
 
 def test_nothing_is_parked_while_the_cloud_fails_for_everyone(world):
@@ -314,7 +314,9 @@ def test_nothing_is_parked_while_the_cloud_fails_for_everyone(world):
     world.next_fault = lambda: "5xx"
     for _ in range(300):
         world.step(300_000)
-    assert status.describe(world.appliance).parked == [] and status.describe(world.appliance).state == "down"
+    assert (
+        status.describe(world.appliance.cloud).parked == [] and status.describe(world.appliance.cloud).state == "down"
+    )
     world.next_fault = lambda: None
     world.pass_time(700)
     assert world.cloud.status_of(ulid) == "RECEIVED"
@@ -398,10 +400,10 @@ def test_what_is_sent_is_what_the_original_takes():
 
 def test_a_mark_is_not_raised_over_a_gap(world):
     world.pass_time()
-    low_ms = store.low_of(world.appliance.database, SITE)
+    low_ms = store.low_of(world.appliance.queue.database, SITE)
     page = Page(SITE, wire.Listing([], 0, 0), low_ms + 5000, low_ms + 9000, 0, True)
-    world.appliance.database.write(importing.store_page, world.appliance, page, [], world.link.rules)
-    assert store.low_of(world.appliance.database, SITE) == low_ms
+    world.appliance.queue.database.write(importing.store_page, world.appliance, page, [], world.link.rules)
+    assert store.low_of(world.appliance.queue.database, SITE) == low_ms
 
 
 def test_a_restored_backup_does_not_overwrite_what_the_cloud_knows(tmp_path):
@@ -448,5 +450,5 @@ def test_a_held_job_can_be_cancelled_by_a_person():
     world.faultiness, world.observing = 0.0, False
     ulid = world.cloud.newjob(delay_ms=0)
     world.pass_time()
-    assert withdrawals.cancel_job(world.appliance, ulid, USER).status == "CANCELLED"
+    assert withdrawals.cancel_job(world.appliance.queue, ulid, USER).status == "CANCELLED"
     world.close()

@@ -43,7 +43,7 @@ class Watch:
             self.broken.append(f"I7 {ulid} was pushed as {body['newStatus']}")
         if any(getattr(effect, "ulid", None) == ulid for _, effect in world.cloud.late):
             self.broken.append(f"I6 {ulid} was pushed while another request of it could take effect")
-        state = world.appliance.database.fetch("SELECT state FROM cloud_job WHERE ulid = ?", (ulid,))
+        state = world.appliance.queue.database.fetch("SELECT state FROM cloud_job WHERE ulid = ?", (ulid,))
         if not state or state[0][0] == "GONE":
             self.broken.append(f"I8 {ulid} was pushed though {state}")
 
@@ -62,9 +62,9 @@ class Watch:
         """AssertionError with everything that is broken now."""
         world = self._world
         if world.appliance is not None:
-            broken = invariants.broken(world.appliance.database)
+            broken = invariants.broken(world.appliance.queue.database)
             self.broken += [f"{name}: {ulids[:3]}" for name, ulids in broken.items()]
-            low_ms = world.appliance.database.fetch("SELECT low_ms FROM cloud_site WHERE site = ?", (SITE,))
+            low_ms = world.appliance.queue.database.fetch("SELECT low_ms FROM cloud_site WHERE site = ?", (SITE,))
             if low_ms and not self._is_covered(low_ms[0][0]):
                 self.broken.append(f"I2 the mark {low_ms[0][0]} is past what was read")
             if world.settings.cloud_mode == "primary":
@@ -78,7 +78,7 @@ class Watch:
             "SELECT j.ulid FROM job j JOIN cloud_site s ON s.site = j.site WHERE s.cancel_ulid IS NULL "
             "AND j.origin = 'cloud' AND 'HELD' IN (j.status, j.alternate_status)"
         )
-        return [ulid for (ulid,) in self._world.appliance.database.fetch(sql)]
+        return [ulid for (ulid,) in self._world.appliance.queue.database.fetch(sql)]
 
     def _is_covered(self, low_ms: int) -> bool:
         """Whether the answers, joined, reach from the first want to the mark without a gap."""
@@ -95,7 +95,7 @@ class Watch:
     def check_accounted(self) -> None:
         """I9: what the cloud still shows as UNREAD long after it became visible waits here, or has a reason."""
         world = self._world
-        status = dict(world.appliance.database.fetch("SELECT ulid, status FROM job"))
+        status = dict(world.appliance.queue.database.fetch("SELECT ulid, status FROM job"))
         open_ulids = [ulid for ulid in world.cloud.records if world.cloud.status_of(ulid) == "UNREAD"]
         unaccounted = [ulid for ulid in open_ulids if ulid not in status]
         assert not unaccounted, f"I9 {unaccounted[:3]}"

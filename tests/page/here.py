@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from prjobs.access import tokens
-from prjobs.access.audit import By
+from prjobs.access.audit import Actor
 from prjobs.access.tokens import NewToken
 from prjobs.base.clock import Clock
 from prjobs.base.folder import Folder
@@ -91,4 +91,4 @@ class Here(Program):
         parser.add_argument("--role", action="append", default=[])
         asked = parser.parse_args(flags)
         new = NewToken(user_id, asked.name, asked.role, [], 1)
-        return tokens.create_token(self.server.appliance, new, By("tests", "tests"))[0]
+        return tokens.create_token(self.server.appliance.desk, new, Actor("tests", "tests"))[0]

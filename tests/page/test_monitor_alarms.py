@@ -99,7 +99,7 @@ def test_an_alarm_that_is_over_by_the_time_it_is_acknowledged_is_gone(
     page.route("**/api/now", lambda route: None)
     observatory.fetch()
     for _ in range(50):
-        if not served.server.appliance.alarms.raised():
+        if not served.server.appliance.board.alarms.raised():
             break
         page.wait_for_timeout(100)
     page.locator(".alarm >> text=Acknowledge").click()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from prjobs.access import reservations
-from prjobs.access.audit import By
+from prjobs.access.audit import Actor
 from prjobs.access.reservations import NewReservation
 from tests.page.here import Here
 from tests.page.watching import COUNT_TONES, Observatory, hold, log_in, wait_text, wait_tones
@@ -222,7 +222,7 @@ def reserve(here: Here, site: str = "saf") -> None:
     """Somebody else's reservation begins now."""
     now_ms = here.clock.now_ms()
     made = NewReservation(site, "auth0|ann", now_ms - 1000, now_ms + 3_600_000, "Ann K.")
-    reservations.add_reservation(here.server.appliance, made, By("tests", "tests"))
+    reservations.add_reservation(here.server.appliance.desk, made, Actor("tests", "tests"))
 
 
 def test_it_stays_at_its_site_whatever_is_reserved_or_busier(here: Here, open_page: OpenPage) -> None:

@@ -1,4 +1,4 @@
-"""Waking those who wait for changes: a held poll or a monitor page that asked with `wait`."""
+"""Held requests: polls and monitor pages that asked with `wait` and sleep until something changes."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,28 +8,28 @@ LOOK_EVERY_S = 0.5
 
 
 class Waiter:
-    """One held request. It is woken by changes of its site, or of any site when it named none."""
+    """One held request. Changes of its site wake it, or of any site when it named none."""
 
     def __init__(self, site: str | None) -> None:
         self.site = site
-        self._rung = threading.Event()
+        self._woken = threading.Event()
 
-    def ring(self) -> None:
-        """Wake it."""
-        self._rung.set()
+    def wake(self) -> None:
+        """Wake the request."""
+        self._woken.set()
 
     def wait(self, timeout_s: float, gone: Callable[[], bool]) -> bool:
-        """True when rung within `timeout_s`; False when the time is over or `gone()` says that nobody waits."""
+        """Return True when woken within `timeout_s`; False when the time is over or `gone()` says that nobody waits."""
         while timeout_s > 0 and not gone():
-            if self._rung.wait(min(timeout_s, LOOK_EVERY_S)):
-                self._rung.clear()
+            if self._woken.wait(min(timeout_s, LOOK_EVERY_S)):
+                self._woken.clear()
                 return True
             timeout_s -= LOOK_EVERY_S
         return False
 
 
-class Bell:
-    """Keeps the held requests and limits how many there may be, so that threads stay free for others."""
+class Waiters:
+    """The held requests, at most `places`, so that threads stay free for others."""
 
     def __init__(self, places: int) -> None:
         self._places = places
@@ -39,7 +39,7 @@ class Bell:
 
     @contextmanager
     def waiter(self, site: str | None) -> Iterator[Waiter | None]:
-        """A place to wait in, or None when all are taken. Enter it before the last look at the store."""
+        """Give a place to wait in, or None when all are taken. Enter it before the last look at the store."""
         waiter = Waiter(site)
         with self._lock:
             admitted = not self._closed and len(self._waiters) < self._places
@@ -51,22 +51,22 @@ class Bell:
             with self._lock:
                 self._waiters.discard(waiter)
 
-    def ring(self, sites: set[str]) -> None:
-        """Wake those who wait for one of these sites."""
+    def wake(self, sites: set[str]) -> None:
+        """Wake the requests that wait for one of these sites."""
         with self._lock:
             waiters = [waiter for waiter in self._waiters if waiter.site is None or waiter.site in sites]
         for waiter in waiters:
-            waiter.ring()
+            waiter.wake()
 
     def close(self) -> None:
-        """Wake everybody; nobody is admitted any more."""
+        """Wake every request; none is admitted any more."""
         with self._lock:
             self._closed = True
             waiters = list(self._waiters)
         for waiter in waiters:
-            waiter.ring()
+            waiter.wake()
 
     @property
     def held(self) -> int:
-        """How many requests are held now."""
+        """The number of requests that are held now."""
         return len(self._waiters)

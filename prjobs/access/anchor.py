@@ -1,0 +1,104 @@
+"""The audit's anchor: the newest row's number and hash, kept beside the store.
+
+Rows that are cut off at the end of the chain show against it. After a crash it may be behind the chain, and never
+elsewhere.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from prjobs.access.audit import (
+    OPERATOR,
+    Entry,
+    Fetch,
+    highest_given,
+    identity_of,
+    list_restores,
+    list_rows,
+    newest,
+)
+from prjobs.access.chain import RESTORE, START, Anchor, Chain, Verdict, anchor_of, ending, examine
+from prjobs.base.notices import Code
+from prjobs.store.common import Common
+from prjobs.store.models import AuditRow
+
+ANCHOR_FILE = "audit.json"
+NOT_WHAT_IT_WAS = "The audit is not what it was: `prjobs audit verify` says where."
+
+logger = logging.getLogger(__name__)
+
+
+def read_anchor(folder: Path) -> Anchor | None:
+    """Return the anchor beside the store; None when there is none or it cannot be read."""
+    try:
+        value = json.loads((folder / ANCHOR_FILE).read_text(encoding="utf-8"))
+        return Anchor(int(value["seq"]), str(value["hash"]))
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def restore_entry(folder: Path, backup: Path) -> Entry:
+    """Return the first row after a restore, which names the anchor of the chain that ends here."""
+    known = read_anchor(folder)
+    return Entry(OPERATOR.who, RESTORE, backup.name, OPERATOR.where_from, f"after {known or 'nothing'}")
+
+
+def save_anchor(common: Common) -> None:
+    """Note the newest row beside the store; never over an anchor that the chain does not hold."""
+    last, known = newest(common.database.fetch), read_anchor(common.folder)
+    now = anchor_of(last) if last else START
+    if known == now:
+        return
+    if not _holds(common.database.fetch, known, last):
+        _notice(common, NOT_WHAT_IT_WAS)
+        return
+    try:
+        _write_anchor(common.folder, now)
+    except OSError as error:
+        _notice(common, f"{common.folder / ANCHOR_FILE} cannot be written: {error.strerror}.")
+    else:
+        common.notices.end(Code.AUDIT)
+
+
+def _holds(fetch: Fetch, known: Anchor | None, last: AuditRow | None) -> bool:
+    if known is None:
+        # As it is before the first row, and after a restore into a new folder.
+        return last is None or last.what == RESTORE
+    if known == START or fetch("SELECT 1 FROM audit WHERE seq = ? AND hash = ?", known):
+        return True
+    return any(ending(row) == str(known) for row in list_restores(fetch, known.seq))
+
+
+def _notice(common: Common, sentence: str) -> None:
+    if common.notices.sentence(Code.AUDIT) != sentence:
+        logger.error("%s", sentence)
+    common.notices.say(Code.AUDIT, sentence)
+
+
+def _write_anchor(folder: Path, anchor: Anchor) -> None:
+    temporary = folder / f"{ANCHOR_FILE}.new"
+    with temporary.open("w", encoding="utf-8") as file:
+        json.dump(anchor._asdict(), file)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(folder / ANCHOR_FILE)
+
+
+def verify(fetch: Fetch, folder: Path, anchors: Iterable[Anchor] = ()) -> tuple[Verdict, int]:
+    """Check the whole audit of a store, also while a server adds to it.
+
+    `anchors` are known from elsewhere; the folder's own is always asked for. Also returns how many rows the
+    folder's own is behind.
+    """
+    # Read before the rows: rows may be added meanwhile.
+    known, given = read_anchor(folder), highest_given(fetch)
+    chain = Chain(identity_of(fetch), [*anchors, known or START])
+    verdict = examine(list_rows(fetch), chain, given)
+    if verdict.seq is None and not _holds(fetch, known, chain.last):
+        sentence = f"{folder / ANCHOR_FILE} is missing or unreadable: nobody knows how far the audit went."
+        verdict = replace(verdict, seq=verdict.newest.seq + 1, finding=sentence)
+    return verdict, verdict.newest.seq - known.seq if known else 0

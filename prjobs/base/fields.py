@@ -1,0 +1,49 @@
+"""The types of fields in requests: patterns, lengths and the words that a refusal uses for them."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+# `$` alone would also match before a final newline; the lookahead forbids that in Python and says nothing in JS.
+_NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$(?!\n)"
+Site = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_-]+$(?!\n)",
+        min_length=1,
+        max_length=64,
+        description="a site code of 1 to 64 letters, digits, _ or -",
+    ),
+]
+
+
+def _text(low: int, high: int) -> Meta:
+    return Meta(
+        pattern=_NO_CONTROLS,
+        min_length=low,
+        max_length=high,
+        description=f"a text of {low} to {high} characters without control characters",
+    )
+
+
+Name64 = Annotated[str, _text(1, 64)]
+Instance = Annotated[str, _text(0, 64)]
+UserId = Annotated[str, _text(1, 128)]
+UserName = Annotated[str, _text(0, 128)]
+Status = Annotated[
+    str,
+    Meta(
+        pattern=r"^[^#\x00-\x1f\x7f-\x9f\u2028\u2029]+$(?!\n)",
+        min_length=1,
+        max_length=64,
+        description="a text of 1 to 64 printable characters without #",
+    ),
+]
+UlidText = Annotated[str, Meta(min_length=1, max_length=128, description="the id of a job, 26 characters")]
+Params = Annotated[msgspec.Raw, Meta(description="an object")]
+Flag = Annotated[bool | None, Meta(description="true or false")]
+Number = Annotated[int | float | str | None, Meta(description="a number, or a number in a text")]
+PollId = Annotated[
+    Annotated[str, Meta(min_length=1, max_length=128)] | None, Meta(description="a text of 1 to 128 characters")
+]

@@ -1,0 +1,101 @@
+"""What became of an answer that gave jobs away.
+
+A hand-out is OPEN until something proves that its answer arrived: the next request on the same connection, a report on
+one of its jobs, the next poll_id. Then it is CONFIRMED. When its connection ends, another one polls or the process
+ends first, it is UNCONFIRMED: shown, and never sent again by itself unless the setting `redeliver` says so.
+"""
+
+from prjobs.jobs import redelivery
+from prjobs.jobs.connections import Handed
+from prjobs.jobs.queue import Queue, post
+from prjobs.jobs.requests import PollRequest
+from prjobs.jobs.states import CONFIRMED, OPEN, UNCONFIRMED
+from prjobs.store.transaction import Transaction
+
+# An answer with a job that was reported on was not thrown away.
+_FLUSHED = (
+    "UPDATE handout SET maybe_flushed = 1 WHERE id = ? AND NOT EXISTS ("
+    "SELECT 1 FROM change c JOIN change r ON r.job_seq = c.job_seq AND r.queue = c.queue AND r.seq > c.seq "
+    "WHERE c.handout_id = handout.id)"
+)
+
+
+def note_poll(queue: Queue, poll: PollRequest, peer: str | None) -> None:
+    """Decide what a poll says about the hand-outs before it; `peer` is None behind a proxy."""
+    program = poll.program
+    _mark(queue, _FLUSHED, queue.connections.flushed(program, poll.is_plain))
+    others = queue.connections.superseded(program, peer)
+    if not others:
+        return
+    new_id = poll.poll_id
+    confirm(queue, [handed for handed in others if new_id and handed.poll_id and handed.poll_id != new_id])
+    doubt(queue, [handed for handed in others if not (new_id and handed.poll_id)])
+
+
+def heard(queue: Queue, peer: str) -> None:
+    """Confirm the answer before this one: the peer sent another request on its connection."""
+    confirm(queue, queue.connections.ended(peer))
+
+
+def connection_ended(queue: Queue, peer: str) -> None:
+    """Doubt the last answer: its connection closed before anything proved that it arrived."""
+    doubt(queue, queue.connections.ended(peer))
+
+
+def confirm(queue: Queue, handed: list[Handed]) -> None:
+    """Mark that these answers arrived."""
+    _mark(queue, f"UPDATE handout SET state = '{CONFIRMED}' WHERE id = ?", handed)
+
+
+def doubt(queue: Queue, handed: list[Handed]) -> None:
+    """Mark that nothing proves that these answers arrived."""
+    if handed:
+        post(queue, _doubt_each, queue, handed)
+
+
+def prove_by_report(transaction: Transaction, job_seq: int, queue_name: str) -> None:
+    """Confirm the hand-out of a job that was reported on."""
+    transaction.execute(
+        f"UPDATE handout SET state = '{CONFIRMED}', maybe_flushed = 0 "
+        f"WHERE (state <> '{CONFIRMED}' OR maybe_flushed) AND id = ("
+        "SELECT handout_id FROM change WHERE job_seq = ? AND queue = ? AND handout_id IS NOT NULL "
+        "ORDER BY seq DESC LIMIT 1)",
+        (job_seq, queue_name),
+    )
+
+
+def _mark(queue: Queue, sql: str, handed: list[Handed]) -> None:
+    if handed:
+        post(queue, _execute_each, sql, handed)
+
+
+def _execute_each(transaction: Transaction, sql: str, handed: list[Handed]) -> None:
+    transaction.executemany(sql, [(one.id,) for one in handed])
+    for one in handed:
+        transaction.tell(one.site)
+
+
+def _doubt_each(transaction: Transaction, queue: Queue, handed: list[Handed]) -> None:
+    for one in handed:
+        _doubt_one(transaction, queue, one.id)
+        transaction.tell(one.site)
+
+
+def _doubt_one(transaction: Transaction, queue: Queue, handout_id: int) -> None:
+    sql = f"UPDATE handout SET state = '{UNCONFIRMED}' WHERE id = ? AND state = '{OPEN}'"
+    if transaction.execute(sql, (handout_id,)).rowcount:
+        redelivery.return_once(transaction, queue, handout_id)
+
+
+def doubt_all_open(transaction: Transaction, queue: Queue) -> int:
+    """Doubt every hand-out that an earlier process left open; how many they were."""
+    found = transaction.fetch(f"SELECT id FROM handout WHERE state = '{OPEN}' ORDER BY id")
+    for (handout_id,) in found:
+        _doubt_one(transaction, queue, handout_id)
+    return len(found)
+
+
+def count_unconfirmed(queue: Queue, since_ms: int) -> int:
+    """Return the number of hand-outs since then that nothing confirmed."""
+    sql = f"SELECT count(*) FROM handout WHERE state = '{UNCONFIRMED}' AND time_ms >= ?"
+    return int(queue.database.fetch(sql, (since_ms,))[0][0])

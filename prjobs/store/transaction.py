@@ -1,0 +1,69 @@
+"""A transaction of the writer, as verbs see it: SQL now, changes of memory once the commit is on disk."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+Row = tuple[Any, ...]
+
+
+class Source(Protocol):
+    """Rows can be read from it: an open database, or a transaction that sees its own changes."""
+
+    def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Return all rows of a query."""
+        ...
+
+    def after_commit(self, step: Callable[..., object], *arguments: Any) -> None:
+        """Change memory once what was read is on disk: at once for a reader."""
+        ...
+
+
+class Transaction:
+    """The writing connection for one batch of requests, and the steps that follow the commit.
+
+    A verb changes memory (deadlines, known sites, the newest stop) by `after_commit` only: a refused request, or a
+    commit that failed, then leaves memory as the file is.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.execute = connection.execute
+        self.executemany = connection.executemany
+        self._steps: list[Callable[[], object]] = []
+        self._sites: set[str] = set()
+
+    def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Return all rows of a query."""
+        return self.execute(sql, parameters).fetchall()
+
+    def after_commit(self, step: Callable[..., object], *arguments: Any) -> None:
+        """Call `step(*arguments)` in the writer's thread once the transaction is on disk; never when it fails.
+
+        Steps run in the order in which they were added, before any caller gets its answer. They must be short.
+        """
+        self._steps.append(partial(step, *arguments))
+
+    def tell(self, site: str) -> None:
+        """Wake the requests that wait for changes of this site, once the transaction is on disk."""
+        self._sites.add(site)
+
+    # ---- for the writer
+
+    def mark(self) -> tuple[int, set[str]]:
+        """Return the point to which `forget_since` goes back."""
+        return len(self._steps), set(self._sites)
+
+    def forget_since(self, mark: tuple[int, set[str]]) -> None:
+        """Drop what a refused request added after the mark."""
+        count, self._sites = mark
+        del self._steps[count:]
+
+    def take_steps(self) -> list[Callable[[], object]]:
+        """Return the steps, which the writer runs after the commit."""
+        return self._steps
+
+    @property
+    def sites_to_tell(self) -> set[str]:
+        """The sites with changes."""
+        return self._sites

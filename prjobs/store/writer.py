@@ -1,0 +1,277 @@
+"""The one writer of the SQLite file.
+
+One thread owns the writing connection and commits what waits together: one fsync for many requests, each in its
+own savepoint, so that one refused request fails alone. A caller gets its answer after the commit, never before.
+"""
+
+import logging
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from prjobs.base.errors import Refused, Unavailable
+from prjobs.store.faults import Condition, Fault, is_store_trouble
+from prjobs.store.transaction import Transaction
+from prjobs.store.work import LOOK_S, Places, Undo, Work
+
+PATIENCE_S = 5.0
+COMMIT_PATIENCE_S = 30.0
+# Once the process is to end: how long one write may take, and how often, 0.1 s each, the lock is asked for in all.
+LAST_PATIENCE_S = 1.0
+LAST_TRIES = 10
+CLOSE_S = 3.0
+BATCH = 64
+WAITING_LIMIT = 1000
+# A failed transaction that must be carried out is tried again after this time.
+AGAIN_S = 0.25
+
+logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
+Tell = Callable[[set[str]], None]
+
+
+class Writer:
+    """The thread that writes. `connect()` opens a new writing connection in it."""
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection], condition: Condition) -> None:
+        self._connect = connect
+        self._condition = condition
+        self._waiting: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._tell: Tell = lambda _sites: None
+        self._hurry = threading.Event()
+        self._tries_left = LAST_TRIES
+        self._closing = False
+        self._given_up = 0
+        # Results that were committed after their callers gave up: the next transaction begins with taking them back.
+        self._undoing: list[Work] = []
+        self._places = Places(WAITING_LIMIT)
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+
+    def start(self, tell: Tell, places: int) -> None:
+        """Start the thread; `tell` is called with the changed sites after each commit.
+
+        While the store is in trouble at most `places` callers wait for it, so that threads stay free for reading.
+        """
+        self._tell, self._places = tell, Places(places)
+        self._thread.start()
+
+    def hurry(self) -> None:
+        """Wait neither for another program's lock nor for the disk from now on: the process is to end."""
+        self._hurry.set()
+
+    def close(self) -> bool:
+        """Finish what waits; later writes are refused. Return False if some of it could not be written."""
+        self.hurry()
+        self._closing = True
+        self._waiting.put(None)
+        if self._thread.is_alive():
+            self._thread.join(CLOSE_S)
+        return not self._given_up and not self._thread.is_alive()
+
+    # ---- for callers
+
+    def write(
+        self,
+        verb: Callable[..., Result],
+        arguments: tuple[Any, ...],
+        *,
+        patience_s: float,
+        commit_s: float,
+        undo: Undo | None,
+        makes_safe: bool,
+    ) -> Result:
+        """Run `verb(transaction, *arguments)` in the writer and return its result once it is on disk.
+
+        Raises what the verb raises, and Unavailable when it could not be started within `patience_s` (then it
+        never will be); at once when the store is in trouble and too many wait already, unless it `makes_safe`. Also
+        Unavailable when it is not on disk `commit_s` later; a commit that comes all the same is taken back by
+        `undo(transaction, result)`, if there is one, before anything else is written.
+        """
+        if (trouble := self._condition.trouble) and self._places.are_full and not makes_safe:
+            raise trouble.refusal()
+        work = self._submit(Work(verb, arguments, undo=undo))
+        if not work.done.acquire(timeout=min(patience_s, LOOK_S)) and not self._wait(work, patience_s, makes_safe):
+            self._give_up(work, commit_s)
+        if work.error is not None:
+            raise work.error
+        return work.result  # type: ignore[no-any-return]
+
+    def post(self, verb: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        """Hand a verb to the writer without waiting for it; its failure is logged."""
+        self._submit(Work(verb, arguments, posted=True))
+
+    def _wait(self, work: Work, patience_s: float, makes_safe: bool) -> bool:
+        if self._hurry.is_set():
+            patience_s = min(patience_s, LAST_PATIENCE_S)
+        return self._places.wait(work, patience_s - LOOK_S, lambda: makes_safe or self._condition.trouble is None)
+
+    def _submit(self, work: Work) -> Work:
+        self._condition.require_present()
+        if self._closing:
+            raise Unavailable("The appliance is stopping.")
+        if self._waiting.qsize() >= WAITING_LIMIT:
+            raise Unavailable("Too many requests wait for the disk.")
+        self._waiting.put(work)
+        return work
+
+    def _give_up(self, work: Work, commit_s: float) -> None:
+        if work.started.acquire(blocking=False):
+            trouble = self._condition.trouble
+            raise trouble.refusal() if trouble else Unavailable("The database did not take the request in time.")
+        if work.done.acquire(timeout=min(commit_s, LAST_PATIENCE_S) if self._hurry.is_set() else commit_s):
+            return
+        if work.taken.acquire(blocking=False):
+            what = "is taken back" if work.undo else "may still be carried out"
+            raise Unavailable(f"The disk did not confirm the request in time; it {what}.")
+        work.done.acquire()
+
+    # ---- in the thread
+
+    def _run(self) -> None:
+        connection = self._connect()
+        while (batch := self._gather()) is not None:
+            connection = self._carry_on(connection, batch)
+        if self._undoing:
+            connection = self._carry_on(connection, [])
+            self._given_up += len(self._undoing)
+        self._checkpoint(connection)
+        connection.close()
+
+    def _carry_on(self, connection: sqlite3.Connection, batch: list[Work]) -> sqlite3.Connection:
+        try:
+            self._commit(connection, [*self._undoing, *batch])
+        except sqlite3.Error as error:
+            return self._reopened(connection, error)
+        return connection
+
+    def _checkpoint(self, connection: sqlite3.Connection) -> None:
+        try:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            logger.warning("the write-ahead log stays for the next start: %s", error)
+
+    def _reopened(self, connection: sqlite3.Connection, error: sqlite3.Error) -> sqlite3.Connection:
+        """Return a fresh connection, which sees the file as it is after a failed transaction."""
+        logger.error("the writing connection is opened again after: %s", error)
+        try:
+            connection.close()
+            return self._connect()
+        except Exception as again:
+            logger.error("the database cannot be opened again yet: %s", again)
+            return connection
+
+    def _gather(self) -> list[Work] | None:
+        """Return the requests for the next transaction, at most `BATCH`; None when the database is to be closed.
+
+        An empty list when nothing waits and a result must be taken back.
+        """
+        batch: list[Work] = []
+        while len(batch) < BATCH:
+            try:
+                work = self._waiting.get(timeout=self._pause_s(batch))
+            except queue.Empty:
+                break
+            if work is None:
+                if not batch:
+                    return None
+                self._waiting.put(None)
+                break
+            batch.append(work)
+        return batch
+
+    def _pause_s(self, batch: list[Work]) -> float | None:
+        """Seconds to wait for one more request; None: for as long as it takes."""
+        if batch:
+            return 0
+        if self._undoing:
+            return AGAIN_S if self._condition.trouble else 0
+        return None
+
+    def _commit(self, connection: sqlite3.Connection, batch: list[Work]) -> None:
+        if not self._begin(connection, batch):
+            return
+        transaction = Transaction(connection)
+        running = [work for work in batch if work.lasts or work.started.acquire(blocking=False)]
+        try:
+            for work in running:
+                self._carry_out(transaction, work, alone=len(running) == 1)
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._fail(connection, running, error)
+            raise
+        self._condition.worked()
+        self._finish(transaction, running)
+
+    def _finish(self, transaction: Transaction, running: list[Work]) -> None:
+        """Change memory as the file was changed, give the results out, wake the requests that wait for changes."""
+        for step in transaction.take_steps():
+            try:
+                step()
+            except Exception:
+                logger.exception("a step after a commit failed")
+        late = [work for work in running if not work.finish() and work.error is None]
+        self._undoing = [Work(work.undo, (work.result,), posted=True, lasts=True) for work in late if work.undo]
+        if transaction.sites_to_tell:
+            try:
+                self._tell(transaction.sites_to_tell)
+            except Exception:
+                logger.exception("the requests that wait for changes could not be told")
+
+    def _begin(self, connection: sqlite3.Connection, batch: list[Work]) -> bool:
+        """Take the write lock. Return False if all of the batch gave up first, or the process is to end."""
+        while any(work.lasts or not work.started.locked() for work in batch):
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return True
+            except sqlite3.Error as error:
+                trouble = self._condition.note(error)
+                if trouble.fault == Fault.LOCKED and self._may_try_again():
+                    if all(work.lasts for work in batch):
+                        return False
+                    continue
+                claimed = [work for work in batch if not work.lasts and work.started.acquire(blocking=False)]
+                self._fail(connection, claimed, error)
+                if trouble.fault != Fault.LOCKED:
+                    raise
+                return False
+        return False
+
+    def _may_try_again(self) -> bool:
+        self._tries_left -= self._hurry.is_set()
+        return self._tries_left > 0
+
+    def _carry_out(self, transaction: Transaction, work: Work, alone: bool) -> None:
+        mark = transaction.mark()
+        if not alone:
+            transaction.execute("SAVEPOINT request")
+        try:
+            work.result = work.verb(transaction, *work.arguments)
+        except Exception as error:
+            if is_store_trouble(error):
+                raise
+            work.error = error
+            transaction.forget_since(mark)
+            transaction.execute("ROLLBACK" if alone else "ROLLBACK TO request")
+            if alone:
+                transaction.execute("BEGIN")
+            if not isinstance(error, Refused):
+                logger.exception("a verb failed")
+        if not alone:
+            transaction.execute("RELEASE request")
+
+    def _fail(self, connection: sqlite3.Connection, batch: list[Work], error: sqlite3.Error) -> None:
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error as again:
+            logger.error("the transaction cannot be rolled back: %s", again)
+        trouble = self._condition.note(error)
+        refused = [work for work in batch if not work.lasts]
+        if posted := sum(work.posted for work in refused):
+            logger.error("%d writes that nobody waits for were given up: %s", posted, trouble.sentence)
+            self._given_up += posted if self._hurry.is_set() else 0
+        for work in refused:
+            work.error = trouble.refusal()
+            work.finish()

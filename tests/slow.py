@@ -1,0 +1,47 @@
+"""A disk whose commits take their time or fail: a real file behind a connection that waits before COMMIT."""
+
+import sqlite3
+import time
+from collections.abc import Callable
+
+import pytest
+
+from prjobs.store.database import Database
+
+
+class Disk:
+    """What the disk does with the next commits. `delay_s()` is asked before each."""
+
+    def __init__(self) -> None:
+        self.delay_s: Callable[[], float] = lambda: 0.0
+        self.full = False
+        self.commits = 0
+
+
+class SlowConnection:
+    """The writing connection on such a disk."""
+
+    def __init__(self, connection: sqlite3.Connection, disk: Disk) -> None:
+        self._connection, self._disk = connection, disk
+
+    def execute(self, sql: str, *parameters: object) -> object:
+        if sql != "COMMIT":
+            return self._connection.execute(sql, *parameters)
+        self._disk.commits += 1
+        if self._disk.full:
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+        # The transaction is open while the disk is slow, as with a real one.
+        time.sleep(self._disk.delay_s())
+        return self._connection.execute(sql)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._connection, name)
+
+
+def slow_down(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    """Give every database that is opened from now on such a disk."""
+    disk, real = Disk(), Database._open_writing
+    monkeypatch.setattr(Database, "_open_writing", lambda self: SlowConnection(real(self), disk))
+    return disk
