@@ -23,12 +23,12 @@ JOB = {
 class Program:
     """`prjobs` on one data folder. Commands run to their end; `serve` starts a process.
 
-    `server` are the words after `python` that start it as a server.
+    `launcher` are the words after `python` that start it.
     """
 
-    def __init__(self, data: Path, server: tuple[str, ...] = ("-m", "prjobs")) -> None:
+    def __init__(self, data: Path, launcher: tuple[str, ...] = ("-m", "prjobs")) -> None:
         self.data = data
-        self.server = server
+        self.launcher = launcher
         self.url = ""
         self.first_lines: list[str] = []
         self.process: subprocess.Popen[str] | None = None
@@ -41,7 +41,7 @@ class Program:
 
     def serve(self, *flags: str, **named: Any) -> str:
         """Start serving on a free port; returns the URL once it is ready."""
-        command = [sys.executable, *self.server, "serve", "--port", "0", "--data", str(self.data), *flags]
+        command = [sys.executable, *self.launcher, "serve", "--port", "0", "--data", str(self.data), *flags]
         named.setdefault("stderr", subprocess.PIPE)
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **named)
         assert self.process.stdout is not None

@@ -387,11 +387,11 @@ def test_kills_on_a_slow_disk(tmp_path, delays_s, rounds):
     program.serve()
     campaign = Campaign(program, program.token(), rounds)
     program.kill()
-    program.server = ("-c", SLOW_PROGRAM, delays_s)
+    program.launcher = ("-c", SLOW_PROGRAM, delays_s)
     for _ in range(rounds):
         program.serve()
         campaign.run(4 + 8 * campaign.chance.random() if delays_s == "8" else 4)
-    program.server = ("-m", "prjobs")
+    program.launcher = ("-m", "prjobs")
     program.serve()
     campaign.fetch_the_rest()
     program.kill()
