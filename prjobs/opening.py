@@ -11,7 +11,7 @@ from prjobs.access.provider import Fetch, Provider
 from prjobs.appliance import Appliance
 from prjobs.base.clock import Clock
 from prjobs.base.deadlines import Deadlines
-from prjobs.base.errors import Unavailable, Unusable
+from prjobs.base.errors import Fault, Unavailable, Unusable
 from prjobs.base.failpoints import Failpoints, planned
 from prjobs.base.folder import Folder
 from prjobs.base.limits import Rate
@@ -27,7 +27,7 @@ from prjobs.monitor import alarms, views
 from prjobs.monitor.board import Board, Shared
 from prjobs.store.common import Common
 from prjobs.store.database import Database
-from prjobs.store.faults import Fault
+from prjobs.store.engine import Engine
 from prjobs.store.schema import open_database
 from prjobs.store.transaction import Transaction
 
@@ -151,7 +151,7 @@ def _open_store(folder: Folder, failpoints: Failpoints) -> Database:
         raise
 
 
-def _last_ulid(database: Database, identity: dict[str, Any]) -> str | None:
+def _last_ulid(database: Engine, identity: dict[str, Any]) -> str | None:
     stored = database.fetch("SELECT max(ulid) FROM job")[0][0]
     return max(filter(None, (stored, identity.get("last_ulid"))), default=None)
 
@@ -195,7 +195,7 @@ def _mark_open(transaction: Transaction, queue: Queue, serving: bool) -> int:
     return proofs.doubt_all_open(transaction, queue)
 
 
-def _sites(database: Database) -> list[str]:
+def _sites(database: Engine) -> list[str]:
     """All sites with jobs, one look in the index a site, however many jobs there are."""
     sites: list[str] = []
     while found := database.fetch("SELECT min(site) FROM job WHERE site > ?", (sites[-1] if sites else "",)):

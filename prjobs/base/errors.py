@@ -5,7 +5,9 @@ shows them as HTML. Every refusal ends a command of the command line with exit c
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
 from types import MappingProxyType
+from typing import NamedTuple
 
 
 class Refused(Exception):
@@ -98,19 +100,43 @@ class Internal(Refused):
     code = "internal"
 
 
+class Fault(StrEnum):
+    """A kind of trouble with the store."""
+
+    LOCKED = "locked"
+    FULL = "full"
+    READ_ONLY = "read_only"
+    DAMAGED = "damaged"
+    NOT_OPENED = "not_opened"
+    DISK = "disk"
+    REPLACED = "replaced"
+    OTHER = "other"
+
+
 class Unavailable(Refused):
     """The store cannot take or give anything now; asking again later is right.
 
-    `fault` is the code of the store's trouble (`prjobs.store.faults.Fault`); empty when there is another reason.
+    `fault` says what the trouble with the store is; None when there is another reason.
     """
 
     status = 503
     code = "unavailable"
     retry_after_s = 5
 
-    def __init__(self, sentence: str, fault: str = "") -> None:
+    def __init__(self, sentence: str, fault: Fault | None = None) -> None:
         super().__init__(sentence)
         self.fault = fault
+
+
+class Trouble(NamedTuple):
+    """A fault of the store and its sentence."""
+
+    fault: Fault
+    sentence: str
+
+    def refusal(self) -> Unavailable:
+        """Return the refusal of a request that meets the trouble."""
+        return Unavailable(self.sentence, self.fault)
 
 
 class DiskFull(Refused):
@@ -124,10 +150,10 @@ class DiskFull(Refused):
 class Unusable(Exception):
     """The appliance cannot start or go on; the sentence says why and what to do. Exit code 1.
 
-    `fault` is the code of the store's trouble (`prjobs.store.faults.Fault`); empty when there is another reason.
+    `fault` says what the trouble with the store is; None when there is another reason.
     """
 
-    def __init__(self, sentence: str, fault: str = "") -> None:
+    def __init__(self, sentence: str, fault: Fault | None = None) -> None:
         super().__init__(sentence)
         self.fault = fault
 

@@ -13,8 +13,9 @@ from prjobs.cloud.wire import ulid_ms
 from prjobs.jobs import log, lookup
 from prjobs.jobs.log import Event
 from prjobs.jobs.states import ALTERNATE, CANCELLED, HELD, PRIMARY, UNREAD, is_finished
+from prjobs.store.engine import Source
 from prjobs.store.models import JOB_COLUMNS, JobRow
-from prjobs.store.transaction import Source, Transaction
+from prjobs.store.transaction import Transaction
 
 # A job handed out longer ago than this is not looked for: it may read a month of the cloud for one status.
 HANDED_MS = 7 * 86_400_000

@@ -7,7 +7,7 @@ import msgspec
 
 from prjobs.cloud.wire import ulid_ms
 from prjobs.jobs.states import CANCELLED, HELD, RECEIVED, UNREAD, is_finished
-from prjobs.store.database import Database
+from prjobs.store.engine import Engine
 
 LOST_AFTER_MS = 600_000
 
@@ -28,7 +28,7 @@ class ShadowReport(msgspec.Struct, frozen=True, kw_only=True):
     set_back: list[str]
 
 
-def report(database: Database) -> ShadowReport:
+def report(database: Engine) -> ShadowReport:
     """From everything that the link ever stored of cloud jobs that others ran."""
     rows = database.fetch(
         "SELECT k.ulid, j.status, c.status, c.time_ms FROM cloud_job k JOIN job j ON j.seq = k.job_seq "

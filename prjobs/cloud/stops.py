@@ -10,8 +10,9 @@ from prjobs.cloud.wire import Record, ulid_ms
 from prjobs.jobs import log, lookup
 from prjobs.jobs.log import Event
 from prjobs.jobs.states import ALTERNATE, CANCELLED, HELD, PRIMARY
+from prjobs.store.engine import Source
 from prjobs.store.models import JobRow
-from prjobs.store.transaction import Source, Transaction
+from prjobs.store.transaction import Transaction
 
 if TYPE_CHECKING:
     from prjobs.cloud.importing import Page

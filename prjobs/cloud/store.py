@@ -11,8 +11,8 @@ A status is unsent while the log has a change of the job's primary queue after `
 from typing import NamedTuple
 
 from prjobs.jobs.states import ALTERNATE, PRIMARY
-from prjobs.store.database import Database
-from prjobs.store.transaction import Row, Source, Transaction
+from prjobs.store.engine import Engine, Row, Source
+from prjobs.store.transaction import Transaction
 
 OURS, ELSEWHERE, GONE = "OURS", "ELSEWHERE", "GONE"
 GONE_NOTE = "cancel_all_commands in the cloud deleted it"
@@ -136,7 +136,7 @@ def park(transaction: Transaction, ulid: str, reason: str, now_ms: int) -> None:
     transaction.execute("UPDATE cloud_job SET parked = ?, parked_ms = ? WHERE ulid = ?", (reason, now_ms, ulid))
 
 
-def parked_rows(source: Database) -> list[Row]:
+def parked_rows(source: Engine) -> list[Row]:
     """(ulid, site, status, reason, since_ms) of every status that is parked, oldest first."""
     return source.fetch(
         "SELECT k.ulid, k.site, j.status, k.parked, k.parked_ms FROM cloud_job k JOIN job j ON j.seq = k.job_seq "

@@ -4,8 +4,9 @@ from prjobs.jobs import log
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.states import ALTERNATE, APPLIANCE, EXPIRED, PRIMARY, UNREAD
+from prjobs.store.engine import Source
 from prjobs.store.models import JOB_COLUMNS, JobRow
-from prjobs.store.transaction import Source, Transaction
+from prjobs.store.transaction import Transaction
 
 STEP = 500
 CLOCK_TOLERANCE_MS = 1000

@@ -14,8 +14,9 @@ from prjobs.jobs.requests import PollRequest
 from prjobs.jobs.states import APPLIANCE, BOTH, CANCELLED, OPEN, RECEIVED, RETURNED, UNREAD
 from prjobs.jobs.submission import is_sound
 from prjobs.jobs.withdrawals import CANCEL_ALL
+from prjobs.store.engine import Source
 from prjobs.store.models import JobRow
-from prjobs.store.transaction import Source, Transaction
+from prjobs.store.transaction import Transaction
 
 # How long a poll waits until the writer begins with it, and then for the commit.
 TAKE_PATIENCE_S = 0.15

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from prjobs.jobs.states import ALTERNATE, BOTH, PRIMARY, phase_of, words_of
+from prjobs.store.engine import Row, Source
 from prjobs.store.models import JobRow
-from prjobs.store.transaction import Row, Source, Transaction
+from prjobs.store.transaction import Transaction
 
 LIMIT = 500
 # The columns of a queue's status and estimate.

@@ -9,8 +9,9 @@ from prjobs.base.ulids import floor_ulid
 from prjobs.jobs import log
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.states import BOTH, FORWARDED, FORWARDING, HELD, UNREAD, words_of
+from prjobs.store.engine import Source
 from prjobs.store.models import JOB_COLUMNS, JobRow
-from prjobs.store.transaction import Source, Transaction
+from prjobs.store.transaction import Transaction
 
 PAGE = 500
 

@@ -13,7 +13,7 @@ import msgspec
 from prjobs.access.audit import Actor
 from prjobs.base.errors import NotFound, Unavailable
 from prjobs.monitor.board import Alarm, Board
-from prjobs.store.database import Database
+from prjobs.store.engine import Engine
 from prjobs.store.transaction import Transaction
 
 STOP, SILENT, PROBLEM, STUCK, NOTICE = "stop", "silent", "problem", "stuck", "notice"
@@ -173,7 +173,7 @@ def _view(alarm: Alarm) -> AlarmView:
     )
 
 
-def list_past(database: Database, since_ms: int, until_ms: int, site: str | None = None) -> list[Alarm]:
+def list_past(database: Engine, since_ms: int, until_ms: int, site: str | None = None) -> list[Alarm]:
     """The alarms that were raised or still open between two moments, oldest first; with those of no site."""
     where, parameters = ("AND site IN (?, '')", [site]) if site else ("", [])
     found = database.fetch(

@@ -13,9 +13,8 @@ from prjobs.jobs import log
 from prjobs.jobs.log import Change
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.states import PHASES, RECEIVED, UNREAD, phase_of, words_of
-from prjobs.store.database import Database
+from prjobs.store.engine import Engine, Source
 from prjobs.store.models import Job, JobRow
-from prjobs.store.transaction import Source
 
 DAY_MS = 86_400_000
 MAX_LIMIT = 1000
@@ -177,7 +176,7 @@ def _view_handout(
 # ---- lists
 
 
-def list_jobs(database: Database, asked: Filter) -> list[JobRow]:
+def list_jobs(database: Engine, asked: Filter) -> list[JobRow]:
     """Jobs that pass the filter, newest first."""
     query = Job.select(*COLUMNS).order_by(Job.ulid.desc()).limit(min(asked.limit, MAX_LIMIT))
     for condition in _conditions(asked):
@@ -185,7 +184,7 @@ def list_jobs(database: Database, asked: Filter) -> list[JobRow]:
     return [JobRow(*row) for row in database.fetch_query(query.tuples())]
 
 
-def count_phases(database: Database, asked: Filter) -> dict[str, int]:
+def count_phases(database: Engine, asked: Filter) -> dict[str, int]:
     """How many jobs of each phase pass the filter, its own choice of phases and its page aside."""
     query = Job.select(Job.status, fn.COUNT(Job.seq)).group_by(Job.status)
     for condition in _conditions(replace(asked, phases=(), before=None)):

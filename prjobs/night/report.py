@@ -21,9 +21,8 @@ from prjobs.night.shapes import NightJob, NightReport
 from prjobs.night.silence import Polled
 from prjobs.night.sky import Sky, sky_between
 from prjobs.night.tally import Tally
-from prjobs.store.database import Database
+from prjobs.store.engine import Engine, Row
 from prjobs.store.models import JOB_COLUMNS, JobRow
-from prjobs.store.transaction import Row
 
 PAGE = 1000
 # How old the stored time of the last poll may be while a server runs.
@@ -41,7 +40,7 @@ CALENDAR_NOTE = "Of the calendar's reservations, those are known that it still n
 class Source:
     """What a report is made from; `polled`: what is known of each site's polls."""
 
-    database: Database
+    database: Engine
     settings: Settings
     now_ms: int
     polled: Mapping[str, Polled]
@@ -61,7 +60,7 @@ def source_of(queue: Queue) -> Source:
     return Source(queue.database, queue.settings, now_ms, polled)
 
 
-def stored_source(database: Database, settings: Settings, now_ms: int, is_served: bool) -> Source:
+def stored_source(database: Engine, settings: Settings, now_ms: int, is_served: bool) -> Source:
     """A store as a source. Without a server nobody can poll, and that is no site's silence."""
     rows = database.fetch("SELECT site, last_ms, usual_gap_ms FROM poll WHERE queue = ?", (PRIMARY,))
     polled = {
@@ -117,7 +116,7 @@ def _sky(settings: Settings, site: str | None, night: Night) -> Sky | None:
 # ---- reading
 
 
-def _pages(database: Database, site: str | None, night: Night) -> Iterator[list[JobRow]]:
+def _pages(database: Engine, site: str | None, night: Night) -> Iterator[list[JobRow]]:
     where, parameters = ("site = ? AND", [site]) if site else ("", [])
     after, sign = floor_ulid(night.since_ms), ">="
     while True:
@@ -136,7 +135,7 @@ def _pages(database: Database, site: str | None, night: Night) -> Iterator[list[
 _Firsts = dict[tuple[str, str], tuple[int, str]]
 
 
-def _firsts(database: Database, rows: Sequence[JobRow]) -> dict[int, _Firsts]:
+def _firsts(database: Engine, rows: Sequence[JobRow]) -> dict[int, _Firsts]:
     firsts: dict[int, _Firsts] = {}
     # SQLite takes the other columns of a group from the row that holds the least time.
     for seq, queue, status, time_ms, note in database.fetch(
@@ -148,7 +147,7 @@ def _firsts(database: Database, rows: Sequence[JobRow]) -> dict[int, _Firsts]:
     return firsts
 
 
-def _handouts(database: Database, page: Mapping[int, NightJob]) -> list[Row]:
+def _handouts(database: Engine, page: Mapping[int, NightJob]) -> list[Row]:
     return database.fetch(
         "SELECT c.job_seq, h.id, h.queue, h.time_ms, h.peer, h.gap_ms, h.state, h.maybe_flushed "
         f"FROM change c JOIN handout h ON h.id = c.handout_id WHERE c.job_seq IN ({_marks(page)}) ORDER BY c.seq",

@@ -10,7 +10,7 @@ from prjobs.jobs.states import EXPIRED, PHASES, PRIMARY, UNCONFIRMED
 from prjobs.night.nights import Night
 from prjobs.night.shapes import LISTED, LISTED_OF_HANDOUT, Doubt, Doubts, Listed, NightJob, Stop, Stops, Waits
 from prjobs.night.silence import Polled, Quiet
-from prjobs.store.transaction import Row
+from prjobs.store.engine import Row
 
 LONGEST = 10
 # A stop that nobody picked up by then is late: time for the hardware stop.

@@ -8,7 +8,7 @@ from prjobs.base.clock import Clock
 from prjobs.base.failpoints import Failpoints
 from prjobs.base.notices import Notices
 from prjobs.base.settings import Settings
-from prjobs.store.database import Database
+from prjobs.store.engine import Engine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +18,7 @@ class Common:
     folder: Path
     settings: Settings
     clock: Clock
-    database: Database
+    database: Engine
     identity: str
     demo: bool = False
     notices: Notices = field(default_factory=Notices)

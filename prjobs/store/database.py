@@ -8,9 +8,9 @@ from typing import Any, TypeVar, cast
 
 from peewee import PeeweeException, SqliteDatabase
 
-from prjobs.store.faults import Condition, Trouble
-from prjobs.store.transaction import Row
-from prjobs.store.work import Undo
+from prjobs.base.errors import Trouble
+from prjobs.store.engine import Row, Undo
+from prjobs.store.faults import Condition
 from prjobs.store.writer import COMMIT_PATIENCE_S, PATIENCE_S, WAITING_LIMIT, Tell, Writer
 
 # Each reading thread has a cache of its own: half a megabyte, in SQLite's unit of -KiB, is enough for a look.
@@ -51,6 +51,14 @@ class Database:
         well = self._writer.close()
         self._peewee.close()
         return well
+
+    def lose(self, sentence: str) -> None:
+        """Read and write nothing from now on: the file is not the one that was opened."""
+        self.condition.lose(sentence)
+
+    def find(self) -> None:
+        """Go on: the file is again the one that was opened."""
+        self.condition.find()
 
     # ---- reading
 

@@ -2,36 +2,10 @@
 
 import logging
 import sqlite3
-from enum import StrEnum
-from typing import NamedTuple
 
-from prjobs.base.errors import Unavailable
+from prjobs.base.errors import Fault, Trouble
 
 logger = logging.getLogger(__name__)
-
-
-class Fault(StrEnum):
-    """A kind of trouble with the store."""
-
-    LOCKED = "locked"
-    FULL = "full"
-    READ_ONLY = "read_only"
-    DAMAGED = "damaged"
-    NOT_OPENED = "not_opened"
-    DISK = "disk"
-    REPLACED = "replaced"
-    OTHER = "other"
-
-
-class Trouble(NamedTuple):
-    """A fault and its sentence."""
-
-    fault: Fault
-    sentence: str
-
-    def refusal(self) -> Unavailable:
-        """Return the refusal of a request that meets the trouble."""
-        return Unavailable(self.sentence, self.fault)
 
 
 _FAULTS = {

@@ -7,10 +7,10 @@ from typing import Any
 from peewee import SqliteDatabase
 from playhouse.migrations import Runner
 
-from prjobs.base.errors import Unusable
+from prjobs.base.errors import Fault, Unusable
 from prjobs.base.failpoints import Failpoints
 from prjobs.store.database import PRAGMAS, Database
-from prjobs.store.faults import Fault, trouble_of
+from prjobs.store.faults import trouble_of
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -3,21 +3,9 @@
 import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
-Row = tuple[Any, ...]
-
-
-class Source(Protocol):
-    """Rows can be read from it: an open database, or a transaction that sees its own changes."""
-
-    def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        """Return all rows of a query."""
-        ...
-
-    def after_commit(self, step: Callable[..., object], *arguments: Any) -> None:
-        """Change memory once what was read is on disk: at once for a reader."""
-        ...
+from prjobs.store.engine import Row
 
 
 class Transaction:

@@ -4,9 +4,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from prjobs.store.engine import Undo
+
 # When another program has the lock, the writer knows within this time.
 LOOK_S = 0.15
-Undo = Callable[..., None]
 
 
 class Work:

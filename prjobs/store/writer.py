@@ -11,10 +11,11 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from prjobs.base.errors import Refused, Unavailable
-from prjobs.store.faults import Condition, Fault, is_store_trouble
+from prjobs.base.errors import Fault, Refused, Unavailable
+from prjobs.store.engine import Undo
+from prjobs.store.faults import Condition, is_store_trouble
 from prjobs.store.transaction import Transaction
-from prjobs.store.work import LOOK_S, Places, Undo, Work
+from prjobs.store.work import LOOK_S, Places, Work
 
 PATIENCE_S = 5.0
 COMMIT_PATIENCE_S = 30.0

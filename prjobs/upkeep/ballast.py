@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 from prjobs.appliance import Appliance
-from prjobs.store.faults import Fault
+from prjobs.base.errors import Fault
 
 logger = logging.getLogger(__name__)
 MB = 1_000_000

@@ -94,9 +94,9 @@ class Chores:
         except OSError:
             same = False
         if same:
-            self._appliance.queue.database.condition.find()
+            self._appliance.queue.database.find()
         else:
-            self._appliance.queue.database.condition.lose(
+            self._appliance.queue.database.lose(
                 f"{self._folder.database} was deleted or replaced while in use: stop prjobs, then bring the file back."
             )
 

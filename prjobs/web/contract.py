@@ -10,11 +10,10 @@ from prjobs.access.audit import Actor
 from prjobs.access.identity import Identity
 from prjobs.appliance import Appliance
 from prjobs.base import catalogue
-from prjobs.base.errors import BadRequest, Forbidden, TooMany, Unavailable
+from prjobs.base.errors import BadRequest, Fault, Forbidden, TooMany, Unavailable
 from prjobs.jobs import handouts, lookup, proofs, reports, submission
 from prjobs.jobs.requests import Command, PollRequest, StatusUpdate
 from prjobs.monitor import health
-from prjobs.store.faults import Fault
 from prjobs.store.models import JobRow
 from prjobs.web import caller, wire
 from prjobs.web.respond import reply
