@@ -15,7 +15,7 @@ from prjobs.jobs import expiry, log, submission
 from prjobs.jobs.log import Event
 from prjobs.jobs.requests import is_cancel_all
 from prjobs.jobs.states import CANCELLED, EXPIRED, FORWARDED, HELD, PRIMARY, UNREAD
-from prjobs.store.models import JOB_COLUMNS, JobRow
+from prjobs.store.models import JOB_COLUMNS, JobRow, checksum
 from prjobs.store.transaction import Transaction
 
 WAITING = (UNREAD, HELD)
@@ -257,4 +257,4 @@ def as_row(context: Context, record: Record) -> JobRow:
         checksum=0,
         idempotency_key=None,
     )
-    return row._replace(checksum=submission.checksum(row))
+    return row._replace(checksum=checksum(row))

@@ -12,7 +12,6 @@ from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.requests import PollRequest
 from prjobs.jobs.states import APPLIANCE, BOTH, CANCELLED, OPEN, RECEIVED, RETURNED, UNREAD
-from prjobs.jobs.submission import is_sound
 from prjobs.jobs.withdrawals import CANCEL_ALL
 from prjobs.store.engine import Source
 from prjobs.store.models import JobRow
@@ -89,7 +88,7 @@ def _set_aside(transaction: Transaction, queue: Queue, rows: list[JobRow], queue
     """Return the rows that are what was sent; a damaged one is withdrawn and shown, and costs the others nothing."""
     sound = []
     for row in rows:
-        if is_sound(row):
+        if row.is_sound:
             sound.append(row)
             continue
         queues = BOTH if row.status == row.alternate_status else queue_name

@@ -4,8 +4,6 @@ A private function with a `transaction` runs inside the writer; everything it do
 returns, or nothing is.
 """
 
-import zlib
-
 import msgspec
 
 from prjobs.access import audit
@@ -19,7 +17,7 @@ from prjobs.jobs.queue import Queue
 from prjobs.jobs.requests import Command
 from prjobs.jobs.states import BOTH, PRIMARY, UNREAD
 from prjobs.jobs.withdrawals import remember_stop, withdraw_waiting
-from prjobs.store.models import JOB_COLUMNS, JobRow
+from prjobs.store.models import JOB_COLUMNS, JobRow, checksum
 from prjobs.store.transaction import Transaction
 
 DAY_MS = 86_400_000
@@ -98,21 +96,6 @@ def _new_row(queue: Queue, command: Command, now_ms: int) -> JobRow:
         idempotency_key=command.idempotency_key,
     )
     return row._replace(checksum=checksum(row))
-
-
-def checksum(row: JobRow) -> int:
-    """Return the CRC32 of the fixed parts of a job, which shows a flipped bit that SQLite's own check does not see."""
-    fixed = (row.ulid, row.site, row.device, row.instance, row.action, row.required_params, row.optional_params)
-    return zlib.crc32("\0".join(fixed).encode())
-
-
-def is_sound(row: JobRow) -> bool:
-    """Return True if the job is still what was sent."""
-    try:
-        return checksum(row) == row.checksum
-    except TypeError:
-        # A damaged row may hold something else than texts.
-        return False
 
 
 def _same_key(transaction: Transaction, command: Command, now_ms: int) -> JobRow | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 from peewee import fn
@@ -14,42 +14,27 @@ from prjobs.jobs.log import Change
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.states import PHASES, RECEIVED, UNREAD, phase_of, words_of
 from prjobs.store.engine import Engine, Source
-from prjobs.store.models import Job, JobRow
+from prjobs.store.models import INTERNAL, LONG, Job, JobRow
 
 DAY_MS = 86_400_000
 MAX_LIMIT = 1000
 COLUMNS = [getattr(Job, name) for name in JobRow._fields]
 
 
-class JobView(msgspec.Struct, kw_only=True):
-    """A job as the appliance's own API shows it. `estimate_s` was given at `changed_ms`.
+SHOWN = {name: kind for name, kind in get_type_hints(JobRow).items() if name not in INTERNAL | LONG}
+_Shown: Any = msgspec.defstruct("_Shown", list(SHOWN.items()), kw_only=True)
 
-    `picked_up_ms`, `started_ms` and `ended_ms` are of the primary queue, None while it is not so far.
+
+class JobView(_Shown, kw_only=True):  # type: ignore[call-arg]
+    """A job as the appliance's own API shows it: the columns of its row, its label and phases.
+
+    `estimate_s` was given at `changed_ms`. `picked_up_ms`, `started_ms` and `ended_ms` are of the primary queue, None
+    while it is not so far.
     """
 
-    ulid: str
-    site: str
-    device: str
-    instance: str
-    action: str
     label: str
-    command_class: str
-    user_id: str
-    user_name: str
-    created_ms: int
-    changed_ms: int
-    status: str
-    estimate_s: int | None
     phase: str
-    alternate_status: str
-    alternate_estimate_s: int | None
     alternate_phase: str
-    expires_ms: int | None
-    again_of: str | None
-    attempts: int
-    picked_up_ms: int | None
-    started_ms: int | None
-    ended_ms: int | None
 
 
 class HandoutView(msgspec.Struct):
@@ -78,7 +63,7 @@ class ChangeView(msgspec.Struct, omit_defaults=True):
     handout: HandoutView | msgspec.UnsetType | None = msgspec.UNSET
 
 
-class JobDetail(JobView, kw_only=True):
+class JobDetail(JobView, kw_only=True):  # type: ignore[call-arg]
     """A job with its params and everything that happened to it."""
 
     required_params: msgspec.Raw
@@ -105,20 +90,18 @@ class Filter:
 
 
 def view_job(row: JobRow) -> JobView:
-    """A row as its view."""
-    return JobView(**_shared(row))
+    """Return a job's row as its view."""
+    return JobView(**shown(row))
 
 
-def _shared(row: JobRow) -> dict[str, Any]:
+def shown(row: JobRow) -> dict[str, Any]:
+    """Return the fields of a view of the job."""
     return {
         "label": _label(row),
         "phase": phase_of(row.status),
         "alternate_phase": phase_of(row.alternate_status),
-        **{name: getattr(row, name) for name in _PLAIN},
+        **{name: getattr(row, name) for name in SHOWN},
     }
-
-
-_PLAIN = tuple(name for name in JobRow._fields if name in JobView.__struct_fields__)
 
 
 def _label(row: JobRow) -> str:
@@ -144,7 +127,7 @@ def view_change(change: Change) -> ChangeView:
 def view_detail(source: Source, row: JobRow) -> JobDetail:
     """One job with its timeline."""
     return JobDetail(
-        **_shared(row),
+        **shown(row),
         required_params=msgspec.Raw(row.required_params.encode()),
         optional_params=msgspec.Raw(row.optional_params.encode()),
         user_roles=msgspec.Raw(row.user_roles.encode()),

@@ -174,33 +174,18 @@ def _reservations(source: Source, site: str | None, night: Night) -> list[Reserv
 
 
 def _view(row: JobRow, firsts: _Firsts) -> NightJob:
-    seen = views.view_job(row)
+    seen = views.shown(row)
     picked_up_ms = _picked_up_ms(firsts, PRIMARY)
     begun_ms = picked_up_ms if row.started_ms is None else row.started_ms
-    return NightJob(
-        ulid=row.ulid,
-        site=row.site,
-        device=row.device,
-        instance=row.instance,
-        action=row.action,
-        label=seen.label,
-        command_class=row.command_class,
-        user_id=row.user_id,
-        user_name=row.user_name,
-        created_ms=row.created_ms,
-        status=row.status,
-        phase=seen.phase,
-        left_queue_ms=_least(firsts, PRIMARY, lambda status: status != UNREAD),
-        picked_up_ms=picked_up_ms,
-        waited_s=_seconds(row.created_ms, picked_up_ms),
-        started_ms=row.started_ms,
-        ended_ms=row.ended_ms,
-        duration_s=_seconds(begun_ms, row.ended_ms) if seen.phase != "gone" else None,
-        note=_note(firsts, row.status),
-        alternate_status=row.alternate_status,
-        alternate_phase=seen.alternate_phase,
-        alternate_picked_up_ms=_picked_up_ms(firsts, ALTERNATE),
-    )
+    seen |= {
+        "left_queue_ms": _least(firsts, PRIMARY, lambda status: status != UNREAD),
+        "picked_up_ms": picked_up_ms,
+        "waited_s": _seconds(row.created_ms, picked_up_ms),
+        "duration_s": _seconds(begun_ms, row.ended_ms) if seen["phase"] != "gone" else None,
+        "note": _note(firsts, row.status),
+        "alternate_picked_up_ms": _picked_up_ms(firsts, ALTERNATE),
+    }
+    return NightJob(**seen)
 
 
 def _picked_up_ms(firsts: _Firsts, queue: str) -> int | None:

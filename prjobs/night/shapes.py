@@ -4,6 +4,7 @@ import msgspec
 
 from prjobs.access.desk import Reservation
 from prjobs.monitor.board import Alarm
+from prjobs.monitor.views import JobView
 from prjobs.night.silence import Silence
 from prjobs.night.sky import Sky
 
@@ -12,34 +13,17 @@ LISTED = 500
 LISTED_OF_HANDOUT = 20
 
 
-class NightJob(msgspec.Struct, frozen=True, kw_only=True):
-    """A job of a night. Without an `alternate_`, all is of the primary queue; `note` belongs to the present status.
+class NightJob(JobView, kw_only=True):  # type: ignore[call-arg]
+    """A job of a night, with the times that its log shows; `note` belongs to the present status.
 
     `picked_up_ms`: when somebody first had it. `duration_s`: from its start, or its pick-up, to its end; None when
     one of them was not reported.
     """
 
-    ulid: str
-    site: str
-    device: str
-    instance: str
-    action: str
-    label: str
-    command_class: str
-    user_id: str
-    user_name: str
-    created_ms: int
-    status: str
-    phase: str
     left_queue_ms: int | None
-    picked_up_ms: int | None
     waited_s: float | None
-    started_ms: int | None
-    ended_ms: int | None
     duration_s: float | None
     note: str
-    alternate_status: str
-    alternate_phase: str
     alternate_picked_up_ms: int | None
 
 

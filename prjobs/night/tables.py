@@ -154,5 +154,5 @@ class Tables:
 def _waited_s(job: NightJob) -> float | None:
     """Until it was picked up; until its end when it was withdrawn or expired, as in the monitor."""
     if job.waited_s is None and job.phase == "gone" and job.ended_ms is not None:
-        return (job.ended_ms - job.created_ms) / 1000
+        return float(job.ended_ms - job.created_ms) / 1000
     return job.waited_s

@@ -31,7 +31,8 @@ def duration(seconds: float | None) -> str:
 
 def status(job: NightJob) -> str:
     """A known word in our own words, an observatory's as it is; the alternate queue's when it says more."""
-    said = {"UNREAD": "waiting", "RECEIVED": "picked up"}.get(job.status, job.status)
+    word: str = job.status
+    said = {"UNREAD": "waiting", "RECEIVED": "picked up"}.get(word, word)
     if job.phase == "waiting" and job.alternate_phase not in ("waiting", "gone"):
         return f"{said} (alternate queue: {job.alternate_status})"
     return said

@@ -5,7 +5,9 @@ written in the same transaction. `handout` is one row per answer that gave jobs 
 milliseconds (UTC) in `_ms`, durations seconds in `_s`.
 """
 
-from typing import NamedTuple
+import zlib
+from types import NoneType
+from typing import Any, NamedTuple, get_args, get_type_hints
 
 from peewee import AutoField, BigIntegerField, BooleanField, IntegerField, Model, TextField
 
@@ -17,43 +19,13 @@ class Table(Model):
         legacy_table_names = False
 
 
-class Job(Table):
-    """One command and its present state in both queues."""
-
-    seq = AutoField()
-    ulid = TextField(unique=True)
-    site = TextField()
-    created_ms = BigIntegerField()
-    device = TextField()
-    instance = TextField()
-    action = TextField()
-    command_class = TextField()
-    user_id = TextField()
-    user_name = TextField()
-    user_roles = TextField()
-    required_params = TextField()
-    optional_params = TextField()
-    status = TextField()
-    estimate_s = IntegerField(null=True)
-    alternate_status = TextField()
-    alternate_estimate_s = IntegerField(null=True)
-    changed_ms = BigIntegerField()
-    expires_ms = BigIntegerField(null=True)
-    again_of = TextField(null=True)
-    origin = TextField(default="local")
-    attempts = IntegerField(default=0)
-    checksum = BigIntegerField()
-    idempotency_key = TextField(null=True)
-    picked_up_ms = BigIntegerField(null=True)
-    started_ms = BigIntegerField(null=True)
-    ended_ms = BigIntegerField(null=True)
-
-
 class JobRow(NamedTuple):
-    """A row of `job`, in the order of its columns; the params and roles are JSON texts.
+    """A row of `job`, in the order of its columns: the one shape of a job. Params and roles are JSON texts.
 
     The last three are of the primary queue and None while it is not so far: when the job was picked up, when it
     was first reported to run since then, and when it entered its present phase of done, failed or gone.
+
+    A new column is shown by the API, the night log and the page unless `INTERNAL` or `LONG` names it.
     """
 
     seq: int
@@ -83,6 +55,42 @@ class JobRow(NamedTuple):
     picked_up_ms: int | None = None
     started_ms: int | None = None
     ended_ms: int | None = None
+
+    @property
+    def is_sound(self) -> bool:
+        """True if the fixed parts of the job are what was sent: finds a bit that flipped inside the row."""
+        try:
+            return checksum(self) == self.checksum
+        except TypeError:
+            # A damaged row may hold something else than texts.
+            return False
+
+
+# Columns that only the queue needs.
+INTERNAL = frozenset({"seq", "origin", "checksum", "idempotency_key"})
+# Columns that lists of jobs leave out, since they may be long.
+LONG = frozenset({"required_params", "optional_params", "user_roles"})
+JOB_COLUMNS = ", ".join(JobRow._fields)
+
+
+def checksum(row: JobRow) -> int:
+    """Return the CRC32 of the fixed parts of a job, which shows a flipped bit that SQLite's own check does not see."""
+    fixed = (row.ulid, row.site, row.device, row.instance, row.action, row.required_params, row.optional_params)
+    return zlib.crc32("\0".join(fixed).encode())
+
+
+def _table(name: str, row: Any) -> Any:
+    """Return the table whose columns are the fields of a row type; the first is its number."""
+    number, *others = get_type_hints(row).items()
+    fields: dict[str, Any] = {number[0]: AutoField()}
+    for column, kind in others:
+        kinds = get_args(kind) or (kind,)
+        field: Any = BigIntegerField if int in kinds else TextField
+        fields[column] = field(null=NoneType in kinds)
+    return type(name, (Table,), fields)
+
+
+Job = _table("Job", JobRow)
 
 
 class Change(Table):
@@ -153,22 +161,9 @@ class Token(Table):
     revoked_ms = BigIntegerField(null=True)
 
 
-class Audit(Table):
-    """Who did what: rows that are only ever added, each with the hash of the row before it."""
-
-    seq = AutoField()
-    time_ms = BigIntegerField()
-    who = TextField()
-    what = TextField()
-    target = TextField()
-    where_from = TextField()
-    detail = TextField()
-    previous = TextField()
-    hash = TextField()
-
-
 class AuditRow(NamedTuple):
-    """A row of `audit`, in the order of its columns; `previous` is the hash of the row before it."""
+    """A row of `audit`, in the order of its columns: who did what. Rows are only ever added; `previous` is the hash of
+    the row before it."""
 
     seq: int
     time_ms: int
@@ -179,6 +174,9 @@ class AuditRow(NamedTuple):
     detail: str
     previous: str
     hash: str
+
+
+Audit = _table("Audit", AuditRow)
 
 
 class Reservation(Table):
@@ -225,6 +223,3 @@ class Fact(Table):
 
     name = TextField(primary_key=True)
     value = TextField()
-
-
-JOB_COLUMNS = ", ".join(JobRow._fields)

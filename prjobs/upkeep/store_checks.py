@@ -8,7 +8,6 @@ from prjobs.base.errors import Unusable
 from prjobs.base.ulids import floor_ulid
 from prjobs.client import CallFailed, Client
 from prjobs.cloud import invariants
-from prjobs.jobs import submission
 from prjobs.jobs.polls import SILENT_AFTER_MS, SILENT_GAPS
 from prjobs.jobs.states import PRIMARY, UNCONFIRMED, UNREAD
 from prjobs.opening import restore_advice
@@ -94,7 +93,7 @@ def _check_jobs(connection: sqlite3.Connection) -> Findings:
     for values in connection.execute(f"SELECT {', '.join(names)} FROM job ORDER BY seq"):
         count += 1
         row = JobRow(**dict(zip(names, values, strict=True)))
-        if not submission.is_sound(row):
+        if not row.is_sound:
             damaged.append(str(row.ulid))
     for ulid in damaged[:SHOWN]:
         sentence = f"Job {ulid} is not what was sent: do not send it again; cancel it if it still waits."

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from prjobs.base.ulids import floor_ulid
-from prjobs.jobs.submission import checksum
-from prjobs.store.models import JOB_COLUMNS, JobRow
+from prjobs.store.models import JOB_COLUMNS, JobRow, checksum
 from tests.bench import sending
 from tests.bench.load import Load
 from tests.bench.processes import Appliance, scratch

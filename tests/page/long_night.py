@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from prjobs.base.ulids import floor_ulid
-from prjobs.jobs.submission import checksum
-from prjobs.store.models import JOB_COLUMNS, JobRow
+from prjobs.store.models import JOB_COLUMNS, JobRow, checksum
 
 EVERY_MS = 430  # 100,000 of them fill twelve hours
 
