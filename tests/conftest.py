@@ -9,7 +9,7 @@ import requests
 from hypothesis import HealthCheck, settings
 
 from prjobs.access import tokens
-from prjobs.access.audit import Actor
+from prjobs.access.audit import NEWJOB, Act, Actor
 from prjobs.access.tokens import NewToken
 from prjobs.appliance import Appliance
 from prjobs.base.clock import Clock
@@ -17,7 +17,6 @@ from prjobs.base.folder import Folder
 from prjobs.base.settings import Settings
 from prjobs.jobs import handouts, submission
 from prjobs.jobs.requests import Command
-from prjobs.jobs.states import UNREAD
 from prjobs.opening import close_appliance, open_appliance
 from prjobs.server import Server
 from prjobs.store.models import JobRow
@@ -156,7 +155,8 @@ def submit_many() -> Callable[[Appliance, int], list[str]]:
         command = Command("saf", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {})
         return appliance.queue.database.write(
             lambda transaction: [
-                submission.insert_job(transaction, appliance.queue, command, UNREAD, USER).ulid for _ in range(count)
+                submission.insert_job(transaction, appliance.queue, command, Act(USER, NEWJOB)).ulid
+                for _ in range(count)
             ]
         )
 

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from prjobs.access import login, reservations, tokens
-from prjobs.access.audit import OPERATOR
+from prjobs.access.audit import NEWJOB, OPERATOR, Act
 from prjobs.access.identity import Identity
 from prjobs.access.reservations import Event, NewReservation
 from prjobs.access.tokens import NewToken
@@ -92,7 +92,9 @@ class World:
             Alarm(key="k", kind="stop", site="saf", ulid="", sentence="Look.", since_ms=1, raised_ms=clock.now_ms())
         )
         proofs.note_poll(self.queue, poll(), PEER)
-        self.forwarded = database.write(submission.insert_job, self.queue, self.command(), "FORWARDING", USER)
+        self.forwarded = database.write(
+            submission.insert_job, self.queue, self.command(), Act(USER, NEWJOB), "FORWARDING"
+        )
         database.write(lambda _: None)
 
     def command(self, action="go"):

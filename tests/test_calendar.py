@@ -418,7 +418,7 @@ def test_a_hanging_calendar_never_holds_up_a_command(make_server, service):
     service.fault = Fault(silent=True)
     server = make_server(reservations="calendar", calendar_url=service.url, calendar_stale="allow")
     server.appliance.queue.polls.know("saf")
-    asking = threading.Thread(target=refresh_once, args=(server.appliance, QUICK))
+    asking = threading.Thread(target=refresh_once, args=(server.appliance.desk, server.appliance.queue.polls.sites, QUICK))
     asking.start()
     headers = {"Authorization": f"Bearer {make_token(server.appliance, ALICE)}"}
     answer = requests.post(f"{server.url}/newjob", data=json.dumps(JOB), headers=headers, timeout=5)

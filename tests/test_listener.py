@@ -8,12 +8,11 @@ from contextlib import closing
 import pytest
 import requests
 
-from prjobs.access.audit import Actor
+from prjobs.access.audit import NEWJOB, Act, Actor
 from prjobs.base import sockets
 from prjobs.base.sockets import bind_sockets
 from prjobs.jobs import submission
 from prjobs.jobs.requests import Command
-from prjobs.jobs.states import UNREAD
 from tests.test_long_poll import eventually
 
 BIG = "x" * 60_000
@@ -88,11 +87,9 @@ def test_a_name_with_several_addresses_is_bound_on_all_of_them_or_on_none():
 def fill(server, count: int) -> None:
     """`count` jobs of 60 kB: more than waits in a connection's buffers."""
     command = Command("saf", "camera", "camera1", "expose", "u", "U", "[]", json.dumps({"a": BIG}), "{}", {})
-    appliance = server.appliance
+    appliance, act = server.appliance, Act(Actor("u", "t"), NEWJOB)
     appliance.queue.database.write(
-        lambda transaction: [
-            submission.insert_job(transaction, appliance.queue, command, UNREAD, Actor("u", "t")) for _ in range(count)
-        ]
+        lambda transaction: [submission.insert_job(transaction, appliance.queue, command, act) for _ in range(count)]
     )
 
 

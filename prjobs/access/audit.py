@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from prjobs.access.chain import RESTORE, START, anchor_of, digest
 from prjobs.access.identity import Identity
@@ -53,6 +53,13 @@ class Actor:
     who: str
     where_from: str
     is_staff: bool = False
+
+
+class Act(NamedTuple):
+    """An act for the audit: who does what."""
+
+    actor: Actor
+    what: str
 
 
 OPERATOR = Actor("operator", "command line", is_staff=True)

@@ -126,7 +126,7 @@ def _asked(desk: Desk, endpoint: str, body: dict[str, str], limits: Limits) -> t
 
 def _known_beyond(desk: Desk, site: str, horizon_ms: int) -> list[Event]:
     return [
-        Event(one.event_id, one.start_ms, one.end_ms, one.creator_id, one.creator, one.title)
+        Event(*(getattr(one, name) for name in Event._fields))
         for one in reservations.list_reservations(desk, site)
         if one.source == CALENDAR and one.end_ms > horizon_ms
     ]
@@ -152,7 +152,14 @@ def parse_event(value: Any, site: str) -> Event | None:
     start_ms, end_ms = parse_time(value.get("start")), parse_time(value.get("end"))
     if not _is_id(event_id) or not _is_id(creator_id) or start_ms is None or end_ms is None or start_ms >= end_ms:
         return None
-    return Event(event_id, start_ms, end_ms, creator_id, _shown(value.get("creator")), _shown(value.get("title")))
+    return Event(
+        event_id=event_id,
+        start_ms=start_ms,
+        end_ms=end_ms,
+        creator_id=creator_id,
+        creator=_shown(value.get("creator")),
+        title=_shown(value.get("title")),
+    )
 
 
 def _is_id(value: Any) -> TypeGuard[str]:

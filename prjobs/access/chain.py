@@ -147,4 +147,4 @@ def examine(rows: Iterable[AuditRow], chain: Chain, given: int = 0) -> Verdict:
     except Broken as broken:
         seq, finding = broken.seq, str(broken)
     last_ms = chain.last.time_ms if chain.last else 0
-    return Verdict(chain.rows, chain.first_ms, last_ms, chain.newest, seq, finding)
+    return Verdict(chain.rows, chain.first_ms, last_ms, chain.newest, seq=seq, finding=finding)

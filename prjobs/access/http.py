@@ -10,7 +10,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
-from typing import Any
+from typing import Any, NamedTuple
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
@@ -92,11 +92,12 @@ def _ask(method: str, url: str, body: bytes | None, headers: Mapping[str, str], 
     where = str(address.netloc)
     # A compressed answer could be far larger than it looks.
     sent = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "prjobs", **headers}
+    asked = _Request(method, address, body, sent)
     try:
         connection = _connection(address, limits)
         with _Cutter(connection, limits.total_s) as cutter:
             try:
-                return _answer(_exchange(connection, cutter, method, address, body, sent, limits), where)
+                return _answer(_exchange(connection, cutter, asked, limits), where)
             except (HTTPError, HTTPException, OSError) as error:
                 if cutter.fired:
                     raise Outside(f"{where} took longer than {limits.total_s:g} s") from error
@@ -105,19 +106,24 @@ def _ask(method: str, url: str, body: bytes | None, headers: Mapping[str, str], 
         raise Outside(f"{where} {_reason(error)}") from error
 
 
-def _exchange(
-    connection: HTTPConnection,
-    cutter: _Cutter,
-    method: str,
-    address: Url,
-    body: bytes | None,
-    headers: Mapping[str, str],
-    limits: Limits,
-) -> bytes:
+class _Request(NamedTuple):
+    method: str
+    address: Url
+    body: bytes | None
+    headers: Mapping[str, str]
+
+
+def _exchange(connection: HTTPConnection, cutter: _Cutter, asked: _Request, limits: Limits) -> bytes:
+    address = asked.address
     cutter.connect()
     connection.timeout = limits.first_byte_s
     connection.request(
-        method, address.request_uri, body=body, headers=headers, preload_content=False, decode_content=False
+        asked.method,
+        address.request_uri,
+        body=asked.body,
+        headers=asked.headers,
+        preload_content=False,
+        decode_content=False,
     )
     response = connection.getresponse()
     _require_status(response, address)
@@ -150,7 +156,7 @@ def _address(url: str) -> Url:
         raise Outside("the address that is set for it is not a web address") from None
     if address.scheme not in ("http", "https") or not address.host:
         raise Outside("the address that is set for it is not a web address")
-    return Url(address.scheme, None, address.host, address.port, address.path or "/", address.query)
+    return address._replace(auth=None, path=address.path or "/", fragment=None)
 
 
 def _connection(address: Url, limits: Limits) -> HTTPConnection:

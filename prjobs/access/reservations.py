@@ -244,7 +244,8 @@ def add_reservation(desk: Desk, asked: NewReservation, actor: Actor) -> Reservat
 
 
 def _add(transaction: Transaction, desk: Desk, asked: NewReservation, actor: Actor) -> Reservation:
-    event = Event("", asked.start_ms, asked.end_ms, asked.creator_id, asked.creator or asked.creator_id, asked.title)
+    creator = asked.creator or asked.creator_id
+    event = Event("", asked.start_ms, asked.end_ms, asked.creator_id, creator=creator, title=asked.title)
     row = (asked.site, LOCAL, *event, actor.who)
     added = Reservation(transaction.execute(_INSERT, row).fetchone()[0], *row)  # type: ignore[arg-type]
     _record(transaction, desk, audit.RESERVE_ADD, added, actor)

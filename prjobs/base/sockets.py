@@ -30,7 +30,7 @@ def _addresses(host: str, port: int) -> list[Address]:
     found: dict[tuple[str, int], Address] = {}
     asked = None if host == "*" else host.strip("[]")
     for family, kind, protocol, _, address in socket.getaddrinfo(
-        asked, port, socket.AF_UNSPEC, socket.SOCK_STREAM, socket.IPPROTO_TCP, socket.AI_PASSIVE
+        asked, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
     ):
         name = str(address[0]).partition("%")[0], port
         found.setdefault(name, (family, kind, protocol, address))  # type: ignore[arg-type]

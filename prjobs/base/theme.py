@@ -22,11 +22,11 @@ class Theme(NamedTuple):
 _RED_ICON = "favicon-red.svg"
 # By the words of the cookie; the colours are those of static/theme.css.
 THEMES = {
-    "day": Theme("day", "", "light", "#f2f3f5", "#12161d", "favicon.svg"),
-    "dark": Theme("dark", "", "dark", "#0b0e13", "#e6eaf0", "favicon.svg"),
-    "red": Theme("red", "", "dark", "#000000", "#ff0000", _RED_ICON),
-    "red2": Theme("red", "2", "dark", "#000000", "#a80000", _RED_ICON),
-    "red3": Theme("red", "3", "dark", "#000000", "#6b0000", _RED_ICON),
+    "day": Theme("day", "", "light", ground="#f2f3f5", text="#12161d", icon="favicon.svg"),
+    "dark": Theme("dark", "", "dark", ground="#0b0e13", text="#e6eaf0", icon="favicon.svg"),
+    "red": Theme("red", "", "dark", ground="#000000", text="#ff0000", icon=_RED_ICON),
+    "red2": Theme("red", "2", "dark", ground="#000000", text="#a80000", icon=_RED_ICON),
+    "red3": Theme("red", "3", "dark", ground="#000000", text="#6b0000", icon=_RED_ICON),
 }
 
 

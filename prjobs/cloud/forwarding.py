@@ -9,7 +9,8 @@ at once, and the cloud gets a copy that is not run a second time.
 import threading
 from collections.abc import Callable
 
-from prjobs.access.audit import Actor
+from prjobs.access import audit
+from prjobs.access.audit import Act, Actor
 from prjobs.base.errors import BadRequest, Forbidden, Refused, Unauthorized
 from prjobs.cloud import late, markers, newjobs
 from prjobs.cloud.answers import CREDENTIALS, PERMANENT, UNSENT, Answer, Failure, Network, require_usable
@@ -69,7 +70,7 @@ def _store(
     transaction: Transaction, context: Context, command: Command, status: str, actor: Actor
 ) -> tuple[JobRow, bool]:
     last_seq = transaction.fetch("SELECT coalesce(max(seq), 0) FROM job")[0][0]
-    row = submission.insert_job(transaction, context.queue, command, status, actor)
+    row = submission.insert_job(transaction, context.queue, command, Act(actor, audit.NEWJOB), status)
     return row, row.seq > last_seq
 
 

@@ -32,7 +32,7 @@ def _update_status(transaction: Transaction, queue: Queue, report: StatusUpdate,
         leases.renew_stored(transaction, queue, row.seq, report.queue)
     else:
         leases.end(transaction, queue, row.seq, report.queue)
-    event = Event(report.queue, report.status, queue.clock.now_ms(), who, "", report.estimate_s)
+    event = Event(report.queue, report.status, queue.clock.now_ms(), who, estimate_s=report.estimate_s)
     log.apply(transaction, [row], event)
 
 

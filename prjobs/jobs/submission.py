@@ -7,7 +7,7 @@ returns, or nothing is.
 import msgspec
 
 from prjobs.access import audit
-from prjobs.access.audit import Actor
+from prjobs.access.audit import Act, Actor
 from prjobs.access.identity import Identity
 from prjobs.base.errors import Conflict
 from prjobs.jobs import expiry, log
@@ -33,13 +33,11 @@ def submit_job(queue: Queue, command: Command, actor: Actor, what: str = audit.N
     `cancel_all_commands` first withdraws every job of the site that waits. The same idempotency key of the same
     user within a day gives the job of the first call; Conflict when that was another command.
     """
-    return queue.database.write(insert_job, queue, command, UNREAD, actor, what, makes_safe=command.makes_safe)
+    return queue.database.write(insert_job, queue, command, Act(actor, what), makes_safe=command.makes_safe)
 
 
-def insert_job(
-    transaction: Transaction, queue: Queue, command: Command, status: str, actor: Actor, what: str = audit.NEWJOB
-) -> JobRow:
-    """Store a command with this status in both queues; return the job of the first call for a known idempotency key."""
+def insert_job(transaction: Transaction, queue: Queue, command: Command, act: Act, status: str = UNREAD) -> JobRow:
+    """Store a command with a status in both queues; return the first job of a known idempotency key."""
     now_ms = queue.clock.now_ms()
     if command.idempotency_key and (before := _same_key(transaction, command, now_ms)):
         return before
@@ -49,7 +47,7 @@ def insert_job(
     row = insert_row(transaction, queue, row, command.user_id)
     if command.cancels_all:
         remember_stop(transaction, queue, row)
-    audit.record_job(transaction, now_ms, what, row, actor)
+    audit.record_job(transaction, now_ms, act.what, row, act.actor)
     if row.expires_ms:
         expiry.begin(transaction, queue, row, (row.expires_ms - row.created_ms) / 1000)
     return row
@@ -60,7 +58,8 @@ def insert_row(transaction: Transaction, queue: Queue, row: JobRow, who: str, no
     row = log.begun(row)
     row = row._replace(seq=transaction.execute(_INSERT_JOB, row[1:]).fetchone()[0])
     queue_name = BOTH if row.status == row.alternate_status else PRIMARY
-    log.append_created(transaction, row, Event(queue_name, row.status, row.changed_ms, who, note, row.estimate_s))
+    event = Event(queue_name, row.status, row.changed_ms, who, note, estimate_s=row.estimate_s)
+    log.append_created(transaction, row, event)
     transaction.after_commit(queue.polls.know, row.site)
     return row
 
@@ -120,16 +119,16 @@ def again(queue: Queue, ulid: str, identity: Identity, actor: Actor) -> JobRow:
     old = find_job(queue.database, ulid)
     values = msgspec.json.decode(old.required_params)
     command = Command(
-        old.site,
-        old.device,
-        old.instance,
-        old.action,
-        identity.user_id,
-        identity.user_name,
-        identity.roles_json,
-        old.required_params,
-        old.optional_params,
-        values,
+        site=old.site,
+        device=old.device,
+        instance=old.instance,
+        action=old.action,
+        user_id=identity.user_id,
+        user_name=identity.user_name,
+        user_roles=identity.roles_json,
+        required_params=old.required_params,
+        optional_params=old.optional_params,
+        values=values,
         again_of=old.ulid,
     )
     return submit_job(queue, command, actor, audit.AGAIN)

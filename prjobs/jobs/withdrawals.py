@@ -67,6 +67,6 @@ def _close_job(transaction: Transaction, queue: Queue, ulid: str, actor: Actor, 
         )
     now_ms = queue.clock.now_ms()
     leases.end(transaction, queue, row.seq, PRIMARY)
-    log.apply(transaction, [row], Event(PRIMARY, ABORTED, now_ms, actor.who, reason, -1))
+    log.apply(transaction, [row], Event(PRIMARY, ABORTED, now_ms, actor.who, reason, estimate_s=-1))
     audit.record_job(transaction, now_ms, audit.CLOSE, row, actor)
     return only_row(transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE seq = ?", (row.seq,)))

@@ -146,14 +146,8 @@ def _view_past(past: tuple[Any, ...]) -> ChangeView:
         estimate_s=estimate_s,
         who=who,
         note=note,
-        handout=_view_handout(*handout) if handout[0] is not None else None,
+        handout=HandoutView(*handout[:-1], bool(handout[-1])) if handout[0] is not None else None,
     )
-
-
-def _view_handout(
-    handout_id: int, time_ms: int, peer: str, gap_ms: int | None, state: str, flushed: int
-) -> HandoutView:
-    return HandoutView(handout_id, time_ms, peer, gap_ms, state, bool(flushed))
 
 
 # ---- lists

@@ -220,7 +220,7 @@ class Watch:
     def _of_job(self, name: str, kind: str, one: Watched, since_ms: int) -> Wrong:
         words = _SAID[STOP_DOUBT if name == STOP_DOUBT else one.phase]
         said = lambda: f"{one.job.site}: “{self._label(one.job)}” {words.format(_clock(since_ms))}"  # noqa: E731
-        return Wrong(f"{name}/{one.job.ulid}", kind, since_ms, said, one.job.site, one.job.ulid)
+        return Wrong(f"{name}/{one.job.ulid}", kind, since_ms, said, site=one.job.site, ulid=one.job.ulid)
 
     def _label(self, job: Seen) -> str:
         try:

@@ -59,14 +59,8 @@ def write_page(source: Source, site: str | None, night: Night, frame: Frame, out
 
 def _around_rows(tables: Tables, night: Night, report: NightReport, figures: list[Element], frame: Frame) -> Around:
     """The document before and after the rows of its last table, which are too many to be held as elements."""
-    body = el(
-        "main",
-        _header(night, report, frame),
-        _summary(report),
-        figures,
-        _sections(tables, report),
-        _every_job(tables, report),
-    )
+    parts = [_header(night, report, frame), _summary(report), *figures]
+    body = el("main", *parts, _sections(tables, report), _every_job(tables, report))
     document = "<!DOCTYPE html>\n" + markup(_document(report, frame, body)) + "\n"
     before, mark, after = document.rpartition(f">{_ROWS}<") if report.total else (document, "", "")
     return (f"{before}>\n", f"<{after}") if mark else (before, after)
