@@ -13,7 +13,7 @@ from prjobs.jobs import log
 from prjobs.jobs.log import Change
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.states import PHASES, RECEIVED, UNREAD, phase_of, words_of
-from prjobs.store.engine import Engine, Source
+from prjobs.store.engine import Engine, Row, Source
 from prjobs.store.models import INTERNAL, LONG, Job, JobRow
 
 DAY_MS = 86_400_000
@@ -38,7 +38,7 @@ class JobView(_Shown, kw_only=True):  # type: ignore[call-arg]
 
 
 class HandoutView(msgspec.Struct):
-    """The answer that handed a job out; `state` is OPEN, CONFIRMED, UNCONFIRMED, or RETURNED when none of it left."""
+    """The answer that handed a job out; `state`: OPEN, CONFIRMED, UNCONFIRMED, or RETURNED when its jobs wait again."""
 
     id: int
     time_ms: int
@@ -135,8 +135,9 @@ def view_detail(source: Source, row: JobRow) -> JobDetail:
     )
 
 
-def _view_past(past: tuple[Any, ...]) -> ChangeView:
-    seq, queue, status, estimate_s, time_ms, who, note, *handout = past
+def _view_past(past: Row) -> ChangeView:
+    seq, queue, status, estimate_s, time_ms, who, note = past[:7]
+    handout = past[7:]
     return ChangeView(
         seq=seq,
         time_ms=time_ms,
@@ -146,7 +147,14 @@ def _view_past(past: tuple[Any, ...]) -> ChangeView:
         estimate_s=estimate_s,
         who=who,
         note=note,
-        handout=HandoutView(*handout[:-1], bool(handout[-1])) if handout[0] is not None else None,
+        handout=_view_handout(handout) if handout[0] is not None else None,
+    )
+
+
+def _view_handout(row: Row) -> HandoutView:
+    handout_id, time_ms, peer, gap_ms, state, flushed = row
+    return HandoutView(
+        id=handout_id, time_ms=time_ms, peer=peer, gap_ms=gap_ms, state=state, maybe_flushed=bool(flushed)
     )
 
 
