@@ -23,9 +23,19 @@ from prjobs.store.models import JobRow
 from tests.program import Program
 
 USER = Actor("auth0|alice", "tests")
-# No test depends on how fast the machine is.
-settings.register_profile("any machine", deadline=None, suppress_health_check=list(HealthCheck))
+# No test depends on how fast the machine is, or on which cases chance picks today.
+settings.register_profile(
+    "any machine", deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
 settings.load_profile("any machine")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what drives the browser, before the tests are selected by their marks."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
 
 
 class ManualClock(Clock):

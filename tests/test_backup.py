@@ -96,7 +96,8 @@ def test_a_backup_of_a_killed_server_has_what_was_answered(program: Program) -> 
     assert len(program.post("getnewjobs", {"site": "saf"}).json()) == 5
 
 
-def test_backups_while_jobs_come_are_whole_each(program: Program, tmp_path: Path) -> None:
+@pytest.mark.parametrize("backups", [2, pytest.param(10, marks=pytest.mark.long)])
+def test_backups_while_jobs_come_are_whole_each(program: Program, tmp_path: Path, backups: int) -> None:
     program.serve()
     token = program.token()
     stop, sent = threading.Event(), []
@@ -109,7 +110,7 @@ def test_backups_while_jobs_come_are_whole_each(program: Program, tmp_path: Path
     for sender in senders:
         sender.start()
     try:
-        for number in range(5):
+        for number in range(backups):
             known = len(sent)
             target = tmp_path / f"copy{number}.sqlite3"
             made = program.run("backup", str(target))

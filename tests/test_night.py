@@ -624,12 +624,13 @@ def test_durations_for_people():
 # ---- many
 
 
-def test_a_hundred_thousand_jobs(appliance, submit, clock):
+@pytest.mark.parametrize("many", [5000, pytest.param(100_000, marks=pytest.mark.long)])
+def test_a_night_of_many_jobs(appliance, submit, clock, many):
     submit(required_params='{"ra": "1.5", "dec": "10"}')
     base = floor_ulid(clock.wall_ms)[:16]
     columns = JOB_COLUMNS
     taken = columns.replace("seq,", "NULL,", 1).replace("ulid", f"'{base}' || printf('%010d', n)", 1)
-    numbers = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 99999)"
+    numbers = f"WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {many - 1})"
 
     def fill(transaction):
         transaction.execute(f"INSERT INTO job {numbers} SELECT {taken} FROM numbers, job WHERE job.seq = 1")
@@ -641,15 +642,13 @@ def test_a_hundred_thousand_jobs(appliance, submit, clock):
 
     appliance.queue.database.write(fill, patience_s=60)
     pages = []
-    begun = time.monotonic()
     night = night_at(Settings(), "saf", clock.wall_ms)
     summed = night_report(source_of(appliance.queue), "saf", night, lambda page: pages.append(len(page)))
-    assert time.monotonic() - begun < 60
-    assert (summed.total, summed.counts["picked_up"], max(pages), sum(pages)) == (100_000, 100_000, 1000, 100_000)
+    assert (summed.total, summed.counts["picked_up"], max(pages), sum(pages)) == (many, many, 1000, many)
     assert len(msgspec.json.encode(summed)) < 100_000
     page = page_of(appliance, settings=Settings())
     before, *leaves = page.split('<div class="leaf"><table class="jobs">')
-    assert len(leaves) == 200 and {leaf.count("<tr>") for leaf in leaves} == {501}
+    assert len(leaves) == many // 500 and {leaf.count("<tr>") for leaf in leaves} == {501}
     assert len(before) < 1_000_000
 
 

@@ -200,8 +200,9 @@ def quiet():
     logging.disable(logging.NOTSET)
 
 
-def test_through_faults_less_is_missed_and_nothing_cancelled_runs(quiet):
-    runs = {mode: [run_plain_world(400, seed, mode) for seed in range(4)] for mode in ("never", "once")}
+@pytest.mark.parametrize("seeds", [1, pytest.param(10, marks=pytest.mark.long)])
+def test_through_faults_less_is_missed_and_nothing_cancelled_runs(quiet, seeds):
+    runs = {mode: [run_plain_world(400, seed, mode) for seed in range(seeds)] for mode in ("never", "once")}
     for run in [*runs["never"], *runs["once"]]:
         assert (run["lost"], run["wrong"], run["ran though cancelled"]) == (0, 0, 0), run
     missed = {mode: sum(run["unconfirmed"] for run in found) for mode, found in runs.items()}

@@ -171,32 +171,36 @@ def plans(draw):
     return reserved, asked
 
 
-@settings(max_examples=150)
-@given(plan=plans(), mode=st.sampled_from(["local", "calendar"]))
-def test_it_says_what_a_simple_model_says(make_appliance, clock, plan, mode):
-    reserved, asked = plan
-    appliance = make_appliance(reservations=mode, stations=["wema=saf+mrc1"])
-    appliance.queue.database.write(lambda transaction: transaction.execute("DELETE FROM reservation"))
-    base_ms = clock.wall_ms = 1_700_000_000_000
-    for site in ("saf", "mrc1", "wema"):
-        events = [
-            event(user, base_ms + start, base_ms + end, f"e{number}")
-            for number, (where, user, (start, end), is_local) in enumerate(reserved)
-            if where == site and not is_local
-        ]
-        reservations.replace_calendar(appliance.desk, site, events, base_ms)
-    for site, user, (start, end), is_local in reserved:
-        if is_local:
-            reserve(appliance, user, base_ms + start, base_ms + end, site)
-    for site, user, offset_ms, is_admin in asked:
-        clock.wall_ms = base_ms + offset_ms
-        sites = {"saf", "mrc1", "wema"} if site == "wema" else {site}
-        users = {
-            who
-            for where, who, (start, end), is_local in reserved
-            if where in sites and start <= offset_ms < end and (is_local or mode == "calendar")
-        }
-        assert may(appliance, user, site, is_admin) == (is_admin or not users or user in users)
+@pytest.mark.parametrize("many", [25, pytest.param(500, marks=pytest.mark.long)])
+def test_it_says_what_a_simple_model_says(make_appliance, clock, many):
+    @settings(max_examples=many)
+    @given(plan=plans(), mode=st.sampled_from(["local", "calendar"]))
+    def compare(plan, mode):
+        reserved, asked = plan
+        appliance = make_appliance(reservations=mode, stations=["wema=saf+mrc1"])
+        appliance.queue.database.write(lambda transaction: transaction.execute("DELETE FROM reservation"))
+        base_ms = clock.wall_ms = 1_700_000_000_000
+        for site in ("saf", "mrc1", "wema"):
+            events = [
+                event(user, base_ms + start, base_ms + end, f"e{number}")
+                for number, (where, user, (start, end), is_local) in enumerate(reserved)
+                if where == site and not is_local
+            ]
+            reservations.replace_calendar(appliance.desk, site, events, base_ms)
+        for site, user, (start, end), is_local in reserved:
+            if is_local:
+                reserve(appliance, user, base_ms + start, base_ms + end, site)
+        for site, user, offset_ms, is_admin in asked:
+            clock.wall_ms = base_ms + offset_ms
+            sites = {"saf", "mrc1", "wema"} if site == "wema" else {site}
+            users = {
+                who
+                for where, who, (start, end), is_local in reserved
+                if where in sites and start <= offset_ms < end and (is_local or mode == "calendar")
+            }
+            assert may(appliance, user, site, is_admin) == (is_admin or not users or user in users)
+
+    compare()
 
 
 # ---- what the calendar said, and when

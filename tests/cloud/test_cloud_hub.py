@@ -45,13 +45,14 @@ def test_jobs_go_down_and_statuses_come_up(hub, site):
     assert job == original
 
 
-def test_a_hub_that_is_restarted_and_a_site_that_is_killed(hub, site):
+@pytest.mark.parametrize("rounds", [2, pytest.param(6, marks=pytest.mark.long)])
+def test_a_hub_that_is_restarted_and_a_site_that_is_killed(hub, site, rounds):
     token = hub.token()
     observatory = Observatory(site)
     observatory.start()
     port = hub.url.rpartition(":")[2]
     sent = []
-    for number in range(6):
+    for number in range(rounds):
         sent += [hub.new_job(token, site=SITE)["ulid"] for _ in range(3)]
         if number % 2:
             site.kill()

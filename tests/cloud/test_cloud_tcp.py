@@ -23,9 +23,8 @@ from prjobs.cloud.wire import read_listing
 from tests.cloud.campaign import Campaign
 from tests.cloud.cloud_model import SITE
 
-JOBS, FAULTS, KILLS = 500, 50, 30
-# Points that the link does not come by; tests/test_failpoints.py does.
-OF_THE_HOUSE = ("backup_after_rename", "migrate_middle")
+# The points that the link comes by; tests/test_failpoints.py has the others.
+OF_THE_LINK = ("push_after_answer", "handout_after_commit", "import_before_commit")
 
 
 @pytest.fixture
@@ -53,31 +52,35 @@ def clean(report):
     }
 
 
-def test_through_faults_on_the_way(campaign):
+@pytest.mark.parametrize(("jobs", "faults"), [(60, 8), pytest.param(500, 50, marks=pytest.mark.long)])
+def test_through_faults_on_the_way(campaign, jobs, faults):
     campaign.start()
-    campaign.proxy.share, campaign.proxy.left = 0.3, FAULTS
-    campaign.send(JOBS, rate=30)
+    campaign.proxy.share, campaign.proxy.left = 0.3, faults
+    campaign.send(jobs, rate=30)
     wait_for(lambda: campaign.proxy.left == 0, 60)
     campaign.settle()
     report = campaign.report()
     assert clean(report), report
-    assert (report["jobs"], report["faults"]) == (JOBS, FAULTS)
+    assert (report["jobs"], report["faults"]) == (jobs, faults)
 
 
-def test_through_kills(campaign):
+@pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.long)])
+def test_through_kills(campaign, kills):
     campaign.start()
     campaign.proxy.share, campaign.proxy.left = 0.1, 40
-    for _ in range(KILLS):
+    for _ in range(kills):
         campaign.send(5)
         time.sleep(campaign.cloud.chance.random() / 2)
         campaign.kill()
     campaign.settle()
     report = campaign.report()
     assert clean(report), report
-    assert report["crashes"] == KILLS
+    assert report["crashes"] == kills
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in OF_THE_HOUSE])
+@pytest.mark.parametrize(
+    "name", [OF_THE_LINK[0], *(pytest.param(name, marks=pytest.mark.long) for name in OF_THE_LINK[1:])]
+)
 def test_a_power_cut_at_a_named_point(campaign, name):
     campaign.program.serve(env={**os.environ, "PRJOBS_FAIL": f"{name}:2"})
     campaign.observatory.start()
@@ -90,6 +93,10 @@ def test_a_power_cut_at_a_named_point(campaign, name):
     campaign.settle()
     report = campaign.report()
     assert clean(report), report
+
+
+def test_each_named_point_is_come_by():
+    assert {*OF_THE_LINK, "backup_after_rename", "migrate_middle"} == set(NAMES)
 
 
 def test_failpoints_are_for_this_machine_alone():

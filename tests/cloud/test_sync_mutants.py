@@ -59,6 +59,7 @@ def test_a_story_sees_that_it_is_missing(name):
         assert SEEN_BY_STORY[name](timings) is not None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SEEN_BY_CHANCE)
 def test_a_run_sees_that_it_is_missing(name):
     with MUTATIONS[name]() as timings:

@@ -1,15 +1,12 @@
 """hypothesis tells stories to the model; a failing one shrinks to something a person can read."""
 
-import os
-
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.cloud.model import CRASHES, DAY_MS, Crash, World
 from tests.cloud.watching import Watch
-
-STORIES = int(os.environ.get("STORIES", "100"))
 
 
 class Sync(RuleBasedStateMachine):
@@ -92,10 +89,10 @@ class Sync(RuleBasedStateMachine):
             self.world.close()
 
 
-Sync.TestCase.settings = settings(
-    max_examples=STORIES,
-    stateful_step_count=25,
-    print_blob=False,
-    database=None,
-)
-TestSync = Sync.TestCase
+class TestSync(Sync.TestCase):
+    settings = settings(max_examples=15, stateful_step_count=25)
+
+
+@pytest.mark.long
+class TestSyncAtLength(Sync.TestCase):
+    settings = settings(max_examples=300, stateful_step_count=25)
