@@ -8,9 +8,6 @@ import pytest
 import requests
 from hypothesis import HealthCheck, settings
 
-from prjobs.access import tokens
-from prjobs.access.audit import NEWJOB, Act, Actor
-from prjobs.access.tokens import NewToken
 from prjobs.appliance import Appliance
 from prjobs.base.clock import Clock
 from prjobs.base.folder import Folder
@@ -20,9 +17,10 @@ from prjobs.jobs.requests import Command
 from prjobs.opening import close_appliance, open_appliance
 from prjobs.server import Server
 from prjobs.store.models import JobRow
+from tests.clocks import ManualClock
 from tests.program import Program
+from tests.verbs import USER, make_token
 
-USER = Actor("auth0|alice", "tests")
 # No test depends on how fast the machine is, or on which cases chance picks today.
 settings.register_profile(
     "any machine", deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
@@ -36,27 +34,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
-
-
-class ManualClock(Clock):
-    """A clock that tests set. Both hands move by `advance`; `step` moves the wall clock alone."""
-
-    def __init__(self) -> None:
-        self.wall_ms = 1_700_000_000_000
-        self.elapsed = 1000.0
-
-    def now_ms(self) -> int:
-        return self.wall_ms
-
-    def elapsed_s(self) -> float:
-        return self.elapsed
-
-    def advance(self, seconds: float) -> None:
-        self.wall_ms += round(seconds * 1000)
-        self.elapsed += seconds
-
-    def step(self, seconds: float) -> None:
-        self.wall_ms += round(seconds * 1000)
 
 
 @pytest.fixture
@@ -79,10 +56,11 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def appliance(folder: Folder, clock: ManualClock, patient: None) -> Iterator[Appliance]:
-    """An open appliance on a clock that the test sets."""
+    """An open appliance on a clock that the test sets; a test may close it by itself."""
     opened, _ = open_appliance(folder, Settings(), clock)
     yield opened
-    close_appliance(opened, folder)
+    if not opened.queue.database._writer._closing:
+        close_appliance(opened, folder)
 
 
 @pytest.fixture
@@ -135,12 +113,6 @@ def server(make_server: Callable[..., Server]) -> Server:
 def token(server: Server) -> str:
     """A token of the ordinary user auth0|alice."""
     return make_token(server.appliance, "auth0|alice")
-
-
-def make_token(appliance: Appliance, user_id: str, *roles: str, sites: tuple[str, ...] = (), days: float = 1) -> str:
-    return tokens.create_token(
-        appliance.desk, NewToken(user_id, "", list(roles), list(sites), days), Actor("tests", "tests")
-    )[0]
 
 
 @pytest.fixture

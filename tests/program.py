@@ -18,6 +18,22 @@ JOB = {
     "required_params": {"time": "1", "image_type": "light"},
     "optional_params": {"bin": "1,1", "count": 1},
 }
+# The stored document of a job as the contract has it: names and types.
+DOCUMENT = {
+    "site": str,
+    "ulid": str,
+    "statusId": str,
+    "replicaStatusId": str,
+    "user_name": str,
+    "user_id": str,
+    "user_roles": list,
+    "timestamp_ms": int,
+    "deviceType": str,
+    "deviceInstance": str,
+    "action": str,
+    "required_params": dict,
+    "optional_params": dict,
+}
 
 
 class Program:

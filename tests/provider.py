@@ -2,17 +2,17 @@
 
 import datetime
 import json
-import threading
 import time
 from contextlib import contextmanager
 
 import jwt
-import waitress
 from bottle import Bottle, response
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
+
+from tests.serving import Serving
 
 ISSUER = "https://tenant.auth0.example/"
 AUDIENCE = "https://jobs.example"
@@ -124,11 +124,5 @@ def published(*keys):
         response.content_type = "application/json"
         return json.dumps(answers.get(name)) if name in answers else "<html>"
 
-    server = waitress.create_server(app, host="127.0.0.1", port=0)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.effective_port}", answers, seen
-    finally:
-        server.close()
-        thread.join(timeout=10)
+    with Serving(app) as serving:
+        yield serving.url, answers, seen

@@ -9,7 +9,7 @@ import requests
 from prjobs.access import login, tokens
 from prjobs.access.tokens import NewToken
 from prjobs.base.errors import NotFound, Unauthorized
-from tests.conftest import USER, make_token
+from tests.verbs import USER, make_token
 
 CLAIMS = {"iss": "prjobs", "aud": "prjobs", "sub": "auth0|alice", "jti": "x", "iat": 1, "exp": 99_999_999_999}
 

@@ -9,8 +9,8 @@ from prjobs.cloud import store
 from prjobs.jobs import lookup
 from prjobs.monitor.board import Alarm
 from prjobs.web import monitor_api
-from tests.conftest import make_token
 from tests.program import JOB
+from tests.verbs import make_token
 
 
 @pytest.fixture

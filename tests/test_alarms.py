@@ -1,7 +1,6 @@
 """The alarms: what is wrong, when it is raised and cleared, who has seen it, and what is kept of it."""
 
 import threading
-import time
 
 import pytest
 import requests
@@ -15,8 +14,9 @@ from prjobs.monitor import alarms
 from prjobs.monitor.watching import Watch
 from prjobs.opening import close_appliance, open_appliance, save_polls
 from prjobs.upkeep.chores import Chores
-from tests.conftest import USER, ManualClock, make_token
-from tests.test_queue import report, take
+from tests.clocks import ManualClock
+from tests.verbs import USER, make_token, report, take
+from tests.waiting import wait_for
 
 ANN = Actor("auth0|ann", "tests")
 PEER = "127.0.0.1:5000"
@@ -458,12 +458,10 @@ def test_what_was_seen_while_an_older_state_was_on_its_way_is_kept(appliance, cl
     busy.wait(10)
     looking = threading.Thread(target=watch.once)
     looking.start()
-    while "problem/disk_low" not in appliance.board.alarms:
-        time.sleep(0.001)
+    wait_for(lambda: "problem/disk_low" in appliance.board.alarms)
     seeing = threading.Thread(target=alarms.acknowledge, args=(appliance.board, "problem/disk_low", ANN))
     seeing.start()
-    while not alarms.list_alarms(appliance.board)[0].ack:
-        time.sleep(0.001)
+    wait_for(lambda: alarms.list_alarms(appliance.board)[0].ack)
     go.set()
     looking.join(10)
     seeing.join(10)

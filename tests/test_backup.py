@@ -1,9 +1,8 @@
 """Backups and what is brought back from them: real files, real processes."""
 
 import shutil
-import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
 from prjobs.base.settings import Settings
 from prjobs.jobs import handouts, log, lookup, reports
-from prjobs.jobs.requests import PollRequest, StatusUpdate
+from prjobs.jobs.requests import StatusUpdate
 from prjobs.opening import close_appliance, open_appliance
 from prjobs.server import Server
 from prjobs.store.models import JobRow
@@ -24,44 +23,19 @@ from prjobs.upkeep import backup
 from prjobs.upkeep.backup import Nightly, _is_between, default_target, made_at_ms, make_backup, nightly_backups
 from prjobs.upkeep.looking import Census, damages, look_at, take_census
 from prjobs.upkeep.restore import NOTE, restore
-from tests.conftest import ManualClock
+from tests import harm
+from tests.clocks import ManualClock
+from tests.harm import overwrite
 from tests.program import Program
+from tests.verbs import poll
 
 Submit = Callable[..., JobRow]
 HOUR_S = 3600
 
 
-@pytest.fixture
-def appliance(folder: Folder, clock: ManualClock) -> Iterator[Appliance]:
-    """An open appliance that a test may close by itself."""
-    opened, _ = open_appliance(folder, Settings(), clock)
-    yield opened
-    if not opened.queue.database._writer._closing:
-        close_appliance(opened, folder)
-
-
-def poll(site: str = "saf", **changes: Any) -> PollRequest:
-    asked = {
-        "site": site,
-        "alternate": False,
-        "wait_s": 0.0,
-        "poll_id": None,
-        "lease_s": None,
-        "device": None,
-        "instance": None,
-    }
-    return PollRequest(**{**asked, **changes})
-
-
 def ask(path: Path, sql: str) -> list[tuple[Any, ...]]:
     with closing(look_at(path)) as connection:
         return connection.execute(sql).fetchall()
-
-
-def overwrite(path: Path, offset: int, data: bytes) -> None:
-    with path.open("r+b") as file:
-        file.seek(offset)
-        file.write(data)
 
 
 def reopened(folder: Folder) -> tuple[Appliance, Any]:
@@ -451,61 +425,23 @@ def test_a_new_folder_takes_over_the_identity(lived: dict[str, Any], appliance: 
     close_appliance(again, elsewhere)
 
 
-def truncate(path: Path) -> None:
-    with path.open("r+b") as file:
-        file.truncate(path.stat().st_size // 2)
-
-
-def empty(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def text(path: Path) -> None:
-    path.write_text("not a database\n" * 1000)
-
-
-def page(path: Path) -> None:
-    for number in range(1, path.stat().st_size // 4096):
-        overwrite(path, number * 4096, b"\xa5" * 4096)
-
-
-def foreign(path: Path) -> None:
-    path.unlink()
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("CREATE TABLE job (a)")
-
-
-def newer(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("INSERT INTO schema_migration (name, applied) VALUES ('9999_future', '2099-01-01')")
-
-
-def another(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE fact SET value = 'another' WHERE name = 'identity'")
-
-
-def remove(path: Path) -> None:
-    path.unlink()
-
-
 @pytest.mark.parametrize(
-    ("harm", "sentence"),
+    ("spoil", "sentence"),
     [
-        (truncate, "damaged|read"),
-        (empty, "is not a prjobs database"),
-        (text, "cannot be read as a prjobs database"),
-        (page, "damaged"),
-        (foreign, "is not a prjobs database"),
-        (newer, "was written by a newer prjobs"),
-        (another, "is of another appliance"),
-        (remove, "is not a file"),
+        (harm.truncate, "damaged|read"),
+        (harm.empty, "is not a prjobs database"),
+        (harm.text, "cannot be read as a prjobs database"),
+        (harm.pages, "damaged"),
+        (harm.foreign, "is not a prjobs database"),
+        (harm.newer, "was written by a newer prjobs"),
+        (harm.another, "is of another appliance"),
+        (harm.unlink, "is not a file"),
     ],
 )
 def test_an_unfit_backup_changes_nothing(
-    harm: Callable[[Path], None], sentence: str, lived: dict[str, Any], appliance: Appliance, folder: Folder
+    spoil: Callable[[Path], None], sentence: str, lived: dict[str, Any], appliance: Appliance, folder: Folder
 ) -> None:
-    harm(lived["path"])
+    spoil(lived["path"])
     close_appliance(appliance, folder)
     folder.lock().release()
     before = {path.name: path.read_bytes() for path in folder.path.glob("*") if path.is_file()}
@@ -515,11 +451,11 @@ def test_an_unfit_backup_changes_nothing(
     assert list(folder.backups.iterdir()) == []
 
 
-@pytest.mark.parametrize("harm", [empty, text, foreign, newer, remove])
+@pytest.mark.parametrize("spoil", [harm.empty, harm.text, harm.foreign, harm.newer, harm.unlink])
 def test_what_is_no_backup_makes_no_folder(
-    harm: Callable[[Path], None], lived: dict[str, Any], appliance: Appliance, tmp_path: Path
+    spoil: Callable[[Path], None], lived: dict[str, Any], appliance: Appliance, tmp_path: Path
 ) -> None:
-    harm(lived["path"])
+    spoil(lived["path"])
     with pytest.raises(Unusable):
         restore(Folder(tmp_path / "new" / "site"), lived["path"], appliance.queue.clock)
     assert not (tmp_path / "new").exists()

@@ -5,7 +5,7 @@ import resource
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,8 +17,9 @@ from prjobs.store.faults import trouble_of
 from prjobs.upkeep import ballast
 from prjobs.upkeep.ballast import BALLAST_BYTES, GIVE_UP_ON, Ballast, ballast_of
 from prjobs.upkeep.chores import Chores
-from tests.conftest import ManualClock
+from tests.clocks import ManualClock
 from tests.program import Program
+from tests.waiting import wait_for
 
 MB = 1_000_000
 POLL_S = 0.25
@@ -119,13 +120,6 @@ def fill_up(disk: Path) -> Path:
     return filling
 
 
-def until(happened: Callable[[], object], patience_s: float = 10.0) -> None:
-    end_s = time.monotonic() + patience_s
-    while not happened():
-        assert time.monotonic() < end_s, "it did not happen in time"
-        time.sleep(0.05)
-
-
 def timed_poll(program: Program) -> requests.Response:
     began_s = time.monotonic()
     answer = program.post("getnewjobs", {"site": "saf"})
@@ -155,7 +149,7 @@ def test_a_full_disk(small_disk: Path) -> None:
     try:
         program.serve()
         token = program.token()
-        until(lambda: reserve.exists() and reserve.stat().st_size == BALLAST_BYTES)
+        wait_for(lambda: reserve.exists() and reserve.stat().st_size == BALLAST_BYTES)
         queued = [program.new_job(token)["ulid"] for _ in range(3)]
         stop = program.new_job(token, device="mount", instance="mount1", action="stop")["ulid"]
         filling = fill_up(small_disk)
@@ -166,21 +160,21 @@ def test_a_full_disk(small_disk: Path) -> None:
             handed.extend(job["ulid"] for job in timed_poll(program).json())
             return bool(handed)
 
-        until(ask)
+        wait_for(ask)
         assert handed == [*queued, stop]
         assert not reserve.exists()
         report = {"site": "saf", "ulid": stop, "newStatus": "COMPLETE"}
         assert program.post("updatejobstatus", report).status_code == 200
 
-        until(lambda: healthz(program).status_code == 503)
+        wait_for(lambda: healthz(program).status_code == 503)
         assert refused_newjob(program, token).status_code == 507
         last = program.new_job(token, device="mount", instance="mount1", action="park")["ulid"]
         assert [job["ulid"] for job in timed_poll(program).json()] == [last]
         assert "disk" in program.run("doctor").stdout
 
         filling.unlink()
-        until(lambda: healthz(program).status_code == 200)
-        until(reserve.exists)
+        wait_for(lambda: healthz(program).status_code == 200)
+        wait_for(reserve.exists)
         after = program.new_job(token)["ulid"]
         assert [job["ulid"] for job in timed_poll(program).json()] == [after]
         code, _, errors = program.stop()
@@ -196,14 +190,14 @@ def test_a_start_on_a_full_disk(small_disk: Path) -> None:
     try:
         program.serve("--min-free-mb", "1")
         token = program.token()
-        until(lambda: ballast_of(program.data).exists() and ballast_of(program.data).stat().st_size == BALLAST_BYTES)
+        wait_for(lambda: ballast_of(program.data).exists() and ballast_of(program.data).stat().st_size == BALLAST_BYTES)
         stop = program.new_job(token, device="mount", instance="mount1", action="stop")["ulid"]
         program.kill()
         filling = fill_up(small_disk)
         program.serve("--min-free-mb", "1")
         assert [job["ulid"] for job in program.post("getnewjobs", {"site": "saf"}).json()] == [stop]
         filling.unlink()
-        until(lambda: healthz(program).status_code == 200)
+        wait_for(lambda: healthz(program).status_code == 200)
         program.new_job(token)
         assert program.stop()[0] == 0
     finally:
@@ -217,7 +211,7 @@ def test_a_disk_that_is_full_without_a_reserve(small_disk: Path) -> None:
         token = program.token()
         queued = [program.new_job(token)["ulid"] for _ in range(3)]
         filling = fill_up(small_disk)
-        until(lambda: timed_poll(program).status_code == 503)
+        wait_for(lambda: timed_poll(program).status_code == 503)
         answer = timed_poll(program)
         assert (answer.status_code, answer.headers["X-Prjobs-Error"]) == (503, "The disk is full.")
         assert healthz(program).status_code == 503
@@ -229,9 +223,9 @@ def test_a_disk_that_is_full_without_a_reserve(small_disk: Path) -> None:
             handed.extend(job["ulid"] for job in timed_poll(program).json())
             return bool(handed)
 
-        until(ask)
+        wait_for(ask)
         assert handed == queued
-        until(lambda: healthz(program).status_code == 200)
+        wait_for(lambda: healthz(program).status_code == 200)
         assert program.new_job(token)
         assert program.stop()[0] == 0
     finally:
@@ -258,8 +252,8 @@ def test_a_quota(program: Program) -> None:
         handed.extend(job["ulid"] for job in timed_poll(program).json())
         return bool(handed)
 
-    until(ask)
+    wait_for(ask)
     assert handed == queued
-    until(lambda: healthz(program).status_code == 200)
+    wait_for(lambda: healthz(program).status_code == 200)
     assert program.new_job(token)
     assert program.stop()[0] == 0

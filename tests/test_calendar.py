@@ -12,7 +12,6 @@ from types import SimpleNamespace
 
 import pytest
 import requests
-import waitress
 from bottle import Bottle, HTTPResponse, request
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -26,8 +25,9 @@ from prjobs.access.calendar import Calendar, parse_event, parse_events, parse_ti
 from prjobs.access.http import Limits, Outside, get_json, post_json
 from prjobs.base.settings import Settings
 from prjobs.opening import close_appliance, open_appliance
-from tests.conftest import make_token
 from tests.program import JOB
+from tests.serving import Serving
+from tests.verbs import make_token
 
 ALICE, BOB = "auth0|alice", "auth0|bob"
 QUICK = Limits(connect_s=2, first_byte_s=0.3, total_s=0.6, body_bytes=20_000)
@@ -47,29 +47,6 @@ class Fault:
     path: str = ""
 
 
-class Running:
-    """A WSGI application on a free port."""
-
-    def __init__(self, app) -> None:
-        self._sockets: dict[int, object] = {}
-        self._server = waitress.create_server(app, map=self._sockets, host="127.0.0.1", port=0, threads=8)
-        self.url = f"http://127.0.0.1:{self._server.effective_port}"
-        self._over = False
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._over:
-            self._server.asyncore.loop(timeout=1, map=self._sockets, count=1)
-
-    def close(self) -> None:
-        self._over = True
-        self._server.pull_trigger()
-        self._thread.join(timeout=5)
-        self._server.close()
-        self._server.task_dispatcher.shutdown()
-
-
 class Service:
     """The calendar as the contract describes it, on a free port, with events and a fault that tests set."""
 
@@ -82,12 +59,12 @@ class Service:
         for path, answer in (("/siteevents", self._ended_in), ("/get-event-at-time", self._on_at)):
             app.route(path, "POST", lambda path=path, answer=answer: self._answer(path, answer))
         app.route("/elsewhere", ["GET", "POST"], lambda: HTTPResponse("[]", 200))
-        self._running = Running(app)
-        self.url = self._running.url
+        self._serving = Serving(app)
+        self.url = self._serving.url
 
     def close(self) -> None:
         self.over.set()
-        self._running.close()
+        self._serving.close()
 
     def _answer(self, path, answer):
         body = request.body.read()
@@ -418,7 +395,9 @@ def test_a_hanging_calendar_never_holds_up_a_command(make_server, service):
     service.fault = Fault(silent=True)
     server = make_server(reservations="calendar", calendar_url=service.url, calendar_stale="allow")
     server.appliance.queue.polls.know("saf")
-    asking = threading.Thread(target=refresh_once, args=(server.appliance.desk, server.appliance.queue.polls.sites, QUICK))
+    asking = threading.Thread(
+        target=refresh_once, args=(server.appliance.desk, server.appliance.queue.polls.sites, QUICK)
+    )
     asking.start()
     headers = {"Authorization": f"Bearer {make_token(server.appliance, ALICE)}"}
     answer = requests.post(f"{server.url}/newjob", data=json.dumps(JOB), headers=headers, timeout=5)
@@ -580,12 +559,9 @@ def test_the_sentence_names_the_host_and_no_secret(service):
 def test_headers_are_sent_along():
     app, seen = Bottle(), []
     app.route("/x", "GET", lambda: seen.append(dict(request.headers)) or "[1]")
-    running = Running(app)
-    try:
-        assert get_json(f"{running.url}/x", {"Authorization": "Bearer t"}) == [1]
-        assert seen[0]["Authorization"] == "Bearer t" and seen[0]["Accept-Encoding"] == "identity"
-    finally:
-        running.close()
+    with Serving(app) as serving:
+        assert get_json(f"{serving.url}/x", {"Authorization": "Bearer t"}) == [1]
+    assert seen[0]["Authorization"] == "Bearer t" and seen[0]["Accept-Encoding"] == "identity"
 
 
 @pytest.mark.parametrize(

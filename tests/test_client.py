@@ -9,10 +9,9 @@ from typing import Any
 
 import bottle
 import pytest
-import waitress
-from waitress import wasyncore
 
 from prjobs.client import Client, NotReached, Refused
+from tests.serving import Serving
 
 JOB = {"ulid": "01E4C33S9ZFGS8P0K31FH9FDTN", "site": "saf", "statusId": "UNREAD#01E4C33S9ZFGS8P0K31FH9FDTN"}
 
@@ -26,12 +25,8 @@ class Service:
         self.go_on = threading.Event()
         app = bottle.Bottle()
         app.route("<path:re:.*>", ["GET", "POST", "DELETE"], self._handle)
-        self._sockets: dict[int, Any] = {}
-        self._server = waitress.create_server(app, self._sockets, host="127.0.0.1", port=0, threads=4)
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.effective_port}"
+        self._serving = Serving(app)
+        self.url = self._serving.url
 
     def _handle(self, path: str) -> bottle.HTTPResponse:
         request = bottle.request
@@ -54,17 +49,7 @@ class Service:
 
     def close(self) -> None:
         self.go_on.set()
-        self._closing.set()
-        self._thread.join(5)
-
-    def _serve(self) -> None:
-        """Everything is closed by the thread that waits for it, or closed sockets would be waited for."""
-        while not self._closing.is_set():
-            wasyncore.loop(timeout=0.02, map=self._sockets, count=1)
-        self._server.task_dispatcher.shutdown()
-        self._server.close()
-        for channel in list(self._server.active_channels.values()):
-            channel.handle_close()
+        self._serving.close()
 
 
 @pytest.fixture

@@ -8,24 +8,9 @@ import pytest
 import requests
 
 from prjobs.web.contract import ENDPOINTS, paths_of
-from tests.conftest import make_token
-from tests.program import JOB
+from tests.program import DOCUMENT, JOB
+from tests.verbs import make_token
 
-DOCUMENT = {
-    "site": str,
-    "ulid": str,
-    "statusId": str,
-    "replicaStatusId": str,
-    "user_name": str,
-    "user_id": str,
-    "user_roles": list,
-    "timestamp_ms": int,
-    "deviceType": str,
-    "deviceInstance": str,
-    "action": str,
-    "required_params": dict,
-    "optional_params": dict,
-}
 UI = "https://ui.example"
 
 

@@ -10,14 +10,13 @@ from typing import Any
 
 import bottle
 import pytest
-import waitress
-from waitress import wasyncore
 
 from prjobs.base import catalogue
 from prjobs.client import Client
 from prjobs.demo import is_station, run_demo
 from prjobs.demo.observatory import Observatory
 from prjobs.demo.users import TARGETS, Command, User, Users
+from tests.serving import Serving
 
 SITE = "mrc1"
 
@@ -42,25 +41,8 @@ class Service:
             self.getrecentjobs,
         ):
             app.post(f"/{handler.__name__}", callback=self._answering(handler))
-        self._sockets: dict[int, Any] = {}
-        self._server = waitress.create_server(app, self._sockets, host="127.0.0.1", port=0, threads=6)
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.effective_port}"
-
-    def close(self) -> None:
-        self._closing.set()
-        self._thread.join(5)
-
-    def _serve(self) -> None:
-        """Everything is closed by the thread that waits for it, or closed sockets would be waited for."""
-        while not self._closing.is_set():
-            wasyncore.loop(timeout=0.02, map=self._sockets, count=1)
-        self._server.task_dispatcher.shutdown()
-        self._server.close()
-        for channel in list(self._server.active_channels.values()):
-            channel.handle_close()
+        self._serving = Serving(app)
+        self.url, self.close = self._serving.url, self._serving.close
 
     def _answering(self, handler: Callable[[Any], Any]) -> Callable[[], Any]:
         def answer() -> Any:

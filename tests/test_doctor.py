@@ -5,8 +5,7 @@ import os
 import re
 import socket
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,16 +14,18 @@ import pytest
 
 from prjobs.appliance import Appliance
 from prjobs.base.folder import Folder
-from prjobs.base.settings import Settings
 from prjobs.jobs import handouts, proofs
-from prjobs.opening import close_appliance, open_appliance, save_polls
+from prjobs.opening import close_appliance, save_polls
 from prjobs.store.models import JobRow
 from prjobs.upkeep import backup, doctor
 from prjobs.upkeep.doctor import has_reset_defect
 from prjobs.upkeep.findings import NOTE, OK, WRONG, Finding
-from tests.conftest import ManualClock
+from tests import harm
+from tests.clocks import ManualClock
+from tests.harm import overwrite
 from tests.program import Program
-from tests.test_backup import overwrite, poll
+from tests.verbs import poll
+from tests.waiting import wait_for
 
 Submit = Callable[..., JobRow]
 
@@ -33,15 +34,6 @@ Submit = Callable[..., JobRow]
 def any_port(monkeypatch: pytest.MonkeyPatch) -> None:
     """The default port may be in use by something else on the machine that runs the tests."""
     monkeypatch.setenv("PRJOBS_PORT", "0")
-
-
-@pytest.fixture
-def appliance(folder: Folder, clock: ManualClock) -> Iterator[Appliance]:
-    """An open appliance that a test may close by itself."""
-    opened, _ = open_appliance(folder, Settings(), clock)
-    yield opened
-    if not opened.queue.database._writer._closing:
-        close_appliance(opened, folder)
 
 
 @pytest.fixture
@@ -122,14 +114,8 @@ def test_the_program_after_a_kill(program: Program) -> None:
 
 def test_a_server_that_is_not_well_says_so(program: Program) -> None:
     program.serve("--min-free-mb", "1000000000")
-    done = program.run("doctor")
-    for _ in range(100):
-        if "The server says" in done.stdout:
-            break
-        time.sleep(0.05)
-        done = program.run("doctor")
-    assert done.returncode == 1
-    assert "WRONG  The server says: The disk is nearly full" in done.stdout
+    wait_for(lambda: "WRONG  The server says: The disk is nearly full" in program.run("doctor").stdout)
+    assert program.run("doctor").returncode == 1
 
 
 # ---- the folder
@@ -208,47 +194,23 @@ def test_backups(closed: Folder, clock: ManualClock) -> None:
 # ---- the store
 
 
-def unlink(path: Path) -> None:
-    path.unlink()
-
-
-def empty(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def text(path: Path) -> None:
-    path.write_text("this is a letter\n" * 3000)
-
-
-def header(path: Path) -> None:
-    overwrite(path, 0, b"\0" * 100)
-
-
-def truncate(path: Path) -> None:
-    with path.open("r+b") as file:
-        file.truncate(path.stat().st_size // 2 // 4096 * 4096)
-
-
-def pages(path: Path) -> None:
-    for number in range(2, path.stat().st_size // 4096):
-        overwrite(path, number * 4096, b"\xa5" * 4096)
-
-
-def another(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE fact SET value = 'another' WHERE name = 'identity'")
-
-
-def newer(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("INSERT INTO schema_migration (name, applied) VALUES ('9999_future', '2099-01-01')")
-
-
 @pytest.mark.parametrize("deep", [False, True])
-@pytest.mark.parametrize("harm", [unlink, empty, text, header, truncate, pages, another, newer])
-def test_a_harmed_store(closed: Folder, clock: ManualClock, harm: Callable[[Path], None], deep: bool) -> None:
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        harm.unlink,
+        harm.empty,
+        harm.text,
+        harm.header,
+        harm.truncate,
+        harm.pages,
+        harm.another,
+        harm.newer,
+    ],
+)
+def test_a_harmed_store(closed: Folder, clock: ManualClock, spoil: Callable[[Path], None], deep: bool) -> None:
     made = backup.make_backup(closed, backup.default_target(closed, clock.now_ms())).path
-    harm(closed.database)
+    spoil(closed.database)
     before = content(closed.path)
     findings = doctor.examine(closed, clock, deep)
     wrong = [finding for finding in findings if finding.level == WRONG]

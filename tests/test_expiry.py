@@ -7,8 +7,7 @@ from prjobs.base.settings import Settings
 from prjobs.jobs import expiry, leases, log, lookup, submission
 from prjobs.jobs.requests import Command
 from prjobs.opening import close_appliance, open_appliance
-from tests.conftest import USER
-from tests.test_queue import report, take
+from tests.verbs import USER, report, take
 
 
 def notes(appliance, job):

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from tests.program import JOB, Program
-from tests.test_long_poll import eventually
+from tests.waiting import wait_for
 
 posix = pytest.mark.skipif(os.name == "nt", reason="made with POSIX means")
 POLL_S = 0.25
@@ -65,7 +65,7 @@ def test_a_database_locked_by_another_program(served):
     assert not healthy(served)
     other.execute("COMMIT")
     other.close()
-    assert eventually(lambda: healthy(served))
+    wait_for(lambda: healthy(served))
     assert [job["ulid"] for job in poll(served.url)[2]] == [waiting]
     assert send(served).status_code == 200
 
@@ -82,7 +82,7 @@ def test_an_open_reader_does_not_hold_up_anything(served):
 def test_the_file_deleted_while_running_is_noticed(served):
     send(served)
     (served.data / "prjobs.sqlite3").unlink()
-    assert eventually(lambda: not healthy(served))
+    wait_for(lambda: not healthy(served))
     _, status, batch, sentence = poll(served.url)
     assert (status, batch) == (503, []) and "deleted or replaced" in sentence
     assert send(served).status_code == 503
@@ -95,9 +95,9 @@ def test_the_file_replaced_and_brought_back_while_running(served):
     path = served.data / "prjobs.sqlite3"
     path.rename(served.data / "aside")
     path.write_bytes(b"")
-    assert eventually(lambda: not healthy(served))
+    wait_for(lambda: not healthy(served))
     (served.data / "aside").replace(path)
-    assert eventually(lambda: healthy(served))
+    wait_for(lambda: healthy(served))
     assert [one["ulid"] for one in poll(served.url)[2]] == [job]
 
 
@@ -262,12 +262,13 @@ def test_a_slow_disk(program, tmp_path):
         got += [job["ulid"] for job in batch]
     assert time.monotonic() - began < 30 * 0.2
     assert sorted(slowest)[len(slowest) // 2] < POLL_S
-    assert eventually(lambda: got.extend(job["ulid"] for job in poll(program.url)[2]) or len(got) >= 30)
+    wait_for(lambda: got.extend(job["ulid"] for job in poll(program.url)[2]) or len(got) >= 30)
     assert sorted(got) == sorted(sent) and len(sent) == 30
 
 
 def test_the_clock_steps_of_a_running_server(make_server):
-    from tests.conftest import ManualClock, make_token
+    from tests.clocks import ManualClock
+    from tests.verbs import make_token
 
     clock = ManualClock()
     server = make_server(clock)
@@ -281,6 +282,6 @@ def test_the_clock_steps_of_a_running_server(make_server):
         ulids.append(job["ulid"])
         assert job["timestamp_ms"] > 0
         if step:
-            assert eventually(lambda: "clock" in [one["code"] for one in notices(server)])
+            wait_for(lambda: "clock" in [one["code"] for one in notices(server)])
     assert ulids == sorted(ulids)
     assert [job["ulid"] for job in poll(server.url)[2]] == ulids

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from prjobs.web.app import ROUTES
 from prjobs.web.contract import ENDPOINTS
-from tests.conftest import make_token
-from tests.program import JOB
-from tests.test_contract import DOCUMENT
+from tests.program import DOCUMENT, JOB
+from tests.verbs import make_token
 
 SITE = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 ODD = [

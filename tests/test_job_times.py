@@ -18,9 +18,8 @@ from prjobs.store.models import JobRow
 from prjobs.upkeep import doctor
 from prjobs.upkeep.findings import NOTE, OK
 from prjobs.upkeep.looking import older_migrations
-from tests.conftest import USER
 from tests.program import Program
-from tests.test_queue import report, take
+from tests.verbs import USER, report, take
 
 TIMES = ("picked_up_ms", "started_ms", "ended_ms")
 

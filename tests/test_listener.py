@@ -13,7 +13,7 @@ from prjobs.base import sockets
 from prjobs.base.sockets import bind_sockets
 from prjobs.jobs import submission
 from prjobs.jobs.requests import Command
-from tests.test_long_poll import eventually
+from tests.waiting import wait_for
 
 BIG = "x" * 60_000
 
@@ -55,7 +55,7 @@ def test_a_server_that_was_stopped_gets_its_port_again_at_once(make_server):
         # Its connection lingers in the pool, and in the system after the stop.
         assert session.get(f"{server.url}/healthz").status_code == 200
         server.stop()
-        assert eventually(lambda: may_be_bound(port))
+        wait_for(lambda: may_be_bound(port))
 
 
 def may_be_bound(port: int) -> bool:

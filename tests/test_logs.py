@@ -3,7 +3,6 @@
 import logging
 import os
 import threading
-import time
 
 import pytest
 import requests
@@ -11,6 +10,7 @@ import requests
 from prjobs.base import logs
 from prjobs.base.folder import Folder
 from tests.program import JOB
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -127,8 +127,7 @@ def read_all(reading, then, screen):
 
     thread = threading.Thread(target=read, daemon=True)
     thread.start()
-    while not screen._lines.empty():
-        time.sleep(0.01)
+    wait_for(screen._lines.empty)
     then()
     assert closed.wait(20)
     screen.close()

@@ -9,18 +9,9 @@ import pytest
 import requests
 
 from prjobs.jobs.waiters import Waiters
-from tests.conftest import make_token
 from tests.program import JOB
-
-
-def eventually(condition, seconds=8.0):
-    """Wait for something that another thread does; false when it never happens."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.01)
-    return False
+from tests.verbs import make_token
+from tests.waiting import wait_for
 
 
 def held_poll(server, **parts):
@@ -35,7 +26,7 @@ def held_poll(server, **parts):
 
 def test_a_held_poll_gets_the_job_when_it_is_committed(server, token, http):
     thread, answers = held_poll(server)
-    assert eventually(lambda: server.appliance.queue.waiters.held == 1)
+    wait_for(lambda: server.appliance.queue.waiters.held == 1)
     sent = http.post(f"{server.url}/newjob", json=JOB, headers={"Authorization": f"Bearer {token}"}).json()
     thread.join(timeout=5)
     assert [job["ulid"] for job in answers[0].json()] == [sent["ulid"]]
@@ -43,7 +34,7 @@ def test_a_held_poll_gets_the_job_when_it_is_committed(server, token, http):
 
 def test_a_job_of_another_site_wakes_nobody(server, token, http):
     thread, answers = held_poll(server, wait=1)
-    assert eventually(lambda: server.appliance.queue.waiters.held == 1)
+    wait_for(lambda: server.appliance.queue.waiters.held == 1)
     http.post(f"{server.url}/newjob", json={**JOB, "site": "mrc1"}, headers={"Authorization": f"Bearer {token}"})
     thread.join(timeout=5)
     assert answers[0].json() == []
@@ -51,7 +42,7 @@ def test_a_job_of_another_site_wakes_nobody(server, token, http):
 
 def test_two_held_polls_get_a_job_once(server, token, http):
     polls = [held_poll(server, wait=2) for _ in range(4)]
-    assert eventually(lambda: server.appliance.queue.waiters.held == 4)
+    wait_for(lambda: server.appliance.queue.waiters.held == 4)
     http.post(f"{server.url}/newjob", json=JOB, headers={"Authorization": f"Bearer {token}"})
     for thread, _ in polls:
         thread.join(timeout=10)
@@ -61,7 +52,7 @@ def test_two_held_polls_get_a_job_once(server, token, http):
 def test_beyond_the_share_polls_are_told_to_come_again_and_others_are_served(make_server):
     server = make_server(threads=8, held_share=0.5)
     polls = [held_poll(server) for _ in range(4)]
-    assert eventually(lambda: server.appliance.queue.waiters.held == 4)
+    wait_for(lambda: server.appliance.queue.waiters.held == 4)
     answer = requests.post(f"{server.url}/getnewjobs", data='{"site": "saf", "wait": 20}', timeout=5)
     assert (answer.json(), answer.headers["Retry-After"]) == ([], "1")
     feed = requests.get(f"{server.url}/api/changes", params={"since": 0, "wait": 20}, timeout=5).json()
@@ -79,8 +70,8 @@ def test_a_client_that_went_away_frees_its_thread_and_loses_no_job(server, token
         connection.sendall(
             b"POST /getnewjobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
         )
-        assert eventually(lambda: server.appliance.queue.waiters.held == 1)
-    assert eventually(lambda: server.appliance.queue.waiters.held == 0)
+        wait_for(lambda: server.appliance.queue.waiters.held == 1)
+    wait_for(lambda: server.appliance.queue.waiters.held == 0)
     sent = http.post(f"{server.url}/newjob", json=JOB, headers={"Authorization": f"Bearer {token}"}).json()
     assert [job["ulid"] for job in http.post(f"{server.url}/getnewjobs", data='{"site": "saf"}').json()] == [
         sent["ulid"]
@@ -96,7 +87,7 @@ def test_the_feed_is_woken_and_its_cursor_goes_on(server, token, http):
         )
     )
     thread.start()
-    assert eventually(lambda: server.appliance.queue.waiters.held == 1)
+    wait_for(lambda: server.appliance.queue.waiters.held == 1)
     sent = http.post(f"{server.url}/newjob", json=JOB, headers={"Authorization": f"Bearer {token}"}).json()
     thread.join(timeout=5)
     (change,) = answers[0]["changes"]

@@ -14,8 +14,8 @@ from prjobs.jobs import expiry, log, reports, submission, withdrawals
 from prjobs.jobs.requests import Command, StatusUpdate
 from prjobs.jobs.states import is_finished
 from prjobs.opening import close_appliance, open_appliance
-from tests.conftest import USER, ManualClock
-from tests.test_queue import take
+from tests.clocks import ManualClock
+from tests.verbs import USER, take
 
 SITES = ("saf", "mrc1")
 QUEUES = ("primary", "alternate")

@@ -36,9 +36,9 @@ from prjobs.night.silence import Polled, Quiet
 from prjobs.night.tally import LONGEST, STOP_S
 from prjobs.night.words import duration
 from prjobs.store.models import JOB_COLUMNS
-from tests.conftest import USER, ManualClock, make_token
-from tests.test_queue import report as update
-from tests.test_queue import take
+from tests.clocks import ManualClock
+from tests.verbs import USER, make_token, take
+from tests.verbs import report as update
 
 HOUR_MS = 3_600_000
 ONE, TWO = "127.0.0.1:5000", "127.0.0.1:6000"

@@ -13,10 +13,10 @@ from prjobs.base.errors import Unauthorized, Unusable
 from prjobs.base.settings import Settings
 from prjobs.opening import close_appliance, open_appliance
 from tests import provider
-from tests.conftest import make_token
 from tests.program import JOB
 from tests.provider import AUDIENCE, ISSUER, NAMESPACE
-from tests.test_long_poll import eventually
+from tests.verbs import make_token
+from tests.waiting import wait_for
 
 OIDC = {"oidc_issuer": ISSUER, "oidc_audience": AUDIENCE, "oidc_namespace": NAMESPACE}
 
@@ -207,7 +207,7 @@ def test_new_keys_are_used_though_the_disk_does_not_take_them(make_server, tmp_p
         def status():
             return requests.post(f"{server.url}/newjob", data=json.dumps(JOB), headers=headers, timeout=20).status_code
 
-        assert eventually(lambda: status() == 200)
+        wait_for(lambda: status() == 200)
         assert seen == ["jwks.json"]
     assert "not kept for the next start" in caplog.text and not (tmp_path / "data" / "jwks.json").exists()
     assert "keys" in {thread.name for thread in threading.enumerate()}

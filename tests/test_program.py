@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from tests.program import JOB, Program
-from tests.test_long_poll import eventually
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).parent.parent
 
@@ -154,7 +154,7 @@ def test_kill_9_under_load_loses_nothing_that_was_answered(program, rounds):
         for thread in threads:
             thread.start()
         enough = len(sent) + 20
-        assert eventually(lambda enough=enough: len(sent) >= enough)
+        wait_for(lambda enough=enough: len(sent) >= enough)
         time.sleep(0.1 * round_number)
         program.kill()
         stop.set()
@@ -243,9 +243,7 @@ def test_it_serves_though_nothing_can_be_printed(program):
             text=True,
         )
     try:
-        until = time.monotonic() + 30
-        while not (program.data / "server.json").exists() and time.monotonic() < until:
-            time.sleep(0.05)
+        wait_for((program.data / "server.json").exists)
         url = json.loads((program.data / "server.json").read_text())["url"]
         assert requests.get(f"{url}/healthz", timeout=10).status_code == 200
     finally:

@@ -6,23 +6,9 @@ import pytest
 
 from prjobs.access.identity import Identity
 from prjobs.base.errors import Conflict, NotFound
-from prjobs.jobs import handouts, log, lookup, reports, submission, withdrawals
-from prjobs.jobs.requests import PollRequest, StatusUpdate
-from tests.conftest import USER
-
-
-def poll(site="saf", alternate=False, poll_id=None, lease_s=None, device=None, instance=None, wait_s=0.0):
-    return PollRequest(site, alternate, wait_s, poll_id, lease_s, device, instance)
-
-
-def take(appliance, peer="127.0.0.1:5000", **parts):
-    asked = poll(**parts)
-    gap_ms = handouts.begin_poll(appliance.queue, asked, peer)
-    return handouts.take_jobs(appliance.queue, asked, peer, gap_ms)
-
-
-def report(appliance, job, status, estimate_s=-1, alternate=False):
-    reports.update_status(appliance.queue, StatusUpdate(job.site, job.ulid, status, estimate_s, alternate), "tests")
+from prjobs.jobs import log, lookup, reports, submission, withdrawals
+from prjobs.jobs.requests import StatusUpdate
+from tests.verbs import USER, poll, report, take  # noqa: F401 (test_unsent.py takes `poll` from here)
 
 
 def test_it_works(appliance, submit):

@@ -9,8 +9,7 @@ from prjobs.jobs import lookup, proofs, redelivery, submission, withdrawals
 from prjobs.jobs.requests import Command
 from prjobs.opening import close_appliance, open_appliance
 from tests.cloud.model import run_plain_world
-from tests.conftest import USER
-from tests.test_queue import report, take
+from tests.verbs import USER, report, take
 
 ONE, TWO = "127.0.0.1:5000", "127.0.0.1:6000"
 

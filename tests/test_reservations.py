@@ -18,8 +18,8 @@ from prjobs.base import catalogue
 from prjobs.base.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthorized, Unusable
 from prjobs.base.settings import CommandClass, Settings, load_settings
 from prjobs.opening import close_appliance, open_appliance
-from tests.conftest import make_token
 from tests.program import JOB
+from tests.verbs import make_token
 
 ALICE, BOB = "auth0|alice", "auth0|bob"
 HOUR_MS = 3_600_000

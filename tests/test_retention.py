@@ -21,9 +21,9 @@ from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
 from prjobs.upkeep.chores import Chores
 from prjobs.upkeep.retention import STEP, Retention, prune_alarms_once, prune_once
-from tests.conftest import ManualClock, make_token
+from tests.clocks import ManualClock
 from tests.program import JOB
-from tests.test_backup import poll
+from tests.verbs import make_token, poll
 
 Submit = Callable[..., JobRow]
 DAY_S = 86_400

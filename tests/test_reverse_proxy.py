@@ -5,16 +5,15 @@ import re
 import shutil
 import socket
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 import requests
 
-from tests.conftest import make_token
 from tests.program import JOB
 from tests.provider import Keys
-from tests.test_long_poll import eventually
+from tests.verbs import make_token
+from tests.waiting import wait_for
 
 README = Path(__file__).parent.parent / "README.md"
 FAR = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}
@@ -22,6 +21,12 @@ FAR = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}
 
 def poll(server, **headers):
     return requests.post(f"{server.url}/getnewjobs", data='{"site": "saf"}', headers=headers)
+
+
+def accepts(port):
+    """Return True if somebody listens there."""
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_nobody_is_believed_by_default(server):
@@ -55,7 +60,7 @@ def test_an_answer_through_a_proxy_is_not_proved_by_its_connection(make_server):
             timeline = session.get(f"{server.url}/api/jobs/{ulid}", headers=headers).json()["timeline"]
             return timeline[-1]["handout"]["state"]
 
-        assert eventually(lambda: state() == "UNCONFIRMED")
+        wait_for(lambda: state() == "UNCONFIRMED")
 
 
 @pytest.mark.skipif(shutil.which("nginx") is None, reason="needs nginx (Debian: apt install nginx-light)")
@@ -82,12 +87,8 @@ def test_the_recipe_of_the_readme(make_server, tmp_path):
     nginx = subprocess.Popen(["nginx", "-c", tmp_path / "nginx.conf", "-e", tmp_path / "log"])
     try:
         url = f"https://localhost:{port}"
-        for _ in range(100):
-            try:
-                page = requests.get(url, verify=False)
-                break
-            except requests.ConnectionError:
-                time.sleep(0.05)
+        wait_for(lambda: accepts(port))
+        page = requests.get(url, verify=False)
         assert page.status_code == 200 and "<html" in page.text
         token = make_token(server.appliance, "staff", "admin")
         own = {"Origin": url, "Sec-Fetch-Site": "same-origin"}

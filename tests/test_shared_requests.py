@@ -7,8 +7,8 @@ import pytest
 
 from prjobs.access.reservations import NewReservation, add_reservation
 from tests import sharedfiles
-from tests.conftest import USER
 from tests.provider import AUDIENCE, ISSUER, NAMESPACE, Keys, bad_tokens
+from tests.verbs import USER
 
 BAD = sharedfiles.load("bad_requests.jsonl")
 ODD = sharedfiles.load("odd_requests.jsonl")

@@ -5,8 +5,8 @@ import requests
 from prjobs.base.settings import Settings
 from prjobs.monitor import sites
 from prjobs.opening import close_appliance, open_appliance, save_polls
-from tests.conftest import ManualClock
-from tests.test_queue import take
+from tests.clocks import ManualClock
+from tests.verbs import take
 
 
 def only(appliance):

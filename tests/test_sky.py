@@ -9,7 +9,8 @@ from prjobs.base.errors import Unusable
 from prjobs.base.places import Place
 from prjobs.base.settings import load_settings
 from prjobs.night.sky import sidereal_h, sky_around, sky_between, sun_altitude_deg
-from tests.conftest import ManualClock, make_token
+from tests.clocks import ManualClock
+from tests.verbs import make_token
 
 HOUR_MS = 3_600_000
 GREENWICH = Place(51.4779, 0, 46)

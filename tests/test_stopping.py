@@ -14,7 +14,7 @@ from filelock import FileLock
 from prjobs.base import folder as folder_module
 from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
-from tests.conftest import ManualClock
+from tests.clocks import ManualClock
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 STOP_S = 8.0

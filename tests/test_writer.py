@@ -10,7 +10,7 @@ import requests
 from prjobs.base.errors import Unavailable
 from prjobs.store.schema import open_database
 from tests.program import JOB
-from tests.test_long_poll import eventually
+from tests.waiting import wait_for
 
 
 class Failing:
@@ -88,7 +88,7 @@ def test_only_so_many_writes_wait_for_a_locked_database_and_stops_always_may(cro
     database, other = crowded
     results, stops = [], []
     threads = [write_later(database, results) for _ in range(6)]
-    assert eventually(lambda: len(results) == 4)
+    wait_for(lambda: len(results) == 4)
     assert all("locked" in result for result in results)
     threads += [write_later(database, stops, makes_safe=True) for _ in range(3)]
     began = time.monotonic()

@@ -30,14 +30,14 @@ class QuickProgram(Program):
     module = "tests.cloud.quick_program"
 
     def __init__(self, data: Path, cloud_url: str, mode: str = "primary", sites: str = SITE) -> None:
-        super().__init__(data)
+        super().__init__(data, ("-m", self.module))
         self.flags = ["--cloud-mode", mode, "--cloud-base-url", cloud_url, "--cloud-sites", sites]
         self.flags += [part for flag in NO_EXPIRY for part in (flag, "0")]
         self.page_bytes = 50_000
 
     def serve(self, *flags: str, **named: Any) -> str:
         """Start serving on a free port."""
-        command = [sys.executable, "-m", self.module, "serve", "--port", "0", "--data", str(self.data)]
+        command = [sys.executable, *self.launcher, "serve", "--port", "0", "--data", str(self.data)]
         named.setdefault("stderr", subprocess.DEVNULL)
         named["env"] = {**named.get("env", os.environ), PAGE_VARIABLE: str(self.page_bytes)}
         self.process = subprocess.Popen([*command, *self.flags, *flags], stdout=subprocess.PIPE, text=True, **named)
@@ -96,7 +96,7 @@ class Campaign:
     """Everything of one story."""
 
     def __init__(self, folder: Path, seed: int = 0, page: int = 200) -> None:
-        self.cloud = FakeCloud(seed, page).start()
+        self.cloud = FakeCloud(seed, page)
         self.proxy = FaultProxy(self.cloud.url, seed).start()
         self.program = QuickProgram(folder, self.proxy.url)
         self.program.page_bytes = page * BYTES_A_RECORD

@@ -11,9 +11,9 @@ import time
 
 import msgspec
 from bottle import Bottle, HTTPResponse, request
-from waitress.server import create_server
 
 from tests.cloud.cloud_model import SITE, CloudModel
+from tests.serving import Serving
 
 STATUS_FAULTS = {"500", "502", "503", "504", "429", "400", "401", "403", "404"}
 
@@ -28,19 +28,12 @@ class FakeCloud:
         self.plan: list[str] = []
         self.calls: dict[str, int] = {}
         self.tokens: list[str | None] = []
-        self.server = create_server(
-            self.app(), host="127.0.0.1", port=port, threads=8, clear_untrusted_proxy_headers=True
-        )
-        self.url = f"http://127.0.0.1:{self.server.effective_port}"
-
-    def start(self) -> "FakeCloud":
-        """Serve in the background."""
-        threading.Thread(target=self.server.run, daemon=True).start()
-        return self
+        self.serving = Serving(self.app(), port=port, clear_untrusted_proxy_headers=True)
+        self.url = self.serving.url
 
     def stop(self) -> None:
         """Stop serving."""
-        self.server.close()
+        self.serving.close()
 
     def app(self) -> Bottle:
         """The program's routes."""
@@ -99,4 +92,4 @@ class FakeCloud:
 if __name__ == "__main__":
     cloud = FakeCloud(port=int(sys.argv[1]) if len(sys.argv) > 1 else 0)
     print(f"a fake cloud for the site {SITE} at {cloud.url}", flush=True)
-    cloud.server.run()
+    threading.Event().wait()

@@ -5,8 +5,8 @@ import time
 import pytest
 
 from tests.cloud.campaign import STEPS, Observatory, QuickProgram
-from tests.cloud.test_cloud_tcp import wait_for
 from tests.program import Program
+from tests.waiting import wait_for
 
 SITE = "saf"
 
@@ -37,7 +37,7 @@ def test_jobs_go_down_and_statuses_come_up(hub, site):
     observatory = Observatory(site)
     observatory.start()
     sent = [hub.new_job(token, site=SITE, optional_params={"n": number})["ulid"] for number in range(30)]
-    wait_for(lambda: statuses(hub) == dict.fromkeys(sent, STEPS[-1]), 40)
+    wait_for(lambda: statuses(hub) == dict.fromkeys(sent, STEPS[-1]))
     observatory.ending.set()
     assert observatory.received == dict.fromkeys(sent, 1)
     job = site.post("getrecentjobs", {"site": SITE, "timeRange": 86_400_000}).json()[0]
@@ -61,7 +61,7 @@ def test_a_hub_that_is_restarted_and_a_site_that_is_killed(hub, site, rounds):
             hub.kill()
             time.sleep(0.3)
             hub.serve("--port", port)
-    wait_for(lambda: statuses(hub) == dict.fromkeys(sent, STEPS[-1]), 60)
+    wait_for(lambda: statuses(hub) == dict.fromkeys(sent, STEPS[-1]))
     observatory.ending.set()
     assert all(count == 1 for count in observatory.received.values())
     assert set(observatory.received) == set(sent)

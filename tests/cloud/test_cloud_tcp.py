@@ -22,6 +22,7 @@ from prjobs.cloud.transport import Transport, open_transport, token_source
 from prjobs.cloud.wire import read_listing
 from tests.cloud.campaign import Campaign
 from tests.cloud.cloud_model import SITE
+from tests.waiting import wait_for
 
 # The points that the link comes by; tests/test_failpoints.py has the others.
 OF_THE_LINK = ("push_after_answer", "handout_after_commit", "import_before_commit")
@@ -32,15 +33,6 @@ def campaign(tmp_path):
     campaign = Campaign(tmp_path / "data")
     yield campaign
     campaign.close()
-
-
-def wait_for(what, seconds=20.0):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if found := what():
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it did not happen in time")
 
 
 def clean(report):
@@ -57,7 +49,7 @@ def test_through_faults_on_the_way(campaign, jobs, faults):
     campaign.start()
     campaign.proxy.share, campaign.proxy.left = 0.3, faults
     campaign.send(jobs, rate=30)
-    wait_for(lambda: campaign.proxy.left == 0, 60)
+    wait_for(lambda: campaign.proxy.left == 0)
     campaign.settle()
     report = campaign.report()
     assert clean(report), report
@@ -301,4 +293,4 @@ def test_a_late_effect_of_the_proxy_comes_after_its_client_was_cut_off(campaign)
         transport(campaign.proxy.url).call("updatejobstatus", {"site": SITE, "ulid": ulid, "newStatus": "STARTED"})
     assert failure.value.kind == AMBIGUOUS and time.monotonic() - began < 1
     assert campaign.cloud.statuses()[ulid] == "UNREAD"
-    wait_for(lambda: campaign.cloud.statuses()[ulid] == "STARTED", 5)
+    wait_for(lambda: campaign.cloud.statuses()[ulid] == "STARTED")

@@ -14,9 +14,9 @@ from tests import provider
 from tests.cloud.campaign import STEPS, Campaign
 from tests.cloud.cloud_model import SITE
 from tests.cloud.stories import report, take
-from tests.cloud.test_cloud_tcp import wait_for
-from tests.conftest import USER
 from tests.program import JOB
+from tests.verbs import USER
+from tests.waiting import wait_for
 
 
 def forward(world, action="expose", device="camera"):
@@ -103,9 +103,7 @@ def test_a_refusal_that_is_no_plain_sentence_is_not_shown(world):
 def test_a_stop_is_delivered_at_once_and_its_copy_is_not_run(world, action):
     row = forward(world, action)
     assert take(world) == [row.ulid]
-    until = time.monotonic() + 5
-    while not world.cloud.records and time.monotonic() < until:
-        time.sleep(0.01)
+    wait_for(lambda: world.cloud.records)
     world.pass_time(60)
     assert take(world) == []
     (record,) = marked(world, row)

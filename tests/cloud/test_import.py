@@ -20,9 +20,9 @@ from tests.cloud.cloud_model import SITE
 from tests.cloud.model import DAY_MS, World
 from tests.cloud.mutants import PLAIN
 from tests.cloud.stories import take
-from tests.cloud.test_cloud_tcp import wait_for
 from tests.cloud.watching import Watch
-from tests.conftest import USER
+from tests.verbs import USER
+from tests.waiting import wait_for
 
 HOUR_MS = 3_600_000
 

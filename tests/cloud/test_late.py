@@ -10,7 +10,7 @@ from tests.cloud.model import SITE
 from tests.cloud.mutants import PLAIN
 from tests.cloud.stories import report, take, told
 from tests.cloud.watching import Watch
-from tests.conftest import USER
+from tests.verbs import USER
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from prjobs.jobs.requests import Command
 from tests.cloud.model import SITE, World
 from tests.cloud.mutants import PLAIN
 from tests.cloud.stories import report, take
-from tests.conftest import USER
+from tests.verbs import USER
 
 
 def again(world, **settings):

@@ -11,7 +11,7 @@ from prjobs.jobs.requests import Command
 from tests.cloud.model import SITE, World
 from tests.cloud.mutants import PLAIN
 from tests.cloud.stories import report, take, told
-from tests.conftest import USER
+from tests.verbs import USER
 
 DATE = {"date": "Tue, 14 Nov 2023 22:13:20 GMT"}
 

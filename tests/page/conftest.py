@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from tests.page.calling import STATIC, Call
 from tests.page.here import Here
 from tests.page.tour import House
 from tests.page.watching import Observatory
 from tests.program import Program
 
-STATIC = Path(__file__).resolve().parents[2] / "static"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 FLAGS = [
     "--no-sandbox",
@@ -64,17 +64,6 @@ def files() -> Iterator[str]:
     server.shutdown()
     server.server_close()
     thread.join()
-
-
-class Call:
-    """`call(module, function, *arguments)` runs an exported function of static/ in the browser."""
-
-    def __init__(self, page: Any) -> None:
-        self.page = page
-
-    def __call__(self, module: str, function: str, *arguments: Any) -> Any:
-        script = "async ([module, name, args]) => (await import(`/${module}`))[name](...args)"
-        return self.page.evaluate(script, [module, function, list(arguments)])
 
 
 @pytest.fixture(scope="module")

@@ -9,25 +9,11 @@ from typing import Any
 from prjobs.access import tokens
 from prjobs.access.audit import Actor
 from prjobs.access.tokens import NewToken
-from prjobs.base.clock import Clock
 from prjobs.base.folder import Folder
 from prjobs.base.settings import Settings
 from prjobs.server import Server
+from tests.clocks import ClockAhead
 from tests.program import Program
-
-
-class ClockAhead(Clock):
-    """The machine's clock, and some seconds more: both hands were moved, as if that time had passed."""
-
-    def __init__(self) -> None:
-        self.ahead_s = 0.0
-        self.stepped_s = 0.0
-
-    def now_ms(self) -> int:
-        return super().now_ms() + round((self.ahead_s + self.stepped_s) * 1000)
-
-    def elapsed_s(self) -> float:
-        return super().elapsed_s() + self.ahead_s
 
 
 class Here(Program):

@@ -1,6 +1,5 @@
 """A site with a real link to a fake cloud, and the way between them, which a test can spoil."""
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from tests.cloud.cloud_model import SITE
 from tests.cloud.fake_cloud import FakeCloud
 from tests.cloud.fault_proxy import FaultProxy
 from tests.page.watching import Observatory
+from tests.waiting import wait_for
 
 
 class ImpatientProgram(QuickProgram):
@@ -21,7 +21,7 @@ class Link:
     """A site with its cloud, and the way between them."""
 
     def __init__(self, folder: Path, *flags: str) -> None:
-        self.cloud = FakeCloud().start()
+        self.cloud = FakeCloud()
         self.way = FaultProxy(self.cloud.url).start()
         self.program = ImpatientProgram(folder, self.way.url)
         self.program.serve(*flags)
@@ -47,12 +47,9 @@ class Link:
             self.wait_for(ulid, "RECEIVED")
         return sorted(wanted)
 
-    def wait_for(self, ulid: str, status: str, seconds: float = 20) -> None:
-        """Until the cloud has this status of a job."""
-        until = time.monotonic() + seconds
-        while self.cloud.statuses().get(ulid) != status:
-            assert time.monotonic() < until, f"{ulid} is {self.cloud.statuses().get(ulid)}, not {status}"
-            time.sleep(0.05)
+    def wait_for(self, ulid: str, status: str) -> None:
+        """Wait until the cloud has this status of a job."""
+        wait_for(lambda: self.cloud.statuses().get(ulid) == status)
 
     def close(self) -> None:
         self.program.kill()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.page.conftest import Call
+from tests.page.calling import Call
 from tests.page.here import Here
 from tests.page.samples import MINUTE, NOW
 from tests.page.watching import COUNT_TONES, Observatory, log_in, wait_text, wait_tones

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.cloud.cloud_model import SITE
-from tests.page.conftest import Call
+from tests.page.calling import Call
 from tests.page.linked import Link
 from tests.page.samples import HOUR, NOW
 from tests.page.watching import Observatory, log_in, wait_text

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.page.conftest import Call
+from tests.page.calling import Call
 from tests.page.samples import HOUR, MINUTE, NOW, site
 from tests.page.watching import Observatory, log_in, wait_text
 from tests.program import Program

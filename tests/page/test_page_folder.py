@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.page.conftest import STATIC
+from tests.page.calling import STATIC
 
 # ---- the folder
 

@@ -8,7 +8,7 @@ import pytest
 from prjobs.base.settings import Settings
 from prjobs.night.nights import night_named
 from prjobs.night.words import duration
-from tests.page.conftest import Call
+from tests.page.calling import Call
 from tests.page.samples import HOUR, NOW, job, ms
 
 NOTHING = "\N{EN DASH}"

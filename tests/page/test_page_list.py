@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.page.conftest import Call
+from tests.page.calling import Call
 from tests.page.samples import HOUR, MINUTE, NOW, done, job, running, ulid
 
 # ---- the list that does not move

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.page.conftest import Call
+from tests.page.calling import Call
 from tests.page.samples import HOUR, MINUTE, NOW, done, job, picked_up, running, site
 
 NOTHING = "\N{EN DASH}"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.page.conftest import Call
+from tests.page.calling import Call
 from tests.page.samples import HOUR, NOW, change, changes, job, now, picked_up, running, site, ulid
 
 # ---- what the page knows

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.page.conftest import Call
+from tests.page.calling import Call
 from tests.page.samples import NOW, change, picked_up
 
 DOUBT = "Stop of saf handed out, but nothing shows that it arrived: use the hardware stop"

@@ -15,6 +15,7 @@ import requests
 from tests.cloud.cloud_model import SITE
 from tests.page.linked import Link
 from tests.page.watching import Observatory, wait_text
+from tests.waiting import wait_for
 
 FLAGS = ("--reservations", "local", "--stations", "wema=saf")
 
@@ -71,12 +72,9 @@ class House:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def wait_for_alarms(self, seconds: float = 40) -> None:
+    def wait_for_alarms(self) -> None:
         """A stop that nobody picks up, and a status that the cloud does not take."""
-        until = time.monotonic() + seconds
-        while not {"stop", "notice"} <= {alarm["kind"] for alarm in self.api("GET", "now")["alarms"]}:
-            assert time.monotonic() < until
-            time.sleep(0.5)
+        wait_for(lambda: {"stop", "notice"} <= {alarm["kind"] for alarm in self.api("GET", "now")["alarms"]})
 
     def close(self) -> None:
         self.link.close()
