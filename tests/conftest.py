@@ -100,7 +100,7 @@ def make_server(tmp_path: Path, patient: None) -> Iterator[Callable[..., Server]
     for server, _ in running:
         server.stop()
     for _, thread in running:
-        thread.join(timeout=10)
+        thread.join(60)
         assert not thread.is_alive()
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import requests
 
+from tests.waiting import wait_for
+
 JOB = {
     "site": "saf",
     "device": "camera",
@@ -63,7 +65,7 @@ class Program:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            _, errors = self.process.communicate(timeout=10)
+            _, errors = self.process.communicate(timeout=60)
             raise AssertionError(f"serve ended with {self.process.returncode}: {errors}")
         self.first_lines.append(line.rstrip())
         self.url = line.split()[-1].rstrip("/")
@@ -84,7 +86,7 @@ class Program:
     def _wait(self) -> tuple[int, str, str]:
         if self.process is None:
             return 0, "", ""
-        out, errors = self.process.communicate(timeout=15)
+        out, errors = self.process.communicate(timeout=60)
         code, self.process = self.process.returncode, None
         return code, out or "", errors or ""
 
@@ -98,6 +100,17 @@ class Program:
         """One request as a site's program sends it: no content type, the body as JSON text."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return requests.post(f"{self.url}/{name}", data=json.dumps(body), headers=headers, timeout=30, **named)
+
+    def fetch(self, count: int = 1, site: str = "saf") -> list[str]:
+        """Poll until so many jobs came; their ids. On a slow disk a poll may come away empty before."""
+        taken: list[str] = []
+
+        def poll() -> bool:
+            taken.extend(job["ulid"] for job in self.post("getnewjobs", {"site": site}).json())
+            return len(taken) >= count
+
+        wait_for(poll)
+        return taken
 
     def new_job(self, token: str, **changes: Any) -> dict[str, Any]:
         """Send a job; the stored document."""

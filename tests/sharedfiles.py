@@ -34,7 +34,7 @@ class Answer:
 def send(line: dict[str, Any], port: int, values: dict[str, str]) -> Answer:
     """Send one request line over a socket of its own and read the whole answer."""
     request = _raw(line, values) or _composed(line, port, values)
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         _send_all(connection, request)
         return _read(connection)
 

@@ -22,7 +22,7 @@ def ask(server):
         key = (user, *roles)
         tokens[key] = tokens.get(key) or make_token(server.appliance, user, *roles)
         headers = {"Authorization": f"Bearer {tokens[key]}"}
-        return requests.request(method, server.url + path, json=body, headers=headers, timeout=20)
+        return requests.request(method, server.url + path, json=body, headers=headers, timeout=60)
 
     return ask
 
@@ -178,7 +178,7 @@ def ask_linked(linked):
     def ask(method, path, body=None, sites=(), roles=("owner",)):
         token = make_token(linked.appliance, "auth0|alice", *roles, sites=sites)
         headers = {"Authorization": f"Bearer {token}"}
-        return requests.request(method, linked.url + path, json=body, headers=headers, timeout=20)
+        return requests.request(method, linked.url + path, json=body, headers=headers, timeout=60)
 
     return ask
 
@@ -234,7 +234,7 @@ def test_older_jobs_are_asked_for_the_sites_of_the_token(linked, ask_linked, tak
 def test_staff_of_one_site_does_nothing_at_another(make_server):
     server = make_server(reservations="local")
     send = lambda token, method, path, body=None: requests.request(  # noqa: E731
-        method, server.url + path, json=body, headers={"Authorization": f"Bearer {token}"}, timeout=20
+        method, server.url + path, json=body, headers={"Authorization": f"Bearer {token}"}, timeout=60
     )
     everywhere = make_token(server.appliance, "auth0|alice", "admin")
     ulid = send(everywhere, "POST", "/newjob", {**JOB, "site": "mrc1"}).json()["ulid"]

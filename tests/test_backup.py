@@ -266,7 +266,7 @@ def test_no_nightly_backup_when_none_is_wanted(folder: Folder, clock: ManualCloc
 def test_the_nightly_backup_holds_up_no_chore(nightly: Nightly, folder: Folder) -> None:
     nightly.once()
     assert nightly._thread is not None
-    nightly._thread.join(timeout=10)
+    nightly._thread.join(60)
     assert len(nightly_backups(folder)) == 1
 
 

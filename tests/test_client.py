@@ -295,7 +295,7 @@ def test_an_answer_that_is_cut_off(service: Service, client: Client) -> None:
 
 def test_a_slow_answer(service: Service) -> None:
     def slowly(service: Service) -> Any:
-        service.go_on.wait(10)
+        service.go_on.wait(60)
         return 200, {}, b"[]"
 
     service.answer = slowly
@@ -348,5 +348,5 @@ def test_threads_may_share_a_client(service: Service, client: Client) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(5)
+        thread.join(60)
     assert len(service.asked) == 20

@@ -21,7 +21,7 @@ def call(server, http, token):
     def call(name, body, bearer=None, **headers):
         if bearer is not None or name == "newjob":
             headers["Authorization"] = f"Bearer {bearer or token}"
-        return http.post(f"{server.url}/{name}", data=json.dumps(body), headers=headers, timeout=20)
+        return http.post(f"{server.url}/{name}", data=json.dumps(body), headers=headers, timeout=60)
 
     return call
 

@@ -26,7 +26,7 @@ class Connection:
     """Keep-alive requests with bodies as they are."""
 
     def __init__(self, server, token):
-        self.http = http.client.HTTPConnection("127.0.0.1", server.listener.port, timeout=30)
+        self.http = http.client.HTTPConnection("127.0.0.1", server.listener.port, timeout=60)
         self.headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def send(self, method, path, body, headers=None):
@@ -49,7 +49,7 @@ def target(tmp_path_factory):
     thread.start()
     yield server
     server.stop()
-    thread.join(timeout=10)
+    thread.join(60)
 
 
 def mutated(chance):

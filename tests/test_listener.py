@@ -108,7 +108,7 @@ def test_clients_that_do_not_read_do_not_hold_the_threads_for_ever(make_server, 
     server = make_server(threads=4)
     fill(server, 600)
     readers = [ask_and_never_read(server) for _ in range(4)]
-    answer = requests.post(f"{server.url}/getnewjobs", data='{"site": "mrc1"}', timeout=20)
+    answer = requests.post(f"{server.url}/getnewjobs", data='{"site": "mrc1"}', timeout=60)
     assert answer.json() == []
     for reader in readers:
         reader.close()
@@ -119,7 +119,7 @@ def test_a_client_that_reads_slowly_gets_all_of_it(make_server, monkeypatch):
     monkeypatch.setattr("prjobs.web.listener.SLOW_S", 1.5)
     server = make_server()
     fill(server, 100)
-    answer = requests.post(f"{server.url}/getrecentjobs", data='{"site": "saf"}', stream=True, timeout=20)
+    answer = requests.post(f"{server.url}/getrecentjobs", data='{"site": "saf"}', stream=True, timeout=60)
     got = bytearray()
     for _ in range(6):
         got += answer.raw.read(600_000)

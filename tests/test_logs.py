@@ -48,7 +48,7 @@ def test_a_line_is_written_a_moment_later_without_a_warning(said):
     writing = threading.Thread(target=logs.write_logs, args=(stop,))
     writing.start()
     logger.info("alone")
-    assert written.wait(20)
+    assert written.wait(60)
     stop.set()
     writing.join()
     assert [line.split()[-1] for line in lines()] == ["alone"]
@@ -102,7 +102,7 @@ def test_a_screen_that_nobody_reads_holds_up_nobody(tmp_path):
 
     saying = threading.Thread(target=say, daemon=True)
     saying.start()
-    saying.join(20)
+    saying.join(60)
     assert not saying.is_alive()
     read = read_all(reading, lambda: screen.say("the last one"), screen)
     assert read[0].startswith("line 0 ") and read[-1] == "the last one"
@@ -129,9 +129,9 @@ def read_all(reading, then, screen):
     thread.start()
     wait_for(screen._lines.empty)
     then()
-    assert closed.wait(20)
+    assert closed.wait(60)
     screen.close()
-    thread.join(20)
+    thread.join(60)
     return lines
 
 
@@ -160,9 +160,9 @@ def test_a_program_whose_stderr_nobody_reads_goes_on_and_stops(program):
     headers = {"Authorization": f"Bearer {program.token()}"}
     with requests.Session() as session:
         for _ in range(1000):
-            answer = session.post(f"{program.url}/newjob", json=JOB, headers=headers, timeout=20)
+            answer = session.post(f"{program.url}/newjob", json=JOB, headers=headers, timeout=60)
             assert answer.status_code == 507
-        assert session.post(f"{program.url}/getnewjobs", data='{"site": "saf"}', timeout=20).json() == []
+        assert session.post(f"{program.url}/getnewjobs", data='{"site": "saf"}', timeout=60).json() == []
     program.process.terminate()
     assert program.process.wait(10) == 0
     log = (program.data / "logs" / "prjobs.log").read_text(encoding="utf-8")

@@ -3,7 +3,6 @@
 import json
 import socket
 import threading
-import time
 
 import pytest
 import requests
@@ -18,7 +17,7 @@ def held_poll(server, **parts):
     body = json.dumps({"site": "saf", "wait": 20, **parts})
     answers = []
     thread = threading.Thread(
-        target=lambda: answers.append(requests.post(f"{server.url}/getnewjobs", data=body, timeout=30))
+        target=lambda: answers.append(requests.post(f"{server.url}/getnewjobs", data=body, timeout=60))
     )
     thread.start()
     return thread, answers
@@ -28,7 +27,7 @@ def test_a_held_poll_gets_the_job_when_it_is_committed(server, token, http):
     thread, answers = held_poll(server)
     wait_for(lambda: server.appliance.queue.waiters.held == 1)
     sent = http.post(f"{server.url}/newjob", json=JOB, headers={"Authorization": f"Bearer {token}"}).json()
-    thread.join(timeout=5)
+    thread.join(60)
     assert [job["ulid"] for job in answers[0].json()] == [sent["ulid"]]
 
 
@@ -36,16 +35,18 @@ def test_a_job_of_another_site_wakes_nobody(server, token, http):
     thread, answers = held_poll(server, wait=1)
     wait_for(lambda: server.appliance.queue.waiters.held == 1)
     http.post(f"{server.url}/newjob", json={**JOB, "site": "mrc1"}, headers={"Authorization": f"Bearer {token}"})
-    thread.join(timeout=5)
+    thread.join(60)
     assert answers[0].json() == []
 
 
 def test_two_held_polls_get_a_job_once(server, token, http):
-    polls = [held_poll(server, wait=2) for _ in range(4)]
+    polls = [held_poll(server) for _ in range(4)]
     wait_for(lambda: server.appliance.queue.waiters.held == 4)
     http.post(f"{server.url}/newjob", json=JOB, headers={"Authorization": f"Bearer {token}"})
+    wait_for(lambda: any(answers for _, answers in polls))
+    server.stop()
     for thread, _ in polls:
-        thread.join(timeout=10)
+        thread.join(60)
     assert sorted(len(answers[0].json()) for _, answers in polls) == [0, 0, 0, 1]
 
 
@@ -53,14 +54,14 @@ def test_beyond_the_share_polls_are_told_to_come_again_and_others_are_served(mak
     server = make_server(threads=8, held_share=0.5)
     polls = [held_poll(server) for _ in range(4)]
     wait_for(lambda: server.appliance.queue.waiters.held == 4)
-    answer = requests.post(f"{server.url}/getnewjobs", data='{"site": "saf", "wait": 20}', timeout=5)
+    answer = requests.post(f"{server.url}/getnewjobs", data='{"site": "saf", "wait": 20}', timeout=60)
     assert (answer.json(), answer.headers["Retry-After"]) == ([], "1")
-    feed = requests.get(f"{server.url}/api/changes", params={"since": 0, "wait": 20}, timeout=5).json()
+    feed = requests.get(f"{server.url}/api/changes", params={"since": 0, "wait": 20}, timeout=60).json()
     assert (feed["changes"], feed["again_s"]) == ([], 1)
-    assert requests.post(f"{server.url}/getnewjobs", data='{"site": "saf"}', timeout=5).status_code == 200
+    assert requests.post(f"{server.url}/getnewjobs", data='{"site": "saf"}', timeout=60).status_code == 200
     server.stop()
     for thread, answers in polls:
-        thread.join(timeout=6)
+        thread.join(60)
         assert answers[0].json() == []
 
 
@@ -83,13 +84,13 @@ def test_the_feed_is_woken_and_its_cursor_goes_on(server, token, http):
     answers = []
     thread = threading.Thread(
         target=lambda: answers.append(
-            requests.get(f"{server.url}/api/changes", params={"since": seq, "wait": 20}, timeout=30).json()
+            requests.get(f"{server.url}/api/changes", params={"since": seq, "wait": 20}, timeout=60).json()
         )
     )
     thread.start()
     wait_for(lambda: server.appliance.queue.waiters.held == 1)
     sent = http.post(f"{server.url}/newjob", json=JOB, headers={"Authorization": f"Bearer {token}"}).json()
-    thread.join(timeout=5)
+    thread.join(60)
     (change,) = answers[0]["changes"]
     assert (change["job"]["ulid"], change["status"], change["queue"]) == (sent["ulid"], "UNREAD", "both")
     after = http.get(f"{server.url}/api/changes", params={"since": answers[0]["seq"]}).json()
@@ -112,9 +113,9 @@ def test_a_closed_bell_admits_nobody():
 
 @pytest.mark.parametrize("wait", [-5, 0, "", None])
 def test_a_wait_that_is_none(server, wait):
-    began = time.monotonic()
-    assert requests.post(f"{server.url}/getnewjobs", json={"site": "saf", "wait": wait}).json() == []
-    assert time.monotonic() - began < 5
+    server.appliance.queue.waiters.waiter = None  # who would be held fails
+    answer = requests.post(f"{server.url}/getnewjobs", json={"site": "saf", "wait": wait})
+    assert (answer.status_code, answer.json()) == (200, [])
 
 
 def test_a_reader_with_a_token_for_one_site_sees_only_that_site(make_server):

@@ -32,7 +32,7 @@ def other():
 
 
 def get_json(url, headers):
-    answer = requests.get(url, headers=headers, timeout=5)
+    answer = requests.get(url, headers=headers, timeout=60)
     return answer.json()
 
 
@@ -205,7 +205,7 @@ def test_new_keys_are_used_though_the_disk_does_not_take_them(make_server, tmp_p
         headers = {"Authorization": f"Bearer {keys.token()}"}
 
         def status():
-            return requests.post(f"{server.url}/newjob", data=json.dumps(JOB), headers=headers, timeout=20).status_code
+            return requests.post(f"{server.url}/newjob", data=json.dumps(JOB), headers=headers, timeout=60).status_code
 
         wait_for(lambda: status() == 200)
         assert seen == ["jwks.json"]

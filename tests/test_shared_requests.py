@@ -59,7 +59,7 @@ def target(tmp_path_factory):
     sharedfiles.send({**line, "path": "/getnewjobs", "headers": {}, "body": '{"site": "saf"}'}, port, values)
     yield server, port, values
     server.stop()
-    thread.join(timeout=10)
+    thread.join(60)
 
 
 def stored(server):

@@ -34,7 +34,7 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 def ask(server, path, cookie=None, **headers):
     sent = {**headers, **({} if cookie is None else {"Cookie": f"prjobs_session=x; prjobs_theme={cookie}"})}
-    return requests.get(server.url + path, headers=sent, timeout=20)
+    return requests.get(server.url + path, headers=sent, timeout=60)
 
 
 def look_of(page):
@@ -129,7 +129,7 @@ def test_programs_get_sentences(server):
     for headers in ({}, {"Accept": "*/*"}, {"Accept": "application/json"}):
         assert ask(server, "/nowhere", "red", **headers).headers["Content-Type"] == "text/plain; charset=utf-8"
     assert ask(server, "/api/nowhere", "red", **BROWSER).json()["code"] == "not_found"
-    assert requests.post(f"{server.url}/getnewjobs", data="[", headers=BROWSER, timeout=20).json() == []
+    assert requests.post(f"{server.url}/getnewjobs", data="[", headers=BROWSER, timeout=60).json() == []
     wrong_host = ask(server, "/", "red", Host="evil.example", **BROWSER)
     assert wrong_host.status_code == 421 and look_of(wrong_host.text) == LOOKS["red"]
 

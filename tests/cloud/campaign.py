@@ -86,7 +86,7 @@ class Observatory(threading.Thread):
 
     def _post(self, name: str, body: dict[str, Any]) -> requests.Response | None:
         try:
-            return self._session.post(f"{self.program.url}/{name}", json=body, timeout=10)
+            return self._session.post(f"{self.program.url}/{name}", json=body, timeout=60)
         except requests.RequestException:
             self._session.close()
             return None
@@ -135,7 +135,7 @@ class Campaign:
         # A late effect would come now.
         time.sleep(2)
         self.observatory.ending.set()
-        self.observatory.join(timeout=30)
+        self.observatory.join(60)
 
     def report(self) -> dict[str, int]:
         """Counts. Lost: never received, and not among the hand-outs shown as in doubt."""

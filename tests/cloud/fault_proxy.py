@@ -113,7 +113,7 @@ class FaultProxy:
     def forward(self, line: str, body: bytes) -> bytes:
         """Send the request on; the whole answer as bytes."""
         _, path, _ = line.split(" ")
-        connection = http.client.HTTPConnection(self.target.hostname or "", self.target.port, timeout=10)
+        connection = http.client.HTTPConnection(self.target.hostname or "", self.target.port, timeout=60)
         try:
             connection.request("POST", path, body)
             answer = connection.getresponse()

@@ -98,22 +98,26 @@ class Outage:
         self._post("updatejobstatus", {"site": SITE, "ulid": ulid, "newStatus": word})
 
     def _post(self, name: str, body: dict[str, Any]) -> Any:
-        return self._session.post(f"{self.campaign.program.url}/{name}", json=body, timeout=30).json()
+        return self._session.post(f"{self.campaign.program.url}/{name}", json=body, timeout=60).json()
 
     def health(self) -> list[str]:
         """The codes of what health says."""
-        found = self._session.get(f"{self.campaign.program.url}/healthz", timeout=10).json()
+        found = self._session.get(f"{self.campaign.program.url}/healthz", timeout=60).json()
         return [one["code"] for one in found["notices"]]
 
     def wait_for(self, *words: str) -> bool:
         """Until every job in the cloud has one of these statuses; False when that does not happen."""
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until:
-            statuses = self.campaign.cloud.statuses()
-            if all(statuses[ulid] in words for ulid in self.campaign.wanted):
+            if self.is_drained(*words):
                 return True
             time.sleep(0.2)
         return False
+
+    def is_drained(self, *words: str) -> bool:
+        """Return True if every job in the cloud has one of these statuses."""
+        statuses = self.campaign.cloud.statuses()
+        return all(statuses[ulid] in words for ulid in self.campaign.wanted)
 
 
 def live_through(folder: Path, jobs: int) -> dict[str, Any]:
@@ -139,6 +143,7 @@ def live_through(folder: Path, jobs: int) -> dict[str, Any]:
         (fresh,) = campaign.cloud.add(1)
         found = outage.take(1)
         waited_s = time.monotonic() - began
+        before_all = not outage.is_drained(WORDS[-1])
         drained = outage.wait_for(WORDS[-1])
         drained_s = time.monotonic() - began
         expected = [(ulid, WORDS[-1]) for ulid in sorted(got)]
@@ -151,6 +156,7 @@ def live_through(folder: Path, jobs: int) -> dict[str, Any]:
             "drained": drained,
             "in order, the latest status alone": pushed == expected,
             "new job": found == [fresh],
+            "new job came before the backlog was sent": before_all,
             "new job waited s": round(waited_s, 1),
             "drained in s": round(drained_s),
             "notices": said,

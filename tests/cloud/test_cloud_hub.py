@@ -87,4 +87,4 @@ def _known(site):
 def _health(site):
     import requests
 
-    return requests.get(f"{site.url}/healthz", timeout=5).json()
+    return requests.get(f"{site.url}/healthz", timeout=60).json()

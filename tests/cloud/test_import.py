@@ -262,7 +262,7 @@ def test_it_is_for_staff(campaign):
     token = program.token()
     for answer in (
         program.post("api/cloud/import", {"since_ms": 0}, token),
-        requests.get(f"{program.url}/api/cloud/import", headers={"Authorization": f"Bearer {token}"}, timeout=10),
+        requests.get(f"{program.url}/api/cloud/import", headers={"Authorization": f"Bearer {token}"}, timeout=60),
     ):
         assert answer.status_code == 403, answer.text
     assert program.post("api/cloud/import", {"since_ms": 0}).status_code == 401
