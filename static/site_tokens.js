@@ -50,7 +50,8 @@ export class TokenList {
   async make(body) {
     const { token, info } = await this.api.post("tokens", body);
     this.secret.show(token, `The token for ${info.user_name}. It is shown this once: copy it now.`);
-    await this.load();
+    // Not waited for: the form is empty when the token is shown, and the next one may be typed.
+    this.load();
   }
 
   hideMade() {

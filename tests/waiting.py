@@ -9,10 +9,10 @@ Found = TypeVar("Found")
 PATIENCE_S = 60.0
 
 
-def wait_for(find: Callable[[], Found], patience_s: float = PATIENCE_S) -> Found:
+def wait_for(find: Callable[[], Found], pause: Callable[[], None] = lambda: time.sleep(0.02)) -> Found:
     """Return what `find` returns as soon as that is true; AssertionError when it never is."""
-    end_s = time.monotonic() + patience_s
+    end_s = time.monotonic() + PATIENCE_S
     while not (found := find()):
-        assert time.monotonic() < end_s, f"it did not happen within {patience_s:g} s"
-        time.sleep(0.02)
+        assert time.monotonic() < end_s, f"it did not happen within {PATIENCE_S:g} s"
+        pause()
     return found

@@ -15,6 +15,7 @@ from tests.page.here import Here
 from tests.page.tour import House
 from tests.page.watching import Observatory
 from tests.program import Program
+from tests.waiting import PATIENCE_S
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 FLAGS = [
@@ -86,7 +87,7 @@ def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
         contexts.append(context)
         context.add_cookies([{"name": "prjobs_theme", "value": theme, "url": url.partition("#")[0]}])
         page = context.new_page()
-        page.set_default_timeout(15000)
+        page.set_default_timeout(PATIENCE_S * 1000)
         page.complaints = []
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
         page.on("console", lambda said: page.complaints.append(said.text) if "Content Security" in said.text else None)

@@ -39,7 +39,7 @@ class Here(Program):
         made: Future[Server] = Future()
         self._thread = threading.Thread(target=self._run, args=(Settings(**{"port": 0, **settings}), made))
         self._thread.start()
-        self._server = made.result(timeout=30)
+        self._server = made.result(timeout=60)
         self.url = self._server.url
         return self.url
 
@@ -58,7 +58,7 @@ class Here(Program):
         if self._server is None or self._thread is None:
             return
         self._server.stop()
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=60)
         assert not self._thread.is_alive()
         self._server = self._thread = None
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.page.calling import Call
-from tests.page.watching import Observatory, log_in, wait_text
+from tests.page.watching import Observatory, click_twice, log_in, wait_text, wait_until
 from tests.program import Program
 
 OpenPage = Callable[..., Any]
@@ -102,10 +102,7 @@ def test_a_job_is_sent_again(served: Program, admin: str, observatory: Observato
     log_in(page, served.url, admin)
     page.goto(f"{served.url}/#/jobs/{sent['ulid']}")
     again = page.locator("[data-part=again] >> visible=true")
-    again.click()
-    wait_text(again, "Click again to send it")
-    page.wait_for_timeout(500)
-    again.click()
+    click_twice(again)
     wait_text(page.locator(".job-status"), "waiting")
     assert sent["ulid"] not in page.evaluate("location.hash")
     wait_text(page.locator("[data-screen=job] .facts"), sent["ulid"])
@@ -189,11 +186,8 @@ def test_an_act_that_ends_late_leaves_the_screen_alone(
 
     page.route("**/again", keep)
     again = page.locator("[data-screen=job] [data-part=again]")
-    again.click()
-    page.wait_for_timeout(500)
-    again.click()
-    while not late:
-        page.wait_for_timeout(50)
+    click_twice(again)
+    wait_until(page, lambda: late)
     page.evaluate(f"location.hash = '#/jobs/{other}'")
     wait_text(page.locator("#job-title"), "other")
     getattr(late[0], end)()

@@ -9,12 +9,10 @@ import pytest
 from tests.page.calling import Call
 from tests.page.here import Here
 from tests.page.samples import MINUTE, NOW
-from tests.page.watching import COUNT_TONES, Observatory, log_in, wait_text, wait_tones
+from tests.page.watching import COUNT_TONES, Observatory, log_in, wait_change, wait_text, wait_tones, wait_until
 
 OpenPage = Callable[..., Any]
 STOP = {"device": "all", "instance": "", "action": "cancel_all_commands", "required_params": {}, "optional_params": {}}
-# The server looks once a second, the page asks every three seconds, and this machine is slow.
-SOON_MS = 8000
 
 
 @pytest.fixture
@@ -47,12 +45,12 @@ def test_a_silent_site_is_an_alarm_that_is_heard_until_it_is_acknowledged(
     arm_sound(page)
 
     served.after(600)
-    wait_text(alarm, re.compile(r"saf has been silent since \d\d:\d\d:\d\d UTC\s+10m0\ds"), timeout=SOON_MS)
+    wait_text(alarm, re.compile(r"saf has been silent since \d\d:\d\d:\d\d UTC\s+1\dm\d\ds"))
     wait_text(alarm.locator(".alarm-todo"), "See whether the observatory program runs")
     wait_text(page.locator("[data-alarm-region][aria-live=assertive]"), "saf has been silent since")
     wait_tones(page)
-    age = alarm.locator(".alarm-age").inner_text()
-    wait_text(alarm.locator(".alarm-age"), re.compile(f"^(?!{age}$)10m"))
+    age = alarm.locator(".alarm-age")
+    wait_change(age)
     page.keyboard.press("j")
     wait_text(page.locator(".alarm-line"), re.compile(r"saf has been silent since \d\d:\d\d:\d\d UTC$"))
     page.keyboard.press("n")
@@ -69,7 +67,7 @@ def test_a_silent_site_is_an_alarm_that_is_heard_until_it_is_acknowledged(
     page.keyboard.press("n")
 
     observatory.fetch()
-    alarm.wait_for(state="detached", timeout=SOON_MS)
+    alarm.wait_for(state="detached")
     assert page.complaints == []
 
 
@@ -98,10 +96,7 @@ def test_an_alarm_that_is_over_by_the_time_it_is_acknowledged_is_gone(
     # Nothing but the answer to the click may tell the page.
     page.route("**/api/now", lambda route: None)
     observatory.fetch()
-    for _ in range(50):
-        if not served.server.appliance.board.alarms.raised():
-            break
-        page.wait_for_timeout(100)
+    wait_until(page, lambda: not served.server.appliance.board.alarms.raised())
     page.locator(".alarm >> text=Acknowledge").click()
     page.locator(".alarm").wait_for(state="detached")
     assert page.complaints == []
@@ -117,20 +112,20 @@ def test_a_stop_that_nobody_picks_up_is_loud_on_every_page(
     page.reload()
     arm_sound(page)
     stop = served.new_job(admin, **STOP, user_id="staff")
-    served.after(14)
+    served.after(16)
     line = page.locator(".alarm-line")
     words = re.compile(r"saf: “.+” was sent at \d\d:\d\d:\d\d UTC and is not picked up")
-    wait_text(line, words, timeout=SOON_MS)
+    wait_text(line, words)
     wait_tones(page)
     line.locator("a").click()
     alarm = page.locator(".alarm[data-kind=stop]")
     wait_text(alarm, words)
-    wait_text(alarm, re.compile(r"1\ds"))
+    wait_text(alarm, re.compile(r"[1-5]\ds"))
     wait_text(alarm.locator(".alarm-todo"), "Use the hardware stop.")
     alarm.locator("text=open the job").click()
     assert page.evaluate("location.hash") == f"#/jobs/{stop['ulid']}"
     observatory.fetch()
-    line.wait_for(state="hidden", timeout=SOON_MS)
+    line.wait_for(state="hidden")
     assert page.complaints == []
 
 
@@ -147,8 +142,8 @@ def test_the_worst_stands_first_and_what_is_only_remarked_is_quiet(
     wait_text(page.locator(".work-row"), "EXPOSING")
     served.after(120)
     alarms = page.locator(".alarm")
-    wait_text(page.locator(".alarm[data-kind=notice]"), "The nightly backup failed", timeout=SOON_MS)
-    wait_text(page.locator(".alarm[data-kind=stuck]"), "should have ended at", timeout=SOON_MS)
+    wait_text(page.locator(".alarm[data-kind=notice]"), "The nightly backup failed")
+    wait_text(page.locator(".alarm[data-kind=stuck]"), "should have ended at")
     assert [alarms.nth(at).get_attribute("data-kind") for at in range(3)] == ["silent", "stuck", "notice"]
     assert [alarms.nth(at).get_attribute("data-loud") for at in range(3)] == ["yes", "yes", None]
     page.keyboard.press("j")
@@ -164,7 +159,7 @@ def test_alarms_that_are_scrolled_away_are_one_line(
     Observatory(served).poll()
     served.after(600)
     page = open_page(served.url, width=width, height=500)
-    wait_text(page.locator(".alarm"), "saf has been silent", timeout=SOON_MS)
+    wait_text(page.locator(".alarm"), "saf has been silent")
     line = page.locator(".alarm-line")
     assert line.is_hidden()
     page.evaluate("scrollTo(0, 600)")
@@ -192,7 +187,7 @@ def test_loud_alarms_say_that_the_sound_is_off(
     button = page.locator(".alarms >> text=Sound is off · turn it on")
     assert button.is_hidden()
     served.after(600)
-    button.wait_for(timeout=SOON_MS)
+    button.wait_for()
     page.locator("#alarms-title").focus()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
@@ -211,7 +206,7 @@ def test_a_clock_that_was_set_is_loud(served: Here, open_page: OpenPage) -> None
     # Its first look at the clock is what later ones compare with.
     page.wait_for_timeout(1500)
     served.set_clock(7200)
-    wait_text(page.locator(".alarm[data-loud]"), "The clock of this machine moved forward by 7200 s.", timeout=SOON_MS)
+    wait_text(page.locator(".alarm[data-loud]"), "The clock of this machine moved forward by 7200 s.")
 
 
 def test_where_the_sound_is_armed_the_page_listens_on_unseen(served: Here, open_page: OpenPage) -> None:
@@ -224,7 +219,7 @@ def test_where_the_sound_is_armed_the_page_listens_on_unseen(served: Here, open_
     page.evaluate("window.unseen = true")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.wait_for_timeout(7500)
+    page.wait_for_timeout(12_000)
     assert len([url for url in asked if url.endswith("/api/now")]) >= 2
 
 

@@ -62,7 +62,7 @@ def test_nothing_grave_in_an_empty_and_an_idle_house(
     wait_text(page.locator(".state"), "IDLE")
     assert found(page, theme) == []
     served.kill()
-    wait_text(page.locator(".not-live-word"), "NOT LIVE", timeout=20_000)
+    wait_text(page.locator(".not-live-word"), "NOT LIVE")
     page.wait_for_timeout(400)
     assert found(page, theme) == []
 

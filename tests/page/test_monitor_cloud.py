@@ -11,7 +11,7 @@ from tests.cloud.cloud_model import SITE
 from tests.page.calling import Call
 from tests.page.linked import Link
 from tests.page.samples import HOUR, NOW
-from tests.page.watching import Observatory, log_in, wait_text
+from tests.page.watching import Observatory, click_twice, log_in, wait_text
 from tests.program import Program
 
 OpenPage = Callable[..., Any]
@@ -79,7 +79,7 @@ def test_a_status_that_the_cloud_refuses_is_tried_again_or_given_up(page: Any, l
     link.answers = dict.fromkeys(taken, 400)
     for ulid in taken:
         link.observatory.report(ulid, "ODD")
-    wait_text(page.locator(".site-cloud[data-bad]"), "cloud in step, 2 refused", timeout=30_000)
+    wait_text(page.locator(".site-cloud[data-bad]"), "cloud in step, 2 refused")
     page.keyboard.press("s")
     rows = page.locator(".parked")
     wait_text(rows, f"{SITE}: ODD")
@@ -91,10 +91,7 @@ def test_a_status_that_the_cloud_refuses_is_tried_again_or_given_up(page: Any, l
     rows.nth(1).wait_for(state="detached")
     wait_text(page.locator("[data-cloud] .card-word"), "1 refused")
     giveup = rows.first.locator("[data-part=giveup]")
-    giveup.click()
-    wait_text(giveup, "Click again to give it up")
-    page.wait_for_timeout(500)
-    giveup.click()
+    click_twice(giveup)
     rows.first.wait_for(state="detached")
     wait_text(page.locator("[data-cloud] .card-word"), re.compile("^in step$"))
     link.wait_for(taken[0], "ODD")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.page.watching import log_in, wait_text
+from tests.page.watching import log_in, wait_text, wait_until
 from tests.program import Program
 
 OpenPage = Callable[..., Any]
@@ -26,6 +26,7 @@ def test_the_form_does_nothing_before_its_script_is_there(served: Program, alice
     page.locator("[data-part=submit]").click(force=True)
     page.wait_for_timeout(300)
     assert page.url == f"{served.url}/login" and asked == []
+    wait_until(page, lambda: held)
     assert page.input_value("#token") == alice
     held[0].continue_()
     page.click("[data-part=submit]")

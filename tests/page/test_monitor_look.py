@@ -75,9 +75,8 @@ def test_a_stop_in_red(served: Program, observatory: Observatory, open_page: Ope
     page.keyboard.down(" ")
     page.wait_for_timeout(300)
     assert_red(page)
-    page.wait_for_timeout(700)
-    page.keyboard.up(" ")
     wait_text(page.locator(".stop-proof"), "STOP sent")
+    page.keyboard.up(" ")
     assert_red(page)
 
 
@@ -144,7 +143,7 @@ def test_red_is_strict_when_nothing_answers(served: Program, open_page: OpenPage
     page = open_page(served.url, theme="red", width=900, height=500)
     wait_text(page.locator(".link-state"), "live")
     served.kill()
-    wait_text(page.locator(".not-live-word"), "NOT LIVE", timeout=20_000)
+    wait_text(page.locator(".not-live-word"), "NOT LIVE")
     page.wait_for_timeout(400)
     assert_red(page)
 

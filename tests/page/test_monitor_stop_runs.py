@@ -8,6 +8,7 @@ import pytest
 
 from tests.page.here import Here
 from tests.page.watching import Observatory, hold, log_in, wait_text
+from tests.waiting import wait_for
 
 OpenPage = Callable[..., Any]
 STOP, PARK, CLOSE = "cancel_all_commands", "park", "close"
@@ -45,25 +46,28 @@ class Domes:
 
     def until_sent(self, words: str) -> None:
         """Time goes by, and nobody asks for jobs."""
-        for _ in range(20):
+
+        def is_sent() -> bool:
             self.here.after(1)
             self.page.wait_for_timeout(300)
-            if self.steps.filter(has_text=f"{words} sent").count():
-                return
-        raise AssertionError(self.steps.all_inner_texts())
+            return bool(self.steps.filter(has_text=f"{words} sent").count())
+
+        wait_for(is_sent)
 
     def until_proved(self) -> None:
         """Time goes by and all sites ask, until each step is picked up or gave way; a while longer for what is late."""
         proved, rounds_after = '[data-step="picked_up"], [data-step="replaced"]', 0
-        for _ in range(60):
+
+        def are_proved() -> bool:
+            nonlocal rounds_after
             self.here.after(1)
             self.page.wait_for_timeout(300)
             for site in self.sites:
                 self.fetch(site)
             rounds_after += self.steps.count() == self.page.locator(f".stop-proof li:is({proved})").count()
-            if rounds_after > 6:
-                return
-        raise AssertionError(self.steps.all_inner_texts())
+            return rounds_after > 6
+
+        wait_for(are_proved)
 
 
 @pytest.fixture
@@ -185,6 +189,7 @@ def test_what_is_put_away_is_over(domes: Domes) -> None:
 
 def test_each_stop_that_nobody_picks_up_is_named(domes: Domes) -> None:
     domes.stop("saf")
+    domes.wait_step("saf: STOP sent")
     domes.stop("mrc1")
     domes.wait_step("mrc1: STOP sent")
     domes.here.after(16)

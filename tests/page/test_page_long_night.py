@@ -8,7 +8,7 @@ import pytest
 
 from tests.page.here import Here
 from tests.page.long_night import fill_night, last_night
-from tests.page.watching import wait_text
+from tests.page.watching import wait_text, wait_until
 
 OpenPage = Callable[..., Any]
 JOBS = 100_000
@@ -53,12 +53,8 @@ def loaded(page: Any) -> int:
 
 def until(page: Any, true: str) -> None:
     """Until it is so and drawn; the page's policy forbids playwright's own waiting."""
-    for _ in range(200):
-        if page.evaluate(true):
-            page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
-            return
-        page.wait_for_timeout(25)
-    raise AssertionError(true)
+    wait_until(page, lambda: page.evaluate(true))
+    page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
 
 
 def test_a_night_of_100_000_jobs_is_scrolled_by_wheel_and_keys(here: Here, night: str, open_page: OpenPage) -> None:

@@ -68,7 +68,7 @@ class House:
 
     def api(self, method: str, path: str, body: Any = None) -> Any:
         headers = {"Authorization": f"Bearer {self.admin}"}
-        answer = requests.request(method, f"{self.url}/api/{path}", json=body, headers=headers, timeout=10)
+        answer = requests.request(method, f"{self.url}/api/{path}", json=body, headers=headers, timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -183,9 +183,8 @@ def stop_that_fails(page: Any, house: House) -> None:
     page.locator("[data-stop] [data-part=more]").click()
     page.locator("[data-part=stop]").focus()
     page.keyboard.down(" ")
-    page.wait_for_timeout(900)
-    page.keyboard.up(" ")
     wait_text(page.locator(".stop-trouble"), "use the hardware stop")
+    page.keyboard.up(" ")
 
 
 def wall(page: Any, house: House) -> None:

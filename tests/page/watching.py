@@ -2,11 +2,13 @@
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import requests
 
 from tests.program import Program
+from tests.waiting import Found, wait_for
 
 # Counts what the page plays, in window.tones.
 COUNT_TONES = """window.tones = 0;
@@ -38,7 +40,7 @@ class Observatory:
         self.session.close()
 
     def _post(self, name: str, body: dict[str, Any]) -> requests.Response:
-        answer = self.session.post(f"{self.program.url}/{name}", data=json.dumps(body), timeout=30)
+        answer = self.session.post(f"{self.program.url}/{name}", data=json.dumps(body), timeout=60)
         assert answer.status_code == 200
         return answer
 
@@ -59,27 +61,66 @@ def log_in_by_form(page: Any, url: str, token: str) -> None:
     page.wait_for_url(f"{url}/")
 
 
-def hold(page: Any, seconds: float = 0.9, part: str = "stop") -> None:
-    """Hold the button that stops, or with `part` "safe" the one that makes safe as well."""
+def press(page: Any, part: str = "stop") -> None:
+    """Press the button that stops, or with `part` "safe" the one that makes safe as well, and do not let it go."""
     box = page.locator(f"[data-stop] [data-part={part}]").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.down()
-    page.wait_for_timeout(seconds * 1000)
+
+
+def hold(page: Any, part: str = "stop") -> None:
+    """Hold such a button until it acts."""
+    press(page, part)
+    page.locator("[data-holding]").wait_for(state="detached")
     page.mouse.up()
+
+
+def _pause_soon(page: Any) -> bool:
+    """Pause the clock at a moment to come; False when that was over by then."""
+    from playwright.sync_api import Error
+
+    try:
+        page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 0.5)
+    except Error as error:
+        assert "past" in str(error)
+        return False
+    return True
+
+
+def stop_clock(page: Any) -> None:
+    """Let no time pass in a page whose clock was installed, but by `page.clock.run_for`."""
+    wait_for(lambda: _pause_soon(page))
+
+
+def click_twice(button: Any) -> None:
+    """Click a button that asks for a second click, which must not come too soon; one that comes too late is a first."""
+    armed = button.page.locator("[data-armed]")
+    button.click()
+    armed.wait_for()
+    while armed.count():
+        button.page.wait_for_timeout(500)
+        button.click()
 
 
 def state_word(page: Any, site: str = "saf") -> Any:
     return page.locator(".site", has=page.locator(".site-name", has_text=re.compile(f"^{site}$"))).locator(".state")
 
 
-def wait_text(locator: Any, text: str | re.Pattern[str], timeout: int = 15_000) -> None:
-    locator.filter(has_text=text).first.wait_for(timeout=timeout)
+def wait_text(locator: Any, text: str | re.Pattern[str]) -> None:
+    locator.filter(has_text=text).first.wait_for()
+
+
+def wait_change(locator: Any) -> None:
+    """Wait until another text stands there than now."""
+    text = locator.inner_text()
+    wait_until(locator.page, lambda: locator.inner_text() != text)
+
+
+def wait_until(page: Any, find: Callable[[], Found]) -> Found:
+    """Wait as `wait_for` does, and let the page's requests and events reach the test meanwhile."""
+    return wait_for(find, pause=lambda: page.wait_for_timeout(25))
 
 
 def wait_tones(page: Any, count: int = 3) -> None:
-    """Until so many tones were heard; the page's policy forbids playwright's own waiting."""
-    for _ in range(100):
-        if page.evaluate("window.tones") >= count:
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError("silence")
+    """Wait until so many tones were heard."""
+    wait_until(page, lambda: page.evaluate("window.tones") >= count)
