@@ -33,9 +33,8 @@ from prjobs.opening import close_appliance, open_appliance, save_polls
 from prjobs.store.database import Database
 from prjobs.store.writer import Writer
 from prjobs.upkeep import retention
-from tests.conftest import USER
 from tests.slow import slow_down
-from tests.test_queue import poll, take
+from tests.verbs import USER, poll, take
 
 PEER = "127.0.0.1:5000"
 CANCEL_ALL = {"device": "all", "action": "cancel_all_commands"}

@@ -11,8 +11,7 @@ from prjobs.jobs import handouts, leases, lookup, proofs, submission, withdrawal
 from prjobs.jobs.requests import Command
 from prjobs.monitor import health
 from prjobs.opening import close_appliance, open_appliance
-from tests.conftest import USER
-from tests.test_queue import report, take
+from tests.verbs import USER, report, take
 
 ONE, TWO = "127.0.0.1:5000", "127.0.0.1:6000"
 

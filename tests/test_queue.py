@@ -8,7 +8,7 @@ from prjobs.access.identity import Identity
 from prjobs.base.errors import Conflict, NotFound
 from prjobs.jobs import log, lookup, reports, submission, withdrawals
 from prjobs.jobs.requests import StatusUpdate
-from tests.verbs import USER, poll, report, take  # noqa: F401 (test_unsent.py takes `poll` from here)
+from tests.verbs import USER, report, take
 
 
 def test_it_works(appliance, submit):

@@ -17,7 +17,7 @@ from prjobs.jobs import handouts, lookup, withdrawals
 from prjobs.opening import close_appliance, open_appliance
 from tests.program import JOB, Program
 from tests.slow import slow_down
-from tests.test_queue import poll, take
+from tests.verbs import poll, take
 
 ONE, TWO = "127.0.0.1:5000", "127.0.0.1:6000"
 CANCEL_ALL = {"device": "all", "action": "cancel_all_commands"}
