@@ -8,6 +8,7 @@ import pytest
 import requests
 from hypothesis import HealthCheck, settings
 
+from prjobs.access.audit import NEWJOB, Act
 from prjobs.appliance import Appliance
 from prjobs.base.clock import Clock
 from prjobs.base.folder import Folder

@@ -51,10 +51,12 @@ class Program:
         self.first_lines: list[str] = []
         self.process: subprocess.Popen[str] | None = None
 
-    def run(self, *arguments: str, data: bool = True, **named: Any) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, data: bool = True, launcher: tuple[str, ...] = ("-m", "prjobs"), **named: Any
+    ) -> subprocess.CompletedProcess[str]:
         """One command; its exit code and output."""
         where = ["--data", str(self.data)] if data else []
-        command = [sys.executable, "-m", "prjobs", *arguments, *where]
+        command = [sys.executable, *launcher, *arguments, *where]
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **named)
 
     def serve(self, *flags: str, **named: Any) -> str:

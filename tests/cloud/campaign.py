@@ -31,7 +31,6 @@ class QuickProgram(Program):
 
     def __init__(self, data: Path, cloud_url: str, mode: str = "primary", sites: str = SITE) -> None:
         super().__init__(data, ("-m", self.module))
-        self.commands = self.server
         self.flags = ["--cloud-mode", mode, "--cloud-base-url", cloud_url, "--cloud-sites", sites]
         self.flags += [part for flag in NO_EXPIRY for part in (flag, "0")]
         self.page_bytes = 50_000

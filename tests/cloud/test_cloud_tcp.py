@@ -144,12 +144,12 @@ def test_once_without_a_server(campaign, tmp_path):
     settings = f'[cloud]\nmode = "primary"\nbase_url = "{campaign.cloud.url}"\nsites = ["{SITE}"]\n'
     (program.data / "prjobs.toml").write_text(settings)
     campaign.cloud.add(2)
-    done = program.run("cloud", "once", "--json")
+    done = program.run("cloud", "once", "--json", launcher=program.launcher)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["counts"] == {"new": 2}
     assert done.stderr.splitlines() == [f"prjobs: asking {campaign.cloud.url}"]
     campaign.cloud.plan = ["401"] * 10
-    refused = program.run("cloud", "once")
+    refused = program.run("cloud", "once", launcher=program.launcher)
     assert refused.returncode == 1 and "credentials" in refused.stderr
     report = program.run("cloud", "shadow-report", "--json")
     assert report.returncode == 0 and json.loads(report.stdout)["jobs"] == 0

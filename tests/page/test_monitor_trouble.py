@@ -69,7 +69,11 @@ def test_a_server_that_holds_its_tongue_is_not_live(served: Program, open_page: 
     page.goto(served.url)
     wait_text(page.locator(".link-state"), "live")
     unanswered: list[Any] = []
-    page.route("**/api/**", unanswered.append)
+
+    def hold(route: Any) -> None:
+        unanswered.append(route)
+
+    page.route("**/api/**", hold)
     wait_until(page, lambda: unanswered)
     stop_clock(page)
     page.clock.run_for(6000)
