@@ -82,6 +82,8 @@ export class Live {
 
   async load() {
     const { model } = this;
+    // A load that fails counts: what a screen loaded by itself meanwhile may be another server's.
+    this.loads += 1;
     const now = await this.ask("now");
     Object.assign(model, { seq: 0, version: null, store: null, events: [] });
     for (const known of [model.sites, model.open]) known.clear();
@@ -89,7 +91,7 @@ export class Live {
     model.seq = Math.max(0, now.seq - OLD_EVENTS);
     const changes = await this.ask("changes", { since: model.seq });
     const fresh = applyChanges(model, changes);
-    Object.assign(this, { full: 0, loads: this.loads + 1 });
+    this.full = 0;
     model.loaded = true;
     this.told.loaded?.({ again: this.loads > 1 });
     // What a screen loaded by itself a moment before may lack the last of them.
