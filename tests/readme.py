@@ -1,45 +1,63 @@
-"""The parts of the README that are made from declarations. `python -m tests.readme` writes them; a test compares."""
+"""The parts of the README and the manual that are made from declarations. `python -m tests.readme` writes them."""
 
 import argparse
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+from prjobs.base.errors import Refused
 from prjobs.base.settings import reference
 from prjobs.cli import build_parser
 from prjobs.web.app import ROUTES
 from prjobs.web.contract import ENDPOINTS
-from prjobs.web.pages import load_files
 
 ROOT = Path(__file__).parent.parent
+STATIC = ROOT / "static"
 README = ROOT / "README.md"
+MANUAL = STATIC / "manual"
+
+
+def documents() -> list[Path]:
+    """Return the README and the pages of the manual."""
+    return [README, *sorted(MANUAL.glob("*.md"))]
+
+
+def blocks(text: str, *languages: str) -> list[str]:
+    """Return the blocks of code of a document that are in these languages."""
+    return re.findall(rf"^```(?:{'|'.join(languages)})\n(.*?)^```$", text, re.S | re.M)
 
 
 def sections() -> dict[str, str]:
     """Marker -> what stands between `<!-- marker -->` and `<!-- end -->`."""
-    return {"settings": _settings(), "commands": _commands(), "routes": _routes(), "static": _static()}
+    return {"settings": _settings(), "commands": _commands(), "routes": _routes(), "errors": _errors()}
+
+
+def _table(heads: str, rows: list[str]) -> str:
+    return "\n".join([f"| {heads} |", "|---" * (heads.count("|") + 1) + "|", *rows])
 
 
 def _settings() -> str:
     rows = [f"| `{name}` | {_value(default)} | {description} |" for name, default, description in reference()]
-    return "\n".join(["| setting | default | what it is |", "|---|---|---|", *rows])
+    return _table("setting | default | what it is", rows)
 
 
 def _value(default: object) -> str:
-    return f"`{','.join(default) if isinstance(default, list) else default}`" if default != [] else "none"
+    text = ",".join(default) if isinstance(default, list) else str(default)
+    return f"`{text}`" if text else "none"
 
 
 def _commands() -> str:
     lines = []
-    for name, parser, text in _leaves("prjobs", build_parser(), ""):
+    for name, parser, text in leaves("prjobs", build_parser(), ""):
         usage = " ".join(parser.format_usage().removeprefix("usage: ").split())
         if name == "prjobs serve":
             usage = "prjobs serve [--data DIR] [--demo] [--SETTING VALUE …]"
         usage = usage.replace("[-h] ", "").replace(" [-h]", "")
         lines.append(f"| `{usage.replace('|', chr(92) + '|')}` | {text} |")
-    return "\n".join(["| command | what it does |", "|---|---|", *lines])
+    return _table("command | what it does", lines)
 
 
-def _leaves(name: str, parser: argparse.ArgumentParser, text: str):
+def leaves(name: str, parser: argparse.ArgumentParser, text: str) -> Iterator[tuple[str, argparse.ArgumentParser, str]]:
     """(full name, parser, help) of every command that does something."""
     inner = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     if not inner:
@@ -47,7 +65,7 @@ def _leaves(name: str, parser: argparse.ArgumentParser, text: str):
     for action in inner:
         helps = {choice.dest: choice.help or "" for choice in action._choices_actions}
         for word, child in action.choices.items():
-            yield from _leaves(f"{name} {word}", child, helps.get(word, ""))
+            yield from leaves(f"{name} {word}", child, helps.get(word, ""))
 
 
 def _routes() -> str:
@@ -56,30 +74,21 @@ def _routes() -> str:
         f"| `{method} {path.replace('<', '').replace('>', '')}` | {_first(handler.__doc__)} |"
         for method, path, handler in [*contract, *ROUTES]
     ]
-    return "\n".join(["| route | what it does |", "|---|---|", *rows])
+    return _table("route | what it does", rows)
+
+
+def _errors() -> str:
+    kinds = sorted(Refused.__subclasses__(), key=lambda kind: kind.status)
+    rows = [f"| {kind.status} | `{kind.code}` | {_first(kind.__doc__)} |" for kind in kinds]
+    return _table("status | code | when", rows)
 
 
 def _first(text: str | None) -> str:
     return (text or "").strip().splitlines()[0].rstrip(".")
 
 
-def _static() -> str:
-    rows = [f"| `{name}` | {_purpose(content.decode())} |" for name, (_, content) in load_files().items()]
-    return "\n".join(["| file | what it is for |", "|---|---|", *rows])
-
-
-def _purpose(text: str) -> str:
-    """The first sentence of the comment that opens a file."""
-    if match := re.match(r"((?://[^\n]*\n)+)", text):
-        comment = match[1].replace("//", " ")
-    else:
-        found = re.search(r"/\*(.*?)\*/|<!--(.*?)-->", text, re.S)
-        comment = (found[1] or found[2]) if found else ""
-    return re.split(r"(?<=[a-z)])\.(?:\s|$)", " ".join(comment.split()))[0].replace("|", "\\|")
-
-
 def filled(text: str) -> str:
-    """The README with its made parts made anew."""
+    """Return a document with its made parts made anew."""
     for marker, content in sections().items():
         text = re.sub(
             rf"(<!-- {marker} -->\n).*?(<!-- end -->)",
@@ -91,4 +100,5 @@ def filled(text: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for path in documents():
+        path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")

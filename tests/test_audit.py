@@ -29,7 +29,7 @@ from prjobs.upkeep.backup import make_backup
 ALICE = Actor("auth0|alice", "127.0.0.1:50000 token a1")
 ANN = Actor("auth0|ann", "10.0.0.7:50000 token b2", is_staff=True)
 
-# As it stands in the README.
+# As it stands in the manual.
 CHECK = """
 import hashlib, json
 
@@ -580,6 +580,6 @@ def test_an_export_to_the_output_and_never_over_a_file(ten, folder, tmp_path, ca
     assert (code, path.read_text(), "cannot be made" in errors) == (1, "mine", True)
 
 
-def test_the_check_stands_in_the_readme():
-    readme = Path(__file__).parent.parent / "README.md"
-    assert CHECK in readme.read_text(encoding="utf-8")
+def test_the_check_stands_in_the_manual():
+    page = Path(__file__).parent.parent / "static" / "manual" / "secure.md"
+    assert CHECK in page.read_text(encoding="utf-8")

@@ -215,6 +215,8 @@ def test_a_wheel_from_a_clean_tree_serves_its_page_elsewhere(tmp_path):
         url = process.stdout.readline().split()[-1]
         page = requests.get(url)
         assert page.headers["Content-Type"] == "text/html; charset=utf-8" and "<html" in page.text
+        assert '<h2 id="backups">Backups</h2>' in requests.get(f"{url}manual/operate").text
+        assert requests.get(f"{url}static/monitor.png").headers["Content-Type"] == "image/png"
         script = requests.get(f"{url}static/app.js")
         assert (script.status_code, script.headers["Content-Type"]) == (200, "text/javascript; charset=utf-8")
     finally:

@@ -1,4 +1,4 @@
-"""Behind a reverse proxy: what it forwards is believed only when the setting names it; the README's recipe works."""
+"""Behind a reverse proxy: what it forwards is believed only when the setting names it; the manual's recipe works."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from tests.provider import Keys
 from tests.verbs import make_token
 from tests.waiting import wait_for
 
-README = Path(__file__).parent.parent / "README.md"
+PAGE = Path(__file__).parent.parent / "static" / "manual" / "secure.md"
 FAR = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}
 
 
@@ -64,7 +64,7 @@ def test_an_answer_through_a_proxy_is_not_proved_by_its_connection(make_server):
 
 
 @pytest.mark.skipif(shutil.which("nginx") is None, reason="needs nginx (Debian: apt install nginx-light)")
-def test_the_recipe_of_the_readme(make_server, tmp_path):
+def test_the_recipe_of_the_manual(make_server, tmp_path):
     """TLS outside, plain HTTP inside; the login cookie is Secure; the page's own origin is its own."""
     server = make_server(trusted_proxy="127.0.0.1", allowed_hosts=["localhost"])
     keys = Keys()
@@ -75,7 +75,7 @@ def test_the_recipe_of_the_readme(make_server, tmp_path):
     (tmp_path / "site.key").write_bytes(private)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    (recipe,) = re.findall(r"```nginx\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
+    (recipe,) = re.findall(r"```nginx\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
     recipe = recipe.replace("/etc/ssl/", f"{tmp_path}/").replace("listen 443", f"listen 127.0.0.1:{port}")
     recipe = recipe.replace("127.0.0.1:8642", f"127.0.0.1:{server.listener.port}").replace(
         "jobs.observatory.example", "localhost"

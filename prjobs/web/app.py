@@ -9,7 +9,7 @@ from bottle import Bottle, HTTPError, HTTPResponse, request
 
 from prjobs.appliance import Appliance
 from prjobs.base.errors import Internal, MethodNotAllowed, NotFound, Refused
-from prjobs.web import access_api, cloud_api, monitor_api, night_api, reservations_api
+from prjobs.web import access_api, cloud_api, manual, monitor_api, night_api, reservations_api
 from prjobs.web.contract import ENDPOINTS, paths_of
 from prjobs.web.guard import ALLOWED_HEADERS, Guard, cors_headers
 from prjobs.web.pages import get_file, get_icon, load_files
@@ -19,7 +19,14 @@ logger = logging.getLogger(__name__)
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
-ROUTES = [*monitor_api.ROUTES, *access_api.ROUTES, *reservations_api.ROUTES, *night_api.ROUTES, *cloud_api.ROUTES]
+ROUTES = [
+    *monitor_api.ROUTES,
+    *access_api.ROUTES,
+    *reservations_api.ROUTES,
+    *night_api.ROUTES,
+    *cloud_api.ROUTES,
+    *manual.ROUTES,
+]
 REASONS = {421: "Misdirected Request", 507: "Insufficient Storage"}
 
 

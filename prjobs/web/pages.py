@@ -15,6 +15,7 @@ CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".png": "image/png",
 }
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -42,7 +43,7 @@ _THEMED = (
 
 def load_files() -> dict[str, tuple[str, bytes]]:
     """Name -> (content type, content) of everything in the static folder."""
-    folder = _folder()
+    folder = static_folder()
     return {
         path.name: (CONTENT_TYPES[path.suffix], path.read_bytes())
         for path in sorted(folder.iterdir())
@@ -50,7 +51,8 @@ def load_files() -> dict[str, tuple[str, bytes]]:
     }
 
 
-def _folder() -> Path:
+def static_folder() -> Path:
+    """Return the folder of the monitor and the manual. Raises Unusable when the installation lacks it."""
     package = Path(__file__).parent.parent
     for folder in (package / "static", package.parent / "static"):
         if (folder / "index.html").is_file():
@@ -63,10 +65,16 @@ def get_file(files: dict[str, tuple[str, bytes]], name: str) -> HTTPResponse:
     if name not in files:
         raise NotFound("There is nothing at this address.")
     content_type, content = files[name]
-    if not name.endswith(".html"):
-        return reply(content, content_type, status=200, **_HEADERS)
+    if name.endswith(".html"):
+        return reply_page(content)
+    return reply(content, content_type, status=200, **_HEADERS)
+
+
+def reply_page(page: bytes) -> HTTPResponse:
+    """A page in the theme that the cookie names."""
     theme = theme_of(request.environ)
-    return reply(dressed(content, theme) if theme else content, content_type, status=200, Vary="Cookie", **_HEADERS)
+    content = dressed(page, theme) if theme else page
+    return reply(content, CONTENT_TYPES[".html"], status=200, Vary="Cookie", **_HEADERS)
 
 
 def dressed(page: bytes, theme: Theme) -> bytes:

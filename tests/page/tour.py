@@ -211,6 +211,19 @@ def night(page: Any, house: House) -> None:
     page.locator("h1").wait_for()
 
 
+def manual(page: Any, house: House) -> None:
+    page.goto(f"{house.url}/manual/program#beyond-the-original")
+    page.locator("#beyond-the-original").wait_for()
+
+
+def manual_search(page: Any, house: House) -> None:
+    page.goto(f"{house.url}/manual")
+    page.get_by_label("Search the manual").fill("stop")
+    page.get_by_role("button", name="Search").click()
+    page.locator("mark").first.wait_for()
+    page.locator("#search").select_text()
+
+
 def nothing_there(page: Any, house: House) -> None:
     page.goto(f"{house.url}/nothing-there")
     wait_text(page.locator("p"), "There is nothing at this address.")
@@ -237,6 +250,8 @@ STATES: tuple[State, ...] = (
     login,
     login_refused,
     night,
+    manual,
+    manual_search,
     nothing_there,
 )
 
