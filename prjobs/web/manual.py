@@ -9,14 +9,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from typing import TYPE_CHECKING
 
 from bottle import HTTPResponse, request
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
 
 from prjobs.appliance import Appliance
 from prjobs.base.errors import NotFound
 from prjobs.web.pages import reply_page, static_folder
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 Handler = Callable[..., HTTPResponse]
 INDEX = "index"
@@ -86,6 +88,9 @@ def _frame() -> str:
 
 
 def _rendered(name: str) -> Page:
+    # Imported with the first look at the manual: a start is a twentieth faster without it.
+    from markdown_it import MarkdownIt
+
     text = (static_folder() / "manual" / f"{name}.md").read_text(encoding="utf-8")
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = markdown.parse(_MARKER.sub("", text))
@@ -99,7 +104,7 @@ def _rendered(name: str) -> Page:
     return Page(name, sections[0].title, markdown.renderer.render(tokens, markdown.options, {}), sections)
 
 
-def _dress(token: Token) -> None:
+def _dress(token: "Token") -> None:
     """Add to an element what the page needs of it."""
     if token.type == "th_open":
         token.attrSet("scope", "col")
@@ -108,12 +113,12 @@ def _dress(token: Token) -> None:
             child.attrSet("href", (address_of(link[1]) if link[1] else "") + (link[2] or ""))
 
 
-def _block(_renderer: object, tokens: Sequence[Token], at: int, *_: object) -> str:
+def _block(_renderer: object, tokens: Sequence["Token"], at: int, *_: object) -> str:
     """Return a block of code that the keyboard can scroll."""
     return f'<pre tabindex="0"><code>{html.escape(tokens[at].content, quote=False)}</code></pre>\n'
 
 
-def _name(_renderer: object, tokens: Sequence[Token], at: int, *_: object) -> str:
+def _name(_renderer: object, tokens: Sequence["Token"], at: int, *_: object) -> str:
     """Return a name or command within a text: a short one stays whole where there is room."""
     written = html.escape(tokens[at].content, quote=False)
     broken = _OPTION.sub(r'<span class="option">\g<0></span>', _JOINT.sub(r"\g<0><wbr>", written))
@@ -121,7 +126,7 @@ def _name(_renderer: object, tokens: Sequence[Token], at: int, *_: object) -> st
     return f"<code{kind}>{broken}</code>"
 
 
-def _sections(tokens: Sequence[Token]) -> Iterable[Section]:
+def _sections(tokens: Sequence["Token"]) -> Iterable[Section]:
     section: Section | None = None
     row: list[str] = []
     for before, token in zip([None, *tokens], tokens, strict=False):
@@ -143,7 +148,7 @@ def _sections(tokens: Sequence[Token]) -> Iterable[Section]:
         yield section
 
 
-def _plain(token: Token) -> str:
+def _plain(token: "Token") -> str:
     if token.type != "inline":
         return " ".join(token.content.split())
     return "".join(" " if child.type in ("softbreak", "hardbreak") else child.content for child in token.children or [])
