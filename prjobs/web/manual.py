@@ -5,10 +5,10 @@ Everybody may read it: the text is public, and help is needed most when a login 
 
 import html
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from bottle import HTTPResponse, request
@@ -24,8 +24,9 @@ Handler = Callable[..., HTTPResponse]
 INDEX = "index"
 MAX_TERMS = 8
 MAX_RESULTS = 30
-EXCERPTS = 3
-AROUND = 110
+TEXTS = 3
+EXCERPT = 330
+BEFORE = 110
 SHORT = 24
 NOTHING_FOUND = "No section of the manual has all of these words. Search for fewer words, or for parts of them."
 _MARKER = re.compile(r"^<!-- .* -->\n", re.M)
@@ -159,7 +160,8 @@ def _plain(token: "Token") -> str:
 
 @dataclass(frozen=True)
 class Result:
-    """A section that has all the words that were asked for, and its best texts."""
+    """A section with all words of a query, its best texts, and its rank: words in the heading, a short heading, words
+    in one text."""
 
     page: Page
     section: Section
@@ -185,27 +187,26 @@ def _terms(query: str) -> list[str]:
 
 
 def _result(page: Page, section: Section, terms: list[str]) -> Result | None:
-    title = section.title.casefold()
-    counts = [Counter({term: text.casefold().count(term) for term in terms}) for text in section.texts]
-    total = sum(counts, Counter())
-    in_title = sum(term in title for term in terms)
-    if not terms or not all(term in title or total[term] or term in page.title.casefold() for term in terms):
+    title, page_title = section.title.casefold(), page.title.casefold()
+    in_title = [term for term in terms if term in title]
+    in_texts = [[term for term in terms if term in text.casefold()] for text in section.texts]
+    here = {*in_title, *chain(*in_texts)}
+    if not here or any(term not in here and term not in page_title for term in terms):
         return None
-    if not in_title and not total:
-        return None
-    together = max((sum(map(bool, count.values())) for count in counts), default=0)
-    order = sorted(range(len(counts)), key=lambda at: -sum(map(bool, counts[at].values())))
-    texts = [section.texts[at] for at in order[:EXCERPTS] if any(counts[at].values())]
-    shortness = -len(title) if in_title else 0
-    return Result(page, section, texts or section.texts[:1], (in_title, shortness, together, total.total()))
+    best = sorted(range(len(in_texts)), key=lambda at: -len(in_texts[at]))[:TEXTS]
+    texts = [section.texts[at] for at in best if in_texts[at]] or section.texts[:1]
+    together = len(in_texts[best[0]]) if best else 0
+    return Result(page, section, texts, (len(in_title), -len(title) if in_title else 0, together))
 
 
 def _excerpt(text: str, terms: list[str]) -> str:
     """Return the part of a text around the first of the words, with all of them marked, as HTML."""
     words = re.compile("|".join(re.escape(term) for term in sorted(terms, key=len, reverse=True)), re.I)
     first = words.search(text)
-    start = max(0, first.start() - AROUND) if first else 0
-    end = start + 3 * AROUND
+    start = 0
+    if first and len(text) > EXCERPT and first.start() > BEFORE:
+        start = text.rfind(" ", 0, first.start() - BEFORE) + 1
+    end = start + EXCERPT
     shown = text[start:end]
     pieces, at = [], 0
     for match in words.finditer(shown):
