@@ -3,7 +3,7 @@
 
 import { mayCommand } from "./acts.js";
 import { ageWords, nameOf, sounding, summaryWords, unseen } from "./alarms.js";
-import { clone, keyed, parts, setAttr, setText, setTip, show } from "./dom.js";
+import { clone, keyed, parts, setAttr, setMore, setProblem, setText, setTip, show } from "./dom.js";
 import { jobRoute } from "./route.js";
 import { zoneOf } from "./sky.js";
 import { bothTimes, utcClock } from "./time.js";
@@ -115,7 +115,7 @@ export class AlarmList {
     } catch (error) {
       // It is over, and whoever clicked has seen it.
       if (error.status === 404) this.drop(name);
-      else setText(here.problem, error.message);
+      else setProblem(here.problem, error.message, error);
     }
     here.ack.disabled = false;
   }
@@ -134,6 +134,7 @@ function drawAlarm(here, alarm, now, mayAck, zone) {
   setText(here.age, ageWords(alarm, now));
   setTip(here.age, Number.isFinite(alarm.since_ms) ? `Since ${bothTimes(alarm.since_ms, zone)}` : "");
   setText(here.todo, alarm.todo);
+  setMore(here.more, alarm.manual);
   show(here.link, alarm.ulid);
   if (alarm.ulid) setAttr(here.link, "href", jobRoute(alarm.ulid));
   setText(here.acked, alarm.ack ? `seen by ${alarm.ack.who} ${utcClock(alarm.ack.time_ms)}` : "");

@@ -1,4 +1,4 @@
-// What somebody must look at now, as the server tells it: {key, kind, site, ulid, sentence, todo, since_ms, raised_ms,
+// What somebody must look at now, as the server tells it: {key, kind, site, ulid, sentence, todo, manual, since_ms, raised_ms,
 // loud, ack}, the worst first. `ack` is {who, time_ms} once somebody has seen it, for all pages. The page itself only
 // knows that it is not live, that a clock is wrong and that its sound is off, and says so elsewhere. Pure functions.
 

@@ -4,11 +4,13 @@
 const BASE = new URL("../api/", import.meta.url);
 
 export class ApiError extends Error {
-  constructor(sentence, { status = 0, code = "" } = {}) {
+  constructor(sentence, { status = 0, code = "", manual = "" } = {}) {
     super(sentence);
     this.name = "ApiError";
     this.status = status;
     this.code = code;
+    // Where the manual says more, relative to the page.
+    this.manual = manual;
   }
 }
 
@@ -60,7 +62,13 @@ async function answerOf(response) {
   const text = await response.text();
   const answer = parsed(text);
   if (response.ok && answer !== undefined) return answer;
-  throw new ApiError(sentenceOf(response, answer, text), { status: response.status, code: answer?.code || "" });
+  throw new ApiError(sentenceOf(response, answer, text), {
+    status: response.status, code: answer?.code || "", manual: manualOf(response),
+  });
+}
+
+function manualOf(response) {
+  return /<\/?(manual[^>]*)>; rel="help"/.exec(response.headers.get("Link") || "")?.[1] || "";
 }
 
 function parsed(text) {

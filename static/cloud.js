@@ -39,18 +39,18 @@ export function cloudIsBad(cloud) {
   return Boolean(cloud) && (cloud.state === "down" || cloud.parked.length > 0);
 }
 
-// {kind: "good" | "bad" | "note", word, why, todo}
+// {kind: "good" | "bad" | "note", word, why, todo, manual}
 export function cloudCard(cloud, nowMs) {
   const why = cloud.sentence;
   if (cloud.state === "down") {
     const todo = "Jobs go on here. See whether this machine reaches the Internet; what is unsent is sent when it does.";
-    return { kind: "bad", word: `down since ${since(cloud.down_since_ms, nowMs)}`, why, todo };
+    return { kind: "bad", word: `down since ${since(cloud.down_since_ms, nowMs)}`, why, todo, manual: "manual/trouble#the-cloud-gives-no-usable-answer" };
   }
   if (cloud.parked.length) {
     const todo = "Decide below about each status that the cloud refuses.";
-    return { kind: "bad", word: `${stateWords(cloud)}${parkedWords(cloud)}`, why, todo };
+    return { kind: "bad", word: `${stateWords(cloud)}${parkedWords(cloud)}`, why, todo, manual: "manual/trouble#the-cloud-refuses-a-status" };
   }
-  return { kind: cloud.state === "in step" ? "good" : "note", word: stateWords(cloud), why, todo: "" };
+  return { kind: cloud.state === "in step" ? "good" : "note", word: stateWords(cloud), why, todo: "", manual: "manual/cloud" };
 }
 
 // [{name, value, tipMs}] of the link as a whole; `tipMs` is a moment worth its full date, or null.

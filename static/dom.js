@@ -29,6 +29,21 @@ export function show(element, shown) {
   if (element.hidden === Boolean(shown)) element.hidden = !shown;
 }
 
+// A link to what the manual says about something; it opens beside the monitor, which somebody may be watching.
+export function setMore(link, address) {
+  show(link, address);
+  setAttr(link, "href", address || null);
+}
+
+// The words of a failure, with such a link behind them where the server named a page.
+export function setProblem(element, words, error) {
+  setText(element, words);
+  if (!error?.manual) return;
+  const link = Object.assign(document.createElement("a"), { textContent: "In the manual", target: "_blank", rel: "noopener" });
+  setMore(link, error.manual);
+  element.append(" ", link);
+}
+
 export function setTip(element, text) {
   setAttr(element, "data-tip", text || null);
 }

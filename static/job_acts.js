@@ -3,7 +3,7 @@
 
 import { mayCommand } from "./acts.js";
 import { armed } from "./arming.js";
-import { announce, setText, show } from "./dom.js";
+import { announce, setProblem, setText, show } from "./dom.js";
 import { isStaff, mayCancel } from "./model.js";
 import { jobRoute } from "./route.js";
 import { phaseOf } from "./state.js";
@@ -67,7 +67,7 @@ export class JobActs {
       return await this.api.post(`jobs/${encodeURIComponent(job.ulid)}/${verb}`, body);
     } catch (error) {
       const what = this.isInView(job) ? "" : `${jobLabel(job)}: `;
-      setText(this.here.problem, `${what}${failure} ${error.message}`);
+      setProblem(this.here.problem, `${what}${failure} ${error.message}`, error);
       return null;
     } finally {
       button.disabled = false;

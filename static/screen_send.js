@@ -5,7 +5,7 @@ import { commandBody, mayCommand } from "./acts.js";
 import {
   BY_HAND, commandKey, devicesOf, fieldsOf, findCommands, plainLabel, readByHand, readFields,
 } from "./commands.js";
-import { announce, clone, keyed, parts, setAttr, setText, show } from "./dom.js";
+import { announce, clone, keyed, parts, setAttr, setProblem, setText, show } from "./dom.js";
 import { drawChips, makeChip, makeField } from "./fields.js";
 import { busiest, knownInstance, sitesInOrder } from "./model.js";
 import { jobRoute } from "./route.js";
@@ -175,7 +175,7 @@ export class SendScreen {
       const job = await this.sendCommand(read);
       this.showSent(job, read);
     } catch (error) {
-      setText(here.problem, `Not sent. ${error.message}`);
+      setProblem(here.problem, `Not sent. ${error.message}`, error);
     }
     this.sending = false;
     this.drawPreview();

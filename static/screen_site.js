@@ -2,7 +2,7 @@
 // in force, and the ways out to the night log and to the jobs as files.
 
 import { fetchAll, saveCsv } from "./csv.js";
-import { clone, keyed, parts, setAttr, setText, show } from "./dom.js";
+import { clone, keyed, parts, setAttr, setMore, setText, show } from "./dom.js";
 import { drawChips, makeChip } from "./fields.js";
 import { drawGaps, gapRange } from "./gaps.js";
 import { busiest, sitesInOrder } from "./model.js";
@@ -139,6 +139,7 @@ export function drawCard(here, card) {
   setText(here.word, card.word);
   setText(here.why, card.why);
   setText(here.todo, card.todo);
+  setMore(here.more, card.manual);
   const gaps = card.polls?.gaps_ms || [];
   show(here.gapsBox, gaps.length);
   setText(here.gapRange, gapRange(gaps));

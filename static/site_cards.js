@@ -9,7 +9,8 @@ import { ago, compact, span } from "./time.js";
 // What the card of the cloud link says by itself.
 const SAID_BY_THE_LINK = ["cloud_down", "cloud_parked"];
 
-// [{key, name, kind: "good" | "bad" | "note", word, why, todo, polls}]; `polls` of those that show gaps.
+// [{key, name, kind: "good" | "bad" | "note", word, why, todo, manual, polls}]; `manual` is where the manual says more,
+// `polls` are those of the cards that show gaps.
 export function siteCards(model, site, nowMs, skewMs) {
   return [
     pollCard(site, nowMs), alternateCard(site, nowMs), waitingCard(model, site, nowMs), stuckCard(model, site, nowMs),
@@ -17,21 +18,23 @@ export function siteCards(model, site, nowMs, skewMs) {
   ].filter(Boolean);
 }
 
-function card(key, name, kind, word, why, todo = "") {
-  return { key, name, kind, word, why, todo };
+function card(key, name, kind, word, why, todo = "", manual = "") {
+  return { key, name, kind, word, why, todo, manual };
 }
 
 function pollCard(site, nowMs) {
   if (site.last_poll_ms == null) {
     return card("polls", "Requests for jobs", "bad", "never", "No program has ever asked for this site's jobs.",
-      "Point the observatory program's base URL for jobs at this server, and check its site code.");
+      "Point the observatory program's base URL for jobs at this server, and check its site code.",
+      "manual/install#point-an-observatory-at-prjobs");
   }
   const polls = site.polls?.primary;
   const why = askedSentence(site.last_poll_ms, site.usual_gap_ms, nowMs);
   const quiet = silentFor(site, nowMs);
   if (!quiet) return { ...card("polls", "Requests for jobs", "good", "asks", why), polls };
   return { ...card("polls", "Requests for jobs", "bad", `silent ${compact(quiet)}`, why,
-    "See whether the observatory program runs and its network is up; nothing sent here arrives until it asks again."), polls };
+    "See whether the observatory program runs and its network is up; nothing sent here arrives until it asks again.",
+    "manual/trouble#the-site-is-silent"), polls };
 }
 
 function askedSentence(lastMs, usualMs, nowMs) {
@@ -55,26 +58,26 @@ function waitingCard(model, site, nowMs) {
   const late = oldest > (site.silent_after_ms || 60000);
   const why = `The oldest waits for ${span(oldest)}.`;
   return card("waiting", "Waiting jobs", late ? "bad" : "note", String(waiting.length), why,
-    late ? "The site does not fetch them: cancel what must no longer happen." : "");
+    late ? "The site does not fetch them: cancel what must no longer happen." : "", late ? "manual/trouble#the-site-is-silent" : "");
 }
 
 function stuckCard(model, site, nowMs) {
   const count = openJobs(model, site.site).filter((job) => stuck(job, nowMs, siteReports(site))).length;
   if (!count) return card("stuck", "Stuck jobs", "good", "none", "No job is past its estimate or without a report.");
   return card("stuck", "Stuck jobs", "bad", String(count), "Past their own estimate, or picked up without a report.",
-    "Look at the device; close a job that is over on its own screen.");
+    "Look at the device; close a job that is over on its own screen.", "manual/trouble#a-job-is-stuck");
 }
 
 function reportsCard(site) {
   if (siteReports(site)) return card("reports", "Reports", "good", "come", "The site reports how its jobs go.");
   return card("reports", "Reports", "note", "none",
-    "In a day the site reported on no job: “picked up” is all that is known.");
+    "In a day the site reported on no job: “picked up” is all that is known.", "", "manual/operate#what-picked-up-means");
 }
 
 function serverCards({ health, cloud }) {
   const made = (list, kind, word) => (list || [])
     .filter((one) => !cloud || !SAID_BY_THE_LINK.includes(one.code))
-    .map((one) => card(`${kind}/${one.code}`, `Server: ${one.code.replaceAll("_", " ")}`, kind, word, one.sentence));
+    .map((one) => card(`${kind}/${one.code}`, `Server: ${one.code.replaceAll("_", " ")}`, kind, word, one.sentence, "", one.manual));
   const cards = [...made(health.problems, "bad", "problem"), ...made(health.notices, "note", "notice")];
   return cards.length ? cards : [card("server", "Server", "good", "well", "Store, disk and clock are as they should be.")];
 }
@@ -85,7 +88,7 @@ function clockCard(skewMs) {
   }
   return card("clock", "Clocks", "note", span(Math.abs(skewMs)),
     "This computer's clock differs from the server's; the page shows the server's.",
-    "Set one of them by the network's time.");
+    "Set one of them by the network's time.", "manual/trouble#the-clock");
 }
 
 function stationCard(model, site) {
@@ -93,7 +96,7 @@ function stationCard(model, site) {
   const name = "Enclosure station";
   if (station) return card("station", name, "good", station, "“Stop and make safe” closes the roof there.");
   return card("station", name, "note", "none", "“Stop and make safe” stops and parks, but closes no roof.",
-    `Name it in the setting stations, such as wema=${site.site}.`);
+    `Name it in the setting stations, such as wema=${site.site}.`, "manual/settings");
 }
 
 // Who has the site now, and who is next: {now: [reservation], next: reservation | null}.

@@ -3,7 +3,7 @@
 
 import { armed } from "./arming.js";
 import { cloudCard, cloudFacts, cloudSiteWords } from "./cloud.js";
-import { announce, clone, keyed, parts, setAttr, setText, setTip, show } from "./dom.js";
+import { announce, clone, keyed, parts, setAttr, setMore, setProblem, setText, setTip, show } from "./dom.js";
 import { isStaff } from "./model.js";
 import { jobRoute } from "./route.js";
 import { zoneOf } from "./sky.js";
@@ -28,12 +28,13 @@ export class CloudLink {
     cloud.parked.forEach((one, at) => drawParked(parts(rows[at]), one, isStaff(user), zoneOf(around, one.site)));
   }
 
-  drawCard({ kind, word, why, todo }) {
+  drawCard({ kind, word, why, todo, manual }) {
     const { here } = this;
     setAttr(here.card, "data-kind", kind);
     setText(here.word, word);
     setText(here.why, why);
     setText(here.todo, todo);
+    setMore(here.more, manual);
   }
 
   drawFacts(facts) {
@@ -62,7 +63,7 @@ export class CloudLink {
       this.model.cloud = (await this.api.post(`cloud/parked/${encodeURIComponent(ulid)}/${verb}`)).cloud;
       announce(verb === "retry" ? "It is sent to the cloud again" : "Given up");
     } catch (error) {
-      setText(here.problem, `${verb === "retry" ? "Not tried again." : "Not given up."} ${error.message}`);
+      setProblem(here.problem, `${verb === "retry" ? "Not tried again." : "Not given up."} ${error.message}`, error);
     }
     for (const button of [here.retry, here.giveup]) button.disabled = false;
     this.draw();

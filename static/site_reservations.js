@@ -3,7 +3,7 @@
 
 import { reservationsDoubt } from "./around.js";
 import { armed } from "./arming.js";
-import { clone, keyed, parts, setText, setTip, show } from "./dom.js";
+import { clone, keyed, parts, setProblem, setText, setTip, show } from "./dom.js";
 import { isStaff } from "./model.js";
 import { holderName, readReservation, reservationWords } from "./reserve.js";
 import { reservationsOf } from "./site_cards.js";
@@ -42,7 +42,7 @@ export class ReservationList {
       around.reservations = around.reservations.filter((one) => one.id !== reservation.id);
       this.changed();
     } catch (error) {
-      setText(here.problem, error.message);
+      setProblem(here.problem, error.message, error);
     }
   }
 

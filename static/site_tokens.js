@@ -2,7 +2,7 @@
 // once and never again; revoke one.
 
 import { armed } from "./arming.js";
-import { clone, keyed, parts, setText, setTip, show } from "./dom.js";
+import { clone, keyed, parts, setProblem, setText, setTip, show } from "./dom.js";
 import { MadeSecret } from "./made_secret.js";
 import { sitesInOrder } from "./model.js";
 import { readToken } from "./reserve.js";
@@ -42,7 +42,7 @@ export class TokenList {
       this.tokens = (await this.api.get("tokens")).tokens;
       setText(this.here.problem, "");
     } catch (error) {
-      setText(this.here.problem, error.message);
+      setProblem(this.here.problem, error.message, error);
     }
     this.draw();
   }
@@ -62,7 +62,7 @@ export class TokenList {
     try {
       await this.api.remove(`tokens/${encodeURIComponent(id)}`);
     } catch (error) {
-      setText(this.here.problem, `Not revoked. ${error.message}`);
+      setProblem(this.here.problem, `Not revoked. ${error.message}`, error);
       return;
     }
     await this.load();

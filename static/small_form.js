@@ -1,7 +1,7 @@
 // A small form inside a screen, made of fields: what was typed stays when it is refused, and the refusal stands
 // under it as a sentence.
 
-import { setText } from "./dom.js";
+import { setProblem, setText } from "./dom.js";
 import { makeField } from "./fields.js";
 
 const ownParts = (form) => Object.fromEntries(
@@ -46,7 +46,7 @@ export class SmallForm {
       await this.send(body);
       this.clear();
     } catch (error) {
-      setText(this.here.problem, error.message);
+      setProblem(this.here.problem, error.message, error);
     }
     this.here.submit.disabled = false;
   }
