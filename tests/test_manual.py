@@ -118,3 +118,20 @@ def test_an_empty_search_is_the_index(server):
 
 def test_a_very_long_search_is_cut(server):
     assert get(server, "/manual", params={"q": "backup " * 1000}).status_code == 200
+
+
+# ---- links from refusals
+
+
+def test_a_refusal_names_the_section_with_more(server):
+    answer = get(server, "/api/now", headers={"Origin": "https://evil.example"})
+    assert answer.status_code == 403 and set(answer.json()) == {"error", "code"}
+    assert answer.headers["Link"] == '</manual/trouble#a-page-of-another-web-site-is-not-allowed>; rel="help"'
+    assert "Link" not in get(server, "/nothing").headers
+
+
+def test_the_page_of_a_refusal_links_to_the_section(make_server):
+    server = make_server(observatory_access="token", name="closed")
+    text = get(server, "/night", headers={"Accept": "text/html"}).text
+    assert '<a href="/manual/secure#tokens-and-roles">In the manual</a>' in text
+    assert "<a " not in get(server, "/nothing", headers={"Accept": "text/html"}).text

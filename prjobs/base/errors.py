@@ -7,7 +7,9 @@ shows them as HTML. Every refusal ends a command of the command line with exit c
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, Self
+
+from prjobs.base.manual import section_of
 
 
 class Refused(Exception):
@@ -19,10 +21,22 @@ class Refused(Exception):
     # What belongs to the answer besides its status and sentence.
     headers: Mapping[str, str] = MappingProxyType({})
 
+    topic = ""
+
     @property
     def sentence(self) -> str:
         """One line of plain text for a person."""
         return str(self)
+
+    @property
+    def section(self) -> str:
+        """The section of the manual with more; empty when there is none."""
+        return section_of(self.topic or self.code)
+
+    def about(self, topic: str) -> Self:
+        """Name the topic in the manual, where the code stands for several. Returns the refusal."""
+        self.topic = topic
+        return self
 
 
 class BadRequest(Refused):

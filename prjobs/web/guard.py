@@ -52,10 +52,11 @@ class Guard:
             if self._is_own(environ, origin) or origin.rstrip("/").lower() in self._origins:
                 return origin
             if acts(environ):
-                raise Forbidden("This web site is not allowed to call the appliance: allowed_origins does not name it.")
+                sentence = "This web site is not allowed to call the appliance: allowed_origins does not name it."
+                raise Forbidden(sentence).about("web_origin")
             return None
         if fetch_site in _FOREIGN and acts(environ):
-            raise Forbidden("A page of another web site is not allowed to call the appliance.")
+            raise Forbidden("A page of another web site is not allowed to call the appliance.").about("web_origin")
         return None
 
     @staticmethod

@@ -16,7 +16,10 @@ JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
 HTML = "text/html; charset=utf-8"
 _ALWAYS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
-_LAYOUT = "body{margin:12vh auto;max-width:36em;padding:0 1em}h1{font-size:1em}"
+_LAYOUT = (
+    "body{margin:12vh auto;max-width:36em;padding:0 1em}h1{font-size:1em}"
+    "a{color:inherit}a:focus-visible{outline:2px solid}"
+)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -53,18 +56,21 @@ def refusal_parts(
     if path.rstrip("/").endswith("getnewjobs"):
         headers["X-Prjobs-Error"] = refused.sentence.encode("ascii", "replace").decode()
         return refused.status, JSON, headers, b"[]"
+    if refused.section:
+        headers["Link"] = f'</{refused.section}>; rel="help"'
     if path.startswith("/api/"):
         return refused.status, JSON, headers, _encode({"error": refused.sentence, "code": refused.code})
     if environ and environ["REQUEST_METHOD"] == "GET" and "text/html" in str(environ.get("HTTP_ACCEPT", "")):
-        style, page = error_page(refused.sentence, theme_of(environ))
+        style, page = error_page(refused.sentence, theme_of(environ), refused.section)
         policy = f"default-src 'none'; style-src '{style}'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
         headers |= {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", "Vary": "Cookie"}
         return refused.status, HTML, headers, page
     return refused.status, TEXT, headers, refused.sentence.encode()
 
 
-def error_page(sentence: str, theme: Theme | None) -> tuple[str, bytes]:
+def error_page(sentence: str, theme: Theme | None, section: str = "") -> tuple[str, bytes]:
     """(hash of its style for the policy, page): a sentence for a person, in the theme that the eyes are used to."""
+    more = f'\n<p><a href="/{section}">In the manual</a></p>' if section else ""
     colours = (
         f"background:{theme.ground};color:{theme.text};scrollbar-color:{theme.text} {theme.ground};" if theme else ""
     )
@@ -77,6 +83,6 @@ def error_page(sentence: str, theme: Theme | None) -> tuple[str, bytes]:
         f'<meta name="color-scheme" content="{theme.scheme if theme else "dark light"}">\n'
         + (f'<meta name="theme-color" content="{theme.ground}">\n' if theme else "")
         + f'<link rel="icon" type="image/svg+xml" href="/static/{icon}">\n<title>prjobs</title>\n'
-        f"<style>{style}</style>\n<main>\n<h1>prjobs</h1>\n<p>{html.escape(sentence)}</p>\n</main>\n"
+        f"<style>{style}</style>\n<main>\n<h1>prjobs</h1>\n<p>{html.escape(sentence)}</p>{more}\n</main>\n"
     )
     return f"sha256-{b64encode(sha256(style.encode()).digest()).decode()}", page.encode()

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from prjobs.web.manual import pages
+from tests.page.here import Here
 from tests.page.png import is_only_red, pixels
 from tests.page.watching import wait_text
 from tests.program import Program
@@ -51,9 +52,9 @@ def test_the_search_by_keyboard(served: Program, open_page: OpenPage) -> None:
     page.keyboard.type("redeliver")
     page.keyboard.press("Enter")
     wait_text(page.locator("h1"), "Search: redeliver")
-    page.get_by_role("link", name="Operate: Hand out once more what nothing confirmed").click()
+    page.get_by_role("link", name="Operate: Hand out unconfirmed jobs once more").click()
     wait_text(page.locator("h1"), "Operate")
-    assert page.url.endswith("/manual/operate#hand-out-once-more-what-nothing-confirmed")
+    assert page.url.endswith("/manual/operate#hand-out-unconfirmed-jobs-once-more")
 
 
 def test_the_skip_link_leads_to_the_text(served: Program, open_page: OpenPage) -> None:
@@ -100,3 +101,11 @@ def test_the_monitor_and_the_login_lead_to_it(served: Program, open_page: OpenPa
     page.keyboard.press("?")
     page.locator("dialog[open]").get_by_role("link", name="the manual").click()
     wait_text(page.locator("h1"), "Manual")
+
+
+def test_the_link_of_a_refusal_is_red_too(here: Here, open_page: OpenPage) -> None:
+    here.serve(observatory_access="token")
+    page = open_page(f"{here.url}/night", theme="red", width=500, height=300)
+    page.get_by_role("link", name="In the manual").focus()
+    page.keyboard.press("Shift")
+    assert is_only_red(page.screenshot())

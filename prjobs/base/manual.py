@@ -1,0 +1,45 @@
+"""The section of the manual for each notice, alarm and refusal, by its code."""
+
+_SECTIONS = {
+    # Notices of the appliance.
+    "store": "trouble#the-store-and-the-disk",
+    "disk_low": "trouble#the-disk-is-nearly-full",
+    "clock": "trouble#the-clock-moved",
+    "damaged_job": "trouble#a-job-is-damaged",
+    "backup": "trouble#the-nightly-backup-failed",
+    "audit": "trouble#the-audit-is-not-what-it-was",
+    "calendar": "trouble#the-calendar-is-not-as-it-should-be",
+    "cloud_down": "trouble#the-cloud-gives-no-usable-answer",
+    "cloud_unread": "trouble#the-jobs-of-a-site-cannot-be-read-in-the-cloud",
+    "cloud_overflow": "trouble#the-list-of-the-cloud-is-too-long",
+    "cloud_look_back": "trouble#the-daily-look-at-the-last-day-fails",
+    "cloud_judging": "trouble#after-a-cancel_all-jobs-are-held",
+    "cloud_untaken": "trouble#the-cloud-takes-no-statuses",
+    "cloud_parked": "trouble#the-cloud-refuses-a-status",
+    "cloud_refused": "trouble#the-cloud-refuses-a-status",
+    "cloud_clock": "trouble#the-clouds-clock-differs",
+    "cloud_reader": "trouble#another-program-reads-the-queue-in-the-cloud",
+    "cloud_reset": "trouble#somebody-set-a-job-back-to-unread-in-the-cloud",
+    "cloud_held": "trouble#jobs-of-the-cloud-are-held",
+    "cloud_unsent": "trouble#statuses-did-not-reach-the-cloud",
+    # Alarms.
+    "stop": "trouble#a-stop-is-not-picked-up",
+    "stop-doubt": "trouble#a-stop-may-not-have-arrived",
+    "silent": "trouble#the-site-is-silent",
+    "stuck": "trouble#a-job-is-stuck",
+    # Refusals: the code, or the topic where one is named.
+    "login_link": "trouble#the-login-link-does-not-work",
+    "reserved": "trouble#someone-else-has-a-reservation",
+    "web_origin": "trouble#a-page-of-another-web-site-is-not-allowed",
+    "wrong_tokens": "trouble#too-many-wrong-tokens",
+    "unauthorized": "secure#tokens-and-roles",
+    "forbidden": "secure#tokens-and-roles",
+    "unavailable": "trouble#the-store-and-the-disk",
+    "disk_full": "trouble#the-disk-is-nearly-full",
+}
+
+
+def section_of(code: str) -> str:
+    """Return the address of the section, relative to the monitor; empty when the manual says no more."""
+    section = _SECTIONS.get(code)
+    return f"manual/{section}" if section else ""
