@@ -38,6 +38,8 @@ def run_doctor(asked: argparse.Namespace) -> int:
     else:
         for finding in findings:
             print(plain(f"{finding.level:5}  {finding.sentence}"))
+        if not is_well:
+            print('The page "When something is wrong" of the manual has more: /manual/trouble of a running server.')
     return 0 if is_well else 1
 
 
