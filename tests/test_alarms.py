@@ -499,6 +499,7 @@ def test_the_page_gets_them_and_acknowledges_them(make_server):
         "ulid": "",
         "sentence": "It failed.",
         "todo": "",
+        "manual": "manual/trouble#the-nightly-backup-failed",
         "since_ms": clock.wall_ms,
         "raised_ms": clock.wall_ms,
         "loud": False,

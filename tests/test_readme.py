@@ -6,8 +6,11 @@ import shlex
 import pytest
 import requests
 
+from prjobs.base.manual import SECTIONS
+from prjobs.base.notices import Code
 from prjobs.base.settings import FILE_NAME, load_settings
 from prjobs.cli import build_parser
+from prjobs.monitor.alarms import WHAT_TO_DO
 from prjobs.web.manual import anchor_of, pages
 from prjobs.web.pages import CONTENT_TYPES
 from tests.conftest import make_token
@@ -114,6 +117,13 @@ def test_every_link_of_the_program_into_the_manual_leads_somewhere():
         if name not in pages() or (anchor and anchor not in {one.anchor for one in pages()[name].sections})
     ]
     assert wrong == []
+
+
+def test_every_notice_and_alarm_has_a_section_and_every_section_is_there():
+    assert {*Code, *WHAT_TO_DO} <= SECTIONS.keys()
+    for code, section in SECTIONS.items():
+        name, _, anchor = section.partition("#")
+        assert anchor in {one.anchor for one in pages()[name].sections}, code
 
 
 def test_anchors_are_those_of_the_repository():

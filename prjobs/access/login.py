@@ -38,5 +38,6 @@ def use_login_key(desk: Desk, key: str) -> None:
 def _spend_login_key(transaction: Transaction, digest: str) -> None:
     found = transaction.fetch("SELECT value FROM fact WHERE name = 'login_key'")
     if not found or not hmac.compare_digest(found[0][0], digest):
-        raise Unauthorized("This link was used before, or is not the newest one: `prjobs login` makes a new one.")
+        sentence = "This link was used before, or is not the newest one: `prjobs login` makes a new one."
+        raise Unauthorized(sentence).about("login_link")
     transaction.execute("DELETE FROM fact WHERE name = 'login_key'")

@@ -19,8 +19,9 @@ def require_rights(desk: Desk, identity: Identity, site: str, user_id: str, comm
     if judged.allowed:
         return judged
     # An unreachable calendar says nothing about the token: 401 would make a page ask for another login.
-    kind = Unauthorized if judged.reason == Reason.RESERVED else Forbidden
-    refused = kind(judged.sentence)
+    is_reserved = judged.reason == Reason.RESERVED
+    refused = (Unauthorized if is_reserved else Forbidden)(judged.sentence)
+    refused.topic = "reserved" if is_reserved else "calendar"
     refused.headers = {HEADER: judged.basis}
     raise refused
 

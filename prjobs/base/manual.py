@@ -1,6 +1,6 @@
 """The section of the manual for each notice, alarm and refusal, by its code."""
 
-_SECTIONS = {
+SECTIONS = {
     # Notices of the appliance.
     "store": "trouble#the-store-and-the-disk",
     "disk_low": "trouble#the-disk-is-nearly-full",
@@ -41,5 +41,5 @@ _SECTIONS = {
 
 def section_of(code: str) -> str:
     """Return the address of the section, relative to the monitor; empty when the manual says no more."""
-    section = _SECTIONS.get(code)
+    section = SECTIONS.get(code)
     return f"manual/{section}" if section else ""

@@ -12,6 +12,7 @@ import msgspec
 
 from prjobs.access.audit import Actor
 from prjobs.base.errors import NotFound, Unavailable
+from prjobs.base.manual import section_of
 from prjobs.monitor.board import Alarm, Board
 from prjobs.store.engine import Engine
 from prjobs.store.transaction import Transaction
@@ -57,7 +58,8 @@ class Ack(msgspec.Struct, frozen=True):
 
 
 class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
-    """A raised alarm as the appliance's own API shows it; `todo` is what to do about it, or empty."""
+    """A raised alarm as the appliance's own API shows it; `todo` is what to do about it, `manual` the section of the
+    manual with more, both may be empty."""
 
     key: str
     kind: str
@@ -65,6 +67,7 @@ class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
     ulid: str
     sentence: str
     todo: str
+    manual: str
     since_ms: int
     raised_ms: int
     loud: bool
@@ -159,13 +162,16 @@ def _rank(alarm: Alarm) -> tuple[bool, int, int, str]:
 
 def _view(alarm: Alarm) -> AlarmView:
     seen = alarm.seen_by is not None and alarm.seen_ms is not None
+    name, rest = alarm.key.split("/", 1)
     return AlarmView(
         key=alarm.key,
         kind=alarm.kind,
         site=alarm.site,
         ulid=alarm.ulid,
         sentence=alarm.sentence,
-        todo=WHAT_TO_DO.get(alarm.key.partition("/")[0], ""),
+        todo=WHAT_TO_DO.get(name, ""),
+        # A notice is named by its code.
+        manual=section_of(rest.partition("/")[0] if alarm.kind in (PROBLEM, NOTICE) else name),
         since_ms=alarm.since_ms,
         raised_ms=alarm.raised_ms,
         loud=alarm.loud,

@@ -4,16 +4,19 @@ import msgspec
 
 from prjobs.base.catalogue import MAKES_SAFE
 from prjobs.base.errors import DiskFull
+from prjobs.base.manual import section_of
 from prjobs.base.notices import Code, Notice
 from prjobs.jobs.queue import Queue
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing to know: a code for programs, a sentence that says what to do, and the site if it concerns one."""
+    """One thing to know: a code for programs, a sentence that says what to do, the site if it concerns one, and the
+    section of the manual with more."""
 
     code: str
     sentence: str
-    site: str = ""
+    site: str
+    manual: str
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -39,7 +42,7 @@ def raised(queue: Queue) -> list[Notice]:
 
 
 def _finding(notice: Notice) -> Finding:
-    return Finding(notice.code, notice.sentence, notice.site)
+    return Finding(notice.code, notice.sentence, notice.site, section_of(notice.code))
 
 
 def require_room(queue: Queue, command_class: str) -> None:

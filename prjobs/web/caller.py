@@ -148,7 +148,8 @@ def audited(appliance: Appliance, asked: str) -> Iterator[Refusable]:
 def count_failure(appliance: Appliance) -> None:
     """One more wrong token or key from this address. Right ones are never held back."""
     if not appliance.desk.wrong_tokens.take(request.environ["REMOTE_ADDR"]):
-        raise TooMany("Too many wrong tokens from this address: wait a minute.") from None
+        refused = TooMany("Too many wrong tokens from this address: wait a minute.")
+        raise refused.about("wrong_tokens") from None
 
 
 def require_identity(appliance: Appliance) -> Identity:

@@ -70,6 +70,8 @@ def test_a_refusal_keeps_the_form(served: Program, alice: str, observatory: Obse
     wait_text(
         page.locator(".send-form .problem"), "Not sent. Commands of the class restart need the admin or owner role."
     )
+    more = page.locator(".send-form .problem").get_by_role("link", name="In the manual")
+    assert more.get_attribute("href") == "manual/secure#tokens-and-roles"
     assert page.get_by_label("user_provided_reason").input_value() == "it hangs"
 
 

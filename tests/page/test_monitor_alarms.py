@@ -47,6 +47,10 @@ def test_a_silent_site_is_an_alarm_that_is_heard_until_it_is_acknowledged(
     served.after(600)
     wait_text(alarm, re.compile(r"saf has been silent since \d\d:\d\d:\d\d UTC\s+1\dm\d\ds"))
     wait_text(alarm.locator(".alarm-todo"), "See whether the observatory program runs")
+    with page.expect_popup() as beside:
+        alarm.get_by_role("link", name="In the manual").click()
+    beside.value.get_by_role("heading", name="The site is silent").wait_for()
+    beside.value.close()
     wait_text(page.locator("[data-alarm-region][aria-live=assertive]"), "saf has been silent since")
     wait_tones(page)
     age = alarm.locator(".alarm-age")

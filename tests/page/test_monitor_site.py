@@ -262,6 +262,7 @@ def test_every_bad_card_says_what_to_do(call: Call) -> None:
     found = cards(call, site(last_poll_ms=NOW - 5 * MINUTE))
     assert (found["polls"]["kind"], found["polls"]["word"]) == ("bad", "silent 5m00s")
     assert "network" in found["polls"]["todo"]
+    assert found["polls"]["manual"] == "manual/trouble#the-site-is-silent"
     assert cards(call, site(last_poll_ms=None))["polls"]["word"] == "never"
     assert cards(call, site())["polls"]["kind"] == "good"
     unwell = cards(call, site(), health={"problems": [{"code": "disk_low", "sentence": "Free some disk."}]})
