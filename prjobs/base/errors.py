@@ -20,7 +20,7 @@ class Refused(Exception):
     retry_after_s: int | None = None
     # What belongs to the answer besides its status and sentence.
     headers: Mapping[str, str] = MappingProxyType({})
-
+    # What the manual says more about, where the code stands for several things.
     topic = ""
 
     @property
