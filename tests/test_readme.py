@@ -13,8 +13,8 @@ from prjobs.cli import build_parser
 from prjobs.monitor.alarms import WHAT_TO_DO
 from prjobs.web.manual import anchor_of, pages
 from prjobs.web.pages import CONTENT_TYPES
-from tests.conftest import make_token
 from tests.readme import MANUAL, README, ROOT, STATIC, blocks, documents, filled, sections
+from tests.verbs import make_token
 
 DOCUMENTS = documents()
 TEXT = README.read_text(encoding="utf-8")
