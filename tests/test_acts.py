@@ -8,7 +8,7 @@ from prjobs.base.catalogue import command_class
 from prjobs.cloud import store
 from prjobs.jobs import lookup
 from prjobs.monitor.board import Alarm
-from prjobs.web import monitor_api
+from prjobs.web import jobs_api
 from tests.program import JOB
 from tests.verbs import make_token
 
@@ -86,7 +86,7 @@ def test_every_name_of_the_query_at_once(server, ask):
         "device": "camera",
     }
     query |= {"action": "expose", "user": "alice", "text": "light", "before": "7" + ulid[1:], "limit": 1}
-    assert set(query) == set(monitor_api.JOBS_QUERY)
+    assert set(query) == set(jobs_api.QUERY)
     for asked in (query, {**query, "limit": 5000}, {**query, "text": ""}):
         found = requests.get(f"{server.url}/api/jobs", params=asked).json()
         assert [job["ulid"] for job in found["jobs"]] == [ulid], asked

@@ -9,18 +9,20 @@ from bottle import Bottle, HTTPError, HTTPResponse, request
 
 from prjobs.appliance import Appliance
 from prjobs.base.errors import Internal, MethodNotAllowed, NotFound, Refused
-from prjobs.web import access_api, cloud_api, manual, monitor_api, night_api, reservations_api
-from prjobs.web.contract import ENDPOINTS, paths_of
+from prjobs.web import access_api, cloud_api, contract, jobs_api, manual, monitor_api, night_api, reservations_api
+from prjobs.web.endpoint import reply
 from prjobs.web.guard import ALLOWED_HEADERS, Guard, cors_headers
 from prjobs.web.pages import get_file, get_icon, load_files
-from prjobs.web.respond import refusal, refusal_parts, reply
+from prjobs.web.respond import refusal, refusal_parts
 
 logger = logging.getLogger(__name__)
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
+# The appliance's own API. The five endpoints of the contract stand in `contract.ROUTES`, under many paths each.
 ROUTES = [
     *monitor_api.ROUTES,
+    *jobs_api.ROUTES,
     *access_api.ROUTES,
     *reservations_api.ROUTES,
     *night_api.ROUTES,
@@ -31,7 +33,7 @@ REASONS = {421: "Misdirected Request", 507: "Insufficient Storage"}
 
 
 def build_app(appliance: Appliance) -> Wsgi:
-    """The application for one appliance. Nothing is shared between two of them."""
+    """Return the application for one appliance. Two applications share no state."""
     settings = appliance.queue.settings
     guard = Guard(settings.host, settings.allowed_hosts, settings.allowed_origins)
     routes = build_routes(appliance).wsgi
@@ -54,18 +56,15 @@ def build_app(appliance: Appliance) -> Wsgi:
 
 
 def build_routes(appliance: Appliance) -> Bottle:
-    """All routes; tests walk them."""
+    """Return all routes; tests walk over the list."""
     app = Bottle()
     for plugin in list(app.plugins):
         app.uninstall(plugin)
     app.default_error_handler = _error
-    for name, handler in ENDPOINTS.items():
-        for path in paths_of(name):
-            app.route(path, "POST", _answering(partial(handler, appliance)))
-            app.route(path, "OPTIONS", _options)
-    for method, path, api_handler in ROUTES:
-        app.route(path, method, _answering(partial(api_handler, appliance)))
-    for path in {path for _, path, _ in ROUTES}:
+    routes = [*contract.ROUTES, *ROUTES]
+    for method, path, handler in routes:
+        app.route(path, method, _answering(partial(handler, appliance)))
+    for path in {path for _, path, _ in routes}:
         app.route(path, "OPTIONS", _options)
     files = load_files()
     for path, name in (("/", "index.html"), ("/login", "login.html")):
@@ -76,7 +75,7 @@ def build_routes(appliance: Appliance) -> Bottle:
 
 
 def _answering(handler: Callable[..., HTTPResponse]) -> Callable[..., HTTPResponse]:
-    """The handler, with its refusals turned into answers and its defects into a log entry."""
+    """Return the handler, with refusals turned into answers and defects into a log entry."""
 
     def answer(**parts: str) -> HTTPResponse:
         try:
@@ -96,7 +95,7 @@ def _options(**_parts: str) -> HTTPResponse:
 
 
 def _error(error: HTTPError) -> HTTPResponse:
-    """What Bottle refuses by itself, in our form."""
+    """Return a refusal of Bottle's own in the form of this part of the interface."""
     if error.status_code == 405:
         refused: Refused = MethodNotAllowed("This method is not allowed here.")
     elif error.status_code == 404:
@@ -124,5 +123,5 @@ def _refuse(environ: Environ, start_response: StartResponse, refused: Refused) -
 
 def _log_refusal(environ: Environ, refused: Refused) -> None:
     level = logging.ERROR if refused.status >= 500 else logging.INFO
-    method, path, peer = environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("REMOTE_ADDR")
-    logger.log(level, "%s %s from %s: %s %s", method, path[:100], peer, refused.status, refused.sentence)
+    asked = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO'][:100]} from {environ.get('REMOTE_ADDR')}"
+    logger.log(level, "%s: %s %s", asked, refused.status, refused.sentence)

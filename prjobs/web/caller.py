@@ -1,8 +1,8 @@
-"""Who is calling: the connection, and the identity that a token or the login cookie proves."""
+"""The caller of a request: the connection, and the identity that a token or the login cookie proves."""
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -11,18 +11,23 @@ from typing import Any
 from bottle import request
 
 from prjobs.access import audit, audit_notes, rights, tokens
+from prjobs.access.audit import Actor
+from prjobs.access.desk import Desk
 from prjobs.access.identity import LOG_IN, Identity
-from prjobs.appliance import Appliance
-from prjobs.base.errors import Forbidden, TooLarge, TooMany, Unauthorized
-from prjobs.web.wire import MAX_BODY
+from prjobs.base.errors import Forbidden, TooMany, Unauthorized
+from prjobs.web.endpoint import query_text
 
 # waitress removes it unless it comes from the trusted proxy.
 PROXIED = "HTTP_X_FORWARDED_FOR"
 PAGE_HEADER = "HTTP_X_PRJOBS_PAGE"
+STAFF_ONLY = "Only an administrator or an owner may do this."
+
+
+# ---- the connection
 
 
 def peer() -> str:
-    """The other end of the connection, as address:port; the address alone when a trusted proxy stands between."""
+    """Return the other end of the connection as address:port; the address alone behind a trusted proxy."""
     environ = request.environ
     if PROXIED in environ:
         return str(environ["REMOTE_ADDR"])
@@ -30,12 +35,12 @@ def peer() -> str:
 
 
 def has_own_connection() -> bool:
-    """Whether the next request on the connection proves that the caller got the answer before it."""
+    """Return True if the next request on the connection proves that the caller got the answer before."""
     return PROXIED not in request.environ
 
 
 def is_local() -> bool:
-    """Whether the caller is on this machine."""
+    """Return True if the caller is on this machine."""
     address = request.environ["REMOTE_ADDR"]
     try:
         return address == "127.0.0.1" or ip_address(address).is_loopback
@@ -44,19 +49,11 @@ def is_local() -> bool:
         return False
 
 
-def read_body() -> bytes:
-    """The body of the request, whatever its headers call it."""
-    environ = request.environ
-    if int(environ.get("CONTENT_LENGTH") or 0) > MAX_BODY:
-        raise TooLarge("The body is too large: 1 MiB is the limit.")
-    body: bytes = environ["wsgi.input"].read(MAX_BODY + 1)
-    if len(body) > MAX_BODY:
-        raise TooLarge("The body is too large: 1 MiB is the limit.")
-    return body
+# ---- the token
 
 
 def bearer_token(basic: bool = False) -> str | None:
-    """The token of the Authorization header; with `basic`, also the password of Basic authentication."""
+    """Return the token of the Authorization header; with `basic`, also the password of Basic authentication."""
     scheme, _, value = str(request.environ.get("HTTP_AUTHORIZATION", "")).partition(" ")
     if scheme.lower() == "bearer":
         return value.strip()
@@ -68,113 +65,172 @@ def bearer_token(basic: bool = False) -> str | None:
     return None
 
 
-def cookie_name(appliance: Appliance) -> str:
-    """The name of the login cookie: cookies ignore ports, and two appliances on one machine must not share theirs."""
-    return f"prjobs_login_{appliance.queue.identity}"
+def cookie_name(desk: Desk) -> str:
+    """Return the name of the login cookie, different for two appliances on one machine: cookies ignore ports."""
+    return f"prjobs_login_{desk.identity}"
 
 
 def _cookie(name: str) -> str:
-    """A cookie of the request, whatever other programs on this machine left beside it."""
+    """Return a cookie of the request, whatever other programs on this machine left in the header."""
     pairs = (pair.strip().partition("=") for pair in str(request.environ.get("HTTP_COOKIE", "")).split(";"))
     return next((value for key, _, value in pairs if key == name), "")
 
 
-def _sent_token(appliance: Appliance, basic: bool) -> str | None:
-    """The token of the Authorization header, else that of the login cookie."""
+def _sent_token(desk: Desk, basic: bool) -> str | None:
+    """Return the token of the Authorization header, else of the login cookie."""
     token = bearer_token(basic)
     if token is not None:
         return token
-    cookie = _cookie(cookie_name(appliance))
+    cookie = _cookie(cookie_name(desk))
     if cookie and request.method not in ("GET", "HEAD") and request.environ.get(PAGE_HEADER) != "1":
         raise Forbidden("A change with the login cookie needs the page's own header.")
     return cookie or None
 
 
-def identity(appliance: Appliance, basic: bool = False) -> Identity | None:
-    """Who the token or the cookie says it is; None without either. Unauthorized for a bad one."""
-    token = _sent_token(appliance, basic)
-    return None if token is None else identify(appliance, token)
+# ---- the identity
 
 
-def identity_if_good(appliance: Appliance) -> Identity | None:
-    """The same where nobody needs a token: a bad one is no failed attempt, and stands for nobody."""
+def identity(desk: Desk, basic: bool = False) -> Identity | None:
+    """Return the identity of the token or the cookie; None without either. Raises Unauthorized for a wrong token."""
+    token = _sent_token(desk, basic)
+    return None if token is None else identify(desk, token)
+
+
+def identity_if_good(desk: Desk) -> Identity | None:
+    """Return the same where no token is needed: a wrong token counts as no failed attempt and gives None."""
     try:
-        token = _sent_token(appliance, basic=True)
-        return None if token is None else _identify(appliance, token)
+        token = _sent_token(desk, basic=True)
+        return None if token is None else _identify(desk, token)
     except (Unauthorized, Forbidden):
         return None
 
 
-def identify(appliance: Appliance, token: str) -> Identity:
-    """Whose token this is. Wrong ones are counted: TooMany after too many from one address."""
+def identify(desk: Desk, token: str) -> Identity:
+    """Return the identity of a token. Wrong tokens are counted: TooMany after too many from one address."""
     try:
-        return _identify(appliance, token)
+        return _identify(desk, token)
     except Unauthorized:
-        count_failure(appliance)
+        count_failure(desk)
         raise
 
 
-def _identify(appliance: Appliance, token: str) -> Identity:
-    found = tokens.identify(appliance.desk, token)
-    audit_notes.note_use(appliance.desk, found, peer())
+def _identify(desk: Desk, token: str) -> Identity:
+    found = tokens.identify(desk, token)
+    audit_notes.note_use(desk, found, peer())
     return found
 
 
+def count_failure(desk: Desk) -> None:
+    """Count a wrong token or key of this address; right ones always pass. Raises TooMany."""
+    if not desk.wrong_tokens.take(request.environ["REMOTE_ADDR"]):
+        refused = TooMany("Too many wrong tokens from this address: wait a minute.")
+        raise refused.about("wrong_tokens") from None
+
+
+def actor(found: Identity | None) -> Actor:
+    """Return the caller as the audit names users and programs."""
+    return audit.actor_of(found, peer())
+
+
 def shown(found: Identity) -> dict[str, Any]:
-    """Who somebody is, for the page."""
+    """Return the user for the page."""
     return {"user_id": found.user_id, "user_name": found.user_name, "roles": found.roles}
+
+
+# ---- rights
+
+
+def _is_open(desk: Desk) -> bool:
+    """Return True if the caller may read, fetch jobs and report without a token."""
+    open_for = desk.settings.observatory_access
+    return open_for == "open" or (open_for == "loopback" and is_local())
+
+
+def require_reader(desk: Desk) -> Identity | None:
+    """Return the identity of a reader: any role, None where the observatory endpoints are open without a token."""
+    return identity_if_good(desk) if _is_open(desk) else require_identity(desk)
+
+
+def require_observatory(desk: Desk, site: str) -> Identity | None:
+    """Return the identity of an observatory program of the site; None where no token is needed."""
+    if _is_open(desk):
+        return None
+    found = identity(desk, basic=True)
+    if found is None:
+        raise Unauthorized(LOG_IN + "from another machine this needs an observatory token.")
+    rights.require_observatory(found, site)
+    return found
+
+
+def require_identity(desk: Desk) -> Identity:
+    """Return the identity of the caller. Raises Unauthorized without a token or login."""
+    found = identity(desk)
+    if found is None:
+        raise Unauthorized(LOG_IN + "this needs a token.")
+    return found
+
+
+def require_commander(desk: Desk) -> Identity:
+    """Return the identity of a user who may send commands. Raises Forbidden for observatories and viewers."""
+    found = require_identity(desk)
+    rights.require_commander(found)
+    return found
+
+
+def require_staff(desk: Desk, sentence: str = STAFF_ONLY) -> Identity:
+    """Return the identity of an administrator or owner. Raises Forbidden with the sentence for others."""
+    found = require_identity(desk)
+    if not found.is_staff:
+        raise Forbidden(sentence)
+    return found
+
+
+def require_admin(desk: Desk) -> Identity:
+    """Return the identity of an administrator. Raises Forbidden for others."""
+    found = require_identity(desk)
+    rights.require_admin(found)
+    return found
+
+
+def require_admin_everywhere(desk: Desk) -> Identity:
+    """Return the identity of an administrator of every site. Raises Forbidden for others."""
+    found = require_admin(desk)
+    if found.sites:
+        raise Forbidden("Only an administrator of every site may do this.")
+    return found
+
+
+def require_site(found: Identity | None, site: str) -> None:
+    """Raise Forbidden unless the identity reaches the site; None stands for a reader without a token."""
+    if found is not None and not found.reaches(site):
+        raise Forbidden("This token is not for this site.")
+
+
+def sites_asked(desk: Desk) -> Sequence[str]:
+    """Return the site of the query, else the sites of the reader's token; empty for all."""
+    found = require_reader(desk)
+    site = query_text("site")
+    if site is None:
+        return found.sites if found else ()
+    require_site(found, site)
+    return (site,)
 
 
 @dataclass
 class Refusable:
-    """What is known of a command while it is judged."""
+    """A command while its right is judged, as far as it is known."""
 
     asked: str
     identity: Identity | None = None
 
 
 @contextmanager
-def audited(appliance: Appliance, asked: str) -> Iterator[Refusable]:
-    """Refusals for want of a right inside this block stand in the audit."""
+def audited(desk: Desk, asked: str) -> Iterator[Refusable]:
+    """Write refusals for want of a right, raised inside this block, into the audit."""
     refusable = Refusable(asked)
     try:
         yield refusable
     except (Unauthorized, Forbidden, TooMany) as refused:
-        actor = audit.actor_of(refusable.identity, peer())
-        audit_notes.note(appliance.desk, audit.refusal(actor, refusable.asked, refused.sentence))
+        entry = audit.refusal(actor(refusable.identity), refusable.asked, refused.sentence)
+        audit_notes.note(desk, entry)
         raise
-
-
-def count_failure(appliance: Appliance) -> None:
-    """One more wrong token or key from this address. Right ones are never held back."""
-    if not appliance.desk.wrong_tokens.take(request.environ["REMOTE_ADDR"]):
-        refused = TooMany("Too many wrong tokens from this address: wait a minute.")
-        raise refused.about("wrong_tokens") from None
-
-
-def require_identity(appliance: Appliance) -> Identity:
-    """Who asks; Unauthorized without a token or login."""
-    found = identity(appliance)
-    if found is None:
-        raise Unauthorized(LOG_IN + "this needs a token.")
-    return found
-
-
-def require_reader(appliance: Appliance) -> Identity | None:
-    """Reading is open where the observatory endpoints are; elsewhere it takes a token of any role."""
-    open_here = appliance.queue.settings.observatory_access
-    if open_here == "open" or (open_here == "loopback" and is_local()):
-        return identity_if_good(appliance)
-    return require_identity(appliance)
-
-
-def require_observatory(appliance: Appliance, site: str) -> Identity | None:
-    """May the caller fetch and report for the site? Programs on this machine may, unless the setting says otherwise."""
-    open_here = appliance.queue.settings.observatory_access
-    if open_here == "open" or (open_here == "loopback" and is_local()):
-        return None
-    found = identity(appliance, basic=True)
-    if found is None:
-        raise Unauthorized(LOG_IN + "from another machine this needs an observatory token.")
-    rights.require_observatory(found, site)
-    return found

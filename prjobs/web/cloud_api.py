@@ -1,7 +1,6 @@
-"""The cloud link under /api/cloud: how it is, what becomes of parked statuses, and older jobs that are taken in."""
+"""The link to the cloud under /api/cloud: state, parked statuses, and the import of older jobs."""
 
 import logging
-from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
@@ -10,24 +9,23 @@ from msgspec import Meta
 
 from prjobs.access.identity import Identity
 from prjobs.appliance import Appliance
-from prjobs.base.decoding import parse_object
 from prjobs.base.errors import Forbidden
 from prjobs.cloud import older, status
 from prjobs.cloud.status import CloudStatus
 from prjobs.jobs import lookup
 from prjobs.web import caller
-from prjobs.web.respond import reply_json
+from prjobs.web.endpoint import Route, parse_body, reply_json
 
 logger = logging.getLogger(__name__)
 
 
 def get_cloud(appliance: Appliance) -> HTTPResponse:
-    """How the cloud link is; null while it is off."""
-    return reply_json({"cloud": describe_for(appliance, caller.require_reader(appliance))})
+    """Return the state of the link to the cloud; null while the link is off."""
+    return reply_json({"cloud": describe_for(appliance, caller.require_reader(appliance.desk))})
 
 
 def describe_for(appliance: Appliance, identity: Identity | None) -> CloudStatus | None:
-    """How the link is, with the sites and the parked statuses that the caller's token is good for."""
+    """Return the state of the link, with the sites and the parked statuses that the caller's token reaches."""
     found = status.describe(appliance.cloud)
     if found is None or identity is None:
         return found
@@ -39,7 +37,7 @@ def describe_for(appliance: Appliance, identity: Identity | None) -> CloudStatus
 
 
 def post_retry(appliance: Appliance, ulid: str) -> HTTPResponse:
-    """Send a parked status to the cloud again."""
+    """Send a parked status to the cloud again: staff."""
     return _decide(appliance, ulid, give_up=False)
 
 
@@ -54,9 +52,9 @@ class Import(msgspec.Struct, frozen=True):
 
 
 def post_import(appliance: Appliance) -> HTTPResponse:
-    """List the jobs that wait in the cloud since before the first look, or take them in: staff."""
-    identity = _require_staff(appliance, "Only staff may take in older jobs of the cloud.")
-    asked = parse_object(caller.read_body(), Import)
+    """List the jobs that wait in the cloud since before the first reading, or import the list: staff."""
+    identity = caller.require_staff(appliance.desk, "Only staff may take in older jobs of the cloud.")
+    asked = parse_body(Import)
     view = older.ask(appliance.cloud, asked.since_ms, _sites_within(appliance, identity, asked.sites), asked.take)
     if asked.take:
         logger.info("import of the cloud's jobs since %d by %s", asked.since_ms, identity.user_id)
@@ -64,7 +62,7 @@ def post_import(appliance: Appliance) -> HTTPResponse:
 
 
 def _sites_within(appliance: Appliance, identity: Identity, sites: list[str]) -> list[str]:
-    """The sites named, else all of the link that the token is good for. Forbidden beyond them."""
+    """Return the sites named, else all of the link that the token reaches. Raises Forbidden for other sites."""
     within = sites or [site for site in appliance.queue.settings.cloud_sites if identity.reaches(site)]
     if not identity.covers(within):
         raise Forbidden("This token is not for these sites.")
@@ -72,36 +70,28 @@ def _sites_within(appliance: Appliance, identity: Identity, sites: list[str]) ->
 
 
 def get_import(appliance: Appliance) -> HTTPResponse:
-    """How far that is, and which jobs were found; null when nobody asked, or for more than the caller reaches."""
-    identity = _require_staff(appliance, "Only staff may look at older jobs of the cloud.")
+    """Return the progress of the import and the jobs found; null when none was asked for within the caller's sites."""
+    identity = caller.require_staff(appliance.desk, "Only staff may look at older jobs of the cloud.")
     asked = appliance.cloud.contact.older
     return reply_json({"import": asked.view() if asked and identity.covers(asked.sites) else None})
 
 
 def post_giveup(appliance: Appliance, ulid: str) -> HTTPResponse:
-    """Leave the cloud with the status that it has of a job."""
+    """Leave the cloud with the status that the cloud has of a job: staff."""
     return _decide(appliance, ulid, give_up=True)
 
 
 def _decide(appliance: Appliance, ulid: str, give_up: bool) -> HTTPResponse:
-    identity = _require_staff(appliance, "Only staff may decide about parked statuses.")
-    if not identity.reaches(lookup.find_job(appliance.queue.database, ulid).site):
-        raise Forbidden("This token is not for this site.")
+    identity = caller.require_staff(appliance.desk, "Only staff may decide about parked statuses.")
+    caller.require_site(identity, lookup.find_job(appliance.queue.database, ulid).site)
     status.decide_parked(appliance.cloud, ulid, give_up)
     return reply_json({"cloud": describe_for(appliance, identity)})
 
 
-def _require_staff(appliance: Appliance, sentence: str) -> Identity:
-    identity = caller.require_identity(appliance)
-    if not identity.is_staff:
-        raise Forbidden(sentence)
-    return identity
-
-
-ROUTES: list[tuple[str, str, Callable[..., HTTPResponse]]] = [
-    ("GET", "/api/cloud", get_cloud),
-    ("GET", "/api/cloud/import", get_import),
-    ("POST", "/api/cloud/import", post_import),
-    ("POST", "/api/cloud/parked/<ulid>/retry", post_retry),
-    ("POST", "/api/cloud/parked/<ulid>/giveup", post_giveup),
+ROUTES = [
+    Route("GET", "/api/cloud", get_cloud),
+    Route("GET", "/api/cloud/import", get_import),
+    Route("POST", "/api/cloud/import", post_import),
+    Route("POST", "/api/cloud/parked/<ulid>/retry", post_retry),
+    Route("POST", "/api/cloud/parked/<ulid>/giveup", post_giveup),
 ]

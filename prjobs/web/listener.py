@@ -17,8 +17,8 @@ from waitress.task import ErrorTask, WSGITask
 from prjobs.base.errors import BadRequest, HeadersTooLarge, Refused, TooLarge
 from prjobs.base.settings import Settings
 from prjobs.base.sockets import bind_sockets
+from prjobs.web.endpoint import MAX_BODY
 from prjobs.web.respond import refusal_parts
-from prjobs.web.wire import MAX_BODY
 from prjobs.web.workers import Workers
 
 logger = logging.getLogger(__name__)

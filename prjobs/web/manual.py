@@ -5,7 +5,7 @@ Everybody may read it: the text is public, and help is needed most when a login 
 
 import html
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
@@ -15,12 +15,12 @@ from bottle import HTTPResponse, request
 
 from prjobs.appliance import Appliance
 from prjobs.base.errors import NotFound
+from prjobs.web.endpoint import Route
 from prjobs.web.pages import reply_page, static_folder
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
-Handler = Callable[..., HTTPResponse]
 INDEX = "index"
 MAX_TERMS = 8
 MAX_RESULTS = 30
@@ -293,8 +293,7 @@ def get_manual_page(_appliance: Appliance, page: str) -> HTTPResponse:
     return _reply(found.title, _page_body(found), found)
 
 
-# (method, path, handler) of every route here.
-ROUTES: list[tuple[str, str, Handler]] = [
-    ("GET", "/manual", get_manual),
-    ("GET", "/manual/<page>", get_manual_page),
+ROUTES = [
+    Route("GET", "/manual", get_manual),
+    Route("GET", "/manual/<page>", get_manual_page),
 ]

@@ -1,33 +1,39 @@
-"""The appliance's own endpoints under /api/ that only look: what the monitor and the command line ask for."""
+"""The state of the appliance and its sites under /api/: now, changes, alarms, settings; and /healthz."""
 
-import re
-from collections.abc import Callable, Sequence
-from typing import Any
+import logging
+from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
-from bottle import HTTPResponse, request
+from bottle import HTTPResponse
+from msgspec import Meta
 
+from prjobs.access.identity import Identity
 from prjobs.appliance import Appliance
-from prjobs.base import catalogue
-from prjobs.base.errors import BadRequest, Forbidden, NotFound
-from prjobs.base.ulids import is_ulid
+from prjobs.base.errors import NotFound
+from prjobs.base.settings import reference
 from prjobs.cloud.status import state_of
-from prjobs.jobs import log, lookup
-from prjobs.jobs.states import PHASES
+from prjobs.jobs import log
+from prjobs.jobs.queue import Queue
 from prjobs.monitor import alarms, health, sites, views
+from prjobs.monitor.board import Board
 from prjobs.version import VERSION
 from prjobs.web import caller
 from prjobs.web.cloud_api import describe_for
-from prjobs.web.respond import reply_json
-from prjobs.web.wire import MAX_WAIT_S
+from prjobs.web.endpoint import MAX_WAIT_S, Route, parse_body, query_number, reply_json
+from prjobs.web.holding import hold
 
-Handler = Callable[..., HTTPResponse]
-JOBS_QUERY = ["site", "since_ms", "until_ms", "phase", "status", "device", "action", "user", "text", "before", "limit"]
-NUMBER = re.compile(r"-?\d{1,15}\Z")
+logger = logging.getLogger(__name__)
+
+
+class Alarm(msgspec.Struct, frozen=True):
+    """The body of POST and DELETE /api/alarms/ack."""
+
+    key: Annotated[str, Meta(min_length=1, max_length=200, description="the key of an alarm, 1 to 200 characters")]
 
 
 def get_healthz(appliance: Appliance) -> HTTPResponse:
-    """200 while everything works, 503 with the reasons while something does not. Open to everybody."""
+    """Answer 200 while everything works, else 503 with the reasons. Open to everybody."""
     found = health.examine(appliance.queue)
     said = msgspec.to_builtins(found)
     if appliance.queue.settings.cloud_mode != "off":
@@ -37,35 +43,53 @@ def get_healthz(appliance: Appliance) -> HTTPResponse:
 
 
 def get_now(appliance: Appliance) -> HTTPResponse:
-    """The state of every site, at one glance."""
-    identity = caller.require_reader(appliance)
+    """Return the state of every site."""
+    identity = caller.require_reader(appliance.desk)
     reaches = identity.reaches if identity else lambda _site: True
+    queue = appliance.queue
     return reply_json(
         {
-            "time_ms": appliance.queue.clock.now_ms(),
+            "time_ms": queue.clock.now_ms(),
             "version": VERSION,
-            "seq": log.last_seq(appliance.queue.database),
-            "demo": appliance.queue.demo,
-            "store": appliance.queue.identity,
+            "seq": log.last_seq(queue.database),
+            "demo": queue.demo,
+            "store": queue.identity,
             "alarms": alarms.list_alarms(appliance.board, reaches),
-            "stations": appliance.queue.settings.stations,
+            "stations": queue.settings.stations,
             "user": caller.shown(identity) if identity else None,
-            "health": health.examine(appliance.queue),
+            "health": health.examine(queue),
             "cloud": describe_for(appliance, identity),
             "sites": [site for site in sites.list_sites(appliance.board) if reaches(site.site)],
         }
     )
 
 
+def get_settings(appliance: Appliance) -> HTTPResponse:
+    """Return the settings in force: administrators of every site."""
+    caller.require_admin_everywhere(appliance.desk)
+    settings = appliance.queue.settings
+    values = {name: getattr(settings, name) for name in settings.__struct_fields__}
+    defaults = {name: default for name, default, _ in reference()}
+    said = {
+        name: {"value": value, "source": "default" if value == defaults[name] else "set"}
+        for name, value in values.items()
+    }
+    return reply_json({"settings": said})
+
+
+# ---- changes
+
+
 def get_changes(appliance: Appliance) -> HTTPResponse:
-    """The log after `since`; held up to `wait` seconds while there is nothing new."""
-    sites = _sites(appliance)
-    since = _query_number("since")
+    """Return the log after `since`; the answer is held up to `wait` seconds while there is no change."""
+    queue = appliance.queue
+    sites_asked = caller.sites_asked(appliance.desk)
+    since = query_number("since")
     if since is None:
-        return reply_json({"seq": log.last_seq(appliance.queue.database), "changes": [], "more": False, "again_s": 0})
-    again_s = _wait_for_changes(appliance, since, sites, min(_query_number("wait") or 0, MAX_WAIT_S))
-    newest = log.last_seq(appliance.queue.database)
-    changes = log.list_changes(appliance.queue.database, since, sites)
+        return reply_json({"seq": log.last_seq(queue.database), "changes": [], "more": False, "again_s": 0})
+    again_s = _wait_for_changes(queue, since, sites_asked, min(query_number("wait") or 0, MAX_WAIT_S))
+    newest = log.last_seq(queue.database)
+    changes = log.list_changes(queue.database, since, sites_asked)
     return reply_json(
         {
             "seq": changes[-1].seq if changes else newest,
@@ -76,122 +100,50 @@ def get_changes(appliance: Appliance) -> HTTPResponse:
     )
 
 
-def _wait_for_changes(appliance: Appliance, since: int, sites: Sequence[str], wait_s: float) -> int:
-    """Wait until there is something after `since`. Returns 1 when there was no place to wait: come again then."""
-    if wait_s <= 0 or log.has_changes(appliance.queue.database, since, sites):
+def _wait_for_changes(queue: Queue, since: int, sites_asked: Sequence[str], wait_s: float) -> int:
+    """Wait until there is a change after `since`. Returns 1 when there was no place to wait: ask again then."""
+
+    def look() -> bool:
+        return log.has_changes(queue.database, since, sites_asked)
+
+    if wait_s <= 0 or look():
         return 0
-    gone = request.environ["waitress.client_disconnected"]
-    with appliance.queue.waiters.waiter(sites[0] if len(sites) == 1 else None) as waiter:
-        if waiter is None:
-            return 1
-        end_s = appliance.queue.clock.elapsed_s() + wait_s
-        while not log.has_changes(appliance.queue.database, since, sites) and not appliance.queue.stopping.is_set():
-            if not waiter.wait(end_s - appliance.queue.clock.elapsed_s(), gone):
-                break
-    return 0
+    return 1 if hold(queue, sites_asked[0] if len(sites_asked) == 1 else None, wait_s, look) is None else 0
 
 
-def get_jobs(appliance: Appliance) -> HTTPResponse:
-    """Jobs that pass the filter, newest first."""
-    sites_asked = _sites(appliance)
-    _require_known(JOBS_QUERY)
-    asked = _filter(sites_asked)
-    seq = log.last_seq(appliance.queue.database)
-    rows = views.list_jobs(appliance.queue.database, asked)
-    return reply_json(
-        {
-            "seq": seq,
-            "time_ms": appliance.queue.clock.now_ms(),
-            "jobs": [views.view_job(row) for row in rows],
-            "counts": None if asked.before else views.count_phases(appliance.queue.database, asked),
-            "next": rows[-1].ulid if len(rows) == asked.limit else None,
-        }
-    )
+# ---- alarms
 
 
-def _filter(sites: Sequence[str]) -> views.Filter:
-    phases = [phase for phase in (_query_text("phase") or "").split(",") if phase]
-    if unknown := set(phases) - set(PHASES):
-        raise BadRequest(f"phase must be of {', '.join(PHASES)}; {len(unknown)} other words came.")
-    before = _query_text("before")
-    if before and not is_ulid(before):
-        raise BadRequest("before must be the id of a job, 26 characters.")
-    texts = {name: _query_text(name) for name in ("status", "device", "action", "user", "text")}
-    limit = _query_number("limit")
-    if limit is not None and limit < 1:
-        raise BadRequest(f"limit must be a whole number of at least 1, and {views.MAX_LIMIT} is the most that comes.")
-    return views.Filter(
-        sites=sites,
-        since_ms=_query_number("since_ms"),
-        until_ms=_query_number("until_ms"),
-        phases=phases,
-        before=before,
-        limit=200 if limit is None else min(limit, views.MAX_LIMIT),
-        **texts,
-    )
+def post_ack(appliance: Appliance) -> HTTPResponse:
+    """Note that the caller has seen an alarm."""
+    identity = caller.require_commander(appliance.desk)
+    key = _reached_alarm(appliance.board, identity)
+    alarms.acknowledge(appliance.board, key, caller.actor(identity))
+    logger.info("alarm %s seen by %s", key, identity.user_id)
+    return reply_json({"alarms": alarms.list_alarms(appliance.board, identity.reaches)})
 
 
-def get_job(appliance: Appliance, ulid: str) -> HTTPResponse:
-    """One job with its params and timeline."""
-    identity = caller.require_reader(appliance)
-    row = lookup.find_job(appliance.queue.database, ulid)
-    if identity is not None and not identity.reaches(row.site):
-        raise NotFound("There is no job with this ulid at this site.")
-    return reply_json(views.view_detail(appliance.queue.database, row))
+def delete_ack(appliance: Appliance) -> HTTPResponse:
+    """Let an alarm sound again."""
+    identity = caller.require_commander(appliance.desk)
+    key = _reached_alarm(appliance.board, identity)
+    alarms.forget(appliance.board, key)
+    logger.info("alarm %s to be heard again, by %s", key, identity.user_id)
+    return reply_json({"alarms": alarms.list_alarms(appliance.board, identity.reaches)})
 
 
-def _sites(appliance: Appliance) -> Sequence[str]:
-    """The site that the query names, else the sites that the token is good for; empty for all."""
-    identity = caller.require_reader(appliance)
-    site = _query_text("site")
-    if site is None:
-        return identity.sites if identity else ()
-    if identity is not None and not identity.reaches(site):
-        raise Forbidden("This token is not for this site.")
-    return (site,)
+def _reached_alarm(board: Board, identity: Identity) -> str:
+    key = parse_body(Alarm, empty=b"{}").key
+    if key not in {alarm.key for alarm in alarms.list_alarms(board, identity.reaches)}:
+        raise NotFound("This alarm is not raised any more.")
+    return key
 
 
-def _require_known(names: Sequence[str]) -> None:
-    """A misspelled name would give a list that looks as if it were asked for."""
-    if unknown := set(request.query) - set(names):
-        raise BadRequest(f"The query may hold {', '.join(names)}; {len(unknown)} other names came.")
-
-
-def _query_text(name: str) -> str | None:
-    """A text of the query; None when it is absent or empty."""
-    try:
-        # Bottle hands out the bytes as Latin-1.
-        return str(request.query.get(name, "")).encode("latin-1").decode() or None
-    except UnicodeError:
-        raise BadRequest(f"{name} must be a text in UTF-8; other bytes came.") from None
-
-
-def _query_number(name: str) -> int | None:
-    text = _query_text(name)
-    if text is None:
-        return None
-    if not NUMBER.match(text):
-        raise BadRequest(f"{name} must be a whole number; something else came.")
-    return int(text)
-
-
-def get_commands(appliance: Appliance) -> HTTPResponse:
-    """The catalogue of commands, for a form that sends them."""
-    caller.require_reader(appliance)
-    return reply_json({"commands": [_command_view(command) for command in catalogue.commands()]})
-
-
-def _command_view(command: catalogue.Command) -> dict[str, Any]:
-    names = ("device", "action", "script", "command_class", "label", "required", "optional", "note")
-    return {name: getattr(command, name) for name in names}
-
-
-# (method, path, handler)
-ROUTES: list[tuple[str, str, Handler]] = [
-    ("GET", "/healthz", get_healthz),
-    ("GET", "/api/now", get_now),
-    ("GET", "/api/changes", get_changes),
-    ("GET", "/api/jobs", get_jobs),
-    ("GET", "/api/jobs/<ulid>", get_job),
-    ("GET", "/api/commands", get_commands),
+ROUTES = [
+    Route("GET", "/healthz", get_healthz),
+    Route("GET", "/api/now", get_now),
+    Route("GET", "/api/changes", get_changes),
+    Route("POST", "/api/alarms/ack", post_ack),
+    Route("DELETE", "/api/alarms/ack", delete_ack),
+    Route("GET", "/api/settings", get_settings),
 ]

@@ -1,7 +1,7 @@
 """The log of a night and the sky over a site: /api/night, /api/sky, and /night, the page to print."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import SpooledTemporaryFile
 from typing import IO
@@ -10,7 +10,6 @@ import msgspec
 from bottle import HTTPResponse, request
 
 from prjobs.appliance import Appliance
-from prjobs.base.decoding import convert
 from prjobs.base.errors import Forbidden, TooMany
 from prjobs.base.fields import Site
 from prjobs.base.places import parse_places, parse_zones
@@ -22,11 +21,10 @@ from prjobs.night.page import Frame, write_page
 from prjobs.night.report import source_of
 from prjobs.night.sky import sidereal_h, sky_around
 from prjobs.web import caller
-from prjobs.web.respond import HTML, JSON, reply, reply_json
+from prjobs.web.endpoint import HTML, JSON, Route, parse_query, reply, reply_json
 
-Handler = Callable[..., HTTPResponse]
 IN_MEMORY = 4_000_000
-# A night of 100,000 jobs takes seconds: two at a time would be felt by the observatories that poll meanwhile.
+# A night of 100,000 jobs takes seconds: two at a time would delay the polls of observatories.
 READING = threading.Lock()
 PATIENCE_S = 1.0
 _PAGE_HEADERS = {
@@ -54,7 +52,7 @@ class SkyQuery(msgspec.Struct, frozen=True):
 
 
 def get_night(appliance: Appliance) -> HTTPResponse:
-    """The log of a night: every job, and what is worth knowing of them."""
+    """Return the log of a night: every job, stop, alarm and silence."""
     site, night = _asked(appliance)
     with _alone(), _spool() as out:
         write_document(source_of(appliance.queue), site, night, out)
@@ -62,7 +60,7 @@ def get_night(appliance: Appliance) -> HTTPResponse:
 
 
 def get_night_page(appliance: Appliance) -> HTTPResponse:
-    """The same as a page to print, in the browser's theme on the screen."""
+    """Return the log of a night as a page to print, in the browser's theme on the screen."""
     site, night = _asked(appliance)
     style = el("link", rel="stylesheet", href="/static/night.css")
     frame = Frame(style, theme_of(request.environ), has_links=True)
@@ -72,14 +70,14 @@ def get_night_page(appliance: Appliance) -> HTTPResponse:
 
 
 def get_sky(appliance: Appliance) -> HTTPResponse:
-    """Sidereal time now, and the sunset, dusk, dawn and sunrise of the night that now belongs to."""
-    identity = caller.require_reader(appliance)
-    site = convert({name: request.query.get(name) for name in request.query}, SkyQuery).site
-    if identity is not None and not identity.reaches(site):
-        raise Forbidden("This token is not for this site.")
-    now_ms = appliance.queue.clock.now_ms()
-    zone = parse_zones(appliance.queue.settings.site_zones).get(site)
-    place = parse_places(appliance.queue.settings.site_places).get(site)
+    """Return the sidereal time now, and sunset, dusk, dawn and sunrise of the present night."""
+    identity = caller.require_reader(appliance.desk)
+    site = parse_query(SkyQuery).site
+    caller.require_site(identity, site)
+    queue = appliance.queue
+    now_ms = queue.clock.now_ms()
+    zone = parse_zones(queue.settings.site_zones).get(site)
+    place = parse_places(queue.settings.site_places).get(site)
     sky = sky_around(place, now_ms) if place else None
     return reply_json(
         {
@@ -93,10 +91,9 @@ def get_sky(appliance: Appliance) -> HTTPResponse:
 
 
 def _asked(appliance: Appliance) -> tuple[str | None, Night]:
-    """The site and night that the query names; a token that is good for some sites only must name one of them."""
-    identity = caller.require_reader(appliance)
-    given = {name: request.query.get(name) for name in NightQuery.__struct_fields__}
-    asked = convert({name: text for name, text in given.items() if text}, NightQuery)
+    """Return the site and night of the query; the caller of a token for some sites only must name one of the sites."""
+    identity = caller.require_reader(appliance.desk)
+    asked = parse_query(NightQuery)
     site = asked.site
     if identity is not None and identity.sites:
         site = site or (identity.sites[0] if len(identity.sites) == 1 else None)
@@ -120,7 +117,7 @@ def _alone() -> Iterator[None]:
 
 @contextmanager
 def _spool() -> Iterator[IO[bytes]]:
-    """Room for an answer of any length: in memory, or on disk when it is long. The answer closes it."""
+    """Yield a file for an answer of any length, on disk when long. Sending the answer closes the file."""
     out = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115
     try:
         yield out
@@ -136,9 +133,8 @@ def _whole(out: IO[bytes], content_type: str, **headers: str) -> HTTPResponse:
     return answer
 
 
-# (method, path, handler) of every route here.
-ROUTES: list[tuple[str, str, Handler]] = [
-    ("GET", "/api/night", get_night),
-    ("GET", "/api/sky", get_sky),
-    ("GET", "/night", get_night_page),
+ROUTES = [
+    Route("GET", "/api/night", get_night),
+    Route("GET", "/api/sky", get_sky),
+    Route("GET", "/night", get_night_page),
 ]

@@ -7,7 +7,7 @@ from bottle import HTTPResponse, request
 
 from prjobs.base.errors import NotFound, Unusable
 from prjobs.base.theme import Theme, theme_of
-from prjobs.web.respond import reply
+from prjobs.web.endpoint import reply
 
 # Our own content types: on Windows the system's table may say that .js is text/plain, and the page stays blank.
 CONTENT_TYPES = {

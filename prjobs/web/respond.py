@@ -1,4 +1,4 @@
-"""Answers: bodies with their types, and refusals in the form that each part of the interface promises."""
+"""Refusals in the form that each part of the interface promises: JSON, a line of text, or a page."""
 
 import html
 from base64 import b64encode
@@ -6,36 +6,21 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-import msgspec
 from bottle import HTTPResponse
 
 from prjobs.base.errors import Refused
 from prjobs.base.theme import Theme, theme_of
+from prjobs.web.endpoint import ALWAYS, HTML, JSON, encode_json
 
-JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
-HTML = "text/html; charset=utf-8"
-_ALWAYS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 _LAYOUT = (
     "body{margin:12vh auto;max-width:36em;padding:0 1em}h1{font-size:1em}"
     "a{color:inherit}a:focus-visible{outline:2px solid}"
 )
-_encode = msgspec.json.Encoder().encode
-
-
-def reply(body: bytes, content_type: str = JSON, *, status: int = 200, **headers: str) -> HTTPResponse:
-    """An answer with this body; header names are given with underscores."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return HTTPResponse(body, status, {"Content-Type": content_type, **_ALWAYS, **named})
-
-
-def reply_json(value: Any, *, status: int = 200, **headers: str) -> HTTPResponse:
-    """An answer of the appliance's own API."""
-    return reply(_encode(value), JSON, status=status, **headers)
 
 
 def refusal(refused: Refused, environ: Mapping[str, Any]) -> HTTPResponse:
-    """A refusal for the part of the interface that the request was for."""
+    """Return a refusal in the form of the part of the interface that was asked."""
     status, content_type, headers, body = refusal_parts(refused, environ.get("PATH_INFO", ""), environ)
     return HTTPResponse(body, status, {"Content-Type": content_type, **headers})
 
@@ -43,12 +28,12 @@ def refusal(refused: Refused, environ: Mapping[str, Any]) -> HTTPResponse:
 def refusal_parts(
     refused: Refused, path: str, environ: Mapping[str, Any] | None = None
 ) -> tuple[int, str, dict[str, str], bytes]:
-    """(status, content type, headers, body) of a refusal; a page when a browser asked for one.
+    """Return status, content type, headers and body of a refusal; a page when a browser asked for one.
 
-    getnewjobs answers a JSON list whatever happens: the observatory never looks at the status, and anything but a
-    list stops it. The sentence stands in a header there.
+    getnewjobs answers a JSON list in every case: the observatory never looks at the status, and stops at any other
+    body. The sentence stands in a header there.
     """
-    headers = {**_ALWAYS, **refused.headers}
+    headers = {**ALWAYS, **refused.headers}
     if refused.retry_after_s is not None:
         headers["Retry-After"] = str(refused.retry_after_s)
     if refused.status == 401:
@@ -59,7 +44,7 @@ def refusal_parts(
     if refused.section:
         headers["Link"] = f'</{refused.section}>; rel="help"'
     if path.startswith("/api/"):
-        return refused.status, JSON, headers, _encode({"error": refused.sentence, "code": refused.code})
+        return refused.status, JSON, headers, encode_json({"error": refused.sentence, "code": refused.code})
     if environ and environ["REQUEST_METHOD"] == "GET" and "text/html" in str(environ.get("HTTP_ACCEPT", "")):
         style, page = error_page(refused.sentence, theme_of(environ), refused.section)
         policy = f"default-src 'none'; style-src '{style}'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -69,7 +54,7 @@ def refusal_parts(
 
 
 def error_page(sentence: str, theme: Theme | None, section: str = "") -> tuple[str, bytes]:
-    """(hash of its style for the policy, page): a sentence for a person, in the theme that the eyes are used to."""
+    """Return the hash of the style, for the policy, and a page with the sentence in the reader's theme."""
     more = f'\n<p><a href="/{section}">In the manual</a></p>' if section else ""
     colours = (
         f"background:{theme.ground};color:{theme.text};scrollbar-color:{theme.text} {theme.ground};" if theme else ""

@@ -1,11 +1,11 @@
-"""The wire contract of the five endpoints: the only place that knows its names (`deviceType`, `statusId`).
+"""The wire format of the five endpoints: no other module knows the names (`deviceType`, `statusId`).
 
 Requests: `parse_*` turns bytes into typed structures, or raises BadRequest. Answers: `*_document` turns rows into
-the contract's JSON. Params pass through as the JSON text that came in.
+the contract's JSON. Params pass through as the JSON text of the request.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,14 +14,13 @@ from prjobs.base.decoding import parse_json, sentence_of, strip_mark
 from prjobs.base.errors import BadRequest, kind_of
 from prjobs.base.fields import Flag, Instance, Name64, Number, Params, PollId, Site, Status, UlidText, UserId, UserName
 from prjobs.base.ulids import is_ulid
-from prjobs.jobs.requests import PollRequest, StatusUpdate
+from prjobs.jobs.requests import Command, PollRequest, StatusUpdate
 from prjobs.jobs.states import UNREAD
 from prjobs.store.models import JobRow
+from prjobs.web.endpoint import MAX_WAIT_S
 
-MAX_BODY = 1 << 20
 MAX_ESTIMATE_S = 10**9
 DAY_MS = 86_400_000
-MAX_WAIT_S = 25.0
 MAX_LEASE_S = 86_400
 
 
@@ -90,17 +89,29 @@ def _parse(body: bytes, shape: type[Shape]) -> tuple[Shape, dict[str, Any]]:
         raise BadRequest(sentence_of(wrong, value, shape)) from None
 
 
-def parse_newjob(body: bytes) -> tuple[NewJob, dict[str, Any]]:
-    """The body of newjob, and its required_params as Python values (their JSON text is in the structure)."""
-    new_job, value = _parse(body, NewJob)
+def parse_newjob(body: bytes, user_roles: str, idempotency_key: str | None = None) -> Command:
+    """Return the command of a newjob body. `user_roles` is a JSON list; `user_roles` in the body is ignored."""
+    asked, value = _parse(body, NewJob)
     for name in ("required_params", "optional_params"):
         if type(value[name]) is not dict:
             raise BadRequest(f"{name} must be an object; {kind_of(value[name])} came.")
-    return new_job, value["required_params"]
+    return Command(
+        site=asked.site,
+        device=asked.device,
+        instance=asked.instance,
+        action=asked.action,
+        user_id=asked.user_id,
+        user_name=asked.user_name,
+        user_roles=user_roles,
+        required_params=bytes(asked.required_params).decode(),
+        optional_params=bytes(asked.optional_params).decode(),
+        values=value["required_params"],
+        idempotency_key=idempotency_key,
+    )
 
 
 def parse_getnewjobs(body: bytes) -> PollRequest:
-    """The body of getnewjobs."""
+    """Return the poll of a getnewjobs body."""
     asked, _ = _parse(body, _GetNewJobs)
     wait_s = _number("wait", asked.wait, default=0.0)
     lease_s = _number("lease", asked.lease, default=0.0)
@@ -118,13 +129,13 @@ def parse_getnewjobs(body: bytes) -> PollRequest:
 
 
 def parse_updatejobstatus(body: bytes) -> StatusUpdate:
-    """The body of updatejobstatus."""
+    """Return the report of an updatejobstatus body."""
     asked, _ = _parse(body, _UpdateJobStatus)
     return _status_update(asked, asked.newStatus)
 
 
 def parse_startjob(body: bytes) -> StatusUpdate:
-    """The body of startjob: as updatejobstatus with STARTED."""
+    """Return the report of a startjob body: as updatejobstatus with STARTED."""
     asked, _ = _parse(body, _StartJob)
     return _status_update(asked, "STARTED")
 
@@ -140,7 +151,7 @@ def _status_update(asked: _UpdateJobStatus | _StartJob, status: str) -> StatusUp
 
 
 def parse_getrecentjobs(body: bytes) -> tuple[str, int]:
-    """The body of getrecentjobs: site and the largest age in milliseconds (default: one day)."""
+    """Return the site and the largest age in milliseconds of a getrecentjobs body (default: one day)."""
     asked, _ = _parse(body, _GetRecentJobs)
     range_ms = _number("timeRange", asked.timeRange, default=float(DAY_MS))
     if range_ms < 0:
@@ -149,7 +160,7 @@ def parse_getrecentjobs(body: bytes) -> tuple[str, int]:
 
 
 def _number(name: str, value: int | float | str | None, default: float) -> float:
-    """A number, or a number in a text; absent, null and empty give the default."""
+    """Return a number, or the number in a text; absent, null and empty give the default."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return default
     try:
@@ -199,17 +210,26 @@ _encode = msgspec.json.Encoder().encode
 
 
 def job_document(row: JobRow) -> bytes:
-    """A job as JSON."""
+    """Return a job as JSON."""
     return _encode(_document(row))
 
 
 def jobs_document(rows: Iterable[JobRow]) -> bytes:
-    """A list of jobs as JSON."""
+    """Return a list of jobs as JSON."""
     return _encode([_document(row) for row in rows])
 
 
+def jobs_stream(first: list[JobRow], pages: Iterator[list[JobRow]]) -> Iterator[bytes]:
+    """Yield a list of jobs as JSON, a piece for each page."""
+    yield jobs_document(first)[:-1]
+    for page in pages:
+        if page:
+            yield b"," + jobs_document(page)[1:-1]
+    yield b"]"
+
+
 def taken_document(rows: Iterable[JobRow], alternate: bool) -> bytes:
-    """A list of jobs as they were before they were handed out from this queue."""
+    """Return a list of jobs as JSON, with the status from before the hand-out in the queue of the poll."""
     documents = [_document(row) for row in rows]
     for document in documents:
         if alternate:
@@ -220,7 +240,7 @@ def taken_document(rows: Iterable[JobRow], alternate: bool) -> bytes:
 
 
 def status_document(update: StatusUpdate) -> bytes:
-    """The answer to an accepted status update."""
+    """Return the answer to an accepted status update."""
     status_id = f"{update.status}#{update.ulid}"
     answer = StatusDocument(update.ulid, update.estimate_s, _StatusMetadata())
     if update.alternate:
@@ -233,19 +253,19 @@ def status_document(update: StatusUpdate) -> bytes:
 def _document(row: JobRow) -> JobDocument:
     ulid = row.ulid
     return JobDocument(
-        row.site,
-        ulid,
-        f"{row.status}#{ulid}",
-        f"{row.alternate_status}#{ulid}",
-        row.user_name,
-        row.user_id,
-        msgspec.Raw(row.user_roles),
-        row.created_ms,
-        row.device,
-        row.instance,
-        row.action,
-        msgspec.Raw(row.required_params),
-        msgspec.Raw(row.optional_params),
-        row.estimate_s,
-        row.alternate_estimate_s,
+        site=row.site,
+        ulid=ulid,
+        statusId=f"{row.status}#{ulid}",
+        replicaStatusId=f"{row.alternate_status}#{ulid}",
+        user_name=row.user_name,
+        user_id=row.user_id,
+        user_roles=msgspec.Raw(row.user_roles),
+        timestamp_ms=row.created_ms,
+        deviceType=row.device,
+        deviceInstance=row.instance,
+        action=row.action,
+        required_params=msgspec.Raw(row.required_params),
+        optional_params=msgspec.Raw(row.optional_params),
+        secondsUntilComplete=row.estimate_s,
+        replicaSecondsUntilComplete=row.alternate_estimate_s,
     )

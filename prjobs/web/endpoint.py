@@ -1,0 +1,95 @@
+"""The parts that all endpoints share: the declaration, the body and query of a request, the answer."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+from bottle import HTTPResponse, request
+
+from prjobs.base.decoding import convert, parse_object
+from prjobs.base.errors import BadRequest, TooLarge
+
+Handler = Callable[..., HTTPResponse]
+Shape = TypeVar("Shape", bound=msgspec.Struct)
+MAX_BODY = 1 << 20
+# The longest that a request is held, whatever `wait` says.
+MAX_WAIT_S = 25.0
+TOO_LARGE = "The body is too large: 1 MiB is the limit."
+JSON = "application/json"
+HTML = "text/html; charset=utf-8"
+ALWAYS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+encode_json = msgspec.json.Encoder().encode
+_NUMBER = re.compile(r"-?\d{1,15}\Z")
+
+
+class Route(NamedTuple):
+    """An endpoint. The handler takes the appliance and the parts of the path; the manual has its first sentence."""
+
+    method: str
+    path: str
+    handler: Handler
+
+
+# ---- the request
+
+
+def read_body() -> bytes:
+    """Return the body of the request, whatever the Content-Type header says."""
+    environ = request.environ
+    if int(environ.get("CONTENT_LENGTH") or 0) > MAX_BODY:
+        raise TooLarge(TOO_LARGE)
+    body: bytes = environ["wsgi.input"].read(MAX_BODY + 1)
+    if len(body) > MAX_BODY:
+        raise TooLarge(TOO_LARGE)
+    return body
+
+
+def parse_body(shape: type[Shape], empty: bytes = b"") -> Shape:
+    """Return the body as a structure; `empty` stands for a body of no bytes. Raises BadRequest, naming the field."""
+    return parse_object(read_body() or empty, shape)
+
+
+def parse_query(shape: type[Shape]) -> Shape:
+    """Return the query as a structure of texts; other names are ignored. Raises BadRequest, naming the field."""
+    given = {name: query_text(name) for name in shape.__struct_fields__}
+    return convert({name: text for name, text in given.items() if text is not None}, shape)
+
+
+def require_names(names: Sequence[str]) -> None:
+    """Raise BadRequest for other names in the query: a misspelled filter would give a list without the filter."""
+    if unknown := set(request.query) - set(names):
+        raise BadRequest(f"The query may hold {', '.join(names)}; {len(unknown)} other names came.")
+
+
+def query_text(name: str) -> str | None:
+    """Return a text of the query; None when absent or empty."""
+    try:
+        # Bottle hands out the bytes as Latin-1.
+        return str(request.query.get(name, "")).encode("latin-1").decode() or None
+    except UnicodeError:
+        raise BadRequest(f"{name} must be a text in UTF-8; other bytes came.") from None
+
+
+def query_number(name: str) -> int | None:
+    """Return a whole number of the query; None when absent or empty."""
+    text = query_text(name)
+    if text is None:
+        return None
+    if not _NUMBER.match(text):
+        raise BadRequest(f"{name} must be a whole number; something else came.")
+    return int(text)
+
+
+# ---- the answer
+
+
+def reply(body: bytes, content_type: str = JSON, *, status: int = 200, **headers: str) -> HTTPResponse:
+    """Return an answer with this body; names of headers are given with underscores."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return HTTPResponse(body, status, {"Content-Type": content_type, **ALWAYS, **named})
+
+
+def reply_json(value: Any, *, status: int = 200, **headers: str) -> HTTPResponse:
+    """Return an answer of the appliance's own API."""
+    return reply(encode_json(value), JSON, status=status, **headers)

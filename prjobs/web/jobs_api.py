@@ -1,0 +1,139 @@
+"""Jobs under /api/: listed, looked at, cancelled, closed and sent again; and the catalogue of commands."""
+
+import logging
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+from bottle import HTTPResponse
+from msgspec import Meta
+
+from prjobs.access import rights
+from prjobs.appliance import Appliance
+from prjobs.base import catalogue
+from prjobs.base.errors import BadRequest, Forbidden, NotFound
+from prjobs.base.ulids import is_ulid
+from prjobs.jobs import log, lookup, submission, withdrawals
+from prjobs.jobs.states import PHASES
+from prjobs.monitor import health, views
+from prjobs.web import caller
+from prjobs.web.endpoint import Route, parse_body, query_number, query_text, reply_json, require_names
+
+logger = logging.getLogger(__name__)
+QUERY = ["site", "since_ms", "until_ms", "phase", "status", "device", "action", "user", "text", "before", "limit"]
+DEFAULT_LIMIT = 200
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """The body of POST /api/jobs/ULID/cancel and close."""
+
+    reason: Annotated[str, Meta(max_length=500, description="a text of up to 500 characters")] = ""
+
+
+def get_jobs(appliance: Appliance) -> HTTPResponse:
+    """List the jobs that pass the filter, newest first."""
+    sites_asked = caller.sites_asked(appliance.desk)
+    require_names(QUERY)
+    asked = _filter(sites_asked)
+    database = appliance.queue.database
+    seq = log.last_seq(database)
+    rows = views.list_jobs(database, asked)
+    return reply_json(
+        {
+            "seq": seq,
+            "time_ms": appliance.queue.clock.now_ms(),
+            "jobs": [views.view_job(row) for row in rows],
+            "counts": None if asked.before else views.count_phases(database, asked),
+            "next": rows[-1].ulid if len(rows) == asked.limit else None,
+        }
+    )
+
+
+def _filter(sites: Sequence[str]) -> views.Filter:
+    phases = [phase for phase in (query_text("phase") or "").split(",") if phase]
+    if unknown := set(phases) - set(PHASES):
+        raise BadRequest(f"phase must be of {', '.join(PHASES)}; {len(unknown)} other words came.")
+    before = query_text("before")
+    if before and not is_ulid(before):
+        raise BadRequest("before must be the id of a job, 26 characters.")
+    texts = {name: query_text(name) for name in ("status", "device", "action", "user", "text")}
+    limit = query_number("limit")
+    if limit is not None and limit < 1:
+        raise BadRequest(f"limit must be a whole number of at least 1, and {views.MAX_LIMIT} is the most that comes.")
+    return views.Filter(
+        sites=sites,
+        since_ms=query_number("since_ms"),
+        until_ms=query_number("until_ms"),
+        phases=phases,
+        before=before,
+        limit=DEFAULT_LIMIT if limit is None else min(limit, views.MAX_LIMIT),
+        **texts,
+    )
+
+
+def get_job(appliance: Appliance, ulid: str) -> HTTPResponse:
+    """Return one job with params and timeline."""
+    identity = caller.require_reader(appliance.desk)
+    row = lookup.find_job(appliance.queue.database, ulid)
+    if identity is not None and not identity.reaches(row.site):
+        raise NotFound("There is no job with this ulid at this site.")
+    return reply_json(views.view_detail(appliance.queue.database, row))
+
+
+def post_cancel(appliance: Appliance, ulid: str) -> HTTPResponse:
+    """Cancel one waiting job: staff, or the user who sent the job."""
+    identity = caller.require_identity(appliance.desk)
+    reason = parse_body(Reason, empty=b"{}").reason
+    row = lookup.find_job(appliance.queue.database, ulid)
+    if not rights.may_cancel(identity, row.site, row.user_id):
+        raise Forbidden("Only staff or the user who sent a job may cancel it.")
+    row = withdrawals.cancel_job(appliance.queue, ulid, caller.actor(identity), reason)
+    logger.info("cancel %s %s by %s", row.site, ulid, identity.user_id)
+    return reply_json(views.view_job(row))
+
+
+def post_close(appliance: Appliance, ulid: str) -> HTTPResponse:
+    """Close a job on which no report comes any more: staff, with a reason."""
+    identity = caller.require_identity(appliance.desk)
+    reason = parse_body(Reason, empty=b"{}").reason
+    row = lookup.find_job(appliance.queue.database, ulid)
+    if not (identity.is_staff and identity.reaches(row.site)):
+        raise Forbidden("Only staff may close a job.")
+    if not reason.strip():
+        raise BadRequest("reason must say why the job is closed; an empty text came.")
+    row = withdrawals.close_job(appliance.queue, ulid, caller.actor(identity), reason)
+    logger.info("close %s %s by %s", row.site, ulid, identity.user_id)
+    return reply_json(views.view_job(row))
+
+
+def post_again(appliance: Appliance, ulid: str) -> HTTPResponse:
+    """Send a job again, as a new job in the caller's own name."""
+    with caller.audited(appliance.desk, f"{ulid} again") as refusable:
+        identity = refusable.identity = caller.require_identity(appliance.desk)
+        old = lookup.find_job(appliance.queue.database, ulid)
+        judged = rights.require_rights(appliance.desk, identity, old.site, identity.user_id, old.command_class)
+    health.require_room(appliance.queue, old.command_class)
+    row = submission.again(appliance.queue, ulid, identity, caller.actor(identity))
+    logger.info("newjob %s %s by %s: %s again", row.site, row.ulid, identity.user_id, ulid)
+    return reply_json(views.view_job(row), X_Prjobs_Reservations=judged.basis)
+
+
+def get_commands(appliance: Appliance) -> HTTPResponse:
+    """Return the catalogue of commands, for a form that sends commands."""
+    caller.require_reader(appliance.desk)
+    return reply_json({"commands": [_command_view(command) for command in catalogue.commands()]})
+
+
+def _command_view(command: catalogue.Command) -> dict[str, Any]:
+    names = ("device", "action", "script", "command_class", "label", "required", "optional", "note")
+    return {name: getattr(command, name) for name in names}
+
+
+ROUTES = [
+    Route("GET", "/api/jobs", get_jobs),
+    Route("GET", "/api/jobs/<ulid>", get_job),
+    Route("POST", "/api/jobs/<ulid>/cancel", post_cancel),
+    Route("POST", "/api/jobs/<ulid>/again", post_again),
+    Route("POST", "/api/jobs/<ulid>/close", post_close),
+    Route("GET", "/api/commands", get_commands),
+]
