@@ -66,7 +66,7 @@ def post_token(appliance: Appliance) -> HTTPResponse:
     identity = caller.require_admin(appliance.desk)
     asked = parse_body(NewToken, empty=b"{}")
     if not identity.covers(asked.sites):
-        raise Forbidden("This token is for some sites only: name those of them that the new one is for.")
+        raise Forbidden("This token is for some sites only: name the sites of the new token among them.")
     token, info = tokens.create_token(appliance.desk, asked, caller.actor(identity))
     logger.info("token %s for %s made by %s", info.id, info.user_id, identity.user_id)
     return reply_json({"token": token, "info": info})

@@ -1,4 +1,4 @@
-"""The WSGI application: guard, routes and the form of every error."""
+"""The WSGI application: guard, routes and the form of every refusal."""
 
 import logging
 from collections.abc import Callable, Iterable

@@ -71,7 +71,7 @@ def cookie_name(desk: Desk) -> str:
 
 
 def _cookie(name: str) -> str:
-    """Return a cookie of the request, whatever other programs on this machine left in the header."""
+    """Return a cookie of the request; programs on the same machine may have left others in the header."""
     pairs = (pair.strip().partition("=") for pair in str(request.environ.get("HTTP_COOKIE", "")).split(";"))
     return next((value for key, _, value in pairs if key == name), "")
 
@@ -83,7 +83,9 @@ def _sent_token(desk: Desk, basic: bool) -> str | None:
         return token
     cookie = _cookie(cookie_name(desk))
     if cookie and request.method not in ("GET", "HEAD") and request.environ.get(PAGE_HEADER) != "1":
-        raise Forbidden("A change with the login cookie needs the page's own header.")
+        raise Forbidden(
+            "A change with the login cookie needs the header X-Prjobs-Page; a program sends a token instead."
+        )
     return cookie or None
 
 
@@ -218,7 +220,7 @@ def sites_asked(desk: Desk) -> Sequence[str]:
 
 @dataclass
 class Refusable:
-    """A command while its right is judged, as far as it is known."""
+    """A command while the right to send the command is judged, as far as known."""
 
     asked: str
     identity: Identity | None = None

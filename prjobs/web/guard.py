@@ -1,7 +1,7 @@
-"""What every request passes before a route is looked for: its address, its Host and its web origin.
+"""The check of every request before a route is looked for: path, Host header and web origin.
 
-A page anywhere on the web can post to an address on this machine without asking first, and can make its own name
-resolve to it. Programs send neither Origin nor Sec-Fetch-Site; browsers cannot leave them out.
+A page anywhere on the web can post to an address on this machine without asking first, and can make a name of the
+web resolve to this machine. Programs send neither Origin nor Sec-Fetch-Site; browsers cannot leave the headers out.
 """
 
 import re
@@ -18,7 +18,7 @@ ALLOWED_HEADERS = (
 
 
 class Guard:
-    """Judges addresses by the settings. `host` is the address that the appliance listens on."""
+    """The check by the settings. `host` is the address on which the appliance listens."""
 
     def __init__(self, host: str, allowed_hosts: list[str], allowed_origins: list[str]) -> None:
         names = (*_LOCAL_NAMES, host, f"[{host}]" if ":" in host else host, *allowed_hosts)
@@ -27,7 +27,7 @@ class Guard:
         self._good_hosts: set[str] = set()
 
     def check(self, environ: Environ) -> str | None:
-        """The origin that may read the answer; None for a program. Raises NotFound, WrongHost, Forbidden."""
+        """Return the origin that may read the answer; None for a program. Raises NotFound, WrongHost, Forbidden."""
         self._check_host(str(environ.get("HTTP_HOST", "")))
         check_path(str(environ["PATH_INFO"]))
         origin = environ.get("HTTP_ORIGIN")
@@ -65,19 +65,19 @@ class Guard:
 
 
 def acts(environ: Environ) -> bool:
-    """Whether a foreign page must not make this request: all that changes something, and all data."""
+    """Return True if a foreign page must not make the request: for every change, and for all data."""
     path = str(environ["PATH_INFO"])
     return environ["REQUEST_METHOD"] not in ("GET", "HEAD") or path.startswith("/api/")
 
 
 def check_path(path: str) -> None:
-    """Addresses are printable ASCII; anything else (NUL, half a UTF-8 character, a line end) is no path of ours."""
+    """Raise NotFound for a path with other characters than printable ASCII: NUL, half a UTF-8 character, a line end."""
     if not (path.isascii() and path.isprintable()):
         raise NotFound("There is nothing at this address.")
 
 
 def cors_headers(environ: Environ, origin: str) -> list[tuple[str, str]]:
-    """What a browser needs to let an allowed page read the answer."""
+    """Return the headers with which a browser lets an allowed page read the answer."""
     headers = [("Access-Control-Allow-Origin", origin), ("Vary", "Origin")]
     headers.append(("Access-Control-Expose-Headers", "X-Prjobs-Error, X-Prjobs-Reservations, Retry-After"))
     if environ["REQUEST_METHOD"] == "OPTIONS":

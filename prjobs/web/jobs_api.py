@@ -86,7 +86,7 @@ def post_cancel(appliance: Appliance, ulid: str) -> HTTPResponse:
     reason = parse_body(Reason, empty=b"{}").reason
     row = lookup.find_job(appliance.queue.database, ulid)
     if not rights.may_cancel(identity, row.site, row.user_id):
-        raise Forbidden("Only staff or the user who sent a job may cancel it.")
+        raise Forbidden("Only staff or the user who sent a job may cancel the job.")
     row = withdrawals.cancel_job(appliance.queue, ulid, caller.actor(identity), reason)
     logger.info("cancel %s %s by %s", row.site, ulid, identity.user_id)
     return reply_json(views.view_job(row))

@@ -1,5 +1,5 @@
-"""waitress as the appliance needs it: errors in the contract's form, idle and slow connections cut by elapsed time,
-word of each closed connection, and a stop that lets requests in flight be answered.
+"""The server waitress with four additions: errors in the contract's form, idle and slow connections closed by elapsed
+time, a call for each closed connection, and a stop that answers the requests in flight.
 """
 
 import logging
@@ -31,7 +31,7 @@ SEND_BYTES = 256 * 1024
 
 
 class _ErrorTask(ErrorTask):  # type: ignore[misc]
-    """What waitress itself refuses: too large, malformed, not HTTP."""
+    """The answer to a request that waitress itself refuses: too large, malformed, not HTTP."""
 
     def execute(self) -> None:
         error = self.request.error
@@ -44,7 +44,7 @@ class _ErrorTask(ErrorTask):  # type: ignore[misc]
 
 
 def _path(head: bytes) -> str:
-    """The path as far as it can be told of a request that could not be parsed."""
+    """Return the path of a request that could not be parsed, as far as the first bytes tell."""
     words = head.partition(b"\r\n")[0].decode("latin-1").split()
     return words[1].partition("?")[0] if len(words) > 1 else ""
 
@@ -65,7 +65,7 @@ class _Task(WSGITask):  # type: ignore[misc]
     wrote_header: bool
 
     def write(self, data: bytes) -> None:
-        """As waitress, but the header leaves in one packet with the body: a packet costs as much as an empty poll."""
+        """Send header and body in one packet, where waitress sends two: a packet costs as much as an empty poll."""
         if self.wrote_header or not data or not self.has_body or self.content_length is None:
             super().write(data)
             return
@@ -94,11 +94,11 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         self.writing = False
 
     def writable(self) -> bool:
-        """Whether the loop is to write. Not while a worker does: the loop would turn as fast as it can meanwhile."""
+        """Return True if the loop is to write. Not while a worker writes: the loop would spin until the end."""
         return bool(self.will_close or self.close_when_flushed or (self.total_outbufs_len and not self.writing))
 
     def write_soon(self, data: Any) -> int:
-        """Write, in a worker; what does not fit is left to the loop."""
+        """Write, in a worker; the loop sends the bytes that do not fit."""
         self.writing = True
         if not self.total_outbufs_len:
             self.moved_s = time.monotonic()
@@ -114,7 +114,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         return moved
 
     def readable(self) -> bool:
-        """Whether the loop may read. What it was told last is remembered, in this order: see `needs_loop`."""
+        """Return True if the loop may read. `needs_loop` relies on the order: deaf first, then the answer."""
         self.deaf = True
         answer: bool = super().readable()
         self.deaf = not answer
@@ -129,9 +129,9 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
             _serving.channel = None
 
     def needs_loop(self) -> bool:
-        """Whether the loop has something to do for it, or does not listen to it.
+        """Return True if the loop has work on the connection, or does not listen to the client.
 
-        Asked when the answer is out and the request done: a loop that says `readable` from now on will listen.
+        Asked after the answer and the end of the request: a loop that asks `readable` from now on will listen.
         """
         return bool(self.deaf or self.total_outbufs_len or self.will_close or self.close_when_flushed)
 
@@ -147,7 +147,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         return answer
 
     def is_over(self, now_s: float) -> bool:
-        """Whether it idles too long, sends one request too slowly, or does not read its answer."""
+        """Return True if the client idles too long, sends a request too slowly, or does not read the answer."""
         if self.request_began_s is not None and now_s - self.request_began_s > SLOW_S:
             return True
         if self.total_outbufs_len:
@@ -160,7 +160,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
 
 
 def _proxy(address: str) -> dict[str, Any]:
-    """waitress's settings for one trusted proxy; without one it removes what callers claim to have been forwarded."""
+    """Return the settings for a trusted proxy; without a proxy waitress removes the headers of forwarded requests."""
     if not address:
         return {}
     named = {"x-forwarded-for", "x-forwarded-proto"}
@@ -168,7 +168,7 @@ def _proxy(address: str) -> dict[str, Any]:
 
 
 def _sparing(pull_trigger: Callable[[], None]) -> Callable[[], None]:
-    """Wake the loop after an answer only when it has something to do: a wake-up looks at every open connection."""
+    """Wake the loop after an answer only when the loop has work: a wake-up looks at every open connection."""
 
     def pull() -> None:
         channel = getattr(_serving, "channel", None)
@@ -188,7 +188,7 @@ class Listener:
         self._stopping = False
         bound = bind_sockets(settings.host, settings.port)
         for one in bound:
-            # Connections inherit it. With the system's own megabytes it is long unseen that a slow client reads.
+            # Connections inherit the size. In buffers of megabytes, reading by a slow client would go unseen for long.
             one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
         try:
             self._create(app, settings, bound)
@@ -230,7 +230,7 @@ class Listener:
             server.connection_ended = told
 
     def run(self, on_stop: Callable[[], None]) -> None:
-        """Serve until `stop()`; then call `on_stop` and let what is in flight be answered, for four seconds at most."""
+        """Serve until `stop()`; then call `on_stop` and answer the requests in flight, for four seconds at most."""
         use_poll = hasattr(select, "poll")
         looked_s = time.monotonic()
         while not self._stopping:
@@ -243,7 +243,7 @@ class Listener:
         self._drain(use_poll)
 
     def stop(self) -> None:
-        """May be called from any thread, and from a signal handler that interrupts another one: it takes no lock."""
+        """Stop serving. Any thread may call, and a signal handler that interrupts another call: no lock is taken."""
         if not self._stopping:
             self._stopping = True
             self._servers[0].pull_trigger()
@@ -254,7 +254,7 @@ class Listener:
     def _close_over(self, now_s: float) -> None:
         for channel in self._channels():
             if channel.is_over(now_s):
-                # Not by `will_close`: the loop looks at that when the client can take something.
+                # The loop looks at `will_close` only when the client can take bytes: that may be never.
                 channel.handle_close()
 
     def _drain(self, use_poll: bool) -> None:

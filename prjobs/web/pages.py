@@ -1,4 +1,4 @@
-"""The monitor's files, from a dictionary of known names: nothing else of the disk can be asked for."""
+"""The monitor's files, served from a dictionary of known names: no other file of the disk can be asked for."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ from prjobs.base.errors import NotFound, Unusable
 from prjobs.base.theme import Theme, theme_of
 from prjobs.web.endpoint import reply
 
-# Our own content types: on Windows the system's table may say that .js is text/plain, and the page stays blank.
+# Windows keeps content types in the registry, where .js may be text/plain: the page would stay blank.
 CONTENT_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -31,7 +31,7 @@ _HEADERS = {
 }
 
 
-# What a page's head says of its theme, and with what the theme in the cookie replaces it.
+# The places in a page's head that name the theme, and the text for the theme of the cookie.
 _THEMED = (
     (re.compile(rb'data-theme="[^"]*"'), b'data-theme="%(name)s" data-level="%(level)s"'),
     (re.compile(rb'(?<=<meta name="color-scheme" content=")[^"]*'), b"%(scheme)s"),
@@ -42,7 +42,7 @@ _THEMED = (
 
 
 def load_files() -> dict[str, tuple[str, bytes]]:
-    """Name -> (content type, content) of everything in the static folder."""
+    """Return the content type and content of every file in the static folder, by name."""
     folder = static_folder()
     return {
         path.name: (CONTENT_TYPES[path.suffix], path.read_bytes())
@@ -61,7 +61,7 @@ def static_folder() -> Path:
 
 
 def get_file(files: dict[str, tuple[str, bytes]], name: str) -> HTTPResponse:
-    """One file of the monitor, a page in the theme that the cookie names. NotFound for every other name."""
+    """Return a file of the monitor, a page in the theme of the cookie. Raises NotFound for every other name."""
     if name not in files:
         raise NotFound("There is nothing at this address.")
     content_type, content = files[name]
@@ -78,7 +78,7 @@ def reply_page(page: bytes) -> HTTPResponse:
 
 
 def dressed(page: bytes, theme: Theme) -> bytes:
-    """A page with the theme in its first bytes."""
+    """Return a page with the theme in the first bytes."""
     values = {name.encode(): text.encode() for name, text in theme._asdict().items()}
     for found, written in _THEMED:
         page = found.sub(written % values, page, count=1)
@@ -86,7 +86,7 @@ def dressed(page: bytes, theme: Theme) -> bytes:
 
 
 def get_icon(files: dict[str, tuple[str, bytes]]) -> HTTPResponse:
-    """The icon that browsers ask for by themselves, in the theme of the cookie."""
+    """Return the icon that every browser asks for, in the theme of the cookie."""
     theme = theme_of(request.environ)
     answer = get_file(files, theme.icon if theme else "favicon.svg")
     answer.set_header("Vary", "Cookie")

@@ -1,7 +1,7 @@
-"""The threads that answer requests, in the form that waitress asks for.
+"""The threads that answer requests, with the interface that waitress expects.
 
-The worker that was busy last gets the next task: its stack, its database connection and its pages are still warm.
-waitress's own threads take turns, and with many of them each request meets a cold one.
+The worker that was busy last gets the next task, with stack, database connection and pages still warm. The threads
+of waitress take turns: with many threads each request would meet a cold one.
 """
 
 import logging
@@ -12,19 +12,20 @@ from typing import Any
 logger = logging.getLogger(__name__)
 
 
-class _Mine(threading.local):
-    working = False
+class _Thread(threading.local):
+    is_worker = False
 
 
-_mine = _Mine()
+_thread = _Thread()
 
 
 class Workers:
-    """A fixed number of threads that call `service()` of the tasks they are given, in order."""
+    """A fixed number of threads that call `service()` of the given tasks, in order."""
 
     def __init__(self, count: int) -> None:
         self._tasks: deque[Any] = deque()
-        self._idle: list[threading.Lock] = []
+        # Each idle worker sleeps on a lock of its own; releasing the lock wakes the worker.
+        self._idle_workers: list[threading.Lock] = []
         self._stopping = False
         self._lock = threading.Lock()
         self._alive = count
@@ -36,29 +37,29 @@ class Workers:
         """Let a worker serve the task."""
         with self._lock:
             self._tasks.append(task)
-            # A worker that adds one is about to look for the next itself.
-            bed = self._idle.pop() if self._idle and not _mine.working else None
-        if bed is not None:
-            bed.release()
+            # A worker that adds a task looks for the next task at once.
+            asleep = self._idle_workers.pop() if self._idle_workers and not _thread.is_worker else None
+        if asleep is not None:
+            asleep.release()
 
     def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
-        """Let the workers end; tasks that wait are cancelled. Whether all have ended within `timeout` seconds."""
+        """End the workers and cancel the waiting tasks. Return True if all workers ended within `timeout` seconds."""
         with self._lock:
             self._stopping = True
             while cancel_pending and self._tasks:
                 self._tasks.popleft().cancel()
-            while self._idle:
-                self._idle.pop().release()
+            while self._idle_workers:
+                self._idle_workers.pop().release()
         return self._ended.wait(timeout)
 
     def _run(self) -> None:
-        _mine.working = True
-        bed = threading.Lock()
-        bed.acquire()
+        _thread.is_worker = True
+        asleep = threading.Lock()
+        asleep.acquire()
         while not self._stopping:
-            task = self._next_or_lie_down(bed)
+            task = self._next_or_idle(asleep)
             if task is None:
-                bed.acquire()
+                asleep.acquire()
             else:
                 self._serve(task)
         with self._lock:
@@ -66,15 +67,15 @@ class Workers:
             if not self._alive:
                 self._ended.set()
 
-    def _next_or_lie_down(self, bed: threading.Lock) -> Any:
-        """The oldest task; without one the worker is idle, and its bed is released when there is something to do."""
+    def _next_or_idle(self, asleep: threading.Lock) -> Any:
+        """Return the oldest task. Without a task the worker becomes idle until `asleep` is released."""
         with self._lock:
             if self._tasks:
                 return self._tasks.popleft()
             if self._stopping:
-                bed.release()
+                asleep.release()
             else:
-                self._idle.append(bed)
+                self._idle_workers.append(asleep)
             return None
 
     @staticmethod
