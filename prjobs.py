@@ -10,6 +10,9 @@ def run() -> int:
         return 1
     try:
         from prjobs.cli import main
+
+        # A command's own modules are imported once the command is known.
+        return main()
     except ModuleNotFoundError as missing:
         print(
             f"prjobs needs the package {missing.name!r}: run `python3 -m pip install .` in this folder, "
@@ -17,7 +20,6 @@ def run() -> int:
             file=sys.stderr,
         )
         return 1
-    return main()
 
 
 if __name__ == "__main__":

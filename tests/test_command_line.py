@@ -92,6 +92,22 @@ def test_wrong_usage_exits_with_2(program, arguments):
     assert done.returncode == 2 and "usage:" in done.stderr and "Traceback" not in done.stderr
 
 
+def test_a_command_imports_its_own_module_only():
+    code = "import sys; from prjobs.cli import build_parser; build_parser([sys.argv[1]]); print(*sys.modules)"
+    for command, needed, unneeded in (
+        ("settings", "prjobs.cli.settings", "prjobs.server"),
+        ("jobs", "prjobs.cli.jobs", "prjobs.cli.serving"),
+    ):
+        loaded = subprocess.run([sys.executable, "-c", code, command], capture_output=True, text=True, check=True)
+        assert needed in loaded.stdout.split() and unneeded not in loaded.stdout.split()
+
+
+def test_the_version_imports_no_command():
+    code = "import atexit, sys, prjobs.cli as cli; atexit.register(lambda: print(*sys.modules)); cli.main(sys.argv[1:])"
+    loaded = subprocess.run([sys.executable, "-c", code, "--version"], capture_output=True, text=True, check=True)
+    assert [name for name in loaded.stdout.split() if name.startswith("prjobs.")] == ["prjobs.version", "prjobs.cli"]
+
+
 def test_a_wrong_setting_is_one_line(program):
     for arguments in (("serve", "--port", "x"), ("serve", "--threads", "1")):
         done = program.run(*arguments)

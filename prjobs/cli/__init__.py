@@ -2,49 +2,72 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 from pathlib import Path
 
-from prjobs.base.errors import Refused, Unusable
-from prjobs.cli import audit, cloud, night, queue, reserve, service, serving, tokens, upkeep
-from prjobs.cli.shared import close_output
-from prjobs.client import CallFailed
 from prjobs.version import VERSION
 
+# Each command with the function that declares the command to argparse, as module:function in this package. Only the
+# module of the command that was called is imported: most commands need a small part of the program.
+COMMANDS = {
+    "serve": "serving:add_serve",
+    "simulate": "simulating:add_simulate",
+    "settings": "settings:add_settings",
+    "login": "access:add_login",
+    "token": "access:add_token",
+    "reserve": "reservations:add_reserve",
+    "send": "jobs:add_send",
+    "jobs": "jobs:add_jobs",
+    "watch": "jobs:add_watch",
+    "cancel": "jobs:add_cancel",
+    "night": "night:add_night",
+    "doctor": "upkeep:add_doctor",
+    "backup": "upkeep:add_backup",
+    "restore": "upkeep:add_restore",
+    "service": "service:add_service",
+    "audit": "audit:add_audit",
+    "cloud": "cloud:add_cloud",
+    "import": "cloud:add_import",
+}
 
-def build_parser() -> argparse.ArgumentParser:
-    """All commands; the README's reference and its test read them from here."""
+
+def build_parser(names: Iterable[str] = COMMANDS) -> argparse.ArgumentParser:
+    """Return the parser with these commands, all by default; the manual's reference is made from the parser."""
     parser = argparse.ArgumentParser(
         prog="prjobs", description="The Photon Ranch jobs service for one observatory, on its own machine."
     )
     parser.add_argument("--version", action="version", version=f"prjobs {VERSION}")
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument(
+    data = argparse.ArgumentParser(add_help=False)
+    data.add_argument(
         "--data", type=Path, metavar="DIR", help="the data folder (default: $PRJOBS_DATA or the user's data folder)"
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for part in (serving, tokens, reserve, queue, night, upkeep, service, audit, cloud):
-        part.add_commands(commands, shared)
+    for name in names:
+        module, function = COMMANDS[name].split(":")
+        getattr(import_module(f"{__name__}.{module}"), function)(commands, data)
     return parser
 
 
+def _needed(words: Sequence[str]) -> Iterable[str]:
+    """Return the commands that the parser must know: the one that is called, none for the version, else all."""
+    if words and words[0] in COMMANDS:
+        return words[:1]
+    return () if words and words[0] == "--version" else COMMANDS
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code."""
-    asked = build_parser().parse_args(arguments)
+    """Run one command; return the exit code."""
+    words = sys.argv[1:] if arguments is None else arguments
+    asked = build_parser(_needed(words)).parse_args(words)
     try:
         code = int(asked.run(asked) or 0)
         sys.stdout.flush()
         return code
-    except (Unusable, Refused, CallFailed) as error:
-        print(f"prjobs: {getattr(error, 'sentence', error)}", file=sys.stderr)
-        return 1
-    except BrokenPipeError:
-        # The reader of our output is gone (`prjobs jobs | head`): nothing is wrong with us.
-        close_output()
-        return 0
-    except OSError as error:
-        close_output()
-        print(f"prjobs: {error.filename or 'its output cannot be written'}: {error.strerror}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        # Imported late, as the commands are.
+        from prjobs.cli.failures import exit_code
+
+        return exit_code(error)

@@ -16,24 +16,30 @@ from prjobs.access.audit import Fetch
 from prjobs.access.chain import Anchor, Chain, Verdict, examine, line_of
 from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
-from prjobs.cli.shared import Commands, folder_of, plain, print_json, stderr, utc
+from prjobs.cli.arguments import Commands, Namespace, Parser, folder_of
+from prjobs.cli.output import plain, print_json, stderr, utc
 from prjobs.store.faults import trouble_of
 from prjobs.store.models import AuditRow
 from prjobs.upkeep.looking import has_log, look_at, older_migrations, require_ours
 
 
-def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
-    """Declare the commands."""
-    words = commands.add_parser("audit", help="who did what: check it, export it")
+def add_audit(commands: Commands, data: Parser) -> None:
+    """Declare `audit verify` and `audit export`."""
+    words = commands.add_parser("audit", help="the record of who did what: check it, export it")
     actions = words.add_subparsers(dest="action", metavar="ACTION", required=True)
-    verify = actions.add_parser("verify", parents=[shared], help="name the first row that was changed or removed")
+    verify = actions.add_parser("verify", parents=[data], help="find the first row that was changed or removed")
     verify.add_argument("--file", type=Path, metavar="EXPORT", help="check an export instead of the store")
     verify.add_argument(
-        "--anchor", type=_anchor, action="append", default=[], metavar="ROW:HASH", help="as an earlier verify said it"
+        "--anchor",
+        type=_anchor,
+        action="append",
+        default=[],
+        metavar="ROW:HASH",
+        help="the newest row of an earlier verify",
     )
-    verify.add_argument("--json", action="store_true")
+    verify.add_argument("--json", action="store_true", help="one JSON object")
     verify.set_defaults(run=run_verify)
-    export = actions.add_parser("export", parents=[shared], help="write all rows as JSON lines")
+    export = actions.add_parser("export", parents=[data], help="write all rows as JSON lines")
     export.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a new file; default: the output")
     export.set_defaults(run=run_export)
 
@@ -45,8 +51,8 @@ def _anchor(text: str) -> Anchor:
     return Anchor(int(match[1]), match[2])
 
 
-def run_verify(asked: argparse.Namespace) -> int:
-    """Say how far the chain is unbroken; 1 when it is broken."""
+def run_verify(asked: Namespace) -> int:
+    """Print how far the chain is unbroken; return 1 if the chain is broken."""
     if asked.file:
         verdict, behind = _verify_file(asked.file, asked.anchor), 0
     else:
@@ -89,8 +95,8 @@ def _count(rows: int) -> str:
     return "1 row" if rows == 1 else f"{rows} rows"
 
 
-def run_export(asked: argparse.Namespace) -> None:
-    """Write the rows; how many they were goes to stderr."""
+def run_export(asked: Namespace) -> None:
+    """Write the rows; the count goes to stderr."""
     folder = folder_of(asked)
     with _store(folder) as fetch:
         count = _write_file(fetch, asked.file) if asked.file else _write_lines(fetch, sys.stdout.buffer)
@@ -122,10 +128,10 @@ def _write_lines(fetch: Fetch, file: BinaryIO) -> int:
 
 @contextmanager
 def _store(folder: Folder) -> Iterator[Fetch]:
-    """Read the store, whether a server runs or not."""
+    """Yield a reader of the store, with or without a running server."""
     path = folder.database
     if not path.is_file():
-        raise Unusable(f"{folder.path} holds no appliance yet: `prjobs serve` starts one there.")
+        raise Unusable(f"{folder.path} holds no appliance yet. Start one there with `prjobs serve`.")
     try:
         with closing(look_at(path, still=not folder.is_served() and not has_log(path))) as connection:
             connection.text_factory = lambda stored: stored.decode(errors="surrogateescape")

@@ -1,29 +1,16 @@
 """`prjobs cloud status|once|shadow-report` and `prjobs import`."""
 
-import argparse
 import time
-from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from prjobs.appliance import Appliance
-from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
-from prjobs.cli.shared import (
-    Commands,
-    duration_s,
-    folder_of,
-    own_appliance,
-    plain,
-    print_json,
-    reading_database,
-    require_client,
-    running_client,
-    stderr,
-    utc,
-)
+from prjobs.cli.arguments import Commands, Namespace, Parser, folder_of, past_ms
+from prjobs.cli.output import plain, print_json, stderr, utc
+from prjobs.cli.running import require_client
+from prjobs.cli.stored import ask_or_open, own_appliance, reading_database
 from prjobs.client import Client
 from prjobs.cloud import shadow, status
 from prjobs.cloud.link import open_link
@@ -33,60 +20,53 @@ IMPORT_LOOK_S = 0.3
 OFF = "The cloud link is off: set cloud_mode, cloud_base_url and cloud_sites."
 
 
-def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
-    """Declare the commands."""
+def add_cloud(commands: Commands, data: Parser) -> None:
+    """Declare `cloud status`, `cloud once` and `cloud shadow-report`."""
     cloud = commands.add_parser("cloud", help="the link to the cloud").add_subparsers(
         dest="cloud_command", metavar="COMMAND", required=True
     )
-    stating = cloud.add_parser("status", parents=[shared], help="in step, behind or down, and what is parked")
-    stating.add_argument("--json", action="store_true")
+    stating = cloud.add_parser("status", parents=[data], help="the state of the link and the parked statuses")
+    stating.add_argument("--json", action="store_true", help="one JSON object")
     stating.set_defaults(run=run_status)
-    once = cloud.add_parser("once", parents=[shared], help="without a server: read and push once, then say how it is")
-    once.add_argument("--json", action="store_true")
+    once = cloud.add_parser("once", parents=[data], help="without a server: read and push once, then print the state")
+    once.add_argument("--json", action="store_true", help="one JSON object")
     once.set_defaults(run=run_once)
     reporting = cloud.add_parser(
         "shadow-report",
-        parents=[shared],
-        help="what the present way lost, doubled and took in time, as the link saw it",
+        parents=[data],
+        help="the losses, doubles and delays of the present way, as the link saw them",
     )
-    reporting.add_argument("--json", action="store_true")
+    reporting.add_argument("--json", action="store_true", help="one JSON object")
     reporting.set_defaults(run=run_shadow_report)
+
+
+def add_import(commands: Commands, data: Parser) -> None:
+    """Declare `import`."""
     importing = commands.add_parser(
-        "import", parents=[shared], help="list jobs that wait in the cloud since before the first look, or take them in"
+        "import",
+        parents=[data],
+        help="list the jobs in the cloud from before the first reading, or take them in",
     )
     importing.add_argument(
-        "--since", required=True, type=moment_ms, metavar="WHEN", help="36h, 7d, 2026-11-20 or 2026-11-20T18:30 (UTC)"
+        "--since", required=True, type=past_ms, metavar="WHEN", help="36h, 7d, 2026-11-20 or 2026-11-20T18:30 (UTC)"
     )
     importing.add_argument("--site", action="append", default=[], help="only this site; may be repeated")
-    importing.add_argument("--yes", action="store_true", help="take in what is listed")
-    importing.add_argument("--json", action="store_true")
+    importing.add_argument("--yes", action="store_true", help="take in the listed jobs")
+    importing.add_argument("--json", action="store_true", help="one JSON object")
     importing.set_defaults(run=run_import)
 
 
-def moment_ms(text: str) -> int:
-    """A moment for argparse, in Unix milliseconds: so long ago, or a date and time of day, UTC unless it says else."""
-    with suppress(argparse.ArgumentTypeError):
-        return Clock().now_ms() - int(duration_s(text) * 1000)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time: write 36h, 7d or 2026-11-20") from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+def run_status(asked: Namespace) -> None:
+    """Print the state of the link, with or without a running server."""
+
+    def ask(client: Client) -> CloudStatus | None:
+        return msgspec.convert(client.api("GET", "/api/cloud")["cloud"], CloudStatus | None)
+
+    _print(asked, ask_or_open(folder_of(asked), ask, lambda one: status.describe_store(one.cloud), create=True))
 
 
-def run_status(asked: argparse.Namespace) -> None:
-    """Print how the link is, whether a server runs or not."""
-    client = running_client(folder_of(asked))
-    if client is not None:
-        found = client.api("GET", "/api/cloud")["cloud"]
-        _print(asked, None if found is None else msgspec.convert(found, CloudStatus))
-        return
-    with own_appliance(folder_of(asked)) as appliance:
-        _print(asked, status.describe_store(appliance.cloud))
-
-
-def run_once(asked: argparse.Namespace) -> None:
-    """Do what is due until nothing is; for a try of the settings, or a cron job."""
+def run_once(asked: Namespace) -> None:
+    """Read and push until all is done; for a test of the settings, or a cron job."""
     with own_appliance(folder_of(asked)) as appliance:
         link = open_link(appliance.cloud)
         if link is None:
@@ -108,7 +88,7 @@ def _unusable(appliance: Appliance) -> list[str]:
     return [said for said in (contact.reason, *unread, *untaken, *contact.refused.values()) if said]
 
 
-def _print(asked: argparse.Namespace, found: CloudStatus | None) -> None:
+def _print(asked: Namespace, found: CloudStatus | None) -> None:
     if asked.json:
         print_json(msgspec.to_builtins(found))
         return
@@ -135,8 +115,8 @@ def _print(asked: argparse.Namespace, found: CloudStatus | None) -> None:
         print(plain(f"parked: {row.site} {row.ulid} {row.status} since {utc(row.since_ms)} UTC: {row.reason}"))
 
 
-def run_import(asked: argparse.Namespace) -> int:
-    """List what waits in the cloud, and take it in when told so. Exit 1 when something is left to decide."""
+def run_import(asked: Namespace) -> int:
+    """List the jobs that wait in the cloud, and take them in with --yes. Return 1 when a decision is left."""
     client = require_client(folder_of(asked))
     wish = {"since_ms": asked.since, "sites": asked.site, "take": asked.yes}
     found = client.api("POST", "/api/cloud/import", wish)["import"]
@@ -155,10 +135,10 @@ def run_import(asked: argparse.Namespace) -> int:
 
 
 def _require_contact(client: Client) -> None:
-    """Unusable when the cloud does not answer: nobody waits for it before a prompt."""
+    """Raise Unusable while the cloud does not answer: a person at a prompt does not wait for hours."""
     now = client.api("GET", "/api/cloud")["cloud"]
     if now["state"] == "down":
-        raise Unusable(f"{now['sentence']} What was asked for is done once it answers.")
+        raise Unusable(f"{now['sentence']} The server imports the jobs once the cloud answers.")
 
 
 def _older_line(job: dict[str, Any]) -> str:
@@ -170,11 +150,11 @@ def _older_line(job: dict[str, Any]) -> str:
     return plain(f"{utc(job['created_ms'])}  {what}  {becomes}")
 
 
-def _say_import(asked: argparse.Namespace, found: dict[str, Any]) -> int:
+def _say_import(asked: Namespace, found: dict[str, Any]) -> int:
     count = len(found["jobs"])
     over = sum(1 for job in found["jobs"] if job["expired_s"] is not None or job["stopped"])
     if not count:
-        stderr("Nothing that is not known here waits in the cloud since then.")
+        stderr("Nothing new waits in the cloud since then: all its jobs are known here.")
         return 0
     if not asked.yes:
         stderr(
@@ -186,8 +166,8 @@ def _say_import(asked: argparse.Namespace, found: dict[str, Any]) -> int:
     return 0
 
 
-def run_shadow_report(asked: argparse.Namespace) -> None:
-    """Print what was seen of the present way."""
+def run_shadow_report(asked: Namespace) -> None:
+    """Print the report on the present way."""
     report = shadow.report(reading_database(folder_of(asked)))
     if asked.json:
         print_json(msgspec.to_builtins(report))

@@ -1,6 +1,5 @@
 """`prjobs night`: the log of a night, as a table, JSON, a printable page or a spreadsheet."""
 
-import argparse
 import io
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +10,9 @@ from typing import IO
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
 from prjobs.base.settings import load_settings
-from prjobs.cli.shared import Commands, folder_of, plain, reading_database
+from prjobs.cli.arguments import Commands, Namespace, Parser, folder_of
+from prjobs.cli.output import plain
+from prjobs.cli.stored import reading_database
 from prjobs.night.document import write_document
 from prjobs.night.files import write_sheet
 from prjobs.night.markup import el
@@ -27,11 +28,9 @@ WIDTHS = {"i": 8, "t": 8, "d": 12, "l": 44, "u": 20, "n": 8, "s": 0}
 Write = Callable[[Source, str | None, Night, IO[bytes]], None]
 
 
-def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
-    """Declare the command."""
-    night = commands.add_parser(
-        "night", parents=[shared], help="the log of a night: every job, stop, alarm and silence"
-    )
+def add_night(commands: Commands, data: Parser) -> None:
+    """Declare `night`."""
+    night = commands.add_parser("night", parents=[data], help="the log of a night: every job, stop, alarm and silence")
     night.add_argument(
         "date", nargs="?", metavar="DATE", help="the date of its evening, such as 2026-11-23 (default: now)"
     )
@@ -44,8 +43,8 @@ def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
     night.set_defaults(run=run_night, form="text")
 
 
-def run_night(asked: argparse.Namespace) -> None:
-    """Write the log of a night, whether a server runs or not."""
+def run_night(asked: Namespace) -> None:
+    """Write the log of a night, with or without a running server."""
     folder = folder_of(asked)
     settings, _ = load_settings(folder.path)
     database = reading_database(folder)
@@ -58,7 +57,7 @@ def run_night(asked: argparse.Namespace) -> None:
 
 @contextmanager
 def _output(path: Path | None) -> Iterator[IO[bytes]]:
-    """Bytes, since a page and a spreadsheet are UTF-8 whatever the terminal is."""
+    """Yield a file of bytes: a page and a spreadsheet are UTF-8 on every terminal."""
     if path is None:
         sys.stdout.flush()
         yield sys.stdout.buffer
@@ -131,7 +130,7 @@ def _fitted(text: str, width: int) -> str:
 
 
 def _summary(report: NightReport) -> Iterator[str]:
-    """The last lines: what remains to be seen on a terminal."""
+    """Yield the last lines, which stay in sight on a terminal."""
     yield f"Night {report.title}, {report.site or 'all sites'}, noon to noon {report.zone}"
     phases = ", ".join(f"{word} {report.counts[phase]:,}" for phase, word in PHASE_WORDS.items())
     yield f"{counted(report.total, 'job')}: {phases}"

@@ -1,6 +1,5 @@
-"""`prjobs service show`: what starts the appliance with the machine, for the operating system to keep."""
+"""`prjobs service show`: the file that makes the operating system start the appliance with the machine."""
 
-import argparse
 import getpass
 import os
 import subprocess
@@ -8,7 +7,7 @@ import sys
 from xml.sax.saxutils import escape
 
 from prjobs.base.errors import Unusable
-from prjobs.cli.shared import Commands, folder_of
+from prjobs.cli.arguments import Commands, Namespace, Parser, folder_of
 
 SYSTEMD, WINDOWS = "systemd", "windows"
 UNIT = """\
@@ -23,7 +22,7 @@ Restart=always
 RestartSec=2
 UMask=0077
 NoNewPrivileges=yes
-# The first start prints a link that logs in: it is not for the journal. `prjobs login` makes another.
+# The first start prints a link that logs in, which must not stand in the journal. `prjobs login` makes another.
 StandardOutput=null
 
 [Install]
@@ -52,27 +51,27 @@ TASK = """\
 """
 
 
-def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
-    """Declare the command."""
+def add_service(commands: Commands, data: Parser) -> None:
+    """Declare `service show`."""
     service = commands.add_parser("service", help="start the appliance with the machine").add_subparsers(
         dest="service_command", metavar="COMMAND", required=True
     )
     showing = service.add_parser(
-        "show", parents=[shared], help="print a systemd unit, or a task for the Task Scheduler of Windows"
+        "show", parents=[data], help="print a systemd unit, or a task for the Task Scheduler of Windows"
     )
-    showing.add_argument("--user", metavar="NAME", help="as whom it runs (default: you)")
+    showing.add_argument("--user", metavar="NAME", help="the user that runs the appliance (default: you)")
     showing.add_argument(
         "--for", dest="kind", choices=(SYSTEMD, WINDOWS), default=WINDOWS if os.name == "nt" else SYSTEMD
     )
     showing.set_defaults(run=run_show)
 
 
-def run_show(asked: argparse.Namespace) -> None:
-    """Print it; nothing is changed."""
+def run_show(asked: Namespace) -> None:
+    """Print the file; the system is not changed."""
     user = asked.user or _own_name()
     words = [sys.executable, "-P", "-m", "prjobs", "serve", "--data", str(folder_of(asked).path.absolute())]
     if any(not char.isprintable() for word in (user, *words) for char in word):
-        raise Unusable("a user or folder whose name has a line break or control character cannot be written down.")
+        raise Unusable("The name of the user or folder has a line break or control character: choose another one.")
     print(task(user, words) if asked.kind == WINDOWS else unit(user, words), end="")
 
 
@@ -82,20 +81,20 @@ def _own_name() -> str:
 
 
 def unit(user: str, words: list[str]) -> str:
-    """A systemd unit that runs these words."""
+    """Return a systemd unit that runs these words."""
     command = " ".join(_quoted(word) for word in words)
     return UNIT.format(user=user.replace("%", "%%"), command=command)
 
 
 def _quoted(word: str) -> str:
-    """By the rules of systemd.service(5): quotes, backslashes, specifiers and variables are taken literally."""
+    """Return a word quoted by systemd.service(5): quotes, backslashes, specifiers and variables stay literal."""
     for char, literal in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%"), ("$", "$$")):
         word = word.replace(char, literal)
     return f'"{word}"' if set(word) & set(" \"'\\;$") else word
 
 
 def task(user: str, words: list[str]) -> str:
-    """A task in XML that runs these words at boot, as a user who need not log in. ASCII: any encoding holds it."""
+    """Return a task in XML that runs these words at boot without a login. ASCII: every encoding can hold the text."""
     texts = {"user": user, "command": words[0], "arguments": subprocess.list2cmdline(words[1:])}
     filled = TASK.format(**{name: escape(text) for name, text in texts.items()})
     return filled.encode("ascii", "xmlcharrefreplace").decode()

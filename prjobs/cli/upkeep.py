@@ -1,6 +1,5 @@
 """`prjobs doctor`, `prjobs backup`, `prjobs restore`."""
 
-import argparse
 import os
 from pathlib import Path
 
@@ -8,29 +7,38 @@ import msgspec
 
 from prjobs.base.clock import Clock
 from prjobs.base.failpoints import planned
-from prjobs.cli.shared import Commands, folder_of, plain, print_json, utc
+from prjobs.cli.arguments import Commands, Namespace, Parser, folder_of
+from prjobs.cli.output import plain, print_json, utc
 from prjobs.upkeep import backup, doctor, restore
 from prjobs.upkeep.findings import WRONG
 
 
-def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
-    """Declare the commands."""
-    doctoring = commands.add_parser("doctor", parents=[shared], help="say what is wrong and what to do")
+def add_doctor(commands: Commands, data: Parser) -> None:
+    """Declare `doctor`."""
+    doctoring = commands.add_parser("doctor", parents=[data], help="say what is wrong and what to do")
     doctoring.add_argument("--deep", action="store_true", help="check the whole file and every job in it")
-    doctoring.add_argument("--json", action="store_true")
+    doctoring.add_argument("--json", action="store_true", help="one JSON object")
     doctoring.set_defaults(run=run_doctor)
-    making = commands.add_parser("backup", parents=[shared], help="make a backup, whether a server runs or not")
+
+
+def add_backup(commands: Commands, data: Parser) -> None:
+    """Declare `backup`."""
+    making = commands.add_parser("backup", parents=[data], help="make a backup, whether a server runs or not")
     making.add_argument("file", nargs="?", type=Path, metavar="FILE", help="default: a new one in the backups folder")
     making.set_defaults(run=run_backup)
+
+
+def add_restore(commands: Commands, data: Parser) -> None:
+    """Declare `restore`."""
     restoring = commands.add_parser(
-        "restore", parents=[shared], help="bring a backup back; jobs that wait in it are cancelled"
+        "restore", parents=[data], help="bring a backup back; its waiting jobs are cancelled"
     )
     restoring.add_argument("file", type=Path, metavar="FILE")
     restoring.set_defaults(run=run_restore)
 
 
-def run_doctor(asked: argparse.Namespace) -> int:
-    """Print the findings; 1 when one of them is WRONG."""
+def run_doctor(asked: Namespace) -> int:
+    """Print the findings; return 1 if one of the findings is WRONG."""
     findings = doctor.examine(folder_of(asked), Clock(), asked.deep)
     is_well = all(finding.level != WRONG for finding in findings)
     if asked.json:
@@ -43,30 +51,30 @@ def run_doctor(asked: argparse.Namespace) -> int:
     return 0 if is_well else 1
 
 
-def run_backup(asked: argparse.Namespace) -> None:
-    """Make a backup; prints its path."""
+def run_backup(asked: Namespace) -> None:
+    """Make a backup and print the path."""
     folder = folder_of(asked)
     target = asked.file or backup.default_target(folder, Clock().now_ms())
     failpoints = planned(os.environ, "127.0.0.1")
     print(backup.make_backup(folder, target, failpoints=failpoints).path)
 
 
-def run_restore(asked: argparse.Namespace) -> None:
-    """Restore a backup; says what was done."""
+def run_restore(asked: Namespace) -> None:
+    """Restore a backup and print the changes."""
     folder = folder_of(asked)
     done = restore.restore(folder, asked.file, Clock())
     until = f", the newest change of {utc(done.newest_ms)} UTC" if done.newest_ms else ""
     print(f"{folder.database} is now a copy of {asked.file}: {_jobs(done.jobs)}{until}.")
     if done.replaced:
-        print(f"What it replaces is kept in {done.replaced}; jobs that came after the backup are there only.")
-        print("Tokens are those of the backup: what was revoked since is valid again. See `prjobs token list`.")
+        print(f"The store from before is kept in {done.replaced}; jobs that came after the backup are there only.")
+        print("Tokens are those of the backup: a token revoked since is valid again. Check with `prjobs token list`.")
     if done.cancelled:
         print(
-            f"{_jobs(done.cancelled)} that waited in it became CANCELLED, since it may have been delivered already: "
-            "`prjobs jobs --status CANCELLED --since 7d` lists what waited. Send again what is still wanted."
+            f"{_jobs(done.cancelled)} that waited in the backup became CANCELLED: the observatory may have got the job "
+            "since. `prjobs jobs --status CANCELLED --since 7d` lists cancelled jobs. Send again the jobs still wanted."
         )
     if done.needs_secret:
-        print("This folder has no secret yet: tokens made elsewhere are worth nothing here. Make new ones.")
+        print("This folder has no secret yet: tokens made elsewhere are worth nothing here. Make new tokens.")
 
 
 def _jobs(count: int) -> str:

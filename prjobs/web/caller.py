@@ -83,9 +83,7 @@ def _sent_token(desk: Desk, basic: bool) -> str | None:
         return token
     cookie = _cookie(cookie_name(desk))
     if cookie and request.method not in ("GET", "HEAD") and request.environ.get(PAGE_HEADER) != "1":
-        raise Forbidden(
-            "A change with the login cookie needs the header X-Prjobs-Page; a program sends a token instead."
-        )
+        raise Forbidden("A change with the login cookie needs the header X-Prjobs-Page. Programs send a token.")
     return cookie or None
 
 

@@ -12,7 +12,7 @@ from tests.bench.processes import CHECKOUT, Appliance, scratch
 from tests.bench.rounds import Line, Plan
 
 JOBS, QUICK_JOBS = 100_000, 10_000
-IMPORTS = "import prjobs.cli, prjobs.server"
+IMPORTS = "import prjobs.cli.serving"
 GOAL = "≤ 0.5 s more"
 
 

@@ -10,7 +10,8 @@ import requests
 
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Conflict
-from prjobs.cli.cloud import _older_line, moment_ms
+from prjobs.cli.arguments import past_ms
+from prjobs.cli.cloud import _older_line
 from prjobs.cloud import older
 from prjobs.cloud.answers import AMBIGUOUS, TooLong
 from prjobs.jobs import lookup, submission
@@ -248,7 +249,7 @@ def test_what_is_no_longer_than_it_may_be_is_handed_out(campaign):
 def test_the_command_without_a_server_or_link_refuses(campaign, tmp_path):
     program = campaign.program
     alone = program.run("import", "--since", "36h")
-    assert alone.returncode == 1 and "no server serves" in alone.stderr
+    assert alone.returncode == 1 and "No server runs" in alone.stderr
     program.serve("--cloud-mode", "off")
     off = program.run("import", "--since", "36h")
     assert off.returncode == 1 and "takes nothing in" in off.stderr
@@ -272,11 +273,11 @@ def test_it_is_for_staff(campaign):
     ("text", "hours"), [("36h", 36), ("7d", 168), ("90m", 1.5), ("2h", 2)], ids=["36h", "7d", "90m", "2h"]
 )
 def test_a_moment_is_so_long_ago(text, hours):
-    assert abs(Clock().now_ms() - moment_ms(text) - hours * HOUR_MS) < 5000
+    assert abs(Clock().now_ms() - past_ms(text) - hours * HOUR_MS) < 5000
 
 
 def test_a_moment_is_a_date():
     expected = int(datetime(2026, 11, 20, tzinfo=UTC).timestamp() * 1000)
-    assert moment_ms("2026-11-20") == moment_ms("2026-11-20T00:00") == moment_ms("2026-11-20T01:00+01:00") == expected
+    assert past_ms("2026-11-20") == past_ms("2026-11-20T00:00") == past_ms("2026-11-20T01:00+01:00") == expected
     with pytest.raises(argparse.ArgumentTypeError):
-        moment_ms("noon")
+        past_ms("noon")

@@ -8,17 +8,10 @@ from typing import Any
 import msgspec
 
 from prjobs.base.clock import Clock
-from prjobs.cli.shared import (
-    Commands,
-    duration_s,
-    folder_of,
-    plain,
-    print_json,
-    reading_database,
-    require_client,
-    stderr,
-    utc,
-)
+from prjobs.cli.arguments import Commands, Namespace, Parser, duration_s, folder_of
+from prjobs.cli.output import plain, print_json, stderr, utc
+from prjobs.cli.running import require_client
+from prjobs.cli.stored import reading_database
 from prjobs.client import Client
 from prjobs.jobs import log
 from prjobs.monitor import views
@@ -29,9 +22,9 @@ PAGE = 1000
 WATCH_S = 0.3
 
 
-def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
-    """Declare the commands."""
-    send = commands.add_parser("send", parents=[shared], help="send a job from the terminal")
+def add_send(commands: Commands, data: Parser) -> None:
+    """Declare `send`."""
+    send = commands.add_parser("send", parents=[data], help="send a job from the terminal")
     for name in ("SITE", "DEVICE", "INSTANCE", "ACTION"):
         send.add_argument(name.lower(), metavar=name)
     for flag, name in (("-r", "required"), ("-o", "optional")):
@@ -39,25 +32,37 @@ def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
         send.add_argument(flag, dest=name, action="append", default=[], type=parameter, metavar="key=value", help=text)
     send.add_argument("--json", action="store_true", help="print the stored job instead of its id")
     send.set_defaults(run=run_send)
-    jobs = commands.add_parser("jobs", parents=[shared], help="list jobs, newest first")
+
+
+def add_jobs(commands: Commands, data: Parser) -> None:
+    """Declare `jobs`."""
+    jobs = commands.add_parser("jobs", parents=[data], help="list jobs, newest first")
     jobs.add_argument("--site")
     jobs.add_argument("--status", help="a status word such as UNREAD or FAILED")
     jobs.add_argument("--since", type=duration_s, default=86_400.0, help="how far back: 15m, 24h, 7d (default: 24h)")
     jobs.add_argument("--json", action="store_true", help="one JSON object a line")
     jobs.set_defaults(run=run_jobs)
-    watch = commands.add_parser("watch", parents=[shared], help="print every change as it happens")
+
+
+def add_watch(commands: Commands, data: Parser) -> None:
+    """Declare `watch`."""
+    watch = commands.add_parser("watch", parents=[data], help="print every change at once")
     watch.add_argument("--site")
     watch.add_argument("--json", action="store_true", help="one JSON object a line")
     watch.set_defaults(run=run_watch)
-    cancel = commands.add_parser("cancel", parents=[shared], help="withdraw a waiting job, or stop a whole site")
+
+
+def add_cancel(commands: Commands, data: Parser) -> None:
+    """Declare `cancel`."""
+    cancel = commands.add_parser("cancel", parents=[data], help="cancel a waiting job, or stop a whole site")
     what = cancel.add_mutually_exclusive_group(required=True)
     what.add_argument("ulid", nargs="?", metavar="ULID")
-    what.add_argument("--all", metavar="SITE", help="send cancel_all_commands: withdraw what waits and stop the site")
+    what.add_argument("--all", metavar="SITE", help="send cancel_all_commands: cancel waiting jobs, stop the site")
     cancel.set_defaults(run=run_cancel)
 
 
 def parameter(text: str) -> tuple[str, Any]:
-    """`key=text` or `key:=JSON` for argparse."""
+    """Return name and value of `key=text` or `key:=JSON`."""
     key, equals, value = text.partition("=")
     if not equals or not key.rstrip(":"):
         raise argparse.ArgumentTypeError(f"{text!r} is no parameter: write key=value")
@@ -69,36 +74,41 @@ def parameter(text: str) -> tuple[str, Any]:
         raise argparse.ArgumentTypeError(f"{value!r} is not JSON: write key=text for a text") from None
 
 
-def _send(client: Client, site: str, device: str, instance: str, action: str, required: Any, optional: Any) -> Any:
+def _send(client: Client, site: str, **command: Any) -> dict[str, Any]:
     now = client.api("GET", "/api/now")
     if not any(one["site"] == site and one["last_poll_ms"] for one in now["sites"]):
-        stderr(f"note: no observatory of the site {plain(site)} has polled here yet")
+        stderr(f"note: no observatory of the site {plain(site)} has polled here yet; the job waits")
     user = now["user"] or {"user_id": "operator", "user_name": "operator"}
-    return client.new_job(
-        site, device, instance, action, required, optional, user_id=user["user_id"], user_name=user["user_name"]
-    )
+    return client.new_job(site, **command, user_id=user["user_id"], user_name=user["user_name"])
 
 
-def run_send(asked: argparse.Namespace) -> None:
-    """Send one job; prints its id."""
+def run_send(asked: Namespace) -> None:
+    """Send one job and print the id."""
     client = require_client(folder_of(asked))
-    where = (asked.site, asked.device, asked.instance, asked.action)
-    job = _send(client, *where, dict(asked.required), dict(asked.optional))
+    job = _send(
+        client,
+        asked.site,
+        device=asked.device,
+        instance=asked.instance,
+        action=asked.action,
+        required_params=dict(asked.required),
+        optional_params=dict(asked.optional),
+    )
     print_json(job) if asked.json else print(job["ulid"])
 
 
-def run_cancel(asked: argparse.Namespace) -> None:
-    """Withdraw one job, or stop a site."""
+def run_cancel(asked: Namespace) -> None:
+    """Cancel one job, or stop a site."""
     client = require_client(folder_of(asked))
     if asked.all:
-        print(_send(client, asked.all, "all", "all", "cancel_all_commands", {}, {})["ulid"])
+        print(_send(client, asked.all, device="all", instance="all", action="cancel_all_commands")["ulid"])
     else:
         job = client.api("POST", f"/api/jobs/{asked.ulid}/cancel", {"reason": "from the terminal"})
         print(f"{job['ulid']} {job['status']}")
 
 
-def run_jobs(asked: argparse.Namespace) -> None:
-    """List jobs of the last hours, whether a server runs or not."""
+def run_jobs(asked: Namespace) -> None:
+    """List the jobs of the last hours, with or without a running server."""
     database = reading_database(folder_of(asked))
     before = None
     since_ms = Clock().now_ms() - int(asked.since * 1000)
@@ -123,7 +133,7 @@ def _job_line(row: JobRow) -> str:
     return plain(f"{utc(job.created_ms)}  {job.site:8} {job.ulid}  {job.status:10}  {job.label}  ({job.user_name})")
 
 
-def run_watch(asked: argparse.Namespace) -> None:
+def run_watch(asked: Namespace) -> None:
     """Print changes until Ctrl-C."""
     database = reading_database(folder_of(asked))
     seq = log.last_seq(database)

@@ -1,0 +1,93 @@
+"""`prjobs reserve add|list|remove`."""
+
+import msgspec
+
+from prjobs.access import audit, reservations
+from prjobs.access.desk import Reservation
+from prjobs.access.reservations import NewReservation
+from prjobs.appliance import Appliance
+from prjobs.base.decoding import convert
+from prjobs.cli.arguments import Commands, Namespace, Parser, folder_of, future_ms
+from prjobs.cli.output import plain, print_json, stderr, utc
+from prjobs.cli.stored import ask_or_open
+from prjobs.client import Client
+
+UNUSED = "The setting reservations is none: this reservation does not count until the setting is local or calendar."
+
+
+def add_reserve(commands: Commands, data: Parser) -> None:
+    """Declare `reserve add`, `reserve list` and `reserve remove`."""
+    reserve = commands.add_parser("reserve", help="reserve a site for a user; list and remove reservations")
+    actions = reserve.add_subparsers(dest="action", metavar="ACTION", required=True)
+    add = actions.add_parser("add", parents=[data], help="reserve a site for a user; prints the reservation's id")
+    add.add_argument("site", metavar="SITE")
+    add.add_argument("--user", required=True, metavar="ID", help="the user's id, as jobs carry it in user_id")
+    add.add_argument("--name", default="", help="the user's name, for display")
+    when = "2022-06-20T20:00 (UTC, or with an offset), now, or +2h from now"
+    add.add_argument("--start", required=True, type=future_ms, metavar="TIME", help=when)
+    add.add_argument("--end", required=True, type=future_ms, metavar="TIME", help="the same, exclusive")
+    add.add_argument("--title", default="", help="what it is for")
+    add.set_defaults(run=run_add)
+    listing = actions.add_parser("list", parents=[data], help="list the reservations that are on or to come")
+    listing.add_argument("--site")
+    listing.add_argument("--json", action="store_true", help="one JSON object a line")
+    listing.set_defaults(run=run_list)
+    remove = actions.add_parser("remove", parents=[data], help="remove a reservation that was made here")
+    remove.add_argument("id", metavar="ID", type=int)
+    remove.set_defaults(run=run_remove)
+
+
+def run_add(asked: Namespace) -> None:
+    """Print the id, alone, on stdout; the reservation goes to stderr."""
+    body = {
+        "site": asked.site,
+        "creator_id": asked.user,
+        "creator": asked.name,
+        "start_ms": asked.start,
+        "end_ms": asked.end,
+        "title": asked.title,
+    }
+    wanted = convert(body, NewReservation)
+
+    def ask(client: Client) -> tuple[Reservation, str]:
+        added = msgspec.convert(client.api("POST", "/api/reservations", body), Reservation)
+        return added, client.api("GET", "/api/reservations", query={"site": added.site})["mode"]
+
+    def act(appliance: Appliance) -> tuple[Reservation, str]:
+        added = reservations.add_reservation(appliance.desk, wanted, audit.OPERATOR)
+        return added, appliance.desk.settings.reservations
+
+    added, mode = ask_or_open(folder_of(asked), ask, act, create=True)
+    print(added.id)
+    stderr(_line(added))
+    if mode == "none":
+        stderr(UNUSED)
+
+
+def run_list(asked: Namespace) -> None:
+    """Print one line for each reservation, by start."""
+
+    def ask(client: Client) -> list[Reservation]:
+        answer = client.api("GET", "/api/reservations", query={"site": asked.site})
+        return msgspec.convert(answer["reservations"], list[Reservation])
+
+    def act(appliance: Appliance) -> list[Reservation]:
+        return reservations.list_reservations(appliance.desk, asked.site)
+
+    for one in ask_or_open(folder_of(asked), ask, act):
+        print_json(msgspec.to_builtins(one)) if asked.json else print(_line(one))
+
+
+def _line(one: Reservation) -> str:
+    who = f"{one.creator} ({one.creator_id})"
+    return plain(f"{one.id}  {one.site}  {utc(one.start_ms)} - {utc(one.end_ms)} UTC  {who}  {one.source}  {one.title}")
+
+
+def run_remove(asked: Namespace) -> None:
+    """Remove one reservation."""
+    ask_or_open(
+        folder_of(asked),
+        lambda client: client.api("DELETE", f"/api/reservations/{asked.id}"),
+        lambda appliance: reservations.remove_reservation(appliance.desk, asked.id, audit.OPERATOR),
+    )
+    stderr(f"reservation {asked.id} is removed")

@@ -1,0 +1,23 @@
+"""`prjobs settings`: the settings in force."""
+
+from prjobs.base.settings import load_settings
+from prjobs.cli.arguments import Commands, Namespace, Parser, folder_of
+from prjobs.cli.output import print_json
+
+
+def add_settings(commands: Commands, data: Parser) -> None:
+    """Declare `settings`."""
+    settings = commands.add_parser("settings", parents=[data], help="list the settings in force and their sources")
+    settings.add_argument("--json", action="store_true", help="one JSON object")
+    settings.set_defaults(run=run_settings)
+
+
+def run_settings(asked: Namespace) -> None:
+    """Print every setting with value and source."""
+    _, origins = load_settings(folder_of(asked).path)
+    if asked.json:
+        print_json({name: {"value": origin.value, "source": origin.source} for name, origin in origins.items()})
+        return
+    for name, origin in origins.items():
+        value = (",".join(origin.value) or "none") if isinstance(origin.value, list) else origin.value
+        print(f"{name:20} {value!s:24} {origin.source}")
