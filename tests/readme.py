@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from prjobs.base.errors import Refused
-from prjobs.base.settings import reference
+from prjobs.base.settings_sources import reference
 from prjobs.cli import build_parser
 from prjobs.web.app import ROUTES
 from prjobs.web.contract import ENDPOINTS

@@ -16,7 +16,8 @@ from prjobs.access.identity import Identity
 from prjobs.access.reservations import RESERVED, Event, NewReservation
 from prjobs.base import catalogue
 from prjobs.base.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthorized, Unusable
-from prjobs.base.settings import CommandClass, Settings, load_settings
+from prjobs.base.settings import CommandClass, Settings
+from prjobs.base.settings_sources import load_settings
 from prjobs.opening import close_appliance, open_appliance
 from tests.program import JOB
 from tests.verbs import make_token

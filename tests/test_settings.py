@@ -5,7 +5,8 @@ import re
 import pytest
 
 from prjobs.base.errors import Unusable
-from prjobs.base.settings import Settings, load_settings, reference
+from prjobs.base.settings import Settings
+from prjobs.base.settings_sources import load_settings, reference
 
 
 def test_it_works(tmp_path):

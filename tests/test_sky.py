@@ -7,7 +7,7 @@ import requests
 
 from prjobs.base.errors import Unusable
 from prjobs.base.places import Place
-from prjobs.base.settings import load_settings
+from prjobs.base.settings_sources import load_settings
 from prjobs.night.sky import sidereal_h, sky_around, sky_between, sun_altitude_deg
 from tests.clocks import ManualClock
 from tests.verbs import make_token

@@ -9,8 +9,6 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
-from prjobs.base.manual import section_of
-
 
 class Refused(Exception):
     """A request that was not carried out; nothing was changed by it."""
@@ -27,11 +25,6 @@ class Refused(Exception):
     def sentence(self) -> str:
         """One line of plain text for a person."""
         return str(self)
-
-    @property
-    def section(self) -> str:
-        """The section of the manual with more; empty when there is none."""
-        return section_of(self.topic or self.code)
 
     def about(self, topic: str) -> Self:
         """Name the topic in the manual, where the code stands for several. Returns the refusal."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from prjobs.base.clock import Clock
 from prjobs.base.folder import Folder
-from prjobs.base.settings import default_folder
+from prjobs.base.settings_sources import default_folder
 
 Commands = Any  # argparse names the type with an underscore
 Parser = argparse.ArgumentParser

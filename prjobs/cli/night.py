@@ -9,7 +9,7 @@ from typing import IO
 
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
-from prjobs.base.settings import load_settings
+from prjobs.base.settings_sources import load_settings
 from prjobs.cli.arguments import Commands, Namespace, Parser, folder_of
 from prjobs.cli.output import plain
 from prjobs.cli.stored import reading_database

@@ -1,7 +1,8 @@
 """`prjobs serve`: the appliance itself."""
 
 from prjobs import server
-from prjobs.base.settings import Settings, load_settings, reference
+from prjobs.base.settings import Settings
+from prjobs.base.settings_sources import load_settings, reference
 from prjobs.cli.arguments import Commands, Namespace, Parser, folder_of
 from prjobs.cli.output import say
 from prjobs.demo.running import start_demo

@@ -1,6 +1,6 @@
 """`prjobs settings`: the settings in force."""
 
-from prjobs.base.settings import load_settings
+from prjobs.base.settings_sources import load_settings
 from prjobs.cli.arguments import Commands, Namespace, Parser, folder_of
 from prjobs.cli.output import print_json
 

@@ -9,7 +9,7 @@ from prjobs.appliance import Appliance
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
-from prjobs.base.settings import load_settings
+from prjobs.base.settings_sources import load_settings
 from prjobs.cli.running import running_client
 from prjobs.client import Client
 from prjobs.opening import close_appliance, open_appliance

@@ -13,7 +13,8 @@ import urllib3
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
-from prjobs.base.settings import FILE_NAME, Settings, load_settings
+from prjobs.base.settings import Settings
+from prjobs.base.settings_sources import FILE_NAME, load_settings
 from prjobs.base.sockets import bind_sockets
 from prjobs.upkeep.ballast import ballast_of
 from prjobs.upkeep.findings import NOTE, OK, WRONG, Finding, Findings, Patient

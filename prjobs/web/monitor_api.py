@@ -11,7 +11,7 @@ from msgspec import Meta
 from prjobs.access.identity import Identity
 from prjobs.appliance import Appliance
 from prjobs.base.errors import NotFound
-from prjobs.base.settings import reference
+from prjobs.base.settings_sources import reference
 from prjobs.cloud.status import state_of
 from prjobs.jobs import log
 from prjobs.jobs.queue import Queue

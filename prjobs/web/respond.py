@@ -9,6 +9,7 @@ from typing import Any
 from bottle import HTTPResponse
 
 from prjobs.base.errors import Refused
+from prjobs.base.manual import section_of
 from prjobs.base.theme import Theme, theme_of
 from prjobs.web.endpoint import ALWAYS, HTML, JSON, encode_json
 
@@ -41,12 +42,13 @@ def refusal_parts(
     if path.rstrip("/").endswith("getnewjobs"):
         headers["X-Prjobs-Error"] = refused.sentence.encode("ascii", "replace").decode()
         return refused.status, JSON, headers, b"[]"
-    if refused.section:
-        headers["Link"] = f'</{refused.section}>; rel="help"'
+    section = section_of(refused.topic or refused.code)
+    if section:
+        headers["Link"] = f'</{section}>; rel="help"'
     if path.startswith("/api/"):
         return refused.status, JSON, headers, encode_json({"error": refused.sentence, "code": refused.code})
     if environ and environ["REQUEST_METHOD"] == "GET" and "text/html" in str(environ.get("HTTP_ACCEPT", "")):
-        style, page = error_page(refused.sentence, theme_of(environ), refused.section)
+        style, page = error_page(refused.sentence, theme_of(environ), section)
         policy = f"default-src 'none'; style-src '{style}'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
         headers |= {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", "Vary": "Cookie"}
         return refused.status, HTML, headers, page

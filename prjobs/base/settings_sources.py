@@ -1,0 +1,133 @@
+"""Reading the settings: file < environment (PRJOBS_*) < flags. An unknown name is refused."""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+import platformdirs
+
+from prjobs.base.decoding import descriptions, sentence_of
+from prjobs.base.errors import Unusable
+from prjobs.base.places import parse_places, parse_zones
+from prjobs.base.settings import Settings
+
+FILE_NAME = "prjobs.toml"
+# Names of files: in the settings file they count from its folder, elsewhere from where the command was given.
+_FILES = ("oidc_certificate", "cloud_ca_file", "cloud_token_file")
+ENVIRONMENT_PREFIX = "PRJOBS_"
+# Names with the prefix that are not settings: the data folder, a token for the command line, a plan for tests.
+NOT_SETTINGS = ("PRJOBS_DATA", "PRJOBS_TOKEN", "PRJOBS_FAIL")
+
+# What a list is separated by when it is written as one text; the entries of site_places hold commas themselves.
+_COMMA = re.compile(r",")
+_SEPARATORS = {"site_places": re.compile(r",(?=[^,=]*=)")}
+# What entries must be that no pattern can say; each raises ValueError.
+_CHECKS = {"site_places": parse_places, "site_zones": parse_zones}
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """The value of a setting and its source: `default`, the file, the environment variable or the flag."""
+
+    value: Any
+    source: str
+
+
+def default_folder(demo: bool = False) -> Path:
+    """Return the data folder when none is named: the platform's per-user data folder."""
+    return Path(platformdirs.user_data_dir("prjobs-demo" if demo else "prjobs", appauthor=False))
+
+
+def load_settings(
+    folder: Path, environment: Mapping[str, str] = os.environ, flags: Mapping[str, Any] | None = None
+) -> tuple[Settings, dict[str, Origin]]:
+    """Read all three sources. Returns the settings and where each value came from.
+
+    Raises Unusable with the name of the setting and its source when one is unknown or wrong.
+    """
+    origins = {name: Origin(getattr(Settings(), name), "default") for name in Settings.__struct_fields__}
+    for source, name, value in _named(folder, environment, flags or {}):
+        if name not in origins:
+            raise Unusable(f"{source}: there is no setting named {name}. {_nearest(name)}")
+        converted = _converted(name, value, source)
+        beside = source == str(folder / FILE_NAME) and name in _FILES and converted and "\n" not in converted
+        origins[name] = Origin(str(folder / converted) if beside else converted, source)
+    settings = Settings(**{name: origin.value for name, origin in origins.items()})
+    if settings.reservations == "calendar" and not settings.calendar_url:
+        raise Unusable("reservations is calendar, but calendar_url is empty: name the calendar service.")
+    return settings, origins
+
+
+def _nearest(name: str) -> str:
+    """Return a guess at an unknown name; a table's name may stand before a setting that has none."""
+    known = Settings.__struct_fields__
+    inner = name.partition("_")[2]
+    near = [inner] if inner in known else difflib.get_close_matches(name, known, 1)
+    return f"{f'Is {near[0]} meant? ' if near else ''}`prjobs settings` lists them all."
+
+
+def _named(folder: Path, environment: Mapping[str, str], flags: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
+    path = folder / FILE_NAME
+    named = [(str(path), name, value) for name, value in _read_file(path).items()]
+    for variable, text in environment.items():
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in NOT_SETTINGS:
+            named.append((variable, variable.removeprefix(ENVIRONMENT_PREFIX).lower(), text))
+    named += [(f"--{name.replace('_', '-')}", name, value) for name, value in flags.items()]
+    return named
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as wrong:
+        raise Unusable(f"{path}: cannot read the settings: {wrong}") from None
+    flat: dict[str, Any] = {}
+    for name, value in tables.items():
+        inner = (
+            {f"{name}_{key}": setting for key, setting in value.items()} if isinstance(value, dict) else {name: value}
+        )
+        if twice := flat.keys() & inner.keys():
+            raise Unusable(f"{path}: {min(twice)} stands there twice, once as a part of a table: keep one of them.")
+        flat |= inner
+    return flat
+
+
+def _converted(name: str, value: Any, source: str) -> Any:
+    if isinstance(value, str) and isinstance(getattr(Settings(), name), list):
+        value = [part.strip() for part in _SEPARATORS.get(name, _COMMA).split(value) if part.strip()]
+    words = _words(name)
+    if words and value not in words:
+        raise Unusable(f"{source}: {name} must be one of {', '.join(words)}; {str(value)[:40]!r} came.")
+    try:
+        converted = getattr(msgspec.convert({name: value}, Settings, strict=not isinstance(value, str)), name)
+    except msgspec.ValidationError as wrong:
+        limits = str(wrong).split(" - at")[0].replace("`", "")
+        raise Unusable(f"{source}: {sentence_of(wrong, {name: value}, Settings)} {limits}.") from None
+    _check(name, converted, source)
+    return converted
+
+
+def _words(name: str) -> tuple[str, ...]:
+    """Return the words that a setting may be; none when any text or number may stand there."""
+    kind = get_type_hints(Settings)[name]
+    return get_args(kind) if get_origin(kind) is Literal else ()
+
+
+def _check(name: str, value: Any, source: str) -> None:
+    try:
+        if check := _CHECKS.get(name):
+            check(value)
+    except ValueError as wrong:
+        raise Unusable(f"{source}: {name}: {wrong}.") from None
+
+
+def reference() -> list[tuple[str, Any, str]]:
+    """Return every setting as (name, default, description), in the order of the declarations."""
+    said = descriptions(Settings)
+    return [(name, getattr(Settings(), name), said[name]) for name in Settings.__struct_fields__]
