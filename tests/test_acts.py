@@ -5,7 +5,7 @@ import requests
 
 from prjobs.access import audit
 from prjobs.base.catalogue import command_class
-from prjobs.cloud import store
+from prjobs.cloud import tables
 from prjobs.jobs import lookup
 from prjobs.monitor.board import Alarm
 from prjobs.web import jobs_api
@@ -159,8 +159,8 @@ def park(server, ask, site):
     seq = lookup.find_job(server.appliance.queue.database, ulid).seq
 
     def store_parked(transaction):
-        store.remember(transaction, ulid, site, seq, "known")
-        store.park(transaction, ulid, "no", 1)
+        tables.remember(transaction, ulid, site, seq, "known")
+        tables.park(transaction, ulid, "no", 1)
 
     server.appliance.queue.database.write(store_parked)
     return ulid
@@ -188,10 +188,10 @@ def test_parked_statuses_are_decided_by_staff_of_their_site(linked, ask_linked, 
     ours, theirs = (park(linked, ask_linked, site) for site in ("saf", "mrc1"))
     refused = ask_linked("POST", f"/api/cloud/parked/{theirs}/{verb}", {}, sites=("saf",))
     assert refused.status_code == 403, refused.text
-    assert {row[0] for row in store.parked_rows(linked.appliance.queue.database)} == {ours, theirs}
+    assert {row[0] for row in tables.parked_rows(linked.appliance.queue.database)} == {ours, theirs}
     done = ask_linked("POST", f"/api/cloud/parked/{ours}/{verb}", {}, sites=("saf",))
     assert (done.status_code, done.json()["cloud"]["parked"]) == (200, [])
-    assert {row[0] for row in store.parked_rows(linked.appliance.queue.database)} == {theirs}
+    assert {row[0] for row in tables.parked_rows(linked.appliance.queue.database)} == {theirs}
     assert ask_linked("POST", f"/api/cloud/parked/{ours}/{verb}", {}).status_code == 404
     assert ask_linked("POST", f"/api/cloud/parked/{theirs}/{verb}", {}).status_code == 200
 
@@ -221,8 +221,8 @@ def test_the_link_is_shown_for_the_sites_of_the_token(linked, ask_linked, path):
 def test_older_jobs_are_asked_for_the_sites_of_the_token(linked, ask_linked, take, own, named, read):
     asked = ask_linked("POST", "/api/cloud/import", {"since_ms": 0, "sites": named, "take": take}, sites=own)
     assert asked.status_code == (200 if read else 403), asked.text
-    older = linked.appliance.cloud.contact.older
-    assert (older.sites if older else None) == read
+    backlog = linked.appliance.cloud.memory.backlog
+    assert (backlog.sites if backlog else None) == read
     for sites in (("saf",), ("mrc1",), ()):
         seen = ask_linked("GET", "/api/cloud/import", sites=sites).json()["import"]
         assert (seen is not None) == bool(read and (not sites or set(read) <= set(sites))), sites

@@ -21,9 +21,9 @@ from prjobs.base.errors import BadRequest, Unavailable
 from prjobs.base.failpoints import Failpoints
 from prjobs.base.settings import Settings
 from prjobs.base.ulids import Ulids
-from prjobs.cloud import forwarding, importing, store, switched_off
-from prjobs.cloud.importing import Page, Rules
-from prjobs.cloud.wire import read_listing
+from prjobs.cloud import copies, importing, switched_off, tables
+from prjobs.cloud.comparison import Rules
+from prjobs.cloud.wire import Page, read_listing
 from prjobs.jobs import expiry, handouts, leases, proofs, reports, submission, withdrawals
 from prjobs.jobs.requests import Command, StatusUpdate
 from prjobs.jobs.waiters import Waiters
@@ -86,7 +86,7 @@ class World:
         self.reservation = reservations.add_reservation(self.desk, window, OPERATOR)
         self.token = tokens.create_token(self.desk, NewToken("ann"), OPERATOR)[1]
         self.key = login.create_login_key(self.desk)
-        database.write(store.begin_site, "saf", 0)
+        database.write(tables.begin_site, "saf", 0)
         self.board.alarms.add(
             Alarm(key="k", kind="stop", site="saf", ulid="", sentence="Look.", since_ms=1, raised_ms=clock.now_ms())
         )
@@ -105,7 +105,7 @@ class World:
         record |= {"deviceType": "mount", "deviceInstance": "m", "action": "go", "user_id": "u", "user_name": "U"}
         record |= {"required_params": {}, "optional_params": {}, "timestamp_ms": self.clock.now_ms()}
         listing = read_listing(msgspec.json.encode([record]), "saf", self.clock.now_ms())
-        return Page("saf", listing, 0, self.clock.now_ms(), 0, True)
+        return Page(site="saf", listing=listing, start_ms=0, mark_ms=self.clock.now_ms(), offset_ms=0, is_last=True)
 
 
 RULES = Rules(True, 3, lambda _: True, lambda *_: False)
@@ -135,10 +135,10 @@ VERBS: dict[str, Callable[[World], object]] = {
     "make a login key": lambda w: login.create_login_key(w.desk),
     "use a login key": lambda w: login.use_login_key(w.desk, w.key),
     "page of the cloud": lambda w: w.queue.database.write(
-        importing.store_page, w.cloud, page := w.page(), page.listing.sightings, RULES
+        importing.store_page, w.queue, page := w.page(), page.listing.sightings, RULES
     ),
     "switch the link off": lambda w: switched_off.hold_and_give_back(w.cloud),
-    "give back": lambda w: forwarding.give_back(w.cloud, w.forwarded),
+    "give back": lambda w: copies.give_back(w.queue, w.forwarded),
     "prune": lambda w: w.queue.database.write(retention._prune, w.queue, [w.stale.seq], w.clock.now_ms() + 1),
 }
 

@@ -10,6 +10,7 @@ from ulid import ULID
 from prjobs.base.clock import Clock
 
 ULID_PATTERN = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")
+_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RANDOM_BITS = 80
 
 
@@ -44,3 +45,11 @@ def is_ulid(text: str) -> bool:
 def floor_ulid(time_ms: int) -> str:
     """The smallest ULID of that millisecond; times before 1970 and after 10889 are brought inside."""
     return str(ULID.from_int(min(max(time_ms, 0), (1 << 48) - 1) << _RANDOM_BITS))
+
+
+def ulid_ms(ulid: str) -> int:
+    """Return the time part of a ULID, in Unix milliseconds."""
+    value = 0
+    for char in ulid[:10]:
+        value = value * 32 + _DIGITS.index(char)
+    return value

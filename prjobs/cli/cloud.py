@@ -82,10 +82,10 @@ def run_once(asked: Namespace) -> None:
 
 
 def _unusable(appliance: Appliance) -> list[str]:
-    contact = appliance.cloud.contact
-    unread = [f"{site}: {reason}" for site, (_, reason) in contact.unread.items()]
-    untaken = [contact.untaken[1]] if contact.untaken else []
-    return [said for said in (contact.reason, *unread, *untaken, *contact.refused.values()) if said]
+    memory = appliance.cloud.memory
+    unread = [f"{site}: {reason}" for site, (_, reason) in memory.unread.items()]
+    untaken = [memory.untaken[1]] if memory.untaken else []
+    return [said for said in (memory.reason, *unread, *untaken, *memory.refused.values()) if said]
 
 
 def _print(asked: Namespace, found: CloudStatus | None) -> None:

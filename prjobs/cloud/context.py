@@ -1,14 +1,30 @@
-"""The state of the link to the cloud: the queue that it serves, and what is known of the cloud."""
+"""The state of the link to the cloud: the queue that it serves, and its memory."""
 
 from dataclasses import dataclass, field
 
-from prjobs.cloud.contact import Contact
+from prjobs.cloud.memory import Memory
 from prjobs.jobs.queue import Queue
 
 
 @dataclass(frozen=True)
 class Context:
-    """What the verbs of this package work with."""
+    """The state that the verbs of this package work with."""
 
     queue: Queue
-    contact: Contact = field(default_factory=Contact)
+    memory: Memory = field(default_factory=Memory)
+
+    @property
+    def is_primary(self) -> bool:
+        """True if this appliance hands the cloud's jobs out and sends their statuses."""
+        return self.queue.settings.cloud_mode == "primary"
+
+    @property
+    def linked_sites(self) -> tuple[str, ...]:
+        """The sites that are kept in step with the cloud, each once; none while the link is off."""
+        settings = self.queue.settings
+        return () if settings.cloud_mode == "off" else tuple(dict.fromkeys(settings.cloud_sites))
+
+    @property
+    def primary_sites(self) -> frozenset[str]:
+        """The sites whose jobs of the cloud this appliance hands out."""
+        return frozenset(self.linked_sites if self.is_primary else ())

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from prjobs.cloud.store import ELSEWHERE, GONE, GONE_NOTE, NEWEST, OURS
+from prjobs.cloud.tables import ELSEWHERE, GONE, GONE_NOTE, NEWEST, OURS
 from prjobs.jobs.states import CANCELLED, HELD, PRIMARY, RECEIVED, UNREAD
 
 

@@ -1,18 +1,16 @@
-"""What a cancel_all in the cloud withdrew: decided by one complete look, never by absence from a single page."""
+"""Judging a cancel_all of the cloud: one complete look decides what it withdrew, never absence from a single page."""
 
-from collections.abc import Callable
-
-from prjobs.base.ulids import floor_ulid
-from prjobs.cloud import store
+from prjobs.base.notices import Code
+from prjobs.base.ulids import floor_ulid, ulid_ms
+from prjobs.cloud import tables
 from prjobs.cloud.context import Context
-from prjobs.cloud.importing import Page
-from prjobs.cloud.markers import WHO
-from prjobs.cloud.store import ELSEWHERE, GONE, GONE_NOTE, NEWEST, OURS
-from prjobs.cloud.sweep import Walk
-from prjobs.cloud.wire import ulid_ms
+from prjobs.cloud.network import Failure, Overflow
+from prjobs.cloud.sweep import Reader, Walk
+from prjobs.cloud.tables import ELSEWHERE, GONE, GONE_NOTE, NEWEST, OURS
+from prjobs.cloud.wire import Page
 from prjobs.jobs import log, lookup
 from prjobs.jobs.log import Event
-from prjobs.jobs.states import ALTERNATE, CANCELLED, HELD, PRIMARY, UNREAD, is_finished
+from prjobs.jobs.states import ALTERNATE, CANCELLED, CLOUD, HELD, PRIMARY, UNREAD, is_finished
 from prjobs.store.engine import Source
 from prjobs.store.models import JOB_COLUMNS, JobRow
 from prjobs.store.transaction import Transaction
@@ -24,33 +22,31 @@ CANCELLED_THERE, DELETED_THERE = "cancelled in the cloud", "deleted in the cloud
 
 
 class Judgement:
-    """A look at everything from the oldest job in question to now. `walk` begins one at a moment of the cloud's."""
+    """A look at all jobs from the oldest one in question to now."""
 
-    def __init__(
-        self, context: Context, site: str, cancel_ulid: str, cloud_now_ms: int, walk: Callable[[int], Walk]
-    ) -> None:
+    def __init__(self, context: Context, reader: Reader, cancel_ulid: str) -> None:
         self._context = context
-        self._site = site
+        self._site = reader.site
         self._cancel_ulid = cancel_ulid
         self._present: dict[str, str] = {}
-        since = floor_ulid(cloud_now_ms - HANDED_MS)
-        self._questions = _questions(context, site, cancel_ulid, since)
-        self._walk = walk(ulid_ms(self._questions[0])) if self._questions else None
+        since = floor_ulid(reader.connection.time.now_ms() - HANDED_MS)
+        self._questions = _questions(context.queue.database, reader.site, cancel_ulid, since)
+        self._walk = Walk(reader, ulid_ms(self._questions[0])) if self._questions else None
 
     def step(self) -> bool:
-        """Read one page; True when it was the last, or there is nothing to ask. Failure."""
+        """Read one page; return True after the last one, or when there is nothing to ask. Failure."""
         return self._walk is None or self._walk.step(self._keep)
 
     def _keep(self, page: Page) -> None:
-        """Note what is present."""
+        """Note the jobs that are present."""
         self._present.update((seen.ulid, seen.status) for seen in page.listing.sightings)
 
-    def decide(self, is_primary: bool) -> dict[str, int]:
-        """After the last page: one transaction for all. Counts by what became of the jobs."""
-        return self._context.queue.database.write(self._decide, is_primary)
+    def decide(self) -> dict[str, int]:
+        """Decide about all jobs in one transaction, after the last page; return counts by what became of them."""
+        return self._context.queue.database.write(self._decide)
 
-    def _decide(self, transaction: Transaction, is_primary: bool) -> dict[str, int]:
-        if store.cancel_of(transaction, self._site) != self._cancel_ulid:
+    def _decide(self, transaction: Transaction) -> dict[str, int]:
+        if tables.cancel_of(transaction, self._site) != self._cancel_ulid:
             # Another cancel_all came during the look: it asks for a look of its own.
             return {}
         counts: dict[str, int] = {}
@@ -58,49 +54,95 @@ class Judgement:
             found = transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE ulid = ?", (ulid,))
             if not found:
                 continue
-            row = JobRow(*found[0])
-            word = self._decide_one(transaction, row, is_primary)
+            word = self._decide_one(transaction, JobRow(*found[0]))
             counts[word] = counts.get(word, 0) + 1
         if not set(_held(transaction, self._site, self._cancel_ulid)) - set(self._questions):
             # What an older cancel_all held during the look, which became visible later, asks for another.
-            store.clear_cancel(transaction, self._site)
+            tables.clear_cancel(transaction, self._site)
         return counts
 
-    def _decide_one(self, transaction: Transaction, row: JobRow, is_primary: bool) -> str:
-        """What becomes of a job: its held queues are released or cancelled, and a handed-out job may be gone."""
+    def _decide_one(self, transaction: Transaction, row: JobRow) -> str:
+        """Release or cancel the job in the queues that hold it; one that was handed out may be gone."""
         present = self._present.get(row.ulid)
         now_ms = self._context.queue.clock.now_ms()
         for queue, status in ((PRIMARY, row.status), (ALTERNATE, row.alternate_status)):
-            if status != HELD or (present is not None and not is_primary):
+            if status != HELD or (present is not None and not self._context.is_primary):
                 continue
             word = CANCELLED if present is None else UNREAD
-            if present is not None and queue == PRIMARY and not store.was_handed(transaction, row.seq):
-                # What was handed out and never left shows there as our own word.
+            if present is not None and queue == PRIMARY and not tables.was_handed(transaction, row.seq):
+                # A job that was handed out and came back shows there as our own word.
                 word = present
             note = GONE_NOTE if present is None else ""
-            log.apply(transaction, [row], Event(queue, word, now_ms, WHO, note))
+            log.apply(transaction, [row], Event(queue, word, now_ms, CLOUD, note))
         if present is None:
-            store.needs_no_push(transaction, [row.seq], GONE)
+            tables.needs_no_push(transaction, [row.seq], GONE)
             return CANCELLED_THERE if row.status == HELD else DELETED_THERE
         if row.status == HELD:
-            elsewhere = present != UNREAD and not store.was_handed(transaction, row.seq)
-            store.needs_no_push(transaction, [row.seq], ELSEWHERE if elsewhere else None)
+            elsewhere = present != UNREAD and not tables.was_handed(transaction, row.seq)
+            tables.needs_no_push(transaction, [row.seq], ELSEWHERE if elsewhere else None)
             return RELEASED
         return KEPT
 
 
 def _held(source: Source, site: str, cancel_ulid: str) -> list[str]:
     rows = [row for queue in (PRIMARY, ALTERNATE) for row in lookup.held_of(source, site, queue)]
-    return [row.ulid for row in rows if row.ulid < cancel_ulid and row.origin == WHO]
+    return [row.ulid for row in rows if row.ulid < cancel_ulid and row.origin == CLOUD]
 
 
-def _questions(context: Context, site: str, cancel_ulid: str, since: str) -> list[str]:
-    """The jobs older than the cancel_all that are held, or that a status may still be pushed for."""
-    held = _held(context.queue.database, site, cancel_ulid)
-    handed = context.queue.database.fetch(
+def _questions(source: Source, site: str, cancel_ulid: str, since: str) -> list[str]:
+    """Return the jobs older than the cancel_all that are held, or that a status may still be pushed for."""
+    held = _held(source, site, cancel_ulid)
+    handed = source.fetch(
         f"SELECT k.ulid, j.status, k.pushed_seq < {NEWEST} FROM cloud_job k JOIN job j ON j.seq = k.job_seq "
         f"WHERE k.site = ? AND k.ulid < ? AND k.ulid >= ? AND k.state = '{OURS}' AND j.status NOT IN (?, ?)",
         (site, cancel_ulid, since, UNREAD, HELD),
     )
     pushed_for = [ulid for ulid, status, unsent in handed if unsent or not is_finished(status)]
     return sorted({*held, *pushed_for})
+
+
+class Judging:
+    """The judgements of one site, one after the other. What is held stays held until one is complete."""
+
+    def __init__(self, context: Context, reader: Reader) -> None:
+        self._context = context
+        self._reader = reader
+        self._connection = reader.connection
+        self._judgement: Judgement | None = None
+        self._backoff = self._connection.look_backoff()
+        self._due_s = context.queue.clock.elapsed_s() + self._connection.timings.cancel_after_s
+
+    def postpone(self) -> None:
+        """Wait for the other answers of the cloud, after a page that may have brought a cancel_all."""
+        if tables.cancel_of(self._context.queue.database, self._reader.site):
+            due_s = self._context.queue.clock.elapsed_s() + self._connection.timings.cancel_after_s
+            self._due_s = max(self._due_s, due_s)
+
+    def step(self, now_s: float) -> None:
+        """Read a page of the judgement when one is due, and decide after the last one."""
+        cancel_ulid = tables.cancel_of(self._context.queue.database, self._reader.site)
+        if cancel_ulid is None or now_s < self._due_s or not self._connection.time.is_known:
+            return
+        if self._judgement is None:
+            self._judgement = Judgement(self._context, self._reader, cancel_ulid)
+        try:
+            # A failed step is repeated; what was read before it stays valid.
+            done = self._judgement.step()
+        except Failure as failure:
+            self._failed(now_s, failure)
+            return
+        self._backoff.worked()
+        self._due_s = now_s if done else now_s + self._connection.timings.walk_pause_s
+        if done:
+            self._context.queue.notices.end(Code.CLOUD_JUDGING, self._reader.site)
+            decided, self._judgement = self._judgement.decide(), None
+            self._context.memory.counts.update(decided)
+
+    def _failed(self, now_s: float, failure: Failure) -> None:
+        self._backoff.failed(failure)
+        site = self._reader.site
+        sentence = f"{site}: jobs are held after a cancel_all until the cloud lists them. {failure}"
+        self._context.queue.notices.say(Code.CLOUD_JUDGING, sentence, site)
+        self._due_s = now_s + max(self._backoff.wait_s, self._connection.pause_s(failure))
+        if isinstance(failure, Overflow):
+            self._judgement = None

@@ -1,4 +1,4 @@
-"""Sending statuses to the cloud. The log is the outbox: unsent is what came after the job's `pushed_seq`.
+"""Pushing statuses to the cloud. The log is the outbox: unsent is what came after the job's `pushed_seq`.
 
 Only the latest status of a job is sent, oldest job first, one request at a time. After an answer that leaves open
 whether the cloud took the status, the job rests until the request cannot take effect any more.
@@ -8,16 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from prjobs.cloud import store
-from prjobs.cloud.answers import AMBIGUOUS, CREDENTIALS, PERMANENT, Failure, Network, require_usable
-from prjobs.cloud.backoff import Backoff, Token
+from prjobs.cloud import tables
+from prjobs.cloud.connection import Connection
 from prjobs.cloud.context import Context
-from prjobs.cloud.store import GONE, NEWEST, OURS
-from prjobs.cloud.sweep import CloudTime
-from prjobs.cloud.timings import Timings
+from prjobs.cloud.network import AMBIGUOUS, CREDENTIALS, PERMANENT, Failure, require_usable
+from prjobs.cloud.tables import GONE, NEWEST
 from prjobs.cloud.wire import read_status_answer, status_body
+from prjobs.jobs import log
 from prjobs.jobs.states import ALTERNATE, FORWARDED, HELD, UNREAD
-from prjobs.store.transaction import Transaction
 
 LOOK = 2000
 # A failure of the cloud itself counts against one job only when this many others were taken since.
@@ -26,7 +24,10 @@ OTHERS_TAKEN = 3
 
 @dataclass
 class Rest:
-    """When a job may be tried again, by elapsed time, and what happened so far. `denied`: for want of a right."""
+    """A job's rest until it may be tried again, by elapsed time, and its failures so far.
+
+    `refused` counts the tries that concern the job alone; `denied` is True once the cloud refused the credentials.
+    """
 
     site: str
     until_s: float
@@ -47,80 +48,78 @@ class Unsent(NamedTuple):
 
 
 class Pusher:
-    """Knows which jobs have unsent statuses; forgetting that costs a look at the log, nothing else."""
+    """Sends statuses. It knows which jobs have unsent ones; forgetting that costs a look at the log, nothing else."""
 
-    def __init__(
-        self, context: Context, network: Network, time: CloudTime, timings: Timings, backoff: Backoff, token: Token
-    ) -> None:
+    def __init__(self, context: Context, connection: Connection) -> None:
         self._context = context
-        self._network = network
-        self._time = time
-        self._timings = timings
-        self._backoff = backoff
-        self._token = token
+        self._connection = connection
+        self._clock = connection.clock
+        self._timings = connection.timings
+        self._database = context.queue.database
         self._taken = 0
         self._last_push_s: dict[str, float] = {}
-        self._began_s = context.queue.clock.elapsed_s()
+        self._began_s = self._clock.elapsed_s()
         # A request of the process before may still take effect.
-        fresh = self._began_s + timings.quarantine_s
-        self._first_seq = self._log_seq = _last_change(context)
-        self._sites = frozenset(context.queue.settings.cloud_sites)
+        fresh = self._began_s + self._timings.quarantine_s
+        self._first_seq = self._log_seq = log.last_seq(self._database)
+        self._sites = frozenset(context.linked_sites)
         self._words: dict[str, str] = {}
-        self._waiting = {ulid: Rest(site, fresh) for ulid, site in unsent_jobs(context) if site in self._sites}
+        unsent = tables.unsent_jobs(self._database)
+        self._waiting = {ulid: Rest(site, fresh) for ulid, site in unsent if site in self._sites}
 
     @property
     def count(self) -> int:
-        """How many jobs may have an unsent status."""
+        """The number of jobs that may have an unsent status."""
         return len(self._waiting)
 
     @property
     def sites(self) -> set[str]:
-        """Theirs."""
+        """The sites of the jobs that may have an unsent status."""
         return {rest.site for rest in self._waiting.values()}
 
     @property
     def oldest(self) -> str | None:
-        """The oldest of them."""
+        """The oldest job that may have an unsent status."""
         return min(self._waiting, default=None)
 
     def look(self) -> bool:
-        """Find what the log got since the last look; whether there was anything of the cloud's jobs."""
-        found = self._context.queue.database.fetch(
+        """Find what the log got since the last look; return True if it concerns jobs of the cloud."""
+        found = self._database.fetch(
             "SELECT c.seq, k.ulid, k.site FROM change c LEFT JOIN cloud_job k ON k.job_seq = c.job_seq "
             f"WHERE c.seq > ? AND (k.ulid IS NULL OR c.queue <> '{ALTERNATE}') ORDER BY c.seq LIMIT {LOOK}",
             (self._log_seq,),
         )
-        while self._context.contact.again:
-            self._retry(self._context.contact.again.popleft())
+        while self._context.memory.retries:
+            self._retry(self._context.memory.retries.popleft())
         if not found:
             return False
         self._log_seq = found[-1][0]
         fresh = {ulid: site for _, ulid, site in found if site in self._sites}
         for ulid, site in fresh.items():
             self._waiting.setdefault(ulid, Rest(site, 0.0))
-        for ulid in fresh.keys() & {parked[0] for parked in store.parked_rows(self._context.queue.database)}:
+        for ulid in fresh.keys() & {parked[0] for parked in tables.parked_rows(self._database)}:
             # Another status than the one that was refused.
-            self._context.queue.database.write(store.unpark, ulid, False)
+            self._database.write(tables.unpark, ulid, False)
         return bool(fresh)
 
     def _retry(self, ulid: str) -> None:
-        """A person asks: as if it had never failed, as soon as the last request cannot take effect any more."""
-        for (site,) in self._context.queue.database.fetch("SELECT site FROM cloud_job WHERE ulid = ?", (ulid,)):
+        """Try a job as if it had never failed, once its last request cannot take effect any more: a person asks."""
+        for (site,) in self._database.fetch("SELECT site FROM cloud_job WHERE ulid = ?", (ulid,)):
             until_s = self._last_push_s.get(ulid, self._began_s) + self._timings.quarantine_s
             self._waiting[ulid] = Rest(site, until_s)
 
     def again(self, ulid: str, site: str) -> None:
-        """Try this job; its difference to the cloud was noticed."""
+        """Try a job whose difference to the cloud was noticed."""
         if site in self._sites:
             self._waiting.setdefault(ulid, Rest(site, 0.0))
 
     def settled(self, ulid: str) -> bool:
-        """Whether no request about this job can take effect any more."""
-        now_s = self._context.queue.clock.elapsed_s()
+        """Return True if no request about this job can take effect any more."""
+        now_s = self._clock.elapsed_s()
         return now_s - self._last_push_s.get(ulid, self._began_s) >= self._timings.quarantine_s
 
     def untold(self, ulid: str, handed_seq: int) -> bool:
-        """Whether no request about this job, which that change handed out, was ever sent: not even in vain."""
+        """Return True if no request about this job was ever sent, not even in vain, since that change handed it out."""
         return handed_seq > self._first_seq and ulid not in self._last_push_s
 
     def tell_of_copy(self, ulid: str, status: str) -> None:
@@ -128,9 +127,9 @@ class Pusher:
         self._words[ulid] = status
 
     def push_once(self, sites: set[str], must_stop: Callable[[], bool] = lambda: False) -> int:
-        """One batch of these sites; how many statuses the cloud took. Failure when it takes none at the moment.
+        """Push a batch of statuses of these sites; return how many the cloud took. Failure when it takes none now.
 
-        It ends early when `must_stop` says that something else is more urgent.
+        The batch ends early when `must_stop` returns True: something else is more urgent.
         """
         taken, failed = 0, 0
         for ulid in self._ready(sites):
@@ -150,10 +149,10 @@ class Pusher:
         return taken
 
     def _ready(self, sites: set[str]) -> list[str]:
-        """What may be sent now, the oldest first; last what the cloud denied, since it may take the others."""
-        now_s = self._context.queue.clock.elapsed_s()
+        """Return the jobs that may be sent now, the oldest first; denied ones last, since the cloud may take others."""
+        now_s = self._clock.elapsed_s()
         # While a cancel_all is being judged a job may be gone, and a status would make a ghost of it.
-        judged = {site: store.cancel_of(self._context.queue.database, site) or "" for site in self.sites & sites}
+        judged = {site: tables.cancel_of(self._database, site) or "" for site in self.sites & sites}
         ready = [
             (rest.denied, ulid)
             for ulid, rest in self._waiting.items()
@@ -162,8 +161,8 @@ class Pusher:
         return [ulid for _, ulid in sorted(ready)]
 
     def _unsent(self, ulid: str) -> Unsent | None:
-        """What is to be sent for the job; forgets it when that is nothing."""
-        found = self._context.queue.database.fetch(
+        """Return the job's unsent status; without one forget the job."""
+        found = self._database.fetch(
             f"SELECT k.ulid, k.site, j.status, j.estimate_s, {NEWEST}, k.pushed_seq, k.state, k.parked "
             "FROM cloud_job k JOIN job j ON j.seq = k.job_seq WHERE k.ulid = ?",
             (ulid,),
@@ -178,32 +177,32 @@ class Pusher:
             or unsent.status in (UNREAD, HELD)
         ):
             del self._waiting[ulid]
-            self._context.contact.refused.pop(ulid, None)
+            self._context.memory.refused.pop(ulid, None)
             return None
         if unsent.status == FORWARDED:
             return unsent._replace(status=self._words.get(ulid, FORWARDED))
         return unsent
 
     def _push(self, unsent: Unsent) -> None:
-        self._last_push_s[unsent.ulid] = self._context.queue.clock.elapsed_s()
+        self._last_push_s[unsent.ulid] = self._clock.elapsed_s()
         body = status_body(unsent.site, unsent.ulid, unsent.status, unsent.estimate_s)
         try:
-            answer = self._network.call("updatejobstatus", body, self._token())
+            answer = self._connection.call("updatejobstatus", body)
             date_ms = require_usable(answer)
             read_status_answer(answer.body)
         finally:
-            self._last_push_s[unsent.ulid] = self._context.queue.clock.elapsed_s()
+            self._last_push_s[unsent.ulid] = self._clock.elapsed_s()
         self._context.queue.failpoints.passing("push_after_answer")
-        self._time.heard(date_ms)
-        self._backoff.worked()
+        self._connection.time.heard(date_ms)
+        self._connection.backoff.worked()
         self._taken += 1
-        self._context.queue.database.write(_mark_pushed, unsent)
-        self._context.contact.refused.pop(unsent.ulid, None)
+        self._database.write(tables.mark_pushed, unsent.ulid, unsent.newest_seq)
+        self._context.memory.refused.pop(unsent.ulid, None)
         # A newer status may have come meanwhile: the next look at the job says.
         self._waiting[unsent.ulid] = Rest(unsent.site, 0.0)
 
     def _rest(self, unsent: Unsent, failure: Failure) -> bool:
-        """How long the job rests, or is parked; whether others may be tried at once."""
+        """Let the job rest after a failure, or park it; return True if others may be tried at once."""
         rest = self._waiting[unsent.ulid]
         rest.tries += 1
         if not (rest.refused or rest.denied):
@@ -213,50 +212,28 @@ class Pusher:
         is_its_own = failure.kind == PERMANENT or (others_work and (failure.is_server_error or denied))
         if is_its_own or (failure.is_server_error and not rest.refused):
             rest.refused += 1
-            self._context.contact.refused[unsent.ulid] = str(failure)
+            self._context.memory.refused[unsent.ulid] = str(failure)
         rest.denied = rest.denied or denied
-        delay_s = self._backoff.delay_s(rest.tries)
+        delay_s = self._connection.backoff.delay_s(rest.tries)
         if failure.kind == AMBIGUOUS:
             delay_s = max(delay_s, self._timings.quarantine_s)
         if is_its_own:
             delay_s = max(delay_s, self._timings.refused_s[min(rest.refused, len(self._timings.refused_s)) - 1])
-        rest.until_s = self._context.queue.clock.elapsed_s() + max(delay_s, failure.retry_after_s)
+        rest.until_s = self._clock.elapsed_s() + max(delay_s, failure.retry_after_s)
         if rest.refused >= self._timings.park_after:
             self._park(unsent, failure)
         return is_its_own or not (failure.concerns_all or denied or failure.retry_after_s)
 
     def _park(self, unsent: Unsent, failure: Failure) -> None:
-        self._context.queue.database.write(store.park, unsent.ulid, str(failure), self._context.queue.clock.now_ms())
-        self._context.contact.refused.pop(unsent.ulid, None)
+        self._database.write(tables.park, unsent.ulid, str(failure), self._clock.now_ms())
+        self._context.memory.refused.pop(unsent.ulid, None)
         del self._waiting[unsent.ulid]
 
     def _forget_old_pushes(self) -> None:
         if len(self._last_push_s) < 1000:
             return
-        now_s = self._context.queue.clock.elapsed_s()
+        now_s = self._clock.elapsed_s()
         self._began_s = max(self._began_s, now_s - 2 * self._timings.quarantine_s)
         self._last_push_s = {
             ulid: at_s for ulid, at_s in self._last_push_s.items() if at_s > self._began_s or ulid in self._waiting
         }
-
-
-def _mark_pushed(transaction: Transaction, unsent: Unsent) -> None:
-    transaction.execute(
-        f"UPDATE cloud_job SET pushed_seq = max(pushed_seq, ?), state = '{OURS}' WHERE ulid = ? AND state <> '{GONE}'",
-        (unsent.newest_seq, unsent.ulid),
-    )
-
-
-def _last_change(context: Context) -> int:
-    return int(context.queue.database.fetch("SELECT coalesce(max(seq), 0) FROM change")[0][0])
-
-
-def unsent_jobs(context: Context, since: str = "") -> list[tuple[str, str]]:
-    """(ulid, site) of the jobs, from this id on, whose latest status the cloud does not have; oldest first."""
-    found = context.queue.database.fetch(
-        "SELECT k.ulid, k.site FROM cloud_job k JOIN job j ON j.seq = k.job_seq "
-        f"WHERE k.ulid >= ? AND k.state <> '{GONE}' AND k.parked IS NULL "
-        f"AND j.status NOT IN ('{UNREAD}', '{HELD}') AND k.pushed_seq < {NEWEST} ORDER BY k.ulid",
-        (since,),
-    )
-    return [(ulid, site) for ulid, site in found]

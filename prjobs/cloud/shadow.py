@@ -5,7 +5,7 @@ A shadow reads every five seconds, so a time is right to about that; what happen
 
 import msgspec
 
-from prjobs.cloud.wire import ulid_ms
+from prjobs.base.ulids import ulid_ms
 from prjobs.jobs.states import CANCELLED, HELD, RECEIVED, UNREAD, is_finished
 from prjobs.store.engine import Engine
 

@@ -22,7 +22,7 @@ from urllib3.exceptions import (
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
 from prjobs.base.settings import Settings
-from prjobs.cloud.answers import AMBIGUOUS, UNSENT, Answer, Failure, TooLong
+from prjobs.cloud.network import AMBIGUOUS, UNSENT, Answer, Failure, TooLong
 from prjobs.cloud.timings import MAX_BODY
 from prjobs.version import VERSION
 

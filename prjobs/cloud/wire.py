@@ -8,8 +8,8 @@ import msgspec
 
 from prjobs.base.decoding import parse_json
 from prjobs.base.errors import BadRequest
-from prjobs.base.ulids import floor_ulid, is_ulid
-from prjobs.cloud.answers import AMBIGUOUS, BETWEEN, Failure
+from prjobs.base.ulids import floor_ulid, is_ulid, ulid_ms
+from prjobs.cloud.network import AMBIGUOUS, BETWEEN, Failure
 from prjobs.cloud.timings import DAY_MS, MAX_BODY
 from prjobs.jobs.requests import Command
 from prjobs.jobs.states import FORWARDING, HELD, UNREAD
@@ -21,22 +21,13 @@ _OWN_WORDS = {word: f"{word} THERE" for word in (HELD, FORWARDING)}
 
 
 class Record(msgspec.Struct, frozen=True):
-    """A job as the cloud lists it. The params and roles are JSON texts."""
+    """A job as the cloud lists it. `marker` is the id of the job at the site that it is the copy of, if any."""
 
     ulid: str
-    site: str
     status: str
     alternate_status: str
     estimate_s: int | None
-    device: str
-    instance: str
-    action: str
-    user_id: str
-    user_name: str
-    user_roles: str
-    required_params: str
-    optional_params: str
-    values: dict[str, Any]
+    command: Command
     marker: str | None
 
 
@@ -83,6 +74,18 @@ class Listing:
     def last_ms(self) -> int | None:
         """The time of the newest job in it."""
         return ulid_ms(self.sightings[-1].ulid) if self.sightings else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """A page of a site's jobs, complete from `start_ms` of the cloud's clock; the site's mark may rise to `mark_ms`."""
+
+    site: str
+    listing: Listing
+    start_ms: int
+    mark_ms: int
+    offset_ms: int
+    is_last: bool
 
 
 def newjob_body(command: Command, marker: str) -> dict[str, object]:
@@ -165,13 +168,8 @@ def read_record(seen: Sighting) -> Record | None:
     required, optional = _params(found.required_params), _params(found.optional_params)
     if required is None or optional is None:
         return None
-    marker = optional.get(MARKER)
-    return Record(
-        ulid=found.ulid,
+    command = Command(
         site=found.site,
-        status=seen.status,
-        alternate_status=found.replicaStatusId.rpartition("#")[0] or UNREAD,
-        estimate_s=_estimate_s(found.secondsUntilComplete),
         device=found.deviceType,
         instance=found.deviceInstance or "",
         action=found.action,
@@ -181,6 +179,14 @@ def read_record(seen: Sighting) -> Record | None:
         required_params=_text_of(found.required_params),
         optional_params=_text_of(found.optional_params),
         values=required,
+    )
+    marker = optional.get(MARKER)
+    return Record(
+        ulid=found.ulid,
+        status=seen.status,
+        alternate_status=found.replicaStatusId.rpartition("#")[0] or UNREAD,
+        estimate_s=_estimate_s(found.secondsUntilComplete),
+        command=command,
         marker=marker if isinstance(marker, str) else None,
     )
 
@@ -223,11 +229,3 @@ def _parsed(body: bytes) -> Any:
         return parse_json(body)
     except BadRequest:
         raise Failure(AMBIGUOUS, BETWEEN) from None
-
-
-def ulid_ms(ulid: str) -> int:
-    """The time part of an id, in Unix milliseconds."""
-    value = 0
-    for char in ulid[:10]:
-        value = value * 32 + "0123456789ABCDEFGHJKMNPQRSTVWXYZ".index(char)
-    return value

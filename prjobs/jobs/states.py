@@ -33,6 +33,8 @@ RETURNED = "RETURNED"
 
 # The name under which the appliance itself stands in the log.
 APPLIANCE = "appliance"
+# The origin of the cloud's jobs, and the name under which the link to it stands in the log.
+CLOUD = "cloud"
 
 PRIMARY = "primary"
 ALTERNATE = "alternate"

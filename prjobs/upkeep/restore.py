@@ -9,7 +9,7 @@ from prjobs.access import anchor, audit
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Refused, Unusable
 from prjobs.base.folder import Folder, sync_folder
-from prjobs.cloud import store
+from prjobs.cloud import tables
 from prjobs.jobs import log
 from prjobs.jobs.log import COLUMNS, Event
 from prjobs.jobs.states import ALTERNATE, BOTH, CANCELLED, PRIMARY, UNREAD
@@ -211,7 +211,7 @@ def _waits_in(row: JobRow) -> str:
 def _settle(transaction: Transaction) -> int:
     """A lease would bring back what was delivered long ago. And this file was not cut off by a crash."""
     transaction.execute("DELETE FROM lease")
-    store.begin_after_restore(transaction)
+    tables.begin_after_restore(transaction)
     transaction.execute("UPDATE fact SET value = 'no' WHERE name = 'running'")
     return int(transaction.fetch("SELECT count(*) FROM job")[0][0])
 

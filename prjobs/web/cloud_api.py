@@ -10,7 +10,7 @@ from msgspec import Meta
 from prjobs.access.identity import Identity
 from prjobs.appliance import Appliance
 from prjobs.base.errors import Forbidden
-from prjobs.cloud import older, status
+from prjobs.cloud import backlog, status
 from prjobs.cloud.status import CloudStatus
 from prjobs.jobs import lookup
 from prjobs.web import caller
@@ -55,10 +55,12 @@ def post_import(appliance: Appliance) -> HTTPResponse:
     """List the jobs that wait in the cloud since before the first reading, or import the list: staff."""
     identity = caller.require_staff(appliance.desk, "Only staff may take in older jobs of the cloud.")
     asked = parse_body(Import)
-    view = older.ask(appliance.cloud, asked.since_ms, _sites_within(appliance, identity, asked.sites), asked.take)
+    sites, memory = _sites_within(appliance, identity, asked.sites), appliance.cloud.memory
+    begun = backlog.begin(appliance.queue.settings, memory.backlog, asked.since_ms, sites, asked.take)
+    memory.backlog = begun
     if asked.take:
         logger.info("import of the cloud's jobs since %d by %s", asked.since_ms, identity.user_id)
-    return reply_json({"import": view})
+    return reply_json({"import": begun.view()})
 
 
 def _sites_within(appliance: Appliance, identity: Identity, sites: list[str]) -> list[str]:
@@ -72,7 +74,7 @@ def _sites_within(appliance: Appliance, identity: Identity, sites: list[str]) ->
 def get_import(appliance: Appliance) -> HTTPResponse:
     """Return the progress of the import and the jobs found; null when none was asked for within the caller's sites."""
     identity = caller.require_staff(appliance.desk, "Only staff may look at older jobs of the cloud.")
-    asked = appliance.cloud.contact.older
+    asked = appliance.cloud.memory.backlog
     return reply_json({"import": asked.view() if asked and identity.covers(asked.sites) else None})
 
 

@@ -77,7 +77,7 @@ def _submit(appliance: Appliance, command: Command, actor: Actor) -> JobRow:
 
 
 def _submit_once(appliance: Appliance, command: Command, actor: Actor) -> JobRow:
-    forward, token = appliance.cloud.contact.forward, caller.bearer_token()
+    forward, token = appliance.cloud.memory.forward, caller.bearer_token()
     if forward is None or not token or tokens.is_own(token):
         return submission.submit_job(appliance.queue, command, actor)
     forwarded: JobRow = forward(command, token, actor)

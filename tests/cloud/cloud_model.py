@@ -16,7 +16,7 @@ import msgspec
 from ulid import ULID
 
 from prjobs.base.ulids import floor_ulid
-from prjobs.cloud.answers import Answer
+from prjobs.cloud.network import Answer
 
 PAGE = 120
 # What a page of that many records of the model may hold before it counts as cut, as 600 kB do of 1 MB.

@@ -14,7 +14,7 @@ from tests.cloud.watching import Watch
 @pytest.fixture(autouse=True)
 def quiet_link() -> Iterator[None]:
     """The link logs every failure; stories have thousands."""
-    logger = logging.getLogger("prjobs.cloud.link")
+    logger = logging.getLogger("prjobs.cloud.connection")
     logger.setLevel(logging.CRITICAL)
     yield
     logger.setLevel(logging.NOTSET)

@@ -20,8 +20,8 @@ from prjobs.base.errors import Refused, Unavailable
 from prjobs.base.failpoints import Failpoints
 from prjobs.base.folder import Folder
 from prjobs.base.settings import Settings
-from prjobs.cloud.answers import AMBIGUOUS, UNSENT, Answer, Failure
 from prjobs.cloud.link import Link
+from prjobs.cloud.network import AMBIGUOUS, UNSENT, Answer, Failure
 from prjobs.cloud.timings import Timings
 from prjobs.jobs import handouts, proofs, reports
 from prjobs.jobs.requests import PollRequest, StatusUpdate
@@ -303,8 +303,8 @@ class World:
     def stop(self) -> None:
         """The process is gone; what was committed stays."""
         if self.appliance is not None:
-            self.counts.update(self.appliance.cloud.contact.counts)
-            self.readers_seen += self.appliance.cloud.contact.reader_ms > 0
+            self.counts.update(self.appliance.cloud.memory.counts)
+            self.readers_seen += self.appliance.cloud.memory.reader_ms > 0
             self.appliance.queue.database.close()
         self.appliance = self.link = None
 
@@ -462,8 +462,8 @@ class World:
             "unconfirmed": len(missing & doubted),
             "cancelled": len(self.cloud.deleted),
             "ghosts": self.cloud.ghosts,
-            "readers seen": self.readers_seen + (appliance.cloud.contact.reader_ms > 0),
-            "counts": dict(self.counts + appliance.cloud.contact.counts),
+            "readers seen": self.readers_seen + (appliance.cloud.memory.reader_ms > 0),
+            "counts": dict(self.counts + appliance.cloud.memory.counts),
         }
 
 

@@ -10,13 +10,13 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from prjobs.cloud import answers, importing, judging, pushing, reading, store, sweep
-from prjobs.cloud.answers import Failure, require_usable
-from prjobs.cloud.importing import Page
+from prjobs.cloud import comparison, importing, judging, network, pushing, reading, sweep, tables
+from prjobs.cloud.network import Failure, require_usable
 from prjobs.cloud.timings import Timings
-from prjobs.jobs import handouts, log, reports
+from prjobs.cloud.wire import Page
+from prjobs.jobs import handouts, log, lookup, reports
 from prjobs.jobs.log import Event
-from prjobs.jobs.states import CANCELLED, PRIMARY, UNREAD
+from prjobs.jobs.states import CANCELLED, CLOUD, PRIMARY, UNREAD
 from tests.cloud.model import TIMINGS
 
 PLAIN = replace(TIMINGS, deep_first_s=1e12)
@@ -46,10 +46,10 @@ def wall_clock() -> Iterator[Timings]:
     """Instead of the Date header."""
 
     def page(self: sweep.Reader, want_ms: int, margin_ms: int) -> Any:
-        now_ms = self._time._clock.now_ms()
+        now_ms = self.connection.clock.now_ms()
         range_ms = max(0, now_ms - want_ms + margin_ms)
-        answer = self._network.call("getrecentjobs", sweep.wire.recent_body(self.site, range_ms))
-        self._time.heard(require_usable(answer))
+        answer = self.connection.call("getrecentjobs", sweep.wire.recent_body(self.site, range_ms))
+        self.connection.time.heard(require_usable(answer))
         return sweep.wire.read_listing(answer.body, self.site, now_ms + 10**12), now_ms, want_ms
 
     with patch.object(sweep.Reader, "page", page):
@@ -59,13 +59,13 @@ def wall_clock() -> Iterator[Timings]:
 @contextmanager
 def mark_before_the_jobs() -> Iterator[Timings]:
     """In a transaction of its own."""
-    original = reading.Reading._keep
+    original = importing.Importer.keep
 
-    def keep(self: reading.Reading, page: Page) -> None:
-        self._link.context.queue.database.write(store.raise_low, page.site, page.start_ms, page.low_ms)
+    def keep(self: importing.Importer, page: Page) -> None:
+        self._context.queue.database.write(tables.raise_mark, page.site, page.start_ms, page.mark_ms)
         original(self, page)
 
-    with patch.object(reading.Reading, "_keep", keep):
+    with patch.object(importing.Importer, "keep", keep):
         yield PLAIN
 
 
@@ -101,7 +101,7 @@ def sent_before_it_is_sent() -> Iterator[Timings]:
     original = pushing.Pusher._push
 
     def push(self: pushing.Pusher, unsent: pushing.Unsent) -> None:
-        self._context.queue.database.write(pushing._mark_pushed, unsent)
+        self._database.write(tables.mark_pushed, unsent.ulid, unsent.newest_seq)
         original(self, unsent)
 
     with patch.object(pushing.Pusher, "_push", push):
@@ -112,22 +112,22 @@ def sent_before_it_is_sent() -> Iterator[Timings]:
 def cancel_judged_by_one_page() -> Iterator[Timings]:
     """What the page of the cancel_all does not show counts as deleted."""
 
-    def hold(transaction: Any, appliance: Any, page: Page, cancel_ulid: str, _copied: bool) -> None:
+    def hold(transaction: Any, queue: Any, page: Page, cancel_ulid: str, _copied: bool) -> None:
         present = {seen.ulid for seen in page.listing.sightings}
-        waiting = importing.stops.lookup.waiting_of(transaction, page.site, PRIMARY)
+        waiting = importing.withdrawals.lookup.waiting_of(transaction, page.site, PRIMARY)
         gone = [row for row in waiting if row.ulid < cancel_ulid and row.ulid not in present]
-        log.apply(transaction, gone, Event(PRIMARY, CANCELLED, appliance.queue.clock.now_ms(), "cloud"))
+        log.apply(transaction, gone, Event(PRIMARY, CANCELLED, queue.clock.now_ms(), CLOUD))
         if gone:
-            store.needs_no_push(transaction, [row.seq for row in gone], store.GONE)
+            tables.needs_no_push(transaction, [row.seq for row in gone], tables.GONE)
 
-    with patch.object(importing.stops, "hold_older", hold):
+    with patch.object(importing.withdrawals, "hold_older", hold):
         yield PLAIN
 
 
 @contextmanager
 def cancel_not_held() -> Iterator[Timings]:
     """A cancel_all of the cloud is delivered and changes nothing here."""
-    with patch.object(importing.stops, "hold_older", lambda *_: None):
+    with patch.object(importing.withdrawals, "hold_older", lambda *_: None):
         yield PLAIN
 
 
@@ -142,19 +142,22 @@ def poll_id_forgotten() -> Iterator[Timings]:
 def believes_unread() -> Iterator[Timings]:
     """A known job that the cloud shows as UNREAD is queued again."""
 
-    def carry_out(transaction: Any, appliance: Any, known: Any, seen: Any, wish: str) -> str:
+    def carry_out(self: importing.PageImport, known: Any, seen: Any, wish: str) -> str:
         if seen.status == UNREAD:
             log.apply(
-                transaction,
-                [importing._row(transaction, known.job_seq)],
-                Event(PRIMARY, UNREAD, appliance.queue.clock.now_ms(), "cloud"),
+                self.transaction,
+                [lookup.find_job(self.transaction, known.ulid)],
+                Event(PRIMARY, UNREAD, self.queue.clock.now_ms(), CLOUD),
             )
         return wish
 
-    def wish(known: Any, seen: Any, rules: Any) -> str | None:
+    def consequence(known: Any, seen: Any, _rules: Any) -> str | None:
         return importing.REPAIR if known.status != seen.status and seen.status == UNREAD else None
 
-    with patch.object(importing, "_carry_out", carry_out), patch.object(importing, "_wish", wish):
+    with (
+        patch.object(importing.PageImport, "_carry_out", carry_out),
+        patch.object(comparison, "consequence", consequence),
+    ):
         yield PLAIN
 
 
@@ -163,13 +166,14 @@ def takes_the_clouds_queue() -> Iterator[Timings]:
     """getnewjobs, store, deliver: the way of the original."""
 
     def sweep_once(self: reading.Reading, now_s: float) -> None:
-        answer = self._link.network.call("getnewjobs", {"site": self._site})
+        site = self._reader.site
+        answer = self._connection.call("getnewjobs", {"site": site})
         date_ms = require_usable(answer)
-        listing = sweep.wire.read_listing(answer.body, self._site, date_ms)
-        self._link.context.queue.database.write(store.begin_site, self._site, date_ms)
-        self._link.time.heard(date_ms)
+        listing = sweep.wire.read_listing(answer.body, site, date_ms)
+        self._context.queue.database.write(tables.begin_site, site, date_ms)
+        self._connection.time.heard(date_ms)
         self._main.walk, self._main.due_s, self.complete_s = None, now_s + 5.0, now_s
-        self._keep(Page(self._site, listing, 0, 0, 0, False))
+        self._keep(Page(site=site, listing=listing, start_ms=0, mark_ms=0, offset_ms=0, is_last=False))
 
     with patch.object(reading.Reading, "_sweep", sweep_once):
         yield replace(PLAIN, repairs=0)
@@ -203,13 +207,11 @@ def status_before_its_log() -> Iterator[Timings]:
 def mark_over_a_gap() -> Iterator[Timings]:
     """The mark is raised by every page, also by one that does not begin where it stands."""
 
-    def raise_low(transaction: Any, site: str, _start_ms: int, low_ms: int) -> None:
-        transaction.execute("UPDATE cloud_site SET low_ms = max(low_ms, ?) WHERE site = ?", (low_ms, site))
+    def raise_mark(transaction: Any, site: str, _start_ms: int, mark_ms: int) -> None:
+        transaction.execute("UPDATE cloud_site SET low_ms = max(low_ms, ?) WHERE site = ?", (mark_ms, site))
 
-    def keep_news(self: reading.Reading, page: Page) -> None:
-        self._keep(page)
-
-    with patch.object(store, "raise_low", raise_low), patch.object(reading.Reading, "_keep_news", keep_news):
+    keep = importing.Importer.keep
+    with patch.object(tables, "raise_mark", raise_mark), patch.object(importing.Importer, "keep_news", keep):
         yield PLAIN
 
 
@@ -226,7 +228,7 @@ def portal_believed() -> Iterator[Timings]:
 
     with (
         patch.object(sweep.wire, "read_listing", read_listing),
-        patch.object(sweep, "require_usable", lambda answer: answers._date_ms(answer.headers)),
+        patch.object(sweep, "require_usable", lambda answer: network._date_ms(answer.headers)),
     ):
         yield PLAIN
 
@@ -241,14 +243,14 @@ def pushes_before_it_has_read() -> Iterator[Timings]:
 @contextmanager
 def pushes_for_what_is_gone() -> Iterator[Timings]:
     """What the cloud deleted is not remembered."""
-    with patch.object(judging, "GONE", store.OURS):
+    with patch.object(judging, "GONE", tables.OURS):
         yield PLAIN
 
 
 @contextmanager
 def copy_runs_too() -> Iterator[Timings]:
     """The marker of a job that runs here is not looked at."""
-    with patch.object(importing.markers, "may_run", lambda *_: True):
+    with patch.object(importing.copies, "may_run", lambda *_: True):
         yield PLAIN
 
 

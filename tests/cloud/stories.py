@@ -3,7 +3,8 @@
 from typing import Any
 
 from prjobs.access.audit import Actor
-from prjobs.cloud.answers import Failure
+from prjobs.cloud import backlog
+from prjobs.cloud.network import Failure
 from prjobs.cloud.timings import Timings
 from prjobs.cloud.wire import status_body
 from prjobs.jobs import reports, submission
@@ -41,12 +42,18 @@ def report(world: World, ulid: str, status: str) -> None:
     _report(world.appliance, StatusUpdate(SITE, ulid, status, -1, False), world.peer)
 
 
+def begin_backlog(world: World, since_ms: int, sites: list[str], take_in: bool) -> None:
+    """A person asks for the jobs that waited in the cloud since then."""
+    memory = world.appliance.cloud.memory
+    memory.backlog = backlog.begin(world.settings, memory.backlog, since_ms, sites, take_in)
+
+
 def first_contact(world: World) -> None:
     """The outage ends, and the link notices it when its pause is over."""
     world.outage_until_ms = 0
     for _ in range(4000):
         world.step(100)
-        if world.appliance.cloud.contact.down_since_ms is None:
+        if world.appliance.cloud.memory.down_since_ms is None:
             return
 
 
@@ -65,10 +72,10 @@ def late_effect(timings: Timings) -> str | None:
     try:
         world.link.pusher.push_once({SITE})
     except Failure as failure:
-        world.link._failed(failure)
+        world.link.connection.failed(failure)
     report(world, ulid, "COMPLETE")
     world.pass_time(80)
-    repaired = world.appliance.cloud.contact.counts["repaired"]
+    repaired = world.appliance.cloud.memory.counts["repaired"]
     return verdict(world) or (f"repaired {repaired}" if repaired else None)
 
 
@@ -87,7 +94,7 @@ def power_cut_in_flight(timings: Timings) -> str | None:
     world.start()
     report(world, ulid, "COMPLETE")
     world.pass_time(120)
-    repaired = world.appliance.cloud.contact.counts["repaired"]
+    repaired = world.appliance.cloud.memory.counts["repaired"]
     return verdict(world) or (f"repaired {repaired}" if repaired else None)
 
 

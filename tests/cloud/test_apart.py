@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from prjobs.cloud import older, status, store
-from prjobs.cloud.answers import AMBIGUOUS, UNSENT, Failure, TooLong
+from prjobs.cloud import status, tables
+from prjobs.cloud.network import AMBIGUOUS, UNSENT, Failure, TooLong
 from tests.cloud.model import DAY_MS, SITE
 from tests.cloud.mutants import PLAIN
-from tests.cloud.stories import report, take, told
+from tests.cloud.stories import begin_backlog, report, take, told
 
 HOUR_MS = 3_600_000
 REFUSALS = [(502, {}), (403, {}), (401, {}), (429, {"retry-after": "3600"})]
@@ -91,7 +91,7 @@ def test_a_long_look_that_fails_stops_nothing_else(failure):
     world.pass_time()
     world.cloud.newjob("cancel_all_commands", delay_ms=0)
     world.pass_time(60)
-    assert store.cancel_of(world.appliance.queue.database, SITE) is None
+    assert tables.cancel_of(world.appliance.queue.database, SITE) is None
     assert waiting not in take(world)
     assert "tried again" in world.appliance.queue.notices.sentence("cloud_look_back", SITE)
     world.close()
@@ -118,11 +118,11 @@ def test_a_walk_whose_pages_fail_leaves_the_table_its_units_and_new_jobs_their_w
 
 def test_a_look_that_a_person_asked_for_ends_when_it_fails(world):
     answering(world, is_wide, lambda: world.cloud.answer(b"{}", 502))
-    older.ask(world.appliance.cloud, world.clock.true_ms - 30 * DAY_MS, [], False)
+    begin_backlog(world, world.clock.true_ms - 30 * DAY_MS, [], False)
     world.pass_time(60)
-    view = world.appliance.cloud.contact.older.view()
+    view = world.appliance.cloud.memory.backlog.view()
     assert view.done and view.problems == [f"{SITE}: The cloud failed (502)."]
-    older.ask(world.appliance.cloud, world.clock.true_ms - 1000, [], False)
+    begin_backlog(world, world.clock.true_ms - 1000, [], False)
 
 
 def test_while_a_cancel_all_cannot_be_judged_statuses_of_later_jobs_are_sent(world):
@@ -141,8 +141,8 @@ def test_while_a_cancel_all_cannot_be_judged_statuses_of_later_jobs_are_sent(wor
         report(world, later, word)
         world.pass_time(60)
         assert world.cloud.status_of(later) == word
-    assert met and store.cancel_of(world.appliance.queue.database, SITE) is not None
-    assert "after a cancel_all jobs are held" in world.appliance.queue.notices.sentence("cloud_judging", SITE)
+    assert met and tables.cancel_of(world.appliance.queue.database, SITE) is not None
+    assert "jobs are held after a cancel_all" in world.appliance.queue.notices.sentence("cloud_judging", SITE)
     assert old not in world.cloud.records
 
 

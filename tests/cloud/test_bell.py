@@ -31,7 +31,7 @@ def seconds_until_seen(world):
 def test_it_is_seen_sooner(bell, least, most):
     world = quiet(cloud_bell=bell)
     waits = [seconds_until_seen(world) for _ in range(5)]
-    assert least <= max(waits) <= most and world.appliance.cloud.contact.counts["new"] == 5
+    assert least <= max(waits) <= most and world.appliance.cloud.memory.counts["new"] == 5
     if bell == "off":
         assert max(waits) > 2.5
     world.close()
@@ -64,7 +64,7 @@ def test_a_bell_that_fails_changes_nothing():
     assert seconds_until_seen(world) <= 5.5
     world.pass_time(140)
     # It is left alone for a minute, and the link does not count as down.
-    assert len(rung) == 3 and world.appliance.cloud.contact.down_since_ms is None
+    assert len(rung) == 3 and world.appliance.cloud.memory.down_since_ms is None
     world.close()
 
 

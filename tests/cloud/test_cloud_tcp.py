@@ -17,7 +17,7 @@ from prjobs.base.errors import Unusable
 from prjobs.base.failpoints import NAMES, planned
 from prjobs.base.settings import Settings
 from prjobs.cloud import transport as transport_module
-from prjobs.cloud.answers import AMBIGUOUS, UNSENT, Failure, TooLong, require_usable
+from prjobs.cloud.network import AMBIGUOUS, UNSENT, Failure, TooLong, require_usable
 from prjobs.cloud.transport import Transport, open_transport, token_source
 from prjobs.cloud.wire import read_listing
 from tests.cloud.campaign import Campaign

@@ -79,7 +79,7 @@ def test_an_unreachable_cloud_delays_nothing(world):
 
 
 def test_a_link_that_is_down_is_not_even_asked(world):
-    world.appliance.cloud.contact.failed(0, "down")
+    world.appliance.cloud.memory.failed(0, "down")
     row = forward(world)
     assert take(world) == [row.ulid]
 

@@ -6,7 +6,7 @@ import pytest
 
 from prjobs.base.clock import Clock
 from prjobs.cloud import invariants
-from prjobs.cloud.store import GONE_NOTE
+from prjobs.cloud.tables import GONE_NOTE
 from prjobs.upkeep import doctor
 from tests.cloud.mutants import PLAIN
 from tests.cloud.stories import report, take, told

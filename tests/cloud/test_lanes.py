@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from prjobs.cloud import status
-from prjobs.cloud.answers import AMBIGUOUS, UNSENT, Failure, TooLong
+from prjobs.cloud.network import AMBIGUOUS, UNSENT, Failure, TooLong
 from prjobs.cloud.transport import TOO_LONG
 from tests.cloud.model import DAY_MS, SITE, World
 from tests.cloud.mutants import PLAIN

@@ -47,17 +47,17 @@ def test_a_link_that_is_dead_is_not_in_step(world):
     world.outage_until_ms = world.clock.true_ms + 40_000
     world.step(6000)
     state, sentence = status.state_of(world.appliance.cloud)
-    assert state == "behind" and sentence.startswith("The cloud gave no usable answer since")
+    assert state == "behind" and sentence.startswith("The cloud has given no usable answer since")
     world.clock.true_ms += 61_000
     assert status.state_of(world.appliance.cloud)[0] == "down"
 
 
 def test_the_log_says_when_it_answers_again(world, caplog):
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "prjobs.cloud.connection")
     world.outage_until_ms = world.clock.true_ms + 40_000
     world.pass_time(120)
     said = [record.getMessage() for record in caplog.records if "answers again" in record.getMessage()]
-    assert len(said) == 1 and re.fullmatch(r"cloud: it answers again after \d\d s", said[0])
+    assert len(said) == 1 and re.fullmatch(r"cloud: answers again after \d\d s", said[0])
 
 
 @pytest.mark.parametrize(("status_code", "words"), [(404, "cloud_base_url"), (403, "cloud_base_url and cloud_token")])
@@ -102,7 +102,7 @@ def test_while_it_is_down_what_waits_is_counted(world):
     world.outage_until_ms = world.clock.true_ms + 600_000
     assert take(world) == [ulid]
     world.pass_time(90)
-    assert status.state_of(world.appliance.cloud)[1].endswith("The site goes on without it. 1 status waits.")
+    assert status.state_of(world.appliance.cloud)[1].endswith("The site goes on without the cloud. 1 status waits.")
 
 
 def test_the_notice_stands_as_soon_as_the_state_does(world):

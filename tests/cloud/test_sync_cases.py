@@ -3,9 +3,9 @@
 import pytest
 
 from prjobs.base.errors import NotFound
-from prjobs.cloud import answers, importing, shadow, status, store, wire
-from prjobs.cloud.answers import AMBIGUOUS, CREDENTIALS, PERMANENT, REFUSED, Answer, Failure, require_usable
-from prjobs.cloud.importing import Page
+from prjobs.cloud import importing, network, shadow, status, tables, wire
+from prjobs.cloud.network import AMBIGUOUS, CREDENTIALS, PERMANENT, REFUSED, Answer, Failure, require_usable
+from prjobs.cloud.wire import Page
 from prjobs.jobs import lookup, submission, withdrawals
 from prjobs.jobs.requests import Command
 from tests.cloud.model import SITE, World
@@ -54,7 +54,7 @@ def test_ghosts_and_bad_ids_are_ignored_and_counted(world):
     world.cloud.put("zzz", {**world.cloud.records[good], "ulid": "zzz", "statusId": "UNREAD#zzz"}, 0)
     world.pass_time()
     assert take(world) == [good]
-    assert world.appliance.cloud.contact.ghosts == 3
+    assert world.appliance.cloud.memory.ghosts == 3
 
 
 @pytest.mark.parametrize("params", [[1], "text", 5])
@@ -80,7 +80,7 @@ def test_a_second_reader_is_noticed_and_its_job_not_run_here(world):
     world.pass_time()
     world.cloud.getnewjobs({"site": SITE})
     world.pass_time()
-    assert take(world) == [] and state_of(world, ulid) == store.ELSEWHERE and local(world, ulid).status == "RECEIVED"
+    assert take(world) == [] and state_of(world, ulid) == tables.ELSEWHERE and local(world, ulid).status == "RECEIVED"
     assert "cloud_reader" in world.appliance.queue.notices
     world.cloud.update({"site": SITE, "ulid": ulid, "newStatus": "COMPLETE", "secondsUntilComplete": -1})
     world.pass_time()
@@ -94,7 +94,7 @@ def test_a_second_reader_of_a_job_that_was_handed_out_here_is_noticed(world):
     world.cloud.getnewjobs({"site": SITE})
     world.pass_time()
     said = world.appliance.queue.notices.sentence("cloud_reader")
-    assert f"saf, job {ulid}, seen" in said and f"Handed out here as well: {ulid}. Only one may" in said
+    assert f"saf, job {ulid}, seen" in said and f"Handed out here as well: {ulid}. Only one program may" in said
     assert status.describe(world.appliance.cloud).notices == [said]
     assert world.cloud.status_of(ulid) == "RECEIVED"
 
@@ -139,7 +139,7 @@ def test_a_site_that_switches_reports_here_on_jobs_it_got_from_the_cloud(world):
     assert take(world) == []
     report(world, ulid, "COMPLETE")
     world.pass_time()
-    assert world.cloud.status_of(ulid) == "COMPLETE" and state_of(world, ulid) == store.OURS
+    assert world.cloud.status_of(ulid) == "COMPLETE" and state_of(world, ulid) == tables.OURS
 
 
 def test_a_stranger_who_keeps_changing_a_status_is_answered_three_times(world):
@@ -150,7 +150,7 @@ def test_a_stranger_who_keeps_changing_a_status_is_answered_three_times(world):
     for _ in range(5):
         world.cloud.update({"site": SITE, "ulid": ulid, "newStatus": "HACKED", "secondsUntilComplete": -1})
         world.pass_time(60)
-    assert world.cloud.status_of(ulid) == "HACKED" and world.appliance.cloud.contact.counts["repaired"] == 3
+    assert world.cloud.status_of(ulid) == "HACKED" and world.appliance.cloud.memory.counts["repaired"] == 3
 
 
 def test_what_grew_stale_while_the_link_was_down_expires():
@@ -183,7 +183,7 @@ def test_a_standby_reads_along_and_takes_over_when_told(world):
     standby.stop()
     standby.settings = standby.settings.__class__(cloud_mode="primary", cloud_sites=[SITE], expire_exposure_s=0)
     standby.pass_time(20)
-    assert take(standby) == [kept] and state_of(standby, taken) == store.ELSEWHERE
+    assert take(standby) == [kept] and state_of(standby, taken) == tables.ELSEWHERE
     standby.close()
     world.__init__(0, PLAIN)
 
@@ -254,7 +254,7 @@ def test_a_status_of_a_job_that_the_cloud_deleted_makes_no_ghost(world):
     report(world, ulid, "COMPLETE")
     world.pass_time(20)
     assert ulid not in world.cloud.records and world.cloud.ghosts == 0
-    assert state_of(world, ulid) == store.GONE and local(world, ulid).status == "COMPLETE"
+    assert state_of(world, ulid) == tables.GONE and local(world, ulid).status == "COMPLETE"
 
 
 def test_held_jobs_stay_held_while_the_link_is_down(world):
@@ -372,7 +372,7 @@ def test_the_date_and_the_wait_are_read():
     assert require_usable(Answer(200, DATE, b"[]")) == 1_700_000_000_000
     with pytest.raises(Failure) as failure:
         require_usable(Answer(429, {**DATE, "retry-after": "99999"}, b""))
-    assert failure.value.retry_after_s == answers.MOST_RETRY_S
+    assert failure.value.retry_after_s == network.MOST_RETRY_S
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"null", b"[", b'"x"', b"\xff", b"[" * 100_000])
@@ -400,10 +400,11 @@ def test_what_is_sent_is_what_the_original_takes():
 
 def test_a_mark_is_not_raised_over_a_gap(world):
     world.pass_time()
-    low_ms = store.low_of(world.appliance.queue.database, SITE)
-    page = Page(SITE, wire.Listing([], 0, 0), low_ms + 5000, low_ms + 9000, 0, True)
-    world.appliance.queue.database.write(importing.store_page, world.appliance, page, [], world.link.rules)
-    assert store.low_of(world.appliance.queue.database, SITE) == low_ms
+    low_ms = tables.mark_of(world.appliance.queue.database, SITE)
+    listing = wire.Listing([], 0, 0)
+    page = Page(site=SITE, listing=listing, start_ms=low_ms + 5000, mark_ms=low_ms + 9000, offset_ms=0, is_last=True)
+    world.appliance.queue.database.write(importing.store_page, world.appliance.queue, page, [], world.link.rules)
+    assert tables.mark_of(world.appliance.queue.database, SITE) == low_ms
 
 
 def test_a_restored_backup_does_not_overwrite_what_the_cloud_knows(tmp_path):

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from prjobs.cloud import invariants
-from prjobs.cloud.answers import Answer
+from prjobs.cloud.network import Answer
 from prjobs.cloud.sweep import DATE_STEP_MS
 from tests.cloud.model import SITE, World
 

@@ -12,15 +12,15 @@ from prjobs.base.clock import Clock
 from prjobs.base.errors import Conflict
 from prjobs.cli.arguments import past_ms
 from prjobs.cli.cloud import _older_line
-from prjobs.cloud import older
-from prjobs.cloud.answers import AMBIGUOUS, TooLong
+from prjobs.cloud import backlog
+from prjobs.cloud.network import AMBIGUOUS, TooLong
 from prjobs.jobs import lookup, submission
 from prjobs.jobs.requests import Command
 from tests.cloud.campaign import Campaign
 from tests.cloud.cloud_model import SITE
 from tests.cloud.model import DAY_MS, World
 from tests.cloud.mutants import PLAIN
-from tests.cloud.stories import take
+from tests.cloud.stories import begin_backlog, take
 from tests.cloud.watching import Watch
 from tests.verbs import USER
 from tests.waiting import wait_for
@@ -60,9 +60,9 @@ def world(make_world):
 
 def ask(world, take_in, since_ms=None, sites=()):
     since_ms = world.clock.true_ms - 2 * DAY_MS if since_ms is None else since_ms
-    older.ask(world.appliance.cloud, since_ms, list(sites), take_in)
+    begin_backlog(world, since_ms, list(sites), take_in)
     world.pass_time()
-    return world.appliance.cloud.contact.older.view()
+    return world.appliance.cloud.memory.backlog.view()
 
 
 def test_what_a_stop_withdraws_is_said_before_it_is_taken(world):
@@ -98,7 +98,6 @@ def test_what_is_taken_in_keeps_its_age(world):
 
 def test_the_mark_stays_where_it_is(world):
     low = world.appliance.queue.database.fetch("SELECT low_ms FROM cloud_site")
-    world.link.timings = PLAIN
     ask(world, True)
     assert world.appliance.queue.database.fetch("SELECT low_ms FROM cloud_site")[0][0] >= low[0][0]
     fresh = world.cloud.newjob(delay_ms=0)
@@ -124,7 +123,7 @@ def test_after_a_power_cut_it_can_be_asked_again(world):
         if where == "after the commit":
             raise RuntimeError("the power is cut")
 
-    older.ask(world.appliance.cloud, world.clock.true_ms - 2 * DAY_MS, [], True)
+    begin_backlog(world, world.clock.true_ms - 2 * DAY_MS, [], True)
     world.appliance.queue.database._cut = cut
     with pytest.raises(RuntimeError):
         world.pass_time()
@@ -157,15 +156,15 @@ def test_a_link_that_takes_nothing_in_refuses(make_world, mode):
     world.settings = world.settings.__class__(cloud_mode=mode, cloud_sites=[SITE])
     world.start()
     with pytest.raises(Conflict, match="takes nothing in"):
-        older.ask(world.appliance.cloud, 0, [], True)
+        begin_backlog(world, 0, [], True)
 
 
 def test_one_at_a_time_and_known_sites(world):
     with pytest.raises(Conflict, match="not in cloud_sites"):
-        older.ask(world.appliance.cloud, 0, ["other"], False)
-    older.ask(world.appliance.cloud, 0, [], False)
+        begin_backlog(world, 0, ["other"], False)
+    begin_backlog(world, 0, [], False)
     with pytest.raises(Conflict, match="already"):
-        older.ask(world.appliance.cloud, 0, [SITE], False)
+        begin_backlog(world, 0, [SITE], False)
 
 
 def test_a_list_that_is_too_long_is_said(world):
@@ -182,7 +181,7 @@ def test_a_list_that_is_too_long_is_said(world):
 
 
 def test_more_than_a_person_can_look_at_is_said(world, monkeypatch):
-    monkeypatch.setattr(older, "MOST", 1)
+    monkeypatch.setattr(backlog, "MOST", 1)
     found = ask(world, False)
     assert found.done and "ask for a shorter time" in found.problems[0]
 
@@ -191,7 +190,7 @@ def test_an_outage_is_waited_for(world):
     world.outage_until_ms = world.clock.true_ms + 60_000
     assert not ask(world, False).done
     world.pass_time(400)
-    assert len(world.appliance.cloud.contact.older.view().jobs) == 2
+    assert len(world.appliance.cloud.memory.backlog.view().jobs) == 2
 
 
 # ---- the command

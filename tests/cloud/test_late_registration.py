@@ -3,7 +3,7 @@
 import jwt
 import pytest
 
-from prjobs.cloud import forwarding, late
+from prjobs.cloud import forwarding
 from prjobs.jobs import lookup, withdrawals
 from prjobs.jobs.requests import Command
 from tests.cloud.model import SITE
@@ -57,9 +57,10 @@ def test_the_cloud_shows_its_present_status_and_nobody_runs_it_again(world, repo
     world.pass_time(200)
     assert status_there(world, row) == reported and take(world) == []
     assert lookup.find_job(world.appliance.queue.database, row.ulid).status == reported
-    assert world.appliance.cloud.contact.late == {} and world.appliance.cloud.contact.counts["told late"] == 1
+    memory = world.appliance.cloud.memory
+    assert memory.unregistered == {} and memory.counts["registered late"] == 1
     world.pass_time(300)
-    assert status_there(world, row) == reported and world.appliance.cloud.contact.counts["repaired"] == 0
+    assert status_there(world, row) == reported and memory.counts["repaired"] == 0
 
 
 def test_one_that_still_waits_runs_here_once(world):
@@ -99,7 +100,7 @@ def test_it_is_told_once_whatever_becomes_of_the_request(world, fault):
     world.network.call = call
     world.pass_time(300)
     assert len(copies(world, row)) == (1 if fault in ("lost answer", "cut off") else 0)
-    assert take(world) == [] and world.appliance.cloud.contact.late == {}
+    assert take(world) == [] and world.appliance.cloud.memory.unregistered == {}
     if fault in ("lost answer", "cut off"):
         assert status_there(world, row) == "FORWARDED"
 
@@ -128,20 +129,20 @@ def test_a_power_cut_forgets_the_token_and_the_copy_is_not_run(world):
 def test_a_token_is_kept_for_ten_minutes_at_most(world):
     down_for(world, 3600)
     forward(world)
-    assert len(world.appliance.cloud.contact.late) == 1
+    assert len(world.appliance.cloud.memory.unregistered) == 1
     world.pass_time(580)
-    assert len(world.appliance.cloud.contact.late) == 1
+    assert len(world.appliance.cloud.memory.unregistered) == 1
     world.pass_time(20)
-    assert world.appliance.cloud.contact.late == {}
+    assert world.appliance.cloud.memory.unregistered == {}
 
 
 def test_and_no_longer_than_it_is_valid(world):
     down_for(world, 3600)
     forward(world, token=token_until(world, 100))
     world.pass_time(98)
-    assert len(world.appliance.cloud.contact.late) == 1
+    assert len(world.appliance.cloud.memory.unregistered) == 1
     world.pass_time(4)
-    assert world.appliance.cloud.contact.late == {}
+    assert world.appliance.cloud.memory.unregistered == {}
 
 
 def test_a_refusal_is_the_end_of_it(world):
@@ -154,8 +155,8 @@ def test_a_refusal_is_the_end_of_it(world):
         else original(name, body, token)
     )
     world.pass_time(200)
-    assert copies(world, row) == [] and world.appliance.cloud.contact.late == {} and take(world) == [row.ulid]
-    assert world.appliance.cloud.contact.down_since_ms is None
+    assert copies(world, row) == [] and world.appliance.cloud.memory.unregistered == {} and take(world) == [row.ulid]
+    assert world.appliance.cloud.memory.down_since_ms is None
 
 
 @pytest.mark.parametrize("action", ["cancel_all_commands", "stop"])
@@ -163,7 +164,7 @@ def test_a_stop_is_not_told_late(world, action):
     """A late cancel_all would delete what was asked for since."""
     down_for(world, 120)
     forward(world, action)
-    assert world.appliance.cloud.contact.late == {}
+    assert world.appliance.cloud.memory.unregistered == {}
 
 
 def test_neither_is_what_was_withdrawn_meanwhile(world):
@@ -171,7 +172,7 @@ def test_neither_is_what_was_withdrawn_meanwhile(world):
     row = forward(world)
     withdrawals.cancel_job(world.appliance.queue, row.ulid, USER)
     world.pass_time(200)
-    assert copies(world, row) == [] and world.appliance.cloud.contact.late == {}
+    assert copies(world, row) == [] and world.appliance.cloud.memory.unregistered == {}
 
 
 def test_the_same_key_twice_is_told_once(world):
@@ -197,16 +198,16 @@ def test_it_is_off_unless_asked_for(world):
     world.pass_time()
     down_for(world, 120)
     forward(world)
-    assert world.appliance.cloud.contact.late == {}
+    assert world.appliance.cloud.memory.unregistered == {}
 
 
 def test_a_token_is_in_no_text(world):
     down_for(world, 120)
     row = forward(world, token="secret-token")
-    assert "secret-token" not in repr(world.appliance.cloud.contact.late[row.ulid])
+    assert "secret-token" not in repr(world.appliance.cloud.memory.unregistered[row.ulid])
     stored = b"".join(path.read_bytes() for path in world.folder.path.iterdir() if path.is_file())
     assert b"secret-token" not in stored
 
 
 def test_what_is_no_token_of_ours_is_kept_for_the_ten_minutes(world):
-    assert late._valid_s(world.appliance, "opaque") == late.LATE_S
+    assert forwarding.valid_s("opaque", world.clock.now_ms()) == forwarding.LATE_S

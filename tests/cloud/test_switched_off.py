@@ -133,7 +133,9 @@ def test_the_statuses_of_a_site_that_left_are_not_sent_but_said(world):
     report(world, ulid, "COMPLETE")
     before = world.cloud.status_of(ulid)
     appliance = again(world, cloud_sites=["other"])
-    assert appliance.queue.notices.sentence("cloud_unsent").endswith(f"{SITE}: 1. They are sent when it is on again.")
+    assert appliance.queue.notices.sentence("cloud_unsent").endswith(
+        f"{SITE}: 1. Switch the link on again to send them."
+    )
     world.pass_time(60)
     assert world.cloud.status_of(ulid) == before and world.link.pusher.count == 0
     assert status.describe_store(appliance.cloud).unsent == 0
@@ -156,7 +158,7 @@ def test_a_primary_that_becomes_the_standby_says_which_statuses_the_cloud_lacks(
     assert take(world) == [ulid]
     world.pass_time(20)
     appliance = again(world, cloud_mode="standby")
-    assert "1. Whoever reads that queue now may run these jobs again" in appliance.queue.notices.sentence(
+    assert "1. The program that reads that queue now may run these jobs again" in appliance.queue.notices.sentence(
         "cloud_unsent"
     )
     world.outage_until_ms = 0

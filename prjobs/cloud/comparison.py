@@ -1,0 +1,84 @@
+"""Comparison: a page of the cloud's jobs beside what is known of them here, and what the differences ask for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from prjobs.cloud import tables
+from prjobs.cloud.tables import ELSEWHERE, OURS, Known
+from prjobs.cloud.wire import Page, Sighting, read_record
+from prjobs.jobs.states import CANCELLED, EXPIRED, FORWARDED, HELD, UNREAD
+from prjobs.store.engine import Source
+
+WAITING = (UNREAD, HELD)
+# A hub keeps what was withdrawn; nobody runs that, nor a job that runs under another id.
+_NOT_TAKEN = (UNREAD, CANCELLED, EXPIRED, FORWARDED)
+TAKEN, FOLLOW, REPAIR = "taken by another program", "followed", "repaired"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules by which pages are taken in: only a primary hands out and repairs, each job at most `repairs` times.
+
+    `settled(ulid)` returns True if a job's last push is so long ago that a difference to the cloud means something.
+    `untold(ulid, seq)` returns True if the cloud cannot have heard of a job's hand-out, which that change made.
+    `again(ulid, site)` has a job's status sent again.
+    """
+
+    is_primary: bool
+    repairs: int = 0
+    settled: Callable[[str], bool] = lambda _ulid: False
+    untold: Callable[[str, int], bool] = lambda _ulid, _seq: False
+    again: Callable[[str, str], None] = lambda _ulid, _site: None
+
+
+def known_of(source: Source, page: Page) -> dict[str, Known]:
+    """Return what is known of the page's jobs, by id."""
+    sightings = page.listing.sightings
+    return tables.known_between(source, page.site, sightings[0].ulid, sightings[-1].ulid) if sightings else {}
+
+
+def news_of(page: Page, known: dict[str, Known], rules: Rules) -> list[Sighting]:
+    """Return the jobs of the page that ask for a change of the store."""
+    return [seen for seen in page.listing.sightings if _differs(known.get(seen.ulid), seen, rules)]
+
+
+def _differs(known: Known | None, seen: Sighting, rules: Rules) -> bool:
+    if known is None:
+        return read_record(seen) is not None
+    return known.status not in (None, seen.status) and consequence(known, seen, rules) is not None
+
+
+def count_unreadable(page: Page, known: dict[str, Known]) -> int:
+    """Return how many records look like jobs and are none: their params are no objects, for example."""
+    return sum(1 for seen in page.listing.sightings if seen.ulid not in known and read_record(seen) is None)
+
+
+def taken_twice(source: Source, page: Page, known: dict[str, Known], rules: Rules) -> list[str]:
+    """Return the ids of jobs that another program took as well: taken in the cloud, which was not told of it here."""
+    found = []
+    for seen in page.listing.sightings if rules.is_primary else ():
+        ours = known.get(seen.ulid)
+        if ours is None or ours.state != OURS or ours.status in (None, *WAITING) or seen.status in _NOT_TAKEN:
+            continue
+        handed_seq = tables.first_handout(source, ours.job_seq)
+        if handed_seq > ours.pushed_seq and rules.untold(seen.ulid, handed_seq):
+            found.append(seen.ulid)
+    return found
+
+
+def consequence(known: Known, seen: Sighting, rules: Rules) -> str | None:
+    """Return what a difference of status asks for: TAKEN, FOLLOW, REPAIR or nothing, before the log is consulted."""
+    if known.status == seen.status:
+        return None
+    if known.state == ELSEWHERE:
+        # A known job is never queued again, whatever the cloud says.
+        return FOLLOW if seen.status != UNREAD else None
+    if known.state != OURS:
+        return None
+    if known.status == FORWARDED and seen.status != UNREAD:
+        # It does not run under this id; all that matters is that nobody else runs it.
+        return None
+    if known.status in WAITING:
+        return TAKEN if seen.status != UNREAD else None
+    may_repair = rules.is_primary and known.repairs < rules.repairs and rules.settled(seen.ulid)
+    return REPAIR if may_repair else None

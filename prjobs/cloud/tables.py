@@ -1,0 +1,182 @@
+"""The link's own tables: `cloud_job` says what each job of the cloud is to this appliance, `cloud_site` how far each
+site was read.
+
+OURS       the appliance hands it out, and its statuses go to the cloud.
+ELSEWHERE  another program took it, or it was no longer UNREAD when it was first seen: shown with the cloud's
+           status, never handed out; a report of the site's own observatory makes it OURS.
+GONE       deleted in the cloud: nothing is pushed any more, since that would make a ghost there.
+
+A status is unsent while the log has a change of the job's primary queue after `pushed_seq`: the log is the outbox.
+"""
+
+from typing import NamedTuple
+
+from prjobs.jobs.states import ALTERNATE, HELD, PRIMARY, UNREAD
+from prjobs.store.engine import Row, Source
+from prjobs.store.transaction import Transaction
+
+OURS, ELSEWHERE, GONE = "OURS", "ELSEWHERE", "GONE"
+GONE_NOTE = "cancel_all_commands in the cloud deleted it"
+# Repairs that were used up: the cloud keeps the status that it has.
+NO_REPAIRS = 1000
+
+# The newest change of a job's primary queue.
+NEWEST = f"(SELECT coalesce(max(c.seq), 0) FROM change c WHERE c.job_seq = k.job_seq AND c.queue <> '{ALTERNATE}')"
+_HANDED = (
+    f"EXISTS (SELECT 1 FROM change c WHERE c.job_seq = k.job_seq AND c.queue = '{PRIMARY}' "
+    "AND c.handout_id IS NOT NULL)"
+)
+
+
+class Known(NamedTuple):
+    """A job of the cloud as it is known here; `status` is None when its history was removed."""
+
+    ulid: str
+    job_seq: int
+    state: str
+    pushed_seq: int
+    repairs: int
+    status: str | None
+
+
+_KNOWN = (
+    "SELECT k.ulid, k.job_seq, k.state, k.pushed_seq, k.repairs, j.status "
+    "FROM cloud_job k LEFT JOIN job j ON j.seq = k.job_seq"
+)
+
+
+def known_between(source: Source, site: str, first: str, last: str) -> dict[str, Known]:
+    """Return the site's jobs of the cloud from one id to another, by id."""
+    found = source.fetch(f"{_KNOWN} WHERE k.site = ? AND k.ulid BETWEEN ? AND ?", (site, first, last))
+    return {row[0]: Known(*row) for row in found}
+
+
+def newest_change(source: Source, job_seq: int) -> int:
+    """Return the number of the newest change of the job's primary queue."""
+    return int(source.fetch(f"SELECT {NEWEST} FROM cloud_job k WHERE k.job_seq = ?", (job_seq,))[0][0])
+
+
+def was_handed(source: Source, job_seq: int) -> bool:
+    """Return True if the primary queue ever handed the job out."""
+    return bool(source.fetch(f"SELECT {_HANDED} FROM cloud_job k WHERE k.job_seq = ?", (job_seq,))[0][0])
+
+
+def first_handout(source: Source, job_seq: int) -> int:
+    """Return the number of the change by which the primary queue handed the job out first; 0 when it never did."""
+    sql = f"SELECT min(seq) FROM change WHERE job_seq = ? AND queue = '{PRIMARY}' AND handout_id IS NOT NULL"
+    return source.fetch(sql, (job_seq,))[0][0] or 0
+
+
+def remember(transaction: Transaction, ulid: str, site: str, job_seq: int, state: str) -> None:
+    """Add a job of the cloud that was just stored; its log so far came from the cloud."""
+    transaction.execute(
+        "INSERT INTO cloud_job (ulid, site, job_seq, state, pushed_seq) "
+        f"SELECT ?, ?, ?, ?, {NEWEST} FROM (SELECT ? AS job_seq) k",
+        (ulid, site, job_seq, state, job_seq),
+    )
+
+
+# ---- the outbox
+
+
+def unsent_jobs(source: Source, since: str = "") -> list[tuple[str, str]]:
+    """Return (ulid, site) of the jobs, from this id on, whose latest status the cloud does not have; oldest first."""
+    return source.fetch(
+        "SELECT k.ulid, k.site FROM cloud_job k JOIN job j ON j.seq = k.job_seq "
+        f"WHERE k.ulid >= ? AND k.state <> '{GONE}' AND k.parked IS NULL "
+        f"AND j.status NOT IN ('{UNREAD}', '{HELD}') AND k.pushed_seq < {NEWEST} ORDER BY k.ulid",
+        (since,),
+    )
+
+
+def mark_pushed(transaction: Transaction, ulid: str, seq: int) -> None:
+    """Note that the cloud has the job's status of this change."""
+    transaction.execute(
+        f"UPDATE cloud_job SET pushed_seq = max(pushed_seq, ?), state = '{OURS}' WHERE ulid = ? AND state <> '{GONE}'",
+        (seq, ulid),
+    )
+
+
+def send_again(transaction: Transaction, ulid: str, repairs: int = 0) -> None:
+    """Have the job's status sent, whatever was sent before; `repairs` are added to those made."""
+    sql = "UPDATE cloud_job SET pushed_seq = 0, repairs = repairs + ? WHERE ulid = ?"
+    transaction.execute(sql, (repairs, ulid))
+
+
+def needs_no_push(transaction: Transaction, job_seqs: list[int], state: str | None = None) -> None:
+    """Note that the log of these jobs so far came from the cloud and is not sent; set their state when given."""
+    marks = ", ".join("?" * len(job_seqs))
+    set_state = ", state = ?" if state else ""
+    transaction.execute(
+        f"UPDATE cloud_job AS k SET pushed_seq = {NEWEST}{set_state} WHERE job_seq IN ({marks})",
+        [*([state] if state else []), *job_seqs],
+    )
+
+
+def park(transaction: Transaction, ulid: str, reason: str, now_ms: int) -> None:
+    """Park a status that the cloud does not take, until a person decides."""
+    transaction.execute("UPDATE cloud_job SET parked = ?, parked_ms = ? WHERE ulid = ?", (reason, now_ms, ulid))
+
+
+def parked_rows(source: Source) -> list[Row]:
+    """Return (ulid, site, status, reason, since_ms) of every parked status, oldest first."""
+    return source.fetch(
+        "SELECT k.ulid, k.site, j.status, k.parked, k.parked_ms FROM cloud_job k JOIN job j ON j.seq = k.job_seq "
+        "WHERE k.parked IS NOT NULL ORDER BY k.ulid"
+    )
+
+
+def unpark(transaction: Transaction, ulid: str, give_up: bool) -> bool:
+    """Try a parked status again, or leave the cloud with the one that it has; return False when it is not parked."""
+    if not transaction.execute(
+        "UPDATE cloud_job SET parked = NULL, parked_ms = NULL WHERE ulid = ? AND parked IS NOT NULL", (ulid,)
+    ).rowcount:
+        return False
+    if give_up:
+        sql = f"UPDATE cloud_job AS k SET pushed_seq = {NEWEST}, repairs = {NO_REPAIRS} WHERE ulid = ?"
+        transaction.execute(sql, (ulid,))
+    return True
+
+
+def begin_after_restore(transaction: Transaction) -> None:
+    """Send nothing of a restored store: it is behind the cloud, and would overwrite newer statuses there."""
+    transaction.execute(f"UPDATE cloud_job AS k SET pushed_seq = {NEWEST}, repairs = {NO_REPAIRS}, parked = NULL")
+
+
+# ---- sites
+
+
+def mark_of(source: Source, site: str) -> int | None:
+    """Return the site's mark, the cloud time in ms up to which every job was seen; None before the first look."""
+    found = source.fetch("SELECT low_ms FROM cloud_site WHERE site = ?", (site,))
+    return found[0][0] if found else None
+
+
+def begin_site(transaction: Transaction, site: str, mark_ms: int) -> None:
+    """Set the first mark of a site."""
+    transaction.execute("INSERT OR IGNORE INTO cloud_site (site, low_ms) VALUES (?, ?)", (site, mark_ms))
+
+
+def raise_mark(transaction: Transaction, site: str, start_ms: int, mark_ms: int) -> None:
+    """Raise the mark: every job from `start_ms` to `mark_ms` was seen. A gap before `start_ms` keeps it where it is."""
+    transaction.execute(
+        "UPDATE cloud_site SET low_ms = max(low_ms, ?) WHERE site = ? AND low_ms >= ?", (mark_ms, site, start_ms)
+    )
+
+
+def cancel_of(source: Source, site: str) -> str | None:
+    """Return the id of the newest cancel_all that is being judged."""
+    found = source.fetch("SELECT cancel_ulid FROM cloud_site WHERE site = ?", (site,))
+    return found[0][0] if found else None
+
+
+def set_cancel(transaction: Transaction, site: str, ulid: str) -> None:
+    """Have the jobs older than this id judged."""
+    transaction.execute(
+        "UPDATE cloud_site SET cancel_ulid = max(coalesce(cancel_ulid, ''), ?) WHERE site = ?", (ulid, site)
+    )
+
+
+def clear_cancel(transaction: Transaction, site: str) -> None:
+    """Note that every job was judged."""
+    transaction.execute("UPDATE cloud_site SET cancel_ulid = NULL WHERE site = ?", (site,))

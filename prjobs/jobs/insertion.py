@@ -1,0 +1,59 @@
+"""Insertion: a command as a new row of `job`, with the first row of its log."""
+
+from prjobs.jobs import log
+from prjobs.jobs.log import Event
+from prjobs.jobs.queue import Queue
+from prjobs.jobs.requests import Command
+from prjobs.jobs.states import BOTH, PRIMARY, UNREAD
+from prjobs.store.models import JOB_COLUMNS, JobRow, checksum
+from prjobs.store.transaction import Transaction
+
+LOCAL = "local"
+_INSERT_JOB = (
+    f"INSERT INTO job ({JOB_COLUMNS.removeprefix('seq, ')}) "
+    f"VALUES ({', '.join('?' * (len(JobRow._fields) - 1))}) RETURNING seq"
+)
+
+
+def new_row(queue: Queue, command: Command, ulid: str, created_ms: int, origin: str = LOCAL) -> JobRow:
+    """Return the command as a job that waits in both queues, not stored yet. `created_ms` counts for its expiry."""
+    command_class = command.command_class
+    expiry_s = queue.settings.expiry_s(command_class)
+    row = JobRow(
+        seq=0,
+        ulid=ulid,
+        site=command.site,
+        created_ms=created_ms,
+        device=command.device,
+        instance=command.instance,
+        action=command.action,
+        command_class=command_class,
+        user_id=command.user_id,
+        user_name=command.user_name,
+        user_roles=command.user_roles,
+        required_params=command.required_params,
+        optional_params=command.optional_params,
+        status=UNREAD,
+        estimate_s=None,
+        alternate_status=UNREAD,
+        alternate_estimate_s=None,
+        changed_ms=queue.clock.now_ms(),
+        expires_ms=created_ms + expiry_s * 1000 if expiry_s else None,
+        again_of=command.again_of,
+        origin=origin,
+        attempts=0,
+        checksum=0,
+        idempotency_key=command.idempotency_key,
+    )
+    return row._replace(checksum=checksum(row))
+
+
+def insert_row(transaction: Transaction, queue: Queue, row: JobRow, who: str, note: str = "") -> JobRow:
+    """Store a new job and log it; return it with its number."""
+    row = log.begun(row)
+    row = row._replace(seq=transaction.execute(_INSERT_JOB, row[1:]).fetchone()[0])
+    queue_name = BOTH if row.status == row.alternate_status else PRIMARY
+    event = Event(queue_name, row.status, row.changed_ms, who, note, estimate_s=row.estimate_s)
+    log.append_created(transaction, row, event)
+    transaction.after_commit(queue.polls.know, row.site)
+    return row
