@@ -328,6 +328,7 @@ def test_nobody_there_at_all(service: Service) -> None:
     service.close()
     with Client(service.url, timeout_s=0.05) as client:
         step(observatory(client), 3)
+    assert service.polls.total() == 0
 
 
 def test_a_poll_id_is_kept_until_there_is_an_answer(service: Service, client: Client) -> None:

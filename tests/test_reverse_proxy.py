@@ -56,11 +56,11 @@ def test_an_answer_through_a_proxy_is_not_proved_by_its_connection(make_server):
         for _ in range(2):
             session.post(f"{server.url}/getnewjobs", data='{"site": "saf"}', headers=headers)
 
-        def state():
+        def settled():
             timeline = session.get(f"{server.url}/api/jobs/{ulid}", headers=headers).json()["timeline"]
-            return timeline[-1]["handout"]["state"]
+            return timeline[-1]["handout"] if timeline[-1]["handout"]["state"] != "OPEN" else None
 
-        wait_for(lambda: state() == "UNCONFIRMED")
+        assert wait_for(settled)["state"] == "UNCONFIRMED"
 
 
 @pytest.mark.skipif(shutil.which("nginx") is None, reason="needs nginx (Debian: apt install nginx-light)")

@@ -148,7 +148,9 @@ def test_a_look_at_the_folder_does_not_refuse_a_start(folder):
     looking = FileLock(folder.path / "lock", thread_local=False)
     looking.acquire()
     threading.Timer(0.2, looking.release).start()
-    folder.lock().release()
+    lock = folder.lock()
+    assert lock.is_locked
+    lock.release()
 
 
 def test_a_secret_is_there_whole_or_not_at_all(tmp_path):

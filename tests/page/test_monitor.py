@@ -27,6 +27,7 @@ def test_a_token_speaks_only_of_the_sites_that_it_may_see(served: Program, alice
     page = open_page(served.url)
     log_in(page, served.url, alice)
     wait_text(page.locator(".empty"), "No site that you may see has asked this server for jobs")
+    assert page.locator(".site").count() == 0
 
 
 def test_a_job_moves_through_its_states_without_a_reload(
@@ -151,6 +152,7 @@ def test_two_polls_at_once_are_maybe_a_flush(
     wait_text(page.locator(".step-mark"), "maybe flushed")
     wait_text(page.locator(".cautions"), "Maybe flushed")
     wait_text(page.locator(".cautions"), "may never have been carried out")
+    assert page.complaints == []
 
 
 def test_the_alternate_queue_is_shown_when_it_goes_its_own_way(
@@ -175,7 +177,7 @@ def test_a_stop_says_stopping(served: Program, observatory: Observatory, open_pa
     wait_text(state_word(page), "STOPPING")
     observatory.fetch()
     wait_text(page.locator(".work-row"), "picked up")
-    wait_text(state_word(page), "STOPPING")
+    assert state_word(page).inner_text() == "STOPPING"
 
 
 def test_how_far_a_job_is_counts_from_its_start(
@@ -215,6 +217,7 @@ def test_a_day_s_open_jobs_are_counted_as_the_server_counts_them(
     opened_later = open_page(served.url)
     for page in (display, opened_later):
         wait_text(page.locator("[data-part=old]"), "60 older jobs were picked up and never reported on")
+        assert page.complaints == []
 
 
 # ---- who is there
@@ -274,6 +277,8 @@ def test_a_cancel_that_comes_too_late_says_so(
     click_twice(page.locator("[data-part=cancel]"))
     wait_text(page.locator(".job-head .problem"), "Not cancelled.")
     wait_text(page.locator(".job-status"), "picked up")
+    (stored,) = served.post("getrecentjobs", {"site": "saf"}).json()
+    assert stored["statusId"] == f"RECEIVED#{sent['ulid']}"
 
 
 def test_the_link_of_the_first_start_logs_in_once(process: Program, open_page: OpenPage) -> None:

@@ -234,6 +234,7 @@ def test_a_phone_tells_who_is_logged_in_and_logs_out(served: Program, alice: str
     account.get_by_role("button", name="Log out").click()
     account.wait_for(state="hidden")
     page.locator(".strip").get_by_role("link", name="Log in").wait_for()
+    assert [cookie for cookie in page.context.cookies() if cookie["name"].startswith("prjobs_login")] == []
 
 
 def test_a_phone_shows_the_whole_device_at_rest_and_the_end_of_a_very_long_job(

@@ -101,6 +101,7 @@ def test_the_monitor_and_the_login_lead_to_it(served: Program, open_page: OpenPa
     page.keyboard.press("?")
     page.locator("dialog[open]").get_by_role("link", name="the manual").click()
     wait_text(page.locator("h1"), "Manual")
+    assert page.url == f"{served.url}/manual"
 
 
 def test_the_link_of_a_refusal_is_red_too(here: Here, open_page: OpenPage) -> None:

@@ -87,6 +87,7 @@ def test_reservations_that_cannot_be_asked_for_again_are_not_shown_as_fresh(page
     wait_text(page.locator(".site-holders"), old)
     page.unroute("**/api/reservations")
     wait_text(page.locator(".site-holders"), re.compile("^Reserved by nobody$"))
+    assert page.complaints == []
 
 
 def test_reservations_that_were_never_told_are_not_known(reserved: Program, open_page: OpenPage) -> None:
@@ -97,6 +98,7 @@ def test_reservations_that_were_never_told_are_not_known(reserved: Program, open
     wait_text(page.locator("[data-reservations] [data-part=words]"), words)
     page.keyboard.press("n")
     wait_text(page.locator(".site-holders"), words)
+    assert page.get_by_text("Reserved by nobody").count() == 0
 
 
 def test_whether_one_may_stop_is_not_known_when_it_cannot_be_asked(reserved: Program, open_page: OpenPage) -> None:
@@ -109,6 +111,7 @@ def test_whether_one_may_stop_is_not_known_when_it_cannot_be_asked(reserved: Pro
     )
     page.unroute("**/api/may?*")
     page.locator("[data-stop]", has_text="the server may refuse").wait_for(state="detached")
+    assert page.locator("[data-stop] [data-part=stop]").is_visible()
 
 
 def test_a_token_is_made_shown_once_and_revoked(page: Any, reserved: Program) -> None:
@@ -350,3 +353,4 @@ def test_the_strip_shows_the_sky_of_a_site_that_has_one(
     page.goto(served.url)
     wait_text(page.locator("[data-part=lst]"), re.compile(r"05:(29|3\d)"))
     wait_text(page.locator("[data-part=turnBox]"), re.compile(r"dawn \d\d:\d\d"))
+    assert "dawn at saf" in page.locator("[data-part=turnBox]").get_attribute("data-tip")

@@ -199,6 +199,7 @@ def test_a_stop_that_cannot_be_sent_says_so_at_once(
     wait_text(page.locator(".stop [role=alert]"), "Stop of saf not sent: use the hardware stop")
     wait_text(page.locator(".stop-proof li"), "saf: STOP NOT SENT. The server cannot be reached.")
     wait_tones(page)
+    assert page.locator(".stop-proof[data-trouble]").is_visible()
 
 
 # ---- who, and where
@@ -278,6 +279,7 @@ def test_it_follows_the_user_alone(served: Here, alice: str, observatory: Observ
     wait_text(button, "tan")
     page.goto(f"{served.url}/#/now")
     wait_text(button, "tan")
+    assert page.locator(".stop-sites [aria-pressed=true]").inner_text() == "tan"
 
 
 def test_staff_may_always_stop_and_is_told_of_no_doubt(here: Here, open_page: OpenPage) -> None:
@@ -307,7 +309,9 @@ def test_who_may_not_stop_sees_no_stop(
     with page.expect_response("**/api/may?*"):
         log_in(page, served.url, token)
     page.wait_for_timeout(300)
-    page.locator("[data-stop] [data-part=stop]").wait_for(state="visible" if sees else "hidden")
+    stop = page.locator("[data-stop] [data-part=stop]")
+    stop.wait_for(state="visible" if sees else "hidden")
+    assert stop.is_visible() is sees
 
 
 def test_stop_and_make_safe_goes_step_by_step(here: Here, open_page: OpenPage) -> None:

@@ -138,3 +138,4 @@ def test_a_wrong_clock_here_is_said_and_does_no_harm(served: Program, alice: str
     page.goto(served.url)
     wait_text(page.locator(".notice >> visible=true"), "ahead of the server's")
     wait_text(page.locator(".work-row"), re.compile(r"for \d+ s"))
+    assert page.locator(".not-live-word").is_hidden()

@@ -59,6 +59,7 @@ def test_a_job_tells_the_time_at_its_site(in_denver: Here, open_page: OpenPage) 
     wait_text(page.locator(".facts"), re.compile(r"\d UTC . \w{3} \d.* 2[23]:0\d:\d\d M[SD]T"))
     wait_text(page.locator(".changes thead"), "At the site")
     wait_text(page.locator(".changes tbody"), re.compile(r"2[23]:0\d:\d\d M[SD]T"))
+    assert not re.search(r"JST|GMT\+9", page.locator("[data-screen=job]").inner_text())
 
 
 def test_the_tips_of_the_now_screen_tell_it_too(in_denver: Here, open_page: OpenPage) -> None:
