@@ -394,7 +394,7 @@ def test_all_three_files_of_what_is_replaced_are_kept_together(program: Program,
     assert (program.data / "prjobs.sqlite3-wal").stat().st_size
     done = program.run("restore", str(tmp_path / "copy.sqlite3"))
     assert done.returncode == 0, done.stderr
-    assert "1 job that waited in it became CANCELLED" in done.stdout
+    assert "1 job that waited in the backup became CANCELLED" in done.stdout
     replaced = next((program.data / "backups").glob("replaced-*"))
     assert {"prjobs.sqlite3", "prjobs.sqlite3-wal"} <= {path.name for path in replaced.iterdir()}
     assert later in {ulid for (ulid,) in ask(replaced / "prjobs.sqlite3", "SELECT ulid FROM job")}
