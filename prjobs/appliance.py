@@ -1,4 +1,4 @@
-"""One open data folder: the states of its packages, put together."""
+"""An open data folder: the states of the packages, put together."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from prjobs.monitor.board import Board
 
 @dataclass(frozen=True)
 class Appliance:
-    """The states that the verbs of each package work with. Made once, by the process that owns the folder."""
+    """The states for the verbs of each package. Made once, by the process that owns the folder."""
 
     desk: Desk
     queue: Queue

@@ -1,4 +1,4 @@
-"""Opening a data folder as an appliance, and closing it."""
+"""The opening of a data folder as an appliance, and the closing."""
 
 import logging
 import os
@@ -32,7 +32,7 @@ from prjobs.store.schema import open_database
 from prjobs.store.transaction import Transaction
 
 logger = logging.getLogger(__name__)
-# So many threads neither long polls nor writes that wait for a store in trouble may hold.
+# Threads kept free: long polls, and writes that wait for a store in trouble, would take all.
 THREADS_FOR_POLLS = 4
 
 
@@ -50,52 +50,58 @@ class Start:
     def sentence(self) -> str:
         """The findings in words, after an unclean stop."""
         return (
-            f"The last stop was not clean. Nothing that was answered is lost: {self.waiting} jobs wait, "
+            f"The last stop was not clean. No answered request is lost: {self.waiting} jobs wait, "
             f"{self.picked_up} were picked up without a report, {self.unconfirmed} more hand-outs are unconfirmed."
         )
 
 
 def _offline(_url: str, _headers: dict[str, str]) -> Any:
-    raise OSError("this process asks nobody outside")
+    raise OSError("this process asks no provider")
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """The purpose of opening a folder. `fetch(url, headers)` gets JSON from the provider of outside users.
+
+    Without `serving` the marks of an unclean stop stay in the store, for the next start of a server to report.
+    """
+
+    demo: bool = False
+    serving: bool = True
+    fetch: Fetch = _offline
+
+
+SERVING = Purpose()
 
 
 def open_appliance(
-    folder: Folder,
-    settings: Settings,
-    clock: Clock,
-    demo: bool = False,
-    fetch: Fetch = _offline,
-    serving: bool = True,
+    folder: Folder, settings: Settings, clock: Clock, purpose: Purpose = SERVING
 ) -> tuple[Appliance, Start]:
-    """Open the folder; the caller holds its lock. `fetch(url, headers)` gets JSON from the provider of outside users.
-    Without `serving` what a server left behind stays as it is, for its next start to say.
-
-    Raises Unusable with a sentence that says what to do.
-    """
+    """Open the folder, whose lock the caller holds. Raises Unusable with a sentence that names the remedy."""
     identity = folder.identity()
     if identity and not (folder.path / "secret").exists():
-        logger.warning("the secret is missing and is made anew: all tokens made before are worth nothing")
+        logger.warning("the secret is missing and is made anew: all older tokens are worthless, make new ones")
     secret = folder.secret(clock)
-    _check_store(folder, identity, demo)
+    _check_store(folder, identity, purpose.demo)
     failpoints = planned(os.environ, settings.host)
     database = _open_store(folder, failpoints)
     facts: dict[str, str] = dict(database.fetch("SELECT name, value FROM fact"))
     store_identity = facts.get("identity") or clock.random_bytes(16).hex()
     if identity.get("identity", store_identity) != store_identity:
-        raise Unusable(f"{folder.database} is the store of another appliance. {restore_advice(folder)}")
+        raise Unusable(f"{folder.database} is the store of another appliance. {folder.restore_advice()}")
     common = Common(
         folder=folder.path,
         settings=settings,
         clock=clock,
         database=database,
         identity=store_identity,
-        demo=demo,
+        demo=purpose.demo,
         failpoints=failpoints,
     )
-    appliance = _put_together(common, secret, Provider(folder.path, settings, clock, fetch), identity)
+    appliance = _put_together(common, secret, Provider(folder.path, settings, clock, purpose.fetch), identity)
     held = int(settings.threads * settings.held_share)
     database.start(appliance.queue.waiters.wake, places=max(1, settings.threads - held - THREADS_FOR_POLLS))
-    return appliance, _begin(appliance, folder, identity, facts, serving)
+    return appliance, _begin(appliance, folder, identity, facts, purpose.serving)
 
 
 def _put_together(common: Common, secret: bytes, provider: Provider, identity: dict[str, Any]) -> Appliance:
@@ -122,11 +128,11 @@ def _put_together(common: Common, secret: bytes, provider: Provider, identity: d
 
 
 def _check_store(folder: Folder, identity: dict[str, Any], demo: bool) -> None:
-    """A missing or empty file would open as a fresh, empty queue; and a demo must never command a telescope."""
+    """Raise Unusable for a lost file, which would open as an empty queue, and for the mix of a demo and real use."""
     empty = not folder.database.exists() or folder.database.stat().st_size == 0
     if identity and empty:
         raise Unusable(
-            f"{folder.database} is missing or empty, but jobs were stored here before. {restore_advice(folder)}"
+            f"{folder.database} is missing or empty, but jobs were stored here before. {folder.restore_advice()}"
         )
     if demo and not identity.get("demo", empty):
         raise Unusable(f"{folder.path} holds an observatory's own jobs: choose another folder for the demo by --data.")
@@ -134,20 +140,12 @@ def _check_store(folder: Folder, identity: dict[str, Any], demo: bool) -> None:
         raise Unusable(f"{folder.path} holds a demo: start it with --demo, or choose another folder by --data.")
 
 
-def restore_advice(folder: Folder) -> str:
-    """Which backup to restore, and how."""
-    backup = folder.newest_backup()
-    if backup is None:
-        return "There is no backup in its backups folder; `prjobs restore FILE` takes one from elsewhere."
-    return f'The newest backup is {backup}: `prjobs restore "{backup}"` brings it back.'
-
-
 def _open_store(folder: Folder, failpoints: Failpoints) -> Database:
     try:
         return open_database(folder.database, failpoints=failpoints)
     except Unusable as unusable:
         if unusable.fault == Fault.DAMAGED:
-            raise Unusable(f"{unusable} {restore_advice(folder)}", unusable.fault) from None
+            raise Unusable(f"{unusable} {folder.restore_advice()}", unusable.fault) from None
         raise
 
 
@@ -167,7 +165,7 @@ def _begin(
         queue.polls.remember(site, queue_name, last_ms, gap_ms)
     if serving:
         alarms.adopt(appliance.board)
-        # From now on the leases of an earlier process run.
+        # Without this step the leases of an earlier process would never run out.
         leases.return_once(queue)
     for site in _sites(database):
         queue.polls.know(site)
@@ -196,7 +194,7 @@ def _mark_open(transaction: Transaction, queue: Queue, serving: bool) -> int:
 
 
 def _sites(database: Engine) -> list[str]:
-    """All sites with jobs, one look in the index a site, however many jobs there are."""
+    """Return all sites with jobs, by one look in the index for each site: jobs are many, sites are few."""
     sites: list[str] = []
     while found := database.fetch("SELECT min(site) FROM job WHERE site > ?", (sites[-1] if sites else "",)):
         if found[0][0] is None:
@@ -206,9 +204,9 @@ def _sites(database: Engine) -> list[str]:
 
 
 def close_appliance(appliance: Appliance, folder: Folder, serving: bool = True) -> bool:
-    """Remember what the file must know, and close it. Return False if it could not be closed well and stays marked so.
+    """Save the state and close the store. Return False if the store could not be closed well and stays marked so.
 
-    No more time is spent than a service manager gives: another program's lock is not waited for.
+    The time is limited by the patience of a service manager: another program's lock is not waited for.
     """
     database = appliance.queue.database
     database.hurry()
@@ -232,9 +230,9 @@ def _mark_closed(transaction: Transaction) -> None:
 
 
 def save_polls(queue: Queue, folder: Folder) -> None:
-    """Write down who polled when, and beside the store the highest id ever given.
+    """Save the times of the polls, and beside the store the highest id ever given.
 
-    A file that cannot be replaced now, as with a full disk, keeps its contents: the next start asks the store too.
+    A file that cannot be replaced, as on a full disk, keeps the old contents: the next start asks the store too.
     """
     if polls := queue.polls.unsaved():
         queue.database.write(_save_polls, queue, polls)

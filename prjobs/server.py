@@ -20,7 +20,7 @@ from prjobs.base.settings import Settings
 from prjobs.cloud import switched_off
 from prjobs.cloud.link import open_link
 from prjobs.jobs import proofs
-from prjobs.opening import Start, close_appliance, open_appliance
+from prjobs.opening import Purpose, Start, close_appliance, open_appliance
 from prjobs.upkeep.ballast import give_up_when_full
 from prjobs.upkeep.chores import Chores
 from prjobs.version import VERSION
@@ -29,19 +29,19 @@ from prjobs.web.listener import Listener
 
 logger = logging.getLogger(__name__)
 SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK")
-# At Python's 5 ms a request waits that long for the interpreter lock while another one is busy with a long answer;
-# much below this, changing threads costs more than it gives. tests/bench/ measures it.
+# With Python's 5 ms a request waits as long for the interpreter lock while a long answer is made; far below 0.5 ms
+# the changes of threads cost more than they save. tests/bench/ measures both.
 SWITCH_INTERVAL_S = 0.0005
-# A user may be waiting for what is asked of the provider.
+# A user may be waiting for the answer of the provider.
 PROVIDER_LIMITS = Limits(connect_s=2, first_byte_s=3, total_s=4)
-# What is in flight and the threads at work have this long in all, once the process is to end.
+# The time for requests in flight and working threads, once the process is to end.
 STOP_S = 4.0
 LONGEST_STOP_S = 6.0
 Say = Callable[[str], None]
 
 
 class Server:
-    """One appliance being served. `run` blocks until `stop`."""
+    """A served appliance. `run` blocks until `stop`."""
 
     def __init__(self, folder: Folder, settings: Settings, clock: Clock | None = None, demo: bool = False) -> None:
         self.folder = folder
@@ -49,7 +49,7 @@ class Server:
         folder.create()
         self._lock = folder.lock()
         give_up_when_full(folder.path)
-        self.appliance, self.start = open_appliance(folder, settings, clock or Clock(), demo, _fetch)
+        self.appliance, self.start = open_appliance(folder, settings, clock or Clock(), Purpose(demo, fetch=_fetch))
         try:
             self.link = open_link(self.appliance.cloud)
             self.listener = _listen(self.appliance)
@@ -62,13 +62,13 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where it answers, for a program or a browser on this machine."""
+        """The URL for a program or a browser on this machine."""
         host = self.appliance.queue.settings.host
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
         return f"http://{host}:{self.listener.port}"
 
     def run(self) -> bool:
-        """Serve until `stop`, then close everything. False when the store could not be closed well."""
+        """Serve until `stop`, then close everything. Return False if the store could not be closed well."""
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         chores = Chores(self.appliance, self.folder)
         stopping = self.appliance.queue.stopping
@@ -109,11 +109,11 @@ class Server:
             switched_off.watch(self.appliance.cloud, stop)
 
     def stop(self, *_: object) -> None:
-        """Stop; fit to be a signal handler, also one that interrupts itself: it takes no lock."""
+        """Stop serving. Fit to be a signal handler that interrupts a stop: no lock is taken."""
         self.listener.stop()
 
     def _let_go(self) -> None:
-        """Answer the held polls, and whoever waits for a store that does not write now."""
+        """Answer the held polls, and the requests that wait for a store in trouble."""
         if not self._end_s:
             self._end_s = self.appliance.queue.clock.elapsed_s() + STOP_S
         self.appliance.queue.stopping.set()
@@ -130,13 +130,15 @@ def _listen(appliance: Appliance) -> Listener:
     try:
         return Listener(build_app(appliance), settings)
     except (OSError, ValueError) as error:
-        raise Unusable(f"cannot listen on {settings.host} port {settings.port}: {error}") from None
+        raise Unusable(
+            f"cannot listen on {settings.host} port {settings.port}: {error}. Choose another by --port."
+        ) from None
 
 
 def serve(folder: Folder, settings: Settings, say: Say, demo: Callable[[Server], None] | None = None) -> bool:
-    """Serve the folder until Ctrl-C, SIGTERM or the closing of its console window; `say` prints a line.
+    """Serve the folder until Ctrl-C, SIGTERM or the closing of the console window; `say` prints a line.
 
-    False when the store could not be closed well; the last line of the log says so.
+    Return False if the store could not be closed well; the last line of the log says so.
     """
     folder.create()
     set_up_logs(folder, settings.log_level)
@@ -156,19 +158,19 @@ def serve(folder: Folder, settings: Settings, say: Say, demo: Callable[[Server],
     well = server.run()
     ended.set()
     for name in SIGNALS:
-        # One more signal must not end the process otherwise than well.
+        # A second signal would end the process with another exit code.
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     if not well:
-        logger.error("the store could not be closed well: nothing that was answered is lost, the next start checks it")
+        logger.error("the store could not be closed well: no answered request is lost, the next start checks the file")
     return well
 
 
 def _end_in_time(stopping: threading.Event, ended: threading.Event) -> None:
-    """A disk that does not answer must not keep the process: what was answered is on it already."""
+    """End the process although the disk does not answer: every answered request is on the disk already."""
     stopping.wait()
     if not ended.wait(LONGEST_STOP_S):
-        # The log may stand on the same disk.
+        # A log on the same disk could block this thread too.
         saying = threading.Thread(target=_say_last_words, daemon=True)
         saying.start()
         saying.join(1.0)
@@ -176,7 +178,7 @@ def _end_in_time(stopping: threading.Event, ended: threading.Event) -> None:
 
 
 def _say_last_words() -> None:
-    logger.error("the stop took too long and is broken off: nothing that was answered is lost")
+    logger.error("the stop took too long and is broken off: no answered request is lost")
     logging.shutdown()
 
 

@@ -65,6 +65,24 @@ def appliance(folder: Folder, clock: ManualClock, patient: None) -> Iterator[App
 
 
 @pytest.fixture
+def make_appliance(folder: Folder, clock: ManualClock) -> Iterator[Callable[..., Appliance]]:
+    """Open an appliance with these settings; closed at the end, or by the next one."""
+    opened: list[Appliance] = []
+
+    def close() -> None:
+        while opened:
+            close_appliance(opened.pop(), folder)
+
+    def make(**settings: object) -> Appliance:
+        close()
+        opened.append(open_appliance(folder, Settings(**settings), clock)[0])
+        return opened[-1]
+
+    yield make
+    close()
+
+
+@pytest.fixture
 def submit(appliance: Appliance) -> Callable[..., JobRow]:
     """Queue a command; every part has a default."""
 

@@ -138,7 +138,7 @@ VERBS: dict[str, Callable[[World], object]] = {
         importing.store_page, w.queue, page := w.page(), page.listing.sightings, RULES
     ),
     "switch the link off": lambda w: switched_off.hold_and_give_back(w.cloud),
-    "give back": lambda w: copies.give_back(w.queue, w.forwarded),
+    "give back": lambda w: copies.give_back(w.queue, w.forwarded.ulid),
     "prune": lambda w: w.queue.database.write(retention._prune, w.queue, [w.stale.seq], w.clock.now_ms() + 1),
 }
 

@@ -21,7 +21,7 @@ from prjobs.server import Server
 from prjobs.store.models import JobRow
 from prjobs.upkeep import backup
 from prjobs.upkeep.backup import Nightly, _is_between, default_target, made_at_ms, make_backup, nightly_backups
-from prjobs.upkeep.looking import Census, damages, look_at, take_census
+from prjobs.upkeep.inspection import Census, damages, open_read_only, take_census
 from prjobs.upkeep.restore import NOTE, restore
 from tests import harm
 from tests.clocks import ManualClock
@@ -34,7 +34,7 @@ HOUR_S = 3600
 
 
 def ask(path: Path, sql: str) -> list[tuple[Any, ...]]:
-    with closing(look_at(path)) as connection:
+    with closing(open_read_only(path)) as connection:
         return connection.execute(sql).fetchall()
 
 
@@ -89,7 +89,7 @@ def test_backups_while_jobs_come_are_whole_each(program: Program, tmp_path: Path
             target = tmp_path / f"copy{number}.sqlite3"
             made = program.run("backup", str(target))
             assert (made.returncode, made.stdout, made.stderr) == (0, f"{target}\n", "")
-            with closing(look_at(target)) as connection:
+            with closing(open_read_only(target)) as connection:
                 assert damages(connection) == []
                 census = take_census(connection)
             assert known <= census.jobs == census.newest_job <= len(sent) + 4
@@ -178,7 +178,7 @@ def test_a_copy_must_be_of_a_moment_between_the_counts() -> None:
 @pytest.fixture
 def nightly(appliance: Appliance, folder: Folder, submit: Submit) -> Nightly:
     submit()
-    return Nightly(appliance, folder)
+    return Nightly(appliance.queue, folder)
 
 
 def make_tonight(nightly: Nightly) -> Path:
@@ -220,7 +220,7 @@ def test_a_clock_that_was_ahead_costs_no_night(nightly: Nightly, clock: ManualCl
 
 
 def test_an_empty_store_needs_no_backup(appliance: Appliance, folder: Folder) -> None:
-    assert not Nightly(appliance, folder).is_due()
+    assert not Nightly(appliance.queue, folder).is_due()
 
 
 def test_old_nightly_backups_go_and_others_stay(nightly: Nightly, folder: Folder, clock: ManualClock) -> None:
@@ -258,7 +258,7 @@ def test_a_failed_nightly_backup_is_a_notice_and_removes_nothing(
 def test_no_nightly_backup_when_none_is_wanted(folder: Folder, clock: ManualClock) -> None:
     appliance, _ = open_appliance(folder, Settings(backup_keep=0), clock)
     try:
-        assert not Nightly(appliance, folder).is_due()
+        assert not Nightly(appliance.queue, folder).is_due()
     finally:
         close_appliance(appliance, folder)
 

@@ -15,7 +15,6 @@ from prjobs.base.folder import Folder
 from prjobs.store.faults import trouble_of
 from prjobs.upkeep import ballast
 from prjobs.upkeep.ballast import BALLAST_BYTES, GIVE_UP_ON, Ballast, ballast_of
-from prjobs.upkeep.chores import Chores
 from tests.clocks import ManualClock
 from tests.program import JOB, Program
 from tests.waiting import wait_for
@@ -37,7 +36,7 @@ def test_it_is_given_up_on_what_the_store_says_of_a_full_disk() -> None:
 
 
 def test_it_is_made_of_real_bytes(appliance: Appliance, folder: Folder, clock: ManualClock) -> None:
-    reserve = Ballast(appliance)
+    reserve = Ballast(appliance.queue)
     reserve.once()
     path = ballast_of(folder.path)
     assert not path.exists()
@@ -48,7 +47,7 @@ def test_it_is_made_of_real_bytes(appliance: Appliance, folder: Folder, clock: M
 
 
 def test_one_that_was_cut_off_is_made_whole(appliance: Appliance, folder: Folder, clock: ManualClock) -> None:
-    reserve = Ballast(appliance)
+    reserve = Ballast(appliance.queue)
     ballast_of(folder.path).write_bytes(b"half")
     clock.advance(3)
     reserve.once()
@@ -58,7 +57,7 @@ def test_one_that_was_cut_off_is_made_whole(appliance: Appliance, folder: Folder
 def test_it_never_takes_the_room_of_new_jobs(
     appliance: Appliance, folder: Folder, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reserve = Ballast(appliance)
+    reserve = Ballast(appliance.queue)
     free_bytes = reserve.needed_bytes - 1
     monkeypatch.setattr(ballast.shutil, "disk_usage", lambda _path: type("Usage", (), {"free": free_bytes}))
     clock.advance(3)
@@ -71,17 +70,17 @@ def test_it_never_takes_the_room_of_new_jobs(
 
 
 def test_what_it_frees_is_not_for_new_jobs(appliance: Appliance, folder: Folder, clock: ManualClock) -> None:
-    chores = Chores(appliance, folder)
+    reserve = Ballast(appliance.queue)
     clock.advance(3)
-    chores._ballast.once()
+    reserve.once()
     appliance.queue.database.condition.note(error_of(sqlite3.SQLITE_FULL))
-    chores._ballast.once()
-    assert chores._ballast.given_up
+    reserve.once()
+    assert reserve.given_up
     assert not ballast_of(folder.path).exists()
     appliance.queue.database.condition.worked()
     clock.advance(6)
-    chores._ballast.once()
-    assert not chores._ballast.given_up
+    reserve.once()
+    assert not reserve.given_up
     assert ballast_of(folder.path).exists()
 
 

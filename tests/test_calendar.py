@@ -22,8 +22,6 @@ from hypothesis import strategies as st
 from prjobs.access import calendar, reservations
 from prjobs.access.calendar import Calendar, parse_event, parse_events, parse_time, refresh_once
 from prjobs.access.http import Limits, Outside, get_json, post_json
-from prjobs.base.settings import Settings
-from prjobs.opening import close_appliance, open_appliance
 from tests.program import JOB
 from tests.serving import Serving
 from tests.verbs import make_token
@@ -108,24 +106,15 @@ def service():
 
 
 @pytest.fixture
-def make_appliance(folder, clock, service):
-    """Open an appliance that asks the service; closed at the end, or by the next one."""
-    opened = []
-
-    def close():
-        while opened:
-            close_appliance(opened.pop(), folder)
+def make_appliance(make_appliance, service):
+    """Open an appliance that asks the service."""
 
     def make(**settings):
-        close()
-        named = {"reservations": "calendar", "calendar_url": service.url, **settings}
-        appliance, _ = open_appliance(folder, Settings(**named), clock)
-        opened.append(appliance)
+        appliance = make_appliance(**{"reservations": "calendar", "calendar_url": service.url, **settings})
         appliance.queue.polls.know("saf")
         return appliance
 
-    yield make
-    close()
+    return make
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ import pytest
 
 from prjobs.base import catalogue
 from prjobs.client import Client
-from prjobs.demo import is_station, run_demo
-from prjobs.demo.observatory import Observatory
-from prjobs.demo.users import TARGETS, Command, User, Users
+from prjobs.demo.observatory import Behaviour, Observatory
+from prjobs.demo.running import Demo, is_station
+from prjobs.demo.users import TARGETS, Command, Habits, User, Users
+from tests.clocks import ManualClock
 from tests.serving import Serving
 
 SITE = "mrc1"
@@ -118,7 +119,7 @@ def client(service: Service) -> Iterator[Client]:
 def observatory(client: Client, **settings: Any) -> Observatory:
     """One that neither fails nor flushes unless asked to, and polls every second."""
     plain = {"flush": False, "failure_probability": 0.0, "poll_s": 1.0}
-    return Observatory(client, SITE, chance=random.Random(1), **(plain | settings))
+    return Observatory(client, SITE, Behaviour(**(plain | settings)), random.Random(1))
 
 
 def send(client: Client, device: str, action: str, site: str = SITE, **params: Any) -> None:
@@ -349,13 +350,13 @@ def test_run_ends_when_told_to_and_survives_bugs(client: Client, caplog: pytest.
         stop.set()
         raise ArithmeticError("no time")
 
-    observatory(client, now=broken_clock).run(stop)
+    Observatory(client, SITE, now=broken_clock).run(stop)
     assert "a step of the simulated observatory failed" in caplog.text
 
 
 def some_users(client: Client, **settings: Any) -> Users:
     users = [User(f"demo|{name}", name, client) for name in ("Ann K.", "Tim B.", "Wera S.")]
-    return Users(users, SITE, "mrc", chance=random.Random(3), wall_clock=lambda: 1.7e9, **settings)
+    return Users(users, SITE, Habits(enclosure_site="mrc", **settings), random.Random(3), ManualClock())
 
 
 def all_night(users: Users, hours: float = 8.0) -> list[tuple[float, Command]]:
@@ -443,12 +444,10 @@ def test_which_site_is_a_station() -> None:
     assert not is_station("saf", ["saf", "mrc1"])
 
 
-@pytest.mark.parametrize("as_mapping", [True, False])
-def test_the_demo_brings_jobs_to_their_end(service: Service, as_mapping: bool) -> None:
-    named = [("demo|ann", "Ann K.", "one"), ("demo|tim", "Tim B.", "two")]
-    tokens = {user_id: token for user_id, _, token in named} if as_mapping else named
+def test_the_demo_brings_jobs_to_their_end(service: Service) -> None:
+    users = [("demo|ann", "Ann K.", "one"), ("demo|tim", "Tim B.", "two")]
     stop = threading.Event()
-    threads = run_demo(service.url, tokens, ["mrc1", "mrc"], 2000.0, stop, poll_gap_s=0.1)
+    threads = Demo(service.url, users, ["mrc1", "mrc"], 2000.0, poll_gap_s=0.1).start(stop)
     try:
         with service.changed:
             done = service.changed.wait_for(lambda: service.statuses().count("COMPLETE") >= 2, timeout=60)
@@ -460,4 +459,4 @@ def test_the_demo_brings_jobs_to_their_end(service: Service, as_mapping: bool) -
     assert len(threads) == 3
     assert not any(thread.is_alive() for thread in threads)
     assert service.jobs[0]["token"] == "Bearer one"
-    assert service.jobs[0]["user_name"] == ("demo|ann" if as_mapping else "Ann K.")
+    assert service.jobs[0]["user_name"] == "Ann K."

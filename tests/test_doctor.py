@@ -84,8 +84,8 @@ def test_the_program_beside_a_running_server(program: Program) -> None:
     done = program.run("doctor", "--deep")
     assert (done.returncode, done.stderr) == (0, "")
     assert all(line.split()[0] in (OK, NOTE, WRONG) for line in done.stdout.splitlines())
-    assert f"It is served at {program.url}, and the server is well." in done.stdout
-    assert "ok     All 1 jobs are what was sent." in done.stdout
+    assert f"The server at {program.url} is well." in done.stdout
+    assert "ok     No job is damaged: 1 checked." in done.stdout
     # The file has no poll yet: the server writes them down once a minute.
     assert re.search(r"^ok     saf polled last \d+ s ago\.$", done.stdout, re.MULTILINE), done.stdout
     document = json.loads(program.run("doctor", "--json").stdout)
@@ -109,7 +109,7 @@ def test_the_program_after_a_kill(program: Program) -> None:
     done = program.run("doctor", "--deep")
     assert done.returncode == 0
     assert "note   The last stop was not clean" in done.stdout
-    assert "All 1 jobs are what was sent" in done.stdout
+    assert "No job is damaged: 1 checked" in done.stdout
 
 
 def test_a_server_that_is_not_well_says_so(program: Program) -> None:
@@ -164,7 +164,7 @@ def test_a_port_that_another_program_has(closed: Folder, clock: ManualClock, mon
         monkeypatch.setenv("PRJOBS_PORT", str(other.getsockname()[1]))
         finding = one(closed, clock, "port")
     assert finding.level == WRONG
-    assert "stop what uses it, or set another port" in finding.sentence
+    assert "stop the program that uses the port, or set another port" in finding.sentence
     assert one(closed, clock, "port").level == OK
 
 
@@ -234,9 +234,7 @@ def test_a_clock_that_is_behind(closed: Folder, clock: ManualClock) -> None:
     assert one(closed, clock, "clock").level == OK
     clock.step(-7200)
     finding = one(closed, clock, "clock")
-    assert finding == Finding(
-        WRONG, "clock", "The clock is 2 h behind what was already written: set this machine's clock."
-    )
+    assert finding == Finding(WRONG, "clock", "The clock is 2 h behind the newest change: set this machine's clock.")
 
 
 def test_a_clock_that_was_ahead(appliance: Appliance, folder: Folder, clock: ManualClock, submit: Submit) -> None:
@@ -259,7 +257,7 @@ def test_polls(appliance: Appliance, folder: Folder, clock: ManualClock, submit:
     clock.advance(300)
     said = [(finding.level, finding.sentence) for finding in found(folder, clock, "polls")]
     assert said[0][0] == NOTE
-    assert said[0][1].startswith("saf polled last 5 min ago, and 1 job waits: see whether")
+    assert said[0][1].startswith("saf polled last 5 min ago, and 1 job waits: check that")
     assert said[1][1].startswith("mrc never polled, and 1 job waits")
 
 

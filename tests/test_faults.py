@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from tests.clocks import ManualClock
+from tests.preload import needs_gcc, with_fsync
 from tests.program import JOB, Program
 from tests.verbs import make_token
 from tests.waiting import wait_for
@@ -230,20 +231,13 @@ def test_an_idle_connection_is_closed(make_server, monkeypatch):
         assert connection.recv(100) == b""
 
 
-@posix
-@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc to build the slow disk")
+@needs_gcc
 def test_a_slow_disk(program, tmp_path):
     """Each fsync takes 200 ms: new jobs share a commit, none is lost or comes twice."""
-    source, syncs = tmp_path / "slow.c", tmp_path / "syncs"
-    source.write_text(
-        "#include <fcntl.h>\n#include <unistd.h>\n"
-        f'int fsync(int f){{int s=open("{syncs}",O_WRONLY|O_APPEND|O_CREAT,0600);write(s,"x",1);close(s);'
-        "usleep(200000);return 0;}\n"
-        "int fdatasync(int f){return fsync(f);}\n"
-    )
-    subprocess.run(["gcc", "-shared", "-fPIC", "-o", tmp_path / "slow.so", source], check=True)
+    syncs = tmp_path / "syncs"
+    counted = f'int s=open("{syncs}",O_WRONLY|O_APPEND|O_CREAT,0600);write(s,"x",1);close(s)'
     program.token()
-    program.serve(env={**os.environ, "LD_PRELOAD": str(tmp_path / "slow.so")})
+    program.serve(env=with_fsync(tmp_path, f"{counted};usleep(200000)"))
     program.bearer = program.token()
     sent, got = [], []
     before = syncs.stat().st_size

@@ -17,7 +17,7 @@ from prjobs.store import schema
 from prjobs.store.models import JobRow
 from prjobs.upkeep import doctor
 from prjobs.upkeep.findings import NOTE, OK
-from prjobs.upkeep.looking import older_migrations
+from prjobs.upkeep.inspection import older_migrations
 from tests.program import Program
 from tests.verbs import USER, report, take
 
@@ -187,7 +187,7 @@ def test_what_only_looks_at_an_older_store(appliance, folder, submit, clock, tmp
     findings = doctor.examine(Folder(older.data), clock, deep=True)
     said = {finding.check: finding for finding in findings}
     assert said["schema"].level == NOTE and said["store"].level == OK
-    assert (said["jobs"].level, said["jobs"].sentence) == (OK, "All 1 jobs are what was sent.")
+    assert (said["jobs"].level, said["jobs"].sentence) == (OK, "No job is damaged: 1 checked.")
     assert older.serve()
     assert older.stop()[0] == 0
     assert json.loads(older.run("night", "2023-11-14", "--json").stdout)["total"] == 1

@@ -97,7 +97,7 @@ def test_a_setting_a_command_a_route_and_an_error_are_found():
 
 def test_the_words_are_marked_and_the_rows_are_shown(server):
     text = get(server, "/manual", params={"q": "expire_stop_s"}).text
-    assert "<mark>expire_stop_s</mark>" in text and "the same for stops: never" in text
+    assert "<mark>expire_stop_s</mark>" in text and "seconds after which an unfetched stop expires" in text
     assert 'value="expire_stop_s"' in text
 
 

@@ -26,14 +26,13 @@ from prjobs.monitor import alarms
 from prjobs.monitor.watching import Watch
 from prjobs.night import nights, report
 from prjobs.night import page as night_page
-from prjobs.night.document import write_document
-from prjobs.night.files import defused, write_sheet
+from prjobs.night.files import defused, write_document, write_sheet
 from prjobs.night.markup import el
 from prjobs.night.nights import night_at, night_named
 from prjobs.night.page import Frame, write_page
 from prjobs.night.report import SAVED_MS, night_report, source_of, stored_source
+from prjobs.night.shapes import LONGEST, STOP_S
 from prjobs.night.silence import Polled, Quiet
-from prjobs.night.tally import LONGEST, STOP_S
 from prjobs.night.words import duration
 from prjobs.store.models import JOB_COLUMNS
 from tests.clocks import ManualClock

@@ -15,34 +15,14 @@ from prjobs.access.identity import Identity
 from prjobs.access.reservations import RESERVED, Event, NewReservation
 from prjobs.base import catalogue
 from prjobs.base.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthorized, Unusable
-from prjobs.base.settings import CommandClass, Settings
+from prjobs.base.settings import CommandClass
 from prjobs.base.settings_sources import load_settings
-from prjobs.opening import close_appliance, open_appliance
 from tests.program import JOB
 from tests.verbs import make_token
 
 ALICE, BOB = "auth0|alice", "auth0|bob"
 HOUR_MS = 3_600_000
 FOREVER_MS = reservations.MAX_TIME_MS
-
-
-@pytest.fixture
-def make_appliance(folder, clock):
-    """Open an appliance with these settings; closed at the end, or by the next one."""
-    opened = []
-
-    def close():
-        while opened:
-            close_appliance(opened.pop(), folder)
-
-    def make(**settings):
-        close()
-        appliance, _ = open_appliance(folder, Settings(**settings), clock)
-        opened.append(appliance)
-        return appliance
-
-    yield make
-    close()
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from prjobs.opening import close_appliance, open_appliance, save_polls
 from prjobs.server import Server
 from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
-from prjobs.upkeep.chores import Chores
+from prjobs.upkeep.machine import WallClock
 from prjobs.upkeep.retention import STEP, Retention, prune_alarms_once, prune_once
 from tests.clocks import ManualClock
 from tests.program import JOB
@@ -254,17 +254,17 @@ def test_a_clock_a_year_ahead_removes_nothing(appliance: Appliance, clock: Manua
 def test_nothing_goes_while_the_clock_is_said_to_have_moved(
     appliance: Appliance, folder: Folder, clock: ManualClock, submit: Submit
 ) -> None:
-    chores = Chores(appliance, folder)
+    wall_clock = WallClock(appliance.queue)
     finished(appliance, submit, 5)
     clock.step(365 * DAY_S)
-    chores.watch_clock_once()
+    wall_clock.watch_once()
     submit()  # the newest change has the wrong time too
     clock.advance(DAY_S - 1)
     assert prune_once(appliance.queue) == 0
     clock.step(-365 * DAY_S)
-    chores.watch_clock_once()
+    wall_clock.watch_once()
     clock.advance(DAY_S + 1)
-    chores.watch_clock_once()
+    wall_clock.watch_once()
     assert appliance.queue.notices.all() == [] and prune_once(appliance.queue) == 0 and count(appliance, "job") == 6
     clock.advance(30 * DAY_S)
     submit()

@@ -50,7 +50,7 @@ def test_a_wrong_file_is_refused_with_the_name(tmp_path, text, said):
 
 def test_a_setting_that_stands_twice_is_refused(tmp_path):
     (tmp_path / "prjobs.toml").write_text('cloud_mode = "off"\n[cloud]\nmode = "primary"\n')
-    with pytest.raises(Unusable, match="cloud_mode stands there twice"):
+    with pytest.raises(Unusable, match="cloud_mode is set twice"):
         load_settings(tmp_path, {})
 
 

@@ -1,9 +1,7 @@
 """A stop ends in bounded time, loses nothing that was answered, and its exit code is true."""
 
 import os
-import shutil
 import sqlite3
-import subprocess
 import threading
 import time
 
@@ -15,6 +13,7 @@ from prjobs.base import folder as folder_module
 from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
 from tests.clocks import ManualClock
+from tests.preload import needs_gcc, with_fsync
 from tests.program import JOB
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
@@ -81,18 +80,11 @@ def test_writes_in_flight_at_a_stop_are_answered_while_the_database_is_locked(pr
     other.close()
 
 
-@posix
-@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc to build the disk that hangs")
+@needs_gcc
 def test_a_disk_that_hangs_does_not_keep_the_process(program, tmp_path):
-    source, hangs = tmp_path / "hang.c", tmp_path / "hangs"
-    source.write_text(
-        "#include <unistd.h>\n"
-        f'int fsync(int f){{while(access("{hangs}",F_OK)==0)usleep(100000);return 0;}}\n'
-        "int fdatasync(int f){return fsync(f);}\n"
-    )
-    subprocess.run(["gcc", "-shared", "-fPIC", "-o", tmp_path / "hang.so", source], check=True)
+    hangs = tmp_path / "hangs"
     token = program.token()
-    program.serve(env={**os.environ, "LD_PRELOAD": str(tmp_path / "hang.so")})
+    program.serve(env=with_fsync(tmp_path, f'while(access("{hangs}",F_OK)==0)usleep(100000)'))
     job = program.new_job(token)
     hangs.touch()
     code, _, errors = program.stop()

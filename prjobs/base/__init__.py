@@ -1,1 +1,1 @@
-"""Rules, words and small tools that every other package may use."""
+"""The foundation: clock, errors, settings, data folder, catalogue of commands, limits, notices, logs."""

@@ -1,11 +1,11 @@
-"""The commands that the web page sends and the observatories run: class, label for people, usual duration.
+"""The catalogue of the commands that web page and observatories use: class, label for people, usual duration.
 
-The facts stand in `commands.json`, one entry a command. A pair of device and action that is not there is a
-command all the same: its class is "other", its label is its two words.
+`commands.json` has an entry for each command. A pair of device and action without an entry is still a command: of
+the class "other" (an enclosure's: "roof"), with device and action as the label.
 
-Labels: `[…]` is left out when a parameter inside it is missing or empty; `{name}` is the parameter's value,
-`{name:.2f}` formats it as a number, `{name!light}` counts as missing when the value is "light".
-Durations: `usual_s` is a number, or a sum of products of numbers and parameter names.
+Labels: `[…]` is left out when a parameter inside the brackets is missing or empty; `{name}` is the parameter's value,
+`{name:.2f}` formats the value as a number, `{name!light}` counts as missing when the value is "light".
+Durations: `usual_s` is a number of seconds, or a sum of products of numbers and parameter names.
 """
 
 import json
@@ -31,7 +31,7 @@ CLASSES = (
     "restart",
     "other",
 )
-# The classes that make a telescope safe: they get through where others are refused.
+# The classes that make a telescope safe: a reservation or a full disk must not stop these commands.
 MAKES_SAFE = frozenset({"stop", "close", "park"})
 ENCLOSURES = ("enclosure", "dome", "roof", "wema")
 STOP_ACTIONS = frozenset({"stop", "cancel", "cancel_all_commands"})
@@ -47,7 +47,7 @@ _FIELD = re.compile(r"\{(\w+)(?::([^}]*))?(?:!([^}]*))?\}")
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One parameter inside a label."""
+    """A parameter inside a label; the parameter counts as missing when the text is `unless`."""
 
     name: str
     spec: str
@@ -59,7 +59,7 @@ Segment = tuple[str | Field, ...]
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One entry of the catalogue; `required` and `optional` hold example values."""
+    """An entry of the catalogue; `required` and `optional` hold example values."""
 
     device: str
     action: str
@@ -76,21 +76,22 @@ class Command:
 
 
 def command_class(device: str, action: str, required_params: Params) -> str:
-    """One of CLASSES, whatever the letter case. What stops an observatory is "stop" on any device; a command for an
-    enclosure that is not known is "roof".
+    """Return the class of a command, from CLASSES; the case of letters makes no difference.
+
+    Stopping actions are "stop" on every device. Unknown commands are "roof" for an enclosure, "other" elsewhere.
     """
     if action.lower() in STOP_ACTIONS or (action == "run" and _script(required_params) == "stopScript"):
         return "stop"
     command = find(device, action, required_params) or find(device.lower(), action.lower(), required_params)
     if command:
         return command.command_class
-    # What nobody knows must not be a way around the rights that a roof needs.
+    # A misspelt roof command would otherwise pass without the rights that a roof needs.
     plain = unicodedata.normalize("NFKC", device).strip().lower()
     return "roof" if plain.startswith(ENCLOSURES) else "other"
 
 
 def label(device: str, action: str, required_params: Params, optional_params: Params) -> str:
-    """The command in words, one line of at most LABEL_CHARS characters; never raises."""
+    """Return the command in words, in a line of at most LABEL_CHARS characters; never raises."""
     command = find(device, action, required_params)
     if command is None:
         return _cut(f"{_clean(device)} {_clean(action)}", LABEL_CHARS)
@@ -99,7 +100,7 @@ def label(device: str, action: str, required_params: Params, optional_params: Pa
 
 
 def usual_seconds(device: str, action: str, required: Params, optional: Params) -> float | None:
-    """How long the command usually takes; None when nobody can say. A missing parameter counts as 1."""
+    """Return the usual duration of the command; None for an unknown command. A missing parameter counts as 1."""
     command = find(device, action, required)
     if command is None:
         return None
@@ -108,7 +109,7 @@ def usual_seconds(device: str, action: str, required: Params, optional: Params) 
 
 
 def find(device: str, action: str, required_params: Params) -> Command | None:
-    """The entry of a command; a script that is not listed has the entry of `run` without a script."""
+    """Return the entry of a command; an unlisted script has the entry of `run` without a script."""
     index = _index()
     if action != "run":
         return index.get((device, action, None))
@@ -117,7 +118,7 @@ def find(device: str, action: str, required_params: Params) -> Command | None:
 
 @cache
 def commands() -> tuple[Command, ...]:
-    """Every entry, in the order of the file."""
+    """Return every entry, in the order of the file."""
     text = (files("prjobs") / "commands.json").read_text(encoding="utf-8")
     return tuple(_command(entry) for entry in json.loads(text))
 
@@ -196,7 +197,7 @@ def _text(value: object, spec: str) -> str:
 
 
 def _string(value: str, spec: str) -> str:
-    """The page sends numbers as text, and some texts with their JSON quotes on."""
+    """Return a text for a label. The web page sends numbers as text, and some texts in their JSON quotes."""
     text = _clean(value).strip(' "')
     if not spec:
         return text
@@ -216,7 +217,7 @@ def _number(value: float, spec: str) -> str:
 
 
 def _clean(text: str) -> str:
-    """Short and on one line: whatever cannot be printed becomes a space."""
+    """Cut the text and replace unprintable characters by spaces, so that a label stays on one line."""
     text = _cut(text, VALUE_CHARS)
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 

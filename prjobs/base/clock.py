@@ -1,4 +1,4 @@
-"""The only place that reads the time or chance, so that tests can set both."""
+"""The source of time and of random bytes: the only module that reads either, so that tests can set them."""
 
 import secrets
 import time
@@ -9,9 +9,9 @@ _BOOT_CLOCK = getattr(time, "CLOCK_BOOTTIME", None)
 
 
 def moment(time_ms: int, zone: tzinfo = UTC) -> datetime:
-    """Unix milliseconds as a date and time of day.
+    """Return Unix milliseconds as a date and time of day in the zone.
 
-    Not by datetime.fromtimestamp, which on Windows knows neither the time before 1970 nor that after the year 3000.
+    datetime.fromtimestamp would fail on Windows for times before 1970 and after the year 3000.
     """
     return (_EPOCH + timedelta(milliseconds=time_ms)).astimezone(zone)
 
@@ -20,22 +20,22 @@ class Clock:
     """The machine's own clock."""
 
     def now_ms(self) -> int:
-        """Wall clock: Unix milliseconds, UTC. May step back or forward at any time."""
+        """Return the wall clock's time in Unix milliseconds, UTC. The clock may step back or forward at any time."""
         return time.time_ns() // 1_000_000
 
     def elapsed_s(self) -> float:
-        """Seconds that only ever grow, time spent in standby included where the system can tell.
+        """Return seconds that only ever grow, with the time in standby where the system can tell.
 
-        Linux stops its monotonic clock in standby; a job from before standby must not look fresh after it.
+        Linux stops the monotonic clock in standby: a job from before standby would look fresh afterwards.
         """
         if _BOOT_CLOCK is not None:
             return time.clock_gettime(_BOOT_CLOCK)
         return time.monotonic()
 
     def random_bytes(self, count: int) -> bytes:
-        """`count` bytes that nobody can guess."""
+        """Return `count` bytes from the system's source of secrets."""
         return secrets.token_bytes(count)
 
     def random_text(self) -> str:
-        """32 random bytes as URL-safe text, for keys."""
+        """Return 32 random bytes as URL-safe text, for keys."""
         return secrets.token_urlsafe(32)

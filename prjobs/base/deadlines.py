@@ -1,4 +1,4 @@
-"""Deadlines on elapsed time: a wall clock that steps must not make a job old or young."""
+"""Deadlines by elapsed time: a step of the wall clock must not make a job old or young."""
 
 from collections.abc import Hashable
 
@@ -8,9 +8,9 @@ LIMIT = 100_000
 
 
 class Deadlines:
-    """A deadline for each key. Known for what began in this process; what began before has none.
+    """The deadlines of this process, by key. A key from before the start of the process has no deadline.
 
-    Above `LIMIT` keys the oldest are forgotten, and judged like those from before the start.
+    Above `LIMIT` keys the oldest are forgotten, and have no deadline either.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -18,7 +18,7 @@ class Deadlines:
         self._at_s: dict[Hashable, float] = {}
 
     def set(self, key: Hashable, at_s: float) -> None:
-        """Set the key's deadline, in seconds of elapsed time."""
+        """Set the deadline of a key, in seconds of elapsed time."""
         self._at_s[key] = at_s
         if len(self._at_s) > LIMIT:
             del self._at_s[next(iter(self._at_s))]
@@ -28,7 +28,7 @@ class Deadlines:
         self._at_s.pop(key, None)
 
     def over_s(self, key: Hashable) -> float | None:
-        """Return how many seconds ago the deadline was; negative before it, None for an unknown key."""
+        """Return the seconds since the deadline; negative before the deadline, None for an unknown key."""
         at_s = self._at_s.get(key)
         return None if at_s is None else self._clock.elapsed_s() - at_s
 

@@ -1,6 +1,6 @@
-"""From bytes, files and environments to typed structures, with errors that name the field.
+"""Decoding of bytes, files and environments into typed structures, with refusals that name the field.
 
-msgspec does the work; this module turns its errors into sentences for a person.
+msgspec decodes; this module turns the errors of msgspec into sentences for a person.
 """
 
 import re
@@ -21,10 +21,10 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 def parse_json(body: bytes) -> Any:
-    """Bytes -> any JSON value. BadRequest for all that is not one strict JSON document in UTF-8.
+    """Return the JSON value in the bytes. Raises BadRequest unless the body is a single JSON document in UTF-8.
 
-    A byte order mark is tolerated. Refused: NaN, Infinity, lone surrogates, more than 64 levels, numbers that
-    no double or reasonable integer holds, anything after the document.
+    Refused too: NaN, Infinity, lone surrogates, more than 64 levels, numbers beyond a double or a reasonable
+    integer, text after the document. The format is RFC 8259.
     """
     try:
         value = _GENERIC.decode(body)
@@ -35,14 +35,17 @@ def parse_json(body: bytes) -> Any:
     except msgspec.ValidationError:
         raise BadRequest("The JSON body holds a number with too many digits or too large to store.") from None
     except msgspec.DecodeError as wrong:
-        raise BadRequest(_why_not_json(body, wrong)) from None
+        raise BadRequest(_json_sentence(body, wrong)) from None
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         raise BadRequest(f"The body is nested too deep: {MAX_DEPTH} levels of JSON are the limit.")
     return value
 
 
 def parse_object(body: bytes, shape: type[T]) -> T:
-    """Bytes -> a structure of the appliance's own API. BadRequest, naming the field."""
+    """Return the bytes as a structure of the appliance's own API; a byte order mark is skipped.
+
+    Raises BadRequest with a sentence that names the field.
+    """
     value = parse_json(strip_mark(body))
     if type(value) is not dict:
         raise BadRequest(f"The body must be a JSON object; {kind_of(value)} came.")
@@ -50,14 +53,14 @@ def parse_object(body: bytes, shape: type[T]) -> T:
 
 
 def convert(value: dict[str, Any], shape: type[T]) -> T:
-    """Python values -> a structure. BadRequest, naming the field."""
+    """Return decoded JSON as a structure. Raises BadRequest with a sentence that names the field."""
     try:
         return msgspec.convert(value, shape)
     except msgspec.ValidationError as wrong:
         raise BadRequest(sentence_of(wrong, value, shape)) from None
 
 
-def _why_not_json(body: bytes, wrong: Exception) -> str:
+def _json_sentence(body: bytes, wrong: Exception) -> str:
     if not body.strip():
         return "The body is empty; a JSON object was expected."
     if re.search(rb"[:\[,]\s*-?(NaN|Infinity)", body):
@@ -79,12 +82,12 @@ def _depth(value: object) -> int:
 
 
 def strip_mark(body: bytes) -> bytes:
-    """The body without a UTF-8 byte order mark."""
+    """Return the body without a UTF-8 byte order mark."""
     return body[3:] if body.startswith(b"\xef\xbb\xbf") else body
 
 
 def sentence_of(error: msgspec.ValidationError, value: dict[str, Any], shape: type[msgspec.Struct]) -> str:
-    """msgspec's error for `value` as a sentence: field, what was expected, what came."""
+    """Return msgspec's error for `value` as a sentence with the field, the expected and the received value."""
     text = str(error)
     if missing := _MISSING.search(text):
         return f"Error: missing required key {missing[1]}"
@@ -99,7 +102,7 @@ def sentence_of(error: msgspec.ValidationError, value: dict[str, Any], shape: ty
 
 @cache
 def descriptions(shape: type[msgspec.Struct]) -> dict[str, str]:
-    """The description that each field of a structure declares, by its name on the wire."""
+    """Return the description that each field of a structure declares, by the field's name on the wire."""
     schema = msgspec.json.schema(shape, ref_template="{name}")["$defs"][shape.__name__]
     return {name: _described(field) for name, field in schema["properties"].items()}
 

@@ -1,7 +1,7 @@
-"""Refusals: each has a code for programs, an HTTP status and a sentence for a person.
+"""The refusals, each with a code for programs, an HTTP status and a sentence for a person.
 
-Sentences name the field, what was expected and what came, and never repeat what a client sent: the web UI
-shows them as HTML. Every refusal ends a command of the command line with exit code 1.
+A sentence names the field, the expected and the received kind of value, and never repeats text from a client: the
+web UI shows sentences as HTML. Every refusal ends a command of the command line with exit code 1.
 """
 
 from collections.abc import Mapping
@@ -11,61 +11,61 @@ from typing import NamedTuple, Self
 
 
 class Refused(Exception):
-    """A request that was not carried out; nothing was changed by it."""
+    """A request that was refused and changed nothing."""
 
     status = 400
     code = "bad_request"
     retry_after_s: int | None = None
-    # What belongs to the answer besides its status and sentence.
+    # Headers of the answer that belong to the refusal.
     headers: Mapping[str, str] = MappingProxyType({})
-    # What the manual says more about, where the code stands for several things.
+    # The section of the manual, for a code that stands for several reasons.
     topic = ""
 
     @property
     def sentence(self) -> str:
-        """One line of plain text for a person."""
+        """A line of plain text for a person."""
         return str(self)
 
     def about(self, topic: str) -> Self:
-        """Name the topic in the manual, where the code stands for several. Returns the refusal."""
+        """Name the topic in the manual, for a code that stands for several reasons. Return the refusal."""
         self.topic = topic
         return self
 
 
 class BadRequest(Refused):
-    """The body, a field or an address is not what it must be."""
+    """The body, a field or the address is wrong."""
 
 
 class Unauthorized(Refused):
-    """No valid token, or somebody else's reservation."""
+    """The request has no valid token, or another user reserved the site."""
 
     status = 401
     code = "unauthorized"
 
 
 class Forbidden(Refused):
-    """A valid token or a web origin that may not do this."""
+    """The token or the web origin has no right to the request."""
 
     status = 403
     code = "forbidden"
 
 
 class NotFound(Refused):
-    """No such job, token or path."""
+    """The job, token, reservation or path does not exist."""
 
     status = 404
     code = "not_found"
 
 
 class MethodNotAllowed(Refused):
-    """The path exists, for another method."""
+    """The path does not accept the method."""
 
     status = 405
     code = "method_not_allowed"
 
 
 class Conflict(Refused):
-    """Not possible from the present state."""
+    """The present state of the job or site does not allow the change."""
 
     status = 409
     code = "conflict"
@@ -79,14 +79,14 @@ class TooLarge(Refused):
 
 
 class WrongHost(Refused):
-    """The Host header names a host that this appliance does not answer for."""
+    """The Host header names a host for which this appliance does not answer."""
 
     status = 421
     code = "wrong_host"
 
 
 class TooMany(Refused):
-    """Too many requests from one caller."""
+    """The caller sent too many requests."""
 
     status = 429
     code = "too_many"
@@ -101,14 +101,14 @@ class HeadersTooLarge(Refused):
 
 
 class Internal(Refused):
-    """A defect of ours: the log has the traceback, the client gets no details."""
+    """A defect of the appliance: the log has the traceback, the client gets no details."""
 
     status = 500
     code = "internal"
 
 
 class Fault(StrEnum):
-    """A kind of trouble with the store."""
+    """The faults of the store."""
 
     LOCKED = "locked"
     FULL = "full"
@@ -121,9 +121,9 @@ class Fault(StrEnum):
 
 
 class Unavailable(Refused):
-    """The store cannot take or give anything now; asking again later is right.
+    """The store cannot be read or written now; send the request again later.
 
-    `fault` says what the trouble with the store is; None when there is another reason.
+    `fault` is the fault of the store; None for another reason.
     """
 
     status = 503
@@ -136,18 +136,18 @@ class Unavailable(Refused):
 
 
 class Trouble(NamedTuple):
-    """A fault of the store and its sentence."""
+    """A fault of the store with a sentence for a person."""
 
     fault: Fault
     sentence: str
 
     def refusal(self) -> Unavailable:
-        """Return the refusal of a request that meets the trouble."""
+        """Return the refusal for a request that meets the fault."""
         return Unavailable(self.sentence, self.fault)
 
 
 class DiskFull(Refused):
-    """Too little free disk for new jobs."""
+    """The disk has too little room for new jobs."""
 
     status = 507
     code = "disk_full"
@@ -155,9 +155,9 @@ class DiskFull(Refused):
 
 
 class Unusable(Exception):
-    """The appliance cannot start or go on; the sentence says why and what to do. Exit code 1.
+    """A reason why the appliance cannot start or go on; the sentence names the remedy. Exit code 1.
 
-    `fault` says what the trouble with the store is; None when there is another reason.
+    `fault` is the fault of the store; None for another reason.
     """
 
     def __init__(self, sentence: str, fault: Fault | None = None) -> None:
@@ -166,7 +166,7 @@ class Unusable(Exception):
 
 
 def kind_of(value: object) -> str:
-    """What came, in words that never repeat its content: `kind_of([1]) == "a list"`."""
+    """Return the kind of a received value in words, without the content: `kind_of([1]) == "a list"`."""
     match value:
         case None:
             return "null"

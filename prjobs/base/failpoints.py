@@ -1,4 +1,4 @@
-"""Named points at which a test makes the process die: `PRJOBS_FAIL=name:n` is the n-th pass of the point."""
+"""Failpoints: named points at which a test kills the process. `PRJOBS_FAIL=name:n` kills at the n-th pass."""
 
 import os
 import signal
@@ -18,14 +18,14 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class Failpoints:
-    """Counts passes. Without a plan nothing ever happens."""
+    """The count of passes until the planned death; without a plan, passing has no effect."""
 
     def __init__(self, name: str = "", passes: int = 0) -> None:
         self._name = name
         self._passes = passes
 
     def passing(self, name: str) -> None:
-        """The process comes by the point."""
+        """Count a pass of the point; kill the process at the planned pass."""
         if name != self._name:
             return
         self._passes -= 1
@@ -34,18 +34,21 @@ class Failpoints:
 
 
 def die() -> None:
-    """End as a power cut ends a process: nothing is cleaned up."""
+    """Kill this process without any clean-up, as a power cut would."""
     os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
 def planned(environment: Mapping[str, str], host: str) -> Failpoints:
-    """What the environment asks for. Unusable when the plan is not understood, or others can reach the server."""
+    """Return the failpoints that the environment plans.
+
+    Raises Unusable if the plan is malformed, or if other machines can reach the server.
+    """
     plan = environment.get(VARIABLE, "")
     if not plan:
         return Failpoints()
     name, _, passes = plan.partition(":")
     if host not in _LOOPBACK:
-        raise Unusable(f"{VARIABLE} is for tests: it is refused while host is not 127.0.0.1.")
+        raise Unusable(f"{VARIABLE} is for tests: unset the variable, or set host to 127.0.0.1.")
     if name not in NAMES or not passes.isdigit() or int(passes) < 1:
         raise Unusable(f"{VARIABLE} must be NAME:N with a name of {', '.join(NAMES)}.")
     return Failpoints(name, int(passes))

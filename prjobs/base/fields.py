@@ -1,11 +1,11 @@
-"""The types of fields in requests: patterns, lengths and the words that a refusal uses for them."""
+"""The types of fields in requests: pattern, length and the description that a refusal repeats."""
 
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-# `$` alone would also match before a final newline; the lookahead forbids that in Python and says nothing in JS.
+# `$` alone would also match before a final newline: the lookahead forbids the newline in Python, and is true in JS.
 _NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$(?!\n)"
 Site = Annotated[
     str,

@@ -1,7 +1,7 @@
-"""The data folder: everything that belongs to one appliance. Copying it moves the appliance.
+"""The data folder: everything that belongs to one appliance. A copy of the folder is a copy of the appliance.
 
-prjobs.sqlite3  the store          prjobs.toml  the settings       secret   signs the tokens (0600)
-identity.json   whose store it is  server.json  who serves it now  lock     held while it is served
+prjobs.sqlite3  the store                 prjobs.toml  the settings          secret  the signing key (0600)
+identity.json   the store's identity      server.json  the serving process   lock    held by the serving process
 backups/        logs/
 """
 
@@ -25,27 +25,27 @@ REPLACE_WAITS_S = (0.05, 0.1, 0.2)
 
 @dataclass(frozen=True)
 class Folder:
-    """Paths and small files of one data folder."""
+    """The paths and small files of a data folder."""
 
     path: Path
 
     @property
     def database(self) -> Path:
-        """The store."""
+        """The file of the store."""
         return self.path / "prjobs.sqlite3"
 
     @property
     def backups(self) -> Path:
-        """Where backups are kept."""
+        """The folder of the backups."""
         return self.path / "backups"
 
     @property
     def logs(self) -> Path:
-        """Where logs are kept."""
+        """The folder of the logs."""
         return self.path / "logs"
 
     def create(self) -> None:
-        """Make the folder, for its owner only. Unusable when it cannot be made or written."""
+        """Make the folder, for the owner only. Raises Unusable if the folder cannot be made or written."""
         try:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
             for folder in (self.backups, self.logs):
@@ -54,24 +54,30 @@ class Folder:
             probe.write_bytes(b"")
             probe.unlink()
         except OSError as error:
-            raise Unusable(f"{self.path}: cannot write in the data folder: {error.strerror}.") from None
+            raise Unusable(
+                f"{self.path}: cannot write in the data folder: {error.strerror}. "
+                "Give this user the right to write there, or choose another folder by --data."
+            ) from None
 
     def lock(self) -> FileLock:
-        """Take the folder for this process. Unusable, naming who has it, when another one serves it."""
+        """Take the lock of the folder for this process.
+
+        Raises Unusable with the serving process if another process holds the lock.
+        """
         lock = FileLock(self.path / "lock")
         try:
-            # Whoever looks whether the folder is served holds the lock for a moment.
+            # `is_served` of another process holds the lock for a moment: at once would fail for nothing.
             lock.acquire(timeout=LOCK_S, poll_interval=0.02)
         except Timeout:
             server = self.server()
-            who = f"process {server['pid']} at {server['url']}" if server else "another process"
-            raise Unusable(f"{self.path} is served by {who} already: stop that one first.") from None
+            process = f"process {server['pid']} at {server['url']}" if server else "another process"
+            raise Unusable(f"{self.path} is served by {process} already: stop that process first.") from None
         except OSError as error:
             raise Unusable(f"{self.path}: cannot lock the data folder: {error.strerror}.") from None
         return lock
 
     def is_served(self) -> bool:
-        """Whether a process holds the folder now."""
+        """Return True if a process serves the folder now."""
         if not self.path.exists():
             return False
         lock = FileLock(self.path / "lock")
@@ -85,7 +91,10 @@ class Folder:
         return False
 
     def secret(self, clock: Clock) -> bytes:
-        """The bytes that sign tokens; made on first use, readable by the owner only. Unusable when it cannot be."""
+        """Return the bytes that sign tokens; make the secret on first use, readable by the owner only.
+
+        Raises Unusable if the secret cannot be read or written.
+        """
         path = self.path / "secret"
         try:
             if not path.exists():
@@ -95,7 +104,7 @@ class Folder:
         return self.known_secret()
 
     def known_secret(self) -> bytes:
-        """The secret of a folder that has one. Unusable when it has none or it cannot be read."""
+        """Return the secret of an existing folder. Raises Unusable if the secret is missing or cannot be read."""
         path = self.path / "secret"
         try:
             secret = bytes.fromhex(path.read_text().strip())
@@ -104,33 +113,42 @@ class Folder:
         except (OSError, ValueError) as error:
             raise Unusable(f"{path}: cannot read the secret: {error}.") from None
         if len(secret) < SECRET_BYTES:
-            raise Unusable(f"{path}: the secret is too short: remove it to make a new one; all tokens end then.")
+            raise Unusable(
+                f"{path}: the secret is too short. Remove the file: the next start makes a new secret; all tokens end."
+            )
         return secret
 
     def identity(self) -> dict[str, Any]:
-        """Whose store it is: identity, last_ulid, demo. Empty for a new folder."""
+        """Return the identity of the store: identity, last_ulid, demo. Empty for a new folder."""
         return _read_json(self.path / "identity.json")
 
     def write_identity(self, identity: dict[str, Any]) -> None:
-        """Replace it in one step."""
+        """Replace the identity in one step."""
         _write_json(self.path / "identity.json", identity)
 
     def server(self) -> dict[str, Any]:
-        """Who serves the folder: pid and url. Empty when nobody said so."""
+        """Return the pid and url of the process that serves the folder; empty without a server."""
         return _read_json(self.path / "server.json")
 
     def write_server(self, url: str) -> None:
-        """Say that this process serves the folder under the URL."""
+        """Name this process as the server of the folder, under the URL."""
         _write_json(self.path / "server.json", {"pid": os.getpid(), "url": url})
 
     def remove_server(self) -> None:
-        """Nobody serves it any more. A file that stays is not believed: the lock says whether somebody does."""
+        """Remove the server's name. A file that cannot be removed does no harm: `is_served` asks the lock."""
         with suppress(OSError):
             (self.path / "server.json").unlink()
 
     def newest_backup(self) -> Path | None:
-        """The backup that a person would restore first."""
+        """Return the backup that changed last; None without a backup."""
         return max(self.backups.glob("*.sqlite3"), default=None, key=lambda path: path.stat().st_mtime)
+
+    def restore_advice(self) -> str:
+        """Return the sentence that names the backup to restore, and the command."""
+        backup = self.newest_backup()
+        if backup is None:
+            return "There is no backup in its backups folder; `prjobs restore FILE` takes one from elsewhere."
+        return f'The newest backup is {backup}: `prjobs restore "{backup}"` brings it back.'
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -146,7 +164,7 @@ def _write_json(path: Path, value: dict[str, Any]) -> None:
 
 
 def _write(path: Path, text: str, mode: int = 0o666) -> None:
-    """Replace the file in one step: after a power cut it is the old one or the new one, whole."""
+    """Replace the file in one step: after a power cut the old or the new text is there, whole."""
     temporary = path.with_suffix(".new")
     with open(temporary, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, mode)) as file:
         file.write(text)
@@ -157,7 +175,7 @@ def _write(path: Path, text: str, mode: int = 0o666) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Return when the names in the folder are on disk; Windows does that by itself."""
+    """Wait until the names in the folder are on disk; Windows needs no such call."""
     if os.name == "nt":
         return
     descriptor = os.open(path, os.O_RDONLY)
@@ -168,7 +186,7 @@ def sync_folder(path: Path) -> None:
 
 
 def _replace(temporary: Path, path: Path) -> None:
-    """On Windows a file cannot be replaced while a virus scanner or an indexer has it open, for a moment."""
+    """Replace the file; try again for a moment while a virus scanner or an indexer on Windows has the file open."""
     for wait_s in REPLACE_WAITS_S:
         try:
             temporary.replace(path)

@@ -1,4 +1,4 @@
-"""Limits on callers: how often one may do something, and how much of each is written down."""
+"""The limits on callers: a rate for each caller, and a quota for each caller and period."""
 
 import threading
 from collections import OrderedDict
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from prjobs.base.clock import Clock
 
 CALLERS = 10_000
-# Callers beyond the limit are taken together: addresses cost nothing.
+# Callers beyond the limit share this name: an attacker with many addresses would otherwise fill the memory.
 OTHERS = "other addresses"
 
 
 class Rate:
-    """At most `per_minute` a caller: that many at once, and as many again each minute."""
+    """A rate of `per_minute` for each caller: so many at once, and as many again in each minute (a token bucket)."""
 
     def __init__(self, clock: Clock, per_minute: int) -> None:
         self._clock = clock
@@ -21,13 +21,13 @@ class Rate:
         self._lock = threading.Lock()
 
     def take(self, caller: str) -> bool:
-        """Count one; return True if it was within the limit."""
+        """Count a request; return True if the caller is within the rate."""
         now_s = self._clock.elapsed_s()
         with self._lock:
-            left, at_s = self._buckets.pop(caller, (float(self._per_minute), now_s))
-            left = min(float(self._per_minute), left + (now_s - at_s) * self._per_minute / 60)
-            within = left >= 1
-            self._buckets[caller] = (left - 1 if within else left, now_s)
+            free, at_s = self._buckets.pop(caller, (float(self._per_minute), now_s))
+            free = min(float(self._per_minute), free + (now_s - at_s) * self._per_minute / 60)
+            within = free >= 1
+            self._buckets[caller] = (free - 1 if within else free, now_s)
             if len(self._buckets) > CALLERS:
                 self._buckets.popitem(last=False)
             return within
@@ -40,7 +40,7 @@ class _Window:
 
 
 class Quota:
-    """At most `limit` a caller in `window_s` seconds; at most `callers` are told apart at a time."""
+    """A quota of `limit` for each caller in `window_s` seconds, with at most `callers` told apart at a time."""
 
     def __init__(self, limit: int = 10, window_s: float = 60.0, callers: int = 20) -> None:
         self._limit = limit
@@ -51,7 +51,7 @@ class Quota:
         self._lock = threading.Lock()
 
     def take(self, caller: str, now_s: float) -> bool:
-        """Count one at this moment of elapsed time; return True if it was within the limit."""
+        """Count an event at this moment of elapsed time; return True if the caller is within the quota."""
         with self._lock:
             self._end(now_s)
             if caller not in self._windows and len(self._windows) >= self._callers:
@@ -61,14 +61,14 @@ class Quota:
             return window.taken <= self._limit
 
     def left_out(self, now_s: float) -> list[tuple[str, int]]:
-        """Return the callers whose time is over, and how many of each were over the limit; each is returned once."""
+        """Return the callers whose window has ended with their number of events over the quota; each number once."""
         with self._lock:
             self._end(now_s)
             over, self._over = self._over, {}
             return list(over.items())
 
     def _end(self, now_s: float) -> None:
-        # Windows stand in the order in which they began.
+        # All windows have the same length: the first in the dictionary ends first.
         while self._windows:
             caller, window = next(iter(self._windows.items()))
             if now_s - window.begun_s < self._window_s:

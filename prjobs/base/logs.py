@@ -1,4 +1,4 @@
-"""The log files: one line a record, written a moment later than it was said."""
+"""The log files, with a line for each message, written a moment after the message."""
 
 import logging
 import queue
@@ -12,18 +12,18 @@ from prjobs.base.folder import Folder
 
 FILE_BYTES = 5_000_000
 FILES = 5
-# Formatting and writing a line within a request costs it a fifth of its time.
+# Formatting and writing a line within a request would cost the request a fifth of its time.
 KEPT_LINES = 1000
 KEPT_S = 0.25
 SCREEN_LINES = 1000
-LAST_WORDS_S = 0.8
+CLOSE_S = 0.8
 
 
 class OneLine(logging.Formatter):
-    """One line a record whatever stands in it; a traceback becomes one line too."""
+    """The format of a message as a single line, with a traceback inside the line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record's line, control characters escaped."""
+        """Return the line of a message, with control characters escaped."""
         line = super().format(record)
         if line.isprintable():
             return line
@@ -31,12 +31,14 @@ class OneLine(logging.Formatter):
 
 
 class Screen(logging.Handler):
-    """Lines for stderr, written by a thread of its own: a pipe that nobody reads, or a console window in which
-    somebody marks text, holds up that thread and nothing else."""
+    """The lines for stderr, written by a separate thread.
+
+    A pipe without a reader, or a console window with marked text, blocks the separate thread and no request.
+    """
 
     def __init__(self, stream: Any) -> None:
         super().__init__(logging.WARNING)
-        # Below the stream's buffer: whoever hangs there holds its lock, and the process could not end.
+        # A blocked write to the buffer would hold the buffer's lock, and the process could not end.
         buffer = getattr(stream, "buffer", None)
         self._raw = getattr(buffer, "raw", buffer)
         self._encoding = getattr(stream, "encoding", None) or "utf-8"
@@ -46,28 +48,28 @@ class Screen(logging.Handler):
         self._thread.start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep the line to be written; without room it is counted and stands in the file only."""
+        """Queue the line of a message; count the line when the queue is full: the file has every line."""
         try:
             line = self.format(record)
         except Exception as error:
-            line = f"what line {record.lineno} of {record.module} says cannot be written: {type(error).__name__}"
+            line = f"the message of line {record.lineno} of {record.module} cannot be written: {type(error).__name__}"
         self.say(line)
 
     def say(self, line: str) -> None:
-        """The same for a finished line."""
+        """Queue a finished line; count the line when the queue is full."""
         try:
             if self._dropped:
-                self._lines.put_nowait(f"{self._dropped} lines were not read in time: they stand in the log file.")
+                self._lines.put_nowait(f"{self._dropped} lines were not read in time: see the log file.")
                 self._dropped = 0
             self._lines.put_nowait(line)
         except queue.Full:
             self._dropped += 1
 
     def close(self) -> None:
-        """Give what was said last a moment; whoever reads nothing by then has the log file."""
+        """Give the last lines a moment to be written; a blocked screen must not hold up the end of the process."""
         with suppress(queue.Full):
-            self._lines.put(None, timeout=LAST_WORDS_S)
-            self._thread.join(LAST_WORDS_S)
+            self._lines.put(None, timeout=CLOSE_S)
+            self._thread.join(CLOSE_S)
         super().close()
 
     def _run(self) -> None:
@@ -80,13 +82,13 @@ class Screen(logging.Handler):
             while rest and self._raw is not None:
                 rest = rest[self._raw.write(rest) or len(rest) :]
         except (OSError, ValueError):
-            # Nobody is there to read it.
+            # The reader has closed the pipe.
             return
 
 
 class _File(RotatingFileHandler):
-    """The log file. What goes wrong with it is said on the screen: a full disk, or on Windows another program that
-    has the file open when it is to get a new name."""
+    """The log file, with failures told on the screen: a full disk, or a program on Windows that holds the file open
+    when the file is to be renamed."""
 
     def __init__(self, folder: Folder, screen: Screen) -> None:
         path = folder.logs / "prjobs.log"
@@ -94,24 +96,24 @@ class _File(RotatingFileHandler):
         self._screen = screen
 
     def doRollover(self) -> None:
-        """Go on with the same file when it cannot get a new name, and try again when it has grown once more as much."""
+        """Begin a new file. Go on with the old file while it cannot be renamed, and try again after FILE_BYTES more."""
         try:
             super().doRollover()
             self.maxBytes = FILE_BYTES
         except OSError as error:
             self.maxBytes += FILE_BYTES
-            self._screen.say(f"the log file cannot be renamed and grows: {error}")
+            self._screen.say(f"the log file cannot be renamed and grows: {error}. Close the program that has it open.")
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """As logging does, but without a traceback and without waiting for whoever reads it."""
+        """Tell the failure on the screen in a line; logging itself would write a traceback and wait for the reader."""
         self._screen.say(f"a line of {record.module} cannot be written to the log file: {sys.exc_info()[1]!r}")
 
 
 def set_up_logs(folder: Folder, level: str) -> None:
-    """Log to logs/prjobs.log, and warnings also to stderr, where a service manager keeps them.
+    """Log to logs/prjobs.log, and warnings also to stderr, for the service manager.
 
-    A warning is written at once with all before it, other lines within `KEPT_S`: what a killed process said in
-    that time is lost.
+    A warning is written at once with all lines before, other lines within `KEPT_S` seconds: a killed process loses
+    the lines of the last `KEPT_S` seconds.
     """
     screen = Screen(sys.stderr)
     file = _File(folder, screen)
@@ -125,7 +127,7 @@ def set_up_logs(folder: Folder, level: str) -> None:
 
 
 def write_logs(stop: threading.Event) -> None:
-    """Write what was said, again and again until told to stop; the end of the process writes the rest."""
+    """Write the kept lines every `KEPT_S` seconds until told to stop; the end of the process writes the rest."""
     while not stop.wait(KEPT_S):
         for handler in logging.getLogger().handlers:
             handler.flush()

@@ -1,4 +1,4 @@
-"""The section of the manual for each notice, alarm and refusal, by its code."""
+"""The section of the manual for each notice, alarm and refusal, by code."""
 
 SECTIONS = {
     # Notices of the appliance.
@@ -40,6 +40,6 @@ SECTIONS = {
 
 
 def section_of(code: str) -> str:
-    """Return the address of the section, relative to the monitor; empty when the manual says no more."""
+    """Return the address of the section, relative to the monitor; empty for a code without a section."""
     section = SECTIONS.get(code)
     return f"manual/{section}" if section else ""

@@ -1,6 +1,6 @@
-"""The one list of what is wrong with the appliance itself: a code for programs, a sentence for people, its loudness.
+"""The list of the appliance's notices, each with a code for programs, a sentence for people and a loudness.
 
-Whoever finds something says it here and ends it here; decisions ask by code, never by the sentence.
+The package that finds a fault raises the notice and ends the notice; decisions ask for the code, never the sentence.
 """
 
 from enum import StrEnum
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Code(StrEnum):
-    """What may be wrong. A problem keeps the appliance from its work; everything else is for a person to know."""
+    """The kinds of notices. A problem (PROBLEMS) keeps the appliance from working; the rest is for information."""
 
     STORE = "store"
     DISK_LOW = "disk_low"
@@ -33,12 +33,12 @@ class Code(StrEnum):
 
 
 PROBLEMS = frozenset({Code.STORE, Code.DISK_LOW, Code.CLOUD_OVERFLOW, Code.CLOUD_JUDGING})
-# Nobody is woken for these; all others sound.
+# The monitor plays a sound for every notice but these.
 QUIET = frozenset({Code.BACKUP, Code.AUDIT, Code.CALENDAR})
 
 
 class Notice(NamedTuple):
-    """One thing that is wrong. `site` is empty when it concerns no single site."""
+    """A fault of the appliance. `site` is empty if the fault concerns more than a single site."""
 
     code: Code
     site: str
@@ -46,41 +46,41 @@ class Notice(NamedTuple):
 
     @property
     def is_problem(self) -> bool:
-        """Return True if the appliance cannot do its work because of it."""
+        """True if the fault keeps the appliance from working."""
         return self.code in PROBLEMS
 
     @property
     def is_loud(self) -> bool:
-        """Return True if somebody must be woken for it."""
+        """True if the monitor plays a sound for the notice."""
         return self.code not in QUIET
 
 
 class Notices:
-    """What is wrong now, at most one notice for each code and site. Any thread may call any method."""
+    """The notices raised now, at most one for each code and site. Any thread may call any method."""
 
     def __init__(self) -> None:
-        self._said: dict[tuple[Code, str], Notice] = {}
+        self._raised: dict[tuple[Code, str], Notice] = {}
 
     def say(self, code: Code, sentence: str, site: str = "") -> None:
-        """Raise the notice, or give it a new sentence; an empty sentence ends it."""
+        """Raise the notice, or replace the sentence; an empty sentence ends the notice."""
         if sentence:
-            self._said[(code, site)] = Notice(code, site, sentence)
+            self._raised[(code, site)] = Notice(code, site, sentence)
         else:
             self.end(code, site)
 
     def end(self, code: Code, site: str = "") -> None:
-        """End the notice, if it was raised."""
-        self._said.pop((code, site), None)
+        """End the notice if raised."""
+        self._raised.pop((code, site), None)
 
     def sentence(self, code: Code, site: str = "") -> str:
-        """Return the sentence of a notice; empty when it is not raised."""
-        notice = self._said.get((code, site))
+        """Return the sentence of a notice; empty if the notice is not raised."""
+        notice = self._raised.get((code, site))
         return notice.sentence if notice else ""
 
     def __contains__(self, code: Code) -> bool:
-        """Return True if a notice of this code is raised, for whatever site."""
-        return any(said == code for said, _ in list(self._said))
+        """Return True if a notice of this code is raised, for any site."""
+        return any(raised == code for raised, _ in list(self._raised))
 
     def all(self) -> list[Notice]:
         """Return all notices, by code and site."""
-        return sorted(self._said.values())
+        return sorted(self._raised.values())

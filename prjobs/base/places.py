@@ -1,4 +1,4 @@
-"""Where the sites stand and which clock they live by: what the settings site_places and site_zones say."""
+"""The places and time zones of the sites, read from the settings site_places and site_zones."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -19,12 +19,18 @@ class Place(NamedTuple):
 
 
 def parse_places(entries: Sequence[str]) -> dict[str, Place]:
-    """Site -> place, from entries such as `saf=35.55,-105.87,2187`. ValueError with a sentence that names the entry."""
+    """Return the place of each site, from entries such as `saf=35.55,-105.87,2187` (degrees north and east, metres).
+
+    Raises ValueError with a sentence that names the wrong entry.
+    """
     return _by_site(entries, _place)
 
 
 def parse_zones(entries: Sequence[str]) -> dict[str, ZoneInfo]:
-    """Site -> time zone, from entries such as `saf=America/Denver`. ValueError with a sentence that names the entry."""
+    """Return the time zone of each site, from entries such as `saf=America/Denver` (names of the IANA list).
+
+    Raises ValueError with a sentence that names the wrong entry.
+    """
     return _by_site(entries, _zone)
 
 
@@ -61,5 +67,5 @@ def _zone(text: str) -> ZoneInfo:
     try:
         return ZoneInfo(text)
     except (OSError, ValueError, KeyError):
-        # ZoneInfoNotFoundError is a KeyError; names of folders and of other files raise the others.
+        # ZoneInfoNotFoundError is a KeyError; the name of a folder or of a file without a zone raises the others.
         raise ValueError("must name a time zone of the IANA list, such as saf=America/Denver") from None

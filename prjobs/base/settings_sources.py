@@ -1,4 +1,4 @@
-"""Reading the settings: file < environment (PRJOBS_*) < flags. An unknown name is refused."""
+"""The reading of the settings: file < environment (PRJOBS_*) < flags. An unknown name is refused."""
 
 import difflib
 import os
@@ -17,16 +17,16 @@ from prjobs.base.places import parse_places, parse_zones
 from prjobs.base.settings import Settings
 
 FILE_NAME = "prjobs.toml"
-# Names of files: in the settings file they count from its folder, elsewhere from where the command was given.
+# Names of files: relative to the settings file's folder there, in variables and flags to the working directory.
 _FILES = ("oidc_certificate", "cloud_ca_file", "cloud_token_file")
 ENVIRONMENT_PREFIX = "PRJOBS_"
 # Names with the prefix that are not settings: the data folder, a token for the command line, a plan for tests.
 NOT_SETTINGS = ("PRJOBS_DATA", "PRJOBS_TOKEN", "PRJOBS_FAIL")
 
-# What a list is separated by when it is written as one text; the entries of site_places hold commas themselves.
+# The separators of a list written as a single text: a plain comma would cut the entries of site_places.
 _COMMA = re.compile(r",")
 _SEPARATORS = {"site_places": re.compile(r",(?=[^,=]*=)")}
-# What entries must be that no pattern can say; each raises ValueError.
+# Checks of entries beyond a pattern; each raises ValueError.
 _CHECKS = {"site_places": parse_places, "site_zones": parse_zones}
 
 
@@ -38,16 +38,16 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 def default_folder(demo: bool = False) -> Path:
-    """Return the data folder when none is named: the platform's per-user data folder."""
+    """Return the data folder for commands without --data: the platform's per-user data folder."""
     return Path(platformdirs.user_data_dir("prjobs-demo" if demo else "prjobs", appauthor=False))
 
 
 def load_settings(
     folder: Path, environment: Mapping[str, str] = os.environ, flags: Mapping[str, Any] | None = None
 ) -> tuple[Settings, dict[str, Origin]]:
-    """Read all three sources. Returns the settings and where each value came from.
+    """Return the settings of all three sources, and the value and source of each setting by name.
 
-    Raises Unusable with the name of the setting and its source when one is unknown or wrong.
+    Raises Unusable with the setting and the source for an unknown name or a wrong value.
     """
     origins = {name: Origin(getattr(Settings(), name), "default") for name in Settings.__struct_fields__}
     for source, name, value in _named(folder, environment, flags or {}):
@@ -63,11 +63,11 @@ def load_settings(
 
 
 def _nearest(name: str) -> str:
-    """Return a guess at an unknown name; a table's name may stand before a setting that has none."""
+    """Return a guess at an unknown name: `server_port` may be `port`, written in a table that does not exist."""
     known = Settings.__struct_fields__
     inner = name.partition("_")[2]
     near = [inner] if inner in known else difflib.get_close_matches(name, known, 1)
-    return f"{f'Is {near[0]} meant? ' if near else ''}`prjobs settings` lists them all."
+    return f"{f'Is {near[0]} meant? ' if near else ''}`prjobs settings` lists all settings."
 
 
 def _named(folder: Path, environment: Mapping[str, str], flags: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
@@ -93,7 +93,7 @@ def _read_file(path: Path) -> dict[str, Any]:
             {f"{name}_{key}": setting for key, setting in value.items()} if isinstance(value, dict) else {name: value}
         )
         if twice := flat.keys() & inner.keys():
-            raise Unusable(f"{path}: {min(twice)} stands there twice, once as a part of a table: keep one of them.")
+            raise Unusable(f"{path}: {min(twice)} is set twice, once in a table: remove one of the two lines.")
         flat |= inner
     return flat
 
@@ -114,7 +114,7 @@ def _converted(name: str, value: Any, source: str) -> Any:
 
 
 def _words(name: str) -> tuple[str, ...]:
-    """Return the words that a setting may be; none when any text or number may stand there."""
+    """Return the words that a setting accepts; empty for a setting that accepts any text or number."""
     kind = get_type_hints(Settings)[name]
     return get_args(kind) if get_origin(kind) is Literal else ()
 
@@ -129,5 +129,5 @@ def _check(name: str, value: Any, source: str) -> None:
 
 def reference() -> list[tuple[str, Any, str]]:
     """Return every setting as (name, default, description), in the order of the declarations."""
-    said = descriptions(Settings)
-    return [(name, getattr(Settings(), name), said[name]) for name in Settings.__struct_fields__]
+    described = descriptions(Settings)
+    return [(name, getattr(Settings(), name), described[name]) for name in Settings.__struct_fields__]

@@ -1,32 +1,35 @@
-"""The sockets that the appliance listens on: no other process may have their port at the same time."""
+"""The listening sockets: no other process may listen on the same port at the same time."""
 
 import os
 import socket
 
-# Windows: with SO_REUSEADDR, which waitress sets before it binds, a second process gets the same port and takes a share
-# of the requests. SO_EXCLUSIVEADDRUSE forbids that, but is refused while a connection of a server that was stopped just
-# now lingers; a plain bind is not, and is still refused while another one listens.
+# Windows: with SO_REUSEADDR, which waitress would set, a second process could listen on the same port and get a share
+# of the requests. SO_EXCLUSIVEADDRUSE prevents a second listener, but fails while connections of a stopped server
+# linger; then a bind without an option succeeds, and still fails if another process listens.
 # https://learn.microsoft.com/en-us/windows/win32/winsock/using-so-reuseaddr-and-so-exclusiveaddruse
-# Elsewhere SO_REUSEADDR only means that lingering connections are no hindrance.
-WAYS = (getattr(socket, "SO_EXCLUSIVEADDRUSE", None), None) if os.name == "nt" else (socket.SO_REUSEADDR,)
+# Elsewhere SO_REUSEADDR only allows a bind while old connections linger.
+OPTIONS = (getattr(socket, "SO_EXCLUSIVEADDRUSE", None), None) if os.name == "nt" else (socket.SO_REUSEADDR,)
 Address = tuple[int, int, int, tuple[str, int]]
 
 
 def bind_sockets(host: str, port: int) -> list[socket.socket]:
-    """A bound socket for each address of the host, which may be a name or `*`. OSError when one of them is taken."""
+    """Return a bound socket for each address of the host, a name, an address or `*`.
+
+    Raises OSError if the port is taken at any of the addresses.
+    """
     bound: list[socket.socket] = []
     try:
         for address in _addresses(host, port):
             bound.append(_bind(address))
     except OSError:
-        for one in bound:
-            one.close()
+        for opened in bound:
+            opened.close()
         raise
     return bound
 
 
 def _addresses(host: str, port: int) -> list[Address]:
-    """Without those that the system names twice, be it with another zone."""
+    """Return the addresses of the host; the system may name an IPv6 address once for each zone."""
     found: dict[tuple[str, int], Address] = {}
     asked = None if host == "*" else host.strip("[]")
     for family, kind, protocol, _, address in socket.getaddrinfo(
@@ -38,24 +41,24 @@ def _addresses(host: str, port: int) -> list[Address]:
 
 
 def _bind(address: Address) -> socket.socket:
-    for way in WAYS[:-1]:
+    for option in OPTIONS[:-1]:
         try:
-            return _bind_as(address, way)
+            return _bind_with(address, option)
         except OSError:
             continue
-    return _bind_as(address, WAYS[-1])
+    return _bind_with(address, OPTIONS[-1])
 
 
-def _bind_as(address: Address, option: int | None) -> socket.socket:
-    family, kind, protocol, where = address
-    one = socket.socket(family, kind, protocol)
+def _bind_with(address: Address, option: int | None) -> socket.socket:
+    family, kind, protocol, host_and_port = address
+    opened = socket.socket(family, kind, protocol)
     try:
         if option is not None:
-            one.setsockopt(socket.SOL_SOCKET, option, 1)
+            opened.setsockopt(socket.SOL_SOCKET, option, 1)
         if family == socket.AF_INET6:
-            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        one.bind(where)
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        opened.bind(host_and_port)
     except OSError:
-        one.close()
+        opened.close()
         raise
-    return one
+    return opened

@@ -1,5 +1,7 @@
-"""The themes of the pages: known to the server by a cookie, so that the first byte is right. Strict red has no green
-and no blue, in three brightnesses."""
+"""The themes of the pages. A cookie tells the server the theme: a page that changed its theme later would flash white.
+
+Strict red uses no green and no blue light, in three levels of brightness.
+"""
 
 from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
@@ -9,7 +11,7 @@ COOKIE = "prjobs_theme"
 
 
 class Theme(NamedTuple):
-    """A look: its name and level as the style sheets know them, and what stands in a page's head."""
+    """A theme: name and level as in the style sheets, and the colours and icon in the head of a page."""
 
     name: str
     level: str
@@ -31,7 +33,7 @@ THEMES = {
 
 
 def theme_of(environ: Mapping[str, object]) -> Theme | None:
-    """The theme that the request's cookie names; None when it names none."""
+    """Return the theme that the request's cookie names; None without the cookie or for an unknown name."""
     sent = str(environ.get("HTTP_COOKIE", ""))
     if COOKIE not in sent:
         return None

@@ -1,4 +1,4 @@
-"""Job ids: ULIDs that strictly increase, whatever the clock does.
+"""The ids of jobs: ULIDs that strictly increase, also when the clock steps back.
 
 Format: 48 bits of Unix milliseconds and 80 random bits in Crockford's base 32 (https://github.com/ulid/spec).
 """
@@ -15,10 +15,10 @@ _RANDOM_BITS = 80
 
 
 class Ulids:
-    """Gives ids to one writer at a time; the caller holds the door.
+    """The source of ids. Not thread-safe: only the writer of the store asks for ids.
 
-    The id is max(last + 1, now). While the wall clock is behind the last id, the ids' time goes on by elapsed
-    time, so that a clock that once was years ahead does not freeze it.
+    An id is max(last + 1, now). While the wall clock is behind the last id, the time in the ids advances by elapsed
+    time: a clock that was years ahead for a moment would otherwise freeze the time in all later ids.
     """
 
     def __init__(self, clock: Clock, last: str | None = None) -> None:
@@ -27,7 +27,7 @@ class Ulids:
         self._last_elapsed_s = clock.elapsed_s()
 
     def next(self) -> tuple[str, int]:
-        """The next id and its time in Unix milliseconds."""
+        """Return the next id and the time in the id, in Unix milliseconds."""
         elapsed_s = self._clock.elapsed_s()
         flowing_ms = (self._last >> _RANDOM_BITS) + int((elapsed_s - self._last_elapsed_s) * 1000)
         time_ms = max(self._clock.now_ms(), flowing_ms)
@@ -38,12 +38,12 @@ class Ulids:
 
 
 def is_ulid(text: str) -> bool:
-    """Whether the text is a ULID in its one canonical spelling (upper case)."""
+    """Return True if the text is a ULID in canonical spelling (upper case)."""
     return ULID_PATTERN.match(text) is not None
 
 
 def floor_ulid(time_ms: int) -> str:
-    """The smallest ULID of that millisecond; times before 1970 and after 10889 are brought inside."""
+    """Return the smallest ULID of the millisecond; times before 1970 and after 10889 are moved into the range."""
     return str(ULID.from_int(min(max(time_ms, 0), (1 << 48) - 1) << _RANDOM_BITS))
 
 

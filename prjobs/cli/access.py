@@ -7,10 +7,9 @@ from prjobs.access.identity import ROLES
 from prjobs.access.tokens import NewToken, TokenInfo
 from prjobs.appliance import Appliance
 from prjobs.base.decoding import convert
-from prjobs.cli.arguments import Commands, Namespace, Parser, folder_of
-from prjobs.cli.output import plain, print_json, stderr, utc
 from prjobs.cli.running import require_client
 from prjobs.cli.stored import ask_or_open
+from prjobs.cli.terminal import Commands, Namespace, Parser, folder_of, plain, print_json, stderr, utc
 from prjobs.client import Client
 
 

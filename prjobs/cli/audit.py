@@ -16,11 +16,10 @@ from prjobs.access.audit import Fetch
 from prjobs.access.chain import Anchor, Chain, Verdict, examine, line_of
 from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
-from prjobs.cli.arguments import Commands, Namespace, Parser, folder_of
-from prjobs.cli.output import plain, print_json, stderr, utc
+from prjobs.cli.terminal import Commands, Namespace, Parser, folder_of, plain, print_json, stderr, utc
 from prjobs.store.faults import trouble_of
 from prjobs.store.models import AuditRow
-from prjobs.upkeep.looking import has_log, look_at, older_migrations, require_ours
+from prjobs.upkeep.inspection import has_log, older_migrations, open_read_only, require_ours
 
 
 def add_audit(commands: Commands, data: Parser) -> None:
@@ -133,7 +132,7 @@ def _store(folder: Folder) -> Iterator[Fetch]:
     if not path.is_file():
         raise Unusable(f"{folder.path} holds no appliance yet. Start one there with `prjobs serve`.")
     try:
-        with closing(look_at(path, still=not folder.is_served() and not has_log(path))) as connection:
+        with closing(open_read_only(path, still=not folder.is_served() and not has_log(path))) as connection:
             connection.text_factory = lambda stored: stored.decode(errors="surrogateescape")
             require_ours(connection, path)
             if older_migrations(connection):

@@ -7,10 +7,9 @@ import msgspec
 
 from prjobs.appliance import Appliance
 from prjobs.base.errors import Unusable
-from prjobs.cli.arguments import Commands, Namespace, Parser, folder_of, past_ms
-from prjobs.cli.output import plain, print_json, stderr, utc
 from prjobs.cli.running import require_client
 from prjobs.cli.stored import ask_or_open, own_appliance, reading_database
+from prjobs.cli.terminal import Commands, Namespace, Parser, folder_of, past_ms, plain, print_json, stderr, utc
 from prjobs.client import Client
 from prjobs.cloud import shadow, status
 from prjobs.cloud.link import open_link

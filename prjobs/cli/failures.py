@@ -3,7 +3,7 @@
 import sys
 
 from prjobs.base.errors import Refused, Unusable
-from prjobs.cli.output import close_output, stderr
+from prjobs.cli.terminal import close_output, stderr
 from prjobs.client import CallFailed
 
 

@@ -8,10 +8,9 @@ from typing import Any
 import msgspec
 
 from prjobs.base.clock import Clock
-from prjobs.cli.arguments import Commands, Namespace, Parser, duration_s, folder_of
-from prjobs.cli.output import plain, print_json, stderr, utc
 from prjobs.cli.running import require_client
 from prjobs.cli.stored import reading_database
+from prjobs.cli.terminal import Commands, Namespace, Parser, duration_s, folder_of, plain, print_json, stderr, utc
 from prjobs.client import Client
 from prjobs.jobs import log
 from prjobs.monitor import views

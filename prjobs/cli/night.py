@@ -10,11 +10,9 @@ from typing import IO
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
 from prjobs.base.settings_sources import load_settings
-from prjobs.cli.arguments import Commands, Namespace, Parser, folder_of
-from prjobs.cli.output import plain
 from prjobs.cli.stored import reading_database
-from prjobs.night.document import write_document
-from prjobs.night.files import write_sheet
+from prjobs.cli.terminal import Commands, Namespace, Parser, folder_of, plain
+from prjobs.night.files import write_document, write_sheet
 from prjobs.night.markup import el
 from prjobs.night.nights import Night, night_at, night_named
 from prjobs.night.page import Frame, write_page

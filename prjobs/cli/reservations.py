@@ -7,9 +7,8 @@ from prjobs.access.desk import Reservation
 from prjobs.access.reservations import NewReservation
 from prjobs.appliance import Appliance
 from prjobs.base.decoding import convert
-from prjobs.cli.arguments import Commands, Namespace, Parser, folder_of, future_ms
-from prjobs.cli.output import plain, print_json, stderr, utc
 from prjobs.cli.stored import ask_or_open
+from prjobs.cli.terminal import Commands, Namespace, Parser, folder_of, future_ms, plain, print_json, stderr, utc
 from prjobs.client import Client
 
 UNUSED = "The setting reservations is none: this reservation does not count until the setting is local or calendar."

@@ -7,7 +7,7 @@ import sys
 from xml.sax.saxutils import escape
 
 from prjobs.base.errors import Unusable
-from prjobs.cli.arguments import Commands, Namespace, Parser, folder_of
+from prjobs.cli.terminal import Commands, Namespace, Parser, folder_of
 
 SYSTEMD, WINDOWS = "systemd", "windows"
 UNIT = """\

@@ -3,8 +3,7 @@
 from prjobs import server
 from prjobs.base.settings import Settings
 from prjobs.base.settings_sources import load_settings, reference
-from prjobs.cli.arguments import Commands, Namespace, Parser, folder_of
-from prjobs.cli.output import say
+from prjobs.cli.terminal import Commands, Namespace, Parser, folder_of, say
 from prjobs.demo.running import start_demo
 
 

@@ -1,8 +1,7 @@
 """`prjobs settings`: the settings in force."""
 
 from prjobs.base.settings_sources import load_settings
-from prjobs.cli.arguments import Commands, Namespace, Parser, folder_of
-from prjobs.cli.output import print_json
+from prjobs.cli.terminal import Commands, Namespace, Parser, folder_of, print_json
 
 
 def add_settings(commands: Commands, data: Parser) -> None:

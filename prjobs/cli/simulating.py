@@ -4,11 +4,10 @@ import random
 import signal
 import threading
 
-from prjobs.cli.arguments import Commands, Namespace, Parser, folder_of
-from prjobs.cli.output import say
 from prjobs.cli.running import require_client
+from prjobs.cli.terminal import Commands, Namespace, Parser, folder_of, say
 from prjobs.client import Client
-from prjobs.demo.observatory import Observatory
+from prjobs.demo.observatory import Behaviour, Observatory
 
 
 def add_simulate(commands: Commands, data: Parser) -> None:
@@ -29,5 +28,5 @@ def run_simulate(asked: Namespace) -> None:
     for name in ("SIGINT", "SIGTERM"):
         signal.signal(getattr(signal, name), lambda *_: stop.set())
     say(f"simulating {asked.site}; Ctrl-C ends it")
-    chance, poll_s = random.Random(asked.seed), asked.poll * asked.pace
-    Observatory(client, asked.site, pace=asked.pace, chance=chance, poll_s=poll_s).run(stop)
+    behaviour = Behaviour(pace=asked.pace, poll_s=asked.poll * asked.pace)
+    Observatory(client, asked.site, behaviour, random.Random(asked.seed)).run(stop)

@@ -12,9 +12,9 @@ from prjobs.base.folder import Folder
 from prjobs.base.settings_sources import load_settings
 from prjobs.cli.running import running_client
 from prjobs.client import Client
-from prjobs.opening import close_appliance, open_appliance
+from prjobs.opening import Purpose, close_appliance, open_appliance
 from prjobs.store.database import Database
-from prjobs.upkeep.looking import look_at, older_migrations
+from prjobs.upkeep.inspection import older_migrations, open_read_only
 
 Answer = TypeVar("Answer")
 
@@ -28,8 +28,8 @@ def own_appliance(folder: Folder, create: bool = True) -> Iterator[Appliance]:
     lock = folder.lock()
     try:
         settings, _ = load_settings(folder.path)
-        demo = bool(folder.identity().get("demo"))
-        appliance, _ = open_appliance(folder, settings, Clock(), demo, serving=False)
+        purpose = Purpose(demo=bool(folder.identity().get("demo")), serving=False)
+        appliance, _ = open_appliance(folder, settings, Clock(), purpose)
         try:
             yield appliance
         finally:
@@ -59,7 +59,7 @@ def reading_database(folder: Folder) -> Database:
 
 def _is_older(folder: Folder) -> bool:
     try:
-        with closing(look_at(folder.database)) as connection:
+        with closing(open_read_only(folder.database)) as connection:
             return bool(older_migrations(connection))
     except sqlite3.Error:
         # The reading that follows says in a sentence why the file cannot be read.

@@ -7,8 +7,7 @@ import msgspec
 
 from prjobs.base.clock import Clock
 from prjobs.base.failpoints import planned
-from prjobs.cli.arguments import Commands, Namespace, Parser, folder_of
-from prjobs.cli.output import plain, print_json, utc
+from prjobs.cli.terminal import Commands, Namespace, Parser, folder_of, plain, print_json, utc
 from prjobs.upkeep import backup, doctor, restore
 from prjobs.upkeep.findings import WRONG
 

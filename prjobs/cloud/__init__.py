@@ -1,7 +1,7 @@
-"""The cloud link: jobs asked for on the cloud's page run at the site, and their statuses appear there.
+"""The cloud link: the site runs jobs from the cloud's page, and the page shows their statuses.
 
-`link` puts the parts together, one for each direction: `reading` lists the cloud's jobs by sweeps and `importing`
-stores them, `judging` decides what a cancel_all withdrew, `pushing` sends statuses, `forwarding` hands the site's own
-jobs to the cloud. All of them ask the cloud through one `connection`. None calls the cloud's getnewjobs for the primary
-queue, which takes jobs away before its answer arrives.
+`link` puts the parts together. `reading` lists the cloud's jobs by sweeps, `importing` stores the jobs, `judging` finds
+the jobs withdrawn by a cancel_all, `pushing` sends statuses, `forwarding` hands jobs of the site to the cloud. All
+parts share one `connection`. No part calls the cloud's getnewjobs for the primary queue: the cloud marks jobs as taken
+before the answer arrives.
 """

@@ -1,6 +1,6 @@
-"""The backlog: jobs that waited in the cloud before the first look. A person has them listed, or taken in.
+"""The backlog: jobs of the cloud from before the first look, for a person to list or take in.
 
-They keep their age: a job whose time is over by its class arrives as EXPIRED and never runs.
+Jobs keep their age: a job past the expiry of its class arrives as EXPIRED and never runs.
 """
 
 import threading
@@ -14,9 +14,9 @@ MOST = 5000
 
 
 class BacklogJob(msgspec.Struct, frozen=True, kw_only=True):
-    """A job that waits in the cloud and is not known here.
+    """A job waiting in the cloud and unknown here.
 
-    `expired_s` is its age when its time is over; `stopped`: a stop at the site since then withdraws it.
+    `expired_s` is the age of an expired job; `stopped` is True if a later stop at the site withdraws the job.
     """
 
     ulid: str
@@ -30,7 +30,7 @@ class BacklogJob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BacklogView(msgspec.Struct, frozen=True, kw_only=True):
-    """The progress of a look at the backlog. `problems` holds a sentence for each site that could not be read."""
+    """The progress of a look at the backlog. `problems` holds a sentence for each unreadable site."""
 
     since_ms: int
     take: bool
@@ -41,7 +41,7 @@ class BacklogView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Backlog:
-    """The backlog since a moment, of some sites, as far as it was read. `take` has it taken in, not only listed."""
+    """The backlog of some sites since a moment, as far as read. Only with `take` the link imports the jobs it lists."""
 
     def __init__(self, since_ms: int, sites: list[str], take: bool) -> None:
         self.since_ms, self.sites, self.take = since_ms, sites, take
@@ -51,18 +51,18 @@ class Backlog:
         self._taken = 0
 
     def is_done(self, site: str) -> bool:
-        """Return True if no more of this site is to be read."""
+        """Return True if the site has no more pages to read."""
         return site not in self.sites or site in self._done
 
     def found(self, jobs: list[BacklogJob], taken: int) -> bool:
-        """Add the jobs of a page; return False when they are more than a person could look at."""
+        """Add the jobs of a page; return False for more jobs than a person could look at."""
         with self._lock:
             self._jobs.update((job.ulid, job) for job in jobs)
             self._taken += taken
             return len(self._jobs) <= MOST
 
     def end(self, site: str, problem: str = "") -> None:
-        """Note that the site was read to the end, or why it cannot be."""
+        """Note the end of a site, or the problem in the way."""
         self._done[site] = problem
 
     @property
@@ -85,9 +85,9 @@ class Backlog:
 
 
 def begin(settings: Settings, before: Backlog | None, since_ms: int, sites: list[str], take: bool) -> Backlog:
-    """Return the backlog for the link to read, of these sites or of all.
+    """Return the backlog of these sites, or of all, for the link to read.
 
-    Conflict when the link takes no jobs in, or while the backlog `before` is being read.
+    Conflict if the link takes no jobs in, or still reads the backlog `before`.
     """
     if settings.cloud_mode not in ("primary", "standby"):
         raise Conflict("The link to the cloud takes nothing in: set cloud_mode to primary or standby.")

@@ -1,4 +1,4 @@
-"""Reading the backlog of one site: listing the jobs that waited before the first look, and importing them."""
+"""Reading the backlog of a site: list the jobs from before the first look, or import the jobs."""
 
 from prjobs.base.ulids import ulid_ms
 from prjobs.cloud import importing, tables, withdrawals
@@ -17,9 +17,9 @@ TOO_MANY = f"More than {MOST} older jobs wait in the cloud: ask for a shorter ti
 
 
 class BacklogReading:
-    """The part of the link that reads a site's backlog when a person asked for it.
+    """The reader of a site's backlog, at a person's request.
 
-    A step that failed is repeated, but not for ever: somebody waits for it.
+    A failed step is repeated a few times only: the person waits.
     """
 
     def __init__(self, context: Context, reader: Reader, rules: Rules) -> None:
@@ -29,7 +29,7 @@ class BacklogReading:
         self._due_s, self._failures = 0.0, 0
 
     def step(self, now_s: float) -> None:
-        """Read a page when one is due."""
+        """Read a page if due."""
         asked = self._context.memory.backlog
         if asked is None or asked.is_done(self._reader.site) or not self._reader.connection.time.is_known:
             return
@@ -63,7 +63,7 @@ class BacklogReading:
             backlog.end(self._reader.site, TOO_MANY)
 
     def _unknown(self, page: Page) -> list[Sighting]:
-        """Return the jobs that wait there, are not known here and older than what the sweeps bring by themselves."""
+        """Return the waiting jobs, unknown here and too old for the sweeps."""
         database = self._context.queue.database
         mark_ms = tables.mark_of(database, self._reader.site)
         if mark_ms is None:
@@ -76,7 +76,7 @@ class BacklogReading:
         ]
 
     def _take_in(self, transaction: Transaction, page: Page, waiting: list[Sighting]) -> int:
-        """Import the jobs; return how many there are. The mark stays: it is past them already."""
+        """Import the jobs and return their number. The mark stays: the jobs are older."""
         known = known_of(transaction, page)
         taking = PageImport(transaction, self._context.queue, page, self._rules)
         done = [taking.insert(seen) for seen in waiting if seen.ulid not in known]

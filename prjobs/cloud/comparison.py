@@ -1,4 +1,4 @@
-"""Comparison: a page of the cloud's jobs beside what is known of them here, and what the differences ask for."""
+"""Comparison: a page of the cloud's jobs beside the jobs known here, and the consequences of the differences."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,18 +10,17 @@ from prjobs.jobs.states import CANCELLED, EXPIRED, FORWARDED, HELD, UNREAD
 from prjobs.store.engine import Source
 
 WAITING = (UNREAD, HELD)
-# A hub keeps what was withdrawn; nobody runs that, nor a job that runs under another id.
+# No program runs a job with such a status. A hub keeps withdrawn jobs; a FORWARDED job runs under its other id.
 _NOT_TAKEN = (UNREAD, CANCELLED, EXPIRED, FORWARDED)
 TAKEN, FOLLOW, REPAIR = "taken by another program", "followed", "repaired"
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The rules by which pages are taken in: only a primary hands out and repairs, each job at most `repairs` times.
+    """The rules for taking pages in. Only a primary hands out and repairs, each job at most `repairs` times.
 
-    `settled(ulid)` returns True if a job's last push is so long ago that a difference to the cloud means something.
-    `untold(ulid, seq)` returns True if the cloud cannot have heard of a job's hand-out, which that change made.
-    `again(ulid, site)` has a job's status sent again.
+    `settled(ulid)` returns True if no push of the job can take effect any more. `untold(ulid, seq)` returns True if the
+    cloud cannot know of the hand-out by change `seq`. `again(ulid, site)` sends a job's status again.
     """
 
     is_primary: bool
@@ -32,13 +31,13 @@ class Rules:
 
 
 def known_of(source: Source, page: Page) -> dict[str, Known]:
-    """Return what is known of the page's jobs, by id."""
+    """Return the known jobs of the page, by id."""
     sightings = page.listing.sightings
     return tables.known_between(source, page.site, sightings[0].ulid, sightings[-1].ulid) if sightings else {}
 
 
 def news_of(page: Page, known: dict[str, Known], rules: Rules) -> list[Sighting]:
-    """Return the jobs of the page that ask for a change of the store."""
+    """Return the jobs of the page with a reason to change the store."""
     return [seen for seen in page.listing.sightings if _differs(known.get(seen.ulid), seen, rules)]
 
 
@@ -49,12 +48,12 @@ def _differs(known: Known | None, seen: Sighting, rules: Rules) -> bool:
 
 
 def count_unreadable(page: Page, known: dict[str, Known]) -> int:
-    """Return how many records look like jobs and are none: their params are no objects, for example."""
+    """Return the number of records that look like jobs and cannot be imported, with a list for params for example."""
     return sum(1 for seen in page.listing.sightings if seen.ulid not in known and read_record(seen) is None)
 
 
 def taken_twice(source: Source, page: Page, known: dict[str, Known], rules: Rules) -> list[str]:
-    """Return the ids of jobs that another program took as well: taken in the cloud, which was not told of it here."""
+    """Return the ids of jobs handed out here and taken in the cloud by another program."""
     found = []
     for seen in page.listing.sightings if rules.is_primary else ():
         ours = known.get(seen.ulid)
@@ -67,16 +66,16 @@ def taken_twice(source: Source, page: Page, known: dict[str, Known], rules: Rule
 
 
 def consequence(known: Known, seen: Sighting, rules: Rules) -> str | None:
-    """Return what a difference of status asks for: TAKEN, FOLLOW, REPAIR or nothing, before the log is consulted."""
+    """Return the consequence of a difference of status, before a look at the log: TAKEN, FOLLOW, REPAIR or None."""
     if known.status == seen.status:
         return None
     if known.state == ELSEWHERE:
-        # A known job is never queued again, whatever the cloud says.
+        # Back in the queue, a job that ran elsewhere would run a second time.
         return FOLLOW if seen.status != UNREAD else None
     if known.state != OURS:
         return None
     if known.status == FORWARDED and seen.status != UNREAD:
-        # It does not run under this id; all that matters is that nobody else runs it.
+        # The job runs under its other id: any status but UNREAD keeps other programs from running this one.
         return None
     if known.status in WAITING:
         return TAKEN if seen.status != UNREAD else None

@@ -1,4 +1,4 @@
-"""The connection to the cloud: its clock, the token to send, the pause after a failure, and what failed."""
+"""The connection to the cloud: the cloud's clock, the token, the pauses after failures, and the notes of failures."""
 
 import logging
 from collections.abc import Callable
@@ -17,7 +17,7 @@ def no_token(_again: bool) -> str | None:
 
 
 class Token:
-    """The token to send, if there is one; read again after the cloud refused it."""
+    """The token for the cloud, if any; read again after a refusal."""
 
     def __init__(self, source: Callable[[bool], str | None]) -> None:
         self._source = source
@@ -28,12 +28,12 @@ class Token:
         return self._source(reread)
 
     def refused(self) -> None:
-        """Have the token read again: the cloud did not accept it."""
+        """Have the token read again."""
         self._reread = True
 
 
 class CloudTime:
-    """The cloud's clock: its last Date header and the time elapsed since; our wall clock only before the first one."""
+    """The cloud's clock: its last Date header and the time elapsed since. Before the first header, the wall clock."""
 
     def __init__(self, clock: Clock, memory: Memory) -> None:
         self._clock = clock
@@ -54,7 +54,7 @@ class CloudTime:
 
     @property
     def heard_s(self) -> float:
-        """The time of the last usable answer, by elapsed time; long ago before the first one."""
+        """The elapsed time of the last usable answer; long ago before the first answer."""
         return self._anchor[1] if self._anchor else -1e9
 
     def heard(self, date_ms: int) -> None:
@@ -68,12 +68,12 @@ class CloudTime:
 
     @property
     def offset_ms(self) -> int:
-        """The cloud's clock minus this machine's."""
+        """The cloud's clock minus the machine's."""
         return self.now_ms() - self._clock.now_ms()
 
 
 class Backoff:
-    """The pauses between tries of one request. Each failure in a row doubles the longest pause; chance takes a part.
+    """The pauses between tries of a request. Each failure in a row doubles the longest pause; chance takes a part.
 
     `first_s` and `most_s` are the longest pause after the first failure and after many.
     """
@@ -103,7 +103,7 @@ class Backoff:
         self._until_s = self._clock.elapsed_s() + pause_s
 
     def delay_s(self, failures: int) -> float:
-        """Return a pause by full jitter: anything up to the doubled one."""
+        """Return a pause by full jitter: a random part of the longest pause."""
         most = min(self._most_s, self._first_s * 2.0 ** min(failures, 12))
         return most * int.from_bytes(self._clock.random_bytes(4)) / 2**32
 
@@ -119,12 +119,12 @@ class Backoff:
 
     @property
     def half_open(self) -> bool:
-        """True after many failures in a row: only one probe at a time is sent."""
+        """True after many failures in a row: the link sends single probes only."""
         return self.failures >= self._timings.half_open_after
 
 
 class Connection:
-    """The connection of a running link, which all its parts share."""
+    """The connection of a running link, shared by all parts."""
 
     def __init__(
         self, network: Network, clock: Clock, memory: Memory, timings: Timings, token: Callable[[bool], str | None]
@@ -138,32 +138,32 @@ class Connection:
         self.backoff = self.new_backoff()
 
     def call(self, name: str, body: dict[str, object]) -> Answer:
-        """POST the body to an endpoint of the cloud, with the token. Failure when no answer came."""
+        """POST the body to an endpoint of the cloud, with the token. Failure without an answer."""
         return self._network.call(name, body, self.token())
 
     def new_backoff(self) -> Backoff:
-        """Return the pauses of a request that people wait for."""
+        """Return the pauses of an urgent request."""
         return Backoff(self, self.timings.backoff_first_s, self.timings.backoff_most_s)
 
     def look_backoff(self) -> Backoff:
-        """Return the pauses of a long look: an addition, which the cloud's table may not have the units for."""
+        """Return the pauses of a long look: the cloud's table may lack read units for more."""
         return Backoff(self, self.timings.look_first_s, self.timings.look_most_s)
 
     def pause_s(self, failure: Failure) -> float:
-        """Return the pause of a walk after a failure: a list that is not taken costs a whole download."""
+        """Return the pause of a walk after a failure: a list above the size limit costs a whole download."""
         return self.timings.too_long_s if isinstance(failure, TooLong) else self.timings.walk_pause_s
 
-    # ---- what failed
+    # ---- failures
 
     def failed(self, failure: Failure) -> None:
-        """Note that the link is down; without any answer of the cloud all requests pause."""
+        """Note the link as down; without any answer of the cloud, pause all requests."""
         if failure.concerns_all:
             self.backoff.failed(failure)
         self._log(failure, self._memory.reason if self._memory.failures else "")
         self._memory.failed(self.clock.now_ms(), str(failure))
 
     def site_failed(self, site: str, failure: Failure, sites: int) -> None:
-        """Note that the cloud does not list a site's jobs. The link is down when that holds for all its sites."""
+        """Note a failed list of a site's jobs. The link is down when the lists of all `sites` failed."""
         before = self._memory.site_failed(site, self.clock.now_ms(), str(failure))
         if len(self._memory.unread) == sites:
             self.failed(failure)
@@ -171,12 +171,12 @@ class Connection:
             self._log(failure, before)
 
     def sending_failed(self, failure: Failure) -> None:
-        """Note that the cloud takes no statuses."""
+        """Note a failure to send statuses."""
         before = self._memory.sending_failed(self.clock.now_ms(), str(failure))
         self._log(failure, before)
 
     def _log(self, failure: Failure, before: str) -> None:
-        """Count the failure, and log it unless the same was logged before."""
+        """Count the failure, and log the sentence unless logged just before."""
         if str(failure) != before:
             logger.warning("cloud: %s", failure)
         kind = failure.kind if failure.kind in (AMBIGUOUS, CREDENTIALS) else "refused"

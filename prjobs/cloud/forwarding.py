@@ -1,12 +1,12 @@
-"""Forwarding: a job asked for at the site is handed to the cloud with its user's own token, and stands there as well.
+"""Forwarding: a job made at the site is handed to the cloud with the user's own token, and stands in both places.
 
-The job is stored here first, as FORWARDING under an id of ours, and carries that id to the cloud as a marker. A clear
-answer decides at once. Without one the request is never repeated: the sweeps look for the marker, and when it does not
-appear the job becomes one of the site. So it runs exactly once whatever happens. A stop never waits: it is delivered
-at once, and the cloud gets a copy that is not run a second time.
+The appliance stores the job first, as FORWARDING, and sends the job's id to the cloud as a marker. A clear answer
+decides at once. Without a clear answer the request is never repeated: the sweeps look for the marker, and without the
+marker the job runs at the site. So a job runs exactly once. A stop never waits: the site gets the stop at once, the
+cloud gets a copy, and the copy never runs.
 
-Late registration: a job made while the cloud could not be reached runs here and gets its record there afterwards, while
-its user's token is valid and never later than ten minutes. The token is in memory only.
+Late registration: a job made while the cloud is unreachable runs at the site and gets a record in the cloud afterwards,
+within ten minutes and while the user's token is valid. The token stays in memory only.
 """
 
 import logging
@@ -41,13 +41,13 @@ from prjobs.store.transaction import Transaction
 logger = logging.getLogger(__name__)
 LATE_S = 600.0
 MOST_UNREGISTERED = 1000
-REFUSED_NOTE = "the cloud refused it"
+REFUSED_NOTE = "the cloud refused the job"
 UNREACHABLE_NOTE = "the cloud cannot be reached: it runs as a job of the site"
 _REFUSALS: dict[int, type[Refused]] = {401: Unauthorized, 403: Forbidden}
 
 
 def forwarder(context: Context, network: Network) -> Callable[[Command, str, Actor], JobRow]:
-    """Return the function that the endpoint newjob calls with a command, its user's token and its actor."""
+    """Return the function for newjob, to call with a command, the user's token and the actor."""
 
     def forward(command: Command, token: str, actor: Actor) -> JobRow:
         if command.site not in context.linked_sites:
@@ -63,17 +63,17 @@ def forwarder(context: Context, network: Network) -> Callable[[Command, str, Act
 
 
 def submit(context: Context, network: Network, command: Command, token: str, actor: Actor) -> JobRow:
-    """Store a job and hand it to the cloud; return it as it is to be answered. Refused when the cloud refuses it."""
+    """Store a job and hand it to the cloud; return the job to answer with. Refused if the cloud refuses the job."""
     if command.makes_safe:
         row, is_new = _store(context, command, UNREAD, actor)
         if is_new:
-            # A second copy of a stop would withdraw in the cloud what was asked for since.
+            # A second copy of a stop would withdraw jobs that users asked for in the cloud since the first.
             sending = (network, command, row.ulid, token)
             threading.Thread(target=_send_copy, args=sending, name="forward", daemon=True).start()
         return row
     row, is_new = _store(context, command, FORWARDING, actor)
     if not is_new:
-        # The same Idempotency-Key again: that request is on its way, or was decided.
+        # The same Idempotency-Key again: a second request would make a second job in the cloud.
         return _as_unread(row)
     try:
         answer = _send(network, command, row.ulid, token)
@@ -86,7 +86,7 @@ def submit(context: Context, network: Network, command: Command, token: str, act
 
 
 def _store(context: Context, command: Command, status: str, actor: Actor) -> tuple[JobRow, bool]:
-    """Return (the stored job, True if it is new and not the first job of a known idempotency key)."""
+    """Return the stored job, and True if it is new: False with a known idempotency key."""
     act, database = Act(actor, audit.NEWJOB), context.queue.database
     return database.write(_insert, context, command, status, act, makes_safe=command.makes_safe)
 
@@ -98,7 +98,7 @@ def _insert(transaction: Transaction, context: Context, command: Command, status
 
 
 def _send(network: Network, command: Command, marker: str, token: str) -> Answer:
-    """Ask the cloud for the job and return its answer. Failure, with the cloud's own words when it refuses the job."""
+    """Ask the cloud for the job and return the answer. Failure, with the cloud's own words after a refusal."""
     answer = network.call("newjob", wire.newjob_body(command, marker), token)
     require_job_taken(answer)
     return answer
@@ -108,23 +108,23 @@ def _send_copy(network: Network, command: Command, marker: str, token: str) -> N
     try:
         _send(network, command, marker, token)
     except Failure:
-        # The site has the command; the cloud is told nothing more.
+        # A repeated copy could arrive late and withdraw newer jobs: the site has the stop, which is enough.
         return
 
 
 def _without_answer(context: Context, row: JobRow, failure: Failure) -> JobRow:
     queue = context.queue
     if failure.kind in (CREDENTIALS, PERMANENT):
-        queue.database.write(copies.decide, queue, row.seq, CANCELLED, REFUSED_NOTE)
+        queue.database.write(copies.decide, queue, row.ulid, CANCELLED, REFUSED_NOTE)
         raise _REFUSALS.get(failure.status, BadRequest)(str(failure)) from None
     if failure.kind == UNSENT:
-        queue.database.write(copies.decide, queue, row.seq, UNREAD, UNREACHABLE_NOTE)
+        queue.database.write(copies.decide, queue, row.ulid, UNREAD, UNREACHABLE_NOTE)
         return row._replace(status=UNREAD, alternate_status=UNREAD)
     return _as_unread(row)
 
 
 def _as_unread(row: JobRow) -> JobRow:
-    """Return the job as one that waits: so its user sees it while its marker is looked for."""
+    """Return the job as waiting: the user's view during the search for the marker."""
     shown = {FORWARDING: UNREAD, FORWARDED: UNREAD}
     return row._replace(
         status=shown.get(row.status, row.status), alternate_status=shown.get(row.alternate_status, row.alternate_status)
@@ -135,7 +135,7 @@ def _as_unread(row: JobRow) -> JobRow:
 
 
 def register_later(context: Context, command: Command, row: JobRow, token: str) -> None:
-    """Remember a job that runs here, and its user's token, for when the cloud can be reached."""
+    """Remember a job of the site and the user's token, to register the job once the cloud answers."""
     waiting = context.memory.unregistered
     if context.queue.settings.cloud_late_register == "on" and len(waiting) < MOST_UNREGISTERED:
         until_s = context.queue.clock.elapsed_s() + min(LATE_S, valid_s(token, context.queue.clock.now_ms()))
@@ -143,7 +143,7 @@ def register_later(context: Context, command: Command, row: JobRow, token: str) 
 
 
 def valid_s(token: str, now_ms: int) -> float:
-    """Return for how long the token is valid, as far as it says; it was verified before."""
+    """Return the rest of the token's validity by its own claim; the token was verified before."""
     try:
         return tokens.left_s(token, now_ms)
     except (PyJWTError, KeyError):
@@ -151,19 +151,19 @@ def valid_s(token: str, now_ms: int) -> float:
 
 
 def forget_once(context: Context) -> None:
-    """Forget the tokens whose time is over."""
+    """Forget expired tokens."""
     now_s, waiting = context.queue.clock.elapsed_s(), context.memory.unregistered
     for ulid in [ulid for ulid, one in list(waiting.items()) if one.until_s <= now_s]:
         del waiting[ulid]
 
 
 def register_once(context: Context, network: Network, pusher: Pusher) -> None:
-    """Register one job in the cloud. Failure when the cloud still cannot be reached."""
+    """Register a job in the cloud. Failure if the cloud cannot be reached."""
     waiting = context.memory.unregistered
     ulid = next(iter(waiting), None)
     if ulid is None:
         return
-    # Never repeated without a clear answer: what arrived all the same is found by its marker.
+    # A request repeated without a clear answer could register the job twice: its marker shows whether it arrived.
     one = waiting.pop(ulid)
     try:
         row = lookup.find_job(context.queue.database, ulid)

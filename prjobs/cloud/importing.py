@@ -1,4 +1,4 @@
-"""Importing: the jobs of a page of the cloud become jobs here, stored in one transaction with the site's mark."""
+"""Importing: the jobs of a page of the cloud become jobs here, stored together with the site's mark."""
 
 import logging
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
 
 logger = logging.getLogger(__name__)
-# The words under which the status counts what was done.
+# The words for the counts in the link's status.
 NEW, SEEN_LATE, GHOST, RUNS_HERE = "new", "first seen as not UNREAD", "ghost", "copy of a job of the site"
 WITHDRAWN, STOPPED = "withdrawn in the cloud", "withdrawn by a stop at the site"
 _NOTES = {TAKEN: "another program took it", WITHDRAWN: WITHDRAWN}
@@ -29,7 +29,7 @@ _NOTES = {TAKEN: "another program took it", WITHDRAWN: WITHDRAWN}
 
 @dataclass(frozen=True)
 class PageImport:
-    """The import of a page, within one transaction."""
+    """The import of a page, within a transaction."""
 
     transaction: Transaction
     queue: Queue
@@ -37,22 +37,22 @@ class PageImport:
     rules: Rules
 
     def change(self, known: Known, seen: Sighting) -> str | None:
-        """Apply a difference to a known job; return the word for what was done, None for nothing."""
+        """Apply a difference to a known job; return the word for the change, or None."""
         wish = comparison.consequence(known, seen, self.rules) if known.status is not None else None
         return self._carry_out(known, seen, wish) if wish else None
 
     def _carry_out(self, known: Known, seen: Sighting, wish: str) -> str | None:
         if tables.newest_change(self.transaction, known.job_seq) > known.pushed_seq and wish != TAKEN:
-            # Our status is on its way and wins.
+            # A newer status of the site is unsent: the older one of the cloud must not overwrite it.
             return None
         if wish == REPAIR:
             tables.send_again(self.transaction, known.ulid, repairs=1)
             return REPAIR
         if wish == TAKEN and tables.was_handed(self.transaction, known.job_seq):
-            # It came back from its lease: the cloud shows our own report.
+            # The job came back from its lease: the cloud shows a status pushed by this appliance.
             return None
         if wish == TAKEN and seen.status in (CANCELLED, EXPIRED):
-            # A hub keeps what was withdrawn; the original deletes it.
+            # A hub keeps withdrawn jobs; the original deletes them.
             wish = WITHDRAWN
         record = read_record(seen)
         estimate_s, now_ms = record.estimate_s if record else None, self.queue.clock.now_ms()
@@ -62,12 +62,12 @@ class PageImport:
         return wish
 
     def insert(self, seen: Sighting) -> str | None:
-        """Store a job that is not known here; return the word for what was done, None for nothing."""
+        """Store an unknown job; return the word for the act, or None."""
         record = read_record(seen)
         if record is None:
             return GHOST
         if self.transaction.fetch("SELECT 1 FROM job WHERE ulid = ?", (record.ulid,)):
-            # An id of our own: the hub's copy of a job that was made here.
+            # A hub lists jobs made at this site under their own ids: such a job must not run twice.
             return None
         waits, copied = seen.status == UNREAD, not copies.may_run(self.transaction, self.queue, record)
         word = NEW if waits else SEEN_LATE
@@ -85,28 +85,28 @@ class PageImport:
         return word
 
     def _is_stopped(self, record: Record) -> bool:
-        """Return True if a stop at the site withdraws the job: the stop asks for nothing that is forwarded itself."""
+        """Return True if a stop at the site withdraws the job; a stop withdraws no copy of a job of the site."""
         if record.marker or not self.rules.is_primary:
             return False
         return withdrawals.came_before_stop(self.transaction, self.queue, self.page, record)
 
     def _store_not_run(self, record: Record, status: str, note: str = "") -> None:
-        """Store a job that does not run under this id, and have the cloud told so."""
+        """Store a job that must not run under its id, and have the cloud told."""
         row = self._store(msgspec.structs.replace(record, status=status, alternate_status=status), note)
         tables.remember(self.transaction, record.ulid, self.page.site, row.seq, OURS)
         tables.send_again(self.transaction, record.ulid)
 
     def _store(self, record: Record, note: str = "") -> JobRow:
-        """Store the job in both queues as the cloud has it."""
+        """Store the job in both queues with the cloud's statuses."""
         row = new_row(self.queue, record)
         if self.queue.settings.cloud_bell == "alternate" and self.rules.is_primary and row.status == UNREAD:
-            # Our own bell took it from the alternate queue there, not an observatory.
+            # The link's own bell took the job from the cloud's alternate queue, not an observatory.
             row = row._replace(alternate_status=UNREAD)
         if not self.rules.is_primary:
             row = row._replace(status=_held(row.status), alternate_status=_held(row.alternate_status))
         row = insertion.insert_row(self.transaction, self.queue, row, CLOUD, note)
         if row.expires_ms:
-            # Its age counts by the cloud's clock: ours may be wrong.
+            # The age counts by the cloud's clock: by a wrong clock here a job would expire early, or never.
             left_ms = row.expires_ms - (self.queue.clock.now_ms() + self.page.offset_ms)
             expiry.begin(self.transaction, self.queue, row, left_ms / 1000)
         return row
@@ -117,7 +117,7 @@ def _held(status: str) -> str:
 
 
 def new_row(queue: Queue, record: Record) -> JobRow:
-    """Return the record as a job of ours, not stored yet."""
+    """Return the record as a job, not stored yet."""
     row = insertion.new_row(queue, record.command, record.ulid, ulid_ms(record.ulid), CLOUD)
     return row._replace(status=record.status, alternate_status=record.alternate_status, estimate_s=record.estimate_s)
 
@@ -125,7 +125,7 @@ def new_row(queue: Queue, record: Record) -> JobRow:
 def store_page(
     transaction: Transaction, queue: Queue, page: Page, news: list[Sighting], rules: Rules
 ) -> list[tuple[str, str]]:
-    """Apply the news of a page and raise the site's mark; return (word for what was done, ulid) of each job."""
+    """Apply the news of a page and raise the site's mark; return (word for the act, ulid) of each job."""
     known = tables.known_between(transaction, page.site, news[0].ulid, news[-1].ulid) if news else {}
     taking, done = PageImport(transaction, queue, page, rules), []
     for seen in news:
@@ -139,7 +139,7 @@ def store_page(
 
 
 def import_answer(context: Context, site: str, answer: Answer) -> str | None:
-    """Import the record by which the cloud answers a new job; return its id, None when the answer is in doubt."""
+    """Import the record in the cloud's answer to a new job; return the record's id, or None for a doubtful answer."""
     queue = context.queue
     try:
         listing = wire.read_listing(b"[" + answer.body + b"]", site, require_usable(answer))
@@ -147,7 +147,7 @@ def import_answer(context: Context, site: str, answer: Answer) -> str | None:
         return None
     if len(listing.sightings) != 1:
         return None
-    # A start in the far future keeps the mark where it is: the answer says nothing of other jobs.
+    # With a start in the far future the mark stays: the answer proves nothing about other jobs.
     offset_ms = context.memory.offset_ms or 0
     page = Page(site=site, listing=listing, start_ms=2**62, mark_ms=0, offset_ms=offset_ms, is_last=False)
     queue.database.write(store_page, queue, page, listing.sightings, Rules(is_primary=True))
@@ -155,7 +155,7 @@ def import_answer(context: Context, site: str, answer: Answer) -> str | None:
 
 
 class Importer:
-    """Imports the pages of one site. `heard` is called when a page brought something new."""
+    """The importer of a site's pages. `heard` is called after a page with news."""
 
     def __init__(
         self, context: Context, site: str, rules: Rules, mark_every_s: float, heard: Callable[[], None]
@@ -172,13 +172,13 @@ class Importer:
         news, now_s = self._look(page), self._context.queue.clock.elapsed_s()
         lately = page.is_last and now_s - self._saved_s < self._mark_every_s
         if lately and not news and not self._is_behind(page):
-            # The mark may stay behind what was seen; the reverse would lose jobs.
+            # A mark behind the jobs seen costs a longer list; a mark before them would lose jobs.
             return
         self._store(page, news)
         self._saved_s = now_s
 
     def keep_news(self, page: Page) -> None:
-        """Import what is new; the mark stays, since it may be far behind this page."""
+        """Import the news of a page only: the mark may be far behind the page."""
         if news := self._look(page):
             self._store(replace(page, mark_ms=0), news)
 
@@ -187,7 +187,7 @@ class Importer:
         return page.mark_ms - mark_ms > 2 * self._mark_every_s * 1000
 
     def _look(self, page: Page) -> list[Sighting]:
-        """Return what is new in the page, by a reader: mostly nothing has to be changed. Note what else it shows."""
+        """Return the news of a page, read without the writer: most pages bring none. Note ghosts and second readers."""
         database, memory = self._context.queue.database, self._context.memory
         known = comparison.known_of(database, page)
         memory.ghosts = page.listing.ghosts + comparison.count_unreadable(page, known)
@@ -212,7 +212,7 @@ class Importer:
             self._heard()
 
     def _note_reader(self, ulid: str) -> None:
-        """Note that another program took a job of this site."""
+        """Note a job taken by another program."""
         memory = self._context.memory
         memory.reader_ms, memory.reader_of = self._context.queue.clock.now_ms(), f"{self._site}, job {ulid}"
         here = "; it was handed out here as well" if ulid in memory.doubled else ""

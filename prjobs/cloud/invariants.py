@@ -1,7 +1,7 @@
-"""What must hold of the link's rows at any moment: named checks, run by tests after every step and by a deep look.
+"""Invariants of the link's tables: named checks, for tests after every step and for the doctor's deep look.
 
-Each takes something with `fetch(sql, parameters)` and returns the ids that break the invariant. I2, I6,
-I7 and what of I8 and I9 is about the cloud can only be seen on the wire: tests watch it there.
+Each check takes a source with `fetch(sql, parameters)` and returns the ids in breach. I2, I6, I7 and parts of I8 and I9
+show on the wire only, under the watch of tests.
 """
 
 import sqlite3
@@ -13,7 +13,7 @@ from prjobs.jobs.states import CANCELLED, HELD, PRIMARY, RECEIVED, UNREAD
 
 
 class Source(Protocol):
-    """A store that can be asked."""
+    """A store with rows to read."""
 
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query."""
@@ -21,7 +21,7 @@ class Source(Protocol):
 
 
 def i1_every_cloud_job_stands_with_its_mark(source: Source) -> list[str]:
-    """A job is stored in the transaction that moves its site's mark: no cloud job without its row or its site."""
+    """Return jobs of the cloud without a row of the link or a mark of the site: both come in the job's transaction."""
     return _ulids(
         source,
         "SELECT j.ulid FROM job j WHERE j.origin = 'cloud' AND NOT EXISTS "
@@ -30,7 +30,7 @@ def i1_every_cloud_job_stands_with_its_mark(source: Source) -> list[str]:
 
 
 def i3_every_id_is_one_job(source: Source) -> list[str]:
-    """(site, ulid) is unique, and the link's row names the job of that id and site."""
+    """Return rows of the link with an id or a site unlike the job's."""
     return _ulids(
         source,
         "SELECT k.ulid FROM cloud_job k JOIN job j ON j.seq = k.job_seq WHERE j.ulid <> k.ulid OR j.site <> k.site",
@@ -38,7 +38,7 @@ def i3_every_id_is_one_job(source: Source) -> list[str]:
 
 
 def i3_what_went_elsewhere_is_never_queued(source: Source) -> list[str]:
-    """A job that another program took, or that is gone, does not wait in our queue."""
+    """Return jobs taken elsewhere, or deleted, yet waiting in a queue here."""
     return _ulids(
         source,
         "SELECT k.ulid FROM cloud_job k JOIN job j ON j.seq = k.job_seq "
@@ -47,7 +47,7 @@ def i3_what_went_elsewhere_is_never_queued(source: Source) -> list[str]:
 
 
 def i4_at_most_one_handout(source: Source) -> list[str]:
-    """A cloud job is in one hand-out of the primary queue at most, unless it was leased or made UNREAD again."""
+    """Return jobs in several hand-outs of the primary queue, without a lease or a return to UNREAD in between."""
     return _ulids(
         source,
         "SELECT k.ulid FROM cloud_job k JOIN change c ON c.job_seq = k.job_seq "
@@ -58,7 +58,7 @@ def i4_at_most_one_handout(source: Source) -> list[str]:
 
 
 def i5_the_log_is_the_outbox(source: Source) -> list[str]:
-    """A job's status is the one of the newest change of its log: status and unsent row cannot differ."""
+    """Return jobs with a status unlike the newest change of the log: status and unsent row cannot differ."""
     return _ulids(
         source,
         f"SELECT k.ulid FROM cloud_job k JOIN job j ON j.seq = k.job_seq JOIN change c ON c.seq = {NEWEST} "
@@ -67,14 +67,14 @@ def i5_the_log_is_the_outbox(source: Source) -> list[str]:
 
 
 def i5_nothing_is_sent_before_it_is_logged(source: Source) -> list[str]:
-    """What counts as sent is in the log."""
+    """Return jobs marked as sent beyond the end of their log."""
     return _ulids(
         source, f"SELECT k.ulid FROM cloud_job k JOIN job j ON j.seq = k.job_seq WHERE k.pushed_seq > {NEWEST}"
     )
 
 
 def i8_what_a_cancel_deleted_is_gone(source: Source) -> list[str]:
-    """A job that the cloud's cancel_all deleted before it was handed out is GONE: nothing is pushed for it."""
+    """Return jobs deleted by the cloud's cancel_all before their hand-out, yet OURS: a push would make a ghost."""
     return _ulids(
         source,
         f"SELECT k.ulid FROM cloud_job k JOIN job j ON j.seq = k.job_seq JOIN change c ON c.seq = {NEWEST} "
@@ -83,7 +83,7 @@ def i8_what_a_cancel_deleted_is_gone(source: Source) -> list[str]:
 
 
 def i9_every_job_is_accounted_for(source: Source) -> list[str]:
-    """A cloud job waits, is held, was handed out, or has a reason in its log why it is not handed out."""
+    """Return RECEIVED jobs without a hand-out or a report in the log."""
     return _ulids(
         source,
         "SELECT k.ulid FROM cloud_job k JOIN job j ON j.seq = k.job_seq "
@@ -94,7 +94,7 @@ def i9_every_job_is_accounted_for(source: Source) -> list[str]:
 
 
 def i10_only_jobs_were_taken_in(source: Source) -> list[str]:
-    """Nothing without an action or with a bad id is stored."""
+    """Return jobs of the cloud without an action or a site, or with a bad id."""
     return _ulids(
         source, "SELECT ulid FROM job WHERE origin = 'cloud' AND (action = '' OR length(ulid) <> 26 OR site = '')"
     )
@@ -129,20 +129,22 @@ class Looking:
 
 
 def broken(source: Source) -> dict[str, list[str]]:
-    """Check name -> the ids that break it; empty when all hold."""
+    """Return the ids in breach by the name of the check; empty if all hold."""
     found = {check.__name__: check(source) for check in CHECKS}
     return {name: ulids for name, ulids in found.items() if ulids}
 
 
 def jobs_of(connection: sqlite3.Connection) -> int:
-    """How many jobs of the cloud the store knows."""
+    """Return the number of the cloud's jobs in the store."""
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'cloud_job'").fetchone():
         return 0
     return int(connection.execute("SELECT count(*) FROM cloud_job").fetchone()[0])
 
 
 def sentences(connection: sqlite3.Connection) -> list[str]:
-    """What a deep look has to say of the file's cloud jobs; empty when all holds or the link was never on."""
+    """Return the deep look's sentences on the file's jobs of the cloud; none if all hold, or for a link never switched
+    on.
+    """
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'cloud_job'").fetchone():
         return []
     return [

@@ -1,4 +1,4 @@
-"""Judging a cancel_all of the cloud: one complete look decides what it withdrew, never absence from a single page."""
+"""Judging a cancel_all of the cloud: a complete look, never a single page, finds the withdrawn jobs."""
 
 from prjobs.base.notices import Code
 from prjobs.base.ulids import floor_ulid, ulid_ms
@@ -11,18 +11,18 @@ from prjobs.cloud.wire import Page
 from prjobs.jobs import log, lookup
 from prjobs.jobs.log import Event
 from prjobs.jobs.states import ALTERNATE, CANCELLED, CLOUD, HELD, PRIMARY, UNREAD, is_finished
-from prjobs.store.engine import Source
+from prjobs.store.engine import Engine, Source
 from prjobs.store.models import JOB_COLUMNS, JobRow
 from prjobs.store.transaction import Transaction
 
-# A job handed out longer ago than this is not looked for: it may read a month of the cloud for one status.
+# The look for a job handed out earlier could read a month of the cloud's list for one status.
 HANDED_MS = 7 * 86_400_000
 RELEASED, KEPT = "released after a cancel_all", "kept after a cancel_all"
 CANCELLED_THERE, DELETED_THERE = "cancelled in the cloud", "deleted in the cloud after its hand-out"
 
 
 class Judgement:
-    """A look at all jobs from the oldest one in question to now."""
+    """A look at all jobs from the oldest job in question to now."""
 
     def __init__(self, context: Context, reader: Reader, cancel_ulid: str) -> None:
         self._context = context
@@ -30,24 +30,38 @@ class Judgement:
         self._cancel_ulid = cancel_ulid
         self._present: dict[str, str] = {}
         since = floor_ulid(reader.connection.time.now_ms() - HANDED_MS)
-        self._questions = _questions(context.queue.database, reader.site, cancel_ulid, since)
+        self._questions = self._find_questions(since)
         self._walk = Walk(reader, ulid_ms(self._questions[0])) if self._questions else None
 
+    def _held_before(self, source: Source) -> set[str]:
+        return {ulid for ulid in _held(source, self._site) if ulid < self._cancel_ulid}
+
+    def _find_questions(self, since: str) -> list[str]:
+        """Return the older jobs in question: held, or with statuses still to push."""
+        database = self._context.queue.database
+        handed = database.fetch(
+            f"SELECT k.ulid, j.status, k.pushed_seq < {NEWEST} FROM cloud_job k JOIN job j ON j.seq = k.job_seq "
+            f"WHERE k.site = ? AND k.ulid < ? AND k.ulid >= ? AND k.state = '{OURS}' AND j.status NOT IN (?, ?)",
+            (self._site, self._cancel_ulid, since, UNREAD, HELD),
+        )
+        pushed_for = [ulid for ulid, status, unsent in handed if unsent or not is_finished(status)]
+        return sorted({*self._held_before(database), *pushed_for})
+
     def step(self) -> bool:
-        """Read one page; return True after the last one, or when there is nothing to ask. Failure."""
+        """Read a page; return True after the last page, or without a job in question. Failure."""
         return self._walk is None or self._walk.step(self._keep)
 
     def _keep(self, page: Page) -> None:
-        """Note the jobs that are present."""
+        """Note the present jobs."""
         self._present.update((seen.ulid, seen.status) for seen in page.listing.sightings)
 
     def decide(self) -> dict[str, int]:
-        """Decide about all jobs in one transaction, after the last page; return counts by what became of them."""
+        """Decide about all jobs in a transaction, after the last page; return counts by decision."""
         return self._context.queue.database.write(self._decide)
 
     def _decide(self, transaction: Transaction) -> dict[str, int]:
         if tables.cancel_of(transaction, self._site) != self._cancel_ulid:
-            # Another cancel_all came during the look: it asks for a look of its own.
+            # A newer cancel_all came during the look: jobs older than it were not all in question.
             return {}
         counts: dict[str, int] = {}
         for ulid in self._questions:
@@ -56,13 +70,13 @@ class Judgement:
                 continue
             word = self._decide_one(transaction, JobRow(*found[0]))
             counts[word] = counts.get(word, 0) + 1
-        if not set(_held(transaction, self._site, self._cancel_ulid)) - set(self._questions):
-            # What an older cancel_all held during the look, which became visible later, asks for another.
+        if not self._held_before(transaction) - set(self._questions):
+            # An older cancel_all, visible only later, may have held jobs during the look: another look decides.
             tables.clear_cancel(transaction, self._site)
         return counts
 
     def _decide_one(self, transaction: Transaction, row: JobRow) -> str:
-        """Release or cancel the job in the queues that hold it; one that was handed out may be gone."""
+        """Release or cancel the job in each holding queue; return the word for the decision."""
         present = self._present.get(row.ulid)
         now_ms = self._context.queue.clock.now_ms()
         for queue, status in ((PRIMARY, row.status), (ALTERNATE, row.alternate_status)):
@@ -70,7 +84,7 @@ class Judgement:
                 continue
             word = CANCELLED if present is None else UNREAD
             if present is not None and queue == PRIMARY and not tables.was_handed(transaction, row.seq):
-                # A job that was handed out and came back shows there as our own word.
+                # For a job that was handed out and came back, the cloud shows a status pushed by this appliance.
                 word = present
             note = GONE_NOTE if present is None else ""
             log.apply(transaction, [row], Event(queue, word, now_ms, CLOUD, note))
@@ -84,25 +98,19 @@ class Judgement:
         return KEPT
 
 
-def _held(source: Source, site: str, cancel_ulid: str) -> list[str]:
+def _held(source: Source, site: str) -> set[str]:
     rows = [row for queue in (PRIMARY, ALTERNATE) for row in lookup.held_of(source, site, queue)]
-    return [row.ulid for row in rows if row.ulid < cancel_ulid and row.origin == CLOUD]
+    return {row.ulid for row in rows if row.origin == CLOUD}
 
 
-def _questions(source: Source, site: str, cancel_ulid: str, since: str) -> list[str]:
-    """Return the jobs older than the cancel_all that are held, or that a status may still be pushed for."""
-    held = _held(source, site, cancel_ulid)
-    handed = source.fetch(
-        f"SELECT k.ulid, j.status, k.pushed_seq < {NEWEST} FROM cloud_job k JOIN job j ON j.seq = k.job_seq "
-        f"WHERE k.site = ? AND k.ulid < ? AND k.ulid >= ? AND k.state = '{OURS}' AND j.status NOT IN (?, ?)",
-        (site, cancel_ulid, since, UNREAD, HELD),
-    )
-    pushed_for = [ulid for ulid, status, unsent in handed if unsent or not is_finished(status)]
-    return sorted({*held, *pushed_for})
+def judge_held(database: Engine, site: str) -> None:
+    """Have a new primary look again at the jobs held as a standby, before their hand-out."""
+    if held := _held(database, site):
+        database.write(tables.set_cancel, site, floor_ulid(ulid_ms(max(held)) + 1))
 
 
 class Judging:
-    """The judgements of one site, one after the other. What is held stays held until one is complete."""
+    """The judgements of a site, one by one. Held jobs stay held until a judgement is complete."""
 
     def __init__(self, context: Context, reader: Reader) -> None:
         self._context = context
@@ -113,20 +121,20 @@ class Judging:
         self._due_s = context.queue.clock.elapsed_s() + self._connection.timings.cancel_after_s
 
     def postpone(self) -> None:
-        """Wait for the other answers of the cloud, after a page that may have brought a cancel_all."""
+        """Wait for the cloud's other answers after a page with news, in case of a cancel_all."""
         if tables.cancel_of(self._context.queue.database, self._reader.site):
             due_s = self._context.queue.clock.elapsed_s() + self._connection.timings.cancel_after_s
             self._due_s = max(self._due_s, due_s)
 
     def step(self, now_s: float) -> None:
-        """Read a page of the judgement when one is due, and decide after the last one."""
+        """Read a page of the judgement if due, and decide after the last page."""
         cancel_ulid = tables.cancel_of(self._context.queue.database, self._reader.site)
         if cancel_ulid is None or now_s < self._due_s or not self._connection.time.is_known:
             return
         if self._judgement is None:
             self._judgement = Judgement(self._context, self._reader, cancel_ulid)
         try:
-            # A failed step is repeated; what was read before it stays valid.
+            # A failed step is repeated; the pages before it stay valid.
             done = self._judgement.step()
         except Failure as failure:
             self._failed(now_s, failure)

@@ -1,37 +1,34 @@
-"""The link to the cloud: what is due, one step after the other, in one thread; the queue never waits for it."""
+"""The link to the cloud: a thread with one step after the other. The queue never waits for the link."""
 
 import logging
 import threading
 from collections.abc import Callable
 
 from prjobs.base.errors import Unavailable
-from prjobs.base.ulids import floor_ulid, ulid_ms
-from prjobs.cloud import forwarding, status, switched_off, tables
+from prjobs.cloud import forwarding, status, switched_off
 from prjobs.cloud.backlog_reading import BacklogReading
 from prjobs.cloud.comparison import Rules
 from prjobs.cloud.connection import Backoff, Connection, no_token
 from prjobs.cloud.context import Context
 from prjobs.cloud.copies import CopySearch
 from prjobs.cloud.importing import Importer
-from prjobs.cloud.judging import Judging
+from prjobs.cloud.judging import Judging, judge_held
 from prjobs.cloud.network import Failure, Network
 from prjobs.cloud.pushing import Pusher
 from prjobs.cloud.reading import Bell, Reading
 from prjobs.cloud.sweep import Reader
 from prjobs.cloud.timings import Timings
 from prjobs.cloud.transport import open_transport, token_source
-from prjobs.jobs import lookup
-from prjobs.jobs.states import ALTERNATE, CLOUD, PRIMARY
 
 logger = logging.getLogger(__name__)
 STEP_S = 0.25
-# Longer than the quarantine of what an earlier process may have sent.
+# Longer than the quarantine of statuses that an earlier process may have sent.
 FINISH_S = 90.0
 FINISH_WAIT_S = 20.0
 
 
 class SiteLink:
-    """The parts of the link that work for one site."""
+    """The parts of the link for a site."""
 
     def __init__(self, context: Context, connection: Connection, site: str, rules: Rules) -> None:
         reader, timings = Reader(connection, site), connection.timings
@@ -46,20 +43,20 @@ class SiteLink:
         self._backlog = BacklogReading(context, reader, rules)
 
     def step(self) -> None:
-        """Do what is due for this site, besides its statuses. Failure when it concerns the whole link."""
+        """Do the due work of the site, except statuses. Failure if the whole link is concerned."""
         now_s = self._clock.elapsed_s()
         if self._bell:
             self._bell.step(now_s)
         self.reading.step(now_s)
         self._copies.step(now_s, self.reading.complete_s)
         if not self.reading.fails:
-            # Long looks are for a cloud that answers the short ones.
+            # A long look at a cloud that fails short ones would cost the table its read units.
             self._judging.step(now_s)
             self._backlog.step(now_s)
 
 
 class Link:
-    """The link of all sites of one appliance. `once` does what is due now; `run` repeats it."""
+    """The link of all sites. `once` does the due work; `run` repeats the steps."""
 
     def __init__(
         self,
@@ -79,19 +76,10 @@ class Link:
         self.sites = [SiteLink(context, self.connection, site, self.rules) for site in context.linked_sites]
         self._note_s, self._noted = 0.0, ""
         for site in context.primary_sites:
-            self._take_over(site)
-
-    def _take_over(self, site: str) -> None:
-        """Have a primary look once more at the jobs that a standby held, before it hands them out."""
-        database = self._context.queue.database
-        rows = [row for queue in (PRIMARY, ALTERNATE) for row in lookup.held_of(database, site, queue)]
-        held = [row.ulid for row in rows if row.origin == CLOUD]
-        if held:
-            after = floor_ulid(ulid_ms(max(held)) + 1)
-            database.write(tables.set_cancel, site, after)
+            judge_held(context.queue.database, site)
 
     def once(self) -> None:
-        """Do all that is due; a failure ends the step and is remembered. Raises no failure of the cloud."""
+        """Do the due work; note a failure of the cloud and go on with the next step."""
         self._act()
         forwarding.forget_once(self._context)
         memory, now_s = self._context.memory, self.connection.clock.elapsed_s()
@@ -110,7 +98,7 @@ class Link:
         now_s = self.connection.clock.elapsed_s()
         try:
             for site in list(self.sites):
-                # A site that fails is asked last the next time: no site may keep the others waiting for ever.
+                # A failing site is asked last the next time: asked first, it would keep the others waiting for ever.
                 self.sites.remove(site)
                 self.sites.append(site)
                 if fresh:
@@ -122,7 +110,7 @@ class Link:
             self.connection.failed(failure)
 
     def _send(self) -> None:
-        """Send statuses of the sites whose cancel_alls have been seen. Failure when it concerns the whole link."""
+        """Send statuses of the sites with all cancel_alls seen. Failure if the whole link is concerned."""
         fresh = {site.site for site in self.sites if site.reading.is_fresh}
         if not fresh:
             return
@@ -138,7 +126,7 @@ class Link:
             self.connection.sending_failed(failure)
 
     def _must_read(self) -> bool:
-        """Return True if people wait for a page: a slow cloud's statuses must not delay it by more than one of them."""
+        """Return True if people wait for a page: a slow cloud may delay the page by a single status only."""
         now_s = self.connection.clock.elapsed_s()
         return any(site.reading.is_due(now_s) for site in self.sites)
 
@@ -153,7 +141,7 @@ class Link:
 
     @property
     def _is_done(self) -> bool:
-        """True if every site was read and its statuses were sent, or there is no hope of either."""
+        """True if every site was read and every status sent, or hope is gone."""
         hopeless = {site.site for site in self.sites if _is_hopeless(site.reading.backoff)}
         if not all(site.site in hopeless or site.reading.is_fresh for site in self.sites):
             return False
@@ -161,7 +149,7 @@ class Link:
         return not (self._context.is_primary and unsent) or _is_hopeless(self._sending)
 
     def run(self, stop: threading.Event) -> None:
-        """Repeat until told to stop; trouble of the store or a defect never ends it."""
+        """Repeat until told to stop; store faults and defects never end the loop."""
         while not stop.is_set():
             try:
                 self.once()
@@ -179,7 +167,7 @@ def _is_hopeless(backoff: Backoff) -> bool:
 
 
 def open_link(context: Context) -> Link | None:
-    """Return the link that the settings ask for; None when it is off. Unusable when they cannot be followed."""
+    """Return the link of the settings, or None while off. Unusable with wrong settings."""
     settings = context.queue.settings
     switched_off.hold_and_give_back(context)
     if settings.cloud_mode == "off":

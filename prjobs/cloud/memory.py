@@ -1,4 +1,4 @@
-"""The link's memory: what is known of the cloud while the process lives, and what people asked of the link."""
+"""The link's memory: knowledge of the cloud and requests of people, for the life of the process."""
 
 from collections import Counter, deque
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from prjobs.jobs.requests import Command
 
 @dataclass(frozen=True)
 class Unregistered:
-    """A job without a record in the cloud, which gets one until `until_s`, by elapsed time, with its user's token."""
+    """A job without a record in the cloud, and the token to register it with until `until_s`, by elapsed time."""
 
     command: Command
     until_s: float
@@ -20,33 +20,33 @@ class Unregistered:
 
 @dataclass
 class Memory:
-    """Times are this machine's Unix milliseconds; `offset_ms` is the cloud's clock minus this machine's."""
+    """Times are the machine's Unix milliseconds; `offset_ms` is the cloud's clock minus the machine's."""
 
-    # The connection: its last usable answer, and the failures in a row since then.
+    # The connection: the last usable answer, and the failures in a row since then.
     last_ms: int | None = None
     offset_ms: int | None = None
     down_since_ms: int | None = None
     failures: int = 0
     reason: str = ""
-    # Reading: sites whose jobs the cloud does not list, with the time since then and the reason; records that are no
-    # jobs, in the last list; when another program was seen reading a queue and by which job, and the jobs, by id,
-    # that both programs took; when a job was set back to UNREAD in the cloud.
+    # Reading: sites without a list of their jobs, with the start of the failures and the last reason; the number of
+    # records in the last list that are no jobs; the last sight of another program that reads a queue, with its job,
+    # and the ids of jobs taken by both programs; the last time that a job was set back to UNREAD in the cloud.
     unread: dict[str, tuple[int, str]] = field(default_factory=dict)
     ghosts: int = 0
     reader_ms: int = 0
     reader_of: str = ""
     doubled: list[str] = field(default_factory=list)
     reset_ms: int = 0
-    # Sending: how many statuses wait and the oldest one's job; since when the cloud takes none, and why; the reasons
-    # why it did not take single ones, by the job's id.
+    # Sending: the number of statuses that wait, and the job of the oldest; the start and the last reason while the
+    # cloud takes no status; the reasons of refusals of single statuses, by the job's id.
     unsent: int = 0
     oldest_unsent: str | None = None
     untaken: tuple[int, str] | None = None
     refused: dict[str, str] = field(default_factory=dict)
-    # Requests of people: jobs, by id, whose parked status is to be sent again; the backlog that is looked for.
+    # Requests of people: the ids of jobs with a parked status to send again; the backlog to read.
     retries: deque[str] = field(default_factory=deque)
     backlog: Backlog | None = None
-    # Forwarding: hands a job of the site to the cloud, None when that is off; jobs, by id, to be registered there.
+    # Forwarding: the function that hands a job of the site to the cloud, None while off; jobs to register, by id.
     forward: Callable[..., Any] | None = None
     unregistered: dict[str, Unregistered] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
@@ -69,13 +69,13 @@ class Memory:
             self.down_since_ms = now_ms
 
     def site_failed(self, site: str, now_ms: int, reason: str) -> str:
-        """Note that the cloud did not list the site's jobs; return the reason that was noted before, if any."""
+        """Note a failed list of a site's jobs; return the reason noted before, or an empty text."""
         since_ms, before = self.unread.get(site, (now_ms, ""))
         self.unread[site] = since_ms, reason
         return before
 
     def sending_failed(self, now_ms: int, reason: str) -> str:
-        """Note that the cloud takes no statuses; return the reason that was noted before, if any."""
+        """Note a failure to send statuses; return the reason noted before, or an empty text."""
         since_ms, before = self.untaken or (now_ms, "")
         self.untaken = since_ms, reason
         return before

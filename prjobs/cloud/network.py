@@ -1,13 +1,13 @@
-"""The network of the link: a call to the cloud, its answer, and the failures that an answer may be.
+"""The network of the link: a call to the cloud, the answer, and the failures in answers.
 
-An answer counts only when nothing about it is in doubt.
+An answer counts only if free of any doubt.
 """
 
 import email.utils
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
-# The request did not leave; it may have taken effect; it was refused; its token was refused; it will never be taken.
+# The request did not leave, may have taken effect, was refused, had its token refused, will never be taken.
 UNSENT, AMBIGUOUS, REFUSED, CREDENTIALS, PERMANENT = "unsent", "ambiguous", "refused", "credentials", "permanent"
 _PERMANENT = frozenset({400, 404, 405, 409, 413, 422})
 _NO_RIGHT = (401, 403)
@@ -17,7 +17,7 @@ BETWEEN = "A portal or a proxy answers in place of the cloud: log in there, or h
 
 
 class Answer(NamedTuple):
-    """An answer as it came. Header names are in lower case."""
+    """An answer as received. Header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -43,9 +43,9 @@ class Failure(Exception):
 
     @property
     def concerns_all(self) -> bool:
-        """True if no answer of the cloud itself came, so that any other request would fail as well.
+        """True if the cloud itself gave no answer: any other request would fail as well.
 
-        An error status of the cloud concerns the request alone: one site, one job, one long list.
+        An error status concerns the request alone: a site, a job, a long list.
         """
         return self.status < 400 and not isinstance(self, Overflow)
 
@@ -56,11 +56,11 @@ class Failure(Exception):
 
 
 class Overflow(Failure):
-    """More jobs came within two seconds than the cloud lists at once: going on would skip some of them."""
+    """More jobs within two seconds than the cloud lists at once: going on would skip jobs."""
 
 
 class TooLong(Overflow):
-    """A list above the size limit: the cloud gives no parts of a list, and a truncated list is not believed."""
+    """A list above the size limit: the cloud lists no parts, and a truncated list is not believed."""
 
 
 def require_usable(answer: Answer) -> int:
@@ -68,7 +68,7 @@ def require_usable(answer: Answer) -> int:
     status = answer.status
     retry_s = _retry_after_s(answer.headers)
     if status in _NO_RIGHT:
-        # The original's gateway says 403 of a path that it does not have, too.
+        # The original's gateway answers 403 to an unknown path, too.
         check = "cloud_base_url and cloud_token_file" if status == 403 else "cloud_token_file"
         raise Failure(CREDENTIALS, f"The cloud refuses the credentials ({status}): check {check}.", status)
     if status == 429 or (status == 503 and retry_s):
@@ -84,7 +84,7 @@ def require_usable(answer: Answer) -> int:
 
 
 def require_job_taken(answer: Answer) -> None:
-    """Raise Failure, with the cloud's own words, if it refused a new job; and for every answer that is not usable."""
+    """Raise Failure after a refusal of a new job, with the cloud's own words, and after any unusable answer."""
     if answer.status in (*_NO_RIGHT, 400, 404, 413, 422):
         kind = CREDENTIALS if answer.status in _NO_RIGHT else PERMANENT
         raise Failure(kind, _refusal(answer), answer.status)
@@ -92,7 +92,7 @@ def require_job_taken(answer: Answer) -> None:
 
 
 def _refusal(answer: Answer) -> str:
-    """Return the cloud's own words, when they are plain enough to be shown."""
+    """Return the cloud's own words if plain enough to show."""
     text = answer.body[:SENTENCE_LENGTH].decode(errors="replace").strip()
     plain = text.isprintable() and not set(text) & set("<>&{}") and len(answer.body) <= SENTENCE_LENGTH
     return f"The cloud refused the job: {text}" if text and plain else f"The cloud refused the job ({answer.status})."

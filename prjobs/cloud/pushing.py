@@ -1,7 +1,7 @@
-"""Pushing statuses to the cloud. The log is the outbox: unsent is what came after the job's `pushed_seq`.
+"""Pushing statuses to the cloud. The log is the outbox: changes after a job's `pushed_seq` are unsent.
 
-Only the latest status of a job is sent, oldest job first, one request at a time. After an answer that leaves open
-whether the cloud took the status, the job rests until the request cannot take effect any more.
+The link sends the latest status of a job only, oldest job first, a request at a time. After an unclear answer the job
+rests until the request cannot take effect any more.
 """
 
 from collections.abc import Callable
@@ -18,15 +18,15 @@ from prjobs.jobs import log
 from prjobs.jobs.states import ALTERNATE, FORWARDED, HELD, UNREAD
 
 LOOK = 2000
-# A failure of the cloud itself counts against one job only when this many others were taken since.
+# A failure of the cloud itself counts against one job only after so many statuses of others were taken.
 OTHERS_TAKEN = 3
 
 
 @dataclass
 class Rest:
-    """A job's rest until it may be tried again, by elapsed time, and its failures so far.
+    """A job's rest before the next try, by elapsed time, and the failures so far.
 
-    `refused` counts the tries that concern the job alone; `denied` is True once the cloud refused the credentials.
+    `refused` counts the failures of the job alone; `denied` is True after a refusal of the credentials.
     """
 
     site: str
@@ -38,7 +38,7 @@ class Rest:
 
 
 class Unsent(NamedTuple):
-    """A job whose latest status the cloud does not have."""
+    """A job with an unsent status."""
 
     ulid: str
     site: str
@@ -48,7 +48,7 @@ class Unsent(NamedTuple):
 
 
 class Pusher:
-    """Sends statuses. It knows which jobs have unsent ones; forgetting that costs a look at the log, nothing else."""
+    """The sender of statuses. Its list of jobs with unsent statuses is in memory: a look at the log restores it."""
 
     def __init__(self, context: Context, connection: Connection) -> None:
         self._context = context
@@ -59,7 +59,7 @@ class Pusher:
         self._taken = 0
         self._last_push_s: dict[str, float] = {}
         self._began_s = self._clock.elapsed_s()
-        # A request of the process before may still take effect.
+        # A push of an earlier process may still take effect, and would overwrite a newer status.
         fresh = self._began_s + self._timings.quarantine_s
         self._first_seq = self._log_seq = log.last_seq(self._database)
         self._sites = frozenset(context.linked_sites)
@@ -69,21 +69,21 @@ class Pusher:
 
     @property
     def count(self) -> int:
-        """The number of jobs that may have an unsent status."""
+        """The number of jobs with a possibly unsent status."""
         return len(self._waiting)
 
     @property
     def sites(self) -> set[str]:
-        """The sites of the jobs that may have an unsent status."""
+        """The sites of jobs with a possibly unsent status."""
         return {rest.site for rest in self._waiting.values()}
 
     @property
     def oldest(self) -> str | None:
-        """The oldest job that may have an unsent status."""
+        """The oldest job with a possibly unsent status."""
         return min(self._waiting, default=None)
 
     def look(self) -> bool:
-        """Find what the log got since the last look; return True if it concerns jobs of the cloud."""
+        """Find the news of the log since the last look; return True for changes of the cloud's jobs."""
         found = self._database.fetch(
             "SELECT c.seq, k.ulid, k.site FROM change c LEFT JOIN cloud_job k ON k.job_seq = c.job_seq "
             f"WHERE c.seq > ? AND (k.ulid IS NULL OR c.queue <> '{ALTERNATE}') ORDER BY c.seq LIMIT {LOOK}",
@@ -98,38 +98,38 @@ class Pusher:
         for ulid, site in fresh.items():
             self._waiting.setdefault(ulid, Rest(site, 0.0))
         for ulid in fresh.keys() & {parked[0] for parked in tables.parked_rows(self._database)}:
-            # Another status than the one that was refused.
+            # The refused status was another one.
             self._database.write(tables.unpark, ulid, False)
         return bool(fresh)
 
     def _retry(self, ulid: str) -> None:
-        """Try a job as if it had never failed, once its last request cannot take effect any more: a person asks."""
+        """Try a job afresh at a person's request, once the last push cannot take effect any more."""
         for (site,) in self._database.fetch("SELECT site FROM cloud_job WHERE ulid = ?", (ulid,)):
             until_s = self._last_push_s.get(ulid, self._began_s) + self._timings.quarantine_s
             self._waiting[ulid] = Rest(site, until_s)
 
     def again(self, ulid: str, site: str) -> None:
-        """Try a job whose difference to the cloud was noticed."""
+        """Try a job after a difference to the cloud."""
         if site in self._sites:
             self._waiting.setdefault(ulid, Rest(site, 0.0))
 
     def settled(self, ulid: str) -> bool:
-        """Return True if no request about this job can take effect any more."""
+        """Return True if no push of the job can take effect any more."""
         now_s = self._clock.elapsed_s()
         return now_s - self._last_push_s.get(ulid, self._began_s) >= self._timings.quarantine_s
 
     def untold(self, ulid: str, handed_seq: int) -> bool:
-        """Return True if no request about this job was ever sent, not even in vain, since that change handed it out."""
+        """Return True if no push of the job was tried, even in vain, since the hand-out by change `handed_seq`."""
         return handed_seq > self._first_seq and ulid not in self._last_push_s
 
     def tell_of_copy(self, ulid: str, status: str) -> None:
-        """Send this word for a copy that does not run under its id, as long as this process lives."""
+        """Send `status` for a copy in place of FORWARDED, for the life of the process."""
         self._words[ulid] = status
 
     def push_once(self, sites: set[str], must_stop: Callable[[], bool] = lambda: False) -> int:
-        """Push a batch of statuses of these sites; return how many the cloud took. Failure when it takes none now.
+        """Push a batch of statuses of these sites; return the number taken. Failure if the cloud takes none now.
 
-        The batch ends early when `must_stop` returns True: something else is more urgent.
+        The batch ends early if `must_stop` returns True for more urgent work.
         """
         taken, failed = 0, 0
         for ulid in self._ready(sites):
@@ -149,9 +149,9 @@ class Pusher:
         return taken
 
     def _ready(self, sites: set[str]) -> list[str]:
-        """Return the jobs that may be sent now, the oldest first; denied ones last, since the cloud may take others."""
+        """Return the jobs to push now, the oldest first; denied jobs last, since the cloud may take the others."""
         now_s = self._clock.elapsed_s()
-        # While a cancel_all is being judged a job may be gone, and a status would make a ghost of it.
+        # During the judgement of a cancel_all a job may be deleted in the cloud: a push would make a ghost.
         judged = {site: tables.cancel_of(self._database, site) or "" for site in self.sites & sites}
         ready = [
             (rest.denied, ulid)
@@ -161,7 +161,7 @@ class Pusher:
         return [ulid for _, ulid in sorted(ready)]
 
     def _unsent(self, ulid: str) -> Unsent | None:
-        """Return the job's unsent status; without one forget the job."""
+        """Return the job's unsent status; forget a job with all statuses sent."""
         found = self._database.fetch(
             f"SELECT k.ulid, k.site, j.status, j.estimate_s, {NEWEST}, k.pushed_seq, k.state, k.parked "
             "FROM cloud_job k JOIN job j ON j.seq = k.job_seq WHERE k.ulid = ?",
@@ -198,11 +198,11 @@ class Pusher:
         self._taken += 1
         self._database.write(tables.mark_pushed, unsent.ulid, unsent.newest_seq)
         self._context.memory.refused.pop(unsent.ulid, None)
-        # A newer status may have come meanwhile: the next look at the job says.
+        # A newer status may have been logged during the push: the next look at the job finds it.
         self._waiting[unsent.ulid] = Rest(unsent.site, 0.0)
 
     def _rest(self, unsent: Unsent, failure: Failure) -> bool:
-        """Let the job rest after a failure, or park it; return True if others may be tried at once."""
+        """Let the job rest after a failure, or park the status; return True if other jobs may be tried at once."""
         rest = self._waiting[unsent.ulid]
         rest.tries += 1
         if not (rest.refused or rest.denied):

@@ -1,8 +1,8 @@
-"""Reading one site in three lanes, so that nobody waits for a long look back.
+"""Reading a site in three lanes, so that nobody waits for a long look back.
 
-`main` goes from where everything was seen to now, mostly in one page. While it takes more than one, after an outage,
-`recent` keeps reading the last ten minutes: that is what people wait for. `deep` looks a day back once a day, beside
-both. Only `main` says that everything was seen.
+`main` goes from the mark to now, mostly in one page. After an outage `main` takes many pages, and `recent` keeps
+reading the last ten minutes for waiting people. `deep` looks a day back once a day, beside both. Only the end of `main`
+proves a complete list.
 """
 
 from collections.abc import Callable
@@ -18,21 +18,21 @@ from prjobs.cloud.wire import Page
 
 FRESH_S = 10.0
 HOUR_MS = 3_600_000
-# The list of recent jobs may be a moment behind the queue that rang.
+# The list of recent jobs may be a moment behind the alternate queue.
 SWEEPS_A_RING = 2
 Keep = Callable[[Page], None]
 
 
 @dataclass
 class Lane:
-    """A stretch of time that is read: the time of its next page, and the walk that is under way."""
+    """A stretch of time to read: the time of the next page, and the walk under way."""
 
     due_s: float = 0.0
     walk: Walk | None = None
 
 
 class Reading:
-    """The reading of one site. `keep` takes the pages of the main lane, `keep_news` those of the others."""
+    """The reading of a site. `keep` takes the pages of the main lane, `keep_news` the pages of the other lanes."""
 
     def __init__(self, context: Context, reader: Reader, keep: Keep, keep_news: Keep) -> None:
         self._context = context
@@ -51,7 +51,7 @@ class Reading:
 
     @property
     def is_fresh(self) -> bool:
-        """True if a cancel_all that was visible ten seconds ago has been seen: only then statuses are pushed."""
+        """True if every cancel_all older than ten seconds was seen: the condition for pushing statuses."""
         return self._main.walk is None and self._context.queue.clock.elapsed_s() - self.complete_s < FRESH_S
 
     @property
@@ -65,7 +65,7 @@ class Reading:
         return now_s >= due_s and not self.backoff.must_wait
 
     def soon(self, now_s: float) -> None:
-        """Read at once after a hand-out, since more may have come, unless that was just done."""
+        """Read at once after a hand-out, in case of new jobs, unless just done."""
         if now_s - self._swept_s >= self._timings.sweep_soon_s:
             self.at_once(now_s)
 
@@ -75,7 +75,7 @@ class Reading:
         lane.due_s = min(lane.due_s, now_s)
 
     def step(self, now_s: float) -> None:
-        """Read what is due, what people wait for first. Failure when it concerns the whole link."""
+        """Read the due lanes, `recent` before `main`. Failure if the whole link is concerned."""
         if self.backoff.must_wait:
             return
         try:
@@ -86,14 +86,14 @@ class Reading:
             self.backoff.failed(failure)
             self._connection.site_failed(self._reader.site, failure, len(self._context.linked_sites))
             if self._catching_up:
-                # A page that the table has no units for costs as much as one that it gives.
+                # A refused page costs the table as many read units as a page with jobs.
                 self._main.due_s = now_s + self._connection.pause_s(failure)
             return
         if self._main.walk is None and not self.fails and now_s >= self._deep.due_s and self._connection.time.is_known:
             self._look_back(now_s)
 
     def _others_get_answers(self, now_s: float) -> bool:
-        """Return True if the cloud answered something else since this site's first failure in a row."""
+        """Return True if the cloud answered another request since the site's first failure in a row."""
         if self._silent_s is None:
             self._silent_s = now_s
         return self._connection.time.heard_s > self._silent_s
@@ -138,7 +138,7 @@ class Reading:
         self._page(self._recent, now_s, self._keep_news)
 
     def _page(self, lane: Lane, now_s: float, keep: Keep) -> bool:
-        """Read a page that people wait for; return True after a walk's last one. An overflow is tried again later."""
+        """Read an urgent page; return True after the walk's last page. An overflow is tried again later."""
         try:
             done = self._next(lane, now_s, keep)
         except Overflow as overflow:
@@ -153,7 +153,7 @@ class Reading:
         return done
 
     def _next(self, lane: Lane, now_s: float, keep: Keep) -> bool:
-        """Read the next page of the lane; return True after its walk's last one."""
+        """Read the lane's next page; return True after the walk's last page."""
         assert lane.walk is not None
         done = lane.walk.step(keep)
         self._connection.backoff.worked()
@@ -163,7 +163,7 @@ class Reading:
         return done
 
     def _look_back(self, now_s: float) -> None:
-        """Read a page of the last day, which repairs what the overlap missed. A failure does not keep the site back."""
+        """Read a page of the last day, to repair gaps of the overlap. A failure does not hold the site up."""
         lane, site, notices = self._deep, self._reader.site, self._context.queue.notices
         if lane.walk is None:
             lane.walk = Walk(self._reader, self._connection.time.now_ms() - self._timings.deep_ms)
@@ -184,9 +184,9 @@ class Reading:
 
 
 class Bell:
-    """The cloud's alternate queue as a bell: a job in it makes the next page due.
+    """The cloud's alternate queue as a bell: a job there makes the next page due.
 
-    Nothing depends on it: without it the next sweep sees what is new.
+    The bell only saves time: the next sweep sees every new job anyway.
     """
 
     def __init__(self, connection: Connection, reading: Reading, site: str) -> None:
@@ -196,7 +196,7 @@ class Bell:
         self._due_s, self._rung = 0.0, 0
 
     def step(self, now_s: float) -> None:
-        """Ask once a second whether the bell rang."""
+        """Ask the bell if due, and make the next page due after a ring."""
         if now_s < self._due_s:
             return
         timings = self._connection.timings

@@ -1,6 +1,6 @@
-"""What a shadow saw of the way jobs are run now: how long they waited, which were lost, which may have run twice.
+"""The report of a shadow on the present way of running jobs: waits, losses, possible second runs.
 
-A shadow reads every five seconds, so a time is right to about that; what happened while it did not run is not seen.
+A shadow reads every five seconds: times are right to about five seconds, and the time without a shadow is unseen.
 """
 
 import msgspec
@@ -13,7 +13,7 @@ LOST_AFTER_MS = 600_000
 
 
 class ShadowReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts and times in seconds; ids of the jobs that a person should look at."""
+    """Counts, times in seconds, and ids of jobs for a person to look at."""
 
     jobs: int
     first_ms: int | None
@@ -29,7 +29,7 @@ class ShadowReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def report(database: Engine) -> ShadowReport:
-    """From everything that the link ever stored of cloud jobs that others ran."""
+    """Return the report on all stored jobs of the cloud with runs elsewhere."""
     rows = database.fetch(
         "SELECT k.ulid, j.status, c.status, c.time_ms FROM cloud_job k JOIN job j ON j.seq = k.job_seq "
         "JOIN change c ON c.job_seq = j.seq AND c.queue <> 'alternate' AND c.who = 'cloud' "
@@ -58,7 +58,7 @@ def report(database: Engine) -> ShadowReport:
 
 
 def _wait_s(ulid: str, changes: list[tuple[str, int]]) -> float | None:
-    """From the request to the pick-up; None when the pick-up was not watched."""
+    """Return the wait from the request to the pick-up; None without a watched pick-up."""
     if changes[0][0] not in (UNREAD, HELD):
         return None
     taken = next((time_ms for word, time_ms in changes if word not in (UNREAD, HELD, CANCELLED)), None)
@@ -66,7 +66,7 @@ def _wait_s(ulid: str, changes: list[tuple[str, int]]) -> float | None:
 
 
 def _was_set_back(words: list[str]) -> bool:
-    """A job that had gone on is RECEIVED again: it may have been handed out twice."""
+    """Return True if a job became RECEIVED again after going on: a possible second hand-out."""
     later = [word for word in words if word not in (UNREAD, HELD)]
     return RECEIVED in later[1:] or any(is_finished(word) for word in later[:-1])
 
@@ -76,7 +76,7 @@ def _share(values: list[float], share: float) -> float | None:
 
 
 def lines(found: ShadowReport) -> list[str]:
-    """The report for a person."""
+    """Return the report as lines for a person."""
     said = [f"{found.jobs} jobs were watched, {found.picked_up} of them from the request to the pick-up."]
     if found.wait_median_s is not None:
         said.append(

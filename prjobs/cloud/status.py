@@ -1,4 +1,4 @@
-"""The status of the link, for people and programs: in step, behind or down, and what waits for a decision."""
+"""The status of the link for people and programs: in step, behind or down, and open decisions."""
 
 import msgspec
 
@@ -17,7 +17,7 @@ NOTICES = frozenset({Code.CLOUD_READER, Code.CLOUD_RESET, Code.CLOUD_CLOCK, Code
 
 
 class Parked(msgspec.Struct, frozen=True):
-    """A status that the cloud does not take; a person tries again or gives up."""
+    """A status refused by the cloud; a person tries again or gives up."""
 
     ulid: str
     site: str
@@ -27,7 +27,7 @@ class Parked(msgspec.Struct, frozen=True):
 
 
 class CloudSite(msgspec.Struct, frozen=True):
-    """How far a site was read, in the cloud's time; `judging` while a cancel_all is being looked into."""
+    """The progress of reading a site, in the cloud's time; `judging` is True during the judgement of a cancel_all."""
 
     site: str
     read_until_ms: int | None
@@ -35,10 +35,10 @@ class CloudSite(msgspec.Struct, frozen=True):
 
 
 class CloudStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """The link at this moment. Times are Unix milliseconds; `offset_ms` is the cloud's clock minus ours.
+    """The link at present. Times are Unix milliseconds; `offset_ms` is the cloud's clock minus the machine's.
 
-    `state` is `in step`, `behind`, `down`, `starting`, or `not running` when only the file was asked. `notices` are
-    the other sentences about the link that a person should know.
+    `state` is `in step`, `behind`, `down`, `starting`, or `not running` for a status from the store alone. `notices`
+    are further sentences for a person.
     """
 
     mode: str
@@ -58,7 +58,7 @@ class CloudStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def describe(context: Context) -> CloudStatus | None:
-    """Return the status of the link, cheap enough for every look at the monitor; None while the link is off."""
+    """Return the status of the link, or None while off. Cheap enough for every look at the monitor."""
     memory, settings, database = context.memory, context.queue.settings, context.queue.database
     if settings.cloud_mode == "off":
         return None
@@ -163,7 +163,7 @@ def note(context: Context) -> None:
 
 
 def _doubled(ulids: list[str]) -> str:
-    """Return the sentence about jobs that two programs run."""
+    """Return the sentence on jobs run by two programs."""
     if not ulids:
         return ""
     more = f" and {len(ulids) - SHOWN} more" if len(ulids) > SHOWN else ""
@@ -183,7 +183,7 @@ def utc(time_ms: int) -> str:
 
 
 def decide_parked(context: Context, ulid: str, give_up: bool) -> None:
-    """Try a parked status again, or leave the cloud with the one that it has. NotFound when none is parked."""
+    """Try a parked status again, or give up and leave the cloud's status. NotFound without a parked status."""
     if not context.queue.database.write(tables.unpark, ulid, give_up):
         raise NotFound("No status of this job is parked.")
     if not give_up:

@@ -1,7 +1,7 @@
-"""Sweeps: a site's jobs, read from the cloud page by page, without a gap and without changing anything there.
+"""Sweeps: a site's jobs, read from the cloud page by page, without a gap and without a change in the cloud.
 
 The cloud lists jobs of the last `timeRange` milliseconds of its own clock and may cut the list at 1 MB, oldest first.
-So every page says from when to when it is complete, by the cloud's Date header and never by our wall clock.
+So every page has a start and an end of completeness, by the cloud's Date header and never by the machine's wall clock.
 """
 
 from collections.abc import Callable
@@ -21,14 +21,14 @@ OVERFLOW = (
 
 
 class Reader:
-    """Lists the jobs of one site in the cloud."""
+    """The reader of a site's jobs in the cloud."""
 
     def __init__(self, connection: Connection, site: str) -> None:
         self.connection = connection
         self.site = site
 
     def page(self, want_ms: int, margin_ms: int) -> tuple[Listing, int, int]:
-        """Return (jobs, Date in ms, start in ms): every job since `start`, which is `want_ms` or earlier. Failure."""
+        """Return (jobs, Date in ms, start in ms): every job since `start`, at `want_ms` or earlier. Failure."""
         time = self.connection.time
         for _ in range(ASKED_AGAIN):
             range_ms = max(0, time.now_ms() - want_ms + margin_ms)
@@ -39,17 +39,17 @@ class Reader:
             start_ms = date_ms - range_ms + DATE_STEP_MS
             if start_ms <= want_ms:
                 return listing, date_ms, start_ms
-            # The estimate of the cloud's time was wrong, or the answer took long: ask again, wider.
+            # The estimate of the cloud's time was wrong, or the answer took long: the page has a gap at its start.
             margin_ms *= 2
         raise Failure(AMBIGUOUS, "The cloud's clock changes between its answers: check the cloud's clock.")
 
 
 class Walk:
-    """A sweep from `want_ms` to now. Each `step` reads one page and gives it to `keep`.
+    """A sweep from `want_ms` to now. Each `step` reads a page for `keep`.
 
-    A job may appear in the list up to the overlap after its own time, behind a walk that has gone past that. So from
-    the first page that reaches into the last overlap the mark stays at that page's date, however long the rest of
-    the walk takes: the next walk begins an overlap before the mark, and reads that time once more.
+    A job may appear in the list up to the overlap after its own time, behind a walk already past the job. So from the
+    first page within the last overlap the mark stays at the page's date, however long the rest of the walk takes. The
+    next walk begins an overlap before the mark and reads the time in between again.
     """
 
     def __init__(self, reader: Reader, want_ms: int) -> None:
@@ -60,7 +60,7 @@ class Walk:
         self._mark_most_ms: int | None = None
 
     def step(self, keep: Callable[[Page], None]) -> bool:
-        """Read a page; return True after the last one. Failure; Overflow where going on would skip jobs."""
+        """Read a page; return True after the last page. Failure; Overflow if going on would skip jobs."""
         listing, date_ms, start_ms = self._reader.page(self._want_ms, self._margin_ms)
         full = listing.size > self._timings.full_page_bytes
         end_ms = date_ms - SETTLED_MS
@@ -83,13 +83,13 @@ class Walk:
         return False
 
     def _mark_ms(self, end_ms: int, date_ms: int) -> int:
-        """Return how far the mark may rise by a page that ends at `end_ms` and was read at `date_ms`."""
+        """Return the highest mark after a page with its end at `end_ms`, read at `date_ms`."""
         if self._mark_most_ms is None and end_ms > date_ms - self._timings.overlap_ms:
             self._mark_most_ms = date_ms - SETTLED_MS
         return end_ms if self._mark_most_ms is None else min(end_ms, self._mark_most_ms)
 
     def _narrow(self) -> None:
-        """Ask with a smaller margin, for a page that ended where it began. Overflow when that leaves no more room."""
+        """Ask with a smaller margin after a page without progress. Overflow at the smallest margin."""
         if self._margin_ms <= self._timings.least_margin_ms:
             raise Overflow(REFUSED, OVERFLOW)
         self._margin_ms = max(self._timings.least_margin_ms, self._margin_ms // 2)

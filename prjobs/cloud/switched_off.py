@@ -1,7 +1,7 @@
-"""Leftovers of a link that is switched off, of a site that leaves it, and of a primary that becomes another's standby.
+"""Leftovers of a link switched off, of a site taken out of the link, and of a primary turned standby.
 
-Only a primary hands the cloud's jobs out: others are held, since the cloud still says UNREAD and somebody else may
-run them. A job on its way to the cloud goes back to its site. A notice says of all this what to do.
+Only a primary hands the cloud's jobs out. Any other appliance holds the waiting jobs: the cloud says UNREAD, and a
+primary elsewhere may run the jobs. Jobs on the way to the cloud go back to the site. Notices tell people the remedy.
 """
 
 import threading
@@ -25,24 +25,24 @@ NOT_PRIMARY = "this appliance is not the one that hands the cloud's jobs out"
 
 
 def hold_and_give_back(context: Context) -> None:
-    """Hold the cloud's jobs, give back the site's, and raise the notices: at the start, for what has no link."""
+    """Hold the cloud's jobs and give back the site's jobs without a link, at the start; raise the notices."""
     context.queue.database.write(_hold_and_give_back, context)
     note_held(context)
     _note_unsent(context)
 
 
 def _hold_and_give_back(transaction: Transaction, context: Context) -> None:
-    sql = f"SELECT seq, site FROM job INDEXED BY job_forwarding WHERE status = '{FORWARDING}'"
-    for seq, site in transaction.fetch(sql):
+    sql = f"SELECT ulid, site FROM job INDEXED BY job_forwarding WHERE status = '{FORWARDING}'"
+    for ulid, site in transaction.fetch(sql):
         if site not in context.linked_sites:
-            # Its own age decides whether it still runs.
-            copies.decide(transaction, context.queue, seq, UNREAD, GIVEN_BACK)
+            # The job's own age decides whether it still runs.
+            copies.decide(transaction, context.queue, ulid, UNREAD, GIVEN_BACK)
     for queue_name in (PRIMARY, ALTERNATE):
         _hold(transaction, context, queue_name)
 
 
 def _hold(transaction: Transaction, context: Context, queue_name: str) -> None:
-    """Hold the cloud's jobs that wait, except those that the queue handed out before: the cloud knows of these."""
+    """Hold the waiting jobs of the cloud, except jobs handed out before: the cloud knows of the hand-out."""
     columns = ", ".join(f"j.{column}" for column in JobRow._fields)
     found = transaction.fetch(
         f"SELECT {columns} FROM job j WHERE j.{log.COLUMNS[queue_name][0]} = '{UNREAD}' AND j.origin = '{CLOUD}' "
@@ -59,7 +59,7 @@ def _hold(transaction: Transaction, context: Context, queue_name: str) -> None:
 
 
 def note_held(context: Context) -> None:
-    """Raise the notice of the jobs that are held while no link decides about them, or end it."""
+    """Raise or end the notice of held jobs without a link."""
     found = context.queue.database.fetch(
         "SELECT site, ulid FROM job INDEXED BY job_held "
         f"WHERE status IN ('{HELD}', '{FORWARDING}') AND status = '{HELD}'"
@@ -76,7 +76,7 @@ def note_held(context: Context) -> None:
 
 
 def _note_unsent(context: Context) -> None:
-    """Raise the notice of the statuses of the last week that no link sends to the cloud, or end it."""
+    """Raise or end the notice of the last week's unsent statuses without a link."""
     since = floor_ulid(context.queue.clock.now_ms() - UNSENT_MS)
     unsent = tables.unsent_jobs(context.queue.database, since)
     lacking = [site for _, site in unsent if site not in context.primary_sites]

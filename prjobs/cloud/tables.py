@@ -1,12 +1,11 @@
-"""The link's own tables: `cloud_job` says what each job of the cloud is to this appliance, `cloud_site` how far each
-site was read.
+"""The link's own tables: `cloud_job` for the state of each job of the cloud, `cloud_site` for the progress of reading.
 
-OURS       the appliance hands it out, and its statuses go to the cloud.
-ELSEWHERE  another program took it, or it was no longer UNREAD when it was first seen: shown with the cloud's
-           status, never handed out; a report of the site's own observatory makes it OURS.
-GONE       deleted in the cloud: nothing is pushed any more, since that would make a ghost there.
+OURS       the appliance hands the job out and sends the statuses to the cloud.
+ELSEWHERE  another program took the job, or the first look saw another status than UNREAD: shown with the cloud's
+           status, never handed out; a report of the site's own observatory makes the job OURS.
+GONE       deleted in the cloud: no status is pushed, since a push would make a ghost.
 
-A status is unsent while the log has a change of the job's primary queue after `pushed_seq`: the log is the outbox.
+A status is unsent if the log has a change of the job's primary queue after `pushed_seq`: the log is the outbox.
 """
 
 from typing import NamedTuple
@@ -17,7 +16,7 @@ from prjobs.store.transaction import Transaction
 
 OURS, ELSEWHERE, GONE = "OURS", "ELSEWHERE", "GONE"
 GONE_NOTE = "cancel_all_commands in the cloud deleted it"
-# Repairs that were used up: the cloud keeps the status that it has.
+# With so many repairs made, the cloud keeps its status.
 NO_REPAIRS = 1000
 
 # The newest change of a job's primary queue.
@@ -29,7 +28,7 @@ _HANDED = (
 
 
 class Known(NamedTuple):
-    """A job of the cloud as it is known here; `status` is None when its history was removed."""
+    """A known job of the cloud; `status` is None after the removal of the job's history."""
 
     ulid: str
     job_seq: int
@@ -46,7 +45,7 @@ _KNOWN = (
 
 
 def known_between(source: Source, site: str, first: str, last: str) -> dict[str, Known]:
-    """Return the site's jobs of the cloud from one id to another, by id."""
+    """Return the site's jobs of the cloud from id `first` to id `last`, by id."""
     found = source.fetch(f"{_KNOWN} WHERE k.site = ? AND k.ulid BETWEEN ? AND ?", (site, first, last))
     return {row[0]: Known(*row) for row in found}
 
@@ -62,13 +61,13 @@ def was_handed(source: Source, job_seq: int) -> bool:
 
 
 def first_handout(source: Source, job_seq: int) -> int:
-    """Return the number of the change by which the primary queue handed the job out first; 0 when it never did."""
+    """Return the number of the first change by a hand-out of the primary queue; 0 without a hand-out."""
     sql = f"SELECT min(seq) FROM change WHERE job_seq = ? AND queue = '{PRIMARY}' AND handout_id IS NOT NULL"
     return source.fetch(sql, (job_seq,))[0][0] or 0
 
 
 def remember(transaction: Transaction, ulid: str, site: str, job_seq: int, state: str) -> None:
-    """Add a job of the cloud that was just stored; its log so far came from the cloud."""
+    """Add a job of the cloud, just stored; the log so far came from the cloud."""
     transaction.execute(
         "INSERT INTO cloud_job (ulid, site, job_seq, state, pushed_seq) "
         f"SELECT ?, ?, ?, ?, {NEWEST} FROM (SELECT ? AS job_seq) k",
@@ -80,7 +79,7 @@ def remember(transaction: Transaction, ulid: str, site: str, job_seq: int, state
 
 
 def unsent_jobs(source: Source, since: str = "") -> list[tuple[str, str]]:
-    """Return (ulid, site) of the jobs, from this id on, whose latest status the cloud does not have; oldest first."""
+    """Return (ulid, site) of the jobs with an unsent status, from id `since` on, oldest first."""
     return source.fetch(
         "SELECT k.ulid, k.site FROM cloud_job k JOIN job j ON j.seq = k.job_seq "
         f"WHERE k.ulid >= ? AND k.state <> '{GONE}' AND k.parked IS NULL "
@@ -90,7 +89,7 @@ def unsent_jobs(source: Source, since: str = "") -> list[tuple[str, str]]:
 
 
 def mark_pushed(transaction: Transaction, ulid: str, seq: int) -> None:
-    """Note that the cloud has the job's status of this change."""
+    """Note the job's changes up to `seq` as sent."""
     transaction.execute(
         f"UPDATE cloud_job SET pushed_seq = max(pushed_seq, ?), state = '{OURS}' WHERE ulid = ? AND state <> '{GONE}'",
         (seq, ulid),
@@ -98,13 +97,13 @@ def mark_pushed(transaction: Transaction, ulid: str, seq: int) -> None:
 
 
 def send_again(transaction: Transaction, ulid: str, repairs: int = 0) -> None:
-    """Have the job's status sent, whatever was sent before; `repairs` are added to those made."""
+    """Have the job's status sent again, and add `repairs` to the repairs made."""
     sql = "UPDATE cloud_job SET pushed_seq = 0, repairs = repairs + ? WHERE ulid = ?"
     transaction.execute(sql, (repairs, ulid))
 
 
 def needs_no_push(transaction: Transaction, job_seqs: list[int], state: str | None = None) -> None:
-    """Note that the log of these jobs so far came from the cloud and is not sent; set their state when given."""
+    """Note the log of these jobs as known to the cloud; set a new state if given."""
     marks = ", ".join("?" * len(job_seqs))
     set_state = ", state = ?" if state else ""
     transaction.execute(
@@ -114,7 +113,7 @@ def needs_no_push(transaction: Transaction, job_seqs: list[int], state: str | No
 
 
 def park(transaction: Transaction, ulid: str, reason: str, now_ms: int) -> None:
-    """Park a status that the cloud does not take, until a person decides."""
+    """Park a refused status until a person decides."""
     transaction.execute("UPDATE cloud_job SET parked = ?, parked_ms = ? WHERE ulid = ?", (reason, now_ms, ulid))
 
 
@@ -127,7 +126,7 @@ def parked_rows(source: Source) -> list[Row]:
 
 
 def unpark(transaction: Transaction, ulid: str, give_up: bool) -> bool:
-    """Try a parked status again, or leave the cloud with the one that it has; return False when it is not parked."""
+    """Try a parked status again, or give up and keep the cloud's status; return False without a parked status."""
     if not transaction.execute(
         "UPDATE cloud_job SET parked = NULL, parked_ms = NULL WHERE ulid = ? AND parked IS NOT NULL", (ulid,)
     ).rowcount:
@@ -139,7 +138,7 @@ def unpark(transaction: Transaction, ulid: str, give_up: bool) -> bool:
 
 
 def begin_after_restore(transaction: Transaction) -> None:
-    """Send nothing of a restored store: it is behind the cloud, and would overwrite newer statuses there."""
+    """Send no status of a restored store: the cloud may have newer statuses."""
     transaction.execute(f"UPDATE cloud_job AS k SET pushed_seq = {NEWEST}, repairs = {NO_REPAIRS}, parked = NULL")
 
 
@@ -147,7 +146,7 @@ def begin_after_restore(transaction: Transaction) -> None:
 
 
 def mark_of(source: Source, site: str) -> int | None:
-    """Return the site's mark, the cloud time in ms up to which every job was seen; None before the first look."""
+    """Return the site's mark, the end of complete reading in cloud time in ms; None before the first look."""
     found = source.fetch("SELECT low_ms FROM cloud_site WHERE site = ?", (site,))
     return found[0][0] if found else None
 
@@ -158,25 +157,25 @@ def begin_site(transaction: Transaction, site: str, mark_ms: int) -> None:
 
 
 def raise_mark(transaction: Transaction, site: str, start_ms: int, mark_ms: int) -> None:
-    """Raise the mark: every job from `start_ms` to `mark_ms` was seen. A gap before `start_ms` keeps it where it is."""
+    """Raise the mark after reading from `start_ms` to `mark_ms`. A gap before `start_ms` keeps the mark in place."""
     transaction.execute(
         "UPDATE cloud_site SET low_ms = max(low_ms, ?) WHERE site = ? AND low_ms >= ?", (mark_ms, site, start_ms)
     )
 
 
 def cancel_of(source: Source, site: str) -> str | None:
-    """Return the id of the newest cancel_all that is being judged."""
+    """Return the id of the newest cancel_all under judgement."""
     found = source.fetch("SELECT cancel_ulid FROM cloud_site WHERE site = ?", (site,))
     return found[0][0] if found else None
 
 
 def set_cancel(transaction: Transaction, site: str, ulid: str) -> None:
-    """Have the jobs older than this id judged."""
+    """Have the jobs older than the id judged."""
     transaction.execute(
         "UPDATE cloud_site SET cancel_ulid = max(coalesce(cancel_ulid, ''), ?) WHERE site = ?", (ulid, site)
     )
 
 
 def clear_cancel(transaction: Transaction, site: str) -> None:
-    """Note that every job was judged."""
+    """End the judgement."""
     transaction.execute("UPDATE cloud_site SET cancel_ulid = NULL WHERE site = ?", (site,))

@@ -1,4 +1,4 @@
-"""The link's durations and sizes. Tests shorten them; they are no settings, since only these values are proved."""
+"""Durations and sizes of the link. Tests shorten the values; no settings, since only these values are proved."""
 
 from dataclasses import dataclass
 
@@ -7,30 +7,30 @@ from dataclasses import dataclass
 class Timings:
     """Durations in milliseconds or seconds, sizes in bytes."""
 
-    # The calendar call before a job becomes visible takes up to 29 s; twenty times that.
+    # Twenty times the 29 s that the calendar call may take before a job becomes visible.
     overlap_ms: int = 600_000
     margin_ms: int = 5_000
-    # The Date header is whole seconds; below this a page cannot be told from the one before.
+    # The Date header is in whole seconds: with a smaller margin a page cannot be told from the page before.
     least_margin_ms: int = 2_100
-    # Pages end at 1 MB; a longer one than this may have been cut there.
+    # A page above this size may have been cut off at 1 MB.
     full_page_bytes: int = 600_000
     sweep_every_s: float = 5.0
     sweep_soon_s: float = 2.0
-    # A page of 1 MB costs 128 read units of a table that has one a second.
+    # A page of 1 MB costs 128 read units, and the table has one a second.
     walk_pause_s: float = 30.0
-    # A list that is not taken costs a whole download.
+    # A list above the size limit costs a whole download.
     too_long_s: float = 300.0
     deep_ms: int = 86_400_000
     deep_first_s: float = 600.0
     deep_every_s: float = 86_400.0
     cursor_every_s: float = 60.0
     cancel_after_s: float = 2.0
-    # The gateway ends a request after 29 s: until then it may still take effect.
+    # The gateway ends a request after 29 s; until then the request may take effect.
     quarantine_s: float = 35.0
     backoff_first_s: float = 1.0
-    # Longer than this nobody should wait for a link that is there again.
+    # With a longer pause people would wait too long for a cloud that answers again.
     backoff_most_s: float = 60.0
-    # A long look that fails is an addition; each try may cost a table a minute of its units.
+    # Each try of a long look may cost the table a minute of its read units.
     look_first_s: float = 30.0
     look_most_s: float = 600.0
     half_open_after: int = 5

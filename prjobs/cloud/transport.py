@@ -31,14 +31,14 @@ FIRST_BYTE_S = 30.0
 WHOLE_S = 60.0
 CHUNK = 65_536
 TOO_LONG = (
-    f"The cloud's list is larger than {MAX_BODY // 1_000_000} MB, which is not taken and cannot be asked for in parts: "
-    "nothing is skipped, but reading stands still there."
+    f"The cloud's list is larger than {MAX_BODY // 1_000_000} MB and cannot be asked for in parts: nothing is skipped, "
+    "but reading stands still: have the cloud list fewer jobs."
 )
-_CLOCKS = "The certificate is not valid at this machine's time: compare its clock with the cloud's."
+_CLOCKS = "The certificate is not valid at this machine's time: compare the machine's clock with the cloud's."
 
 
 class Transport:
-    """The network of the link: its own thread, and users' requests that are forwarded. Connections are kept."""
+    """The network of the link's own thread and of users' forwarded requests. Connections are kept."""
 
     def __init__(self, base_url: str, ca_file: str, clock: Clock) -> None:
         parts = urlsplit(base_url)
@@ -57,7 +57,7 @@ class Transport:
         )
 
     def call(self, name: str, body: Mapping[str, object], token: str | None = None) -> Answer:
-        """POST the body to the endpoint. Raises Failure when no whole answer came."""
+        """POST the body to the endpoint. Raises Failure without a whole answer."""
         headers = {**self._pool.headers, **({"Authorization": f"Bearer {token}"} if token else {})}
         until_s = self._clock.elapsed_s() + WHOLE_S
         try:
@@ -79,17 +79,17 @@ class Transport:
             raise Failure(AMBIGUOUS, f"The cloud's answer did not arrive ({_short(error)}).") from None
 
     def _read(self, answer: urllib3.BaseHTTPResponse, until_s: float) -> Answer:
-        """The whole body; a connection with an unread rest is not used again."""
+        """Return the whole body; close a connection with an unread rest."""
         chunks, size = [], 0
         try:
-            # What comes is taken as it comes: waiting for a full chunk would let a trickle last for hours.
+            # Waiting for a full chunk would let a trickle last for hours.
             while chunk := answer.read1(CHUNK):
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > MAX_BODY:
                     raise TooLong(AMBIGUOUS, TOO_LONG)
                 if self._clock.elapsed_s() > until_s:
-                    raise Failure(AMBIGUOUS, "The cloud's answer takes too long.")
+                    raise Failure(AMBIGUOUS, f"The cloud's answer takes longer than {WHOLE_S:.0f} s.")
         except Failure:
             answer.close()
             raise
@@ -100,22 +100,22 @@ class Transport:
 
 
 def _tls_reason(error: SSLError) -> str:
-    """What OpenSSL says of the certificate, or that there was no TLS at all."""
+    """Return OpenSSL's words on the certificate, or on the lack of TLS."""
     cause = error.args[0] if error.args else error
     said = getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or _short(error)
     if "expired" in said or "not yet valid" in said:
         return _CLOCKS
     if "self-signed" in said or "local issuer" in said:
-        return f"{said}. For a cloud of your own name its authority in cloud_ca_file."
+        return f"{said}. Name the authority of a cloud of your own in cloud_ca_file."
     return f"{said}."
 
 
-# Without addresses and contents. A kind stands before what it is a case of.
+# The reasons name no addresses or contents. A subclass stands before its parent.
 _REASONS = (
     (NameResolutionError, "its name is not known here"),
-    (NewConnectionError, "no connection to it: see whether its address is right and this machine has a network"),
+    (NewConnectionError, "no connection: check cloud_base_url and this machine's network"),
     (ConnectTimeoutError, f"no connection within {CONNECT_S:.0f} s"),
-    (ReadTimeoutError, f"nothing came for {FIRST_BYTE_S:.0f} s; is https meant where it says http, or the reverse?"),
+    (ReadTimeoutError, f"nothing came for {FIRST_BYTE_S:.0f} s; check http or https in cloud_base_url"),
     (ProtocolError, "the connection broke"),
 )
 
@@ -132,7 +132,7 @@ def _require_certificates(path: str) -> None:
 
 
 def token_source(path: str) -> Callable[[bool], str | None]:
-    """Reads the token of the settings' file: at first use, and again when the cloud refused it."""
+    """Return a reader of the token in the settings' file: at first use, and again after a refusal by the cloud."""
     kept: list[str | None] = []
 
     def token(again: bool) -> str | None:
@@ -148,7 +148,7 @@ def token_source(path: str) -> Callable[[bool], str | None]:
 
 
 def open_transport(settings: Settings, clock: Clock) -> Transport:
-    """The way to the cloud that the settings name. Unusable when it cannot be used."""
+    """Return the way to the cloud by the settings. Unusable with wrong settings."""
     if not settings.cloud_sites:
         raise Unusable("cloud_sites must name the sites whose jobs are kept in step with the cloud.")
     for name in ("cloud_ca_file", "cloud_token_file"):

@@ -1,4 +1,4 @@
-"""The cloud's words: bodies we send, and the strict reading of what comes back."""
+"""The cloud's format: the bodies of requests, and the strict reading of answers."""
 
 import itertools
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from prjobs.jobs.states import FORWARDING, HELD, UNREAD
 
 MARKER = "prjobs_ulid"
 _TEXT = 200
-# With these words here a job would be handed out later: the cloud means its own.
+# A job stored with such a status of a hub would be taken for one of this link's own, and handed out later.
 _OWN_WORDS = {word: f"{word} THERE" for word in (HELD, FORWARDING)}
 
 
 class Record(msgspec.Struct, frozen=True):
-    """A job as the cloud lists it. `marker` is the id of the job at the site that it is the copy of, if any."""
+    """A job as listed by the cloud. `marker` is the id of the copied job of the site, if any."""
 
     ulid: str
     status: str
@@ -48,7 +48,7 @@ class _Document(msgspec.Struct):
 
 
 class Sighting(msgspec.Struct, frozen=True):
-    """A job in a list: as much of it as a job that we know needs."""
+    """A job in a list, not decoded beyond id and status."""
 
     ulid: str
     status: str
@@ -64,7 +64,7 @@ class _Head(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Listing:
-    """A page of jobs, by ulid. `ghosts` counts what is no job: records without action or with a bad id."""
+    """A page of jobs, by ulid. `ghosts` counts records without an action or with a bad id."""
 
     sightings: list[Sighting]
     ghosts: int
@@ -72,7 +72,7 @@ class Listing:
 
     @property
     def last_ms(self) -> int | None:
-        """The time of the newest job in it."""
+        """The time of the newest job."""
         return ulid_ms(self.sightings[-1].ulid) if self.sightings else None
 
 
@@ -89,7 +89,7 @@ class Page:
 
 
 def newjob_body(command: Command, marker: str) -> dict[str, object]:
-    """The body of newjob: the command as it came, and our id as a marker that the cloud stores untouched."""
+    """Return the body of newjob: the command, with the job's id as a marker among the optional params."""
     return {
         "site": command.site,
         "device": command.device,
@@ -103,17 +103,17 @@ def newjob_body(command: Command, marker: str) -> dict[str, object]:
 
 
 def recent_body(site: str, range_ms: int) -> dict[str, object]:
-    """The body of getrecentjobs."""
+    """Return the body of getrecentjobs."""
     return {"site": site, "timeRange": range_ms}
 
 
 def bell_body(site: str) -> dict[str, object]:
-    """The body of getnewjobs for the alternate queue: it takes nothing from the one that observatories read."""
+    """Return the body of getnewjobs for the alternate queue; the observatories' queue stays untouched."""
     return {"site": site, "alternateQueue": True}
 
 
 def status_body(site: str, ulid: str, status: str, estimate_s: int | None) -> dict[str, object]:
-    """The body of updatejobstatus, with values that the original takes: it fails on fractions and odd texts."""
+    """Return the body of updatejobstatus, without fractions and odd texts: the original fails on both."""
     clean = status.encode("utf-8", "replace").decode()[:64]
     return {
         "site": site,
@@ -124,7 +124,7 @@ def status_body(site: str, ulid: str, status: str, estimate_s: int | None) -> di
 
 
 def read_status_answer(body: bytes) -> None:
-    """Failure unless the cloud says that it stored the status."""
+    """Raise Failure unless the cloud stored the status."""
     answer = _parsed(body)
     metadata = answer.get("ResponseMetadata") if isinstance(answer, dict) else None
     if not isinstance(metadata, dict) or metadata.get("HTTPStatusCode") != 200:
@@ -132,7 +132,7 @@ def read_status_answer(body: bytes) -> None:
 
 
 def read_listing(body: bytes, site: str, date_ms: int) -> Listing:
-    """The answer of getrecentjobs. Failure unless it is a list of objects, by id, of this site."""
+    """Return the jobs in an answer of getrecentjobs. Failure unless the answer is a list of objects, by id."""
     try:
         documents = msgspec.json.decode(body, type=list[msgspec.Raw]) if len(body) <= MAX_BODY else None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -147,7 +147,7 @@ def read_listing(body: bytes, site: str, date_ms: int) -> Listing:
 
 
 def _sighting(raw: msgspec.Raw, site: str, latest: str) -> Sighting | None:
-    """None for a record that is no job: nothing of it could be handed out."""
+    """Return a job of the list; None for a ghost, never to be handed out."""
     try:
         head = _decode_head(raw)
     except (msgspec.ValidationError, UnicodeDecodeError, RecursionError):
@@ -160,7 +160,7 @@ def _sighting(raw: msgspec.Raw, site: str, latest: str) -> Sighting | None:
 
 
 def read_record(seen: Sighting) -> Record | None:
-    """The whole job; None when it is not one that could be handed out."""
+    """Return the whole job; None for an unusable record."""
     try:
         found = _decode_document(seen.raw)
     except (msgspec.ValidationError, UnicodeDecodeError, RecursionError):
@@ -206,7 +206,7 @@ def _text_of(raw: msgspec.Raw) -> str:
 
 
 def _roles(value: Any) -> str:
-    """The original lists roles as a JSON text."""
+    """Return the roles as a JSON text; the original lists roles as a JSON text, too."""
     if isinstance(value, str):
         value = _loose(value.encode())
     roles = [role for role in value if isinstance(role, str)] if isinstance(value, list) else []

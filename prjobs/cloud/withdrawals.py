@@ -1,4 +1,4 @@
-"""Withdrawals by the other side: a cancel_all of the cloud withdraws jobs here, one at the site jobs of the cloud."""
+"""Withdrawals across the link: jobs here by a cancel_all of the cloud, jobs of the cloud by a stop at the site."""
 
 from prjobs.base.ulids import ulid_ms
 from prjobs.cloud import tables
@@ -12,7 +12,7 @@ from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
 
 DOUBT_MS = 30_000
-# Dates of the cloud are whole seconds, and an answer takes its time.
+# The cloud's dates are in whole seconds, and answers take a moment.
 STOP_DOUBT_MS = 5_000
 HELD_NOTE = "cancel_all_commands in the cloud"
 WITHDRAWN_NOTE = "cancel_all_commands in the cloud, which came after it or within 30 s of it"
@@ -20,9 +20,9 @@ STOPPED_NOTE = "cancel_all_commands at the site, which came after it or within 5
 
 
 def hold_older(transaction: Transaction, queue: Queue, page: Page, cancel_ulid: str, copied: bool) -> None:
-    """Hold the jobs of the cloud that its cancel_all may have withdrawn: a complete look decides which are still there.
+    """Hold older jobs of the cloud after its cancel_all, until a complete look finds the withdrawn jobs.
 
-    Older jobs of the site are cancelled, unless `copied`: the copy of a stop at the site, which did so itself.
+    Older jobs of the site are cancelled, but not by the copy of a stop at the site (`copied`): the stop did so itself.
     """
     now_ms, cancel_ms = queue.clock.now_ms(), ulid_ms(cancel_ulid) - page.offset_ms + DOUBT_MS
 
@@ -42,7 +42,7 @@ def hold_older(transaction: Transaction, queue: Queue, page: Page, cancel_ulid: 
 
 
 def came_before_stop(source: Source, queue: Queue, page: Page, record: Record) -> bool:
-    """Return True if the site was stopped after the job was asked for, or so soon before that it cannot be told."""
+    """Return True if the site was stopped after the request of the job, or too shortly before to tell."""
     stop_ms = _stopped_ms(source, queue, page)
     if stop_ms is None:
         return False
@@ -50,10 +50,10 @@ def came_before_stop(source: Source, queue: Queue, page: Page, record: Record) -
 
 
 def _stopped_ms(source: Source, queue: Queue, page: Page) -> int | None:
-    """Return when the site was last stopped at the site, in the cloud's time; None when that is not known.
+    """Return the cloud's time of the last stop at the site; None if unknown.
 
-    Elapsed time tells of a stop of this process. Of an earlier one the wall clock tells, unless it went back behind
-    the stop since.
+    Elapsed time dates a stop of this process. The wall clock dates an earlier stop, unless the clock went back behind
+    the stop.
     """
     found = source.fetch(
         "SELECT seq, created_ms FROM job WHERE site = ? AND lower(action) = 'cancel_all_commands' AND origin <> ? "
@@ -67,6 +67,6 @@ def _stopped_ms(source: Source, queue: Queue, page: Page) -> int | None:
     if known and known.job_seq == seq:
         return now_ms + page.offset_ms - int((queue.clock.elapsed_s() - known.at_s) * 1000)
     if seq > queue.first_seq:
-        # The stop stands in the same transaction: memory follows after the commit.
+        # The stop was stored in this very batch: memory follows after the commit.
         return now_ms + page.offset_ms
     return created_ms + page.offset_ms if created_ms <= now_ms else None

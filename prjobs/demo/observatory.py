@@ -1,8 +1,7 @@
-"""A simulated observatory: polls like the real loop, takes its time over each command, and reports on it.
+"""A simulated observatory, a plain client of the HTTP API: polls, runs each command as long as real, and reports.
 
-It is a plain client of the HTTP API. Jobs run in the order in which they came; devices move side by side, but
-the camera and the sequencer need the whole telescope: they wait for what came before, and what comes after
-waits for them.
+Jobs run in the order of arrival. Devices move side by side, but camera and sequencer need the whole telescope: such
+a job waits for all earlier jobs, and all later jobs wait for such a job.
 """
 
 import logging
@@ -35,7 +34,7 @@ APART = frozenset({"obs", "all", "enclosure", "screen"})
 
 @dataclass(slots=True)
 class Task:
-    """A job that the observatory has taken on; times are readings of its clock."""
+    """A job that the observatory has taken on; times are readings of the observatory's clock."""
 
     ulid: str
     device: str
@@ -45,8 +44,8 @@ class Task:
     running: bool = False
     fails: bool = False
     started_s: float = 0.0
-    expected_s: float = 0.0  # when it should end, as reported
-    ends_s: float = 0.0  # when it does end
+    expected_s: float = 0.0  # the end as reported
+    ends_s: float = 0.0  # the real end
     frames: int = 0
     frame: int = -1
 
@@ -69,7 +68,7 @@ class Task:
         return max(0, math.ceil(self.expected_s - now_s))
 
     def new_frame(self, now_s: float) -> bool:
-        """Whether another frame of an exposure has begun since this was asked last."""
+        """Return True if a frame of an exposure has begun since the last call."""
         if not self.frames:
             return False
         part = (now_s - self.started_s) / max(self.expected_s - self.started_s, 1e-9)
@@ -80,55 +79,56 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One status to tell the service; `seconds` is the estimate of what is left."""
+    """A status to report to the service; `seconds` is the estimate of the time left."""
 
     ulid: str
     status: str
     seconds: int | None = None
 
 
-class Observatory:
-    """One site. `pace` divides every duration and the gap between polls, `poll_s` (1.0: as the real one).
+@dataclass(frozen=True, kw_only=True)
+class Behaviour:
+    """The behaviour of a simulated observatory. `pace` divides every duration and the gap between polls, `poll_s`.
 
-    `devices`: the device types it has (None: all; an enclosure station has only "enclosure"). `flush`: throw
-    the first answer away, as the real program does when it starts; `flush_probability`: and one after a poll,
-    as its sequencer does. `failure_probability`: of each job. `poll_ids`: ask again for the jobs of a lost
-    answer.
+    `devices`: the device types present (None: all; an enclosure station has only "enclosure"). `flush`: throw the
+    first answer away, as the real program does at the start; `flush_probability`: of a thrown answer after a poll, as
+    the real sequencer does. `failure_probability`: of each job. `poll_ids`: ask again for the jobs of a lost answer.
     """
+
+    pace: float = 1.0
+    devices: Collection[str] | None = None
+    flush: bool = True
+    flush_probability: float = 0.0
+    failure_probability: float = 0.03
+    poll_s: float = POLL_S
+    poll_ids: bool = False
+
+
+class Observatory:
+    """One simulated site."""
 
     def __init__(
         self,
         client: Client,
         site: str,
-        pace: float = 1.0,
+        behaviour: Behaviour | None = None,
         chance: random.Random | None = None,
-        *,
         now: Callable[[], float] = time.monotonic,
-        devices: Collection[str] | None = None,
-        flush: bool = True,
-        flush_probability: float = 0.0,
-        failure_probability: float = 0.03,
-        poll_s: float = POLL_S,
-        poll_ids: bool = False,
     ) -> None:
         self.site = site
         self.tasks: list[Task] = []
         self._client = client
-        self._pace = pace
+        self._behaviour = behaviour or Behaviour()
         self._chance = chance or random.Random()
         self._now = now
-        self._devices = devices
-        self._flush_next = flush
-        self._flush_probability = flush_probability
-        self._failure_probability = failure_probability
-        self._poll_s = poll_s
-        self._poll_id = _new_poll_id() if poll_ids else None
+        self._flush_next = self._behaviour.flush
+        self._poll_id = _new_poll_id() if self._behaviour.poll_ids else None
         self._next_poll_s = -math.inf
         self._reports: deque[Report] = deque(maxlen=REPORTS_KEPT)
         self._reachable = True
 
     def run(self, stop: threading.Event) -> None:
-        """Observe until `stop` is set. Nothing that the service does or answers ends this."""
+        """Observe until `stop` is set, whatever the service answers."""
         while not stop.is_set():
             try:
                 self.step_once(self._now())
@@ -137,16 +137,17 @@ class Observatory:
             stop.wait(TICK_S)
 
     def step_once(self, now_s: float) -> None:
-        """Poll when it is time, move every running job on, and tell what happened."""
+        """Poll when due, move every running job on, and send the reports."""
         if now_s >= self._next_poll_s:
-            self._next_poll_s = now_s + self._poll_s * self._chance.uniform(0.8, 1.2) / self._pace
+            gap_s = self._behaviour.poll_s * self._chance.uniform(0.8, 1.2)
+            self._next_poll_s = now_s + gap_s / self._behaviour.pace
             self.poll_once()
         self._advance(now_s)
         self._start_what_can(now_s)
         self._tell()
 
     def poll_once(self) -> int:
-        """Ask for new jobs and take them on; returns how many. A flush takes none."""
+        """Ask for new jobs and take them on; return the number, 0 for a flush."""
         documents = self._fetch()
         if documents is None:
             return 0
@@ -156,12 +157,12 @@ class Observatory:
         tasks = _tasks(documents)
         for task in tasks:
             self._accept(task)
-        if self._chance.random() < self._flush_probability:
+        if self._chance.random() < self._behaviour.flush_probability:
             self._fetch()
         return len(tasks)
 
     def _fetch(self) -> list[dict[str, Any]] | None:
-        """The site's new jobs; None when the service did not answer, or answered with an error."""
+        """Return the site's new jobs; None without an answer, or for an error."""
         try:
             documents = self._client.get_new_jobs(self.site, poll_id=self._poll_id)
         except (Refused, NotReached) as error:
@@ -187,7 +188,8 @@ class Observatory:
             self._report(task, "FAILED")
 
     def _can_run(self, task: Task) -> bool:
-        if self._devices is not None and task.device not in self._devices:
+        devices = self._behaviour.devices
+        if devices is not None and task.device not in devices:
             return False
         return catalogue.find(task.device, task.action, task.required) is not None
 
@@ -211,8 +213,8 @@ class Observatory:
 
     def _start(self, task: Task, now_s: float) -> None:
         usual_s = catalogue.usual_seconds(task.device, task.action, task.required, task.optional)
-        expected_s = min(UNKNOWN_S if usual_s is None else usual_s, LONGEST_S) / self._pace
-        fails = self._chance.random() < self._failure_probability
+        expected_s = min(UNKNOWN_S if usual_s is None else usual_s, LONGEST_S) / self._behaviour.pace
+        fails = self._chance.random() < self._behaviour.failure_probability
         share = self._chance.uniform(0.1, 0.9) if fails else self._chance.uniform(0.9, 1.1)
         task.begin(now_s, expected_s, expected_s * share, fails)
         self._report(task, "STARTED", task.seconds_left(now_s))
@@ -221,7 +223,7 @@ class Observatory:
         self._reports.append(Report(task.ulid, status, seconds))
 
     def _tell(self) -> None:
-        """Send the reports in their order; what the service cannot take now stays for the next time."""
+        """Send the reports in order; a report that the service cannot take now stays for the next time."""
         while self._reports:
             report = self._reports[0]
             try:
@@ -246,7 +248,7 @@ def _new_poll_id() -> str:
 
 
 def _tasks(documents: list[dict[str, Any]]) -> list[Task]:
-    """The jobs of a batch in the order of their times; what is not a job is left out."""
+    """Return the jobs of a batch in the order of their times, without malformed entries."""
     jobs = [document for document in documents if _is_job(document)]
     if len(jobs) < len(documents):
         logger.warning("%d of %d jobs are malformed", len(documents) - len(jobs), len(documents))
@@ -262,11 +264,17 @@ def _is_job(document: object) -> bool:
 
 
 def _task(job: dict[str, Any]) -> Task:
-    return Task(job["ulid"], job["deviceType"], job["action"], job["required_params"], job["optional_params"])
+    return Task(
+        ulid=job["ulid"],
+        device=job["deviceType"],
+        action=job["action"],
+        required=job["required_params"],
+        optional=job["optional_params"],
+    )
 
 
 def _frames(task: Task) -> int:
-    """How many frames of an exposure are worth a report each; 0 for what is no exposure."""
+    """Return the number of frames of an exposure with a report each; 0 for other jobs."""
     if (task.device, task.action) != ("camera", "expose"):
         return 0
     try:

@@ -1,16 +1,16 @@
-"""Simulated users: they send what the web page sends, at the pace of people, taking turns at a telescope."""
+"""Simulated users: the commands of the web page, at the pace of people who take turns at a telescope."""
 
 import logging
 import math
 import random
 import threading
-import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from prjobs.base import catalogue
+from prjobs.base.clock import Clock
 from prjobs.client import Client, NotReached, Refused
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ HERE = {"instrument_selector_position": 0, "telescope_selection": 0}
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What one press of a button sends."""
+    """The command that one press of a button sends."""
 
     device: str
     action: str
@@ -62,7 +62,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody with a token of their own (in the client)."""
+    """A user; the client has the user's token."""
 
     user_id: str
     user_name: str
@@ -70,69 +70,70 @@ class User:
 
 
 class Step(NamedTuple):
-    """A command of a session, and how long its user waits after it."""
+    """A command of a session, and the user's wait afterwards."""
 
     user: User
     command: Command
     pause_s: float
 
 
-class Users:
-    """The users of one telescope, who take turns: a session each, then time for the telescope to finish it.
+@dataclass(frozen=True, kw_only=True)
+class Habits:
+    """The habits of simulated users. `pace` divides every pause; enclosure commands go to `enclosure_site`, if any.
 
-    Enclosure commands go to `enclosure_site` (None: nobody sends any). `pace` divides every pause;
-    `stop_probability` is how often a session is stopped by its user half-way.
+    `stop_probability` is that of a session that the user stops half-way.
     """
+
+    pace: float = 1.0
+    enclosure_site: str | None = None
+    stop_probability: float = 0.1
+
+
+class Users:
+    """The users of one telescope, who take turns: a session each, then time for the telescope to finish."""
 
     def __init__(
         self,
         users: Sequence[User],
         site: str,
-        enclosure_site: str | None = None,
-        pace: float = 1.0,
+        habits: Habits | None = None,
         chance: random.Random | None = None,
-        *,
-        now: Callable[[], float] = time.monotonic,
-        wall_clock: Callable[[], float] = time.time,
-        stop_probability: float = 0.1,
+        clock: Clock | None = None,
     ) -> None:
         self._users = list(users)
         self.site = site
-        self._enclosure_site = enclosure_site
-        self._pace = pace
+        self._habits = habits or Habits()
         self._chance = chance or random.Random()
-        self._now = now
-        self._wall_clock = wall_clock
-        self._stop_probability = stop_probability
+        self._clock = clock or Clock()
         self._plan: deque[Step] = deque()
         self._sessions = 0
         self._next_s = -math.inf
 
     def run(self, stop: threading.Event) -> None:
-        """Send commands until `stop` is set; a service that is down or refuses does not end this.
+        """Send commands until `stop` is set; a service that is down or refuses does not end the loop.
 
-        It begins a moment late: an observatory that starts at the same time throws its first answer away.
+        The first command waits a moment: an observatory that starts at the same time throws the first answer away.
         """
         stop.wait(FIRST_PAUSE_S)
         while not stop.is_set():
             try:
-                self.step_once(self._now())
+                self.step_once(self._clock.elapsed_s())
             except Exception:
                 logger.exception("%s: a step of the simulated users failed", self.site)
             stop.wait(TICK_S)
 
     def step_once(self, now_s: float) -> Command | None:
-        """Send the next command when its time has come; returns it."""
+        """Send the next command when due, and return the command."""
         if not self._users or now_s < self._next_s:
             return None
         if not self._plan:
             self._plan_session()
         step = self._plan[0]
         if not self._send(step):
-            self._next_s = now_s + PRESS_AGAIN_S / self._pace
+            self._next_s = now_s + PRESS_AGAIN_S / self._habits.pace
             return None
         self._plan.popleft()
-        self._next_s = now_s + step.pause_s / self._pace
+        self._next_s = now_s + step.pause_s / self._habits.pace
         return step.command
 
     def _plan_session(self) -> None:
@@ -142,7 +143,7 @@ class Users:
         rest_s = self._chance.uniform(10, 60)
         for command in commands[:-1]:
             self._plan.append(Step(user, command, self._chance.uniform(2, 8)))
-        if self._chance.random() < self._stop_probability:
+        if self._chance.random() < self._habits.stop_probability:
             self._plan.append(Step(user, commands[-1], work_s * self._chance.uniform(0.2, 0.7)))
             self._plan.append(Step(user, a_stop(self._chance), rest_s))
         else:
@@ -151,46 +152,46 @@ class Users:
 
     def _session(self, user: User) -> list[Command]:
         if self._sessions == 0:
-            return opening(self._enclosure_site is not None) + imaging(self._chance, user)
+            return opening(self._habits.enclosure_site is not None) + imaging(self._chance, user)
         kind = self._chance.choices(("image", "focus", "calibrate", "roof"), (75, 10, 10, 5))[0]
-        if kind == "roof" and self._enclosure_site is not None:
+        if kind == "roof" and self._habits.enclosure_site is not None:
             return [Command("enclosure", "set_enclosure_mode", {"enclosure_mode": "Automatic"})]
         if kind == "focus":
             return focusing(self._chance)
         return calibrating(self._chance) if kind == "calibrate" else imaging(self._chance, user)
 
     def _send(self, step: Step) -> bool:
-        """Whether that was it; False when it cannot have arrived, and one presses the button again."""
+        """Send a command. Return False if the command cannot have arrived: the user presses the button again."""
         command, user = step.command, step.user
         site = self.site
-        if command.device == "enclosure" and self._enclosure_site is not None:
-            site = self._enclosure_site
+        if command.device == "enclosure" and self._habits.enclosure_site is not None:
+            site = self._habits.enclosure_site
         try:
             user.client.new_job(
                 site,
-                command.device,
-                INSTANCES.get(command.device, command.device + "1"),
-                command.action,
-                command.required,
-                command.optional,
+                device=command.device,
+                instance=INSTANCES.get(command.device, command.device + "1"),
+                action=command.action,
+                required_params=command.required,
+                optional_params=command.optional,
                 user_id=user.user_id,
                 user_name=user.user_name,
-                extra={"mount": "mount1", "timestamp": int(self._wall_clock()), "user_roles": []},
+                extra={"mount": "mount1", "timestamp": self._clock.now_ms() // 1000, "user_roles": []},
             )
         except (Refused, NotReached) as error:
-            logger.info("%s: %s %s of %s: %s", site, command.device, command.action, user.user_name, error)
+            logger.info("%s: %s of %s: %s", site, f"{command.device} {command.action}", user.user_name, error)
             return isinstance(error, Refused) or error.perhaps_done
         return True
 
 
 def opening(enclosure: bool) -> list[Command]:
-    """The beginning of a night."""
+    """Return the commands at the beginning of a night."""
     unpark = Command("mount", "unpark")
     return [Command("enclosure", "open"), unpark] if enclosure else [unpark]
 
 
 def imaging(chance: random.Random, user: User) -> list[Command]:
-    """Slew to an object, sometimes focus, expose in a filter or two."""
+    """Return the commands to slew to an object, sometimes focus, and expose in a filter or two."""
     target = chance.choice(TARGETS)
     commands = [slew(target)]
     if chance.random() < 0.4:
@@ -202,13 +203,13 @@ def imaging(chance: random.Random, user: User) -> list[Command]:
 
 
 def slew(target: Target) -> Command:
-    """As the page sends it: the numbers are texts."""
+    """Return a slew as the page sends one: the numbers are texts."""
     required = {"ra": f"{target.ra_h:.4f}", "dec": f"{target.dec_deg:.4f}", "frame": "ICRS"}
     return Command("mount", "go", required, {"object": target.name, "do_centering_routine": True, **HERE})
 
 
 def expose(target: Target, filter_name: str, chance: random.Random, user: User) -> Command:
-    """A series of light frames."""
+    """Return a series of light frames."""
     time_s = chance.choice(("10", "30", "60"))
     required = {"time": time_s, "image_type": "light", "smartstack": True, "substack": False}
     optional = {
@@ -227,7 +228,7 @@ def expose(target: Target, filter_name: str, chance: random.Random, user: User) 
 
 
 def focusing(chance: random.Random) -> list[Command]:
-    """One of the two ways to focus."""
+    """Return one of the two ways to focus."""
     if chance.random() < 0.5:
         return [Command("sequencer", "autofocus", {"num_focus_pts": 7}, {"filter": "R", "bin": "optimal"})]
     required = {"script": "focusAuto", "target": "near_tycho_star", "bin": 1, "area": "100%"}
@@ -235,7 +236,7 @@ def focusing(chance: random.Random) -> list[Command]:
 
 
 def calibrating(chance: random.Random) -> list[Command]:
-    """Flats from the sky, or a short set of biases and darks."""
+    """Return flats from the sky, or a short set of biases and darks."""
     if chance.random() < 0.5:
         flats = {"script": "collectSkyFlats", "numFrames": 5}
         return [Command("mount", "sky_flat_position"), Command("sequencer", "run", flats, dict(HERE))]
@@ -244,5 +245,5 @@ def calibrating(chance: random.Random) -> list[Command]:
 
 
 def a_stop(chance: random.Random) -> Command:
-    """Mostly the big button."""
+    """Return a stop, mostly that of the big button."""
     return Command("all", "cancel_all_commands") if chance.random() < 0.7 else Command("camera", "stop")

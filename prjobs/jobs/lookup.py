@@ -67,6 +67,13 @@ def held_of(source: Source, site: str, queue_name: str) -> list[JobRow]:
     return [JobRow(*row) for row in source.fetch(sql, (site,))]
 
 
+def forwarding_of(source: Source, site: str) -> list[str]:
+    """Return the ids of the site's jobs on the way to the cloud, oldest first."""
+    # Without the hint SQLite walks through all jobs of the site, in the order of its index by site and ulid.
+    sql = f"SELECT ulid FROM job INDEXED BY job_forwarding WHERE site = ? AND status = '{FORWARDING}' ORDER BY ulid"
+    return [ulid for (ulid,) in source.fetch(sql, (site,))]
+
+
 _COLUMNS = ", ".join(f"j.{column}" for column in JobRow._fields)
 _OVER = ", ".join(f"'{word}'" for phase in ("waiting", "done", "failed", "gone") for word in words_of(phase))
 _LATER = f"n.job_seq = c.job_seq AND n.seq > c.seq AND n.queue IN (c.queue, '{BOTH}')"

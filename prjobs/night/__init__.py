@@ -1,1 +1,1 @@
-"""The log of a night: which night (nights), what happened (report), and how it is shown (page, charts, table)."""
+"""The log of a night: the dates (nights), the report, the page with charts and tables, and files."""

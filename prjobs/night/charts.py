@@ -1,7 +1,7 @@
-"""Pictures of a night as SVG: jobs by class, waiting times, what each device did when.
+"""Pictures of a night as SVG: jobs by class, waiting times, and the work of each device over time.
 
-They gather while the pages of jobs go by and hold as much as can be seen, not as much as there was. Colours and
-lines are those of night.css, by class name.
+The pictures grow with each page of jobs; memory is needed for the visible marks, not for all jobs. Colours and lines
+come from night.css, by class name.
 """
 
 import math
@@ -24,7 +24,7 @@ WIDTH, LEFT, RIGHT, TOP = 1000, 112, 20, 8
 PLOT = WIDTH - LEFT - RIGHT
 BIN_MS = 900_000
 BARS, WAITS = 190, 190
-# Dots closer than this are one.
+# Dots closer than this are drawn as one.
 DOT = 2
 LANE, LANE_GAP, LANES = 17, 5, 24
 OTHER_LANES = "other devices"
@@ -33,7 +33,7 @@ _TICKS_S = ((1, "≤ 1 s"), (10, "10 s"), (60, "1 min"), (600, "10 min"), (3600,
 
 @dataclass
 class Block:
-    """Something on a lane; without an end it is a moment. `count` neighbours that cannot be told apart are one."""
+    """A bar on a lane, or a moment without an end. `count` neighbours too close to be drawn apart are one bar."""
 
     since_ms: int
     until_ms: int | None
@@ -43,7 +43,7 @@ class Block:
 
 
 class Charts:
-    """The pictures of one night; `place` gives its darkness, `now_ms` is where it ends while it lasts."""
+    """The pictures of a night; `place` gives the hours of darkness, `now_ms` ends a night that still lasts."""
 
     def __init__(self, night: Night, site: str | None, place: Place | None, now_ms: int) -> None:
         self._night, self._site, self._place = night, site, place
@@ -58,7 +58,7 @@ class Charts:
     # ---- gathering
 
     def add(self, jobs: Iterable[NightJob]) -> None:
-        """The next jobs, by their time."""
+        """Add the next jobs, in the order of time."""
         for job in jobs:
             self._bins[((job.created_ms - self._night.since_ms) // BIN_MS, _class(job))] += 1
             self._add_wait(job)
@@ -104,7 +104,7 @@ class Charts:
     # ---- drawing
 
     def draw(self, report: NightReport) -> list[Element]:
-        """The figures; none for a night without jobs."""
+        """Return the figures; none for a night without jobs."""
         if not report.total:
             return []
         return [
@@ -176,7 +176,7 @@ class Charts:
             y = TOP + number * (LANE + LANE_GAP)
             svg.append(el("rect", x=LEFT, y=y, width=PLOT, height=LANE, class_="lane"))
             svg.append(el("text", _short(name), x=LEFT - 8, y=y + LANE - 4.5, class_="name"))
-            # The short ones last, so that a long one does not cover them.
+            # A long bar drawn last would cover the short bars.
             for block in sorted(blocks, key=lambda block: block.since_ms - (block.until_ms or block.since_ms)):
                 svg.append(self._block(block, y))
         return svg
@@ -205,7 +205,7 @@ class Charts:
         return el("rect", el("title", said + more), x=x, y=y, width=width, height=LANE, class_=block.style)
 
     def _canvas(self, height: float, report: NightReport, said: str) -> Element:
-        # On a phone the chart scrolls, and must do so with the keyboard too.
+        # On a phone the chart scrolls; without a tab stop the keyboard could not scroll.
         svg = el("svg", viewBox=f"0 0 {WIDTH} {TOP + height + 24:.0f}", role="img", aria_label=said, tabindex="0")
         for since_ms, until_ms, name in self._darkness(report):
             x = self._x(since_ms)
@@ -254,7 +254,7 @@ def _scale(svg: Element, ticks: Iterable[tuple[float, str]]) -> None:
 
 
 def _step(most: int) -> int:
-    """The distance of three to six round ticks up to `most`."""
+    """Return the distance of three to six round ticks up to `most`."""
     power: int = 10 ** max(0, math.floor(math.log10(max(most, 1) / 4)))
     return next(power * round_ for round_ in (1, 2, 5, 10) if power * round_ * 5 >= most)
 

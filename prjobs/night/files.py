@@ -1,14 +1,17 @@
-"""A night's jobs as CSV, for spreadsheets: texts that a spreadsheet would take for a formula are defused."""
+"""The log of a night as files for programs: one JSON object, and a CSV sheet of the jobs."""
 
 import csv
 from collections.abc import Callable, Sequence
 from typing import IO
+
+import msgspec
 
 from prjobs.base.clock import moment
 from prjobs.night.nights import Night
 from prjobs.night.report import Source, night_report
 from prjobs.night.shapes import NightJob
 
+_encode = msgspec.json.Encoder().encode
 COLUMNS = (
     "sent_utc",
     "sent_local",
@@ -40,8 +43,23 @@ _FROM_JOB: dict[str, Callable[[NightJob], object]] = {
 }
 
 
+def write_document(source: Source, site: str | None, night: Night, out: IO[bytes]) -> None:
+    """Write one object: `jobs` with every job, oldest first, then the fields of the report. Raises Unavailable."""
+    separator = b""
+
+    def take(jobs: Sequence[NightJob]) -> None:
+        nonlocal separator
+        for job in jobs:
+            out.write(separator + _encode(job))
+            separator = b",\n"
+
+    out.write(b'{"jobs":[')
+    report = night_report(source, site, night, take)
+    out.write(b"]," + _encode(report)[1:] + b"\n")
+
+
 def write_sheet(source: Source, site: str | None, night: Night, out: IO[str]) -> None:
-    """Write a line of heads and a line a job. Raises Unavailable."""
+    """Write a line of heads and a line for each job as CSV. Raises Unavailable."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
 
@@ -64,9 +82,9 @@ def _utc(time_ms: int | None) -> str | None:
 
 
 def defused(value: object) -> object:
-    """A cell that no spreadsheet takes for a formula; numbers as they are."""
+    """Return a cell that no spreadsheet takes for a formula; numbers stay numbers."""
     if not isinstance(value, str):
         return value
-    # What cannot be written in UTF-8 must not end the file in its middle.
+    # Half a surrogate pair cannot be written in UTF-8, and would end the file in the middle.
     text = value.encode(errors="replace").decode()
     return f"'{text}" if text.lstrip().startswith(_FORMULA) or text.startswith(_FORMULA) else text

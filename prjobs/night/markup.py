@@ -1,4 +1,4 @@
-"""HTML and SVG from parts. Every text is escaped on its way out; nothing here takes markup as text."""
+"""HTML and SVG from parts. Every text is escaped at the output; no function takes markup as text."""
 
 import html
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ Part = Element | str | None
 
 
 def el(tag: str, *parts: Part | Iterable[Part], **attributes: str | float | None) -> Element:
-    """An element. `class_` is the attribute class, other underscores are hyphens; what is None is left out."""
+    """Return an element. `class_` is the attribute class, other underscores are hyphens; None is left out."""
     element = Element(tag)
     for name, value in attributes.items():
         if value is not None:
@@ -29,17 +29,17 @@ def _append(element: Element, part: Part) -> None:
 
 
 def text_of(value: str | float) -> str:
-    """A text fit for a page: what cannot be printed becomes a question mark. Numbers have at most one decimal."""
+    """Return a text fit for a page: unprintable characters become question marks, numbers have one decimal at most."""
     if not isinstance(value, str):
         return f"{value:.1f}".removesuffix(".0")
     return value if value.isprintable() else "".join(char if char.isprintable() else "?" for char in value)
 
 
 def markup(element: Element) -> str:
-    """The element as HTML."""
+    """Return the element as HTML."""
     return tostring(element, encoding="unicode", method="html")
 
 
 def table_row(cells: Iterable[tuple[str, str]]) -> str:
-    """A row from (class, text) pairs, as HTML: what tables of a hundred thousand rows are made of."""
+    """Return a table row as HTML, from (class, text) pairs; fast enough for a hundred thousand rows."""
     return "<tr>" + "".join(f'<td class="{name}">{html.escape(text_of(text))}</td>' for name, text in cells) + "</tr>\n"

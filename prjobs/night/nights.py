@@ -1,4 +1,4 @@
-"""Which night: from local noon to local noon of the site's zone, named by the date of its evening."""
+"""The night: from local noon to local noon of the site's zone, named by the date of the evening."""
 
 import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -13,7 +13,7 @@ _DATE = re.compile(r"(19[7-9]\d|[2-8]\d{3})-\d\d-\d\d\Z")
 
 
 class Night(NamedTuple):
-    """[since_ms, until_ms) in Unix milliseconds, and the zone whose noons these are: 23 or 25 h when clocks change."""
+    """[since_ms, until_ms) in Unix milliseconds, from noon to noon of the zone: 23 or 25 h when clocks change."""
 
     date: str
     zone: tzinfo
@@ -22,7 +22,7 @@ class Night(NamedTuple):
 
     @property
     def title(self) -> str:
-        """For people: `23/24 Nov 2026`, `30 Nov/1 Dec 2026`, `31 Dec 2026/1 Jan 2027`."""
+        """Return the title for people: `23/24 Nov 2026`, `30 Nov/1 Dec 2026`, `31 Dec 2026/1 Jan 2027`."""
         evening = date.fromisoformat(self.date)
         morning = evening + timedelta(days=1)
         end = f"{morning.day} {morning:%b %Y}"
@@ -31,18 +31,18 @@ class Night(NamedTuple):
         return f"{evening.day}/{end}" if evening.month == morning.month else f"{evening.day} {evening:%b}/{end}"
 
     def beside(self, days: int) -> str:
-        """The name of another night, so many days later."""
+        """Return the name of the night so many days later."""
         return (date.fromisoformat(self.date) + timedelta(days=days)).isoformat()
 
     def clock(self, time_ms: int, form: str = "%H:%M:%S") -> str:
-        """A moment by the site's clock; with the zone's short name in nights in which the clocks change."""
+        """Return a moment by the site's clock; with the short name of the zone when the clocks change in the night."""
         if self.until_ms - self.since_ms != 86_400_000:
             form += " %Z"
         return moment(time_ms, self.zone).strftime(form)
 
 
 def zone_of(settings: Settings, site: str | None) -> tzinfo:
-    """The zone of a site; without a site, that of all sites when they share one. UTC when there is none."""
+    """Return the zone of a site; without a site, the zone that all sites share. UTC for none."""
     zones = parse_zones(settings.site_zones)
     if site is not None:
         return zones.get(site, UTC)
@@ -50,14 +50,14 @@ def zone_of(settings: Settings, site: str | None) -> tzinfo:
 
 
 def night_at(settings: Settings, site: str | None, time_ms: int) -> Night:
-    """The night that a moment belongs to: the morning belongs to the evening before."""
+    """Return the night of a moment: the morning belongs to the evening before."""
     zone = zone_of(settings, site)
     local = moment(time_ms, zone)
     return _night(local.date() if local.hour >= 12 else local.date() - timedelta(days=1), zone)
 
 
 def night_named(settings: Settings, site: str | None, name: str) -> Night:
-    """The night of a date such as 2026-11-23. BadRequest when it is none of the years 1970 to 8999."""
+    """Return the night of a date such as 2026-11-23. Raises BadRequest outside the years 1970 to 8999."""
     try:
         if not _DATE.match(name):
             raise ValueError

@@ -1,4 +1,4 @@
-"""The printable page of a night: one HTML document without scripts, the same for the web and for a file."""
+"""The printable page of a night: one HTML document without scripts, for the web and for a file."""
 
 import shutil
 from collections.abc import Sequence
@@ -21,16 +21,16 @@ from prjobs.night.words import PHASE_WORDS, duration
 
 IN_MEMORY = 4_000_000
 Around = tuple[str, str]
-# Stands for the rows in the document; the last of its kind there, whatever texts came before.
+# The place of the rows in the document: the last such text there, since texts of jobs come before.
 _ROWS = "ROWS"
-# A browser needs half a minute for one table of a hundred thousand rows, and no time for a leaf that is not in sight.
+# A browser needs half a minute for one table of a hundred thousand rows, and no time for a table out of sight.
 LEAF = 500
 _BESIDE = (("← the night before", -1), ("the night after →", 1))
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What surrounds the page: its style, the browser's theme if it has one, and whether there are links around it."""
+    """The surroundings of the page: the style, the browser's theme, and links to other nights or none."""
 
     style: Element
     theme: Theme | None = None
@@ -38,7 +38,7 @@ class Frame:
 
 
 def write_page(source: Source, site: str | None, night: Night, frame: Frame, out: IO[bytes]) -> None:
-    """Write the page. Memory for one page of jobs and for what can be seen. Raises Unavailable."""
+    """Write the page, with memory for one page of jobs and for the pictures. Raises Unavailable."""
     place = parse_places(source.settings.site_places).get(site or "")
     charts = Charts(night, site, place, source.now_ms)
     tables = Tables(night, site)
@@ -58,7 +58,7 @@ def write_page(source: Source, site: str | None, night: Night, frame: Frame, out
 
 
 def _around_rows(tables: Tables, night: Night, report: NightReport, figures: list[Element], frame: Frame) -> Around:
-    """The document before and after the rows of its last table, which are too many to be held as elements."""
+    """Return the document before and after the rows of the last table: too many rows to be held as elements."""
     parts = [_header(night, report, frame), _summary(report), *figures]
     body = el("main", *parts, _sections(tables, report), _every_job(tables, report))
     document = "<!DOCTYPE html>\n" + markup(_document(report, frame, body)) + "\n"
@@ -67,7 +67,7 @@ def _around_rows(tables: Tables, night: Night, report: NightReport, figures: lis
 
 
 class _Leaf:
-    """Writes rows; after 500 of them another table begins."""
+    """The writer of rows; a new table begins after every 500 rows."""
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
@@ -111,7 +111,7 @@ def _document(report: NightReport, frame: Frame, body: Element) -> Element:
     )
     if theme is None:
         return el("html", head, el("body", body), lang="en")
-    # A sheet in the head would hold back the first frame; so it has the ground's colour, and the text waits.
+    # A style sheet in the head would hold the first frame back: the frame has the ground's colour, and the text waits.
     looks = {"data_theme": theme.name, "data_level": theme.level}
     return el("html", head, el("body", frame.style, body, bgcolor=theme.ground), lang="en", **looks)
 

@@ -1,7 +1,7 @@
-"""What happened in a night: every job, what became of it, and what staff would ask about in the morning.
+"""The report on a night: every job with its end, and the answers to the questions of the morning.
 
-Its jobs are those that were created in it, the same that /api/jobs gives for those times. They are read once, in
-pages, and handed on; the report sums up exactly what was handed on.
+The jobs are those created in the night, as /api/jobs lists for the same times. The jobs are read once, in pages, and
+handed on; the report sums up exactly the jobs handed on.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,10 +17,9 @@ from prjobs.jobs.queue import Queue
 from prjobs.jobs.states import ALTERNATE, BOTH, PRIMARY, UNREAD, phase_of
 from prjobs.monitor import alarms, views
 from prjobs.night.nights import Night
-from prjobs.night.shapes import NightJob, NightReport
+from prjobs.night.shapes import NightJob, NightReport, Tally
 from prjobs.night.silence import Polled
 from prjobs.night.sky import Sky, sky_between
-from prjobs.night.tally import Tally
 from prjobs.store.engine import Engine, Row
 from prjobs.store.models import JOB_COLUMNS, JobRow
 
@@ -29,16 +28,16 @@ PAGE = 1000
 SAVED_MS = 70_000
 
 SILENCES_NOTE = (
-    "Polls that fetched nothing are not kept. A silence is known when a job waited through it, when the poll that "
-    "ended it fetched a job of this night, or when it is not over yet; others are not known."
+    "Polls without a job are not stored. A silence is listed when a job waited meanwhile, when the poll at the end "
+    "fetched a job of this night, or when the silence lasts until now; other silences are not known."
 )
-DURATION_NOTE = "A job that was picked up and never reported on has no duration: nobody said when it ended."
-CALENDAR_NOTE = "Of the calendar's reservations, those are known that it still named when it last answered."
+DURATION_NOTE = "A job without a report after the pick-up has no duration: its end is not known."
+CALENDAR_NOTE = "The calendar's reservations are those of its last answer."
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a report is made from; `polled`: what is known of each site's polls."""
+    """The data for a report; `polled` holds the known polls of each site."""
 
     database: Engine
     settings: Settings
@@ -50,7 +49,7 @@ Take = Callable[[Sequence[NightJob]], object]
 
 
 def source_of(queue: Queue) -> Source:
-    """Return an open queue as a source: its polls are known up to now."""
+    """Return an open queue as a source: the polls are known up to now."""
     now_ms, polls = queue.clock.now_ms(), queue.polls
     polled = {
         site: Polled(now_ms - polls.silence_ms(poller), poller.silent_after_ms)
@@ -61,7 +60,7 @@ def source_of(queue: Queue) -> Source:
 
 
 def stored_source(database: Engine, settings: Settings, now_ms: int, is_served: bool) -> Source:
-    """A store as a source. Without a server nobody can poll, and that is no site's silence."""
+    """Return a store as a source. Without a server no site can poll: the time is no silence."""
     rows = database.fetch("SELECT site, last_ms, usual_gap_ms FROM poll WHERE queue = ?", (PRIMARY,))
     polled = {
         site: Polled(last_ms + SAVED_MS if is_served else None, Poller(stored_gap_ms=gap_ms).silent_after_ms)
@@ -71,9 +70,9 @@ def stored_source(database: Engine, settings: Settings, now_ms: int, is_served: 
 
 
 def night_report(source: Source, site: str | None, night: Night, take: Take = len) -> NightReport:
-    """Read the night of one site or of all; `take` gets every job, oldest first, in pages.
+    """Read the night of one site or of all sites; `take` gets every job, oldest first, in pages.
 
-    It needs memory for one page and for what the report names, however many jobs there are. Raises Unavailable.
+    Memory is needed for one page and for the named jobs of the report, not for all jobs. Raises Unavailable.
     """
     tally = Tally(source.polled, night, source.now_ms)
     for rows in _pages(source.database, site, night):
@@ -189,7 +188,7 @@ def _view(row: JobRow, firsts: _Firsts) -> NightJob:
 
 
 def _picked_up_ms(firsts: _Firsts, queue: str) -> int | None:
-    """A report without a hand-out shows too that somebody had the job."""
+    """Return the pick-up of a job; a report without a hand-out counts too."""
     return _least(firsts, queue, lambda status: phase_of(status) not in ("waiting", "gone"))
 
 
@@ -203,5 +202,5 @@ def _note(firsts: _Firsts, status: str) -> str:
 
 
 def _seconds(since_ms: int | None, until_ms: int | None) -> float | None:
-    """A clock that was set back makes no negative duration."""
+    """Return a duration of 0 or more, even after a clock was set back."""
     return None if since_ms is None or until_ms is None else max(0, until_ms - since_ms) / 1000

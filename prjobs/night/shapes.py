@@ -1,23 +1,35 @@
-"""The parts of a night's report. Times are Unix milliseconds in `_ms`, durations seconds in `_s`."""
+"""The parts of a night's report, and the tally that fills them. Times are Unix milliseconds, durations seconds."""
+
+import heapq
+import statistics
+from array import array
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
 from prjobs.access.desk import Reservation
+from prjobs.jobs.states import EXPIRED, PHASES, PRIMARY, UNCONFIRMED
 from prjobs.monitor.board import Alarm
 from prjobs.monitor.views import JobView
-from prjobs.night.silence import Silence
+from prjobs.night.nights import Night
+from prjobs.night.silence import Polled, Quiet, Silence
 from prjobs.night.sky import Sky
+from prjobs.store.engine import Row
 
-# How many of each kind a report names, and how many jobs of a hand-out; it counts them all.
+# The most that a report names of each kind, and of the jobs of a hand-out; the counts are of all.
 LISTED = 500
 LISTED_OF_HANDOUT = 20
+LONGEST = 10
+# A stop without a pick-up by then is late: time for the hardware stop.
+STOP_S = 15.0
 
 
 class NightJob(JobView, kw_only=True):  # type: ignore[call-arg]
-    """A job of a night, with the times that its log shows; `note` belongs to the present status.
+    """A job of a night, with the times of the log; `note` belongs to the present status.
 
-    `picked_up_ms`: when somebody first had it. `duration_s`: from its start, or its pick-up, to its end; None when
-    one of them was not reported.
+    `picked_up_ms`: the first hand-out or report. `duration_s`: from the start, or the pick-up, to the end; None
+    without a report of both.
     """
 
     left_queue_ms: int | None
@@ -28,7 +40,7 @@ class NightJob(JobView, kw_only=True):  # type: ignore[call-arg]
 
 
 class Stop(msgspec.Struct, frozen=True, kw_only=True):
-    """A stop: sent, then picked up or withdrawn by a later one; `late` when that took more than 15 s."""
+    """A stop: sent, then picked up or withdrawn by a later stop; `late` after more than 15 s."""
 
     job: NightJob
     sent_ms: int
@@ -38,7 +50,7 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Doubt(msgspec.Struct, kw_only=True):
-    """A hand-out that may not have arrived: nothing confirmed it, or the site may have thrown it away."""
+    """A hand-out in doubt: without a confirmation, or perhaps thrown away by the site."""
 
     handout_id: int
     site: str
@@ -52,7 +64,7 @@ class Doubt(msgspec.Struct, kw_only=True):
 
 
 class Stops(msgspec.Struct):
-    """All stops, how many of them were late, and the first of them."""
+    """The number of all stops and of late stops, and the first stops."""
 
     total: int = 0
     late: int = 0
@@ -60,27 +72,27 @@ class Stops(msgspec.Struct):
 
 
 class Doubts(msgspec.Struct):
-    """How many hand-outs are in doubt, and the first of them."""
+    """The number of hand-outs in doubt, and the first ones."""
 
     total: int = 0
     first: list[Doubt] = msgspec.field(default_factory=list)
 
 
 class Listed(msgspec.Struct):
-    """How many jobs, and the first of them."""
+    """The number of jobs, and the first ones."""
 
     total: int = 0
     first: list[NightJob] = msgspec.field(default_factory=list)
 
     def add(self, job: NightJob) -> None:
-        """One more; named when there is room."""
+        """Add a job; the first jobs are named."""
         self.total += 1
         if len(self.first) < LISTED:
             self.first.append(job)
 
 
 class Waits(msgspec.Struct, frozen=True):
-    """How long jobs waited until they were picked up, over all that were; and which waited longest."""
+    """The waiting times of all jobs picked up, and the jobs with the longest."""
 
     picked_up: int
     median_s: float | None
@@ -90,9 +102,9 @@ class Waits(msgspec.Struct, frozen=True):
 
 
 class NightReport(msgspec.Struct, frozen=True, kw_only=True):
-    """A night summed up at `time_ms`. `counts`: jobs by phase; `classes`: jobs by command class, those there were.
+    """A night summed up at `time_ms`. `counts`: jobs by phase; `classes`: jobs by command class, without zeros.
 
-    `alarms`: those that were raised in it or still open in it, oldest first; with those of no site.
+    `alarms`: raised or still open in the night, oldest first, alarms without a site included.
     """
 
     site: str | None
@@ -117,3 +129,91 @@ class NightReport(msgspec.Struct, frozen=True, kw_only=True):
     expired: Listed
     cancelled: Listed
     notes: list[str]
+
+
+# ---- the tally
+
+
+class Tally:
+    """The counts and the named jobs of a night at `now_ms`."""
+
+    def __init__(self, polled: Mapping[str, Polled], night: Night, now_ms: int) -> None:
+        self._now_ms = now_ms
+        self.total = 0
+        self.counts = dict.fromkeys(PHASES, 0)
+        self.classes: Counter[str] = Counter()
+        self.stops, self.doubts = Stops(), Doubts()
+        self.failed, self.expired, self.cancelled = Listed(), Listed(), Listed()
+        self.quiet = Quiet(polled, night.since_ms, min(now_ms, night.until_ms))
+        self._waited_s = array("d")
+        self._longest: list[NightJob] = []
+        self._doubted: dict[int, Doubt | None] = {}
+
+    def add_jobs(self, jobs: Collection[NightJob]) -> None:
+        """Add a page of jobs."""
+        for job in jobs:
+            self.total += 1
+            self.counts[job.phase] += 1
+            self.classes[job.command_class] += 1
+            self.quiet.waited(job.site, job.created_ms, job.left_queue_ms)
+            if job.waited_s is not None:
+                self._waited_s.append(job.waited_s)
+            if job.command_class == "stop":
+                self._add_stop(job)
+            if job.phase == "failed":
+                self.failed.add(job)
+            elif job.phase == "gone":
+                (self.expired if job.status.upper() == EXPIRED else self.cancelled).add(job)
+        self._longest = heapq.nlargest(LONGEST, [*self._longest, *jobs], key=lambda job: job.waited_s or -1.0)
+
+    def _add_stop(self, job: NightJob) -> None:
+        late = (_stop_s(job, self._now_ms) if job.waited_s is None else job.waited_s) > STOP_S
+        self.stops.total += 1
+        self.stops.late += late
+        if len(self.stops.first) < LISTED:
+            stop = Stop(job=job, sent_ms=job.created_ms, picked_up_ms=job.picked_up_ms, took_s=job.waited_s, late=late)
+            self.stops.first.append(stop)
+
+    def add_handouts(self, page: Mapping[int, NightJob], rows: Sequence[Row]) -> None:
+        """Add the hand-outs of a page: (job_seq, id, queue, time_ms, peer, gap_ms, state, maybe_flushed)."""
+        for job_seq, handout_id, queue, time_ms, peer, gap_ms, state, flushed in rows:
+            job = page[job_seq]
+            if queue == PRIMARY:
+                self.quiet.polled_at(job.site, time_ms, gap_ms)
+            if state == UNCONFIRMED or flushed:
+                doubt = Doubt(
+                    handout_id=handout_id,
+                    site=job.site,
+                    queue=queue,
+                    time_ms=time_ms,
+                    peer=peer,
+                    state=state,
+                    maybe_flushed=bool(flushed),
+                )
+                self._add_doubt(doubt, job)
+
+    def _add_doubt(self, doubt: Doubt, job: NightJob) -> None:
+        if doubt.handout_id not in self._doubted:
+            self.doubts.total += 1
+            named = len(self.doubts.first) < LISTED
+            self._doubted[doubt.handout_id] = doubt if named else None
+            if named:
+                self.doubts.first.append(doubt)
+        known = self._doubted[doubt.handout_id]
+        if known:
+            known.jobs_total += 1
+            known.jobs += [job] if len(known.jobs) < LISTED_OF_HANDOUT else []
+
+    def waits(self) -> Waits:
+        """Return all waiting times, summed up."""
+        times = sorted(self._waited_s)
+        longest = [job for job in self._longest if job.waited_s is not None]
+        if not times:
+            return Waits(0, None, None, None, longest)
+        return Waits(len(times), statistics.median(times), times[int(len(times) * 0.95)], times[-1], longest)
+
+
+def _stop_s(job: NightJob, now_ms: int) -> float:
+    """Return the seconds that a stop waited without a pick-up: until now, or until a later stop."""
+    until_ms = now_ms if job.phase == "waiting" else job.left_queue_ms
+    return float("inf") if until_ms is None else (until_ms - job.created_ms) / 1000

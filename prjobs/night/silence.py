@@ -1,8 +1,8 @@
-"""When a site did not poll, as far as that can be known afterwards.
+"""The times in which a site did not poll, as far as the store tells afterwards.
 
-A poll that fetched nothing writes nothing. But nobody polled while a job waited; a hand-out knows how long ago the
-poll before it was; and a running server knows the last poll. What these say is put together. A job that waited while
-another was handed out says nothing: the polls did not ask for it.
+A poll without a job is not stored. But no poll came while a job waited; a hand-out has the gap to the poll before;
+and a running server knows the last poll. A job that waited beside a later hand-out proves no silence: the polls asked
+for other jobs.
 """
 
 from bisect import bisect_left, bisect_right
@@ -18,14 +18,14 @@ WAITING, GAP, LAST_POLL = "a job waited", "the next poll fetched jobs", "not ove
 
 
 class Polled(NamedTuple):
-    """What is known of a site's polls: the last one (None: not known), and after how long it counts as silent."""
+    """The known polls of a site: the last poll (None: not known), and the gap that counts as silence."""
 
     last_ms: int | None
     silent_after_ms: int
 
 
 class Silence(msgspec.Struct, frozen=True, kw_only=True):
-    """A time without a poll, longer than the site's rule allows; `known_by` says how that is known."""
+    """A time without a poll, longer than the site's rule allows; `known_by` names the proofs."""
 
     site: str
     since_ms: int
@@ -41,7 +41,7 @@ class _Span(NamedTuple):
 
 
 class Quiet:
-    """Gathers what says that nobody polled, between two moments."""
+    """The collection of proofs between two moments that a site did not poll."""
 
     def __init__(self, polled: Mapping[str, Polled], since_ms: int, until_ms: int) -> None:
         self._polled, self._since_ms, self._until_ms = polled, since_ms, until_ms
@@ -49,11 +49,11 @@ class Quiet:
         self._polls: defaultdict[str, list[int]] = defaultdict(list)
 
     def waited(self, site: str, since_ms: int, until_ms: int | None) -> None:
-        """A job waited for a poll; until None: it waits still."""
+        """Add a job that waited for a poll; None: until now."""
         self._add(site, since_ms, self._until_ms if until_ms is None else until_ms, WAITING)
 
     def polled_at(self, site: str, time_ms: int, gap_ms: int | None) -> None:
-        """A poll fetched jobs; the one before was `gap_ms` earlier, None when that is not known."""
+        """Add a poll that fetched jobs; the poll before was `gap_ms` earlier, None when not known."""
         if self._polls[site] and self._polls[site][-1] == time_ms:
             return
         self._polls[site].append(time_ms)
@@ -69,7 +69,7 @@ class Quiet:
         return self._polled[site].silent_after_ms if site in self._polled else SILENT_AFTER_MS
 
     def silences(self, site: str | None, now_ms: int) -> list[Silence]:
-        """All that is known of one site or of all, by their beginning."""
+        """Return the known silences of one site or of all sites, by beginning."""
         for name, polled in self._polled.items():
             if polled.last_ms is not None and site in (None, name):
                 self._polls[name].append(polled.last_ms)

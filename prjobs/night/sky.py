@@ -1,7 +1,7 @@
-"""Sidereal time, and when the Sun goes down and comes up: PyEphem's, on this machine alone.
+"""Sidereal time, sunset and sunrise, calculated by PyEphem on this machine.
 
-Times are Unix milliseconds (UTC). Sunset and sunrise are those of the United States Naval Observatory: the upper
-limb at 34' below a flat horizon, whatever the weather and the height. Dusk and dawn: the Sun's centre at -18 degrees.
+Times are Unix milliseconds (UTC). Sunset and sunrise as the United States Naval Observatory defines: the upper
+limb at 34' below a flat horizon, without weather and height. Dusk and dawn: the Sun's centre at -18 degrees.
 PyEphem: https://rhodesmill.org/pyephem/rise-set.html
 """
 
@@ -21,7 +21,7 @@ _EPOCH_DAYS = 25567.5
 
 
 class Sky(msgspec.Struct, frozen=True):
-    """When it gets dark and light again; None for what does not happen, as near the poles."""
+    """Sunset, dusk, dawn and sunrise; None for an event that does not happen, as near the poles."""
 
     sunset_ms: int | None
     dusk_ms: int | None
@@ -30,17 +30,17 @@ class Sky(msgspec.Struct, frozen=True):
 
 
 def sidereal_h(place: Place, time_ms: int) -> float:
-    """Local apparent sidereal time in hours, 0 <= h < 24; within a second, since UTC stands for UT1."""
+    """Return the local apparent sidereal time in hours, 0 <= h < 24; within a second, since UTC stands for UT1."""
     return math.degrees(_observer(place, time_ms).sidereal_time()) / 15 % 24
 
 
 def sun_altitude_deg(place: Place, time_ms: int) -> float:
-    """The height of the Sun's centre over the horizon in degrees, without refraction."""
+    """Return the height of the Sun's centre over the horizon in degrees, without refraction."""
     return math.degrees(ephem.Sun(_observer(place, time_ms)).alt)
 
 
 def sky_between(place: Place, since_ms: int, until_ms: int) -> Sky:
-    """The first sunset, dusk, dawn and sunrise of that time, which is a day or so long."""
+    """Return the first sunset, dusk, dawn and sunrise between two times about a day apart."""
 
     def first(find: Callable[[ephem.Observer], Callable[..., float]], horizon: str) -> int | None:
         observer = _observer(place, since_ms)
@@ -60,7 +60,7 @@ def sky_between(place: Place, since_ms: int, until_ms: int) -> Sky:
 
 
 def sky_around(place: Place, time_ms: int) -> Sky:
-    """The same for the night that a moment belongs to: from the Sun's highest point before it to the next."""
+    """Return the events of the night of a moment: from the Sun's highest point before to the next one."""
     observer = _observer(place, time_ms)
     return sky_between(place, _ms(observer.previous_transit(ephem.Sun())), _ms(observer.next_transit(ephem.Sun())))
 

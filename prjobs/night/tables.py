@@ -9,7 +9,7 @@ from prjobs.monitor.board import Alarm
 from prjobs.night.nights import Night
 from prjobs.night.shapes import Doubt, NightJob, Stop
 from prjobs.night.silence import Silence
-from prjobs.night.words import counted, duration, status
+from prjobs.night.words import counted, duration
 
 DAY_FORM = "%d %b %H:%M"
 # (class, text): the class says how it is set.
@@ -24,7 +24,7 @@ class Table(NamedTuple):
 
 
 class Tables:
-    """Makes them for one night of one site, or of all."""
+    """The maker of the tables for a night of one site or of all sites."""
 
     def __init__(self, night: Night, site: str | None) -> None:
         self._night = night
@@ -32,12 +32,12 @@ class Tables:
         self._site = site
 
     def job_heads(self) -> list[Cell]:
-        """The heads over `job`."""
+        """Return the heads of the table of all jobs."""
         heads = [("t", "sent"), ("d", "device"), ("l", "command"), ("u", "user"), ("n", "waited"), ("n", "took")]
         return [*heads, ("s", "status")] if self._site else [("i", "site"), *heads, ("s", "status")]
 
     def job(self, job: NightJob) -> list[Cell]:
-        """One row of the table of all jobs."""
+        """Return a row of the table of all jobs."""
         cells = [
             ("t", self._clock(job.created_ms)),
             ("d", job.device),
@@ -45,12 +45,12 @@ class Tables:
             ("u", job.user_name or job.user_id),
             ("n", duration(_waited_s(job))),
             ("n", duration(job.duration_s)),
-            (f"s {job.phase}", status(job)),
+            (f"s {job.phase}", _status(job)),
         ]
         return cells if self._site else [("i", job.site), *cells]
 
     def stops(self, stops: Iterable[Stop]) -> Table:
-        """Sent, then picked up."""
+        """Return the stops: sent, then picked up."""
         heads = [("t", "sent"), ("t", "picked up"), ("n", "after"), ("l", "stop"), ("u", "user"), ("s", "")]
         return self._table(heads, ((stop.job.site, self._stop(stop)) for stop in stops))
 
@@ -63,11 +63,11 @@ class Tables:
             ("n", duration(stop.took_s)),
             ("l", job.label),
             ("u", job.user_name or job.user_id),
-            ("s failed", "late") if stop.late else ("s", "in time" if stop.picked_up_ms else status(job)),
+            ("s failed", "late") if stop.late else ("s", "in time" if stop.picked_up_ms else _status(job)),
         ]
 
     def silences(self, silences: Iterable[Silence]) -> Table:
-        """From the last poll, or the first that waited in vain, to the next poll."""
+        """Return the silences: from the last poll, or the first job that waited in vain, to the next poll."""
         heads = [("t", "from"), ("t", "until"), ("n", "for"), ("l", "known by")]
         return self._table(heads, ((one.site, self._silence(one)) for one in silences))
 
@@ -80,7 +80,7 @@ class Tables:
         ]
 
     def alarms(self, alarms: Iterable[Alarm]) -> Table:
-        """When each was raised and cleared, and who saw it."""
+        """Return the alarms: raised, cleared, and seen by."""
         heads = [("t", "raised"), ("t", "cleared"), ("n", "after"), ("l", "alarm"), ("u", "seen by"), ("s", "kind")]
         return self._table(heads, ((one.site, self._alarm(one)) for one in alarms))
 
@@ -98,12 +98,12 @@ class Tables:
         ]
 
     def _moment(self, time_ms: int) -> str:
-        """With its day when it is not of the night."""
+        """Return a time of day; with the date outside the night."""
         night = self._night
         return night.clock(time_ms) if night.since_ms <= time_ms < night.until_ms else night.clock(time_ms, DAY_FORM)
 
     def reservations(self, reservations: Iterable[Reservation]) -> Table:
-        """Who had the telescope; longer ones with their day."""
+        """Return the reservations; long ones with the date."""
         heads = [("t", "from"), ("t", "until"), ("u", "user"), ("l", "title"), ("s", "made")]
         return self._table(heads, ((one.site, self._reservation(one)) for one in reservations))
 
@@ -119,7 +119,7 @@ class Tables:
         ]
 
     def changed(self, jobs: Iterable[NightJob]) -> Table:
-        """Jobs with when and why they got their present status."""
+        """Return jobs with the time of and the reason for the present status."""
         heads = [("t", "sent"), ("t", "then"), ("d", "device"), ("l", "command"), ("u", "user"), ("s", "status, why")]
         return self._table(heads, ((job.site, self._changed(job)) for job in jobs))
 
@@ -134,7 +134,7 @@ class Tables:
         ]
 
     def doubts(self, doubts: Iterable[Doubt]) -> Table:
-        """Hand-outs that may not have arrived, with their jobs."""
+        """Return the hand-outs in doubt, with their jobs."""
         heads = [("t", "handed out"), ("u", "to"), ("l", "jobs"), ("s", "why in doubt")]
         return self._table(heads, ((one.site, self._doubt(one)) for one in doubts))
 
@@ -152,7 +152,16 @@ class Tables:
 
 
 def _waited_s(job: NightJob) -> float | None:
-    """Until it was picked up; until its end when it was withdrawn or expired, as in the monitor."""
+    """Return the wait until the pick-up; until the end for a job cancelled or expired, as in the monitor."""
     if job.waited_s is None and job.phase == "gone" and job.ended_ms is not None:
         return float(job.ended_ms - job.created_ms) / 1000
     return job.waited_s
+
+
+def _status(job: NightJob) -> str:
+    """Return a status in words; with the alternate queue's status while the primary queue still waits."""
+    word: str = job.status
+    said = {"UNREAD": "waiting", "RECEIVED": "picked up"}.get(word, word)
+    if job.phase == "waiting" and job.alternate_phase not in ("waiting", "gone"):
+        return f"{said} (alternate queue: {job.alternate_status})"
+    return said

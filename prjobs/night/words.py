@@ -1,8 +1,6 @@
-"""How a night's numbers are said to people: the same words in the page, the terminal and the charts."""
+"""Words for the numbers of a night, the same in the page, the terminal and the charts."""
 
 from math import floor
-
-from prjobs.night.shapes import NightJob
 
 PHASE_WORDS = {
     "waiting": "waiting",
@@ -15,7 +13,7 @@ PHASE_WORDS = {
 
 
 def duration(seconds: float | None) -> str:
-    """As in the monitor: `3.1 s`, `45 s`, `2:39`, `1:04:10`, `3 d 04 h`; a dash when it is not known."""
+    """Return a duration as in the monitor: `3.1 s`, `45 s`, `2:39`, `1:04:10`, `3 d 04 h`; a dash for None."""
     if seconds is None:
         return "—"
     if seconds < 9.95:
@@ -29,15 +27,6 @@ def duration(seconds: float | None) -> str:
     return f"{days} d {hours % 24:02} h" if days else f"{hours}:{minutes % 60:02}:{whole % 60:02}"
 
 
-def status(job: NightJob) -> str:
-    """A known word in our own words, an observatory's as it is; the alternate queue's when it says more."""
-    word: str = job.status
-    said = {"UNREAD": "waiting", "RECEIVED": "picked up"}.get(word, word)
-    if job.phase == "waiting" and job.alternate_phase not in ("waiting", "gone"):
-        return f"{said} (alternate queue: {job.alternate_status})"
-    return said
-
-
 def counted(count: int, one: str, many: str | None = None) -> str:
-    """`1 job`, `2 jobs`."""
+    """Return a number with a noun: `1 job`, `2 jobs`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"

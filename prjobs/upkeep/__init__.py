@@ -1,1 +1,1 @@
-"""The operator's chores: what the process does by itself between requests, backups and the doctor."""
+"""The upkeep of an appliance: chores between requests, backups, the doctor."""

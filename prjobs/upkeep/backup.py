@@ -1,4 +1,4 @@
-"""Backups: a copy that SQLite itself makes, opened and checked before it gets its name; and one every night."""
+"""Backups: a copy made by SQLite, checked before the copy gets its name; every night, or when asked for."""
 
 import logging
 import os
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from prjobs.appliance import Appliance
 from prjobs.base.clock import moment
 from prjobs.base.errors import Unusable
 from prjobs.base.failpoints import Failpoints
 from prjobs.base.folder import Folder, sync_folder
 from prjobs.base.notices import Code
+from prjobs.jobs.queue import Queue
 from prjobs.store.faults import trouble_of
-from prjobs.upkeep.looking import Census, copy_into, look_at, require_whole, take_census
+from prjobs.upkeep.inspection import Census, copy_into, open_read_only, require_whole, take_census
 
 logger = logging.getLogger(__name__)
 MB = 1_000_000
@@ -30,25 +30,25 @@ AGAIN_S = 3600.0
 LEFTOVER_S = 86_400
 STEPS = 200_000
 STAMP = "%Y%m%d-%H%M%S"
-# Only these are ever removed: what a person makes stays.
+# No other file is ever removed: a backup that a person made stays.
 NIGHTLY = re.compile(r"prjobs-nightly-(\d{8}-\d{6})\.sqlite3")
 
 
 @dataclass(frozen=True)
 class Backup:
-    """A backup that was made and checked."""
+    """A backup, made and checked."""
 
     path: Path
     jobs: int
 
 
 def stamp(now_ms: int) -> str:
-    """A moment as it stands in file names, UTC."""
+    """Return a moment as in the names of files, UTC."""
     return moment(now_ms).strftime(STAMP)
 
 
 def default_target(folder: Folder, now_ms: int) -> Path:
-    """Where a backup goes when no file is named."""
+    """Return the default file of a backup."""
     return folder.backups / f"prjobs-{stamp(now_ms)}.sqlite3"
 
 
@@ -59,9 +59,9 @@ def make_backup(
     stopped: Callable[[], bool] = lambda: False,
     failpoints: Failpoints | None = None,
 ) -> Backup:
-    """Copy the store to the target, whether a server runs or not; the target's name appears once all is checked.
+    """Copy the store to the target, with or without a running server; the name appears once the copy is checked.
 
-    At least `spare_bytes` of the target's disk stay free. Raises Unusable with a sentence; nothing is left then.
+    At least `spare_bytes` of the target's disk stay free. Raises Unusable with a sentence; no file is left then.
     """
     _require_free_name(target)
     _require_room(folder, target, spare_bytes)
@@ -103,12 +103,12 @@ def _require_room(folder: Folder, target: Path, spare_bytes: int) -> None:
 
 
 def _copy(store: Path, temporary: Path, stopped: Callable[[], bool]) -> int:
-    with closing(look_at(store)) as source:
+    with closing(open_read_only(store)) as source:
         source.set_progress_handler(stopped, STEPS)
         before = take_census(source)
         copy_into(source, temporary)
         after = take_census(source)
-    with closing(look_at(temporary, still=True)) as copy:
+    with closing(open_read_only(temporary, still=True)) as copy:
         copy.set_progress_handler(stopped, STEPS)
         require_whole(copy, temporary)
         found = take_census(copy)
@@ -118,7 +118,7 @@ def _copy(store: Path, temporary: Path, stopped: Callable[[], bool]) -> int:
 
 
 def _is_between(found: Census, before: Census, after: Census) -> bool:
-    """Whether the copy is of a moment between the two counts; jobs may have come and old ones may have gone."""
+    """Return True if the copy is from between the two counts; new jobs may have come and old jobs may have gone."""
     return _fits(
         (found.jobs, found.newest_job), (before.jobs, before.newest_job), (after.jobs, after.newest_job)
     ) and _fits(
@@ -135,16 +135,16 @@ def _fits(found: tuple[int, int], before: tuple[int, int], after: tuple[int, int
 
 
 class Nightly:
-    """The backup that is made by itself, in a thread of its own so that no other chore waits for it."""
+    """The nightly backup, made in a separate thread so that no other chore waits."""
 
-    def __init__(self, appliance: Appliance, folder: Folder) -> None:
-        self._appliance = appliance
+    def __init__(self, queue: Queue, folder: Folder) -> None:
+        self._queue = queue
         self._folder = folder
         self._thread: threading.Thread | None = None
         self._not_before_s = 0.0
 
     def once(self) -> None:
-        """Begin a backup when one is due and none is being made."""
+        """Begin a backup when due, unless the last one is still being made."""
         if self._thread is not None and self._thread.is_alive():
             return
         if self.is_due():
@@ -152,48 +152,48 @@ class Nightly:
             self._thread.start()
 
     def is_due(self) -> bool:
-        """Whether tonight's is missing, or the newest is older than 26 hours."""
-        clock = self._appliance.queue.clock
-        if not self._appliance.queue.settings.backup_keep or clock.elapsed_s() < self._not_before_s:
+        """Return True if tonight's backup is missing, or the newest is older than 26 hours."""
+        clock = self._queue.clock
+        if not self._queue.settings.backup_keep or clock.elapsed_s() < self._not_before_s:
             return False
         now_ms = clock.now_ms()
-        # What the future made is of a clock that was wrong.
+        # A backup from the future was made while the clock was wrong.
         made_ms = max((made for made in map(made_at_ms, nightly_backups(self._folder)) if made <= now_ms), default=0)
-        tonight_ms = now_ms - now_ms % DAY_MS + self._appliance.queue.settings.backup_hour * HOUR_MS
+        tonight_ms = now_ms - now_ms % DAY_MS + self._queue.settings.backup_hour * HOUR_MS
         if not (made_ms < tonight_ms <= now_ms or now_ms - made_ms > LATE_MS):
             return False
-        return bool(self._appliance.queue.database.fetch("SELECT 1 FROM job UNION ALL SELECT 1 FROM token LIMIT 1"))
+        return bool(self._queue.database.fetch("SELECT 1 FROM job UNION ALL SELECT 1 FROM token LIMIT 1"))
 
     def make_once(self) -> Path | None:
-        """Make tonight's, then remove the oldest; a failure becomes a notice, and is tried again in an hour."""
-        appliance = self._appliance
-        self._not_before_s = appliance.queue.clock.elapsed_s() + AGAIN_S
+        """Make tonight's backup, then remove the oldest; a failure raises a notice, and the next try is in an hour."""
+        queue = self._queue
+        self._not_before_s = queue.clock.elapsed_s() + AGAIN_S
         try:
             made = self._make()
         except Exception as error:
-            if appliance.queue.stopping.is_set():
+            if queue.stopping.is_set():
                 return None
             said = str(error) if isinstance(error, Unusable) else "The nightly backup failed; the log has the details."
             logger.error("%s", said, exc_info=None if isinstance(error, Unusable) else error)
-            appliance.queue.notices.say(Code.BACKUP, said)
+            queue.notices.say(Code.BACKUP, said)
             return None
-        appliance.queue.notices.end(Code.BACKUP)
+        queue.notices.end(Code.BACKUP)
         logger.info("backup %s: %d jobs", made.path, made.jobs)
         self._remove_old(made.path)
         return made.path
 
     def _make(self) -> Backup:
-        if trouble := self._appliance.queue.database.trouble:
+        if trouble := self._queue.database.trouble:
             raise Unusable(f"No backup was made: {trouble.sentence}")
         self._folder.backups.mkdir(exist_ok=True)
-        target = self._folder.backups / f"prjobs-nightly-{stamp(self._appliance.queue.clock.now_ms())}.sqlite3"
-        spare_bytes = self._appliance.queue.settings.min_free_mb * MB
-        stopped, failpoints = self._appliance.queue.stopping.is_set, self._appliance.queue.failpoints
+        target = self._folder.backups / f"prjobs-nightly-{stamp(self._queue.clock.now_ms())}.sqlite3"
+        spare_bytes = self._queue.settings.min_free_mb * MB
+        stopped, failpoints = self._queue.stopping.is_set, self._queue.failpoints
         return make_backup(self._folder, target, spare_bytes, stopped, failpoints)
 
     def _remove_old(self, made: Path) -> None:
         others = [path for path in nightly_backups(self._folder) if path != made]
-        kept = self._appliance.queue.settings.backup_keep - 1
+        kept = self._queue.settings.backup_keep - 1
         for path in others[: max(len(others) - kept, 0)] + self._leftovers():
             try:
                 path.unlink()
@@ -201,18 +201,18 @@ class Nightly:
                 logger.warning("the old backup %s cannot be removed: %s", path, error)
 
     def _leftovers(self) -> list[Path]:
-        """What a backup that was cut off left behind."""
-        before_s = self._appliance.queue.clock.now_ms() / 1000 - LEFTOVER_S
+        """Return the files left by interrupted backups."""
+        before_s = self._queue.clock.now_ms() / 1000 - LEFTOVER_S
         return [path for path in self._folder.backups.glob("prjobs-*.sqlite3.*.new") if path.stat().st_mtime < before_s]
 
 
 def nightly_backups(folder: Folder) -> list[Path]:
-    """The backups that were made by themselves, oldest first."""
+    """Return the nightly backups, oldest first."""
     return sorted(path for path in folder.backups.glob("*.sqlite3") if NIGHTLY.fullmatch(path.name))
 
 
 def made_at_ms(path: Path) -> int:
-    """When a nightly backup was made, by its name; 0 for a name that is no moment."""
+    """Return the time of a nightly backup by the file's name; 0 for a name without a time."""
     match = NIGHTLY.fullmatch(path.name)
     try:
         return int(datetime.strptime(match[1], STAMP).replace(tzinfo=UTC).timestamp() * 1000) if match else 0

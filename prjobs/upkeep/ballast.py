@@ -1,6 +1,6 @@
-"""A few megabytes of disk that are held back, and given up when the disk is full: queued jobs can still leave then.
+"""The reserve: a few megabytes of disk, given up on a full disk for queued jobs to leave.
 
-Even handing a job out is a write. On a full disk the reserve is what lets a waiting stop through.
+Handing a job out is a write too. On a full disk the reserve lets a waiting stop through.
 """
 
 import logging
@@ -8,8 +8,8 @@ import os
 import shutil
 from pathlib import Path
 
-from prjobs.appliance import Appliance
 from prjobs.base.errors import Fault
+from prjobs.jobs.queue import Queue
 
 logger = logging.getLogger(__name__)
 MB = 1_000_000
@@ -25,21 +25,21 @@ GIVE_UP_ON = frozenset({Fault.FULL, Fault.DISK})
 class Ballast:
     """The reserve of one data folder."""
 
-    def __init__(self, appliance: Appliance) -> None:
-        self._appliance = appliance
-        self._path = ballast_of(appliance.queue.folder)
-        self._make_at_s = appliance.queue.clock.elapsed_s() + FIRST_S
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+        self._path = ballast_of(queue.folder)
+        self._make_at_s = queue.clock.elapsed_s() + FIRST_S
         self.given_up = False
 
     @property
     def needed_bytes(self) -> int:
-        """How much must be free before it is made: it never takes the room that new jobs need."""
-        return BALLAST_BYTES + max(self._appliance.queue.settings.min_free_mb * MB, BALLAST_BYTES)
+        """The free bytes needed to make the reserve without taking the room of new jobs."""
+        return BALLAST_BYTES + max(self._queue.settings.min_free_mb * MB, BALLAST_BYTES)
 
     def once(self) -> None:
-        """Give it up when the store says that the disk is full; make it again when there is room."""
-        now_s = self._appliance.queue.clock.elapsed_s()
-        trouble = self._appliance.queue.database.trouble
+        """Give the reserve up when the store reports a full disk; make the reserve again when there is room."""
+        now_s = self._queue.clock.elapsed_s()
+        trouble = self._queue.database.trouble
         if trouble and trouble.fault in GIVE_UP_ON:
             self.given_up = give_up(self._path) or self.given_up
             self._make_at_s = now_s + AGAIN_S
@@ -60,21 +60,21 @@ class Ballast:
 
 
 def ballast_of(folder: Path) -> Path:
-    """Where the reserve is."""
+    """Return the path of the reserve."""
     return folder / "ballast"
 
 
 def _write(path: Path) -> None:
     with path.open("wb") as file:
         for _ in range(BALLAST_BYTES // MB):
-            # Bytes that no file system can squeeze.
+            # A file system that compresses would hold back less for other bytes.
             file.write(os.urandom(MB))
         file.flush()
         os.fsync(file.fileno())
 
 
 def give_up(path: Path) -> bool:
-    """Remove the reserve; whether there was one."""
+    """Remove the reserve. Return True if there was one."""
     try:
         path.unlink()
     except FileNotFoundError:
@@ -89,7 +89,7 @@ def give_up(path: Path) -> bool:
 
 
 def give_up_when_full(folder: Path) -> None:
-    """Before a start: a full disk must not keep what is queued from leaving."""
+    """Give the reserve up before a start on a full disk, for queued jobs to leave."""
     try:
         full = shutil.disk_usage(folder).free < FULL_BYTES
     except OSError:

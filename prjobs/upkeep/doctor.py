@@ -1,4 +1,4 @@
-"""What is wrong with a data folder, and what to do about it. Looks only: it never changes anything."""
+"""The doctor: the state of a data folder, and the remedies. Every check reads only."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ from prjobs.base.settings_sources import FILE_NAME, load_settings
 from prjobs.base.sockets import bind_sockets
 from prjobs.upkeep.ballast import ballast_of
 from prjobs.upkeep.findings import NOTE, OK, WRONG, Finding, Findings, Patient
-from prjobs.upkeep.looking import damages, has_log, look_at
+from prjobs.upkeep.inspection import damages, has_log, open_read_only
 from prjobs.upkeep.store_checks import check_store
 
 MB = 1_000_000
@@ -28,7 +28,7 @@ BACKUP_LATE_H = 30
 
 
 def check_folder(patient: Patient) -> Findings:
-    """The data folder is there and ours to write."""
+    """Check the right to read and write the data folder."""
     path = patient.folder.path
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
         yield Finding(WRONG, "folder", f"{path} may not be written: give the user that runs prjobs the right to it.")
@@ -36,19 +36,22 @@ def check_folder(patient: Patient) -> Findings:
     yield Finding(OK, "folder", f"{path} can be written.")
 
 
+def check_settings(patient: Patient) -> Findings:
+    """Check the settings."""
+    yield _settings(patient.folder)[1]
+
+
 def check_server(patient: Patient) -> Findings:
-    """Whether it is served, and what the server says of itself."""
+    """Check for a running server, and repeat the server's own findings."""
     if not patient.is_served:
-        yield Finding(NOTE, "server", "No server runs here: `prjobs serve` starts it.")
+        yield Finding(NOTE, "server", "No server runs here. Start one with `prjobs serve`.")
         if patient.settings.cloud_mode != "off":
             sites = ", ".join(patient.settings.cloud_sites)
-            said = (
-                f"The link to the cloud is {patient.settings.cloud_mode} for {sites}; only a running server keeps it."
-            )
-            yield Finding(NOTE, "cloud", said)
+            said = f"The link to the cloud is {patient.settings.cloud_mode} for {sites}"
+            yield Finding(NOTE, "cloud", f"{said}; only a running server carries the link.")
     elif patient.url is None:
         yield Finding(
-            WRONG, "server", "A process holds the folder, but no server says under which address: see whether it hangs."
+            WRONG, "server", "A process holds the folder, but wrote no address: check whether the process hangs."
         )
     else:
         yield from _ask(patient.url)
@@ -66,62 +69,62 @@ def _ask(url: str) -> Findings:
     for level, said in ((WRONG, problems), (NOTE, notices)):
         yield from (Finding(level, "server", f"The server says: {one['sentence']}") for one in said)
     if not problems:
-        yield Finding(OK, "server", f"It is served at {url}, and the server is well.")
+        yield Finding(OK, "server", f"The server at {url} is well.")
     if cloud := health.get("cloud"):
         yield Finding(OK if cloud["state"] == "in step" else NOTE, "cloud", cloud["sentence"])
 
 
 def check_port(patient: Patient) -> Findings:
-    """Without a server: whether one could listen."""
+    """Check the port of a server."""
     host, port = patient.settings.host, patient.settings.port
     if patient.url is not None:
-        yield Finding(OK, "port", f"Port {urlsplit(patient.url).port} is ours.")
+        yield Finding(OK, "port", f"The server listens on port {urlsplit(patient.url).port}.")
         return
     try:
         for probe in bind_sockets(host, port):
             probe.close()
     except OSError as error:
-        sentence = (
-            f"{host} port {port} cannot be listened on ({error.strerror}): stop what uses it, or set another port."
-        )
-        yield Finding(WRONG, "port", sentence)
+        sentence = f"{host} port {port} cannot be used ({error.strerror})"
+        yield Finding(WRONG, "port", f"{sentence}: stop the program that uses the port, or set another port.")
         return
     yield Finding(OK, "port", f"{host} port {port} is free.")
 
 
 def check_disk(patient: Patient) -> Findings:
-    """Room for new jobs."""
+    """Check the disk for room for new jobs."""
     free_mb = shutil.disk_usage(patient.folder.path).free // MB
     limit_mb = patient.settings.min_free_mb
     if free_mb < limit_mb:
         sentence = f"{free_mb} MB of disk are free; new jobs need {limit_mb} MB (min_free_mb): make room."
-        # A server may have got another limit by a flag, and says itself when it refuses jobs.
+        # The limit of a running server may come from a flag; its own findings tell when jobs are refused.
         yield Finding(NOTE if patient.is_served else WRONG, "disk", sentence)
     else:
         yield Finding(OK, "disk", f"{free_mb} MB of disk are free.")
     if patient.is_served and not ballast_of(patient.folder.path).exists():
-        yield Finding(NOTE, "disk", "The reserve for a full disk is not there; it is made when there is room for it.")
+        yield Finding(
+            NOTE, "disk", "The reserve for a full disk is missing; the server makes a new one once there is room."
+        )
 
 
 def check_log(patient: Patient) -> Findings:
-    """The write-ahead log beside the store."""
+    """Check the size of the write-ahead log beside the store."""
     path = patient.folder.path / f"{patient.folder.database.name}-wal"
     size_mb = path.stat().st_size // MB if path.exists() else 0
     if size_mb > LOG_LIMIT_MB:
         sentence = f"{path} has grown to {size_mb} MB: close other programs that have the store open."
         yield Finding(WRONG, "log", sentence)
     elif not patient.is_served and has_log(patient.folder.database):
-        yield Finding(NOTE, "log", "The last stop was not clean; the next start takes in what was written last.")
+        yield Finding(NOTE, "log", "The last stop was not clean; the next start takes in the newest changes.")
     else:
         yield Finding(OK, "log", f"The write-ahead log has {size_mb} MB.")
 
 
 def check_secret(patient: Patient) -> Findings:
-    """What signs the tokens is there and nobody else's to read."""
+    """Check the secret for signing tokens: present, and readable by the owner only."""
     path = patient.folder.path / "secret"
     if not path.exists():
         level = WRONG if patient.has_store else NOTE
-        sentence = "There is no secret: the next start makes one, and tokens made before are worth nothing then."
+        sentence = "There is no secret: the next start makes a new one, and all older tokens become worthless."
         yield Finding(level, "secret", sentence)
         return
     try:
@@ -137,31 +140,29 @@ def check_secret(patient: Patient) -> Findings:
         yield Finding(OK, "secret", "The secret is readable by its owner only.")
 
 
-def check_backup(patient: Patient, deep: bool) -> Findings:
-    """How old the newest backup is; with `deep`, whether it is whole."""
+def check_backup(patient: Patient) -> Findings:
+    """Check the age of the newest backup; with `deep`, the file too."""
     newest = patient.folder.newest_backup()
     if not patient.settings.backup_keep:
         yield Finding(NOTE, "backup", "No nightly backups are made (backup_keep is 0).")
     if newest is None:
-        sentence = "There is no backup yet: `prjobs backup` makes one; a running server makes one every night."
+        sentence = "There is no backup yet: make one with `prjobs backup`; a running server makes one every night."
         yield Finding(NOTE, "backup", sentence)
         return
     age_h = max(0, patient.clock.now_ms() - int(newest.stat().st_mtime * 1000)) / 3_600_000
     said = f"The newest backup, {newest.name}, is {age_h:.0f} h old"
-    if newest.stat().st_size == 0 or (deep and _is_damaged(newest)):
-        yield Finding(WRONG, "backup", f"The newest backup, {newest}, is damaged: `prjobs backup` makes another.")
+    if newest.stat().st_size == 0 or (patient.deep and _is_damaged(newest)):
+        yield Finding(WRONG, "backup", f"The newest backup, {newest}, is damaged: make another with `prjobs backup`.")
     elif age_h > BACKUP_LATE_H and patient.settings.backup_keep:
         level = WRONG if patient.is_served else NOTE
-        yield Finding(
-            level, "backup", f"{said}: `prjobs backup` makes another; the server's log says why it made none."
-        )
+        yield Finding(level, "backup", f"{said}: make another with `prjobs backup`; the server's log has the reason.")
     else:
         yield Finding(OK, "backup", f"{said}.")
 
 
 def _is_damaged(path: Path) -> bool:
     try:
-        connection = look_at(path, still=not has_log(path))
+        connection = open_read_only(path, still=not has_log(path))
     except sqlite3.Error:
         return True
     try:
@@ -171,11 +172,11 @@ def _is_damaged(path: Path) -> bool:
 
 
 def check_sqlite(_patient: Patient) -> Findings:
-    """SQLite 3.7.0 to 3.51.2 can damage a WAL file that two connections write at once; two fixes were carried back."""
+    """Check the version of SQLite: 3.7.0 to 3.51.2 can damage a WAL file that two connections write at once."""
     if has_reset_defect(sqlite3.sqlite_version_info):
         sentence = (
             f"SQLite {sqlite3.sqlite_version} can damage a file that two connections write at the same time. "
-            "prjobs writes by one only: let no other program write the store."
+            "prjobs writes by one connection: let no other program write the store."
         )
         yield Finding(NOTE, "sqlite", sentence)
     else:
@@ -183,37 +184,47 @@ def check_sqlite(_patient: Patient) -> Findings:
 
 
 def has_reset_defect(version: tuple[int, ...]) -> bool:
-    """Whether this SQLite has the defect in resetting the write-ahead log."""
+    """Return True if this SQLite has the defect in resetting the write-ahead log; two older branches have the fix."""
     repaired = (3, 44, 6) <= version < (3, 45) or (3, 50, 7) <= version < (3, 51)
     return (3, 7, 0) <= version <= (3, 51, 2) and not repaired
 
 
+Check = Callable[[Patient], Findings]
+CHECKS: list[Check] = [
+    check_folder,
+    check_settings,
+    check_server,
+    check_port,
+    check_secret,
+    check_store,
+    check_log,
+    check_disk,
+    check_backup,
+    check_sqlite,
+]
+
+
 def examine(folder: Folder, clock: Clock, deep: bool = False) -> list[Finding]:
-    """All checks. A check that itself fails is a finding, never the end of the others."""
+    """Return the findings of all checks. A check that fails is a finding; the other checks go on."""
     if not folder.path.is_dir():
         sentence = f"{folder.path} is not a folder: `prjobs serve` makes it, --data names another."
         return [Finding(WRONG, "folder", sentence)]
-    settings, settings_finding = _settings(folder)
+    settings, _ = _settings(folder)
     is_served = (folder.path / "lock").exists() and folder.is_served()
-    patient = Patient(folder, settings, clock, is_served, folder.server().get("url") if is_served else None)
-    checks: list[Callable[[], Findings]] = [
-        lambda: check_folder(patient),
-        lambda: iter([settings_finding]),
-        lambda: check_server(patient),
-        lambda: check_port(patient),
-        lambda: check_secret(patient),
-        lambda: check_store(patient, deep),
-        lambda: check_log(patient),
-        lambda: check_disk(patient),
-        lambda: check_backup(patient, deep),
-        lambda: check_sqlite(patient),
-    ]
-    return [finding for check in checks for finding in _guarded(check)]
+    patient = Patient(
+        folder=folder,
+        settings=settings,
+        clock=clock,
+        is_served=is_served,
+        url=folder.server().get("url") if is_served else None,
+        deep=deep,
+    )
+    return [finding for check in CHECKS for finding in _guarded(check, patient)]
 
 
-def _guarded(check: Callable[[], Findings]) -> Findings:
+def _guarded(check: Check, patient: Patient) -> Findings:
     try:
-        yield from check()
+        yield from check(patient)
     except OSError as error:
         where = error.filename or "the data folder"
         sentence = f"{where} cannot be read ({error.strerror}): give the user that runs prjobs the right to it."
@@ -226,5 +237,5 @@ def _settings(folder: Folder) -> tuple[Settings, Finding]:
     except Unusable as unusable:
         return Settings(), Finding(WRONG, "settings", str(unusable))
     present = (folder.path / FILE_NAME).exists()
-    said = f"{FILE_NAME} is read without complaint." if present else f"There is no {FILE_NAME}: defaults are in force."
+    said = f"{FILE_NAME} is valid." if present else f"There is no {FILE_NAME}: defaults are in force."
     return settings, Finding(OK, "settings", said)

@@ -1,4 +1,4 @@
-"""What the doctor says, and of whom."""
+"""The findings of the doctor, and the data folder under examination."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from prjobs.base.clock import Clock
 from prjobs.base.folder import Folder
 from prjobs.base.settings import Settings
 
-# As it should be; worth knowing; something must be done.
+# In order; worth knowing; in need of repair.
 OK, NOTE, WRONG = "ok", "note", "WRONG"
 
 
@@ -26,15 +26,19 @@ Findings = Iterator[Finding]
 
 @dataclass(frozen=True)
 class Patient:
-    """What is examined. `url` is the running server's; `is_served` whether a process holds the folder."""
+    """The data folder under examination. A process holds the folder if `is_served`; `url` is the running server's.
+
+    `deep`: check the whole file, every job, and the newest backup too.
+    """
 
     folder: Folder
     settings: Settings
     clock: Clock
     is_served: bool
     url: str | None
+    deep: bool = False
 
     @property
     def has_store(self) -> bool:
-        """Whether there is a file that may hold jobs."""
+        """Return True if there is a file that may hold jobs."""
         return self.folder.database.is_file() and self.folder.database.stat().st_size > 0

@@ -1,4 +1,4 @@
-"""Bringing a backup back. What waited in it may have been delivered since it was made, so it never runs by itself."""
+"""The restore of a backup. Its waiting jobs may have been delivered since, so they are cancelled: none runs twice."""
 
 import sqlite3
 from contextlib import closing
@@ -18,10 +18,10 @@ from prjobs.store.models import JOB_COLUMNS, JobRow
 from prjobs.store.schema import open_database
 from prjobs.store.transaction import Transaction
 from prjobs.upkeep.backup import stamp
-from prjobs.upkeep.looking import (
+from prjobs.upkeep.inspection import (
     copy_into,
     has_log,
-    look_at,
+    open_read_only,
     require_ours,
     require_whole,
     sync_file,
@@ -30,14 +30,14 @@ from prjobs.upkeep.looking import (
 NOTE = "restored from a backup: may have been delivered already"
 WHO = "restore"
 STEP = 500
-# When the replaced store cannot say how far its numbers went, this many are skipped, so that none comes twice.
+# The numbers to skip when the replaced store cannot be read: a number given twice would mix up cursors.
 SKIP = 1_000_000
 SIDES = ("", "-wal", "-shm")
 
 
 @dataclass(frozen=True)
 class Past:
-    """What a store says of the numbers that it gave, and whose it is."""
+    """The identity of a store, and the numbers given so far."""
 
     identity: str | None
     last_ulid: str | None
@@ -47,7 +47,7 @@ class Past:
 
 @dataclass(frozen=True)
 class Restored:
-    """What a restore did. Times are Unix milliseconds."""
+    """The result of a restore. Times are Unix milliseconds."""
 
     jobs: int
     newest_ms: int | None
@@ -59,8 +59,8 @@ class Restored:
 def restore(folder: Folder, source: Path, clock: Clock) -> Restored:
     """Put a copy of the backup in the place of the folder's store.
 
-    Jobs that wait in it become CANCELLED in both queues; the store that was there is kept in the backups folder.
-    Raises Unusable with a sentence when a server runs or the backup is not fit; nothing was changed then.
+    Waiting jobs of the backup become CANCELLED in both queues; the replaced store is kept in the backups folder.
+    Raises Unusable with a sentence when a server runs or the backup is not fit; the folder is unchanged then.
     """
     if not source.is_file():
         raise Unusable(f"{source} is not a file: name a backup, such as the newest in {folder.backups}.")
@@ -76,9 +76,9 @@ def restore(folder: Folder, source: Path, clock: Clock) -> Restored:
 
 
 def _require_store(source: Path) -> None:
-    """Before anything is made: a wrong name leaves no new folder behind."""
+    """Raise Unusable for a wrong file, before any folder is made."""
     try:
-        with closing(look_at(source, still=not has_log(source))) as connection:
+        with closing(open_read_only(source, still=not has_log(source))) as connection:
             require_ours(connection, source)
     except sqlite3.Error as error:
         raise Unusable(f"{source} was not restored: {trouble_of(error).sentence}") from None
@@ -107,11 +107,11 @@ def _restore(folder: Folder, source: Path, clock: Clock) -> Restored:
 
 
 def _past_of_replaced(folder: Folder) -> Past | None:
-    """What the store that is to be replaced says; None when there is none or it cannot say."""
+    """Return the past of the store to be replaced; None without a readable store."""
     if not folder.database.is_file():
         return None
     try:
-        with closing(look_at(folder.database, still=not has_log(folder.database))) as connection:
+        with closing(open_read_only(folder.database, still=not has_log(folder.database))) as connection:
             return _past(connection)
     except sqlite3.Error:
         return None
@@ -126,10 +126,10 @@ def _past(connection: sqlite3.Connection) -> Past:
 
 
 def _copy_checked(folder: Folder, source: Path, temporary: Path, old: Past | None) -> Past:
-    """Copy the backup beside the store once it has proved that it is whole, ours, and this appliance's own."""
+    """Copy the backup beside the store, after a check for damages and for the right appliance."""
     for side in SIDES:
         temporary.with_name(temporary.name + side).unlink(missing_ok=True)
-    with closing(look_at(source, still=not has_log(source))) as connection:
+    with closing(open_read_only(source, still=not has_log(source))) as connection:
         require_whole(connection, source)
         new = _past(connection)
         own = folder.identity().get("identity") or (old.identity if old else None)
@@ -155,7 +155,7 @@ def _identity(folder: Folder, new: Past, old: Past | None) -> dict[str, object]:
 
 
 def _prepare(temporary: Path, now_ms: int, old: Past | None, entry: audit.Entry) -> tuple[int, int]:
-    """In the copy, before anybody can poll it: withdraw what waits. How many jobs it holds, how many waited."""
+    """Cancel the waiting jobs in the copy, before any poll; return the number of all jobs and of the cancelled."""
     cancelled = 0
     database = open_database(temporary, create=False)
     database.start(lambda _sites: None)
@@ -174,7 +174,7 @@ def _prepare(temporary: Path, now_ms: int, old: Past | None, entry: audit.Entry)
 
 
 def _raise_numbers(transaction: Transaction, given: dict[str, int] | None) -> None:
-    """Whoever reads the log holds a number of it: the next one must be above every number ever given."""
+    """Raise the counters above every number ever given: readers of the log hold a number as a cursor."""
     own: dict[str, int] = dict(transaction.fetch("SELECT name, seq FROM sqlite_sequence"))
     if given is None:
         above = {name: seq + SKIP for name, seq in own.items()}
@@ -185,7 +185,7 @@ def _raise_numbers(transaction: Transaction, given: dict[str, int] | None) -> No
 
 
 def _withdraw(transaction: Transaction, now_ms: int) -> list[JobRow]:
-    """The jobs of one step, as they were."""
+    """Cancel the waiting jobs of one step; return the jobs as before."""
     status, alternate = COLUMNS[PRIMARY][0], COLUMNS[ALTERNATE][0]
     rows = [
         JobRow(*row)
@@ -209,7 +209,7 @@ def _waits_in(row: JobRow) -> str:
 
 
 def _settle(transaction: Transaction) -> int:
-    """A lease would bring back what was delivered long ago. And this file was not cut off by a crash."""
+    """Remove the leases, which would bring back jobs delivered long ago, and mark the store as closed well."""
     transaction.execute("DELETE FROM lease")
     tables.begin_after_restore(transaction)
     transaction.execute("UPDATE fact SET value = 'no' WHERE name = 'running'")
@@ -222,7 +222,7 @@ def _settle(transaction: Transaction) -> int:
 def _change_places(folder: Folder, temporary: Path, identity: dict[str, object], now_ms: int) -> Path | None:
     aside = _set_aside(folder, now_ms)
     try:
-        # Before the file is there: an id that was given must not be given again.
+        # With the file first, a crash in between could give an id twice.
         folder.write_identity(identity)
         temporary.rename(folder.database)
     except OSError:
@@ -234,7 +234,7 @@ def _change_places(folder: Folder, temporary: Path, identity: dict[str, object],
 
 
 def _set_aside(folder: Folder, now_ms: int) -> Path | None:
-    """Move the store with its side files out of the way, all or none; they belong together."""
+    """Move the store and its side files out of the way, all or none: parted files would be damaged."""
     present = [path for side in SIDES if (path := folder.path / f"{folder.database.name}{side}").exists()]
     if not present:
         return None

@@ -1,6 +1,6 @@
-"""How long history is kept: finished jobs and their alarms go in small steps, so that no poll waits for them.
+"""The end of history: finished jobs and their alarms are removed in small steps, so that no poll waits.
 
-Nothing goes while the clock is in doubt: one that is a year ahead would make all history old enough.
+No job is removed while the clock is in doubt: a clock a year ahead would make all history old enough.
 """
 
 import logging
@@ -15,11 +15,11 @@ from prjobs.store.transaction import Transaction
 STEP = 200
 DAY_MS = 86_400_000
 REST_S = 600.0
-# A machine that just started may not have its time yet.
+# A machine that just started may not know the time yet.
 AFTER_START_S = 600.0
 QUIET_DAYS = 30
 _FINISHED = ", ".join(f"'{word}'" for phase in ("done", "failed", "gone") for word in words_of(phase))
-# What waits in an alternate queue that somebody polls is not over, whatever became of it in the primary one.
+# A job that waits in a polled alternate queue is not over, even when finished in the primary queue.
 _OVER = (
     f"ulid < ? AND changed_ms < ? AND upper(status) IN ({_FINISHED}) AND NOT (alternate_status = '{UNREAD}' AND EXISTS "
     f"(SELECT 1 FROM poll WHERE poll.site = job.site AND poll.queue = '{ALTERNATE}'))"
@@ -28,18 +28,18 @@ logger = logging.getLogger(__name__)
 
 
 def doubt(queue: Queue) -> str:
-    """Why the clock is not relied on for removing anything now; empty when it is."""
+    """Return the reason to distrust the clock, so that no job is removed now; empty for none."""
     if Code.CLOCK in queue.notices:
         return "the clock moved"
     newest = queue.database.fetch("SELECT time_ms FROM change ORDER BY seq DESC LIMIT 1")
     quiet_ms = queue.clock.now_ms() - (newest[0][0] if newest else 0)
     if quiet_ms > QUIET_DAYS * DAY_MS:
-        return f"by the clock nothing happened for more than {QUIET_DAYS} days; it goes on once a job comes"
+        return f"by the clock no job changed for more than {QUIET_DAYS} days; the next job ends the doubt"
     return ""
 
 
 def _before_ms(queue: Queue) -> int | None:
-    """What is over since before this moment may go; None while nothing may."""
+    """Return the time before which a job must have ended to be removed; None while no job may be removed."""
     keep_days = queue.settings.keep_days
     if not keep_days or doubt(queue):
         return None
@@ -47,15 +47,15 @@ def _before_ms(queue: Queue) -> int | None:
 
 
 def prune_once(queue: Queue) -> int:
-    """One step: remove finished jobs whose last change is older than `keep_days`; how many they were, 200 at most.
+    """Remove up to 200 finished jobs whose last change is older than `keep_days`; return the number of jobs.
 
-    Their rows of the log go with them, and hand-outs of which nothing is left. Numbers of the log are never
-    given again, so cursors stay valid. Jobs that are not finished are kept.
+    The rows of the log are removed too, and hand-outs without a job left. Numbers of the log are never given again,
+    so cursors stay valid. Jobs that are not finished are kept.
     """
     before_ms = _before_ms(queue)
     if before_ms is None:
         return 0
-    # Found by a reader, which holds up nobody however long it looks.
+    # A long search by the writer would hold up every request that writes.
     found = queue.database.fetch(
         f"SELECT seq FROM job WHERE {_OVER} ORDER BY ulid LIMIT {STEP}", (floor_ulid(before_ms), before_ms)
     )
@@ -63,7 +63,7 @@ def prune_once(queue: Queue) -> int:
 
 
 def _prune(transaction: Transaction, queue: Queue, seqs: list[int], before_ms: int) -> int:
-    # A report may have come since the look.
+    # A report may have come since the search.
     sql = f"SELECT seq FROM job WHERE seq IN ({_marks(seqs)}) AND {_OVER}"
     over = [seq for (seq,) in transaction.fetch(sql, [*seqs, floor_ulid(before_ms), before_ms])]
     chosen = f"IN ({_marks(over)})"
@@ -83,7 +83,7 @@ def _prune(transaction: Transaction, queue: Queue, seqs: list[int], before_ms: i
 
 
 def prune_alarms_once(queue: Queue) -> int:
-    """One step: remove alarms that were over before what is kept of the jobs; how many they were, 200 at most."""
+    """Remove up to 200 alarms that ended before the time of the kept jobs; return the number of alarms."""
     before_ms = _before_ms(queue)
     if before_ms is None:
         return 0
@@ -100,7 +100,7 @@ def _marks(values: list[int]) -> str:
 
 
 class Retention:
-    """The chore: step after step while there is something to remove, then a rest."""
+    """The chore: step after step while there are jobs to remove, then a rest."""
 
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
@@ -108,7 +108,7 @@ class Retention:
         self._doubt = ""
 
     def once(self) -> int:
-        """One step unless it rests; how many jobs were removed. The alarms of their time go with them."""
+        """Do one step unless at rest; return the number of jobs removed. The alarms of their time are removed too."""
         now_s = self._queue.clock.elapsed_s()
         if now_s < self._rest_until_s:
             return 0

@@ -1,4 +1,4 @@
-"""The doctor's look into the store itself."""
+"""The doctor's checks of the store itself."""
 
 import sqlite3
 from contextlib import closing, suppress
@@ -10,34 +10,33 @@ from prjobs.client import CallFailed, Client
 from prjobs.cloud import invariants
 from prjobs.jobs.polls import SILENT_AFTER_MS, SILENT_GAPS
 from prjobs.jobs.states import PRIMARY, UNCONFIRMED, UNREAD
-from prjobs.opening import restore_advice
 from prjobs.store.faults import trouble_of
 from prjobs.store.models import JobRow
 from prjobs.upkeep.findings import NOTE, OK, WRONG, Finding, Findings, Patient
-from prjobs.upkeep.looking import damages, has_log, look_at, older_migrations, require_ours
+from prjobs.upkeep.inspection import damages, has_log, older_migrations, open_read_only, require_ours
 
 SHOWN = 10
 DAY_MS = 86_400_000
-# A server writes down once a minute who polled.
+# A server saves the times of polls once a minute.
 SAVED_EVERY_MS = 60_000
 FRESH_MS = 120_000
 TOLERANCE_MS = 10_000
 SERVER_S = 5.0
 
 
-def check_store(patient: Patient, deep: bool) -> Findings:
-    """Whether there is a store, whether it is whole, and what stands in it that a person should know."""
+def check_store(patient: Patient) -> Findings:
+    """Check the store: the file, the jobs, the clock, polls and hand-outs."""
     path = patient.folder.database
     if not patient.has_store:
         yield _without_store(patient)
         return
     try:
-        with closing(look_at(path, still=not patient.is_served and not has_log(path))) as connection:
+        with closing(open_read_only(path, still=not patient.is_served and not has_log(path))) as connection:
             connection.text_factory = _any_text
-            yield from _check_open(patient, connection, deep)
+            yield from _check_open(patient, connection)
     except sqlite3.Error as error:
         yield Finding(
-            WRONG, "store", f"{path} cannot be read: {trouble_of(error).sentence} {restore_advice(patient.folder)}"
+            WRONG, "store", f"{path} cannot be read: {trouble_of(error).sentence} {patient.folder.restore_advice()}"
         )
 
 
@@ -49,26 +48,26 @@ def _without_store(patient: Patient) -> Finding:
     if not patient.folder.identity():
         return Finding(NOTE, "store", "No jobs were ever stored here.")
     sentence = f"{patient.folder.database} is missing or empty, but jobs were stored here before."
-    return Finding(WRONG, "store", f"{sentence} {restore_advice(patient.folder)}")
+    return Finding(WRONG, "store", f"{sentence} {patient.folder.restore_advice()}")
 
 
-def _check_open(patient: Patient, connection: sqlite3.Connection, deep: bool) -> Findings:
+def _check_open(patient: Patient, connection: sqlite3.Connection) -> Findings:
     try:
         require_ours(connection, patient.folder.database)
     except Unusable as unusable:
-        yield Finding(WRONG, "store", f"{unusable} {restore_advice(patient.folder)}")
+        yield Finding(WRONG, "store", f"{unusable} {patient.folder.restore_advice()}")
         return
     if older_migrations(connection):
         yield Finding(NOTE, "schema", "The schema is of an older version; the next start brings it up to date.")
     else:
         yield Finding(OK, "schema", "The schema is this version's.")
     yield _check_identity(patient, connection)
-    if found := damages(connection, deep):
-        sentence = f"{patient.folder.database} is damaged ({found[0]}). {restore_advice(patient.folder)}"
+    if found := damages(connection, patient.deep):
+        sentence = f"{patient.folder.database} is damaged ({found[0]}). {patient.folder.restore_advice()}"
         yield Finding(WRONG, "store", sentence)
     else:
-        yield Finding(OK, "store", "The file is whole." if deep else "The file is whole, as far as a quick look tells.")
-    if deep:
+        yield Finding(OK, "store", "The file is whole." if patient.deep else "The file is whole by a quick check.")
+    if patient.deep:
         yield from _check_jobs(connection)
         yield from _check_cloud(connection)
     yield from _check_clock(patient, connection)
@@ -81,12 +80,12 @@ def _check_identity(patient: Patient, connection: sqlite3.Connection) -> Finding
     known = patient.folder.identity().get("identity")
     if own and known and own[0] != known:
         sentence = f"{patient.folder.database} is the store of another appliance."
-        return Finding(WRONG, "identity", f"{sentence} {restore_advice(patient.folder)}")
+        return Finding(WRONG, "identity", f"{sentence} {patient.folder.restore_advice()}")
     return Finding(OK, "identity", "The store is this folder's own.")
 
 
 def _check_jobs(connection: sqlite3.Connection) -> Findings:
-    """A flipped bit inside a row is nothing that SQLite's own check can see."""
+    """Check each job against its checksum: SQLite's own check does not see a flipped bit inside a row."""
     count, damaged = 0, []
     # A store of an older version lacks the youngest columns.
     names = [name for _, name, *_ in connection.execute("PRAGMA table_info(job)") if name in JobRow._fields]
@@ -96,16 +95,16 @@ def _check_jobs(connection: sqlite3.Connection) -> Findings:
         if not row.is_sound:
             damaged.append(str(row.ulid))
     for ulid in damaged[:SHOWN]:
-        sentence = f"Job {ulid} is not what was sent: do not send it again; cancel it if it still waits."
+        sentence = f"Job {ulid} is damaged: cancel the job if it still waits, and do not send it again."
         yield Finding(WRONG, "jobs", sentence)
     if len(damaged) > SHOWN:
         yield Finding(WRONG, "jobs", f"{len(damaged) - SHOWN} more jobs are damaged: restore a backup.")
     if not damaged:
-        yield Finding(OK, "jobs", f"All {count} jobs are what was sent.")
+        yield Finding(OK, "jobs", f"No job is damaged: {count} checked.")
 
 
 def _check_cloud(connection: sqlite3.Connection) -> Findings:
-    """What must hold of every job of the cloud, whatever happened."""
+    """Check the rules that hold for every job of the cloud at all times."""
     broken = invariants.sentences(connection)
     yield from (Finding(WRONG, "cloud", sentence) for sentence in broken)
     if not broken and (count := invariants.jobs_of(connection)):
@@ -114,18 +113,18 @@ def _check_cloud(connection: sqlite3.Connection) -> Findings:
 
 
 def _check_clock(patient: Patient, connection: sqlite3.Connection) -> Findings:
-    """Against what was already written."""
+    """Compare the clock with the times in the store."""
     now_ms = patient.clock.now_ms()
     newest = connection.execute("SELECT time_ms FROM change ORDER BY seq DESC LIMIT 1").fetchone()
     last_ms = connection.execute("SELECT created_ms FROM job ORDER BY ulid DESC LIMIT 1").fetchone()
     if newest and newest[0] > now_ms + TOLERANCE_MS:
-        sentence = f"The clock is {_age(newest[0] - now_ms)} behind what was already written: set this machine's clock."
+        sentence = f"The clock is {_age(newest[0] - now_ms)} behind the newest change: set this machine's clock."
         yield Finding(WRONG, "clock", sentence)
     elif last_ms and last_ms[0] > now_ms + TOLERANCE_MS:
         ahead = _age(last_ms[0] - now_ms)
-        yield Finding(NOTE, "clock", f"Ids run {ahead} ahead, since the clock once did; new ids go on from there.")
+        yield Finding(NOTE, "clock", f"Ids run {ahead} ahead, as the clock once did; new ids go on from there.")
     else:
-        yield Finding(OK, "clock", "The clock is not behind anything that was written.")
+        yield Finding(OK, "clock", "The clock is not behind the times in the store.")
 
 
 def _check_polls(patient: Patient, connection: sqlite3.Connection) -> Findings:
@@ -150,7 +149,7 @@ def _check_polls(patient: Patient, connection: sqlite3.Connection) -> Findings:
 
 
 def _polls(patient: Patient, connection: sqlite3.Connection) -> list[tuple[str, str, int, int | None]]:
-    """(site, queue, last_ms, usual_gap_ms): of the server, which writes them down once a minute; else the file's."""
+    """Return (site, queue, last_ms, usual_gap_ms): the running server's, newer than the file's; else the file's."""
     if patient.url:
         with suppress(CallFailed, Unusable, KeyError, TypeError):
             token = tokens.operator_token(patient.folder.known_secret(), patient.clock.now_ms() // 1000)
@@ -174,7 +173,7 @@ def _poll_finding(patient: Patient, said: str, silent: bool, waiting: int) -> Fi
     wait = "1 job waits" if waiting == 1 else f"{waiting} jobs wait"
     level = WRONG if patient.is_served else NOTE
     return Finding(
-        level, "polls", f"{said}, and {wait}: see whether the observatory's program runs and reaches this machine."
+        level, "polls", f"{said}, and {wait}: check that the observatory's program runs and reaches this machine."
     )
 
 
@@ -183,7 +182,7 @@ def _check_handouts(patient: Patient, connection: sqlite3.Connection) -> Finding
     count = connection.execute(sql, (patient.clock.now_ms() - DAY_MS,)).fetchone()[0]
     if not count:
         return Finding(OK, "handouts", "No hand-out of the last day is in doubt.")
-    sentence = f"{count} hand-outs of the last day are unconfirmed: see in the monitor whether their jobs arrived."
+    sentence = f"{count} hand-outs of the last day are unconfirmed: check in the monitor whether their jobs arrived."
     return Finding(NOTE, "handouts", sentence)
 
 

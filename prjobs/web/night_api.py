@@ -14,7 +14,7 @@ from prjobs.base.errors import Forbidden, TooMany
 from prjobs.base.fields import Site
 from prjobs.base.places import parse_places, parse_zones
 from prjobs.base.theme import theme_of
-from prjobs.night.document import write_document
+from prjobs.night.files import write_document
 from prjobs.night.markup import el
 from prjobs.night.nights import Night, night_at, night_named
 from prjobs.night.page import Frame, write_page

@@ -21,9 +21,15 @@ def quiet_link() -> Iterator[None]:
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
+def link_settings() -> dict[str, str]:
+    """The settings of `world`; a module may have its own."""
+    return {}
+
+
+@pytest.fixture
+def world(link_settings: dict[str, str]) -> Iterator[World]:
     """A link in step with a cloud that has no jobs yet; tests do what the observatory does. Requests are watched."""
-    world = told(PLAIN)
+    world = told(PLAIN, **link_settings)
     world.observing = False
     watch = Watch(world)
     world.pass_time()

@@ -57,13 +57,27 @@ def first_contact(world: World) -> None:
             return
 
 
-def late_effect(timings: Timings) -> str | None:
-    """A status whose answer never came arrives 25 s later, after the job went on."""
+def running(timings: Timings) -> tuple[World, str]:
+    """A world whose observatory has one job, and does only what a test tells it; the world and the job."""
     world = told(timings)
     world.observing = False
     ulid = world.cloud.newjob(delay_ms=0)
     world.pass_time()
     assert take(world) == [ulid]
+    return world, ulid
+
+
+def verdict_on_ghosts(world: World) -> str | None:
+    """What the end shows, and whether a report made a record of its own in the cloud."""
+    ghosts = world.cloud.ghosts
+    world.observing = True
+    world.calm(600)
+    return verdict(world) or (f"ghosts {ghosts}" if ghosts else None)
+
+
+def late_effect(timings: Timings) -> str | None:
+    """A status whose answer never came arrives 25 s later, after the job went on."""
+    world, ulid = running(timings)
     world.pass_time(6)
     report(world, ulid, "STARTED")
     world.cloud.chance.seed(5)
@@ -81,11 +95,7 @@ def late_effect(timings: Timings) -> str | None:
 
 def power_cut_in_flight(timings: Timings) -> str | None:
     """The power is cut while a status is on its way; it arrives after the start, when the job went on."""
-    world = told(timings)
-    world.observing = False
-    ulid = world.cloud.newjob(delay_ms=0)
-    world.pass_time()
-    take(world)
+    world, ulid = running(timings)
     world.pass_time(6)
     report(world, ulid, "STARTED")
     late = LateEffect(world.cloud, "updatejobstatus", status_body(SITE, ulid, "STARTED", -1))
@@ -171,29 +181,18 @@ def cancel_before_they_run(timings: Timings) -> str | None:
 
 def reported_after_a_cancel(timings: Timings) -> str | None:
     """A job that runs is deleted by a cancel_all, and reported on afterwards."""
-    world = told(timings)
-    world.observing = False
-    ulid = world.cloud.newjob(delay_ms=0)
-    world.pass_time()
-    take(world)
+    world, ulid = running(timings)
     world.pass_time()
     world.cloud.newjob("cancel_all_commands", delay_ms=0)
     world.pass_time(20)
     report(world, ulid, "COMPLETE")
     world.pass_time(20)
-    ghosts = world.cloud.ghosts
-    world.observing = True
-    world.calm(600)
-    return verdict(world) or (f"ghosts {ghosts}" if ghosts else None)
+    return verdict_on_ghosts(world)
 
 
 def reported_during_an_outage_with_a_cancel(timings: Timings) -> str | None:
     """The same, while nobody could see the cancel_all; many jobs came since."""
-    world = told(timings)
-    world.observing = False
-    ulid = world.cloud.newjob(delay_ms=0)
-    world.pass_time()
-    take(world)
+    world, ulid = running(timings)
     world.pass_time()
     world.outage_until_ms = world.clock.true_ms + 86_400_000
     for number in range(400):
@@ -204,19 +203,12 @@ def reported_during_an_outage_with_a_cancel(timings: Timings) -> str | None:
     first_contact(world)
     for _ in range(4):
         world.step(100)
-    ghosts = world.cloud.ghosts
-    world.observing = True
-    world.calm(600)
-    return verdict(world) or (f"ghosts {ghosts}" if ghosts else None)
+    return verdict_on_ghosts(world)
 
 
 def power_cut_after_a_report(timings: Timings) -> str | None:
     """The power is cut just after the first commit of a report; the observatory does not repeat it."""
-    world = told(timings)
-    world.observing = False
-    ulid = world.cloud.newjob(delay_ms=0)
-    world.pass_time()
-    take(world)
+    world, ulid = running(timings)
     report(world, ulid, "STARTED")
     world.pass_time()
 

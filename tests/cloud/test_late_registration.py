@@ -8,20 +8,13 @@ from prjobs.jobs import lookup, withdrawals
 from prjobs.jobs.requests import Command
 from tests.cloud.model import SITE
 from tests.cloud.mutants import PLAIN
-from tests.cloud.stories import report, take, told
-from tests.cloud.watching import Watch
+from tests.cloud.stories import report, take
 from tests.verbs import USER
 
 
 @pytest.fixture
-def world():
-    world = told(PLAIN, cloud_newjob="forward", cloud_late_register="on")
-    world.observing = False
-    watch = Watch(world)
-    world.pass_time()
-    yield world
-    watch.check()
-    world.close()
+def link_settings():
+    return {"cloud_newjob": "forward", "cloud_late_register": "on"}
 
 
 def down_for(world, seconds):

@@ -13,7 +13,7 @@ import pytest
 from tests.page.calling import STATIC, Call
 from tests.page.here import Here
 from tests.page.tour import House
-from tests.page.watching import Observatory
+from tests.page.watching import COUNT_TONES, Observatory, log_in
 from tests.program import Program
 from tests.waiting import PATIENCE_S
 
@@ -125,6 +125,22 @@ def process(browser: Any, program: Program) -> Program:
 def alice(served: Here) -> str:
     """The token of an ordinary user."""
     return served.token("auth0|alice", "--name", "Alice A.")
+
+
+@pytest.fixture
+def admin(served: Here) -> str:
+    """The token of an administrator, user id staff."""
+    return served.token("staff", "--role", "admin")
+
+
+@pytest.fixture
+def page(served: Here, admin: str, observatory: Observatory, open_page: Callable[..., Any]) -> Any:
+    """The monitor in the hands of an administrator, when the site saf has asked for jobs; its tones are counted."""
+    observatory.fetch()
+    page = open_page(served.url)
+    page.add_init_script(COUNT_TONES)
+    log_in(page, served.url, admin)
+    return page
 
 
 @pytest.fixture

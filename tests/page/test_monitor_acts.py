@@ -14,11 +14,6 @@ from tests.program import Program
 OpenPage = Callable[..., Any]
 
 
-@pytest.fixture
-def admin(served: Program) -> str:
-    return served.token("staff", "--role", "admin")
-
-
 def newest(served: Program) -> dict[str, Any]:
     return served.post("getrecentjobs", {"site": "saf"}).json()[0]
 
@@ -75,12 +70,7 @@ def test_a_refusal_keeps_the_form(served: Program, alice: str, observatory: Obse
     assert page.get_by_label("user_provided_reason").input_value() == "it hangs"
 
 
-def test_an_unknown_command_goes_by_hand(
-    served: Program, admin: str, observatory: Observatory, open_page: OpenPage
-) -> None:
-    observatory.fetch()
-    page = open_page(served.url)
-    log_in(page, served.url, admin)
+def test_an_unknown_command_goes_by_hand(served: Program, page: Any) -> None:
     page.goto(f"{served.url}/#/send")
     page.click(".chip-row >> text=by hand")
     page.locator(".send-form").get_by_label("device required").fill("laser")

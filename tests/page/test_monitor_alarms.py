@@ -15,11 +15,6 @@ OpenPage = Callable[..., Any]
 STOP = {"device": "all", "instance": "", "action": "cancel_all_commands", "required_params": {}, "optional_params": {}}
 
 
-@pytest.fixture
-def admin(served: Here) -> str:
-    return served.token("staff", "--role", "admin")
-
-
 def arm_sound(page: Any) -> None:
     """Click the sound on, and forget the tones that say so."""
     page.locator("[data-sound-button]").click()

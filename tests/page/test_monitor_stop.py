@@ -10,17 +10,12 @@ from prjobs.access import reservations
 from prjobs.access.audit import Actor
 from prjobs.access.reservations import NewReservation
 from tests.page.here import Here
-from tests.page.watching import COUNT_TONES, Observatory, hold, log_in, press, stop_clock, wait_text, wait_tones
+from tests.page.watching import Observatory, hold, log_in, press, stop_clock, wait_text, wait_tones
 from tests.program import Program
 
 OpenPage = Callable[..., Any]
 PROOF = re.compile(r"^saf: STOP sent \d\d:\d\d:\d\d → picked up \d\d:\d\d:\d\d$")
 DOUBT = "Stop of saf handed out, but nothing shows that it arrived: use the hardware stop"
-
-
-@pytest.fixture
-def admin(served: Program) -> str:
-    return served.token("staff", "--role", "admin")
 
 
 def stops(served: Program) -> list[dict[str, Any]]:
@@ -90,7 +85,9 @@ def test_touch_holds_it_over_an_open_help_on_a_phone(
     log_in(page, served.url, admin)
     page.keyboard.press("?")
     page.locator("#help-title").wait_for()
-    box = page.locator("[data-stop] [data-part=stop]").bounding_box()
+    stop = page.locator("[data-stop] [data-part=stop]")
+    stop.wait_for()
+    box = stop.bounding_box()
     touch = page.context.new_cdp_session(page)
     at = {"x": box["x"] + 40, "y": box["y"] + 20}
     touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [at]})
@@ -110,19 +107,15 @@ def test_nothing_lies_over_it_on_any_screen(
         return at.contains(document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2)); }"""
     for address in ("#/now", "#/jobs", f"#/jobs/{sent['ulid']}"):
         page.goto(f"{served.url}/{address}")
-        assert page.locator("[data-stop] [data-part=stop]").evaluate(over), address
+        stop = page.locator("[data-stop] [data-part=stop]")
+        stop.wait_for()
+        assert stop.evaluate(over), address
 
 
 # ---- when it goes wrong
 
 
-def test_a_stop_that_nobody_picks_up_is_loud(
-    served: Here, admin: str, observatory: Observatory, open_page: OpenPage
-) -> None:
-    observatory.fetch()
-    page = open_page(served.url)
-    page.add_init_script(COUNT_TONES)
-    log_in(page, served.url, admin)
+def test_a_stop_that_nobody_picks_up_is_loud(served: Here, observatory: Observatory, page: Any) -> None:
     hold(page)
     wait_text(page.locator(".stop-proof"), "STOP sent")
     wait_text(page.locator(".stop-proof li"), re.compile(r"waiting \d+ s for the site"))
@@ -138,13 +131,7 @@ def test_a_stop_that_nobody_picks_up_is_loud(
     assert alert.inner_text() == ""
 
 
-def test_a_stop_whose_hand_out_is_in_doubt_is_as_loud(
-    served: Here, admin: str, observatory: Observatory, open_page: OpenPage
-) -> None:
-    observatory.fetch()
-    page = open_page(served.url)
-    page.add_init_script(COUNT_TONES)
-    log_in(page, served.url, admin)
+def test_a_stop_whose_hand_out_is_in_doubt_is_as_loud(observatory: Observatory, page: Any) -> None:
     hold(page)
     wait_text(page.locator(".stop-proof"), "STOP sent")
     [stop] = observatory.fetch()
@@ -167,12 +154,7 @@ def test_a_stop_whose_hand_out_is_in_doubt_is_as_loud(
     assert page.complaints == []
 
 
-def test_a_doubtful_stop_that_was_put_away_stays_an_alarm(
-    served: Here, admin: str, observatory: Observatory, open_page: OpenPage
-) -> None:
-    observatory.fetch()
-    page = open_page(served.url)
-    log_in(page, served.url, admin)
+def test_a_doubtful_stop_that_was_put_away_stays_an_alarm(observatory: Observatory, page: Any) -> None:
     hold(page)
     wait_text(page.locator(".stop-proof"), "STOP sent")
     [stop] = observatory.fetch()
@@ -186,13 +168,7 @@ def test_a_doubtful_stop_that_was_put_away_stays_an_alarm(
     wait_text(page.locator(".cautions"), "Hand-out unconfirmed")
 
 
-def test_a_stop_that_cannot_be_sent_says_so_at_once(
-    served: Program, admin: str, observatory: Observatory, open_page: OpenPage
-) -> None:
-    observatory.fetch()
-    page = open_page(served.url)
-    page.add_init_script(COUNT_TONES)
-    log_in(page, served.url, admin)
+def test_a_stop_that_cannot_be_sent_says_so_at_once(served: Program, page: Any) -> None:
     wait_text(page.locator("[data-part=stop]"), "saf")
     served.kill()
     hold(page)

@@ -41,6 +41,13 @@ class Domes:
         self.page.click("text=Stop and make safe")
         hold(self.page, part="safe")
 
+    def make_safe_until_park(self, site: str) -> None:
+        """Make it safe; it asks once, for the stop, and the park is sent."""
+        self.make_safe(site)
+        self.wait_step(f"{site}: STOP sent")
+        self.fetch(site)
+        self.until_sent(f"{site}: PARK")
+
     def wait_step(self, text: str | re.Pattern[str]) -> None:
         wait_text(self.steps, text)
 
@@ -116,10 +123,7 @@ def test_the_same_dome_is_stopped_again(domes: Domes) -> None:
 
 
 def test_a_park_that_waits_is_sent_again_after_the_stop_that_withdraws_it(domes: Domes) -> None:
-    domes.make_safe("saf")
-    domes.wait_step("saf: STOP sent")
-    domes.fetch("saf")
-    domes.until_sent("saf: PARK")
+    domes.make_safe_until_park("saf")
     domes.stop("saf")
     domes.wait_step("saf: PARK comes next")
     assert domes.fetch("saf") == [STOP]
@@ -129,10 +133,7 @@ def test_a_park_that_waits_is_sent_again_after_the_stop_that_withdraws_it(domes:
 
 
 def test_a_stop_is_for_the_park_that_was_handed_out(domes: Domes) -> None:
-    domes.make_safe("saf")
-    domes.wait_step("saf: STOP sent")
-    domes.fetch("saf")
-    domes.until_sent("saf: PARK")
+    domes.make_safe_until_park("saf")
     assert domes.fetch("saf") == [PARK]
     domes.wait_step(re.compile("saf: PARK .* picked up"))
     domes.stop("saf")
@@ -152,10 +153,7 @@ def test_made_safe_twice_it_parks_once_after_the_last_stop(domes: Domes) -> None
 
 
 def test_made_safe_again_it_parks_again_what_the_stop_held_up(domes: Domes) -> None:
-    domes.make_safe("saf")
-    domes.wait_step("saf: STOP sent")
-    domes.fetch("saf")
-    domes.until_sent("saf: PARK")
+    domes.make_safe_until_park("saf")
     assert domes.fetch("saf") == [PARK]
     domes.wait_step(re.compile("saf: PARK .* picked up"))
     domes.make_safe("saf")

@@ -63,8 +63,7 @@ def log_in_by_form(page: Any, url: str, token: str) -> None:
 
 def press(page: Any, part: str = "stop") -> None:
     """Press the button that stops, or with `part` "safe" the one that makes safe as well, and do not let it go."""
-    box = page.locator(f"[data-stop] [data-part={part}]").bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.locator(f"[data-stop] [data-part={part}]").hover()
     page.mouse.down()
 
 

@@ -1,21 +1,28 @@
-"""The arguments that commands share: types for argparse, and the data folder."""
+"""The terminal: the arguments of commands, and the output as texts, times and JSON."""
 
 import argparse
+import json
+import logging
 import os
 import re
+import sys
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from prjobs.base.clock import Clock
+from prjobs.base.clock import Clock, moment
 from prjobs.base.folder import Folder
 from prjobs.base.settings_sources import default_folder
 
+logger = logging.getLogger(__name__)
 Commands = Any  # argparse names the type with an underscore
 Parser = argparse.ArgumentParser
 Namespace = argparse.Namespace
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+# ---- arguments
 
 
 def folder_of(asked: Namespace) -> Folder:
@@ -36,10 +43,10 @@ def past_ms(text: str) -> int:
     """Return a time in Unix milliseconds: so long ago, a date, or a date with time, UTC without an offset."""
     with suppress(argparse.ArgumentTypeError):
         return Clock().now_ms() - int(duration_s(text) * 1000)
-    moment = _moment(text)
-    if moment is None:
+    when = _moment(text)
+    if when is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no time: write 36h, 7d or 2026-11-20")
-    return int(moment.timestamp() * 1000)
+    return int(when.timestamp() * 1000)
 
 
 def future_ms(text: str) -> int:
@@ -48,15 +55,52 @@ def future_ms(text: str) -> int:
         return Clock().now_ms()
     if text.startswith("+"):
         return Clock().now_ms() + round(duration_s(text[1:]) * 1000)
-    moment = _moment(text)
-    if moment is None or not re.match(r"\d{4}-\d\d-\d\d[T ]\d", text):
+    when = _moment(text)
+    if when is None or not re.match(r"\d{4}-\d\d-\d\d[T ]\d", text):
         raise argparse.ArgumentTypeError(f"{text!r} is no time: write 2022-06-20T20:00, now or +2h")
-    return round(moment.timestamp() * 1000)
+    return round(when.timestamp() * 1000)
 
 
 def _moment(text: str) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(text)
+        when = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+# ---- output
+
+
+def print_json(value: Any) -> None:
+    """Print a value in one line, for programs that read the output."""
+    print(json.dumps(value, ensure_ascii=False))
+
+
+def stderr(sentence: str) -> None:
+    """Print a line for the person, beside the output."""
+    print(sentence, file=sys.stderr)
+
+
+def plain(text: str) -> str:
+    """Return a text of others fit for a terminal: no character can move the cursor or change colours."""
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def utc(time_ms: int) -> str:
+    """Return a time for people: UTC, to the second."""
+    return moment(time_ms).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def say(line: str) -> None:
+    """Print a line at once. A full disk under the output, or a reader that is gone, does not end the program."""
+    try:
+        print(line, flush=True)
+    except OSError as error:
+        close_output()
+        logger.warning("the output cannot be written, the program goes on: %s", error.strerror)
+
+
+def close_output() -> None:
+    """Send all further output nowhere: the end of the process would fail at a closed or full output."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Looking at a store without ever writing to it: beside a running server, or at a backup."""
+"""The inspection of a store's file without a write: beside a running server, or of a backup."""
 
 import os
 import sqlite3
@@ -15,7 +15,7 @@ TABLES = frozenset({"job", "change", "handout", "fact"})
 
 @dataclass(frozen=True)
 class Census:
-    """How much a store holds, and the newest numbers it ever gave."""
+    """The counts of a store, and the newest numbers ever given."""
 
     jobs: int
     newest_job: int
@@ -23,17 +23,17 @@ class Census:
     newest_change: int
 
 
-def look_at(path: Path, still: bool = False) -> sqlite3.Connection:
-    """A connection that can only read. Raises sqlite3.Error when the file is missing or cannot be opened.
+def open_read_only(path: Path, still: bool = False) -> sqlite3.Connection:
+    """Return a connection that can only read. Raises sqlite3.Error for a missing file, or one that cannot be opened.
 
-    `still`: nobody writes the file meanwhile; then no side file is left behind either.
+    `still`: no process writes the file meanwhile; then no side file is left behind.
     """
     options = "mode=ro&immutable=1" if still else "mode=ro"
     return sqlite3.connect(f"{path.resolve().as_uri()}?{options}", uri=True, isolation_level=None, timeout=5)
 
 
 def has_log(path: Path) -> bool:
-    """Whether changes stand beside the file that are not in it yet."""
+    """Return True if the write-ahead log holds changes."""
     try:
         return path.with_name(f"{path.name}-wal").stat().st_size > 0
     except OSError:
@@ -41,7 +41,7 @@ def has_log(path: Path) -> bool:
 
 
 def take_census(connection: sqlite3.Connection) -> Census:
-    """Count what the store holds, in one statement: two would look at two moments."""
+    """Count jobs and changes in one statement: two statements would see two moments."""
     newest = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name ="
     counted = connection.execute(
         f"SELECT (SELECT count(*) FROM job), ({newest} 'job'), (SELECT count(*) FROM change), ({newest} 'change')"
@@ -50,7 +50,7 @@ def take_census(connection: sqlite3.Connection) -> Census:
 
 
 def require_ours(connection: sqlite3.Connection, path: Path) -> None:
-    """Unusable when the file is no store of this or an older version."""
+    """Raise Unusable unless the file is a store of this or an older version."""
     try:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         newer = newer_migrations(connection) if tables >= TABLES else []
@@ -63,12 +63,12 @@ def require_ours(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def newer_migrations(connection: sqlite3.Connection) -> list[str]:
-    """The steps of its schema that this version does not know."""
+    """Return the migrations in the file unknown to this version."""
     return sorted(_applied(connection) - _known())
 
 
 def older_migrations(connection: sqlite3.Connection) -> list[str]:
-    """The steps of this version's schema that the file has not taken yet."""
+    """Return the migrations missing in the file."""
     return sorted(_known() - _applied(connection))
 
 
@@ -81,7 +81,7 @@ def _known() -> set[str]:
 
 
 def damages(connection: sqlite3.Connection, deep: bool = True) -> list[str]:
-    """What SQLite's own check says is wrong, a few lines at most; the quick check leaves out the indexes."""
+    """Return the damages that SQLite's own check finds, a few lines at most; the quick check skips the indexes."""
     check = "integrity_check" if deep else "quick_check"
     try:
         found = [line for (line,) in connection.execute(f"PRAGMA {check}({DAMAGES_SHOWN})")]
@@ -91,19 +91,19 @@ def damages(connection: sqlite3.Connection, deep: bool = True) -> list[str]:
 
 
 def require_whole(connection: sqlite3.Connection, path: Path) -> None:
-    """Unusable when the file is damaged."""
+    """Raise Unusable for a damaged file."""
     if found := damages(connection):
         raise Unusable(f"{path} is damaged: {found[0]}")
 
 
 def sync_file(path: Path) -> None:
-    """Return when the file's content is on disk."""
+    """Return once the file's content is on disk."""
     with path.open("r+b") as file:
         os.fsync(file.fileno())
 
 
 def copy_into(source: sqlite3.Connection, target: Path) -> None:
-    """Write what the store holds at this moment to a new file, and to the disk."""
+    """Write the present content of the store to a new file, and to the disk."""
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     source.execute("VACUUM INTO ?", (str(target),))
     sync_file(target)
