@@ -40,7 +40,7 @@ const live = new Live({
   // Where the sound is armed, somebody listens though nobody looks.
   api, model, clock, hidden: () => isHidden() && !sound.armed,
   told: {
-    loaded({ again }) { if (again) startAnew(); draw(); },
+    loaded({ again }) { if (again) startAnew(); else screens.jobs.reload(); draw(); },
     changed(changes) { for (const part of [screens.jobs, screens.job, stop]) part.changed(changes); draw(); },
     now() { draw(); },
     failed() { tick(); },

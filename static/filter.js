@@ -1,7 +1,8 @@
 // The filter language of the job list: device:camera user:ann status:failed age:<2h "M31". Parsing, the
 // query it becomes, and the part of it that can be decided in the page. Pure functions.
 
-import { PHASES, phaseOf } from "./state.js";
+import { rules } from "./rules.js";
+import { phaseOf } from "./state.js";
 import { DAY, HOUR, MINUTE, SECOND } from "./time.js";
 
 const KEYS = ["device", "action", "user", "site", "status", "age"];
@@ -50,7 +51,7 @@ function takeStatus(filter, value) {
 
 function phaseNamed(word) {
   const plain = word.toLowerCase().replace(/[ -]/g, "_");
-  return PHASES.find((phase) => phase === plain || phase.replace("_", "") === plain);
+  return rules.phases.find((phase) => phase === plain || phase.replace("_", "") === plain);
 }
 
 // The parameters for /api/jobs. An age is counted from now and takes the place of the night.
@@ -88,6 +89,6 @@ export function togglePhase(text, phase) {
   const { phases } = parseFilter(text);
   const wanted = phases.includes(phase) ? phases.filter((word) => word !== phase) : [...phases, phase];
   const rest = tokens(text).filter((token) => token.key !== "status").map((token) => token.text);
-  const ordered = PHASES.filter((word) => wanted.includes(word));
+  const ordered = rules.phases.filter((word) => wanted.includes(word));
   return [...rest, ...(ordered.length ? [`status:${ordered.join(",")}`] : [])].join(" ");
 }

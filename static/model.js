@@ -2,14 +2,11 @@
 // answers of /api/now and /api/changes. No DOM, no requests; the functions change the model given to them.
 
 import { newAround } from "./around.js";
+import { rules, takeRules } from "./rules.js";
 import { isOpen, phaseOf } from "./state.js";
-import { DAY } from "./time.js";
+import { SECOND } from "./time.js";
 
 export const EVENTS_KEPT = 60;
-// The server lists at most this many open jobs of a site.
-export const OPEN_LISTED = 50;
-// It lists and counts the jobs of so long; older ones are history here as well.
-export const LISTED_FOR = DAY;
 
 export function newModel() {
   return {
@@ -29,20 +26,21 @@ export function isAnotherServer(model, answer) {
 export function applyNow(model, answer) {
   Object.assign(model, {
     version: answer.version, store: answer.store ?? null, demo: Boolean(answer.demo), user: answer.user || null,
-    alarms: answer.alarms || [], cloud: answer.cloud || null, stations: answer.stations || [],
+    alarms: answer.alarms || [], cloud: answer.cloud || null,
     health: answer.health || { ok: true, problems: [] },
   });
+  takeRules(answer.rules);
   model.sites = new Map(answer.sites.map((site) => [site.site, site]));
   for (const site of answer.sites) replaceOpen(model, site);
   for (const job of [...model.open.values()]) {
-    if (!model.sites.has(job.site) || job.created_ms < answer.time_ms - LISTED_FOR) model.open.delete(job.ulid);
+    if (!model.sites.has(job.site) || job.created_ms < answer.time_ms - rules.listed_s * SECOND) model.open.delete(job.ulid);
   }
   for (const site of answer.sites) site.unlisted = countUnlisted(model, site);
 }
 
 // The picked-up jobs that a full list leaves out and that are not known otherwise: the server has their number.
 function countUnlisted(model, site) {
-  if (site.open.length < OPEN_LISTED) return 0;
+  if (site.open.length < rules.open_limit) return 0;
   const known = countPhases(openJobs(model, site.site)).picked_up || 0;
   return Math.max(0, (site.counts?.picked_up || 0) - known);
 }
@@ -51,7 +49,7 @@ function countUnlisted(model, site) {
 // known of them stays.
 function replaceOpen(model, site) {
   const listed = new Set(site.open.map((job) => job.ulid));
-  const first = site.open.length >= OPEN_LISTED ? site.open[0].ulid : "";
+  const first = site.open.length >= rules.open_limit ? site.open[0].ulid : "";
   for (const job of [...model.open.values()]) {
     if (job.site === site.site && !listed.has(job.ulid) && job.ulid >= first) model.open.delete(job.ulid);
   }
@@ -78,7 +76,7 @@ function applyChange(model, change) {
 
 // A site nobody asked for yet, known by the first job sent to it.
 function unknownSite(site) {
-  return { site, last_poll_ms: null, usual_gap_ms: null, silent: false, silent_after_ms: 60000, counts: {}, open: [] };
+  return { site, last_poll_ms: null, usual_gap_ms: null, silent: false, silent_after_ms: rules.silent_after_ms, counts: {}, open: [] };
 }
 
 const RANK = { running: 0, picked_up: 1, waiting: 2 };

@@ -9,8 +9,8 @@ import { settle } from "./list.js";
 import { busiest } from "./model.js";
 import { nightOf, nightRange, nightTitle, stepNight } from "./night.js";
 import { jobsRoute } from "./route.js";
+import { rules } from "./rules.js";
 import { zoneOf } from "./sky.js";
-import { PHASES } from "./state.js";
 import { zoneName } from "./time.js";
 import { PHASE_MEANINGS, PHASE_WORDS } from "./words.js";
 
@@ -77,7 +77,9 @@ export class JobsScreen {
     return this.here.rows.contains(document.activeElement);
   }
 
+  // Before the first answer of the server no word of the filter is known as a phase.
   aim(options) {
+    if (!rules.phases.length) return;
     this.filter = parseFilter(this.route.q);
     this.zoneSite = this.siteOfNight();
     this.zone = this.zoneNow();
@@ -134,7 +136,7 @@ export class JobsScreen {
   }
 
   changed(changes) {
-    if (!this.route) return;
+    if (!this.filter) return;
     this.source.changed(changes);
     this.draw();
   }
@@ -160,7 +162,7 @@ export class JobsScreen {
 
   // Noon came while the page stood on "tonight", or the site's zone became known: the list becomes that night's.
   tick() {
-    if (!this.route) return;
+    if (!this.filter) return;
     if (this.night() !== this.shownNight || this.zone !== this.zoneNow()) this.aim();
     else if (this.visible) this.pass();
   }
@@ -172,7 +174,7 @@ export class JobsScreen {
   }
 
   update() {
-    if (!this.route) return;
+    if (!this.filter) return;
     this.source.retry();
     this.draw();
   }
@@ -180,7 +182,7 @@ export class JobsScreen {
   // ---- drawing
 
   draw() {
-    if (!this.visible) return;
+    if (!this.visible || !this.filter) return;
     const { here, source } = this;
     this.drawNight();
     this.drawChips();
@@ -206,9 +208,9 @@ export class JobsScreen {
 
   drawChips() {
     const { byPhase, known } = this.source.counts();
-    const chips = keyed(this.here.chips, PHASES, (phase) => this.makeChip(phase));
+    const chips = keyed(this.here.chips, rules.phases, (phase) => this.makeChip(phase));
     chips.forEach((chip, at) => {
-      const phase = PHASES[at];
+      const phase = rules.phases[at];
       setAttr(chip, "aria-pressed", this.filter.phases.includes(phase));
       setAttr(chip, "data-none", byPhase[phase] ? null : "yes");
       setText(parts(chip).count, known ? String(byPhase[phase] || 0) : "");

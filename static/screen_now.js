@@ -5,9 +5,10 @@ import { reservationsDoubt } from "./around.js";
 import { cloudIsBad, cloudPhrase } from "./cloud.js";
 import { announce, clone, isInUse, keyed, parts, setAttr, setGlyph, setMeter, setText, setTip, show } from "./dom.js";
 import { restingLanes } from "./lanes.js";
-import { countPhases, OPEN_LISTED, openJobs, sitesInOrder } from "./model.js";
+import { countPhases, openJobs, sitesInOrder } from "./model.js";
 import { reservationWords } from "./reserve.js";
 import { jobRoute, jobsRoute, siteRoute } from "./route.js";
+import { rules } from "./rules.js";
 import { reservationsOf } from "./site_cards.js";
 import { zoneOf } from "./sky.js";
 import { isPastNow, phaseOf, progress, silentFor, siteReports, siteState, stuck } from "./state.js";
@@ -102,7 +103,7 @@ function showLane(here, lane) {
 // The server lists only so many open jobs; of those that wait it has the whole number.
 function workCounts(site, jobs) {
   const counts = countPhases(jobs);
-  if (jobs.length >= OPEN_LISTED) counts.waiting = Math.max(counts.waiting || 0, site.counts?.waiting || 0);
+  if (jobs.length >= rules.open_limit) counts.waiting = Math.max(counts.waiting || 0, site.counts?.waiting || 0);
   return counts;
 }
 

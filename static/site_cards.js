@@ -2,8 +2,8 @@
 // Pure functions.
 
 import { openJobs } from "./model.js";
+import { rules } from "./rules.js";
 import { silentFor, SKEW_WORTH_SAYING, siteReports, stuck } from "./state.js";
-import { stationOf } from "./stop.js";
 import { ago, compact, span } from "./time.js";
 
 // What the card of the cloud link says by itself.
@@ -92,7 +92,7 @@ function clockCard(skewMs) {
 }
 
 function stationCard(model, site) {
-  const station = stationOf(model.stations || [], site.site);
+  const station = rules.stations[site.site];
   const name = "Enclosure station";
   if (station) return card("station", name, "good", station, "“Stop and make safe” closes the roof there.");
   return card("station", name, "note", "none", "“Stop and make safe” stops and parks, but closes no roof.",

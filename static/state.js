@@ -1,6 +1,7 @@
 // What the numbers mean: is a site silent, does it work, is a job stuck, how far is it, is the page live.
-// Pure functions of jobs, sites and a moment; each rule has its number here, in milliseconds.
+// Pure functions of jobs, sites and a moment. The server's rules come with its answers; the page's own are here.
 
+import { rules } from "./rules.js";
 import { compact, MINUTE, SECOND } from "./time.js";
 
 export const NOT_LIVE_AFTER = 10 * SECOND;
@@ -13,28 +14,21 @@ export const SKEW_WORTH_SAYING = 2 * SECOND;
 export const STOP_SETTLES_AFTER = 30 * SECOND;
 // The same software never says that a job began or ended: for this long a picked-up job may be at work.
 export const PICKED_UP_MAY_WORK_FOR = 10 * MINUTE;
-export const PICKED_UP_STUCK_AFTER = 5 * MINUTE;
-// Later than this a picked-up job without a report is history, and the screen Now only counts it.
-export const PICKED_UP_SHOWN_FOR = 30 * MINUTE;
-export const OVERDUE_AT_LEAST = 30 * SECOND;
-
-export const PHASES = ["waiting", "picked_up", "running", "done", "failed", "gone"];
-const OPEN = new Set(["waiting", "picked_up", "running"]);
 
 // A phase that this page does not know is taken for running: something is going on there.
 export function phaseOf(job) {
-  return PHASES.includes(job.phase) ? job.phase : "running";
+  return rules.phases.includes(job.phase) ? job.phase : "running";
 }
 
 export function isOpen(job) {
-  return OPEN.has(phaseOf(job));
+  return rules.open_phases.includes(phaseOf(job));
 }
 
 // How long the site has been silent: 0 while it asks as it should, Infinity when it never asked.
 export function silentFor(site, nowMs) {
   if (site.last_poll_ms == null) return Infinity;
   const quiet = nowMs - site.last_poll_ms;
-  return quiet > (site.silent_after_ms || MINUTE) ? quiet : 0;
+  return quiet > site.silent_after_ms ? quiet : 0;
 }
 
 function isStopping(job, nowMs) {
@@ -85,14 +79,15 @@ export function stuck(job, nowMs, siteReports) {
   const phase = phaseOf(job);
   if (phase === "running" && hasEstimate(job)) {
     const over = nowMs - job.changed_ms - job.estimate_s * SECOND;
-    return over > Math.max(OVERDUE_AT_LEAST, job.estimate_s * SECOND * 0.25) ? "overdue" : "";
+    return over > Math.max(rules.overdue_at_least_s, job.estimate_s * rules.overdue_share) * SECOND ? "overdue" : "";
   }
   if (phase !== "picked_up" || !siteReports) return "";
-  return nowMs - job.changed_ms > PICKED_UP_STUCK_AFTER ? "unreported" : "";
+  return nowMs - job.changed_ms > rules.unreported_s * SECOND ? "unreported" : "";
 }
 
+// A picked-up job without a report is history in the end, and the screen Now only counts it.
 export function isPastNow(job, nowMs) {
-  return phaseOf(job) === "picked_up" && nowMs - job.changed_ms > PICKED_UP_SHOWN_FOR;
+  return phaseOf(job) === "picked_up" && nowMs - job.changed_ms > rules.unreported_until_s * SECOND;
 }
 
 export function siteReports(site) {

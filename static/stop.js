@@ -2,11 +2,11 @@
 // Pure functions; a step is changed only by the functions here.
 
 import { isStopInDoubt } from "./alarms.js";
+import { rules } from "./rules.js";
 import { phaseOf } from "./state.js";
 import { SECOND, span, utcClock } from "./time.js";
 
 export const HOLD_MS = 700;
-export const CONFIRM_WITHIN = 15 * SECOND;
 // The site empties its queue when it stops: what follows must come after that.
 export const AFTER_STOP_MS = 5 * SECOND;
 
@@ -34,12 +34,6 @@ export function doubtWords(site, answer, staff) {
   return holders
     ? `${site}: reserved by ${holders}; the server may refuse`
     : `${site}: the server may refuse. ${answer.why || ""}`.trim();
-}
-
-// The station of a site by the setting `stations`, "wema=mrc1+mrc2"; "" when there is none.
-export function stationOf(stations, site) {
-  const tied = stations.map((entry) => entry.split("=")).find(([, sites = ""]) => sites.split("+").includes(site));
-  return tied ? tied[0] : "";
 }
 
 // `turnMs`: since when only a stop under way keeps it waiting. `next`: the same, sent again by a later run.
@@ -71,7 +65,7 @@ export function stepState(step, nowMs) {
   // A stop withdraws all that waits at its site, an earlier stop too.
   if (step.error || step.endedAs) return step.next && !step.next.error ? "replaced" : "failed";
   if (step.pickedMs !== null) return step.doubted ? "doubted" : "picked_up";
-  if (step.sentMs !== null) return nowMs - step.sentMs >= CONFIRM_WITHIN ? "late" : "sent";
+  if (step.sentMs !== null) return nowMs - step.sentMs >= rules.stop_s * SECOND ? "late" : "sent";
   if (step.askedMs !== null) return "sending";
   return "idle";
 }

@@ -6,8 +6,9 @@ import { announce, clone, keyed, parts, setAttr, setText, show } from "./dom.js"
 import { holdable } from "./hold.js";
 import { busiest, isStaff, knownInstance, sitesInOrder } from "./model.js";
 import {
-  doubtWords, HOLD_MS, proofWords, safeCommands, stationOf, stepState, stopCommand, takeAlarms, takeChange, troubleWords,
+  doubtWords, HOLD_MS, proofWords, safeCommands, stepState, stopCommand, takeAlarms, takeChange, troubleWords,
 } from "./stop.js";
+import { rules } from "./rules.js";
 import { withRun } from "./stop_run.js";
 
 const SEND_TIMEOUT_MS = 5000;
@@ -58,7 +59,7 @@ export class StopPanel {
   }
 
   station() {
-    return stationOf(this.model.stations || [], this.site);
+    return rules.stations[this.site] || "";
   }
 
   toggleMore(open = this.here.moreBox.hidden) {

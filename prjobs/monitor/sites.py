@@ -7,10 +7,9 @@ from prjobs.jobs.polls import Poller
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.states import ALTERNATE, OPEN_PHASES, PHASES, PRIMARY, phase_of
 from prjobs.monitor.board import Board
+from prjobs.monitor.rules import OPEN_LIMIT
 from prjobs.monitor.views import COLUMNS, DAY_MS, JobView, in_phases, view_job
 from prjobs.store.models import Job, JobRow
-
-OPEN_LIMIT = 50
 
 
 class Polls(msgspec.Struct, kw_only=True):

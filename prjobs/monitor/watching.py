@@ -19,15 +19,10 @@ from prjobs.jobs.states import CONFIRMED, PRIMARY, UNCONFIRMED, phase_of, words_
 from prjobs.monitor import alarms, health, views
 from prjobs.monitor.alarms import NOTICE, PROBLEM, SILENT, STOP, STOP_DOUBT, STUCK, Wrong
 from prjobs.monitor.board import Board
+from prjobs.monitor.rules import OVERDUE_AT_LEAST_S, OVERDUE_SHARE, STOP_S, UNREPORTED_S, UNREPORTED_UNTIL_S
 
 PAGE = 1000
 DAY_S = 86_400.0
-STOP_S = 15.0
-UNREPORTED_S = 300.0
-# Later than this a picked-up job without a report is history.
-UNREPORTED_UNTIL_S = 1800.0
-OVERDUE_AT_LEAST_S = 30.0
-OVERDUE_SHARE = 0.25
 _SAID = {
     "waiting": "was sent at {} and is not picked up",
     STOP_DOUBT: "was handed out at {}, and nothing shows that it arrived",

@@ -11,6 +11,7 @@ import msgspec
 from prjobs.access.desk import Reservation
 from prjobs.jobs.states import EXPIRED, PHASES, PRIMARY, UNCONFIRMED
 from prjobs.monitor.board import Alarm
+from prjobs.monitor.rules import STOP_S
 from prjobs.monitor.views import JobView
 from prjobs.night.nights import Night
 from prjobs.night.silence import Polled, Quiet, Silence
@@ -21,8 +22,6 @@ from prjobs.store.engine import Row
 LISTED = 500
 LISTED_OF_HANDOUT = 20
 LONGEST = 10
-# A stop without a pick-up by then is late: time for the hardware stop.
-STOP_S = 15.0
 
 
 class NightJob(JobView, kw_only=True):  # type: ignore[call-arg]

@@ -17,6 +17,7 @@ from prjobs.jobs import log
 from prjobs.jobs.queue import Queue
 from prjobs.monitor import alarms, health, sites, views
 from prjobs.monitor.board import Board
+from prjobs.monitor.rules import rules_of
 from prjobs.version import VERSION
 from prjobs.web import caller
 from prjobs.web.cloud_api import describe_for
@@ -55,7 +56,7 @@ def get_now(appliance: Appliance) -> HTTPResponse:
             "demo": queue.demo,
             "store": queue.identity,
             "alarms": alarms.list_alarms(appliance.board, reaches),
-            "stations": queue.settings.stations,
+            "rules": rules_of(queue.settings),
             "user": caller.shown(identity) if identity else None,
             "health": health.examine(queue),
             "cloud": describe_for(appliance, identity),

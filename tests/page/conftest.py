@@ -8,8 +8,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from prjobs.base.settings import Settings
+from prjobs.monitor.rules import rules_of
 from tests.page.calling import STATIC, Call
 from tests.page.here import Here
 from tests.page.tour import House
@@ -73,7 +76,9 @@ def call(browser: Any, files: str) -> Iterator[Call]:
     context = browser.new_context(timezone_id="America/New_York")
     page = context.new_page()
     page.goto(f"{files}/favicon.svg")
-    yield Call(page)
+    call = Call(page)
+    call("rules.js", "takeRules", msgspec.to_builtins(rules_of(Settings())))
+    yield call
     context.close()
 
 

@@ -270,7 +270,9 @@ def test_every_bad_card_says_what_to_do(call: Call) -> None:
     assert cards(call, site())["polls"]["kind"] == "good"
     unwell = cards(call, site(), health={"problems": [{"code": "disk_low", "sentence": "Free some disk."}]})
     assert (unwell["bad/disk_low"]["kind"], unwell["bad/disk_low"]["why"]) == ("bad", "Free some disk.")
-    assert cards(call, site(), stations=["wema=saf"])["station"]["word"] == "wema"
+    call("rules.js", "takeRules", {"stations": {"saf": "wema"}})
+    assert cards(call, site())["station"]["word"] == "wema"
+    call("rules.js", "takeRules", {"stations": {}})
 
 
 def test_the_cards_of_both_queues(call: Call) -> None:

@@ -73,11 +73,6 @@ def test_what_stands_beside_a_stop_that_may_be_refused(
     assert call("stop.js", "doubtWords", "saf", answer, staff) == words
 
 
-def test_the_station_of_a_site(call: Call) -> None:
-    assert call("stop.js", "stationOf", ["wema=mrc1+mrc2", "other=saf"], "mrc2") == "wema"
-    assert call("stop.js", "stationOf", ["wema=mrc1+mrc2"], "mrc") == ""
-
-
 # ---- holds side by side
 
 # One hold at `everyMs` after the other, the first to make safe, each stop picked up a second later; what goes out

@@ -1,0 +1,53 @@
+"""The rules that the server and the page both go by. /api/now serves them: the page has no copy of its own."""
+
+import msgspec
+
+from prjobs.access import reservations
+from prjobs.base.settings import Settings
+from prjobs.jobs.polls import SILENT_AFTER_MS
+from prjobs.jobs.states import OPEN_PHASES, PHASES
+
+# A stop that is not picked up after this time is an alarm.
+STOP_S = 15.0
+UNREPORTED_S = 300.0
+# Later than this a picked-up job without a report is history.
+UNREPORTED_UNTIL_S = 1800.0
+OVERDUE_AT_LEAST_S = 30.0
+OVERDUE_SHARE = 0.25
+# The view of a site lists and counts the jobs of this time, and at most this many open ones.
+LISTED_S = 86_400.0
+OPEN_LIMIT = 50
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """The rules as the page takes them; `stations` is the enclosure station of each observatory that has one."""
+
+    phases: tuple[str, ...]
+    open_phases: tuple[str, ...]
+    silent_after_ms: int
+    stop_s: float
+    unreported_s: float
+    unreported_until_s: float
+    overdue_at_least_s: float
+    overdue_share: float
+    listed_s: float
+    open_limit: int
+    stations: dict[str, str]
+
+
+def rules_of(settings: Settings) -> Rules:
+    """Return the rules in force."""
+    tied = reservations.stations(settings)
+    return Rules(
+        phases=PHASES,
+        open_phases=tuple(phase for phase in PHASES if phase in OPEN_PHASES),
+        silent_after_ms=SILENT_AFTER_MS,
+        stop_s=STOP_S,
+        unreported_s=UNREPORTED_S,
+        unreported_until_s=UNREPORTED_UNTIL_S,
+        overdue_at_least_s=OVERDUE_AT_LEAST_S,
+        overdue_share=OVERDUE_SHARE,
+        listed_s=LISTED_S,
+        open_limit=OPEN_LIMIT,
+        stations={site: station for station, sites in reversed(tied.items()) for site in sites},
+    )
