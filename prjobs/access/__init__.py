@@ -1,1 +1,1 @@
-"""Who may do what: tokens, logins, roles, reservations, audit."""
+"""Access control: tokens, logins, roles, reservations, audit."""

@@ -1,7 +1,7 @@
 """The audit's anchor: the newest row's number and hash, kept beside the store.
 
-Rows that are cut off at the end of the chain show against it. After a crash it may be behind the chain, and never
-elsewhere.
+The anchor shows that rows were cut off at the end of the chain. After a crash the anchor may be older than the newest
+row, but always names a row of the chain.
 """
 
 import json
@@ -27,13 +27,15 @@ from prjobs.store.common import Common
 from prjobs.store.models import AuditRow
 
 ANCHOR_FILE = "audit.json"
-NOT_WHAT_IT_WAS = "The audit is not what it was: `prjobs audit verify` says where."
+ANCHOR_MISMATCH = (
+    "The audit does not match its anchor: rows were changed or removed. Run `prjobs audit verify` to find them."
+)
 
 logger = logging.getLogger(__name__)
 
 
 def read_anchor(folder: Path) -> Anchor | None:
-    """Return the anchor beside the store; None when there is none or it cannot be read."""
+    """Return the anchor beside the store; None when the file is missing or unreadable."""
     try:
         value = json.loads((folder / ANCHOR_FILE).read_text(encoding="utf-8"))
         return Anchor(int(value["seq"]), str(value["hash"]))
@@ -42,31 +44,35 @@ def read_anchor(folder: Path) -> Anchor | None:
 
 
 def restore_entry(folder: Path, backup: Path) -> Entry:
-    """Return the first row after a restore, which names the anchor of the chain that ends here."""
+    """Return the first row after a restore; its detail names the anchor of the chain that the restore ended."""
     known = read_anchor(folder)
     return Entry(OPERATOR.who, RESTORE, backup.name, OPERATOR.where_from, f"after {known or 'nothing'}")
 
 
 def save_anchor(common: Common) -> None:
-    """Note the newest row beside the store; never over an anchor that the chain does not hold."""
+    """Write the newest row's anchor beside the store.
+
+    An anchor that the chain does not hold is never overwritten: the anchor is the only evidence that rows are missing.
+    """
     last, known = newest(common.database.fetch), read_anchor(common.folder)
     now = anchor_of(last) if last else START
     if known == now:
         return
     if not _holds(common.database.fetch, known, last):
-        _notice(common, NOT_WHAT_IT_WAS)
+        _notice(common, ANCHOR_MISMATCH)
         return
     try:
         _write_anchor(common.folder, now)
     except OSError as error:
-        _notice(common, f"{common.folder / ANCHOR_FILE} cannot be written: {error.strerror}.")
+        file = common.folder / ANCHOR_FILE
+        _notice(common, f"{file} cannot be written: {error.strerror}. Check the folder's rights and its free space.")
     else:
         common.notices.end(Code.AUDIT)
 
 
 def _holds(fetch: Fetch, known: Anchor | None, last: AuditRow | None) -> bool:
     if known is None:
-        # As it is before the first row, and after a restore into a new folder.
+        # No anchor file exists before the first row, and after a restore into a new folder.
         return last is None or last.what == RESTORE
     if known == START or fetch("SELECT 1 FROM audit WHERE seq = ? AND hash = ?", known):
         return True
@@ -91,14 +97,14 @@ def _write_anchor(folder: Path, anchor: Anchor) -> None:
 def verify(fetch: Fetch, folder: Path, anchors: Iterable[Anchor] = ()) -> tuple[Verdict, int]:
     """Check the whole audit of a store, also while a server adds to it.
 
-    `anchors` are known from elsewhere; the folder's own is always asked for. Also returns how many rows the
-    folder's own is behind.
+    `anchors` come from the caller; the folder's own anchor is always checked too. Return the verdict, and the number of
+    rows after the folder's own anchor.
     """
-    # Read before the rows: rows may be added meanwhile.
+    # Read the anchor before the rows: a server may add a row, and move the anchor past the rows read here.
     known, given = read_anchor(folder), highest_given(fetch)
     chain = Chain(identity_of(fetch), [*anchors, known or START])
     verdict = examine(list_rows(fetch), chain, given)
     if verdict.seq is None and not _holds(fetch, known, chain.last):
-        sentence = f"{folder / ANCHOR_FILE} is missing or unreadable: nobody knows how far the audit went."
+        sentence = f"{folder / ANCHOR_FILE} is missing or unreadable, so the end of the audit cannot be checked."
         verdict = replace(verdict, seq=verdict.newest.seq + 1, finding=sentence)
     return verdict, verdict.newest.seq - known.seq if known else 0

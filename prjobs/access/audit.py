@@ -1,4 +1,4 @@
-"""The audit: who did what, when and from where, in rows that are only ever added and are chained by hash."""
+"""The audit: actor, act, time and origin of each change, in rows that are chained by hash and never changed."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ LOGIN = "login by link"
 RESERVE_ADD = "reserve add"
 RESERVE_REMOVE = "reserve remove"
 
-# These are recorded whoever sends them, and everything for an enclosure, its closing too.
+# Commands of these classes are recorded for every user, and so is every command for an enclosure, also "close".
 WATCHED_CLASSES = frozenset({"roof", "safety", "restart"})
 WATCHED_DEVICE = "enclosure"
 UNKNOWN = "unknown"
 PAGE = 500
-# Nobody fills the disk with one row; the room is for a person who reads it.
+# The limits keep one long text from filling the disk.
 _ROOM = {"who": 200, "what": 40, "target": 200, "where_from": 200, "detail": 1000}
 _COLUMNS = ", ".join(AuditRow._fields)
 _INSERT = f"INSERT INTO audit ({_COLUMNS}) VALUES ({', '.join('?' * len(AuditRow._fields))})"
@@ -37,7 +37,7 @@ Fetch = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
 @dataclass(frozen=True)
 class Entry:
-    """The contents of a row. Texts that are too long are cut."""
+    """The contents of a row. Texts over the limit are cut."""
 
     who: str
     what: str
@@ -48,7 +48,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Actor:
-    """A user or program that acts, and from where."""
+    """A user or program that acts, with its origin."""
 
     who: str
     where_from: str
@@ -56,7 +56,7 @@ class Actor:
 
 
 class Act(NamedTuple):
-    """An act for the audit: who does what."""
+    """An act for the audit: the actor and the verb."""
 
     actor: Actor
     what: str
@@ -66,7 +66,7 @@ OPERATOR = Actor("operator", "command line", is_staff=True)
 
 
 def actor_of(identity: Identity | None, peer: str) -> Actor:
-    """Return the caller as an actor, by the token and the connection."""
+    """Return the caller as an actor, from the token and the connection."""
     if identity is None:
         return Actor(UNKNOWN, peer)
     token = f"token {identity.token_id}" if identity.token_id else "a provider's token"
@@ -113,7 +113,7 @@ def identity_of(fetch: Fetch) -> str:
 
 
 def record_job(transaction: Transaction, now_ms: int, what: str, row: JobRow, actor: Actor) -> None:
-    """Record what happens to a job when staff does it, or when it is a roof, safety or restart command."""
+    """Record an act on a job when staff acts, or when the job is a roof, safety, restart or enclosure command."""
     is_watched = row.command_class in WATCHED_CLASSES or row.device.lower() == WATCHED_DEVICE
     if not (actor.is_staff or is_watched):
         return
@@ -123,7 +123,7 @@ def record_job(transaction: Transaction, now_ms: int, what: str, row: JobRow, ac
 
 
 def refusal(actor: Actor, asked: str, sentence: str) -> Entry:
-    """Return the entry for a refused command: the command as far as it was read, and the answer."""
+    """Return the entry for a refused command: the command as far as the server could read it, and the answer."""
     return Entry(actor.who, REFUSED, asked, actor.where_from, sentence)
 
 
@@ -131,7 +131,7 @@ def refusal(actor: Actor, asked: str, sentence: str) -> Entry:
 
 
 def list_rows(fetch: Fetch) -> Iterator[AuditRow]:
-    """Yield all rows, oldest first, in pages: many rows need no memory and no reading is long."""
+    """Yield all rows, oldest first, read in pages: a large audit needs little memory and no long read."""
     after = -(2**63)
     while found := fetch(f"SELECT {_COLUMNS} FROM audit WHERE seq > ? ORDER BY seq LIMIT {PAGE}", (after,)):
         yield from (AuditRow(*row) for row in found)
@@ -139,6 +139,6 @@ def list_rows(fetch: Fetch) -> Iterator[AuditRow]:
 
 
 def list_restores(fetch: Fetch, after: int) -> list[AuditRow]:
-    """Return the rows after number `after` that a restore began the chain anew with."""
+    """Return the rows after number `after` with which a restore started a new chain."""
     sql = f"SELECT {_COLUMNS} FROM audit WHERE what = ? AND seq > ?"
     return [AuditRow(*row) for row in fetch(sql, (RESTORE, after))]

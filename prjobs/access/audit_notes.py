@@ -1,4 +1,4 @@
-"""Entries of the audit for what has no transaction of its own, limited for each caller: refusals, used tokens."""
+"""Audit entries for acts without a transaction of their own (refusals, used tokens), limited for each caller."""
 
 import logging
 import math
@@ -15,9 +15,9 @@ logger = logging.getLogger(__name__)
 
 
 def note(desk: Desk, entry: Entry) -> None:
-    """Have a row added, without waiting, for what has no transaction of its own, such as a refused command.
+    """Queue a row for an act without a transaction of its own, such as a refused command; do not wait for the commit.
 
-    What comes from one address beyond the quota is one row that says how many were left out.
+    Entries of one address beyond the quota become a single row with their number.
     """
     now_s = desk.clock.elapsed_s()
     entries = _left_out(desk.refusals, now_s)
@@ -27,7 +27,7 @@ def note(desk: Desk, entry: Entry) -> None:
 
 
 def note_use(desk: Desk, identity: Identity, peer: str) -> None:
-    """Note that an administrator's token is used from an address, as often as the quota says: once an hour."""
+    """Record the use of an administrator's token from an address, limited by the quota to once an hour."""
     if not identity.is_admin:
         return
     now_s = desk.clock.elapsed_s()
@@ -45,7 +45,7 @@ def _left_out(quota: Quota, now_s: float) -> list[Entry]:
 
 
 def _address(where_from: str) -> str:
-    """The address without the port and the token."""
+    """Return the address without the port and the token."""
     peer = where_from.partition(" ")[0]
     return peer.rpartition(":")[0] or peer
 
@@ -56,7 +56,9 @@ def _post(desk: Desk, entries: list[Entry]) -> None:
     try:
         desk.database.post(_append_all, desk.clock.now_ms(), entries)
     except Unavailable as unavailable:
-        logger.error("%d rows less in the audit: %s", len(entries), unavailable)
+        logger.error(
+            "%d rows are missing from the audit, because the store did not take them: %s", len(entries), unavailable
+        )
 
 
 def _append_all(transaction: Transaction, now_ms: int, entries: list[Entry]) -> None:
@@ -65,16 +67,16 @@ def _append_all(transaction: Transaction, now_ms: int, entries: list[Entry]) -> 
 
 
 def keep_once(desk: Desk) -> None:
-    """Write down what was left out, and how far the chain goes; a chore."""
+    """Record the number of entries left out, and save the anchor; a chore."""
     _post(desk, _left_out(desk.refusals, desk.clock.elapsed_s()))
     save_anchor(desk)
 
 
 def settle(desk: Desk) -> None:
-    """Write down all that is left before the store is closed. A store in trouble is no reason not to close."""
+    """Record the entries that still wait, before the store is closed. A failing store is logged: closing goes on."""
     try:
         if entries := _left_out(desk.refusals, math.inf):
             desk.database.write(_append_all, desk.clock.now_ms(), entries, patience_s=1)
         save_anchor(desk)
     except Unavailable as unavailable:
-        logger.error("the audit's anchor stays behind: %s", unavailable)
+        logger.error("the audit's anchor was not moved to the newest row: %s", unavailable)

@@ -1,7 +1,7 @@
-"""The calendar service: asked in the background for what is on and what comes, and kept in the store.
+"""The calendar service: a background thread fetches present and coming events and keeps them in the store.
 
-Its two endpoints and the form of its events are the contract's (§8). Nothing of it is believed before it was looked at;
-an answer that is wrong as a whole changes nothing, an event that is wrong is left out and told in a notice.
+The contract (§8) defines the two endpoints and the form of the events. Every answer is validated: an answer that is
+wrong as a whole changes nothing, and a wrong event is left out and counted in a notice.
 """
 
 import logging
@@ -22,7 +22,7 @@ from prjobs.base.notices import Code
 logger = logging.getLogger(__name__)
 HOUR_MS = 3_600_000
 AHEAD_MS = 48 * HOUR_MS
-# The service finds events by their end: a long one that starts in the coming hours ends after them.
+# The service finds events by their end: without these days a long event that starts in the coming hours is missed.
 LONGEST_MS = 7 * 24 * HOUR_MS
 SITES = 200
 ID_CHARS = 200
@@ -32,9 +32,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Calendar:
-    """Asks for every known site once a period, and at once for a site that is new.
+    """The reader of the calendar: asks for every known site once a period, and immediately for a new site.
 
-    `polled()` gives the sites that poll or have jobs.
+    `polled()` returns the sites that poll or have jobs.
     """
 
     def __init__(self, desk: Desk, polled: Callable[[], set[str]], limits: Limits = LIMITS) -> None:
@@ -45,16 +45,16 @@ class Calendar:
         self._odd: dict[str, str] = {}
 
     def run(self, stop: threading.Event) -> None:
-        """Ask whenever a site is due, until told to stop. Returns at once when no calendar is used."""
+        """Ask whenever a site is due, until `stop` is set. Return immediately when no calendar is used."""
         while self._desk.settings.reservations == "calendar" and not stop.is_set():
             try:
                 self.once()
             except Exception:
-                logger.exception("the calendar was not asked")
+                logger.exception("asking the calendar failed, and is tried again in a second")
             stop.wait(1)
 
     def once(self) -> None:
-        """Ask for each site that is due; trouble becomes a notice and never an error."""
+        """Ask for each site that is due; a failure becomes a notice and never an error."""
         sites = known_sites(self._desk, self._polled())
         for site in sites[:SITES]:
             now_s = self._desk.clock.elapsed_s()
@@ -70,7 +70,7 @@ class Calendar:
         except Outside as outside:
             odd = str(outside)
         except Unavailable as unavailable:
-            odd = f"what it said cannot be stored: {unavailable}"
+            odd = f"the answer cannot be stored: {unavailable}"
         if odd and odd != self._odd.get(site):
             logger.warning("the calendar, for %s: %s", site, odd)
         self._odd[site] = odd
@@ -78,10 +78,13 @@ class Calendar:
     def _tell(self, count: int) -> None:
         odd = {site: said for site, said in sorted(self._odd.items()) if said}
         if count > SITES:
-            odd["the rest"] = f"{count} sites are known, only {SITES} of them are asked for"
+            odd["other sites"] = f"{count} sites are known, but the calendar is asked for {SITES} only"
         if odd:
             said = "; ".join(f"{site}: {words}" for site, words in list(odd.items())[:5])
-            self._desk.notices.say(Code.CALENDAR, f"The calendar is not as it should be. {said}.")
+            sentence = (
+                f"The calendar does not answer as it should. {said}. Check calendar_url and the calendar service."
+            )
+            self._desk.notices.say(Code.CALENDAR, sentence)
         else:
             self._desk.notices.end(Code.CALENDAR)
 
@@ -92,13 +95,13 @@ def refresh_once(desk: Desk, polled: Callable[[], set[str]], limits: Limits = LI
 
 
 def known_sites(desk: Desk, polled: set[str]) -> list[str]:
-    """Return every site that polled or has jobs, and every enclosure station with its observatories."""
+    """Return every site that polls or has jobs, and every enclosure station with its observatories."""
     tied = reservations.stations(desk.settings)
     return sorted(polled.union(tied, *tied.values()))
 
 
 def refresh_site(desk: Desk, site: str, limits: Limits = LIMITS) -> str:
-    """Ask for one site and keep the answer. Returns what was odd about it, else an empty text. Raises Outside."""
+    """Ask for one site and store the answer. Return the answer's fault, else an empty text. Raise Outside."""
     now_ms = desk.clock.now_ms()
     horizon_ms = now_ms + AHEAD_MS + LONGEST_MS
     span = {"site": site, "start": wire_time(now_ms), "end": wire_time(horizon_ms)}
@@ -106,7 +109,7 @@ def refresh_site(desk: Desk, site: str, limits: Limits = LIMITS) -> str:
     try:
         running, odd_too = _asked(desk, "get-event-at-time", {"site": site, "time": wire_time(now_ms)}, limits)
     except Outside as outside:
-        # It adds only what ends beyond the horizon: of that, what is known stays.
+        # Only this endpoint finds events that end beyond the horizon: keep the stored ones, or a reservation is lost.
         running, odd_too = _known_beyond(desk, site, horizon_ms), str(outside)
     found = {(event.event_id, event.start_ms): event for event in [*running, *events]}
     coming = [event for event in found.values() if event.end_ms > now_ms and event.start_ms < now_ms + AHEAD_MS]
@@ -116,11 +119,11 @@ def refresh_site(desk: Desk, site: str, limits: Limits = LIMITS) -> str:
 
 def _asked(desk: Desk, endpoint: str, body: dict[str, str], limits: Limits) -> tuple[list[Event], str]:
     if not desk.settings.calendar_url:
-        raise Outside("the setting calendar_url is empty")
+        raise Outside("the setting calendar_url is empty: set it to the address of the calendar service")
     answer = post_json(f"{desk.settings.calendar_url.rstrip('/')}/{endpoint}", body, limits)
     events, wrong = parse_events(answer, body["site"])
     if wrong and not events:
-        raise Outside(f"{endpoint} answered {wrong} events, all of them wrong in form")
+        raise Outside(f"{endpoint} answered {wrong} events, and all are wrong in form")
     return events, f"{wrong} events were wrong in form and do not count" if wrong else ""
 
 
@@ -136,7 +139,7 @@ def _known_beyond(desk: Desk, site: str, horizon_ms: int) -> list[Event]:
 
 
 def parse_events(answer: Any, site: str) -> tuple[list[Event], int]:
-    """The events of an answer, and how many were wrong in form. Outside when it is no list at all."""
+    """Return the events of an answer, and the number of wrong ones. Raise Outside when the answer is no list."""
     if not isinstance(answer, list):
         raise Outside("the answer is not a list of events")
     events = [parse_event(value, site) for value in answer]
@@ -145,7 +148,7 @@ def parse_events(answer: Any, site: str) -> tuple[list[Event], int]:
 
 
 def parse_event(value: Any, site: str) -> Event | None:
-    """One event; None when anything that decides is missing or wrong. What is only shown may be anything."""
+    """Return one event; None when a field that decides is missing or wrong. Fields that are only shown may be wrong."""
     if not isinstance(value, dict) or value.get("site") != site:
         return None
     event_id, creator_id = value.get("event_id"), value.get("creator_id")
@@ -171,7 +174,7 @@ def _shown(value: Any) -> str:
 
 
 def parse_time(value: Any) -> int | None:
-    """`2022-06-20T16:15:00Z`, also with a fraction or an offset, in Unix milliseconds; None for all else."""
+    """Return a text such as `2022-06-20T16:15:00Z`, also with fraction or offset, in Unix milliseconds; else None."""
     if not isinstance(value, str) or not _TIME.match(value):
         return None
     try:
@@ -182,5 +185,5 @@ def parse_time(value: Any) -> int | None:
 
 
 def wire_time(time_ms: int) -> str:
-    """A time as the service writes it, to the second."""
+    """Return a time in the form of the service, to the second."""
     return moment(time_ms).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,8 +1,8 @@
-"""The chain of the audit: how a row is hashed, and the pass over all rows that finds the first one that is wrong.
+"""The chain of the audit: the hash of a row, and the check of all rows that finds the first wrong row.
 
 A row's hash is the SHA-256 of its JSON (keys sorted, no spaces, UTF-8) with the store's identity and the hash of
-the row before it. Who changes, removes, moves or adds a row breaks what comes after it; what was cut off at the end
-shows against an anchor, the number and hash of a row that is known from elsewhere.
+the previous row. A row that was changed, removed, moved or added breaks the chain after that row. Rows that were cut
+off at the end show against an anchor: the number and hash of a row, kept outside the store.
 """
 
 import json
@@ -18,7 +18,7 @@ RESTORE = "restore"
 
 
 class Anchor(NamedTuple):
-    """A row's number and hash: says that the chain went so far, and what stood there."""
+    """A row's number and hash: proof that the chain reached this row, with this content."""
 
     seq: int
     hash: str
@@ -31,24 +31,24 @@ START = Anchor(0, ZEROS)
 
 
 def anchor_of(row: AuditRow) -> Anchor:
-    """The row as an anchor."""
+    """Return the row as an anchor."""
     return Anchor(row.seq, row.hash)
 
 
 def ending(row: AuditRow) -> str:
-    """The anchor, as a text, of the chain that the restore recorded in this row has ended; empty for other rows."""
+    """Return the anchor, as a text, of the chain that ended with the restore in this row; empty for other rows."""
     return row.detail.removeprefix("after ") if row.what == RESTORE and isinstance(row.detail, str) else ""
 
 
 def line_of(store: str, row: AuditRow) -> dict[str, Any]:
-    """The row as it is exported: everything that is hashed, and the hash."""
+    """Return the row in its exported form: every hashed field, and the hash."""
     return {**row._asdict(), "store": store}
 
 
 def digest(store: str, row: AuditRow) -> str:
-    """The hash that the row must have in the store of this identity."""
+    """Return the hash that the row must have in the store of this identity."""
     hashed = {name: value for name, value in line_of(store, row).items() if name != "hash"}
-    # What only a stranger can have written, a blob or half a letter, must give another hash and never an error.
+    # A forged row may hold a blob or half a letter: the check must find another hash, and must not fail with an error.
     text = json.dumps(
         hashed, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=lambda odd: [repr(odd)]
     )
@@ -57,9 +57,9 @@ def digest(store: str, row: AuditRow) -> str:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a pass found. `seq` is the first row that is wrong or missing, None when all is well; `finding` says it.
+    """The result of a check. `seq` is the first wrong or missing row, or None; `finding` is the sentence about the row.
 
-    `rows` are those before it. Times are Unix milliseconds; of an empty audit they are 0.
+    `rows` counts the good rows before `seq`. Times are Unix milliseconds, and 0 for an empty audit.
     """
 
     rows: int
@@ -71,7 +71,7 @@ class Verdict:
 
 
 class Broken(Exception):
-    """The first row that is wrong or missing, and a sentence."""
+    """The first wrong or missing row, and a sentence."""
 
     def __init__(self, seq: int, sentence: str) -> None:
         super().__init__(sentence)
@@ -79,7 +79,7 @@ class Broken(Exception):
 
 
 class Chain:
-    """One pass: `add` each row, oldest first, then `end`. Both raise Broken."""
+    """A check of all rows: `add` each row, oldest first, then `end`. Both methods raise Broken."""
 
     def __init__(self, store: str, anchors: Iterable[Anchor] = ()) -> None:
         self._store = store
@@ -90,11 +90,11 @@ class Chain:
 
     @property
     def newest(self) -> Anchor:
-        """The last row that was added."""
+        """Return the anchor of the last row added."""
         return anchor_of(self.last) if self.last else START
 
     def add(self, row: AuditRow) -> None:
-        """The next row."""
+        """Check the next row."""
         self._require_place(row)
         if row.hash != digest(self._store, row):
             raise Broken(row.seq, f"Row {row.seq} was changed.")
@@ -106,10 +106,10 @@ class Chain:
         self.last = row
 
     def _require_place(self, row: AuditRow) -> None:
-        """Numbers have no gaps. After a restore they go on above every number ever given."""
+        """Raise Broken unless the number follows the last one. After a restore numbers go on above all given before."""
         due = self.newest.seq + 1
         if row.seq < due:
-            raise Broken(row.seq, f"Row {row.seq} was added by somebody else: no row has this number.")
+            raise Broken(row.seq, f"Row {row.seq} was added from outside prjobs: its number is not due.")
         if row.seq > due and row.what != RESTORE:
             raise Broken(due, f"{_rows(due, row.seq - 1)} removed.")
 
@@ -117,20 +117,20 @@ class Chain:
         if row.previous == self.newest.hash:
             return
         if self.last is None:
-            raise Broken(row.seq, f"Row {row.seq} was changed: the first row, it names one before it.")
+            raise Broken(row.seq, f"Row {row.seq} was changed: the first row names one before it.")
         raise Broken(
             self.last.seq,
-            f"Row {self.last.seq} was changed, its hash too: row {row.seq} was written after another one.",
+            f"Row {self.last.seq} was changed together with its hash: row {row.seq} names a different hash.",
         )
 
     def end(self, given: int = 0) -> None:
-        """After the last row; `given` is the highest number that was ever given to a row, when that is known."""
+        """Check the end of the chain; `given` is the highest number ever given to a row, or 0 when unknown."""
         last = self.newest.seq
         due = max([given, *(anchor.seq for anchor in self._wanted.values())])
         if due > last:
             raise Broken(last + 1, f"{_rows(last + 1, due)} removed: the newest ones.")
         for anchor in sorted(self._wanted.values()):
-            raise Broken(anchor.seq, f"Row {anchor.seq} is not the one that stood there: all was written anew.")
+            raise Broken(anchor.seq, f"Row {anchor.seq} does not match its anchor: all was written anew.")
 
 
 def _rows(first: int, last: int) -> str:
@@ -138,7 +138,7 @@ def _rows(first: int, last: int) -> str:
 
 
 def examine(rows: Iterable[AuditRow], chain: Chain, given: int = 0) -> Verdict:
-    """Pass over the rows."""
+    """Check the rows with the chain and return the verdict."""
     seq, finding = None, ""
     try:
         for row in rows:

@@ -1,4 +1,4 @@
-"""The state of access: keys, limits, and what is known in memory of tokens and reservations."""
+"""The state of access: keys, limits, and the tokens and reservations cached in memory."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -11,7 +11,7 @@ from prjobs.store.common import Common
 
 
 class Reservation(msgspec.Struct, frozen=True):
-    """A stored reservation. `creator_id` is the user who has it; `created_by` made it here."""
+    """A stored reservation. `creator_id` is the user who holds the reservation; `created_by` entered it here."""
 
     id: int
     site: str
@@ -26,7 +26,10 @@ class Reservation(msgspec.Struct, frozen=True):
 
 
 class Window(NamedTuple):
-    """What is on at a site from `since_ms` until before `until_ms`; when the calendar answered for it, None: never."""
+    """The reservations `on` at a site from `since_ms` until before `until_ms`.
+
+    `answered_ms` is the calendar's last answer for the site; None before the first.
+    """
 
     since_ms: int
     until_ms: int
@@ -35,23 +38,23 @@ class Window(NamedTuple):
 
 
 class Windows:
-    """The window of each site that was asked for. A change drops all, and what an earlier look still adds."""
+    """The window of each requested site. A change replaces the whole dict: a late look adds to the old one only."""
 
     def __init__(self) -> None:
         self.by_site: dict[str, Window] = {}
 
     def forget(self) -> None:
-        """Look every site up again from now on."""
+        """Drop all windows, so that every site is looked up again."""
         self.by_site = {}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Desk(Common):
-    """What the verbs of this package work with.
+    """The state that the verbs of this package take.
 
-    `secret` signs the appliance's own tokens; `provider` knows the users of an outside one. `wrong_tokens` and
-    `new_jobs` limit callers, `refusals` and `token_uses` what of them is written into the audit. `verified` holds the
-    claims of tokens whose signature was checked.
+    `secret` signs the appliance's own tokens; `provider` checks the tokens of an outside provider. `wrong_tokens` and
+    `new_jobs` limit callers; `refusals` and `token_uses` limit the callers' rows in the audit. `verified` holds the
+    claims of tokens with a checked signature.
     """
 
     secret: bytes

@@ -1,6 +1,6 @@
-"""JSON from services outside: short patience, small answers, no redirects, verified TLS, no proxies.
+"""JSON requests to outside services: short timeouts, small answers, no redirects, verified TLS, no proxies.
 
-Whatever comes back that is not one JSON document with status 200 is an Outside error, never a user's.
+Every answer other than one JSON document with status 200 raises Outside, never an error of the user.
 """
 
 import json
@@ -22,12 +22,12 @@ from prjobs.base.errors import BadRequest
 
 
 class Outside(Exception):
-    """A service outside did not give what was asked for. The text says which one and why, for the operator."""
+    """A failed request to an outside service. The text names the service and the cause, for the operator."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How long to wait for the connection, for a sign of life and for the whole answer; how large it may be."""
+    """The seconds to wait for the connection, the first byte and the whole answer; the largest size in bytes."""
 
     connect_s: float = 5.0
     first_byte_s: float = 10.0
@@ -39,7 +39,7 @@ LIMITS = Limits()
 
 
 class _Cutter:
-    """Cuts the connection when the whole takes too long: a server may send one byte now and then for ever."""
+    """A timer that cuts the connection at the total limit: a slow server may send single bytes for ever."""
 
     def __init__(self, connection: HTTPConnection, total_s: float) -> None:
         self.fired = False
@@ -57,13 +57,13 @@ class _Cutter:
         self._connection.close()
 
     def connect(self) -> None:
-        """Open the connection. The socket is kept: the connection forgets it once the answer has begun."""
+        """Open the connection and keep the socket: the connection drops its own reference once the answer begins."""
         self._connection.connect()
         self._sock = self._connection.sock
         self.require_time()
 
     def require_time(self) -> None:
-        """TimeoutError when the connection was cut."""
+        """Raise TimeoutError when the connection was cut."""
         if self.fired:
             raise TimeoutError
 
@@ -73,24 +73,24 @@ class _Cutter:
             if self._sock is not None:
                 self._sock.shutdown(socket.SHUT_RDWR)
         except OSError:
-            # It ended by itself just now.
+            # The connection ended between the timer and the shutdown.
             return
 
 
 def get_json(url: str, headers: Mapping[str, str], limits: Limits = LIMITS) -> Any:
-    """The JSON at an address. Raises Outside."""
+    """Return the JSON at an address. Raise Outside."""
     return _ask("GET", url, None, headers, limits)
 
 
 def post_json(url: str, body: Mapping[str, Any], limits: Limits = LIMITS) -> Any:
-    """The JSON that answers a JSON body. Raises Outside."""
+    """Return the JSON that answers a JSON body. Raise Outside."""
     return _ask("POST", url, json.dumps(body).encode(), {"Content-Type": "application/json"}, limits)
 
 
 def _ask(method: str, url: str, body: bytes | None, headers: Mapping[str, str], limits: Limits) -> Any:
     address = _address(url)
     where = str(address.netloc)
-    # A compressed answer could be far larger than it looks.
+    # A compressed answer could unpack to far more than the limit of bytes.
     sent = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "prjobs", **headers}
     asked = _Request(method, address, body, sent)
     try:
@@ -128,7 +128,7 @@ def _exchange(connection: HTTPConnection, cutter: _Cutter, asked: _Request, limi
     response = connection.getresponse()
     _require_status(response, address)
     data = response.read(limits.body_bytes + 1, decode_content=False)
-    # An answer that ends with its connection looks whole when the connection is cut.
+    # An answer without a length ends with the connection: a cut connection would make half an answer look whole.
     cutter.require_time()
     if len(data) > limits.body_bytes:
         raise Outside(f"{address.netloc} answered with more than {limits.body_bytes} bytes")
@@ -137,7 +137,7 @@ def _exchange(connection: HTTPConnection, cutter: _Cutter, asked: _Request, limi
 
 def _require_status(response: BaseHTTPResponse, address: Url) -> None:
     if 300 <= response.status < 400:
-        raise Outside(f"{address.netloc} redirects elsewhere, which is not followed: is the address right?")
+        raise Outside(f"{address.netloc} redirects to another address, and prjobs follows none: check the address")
     if response.status != 200:
         raise Outside(f"{address.netloc} answered with status {response.status}")
 
@@ -146,7 +146,7 @@ def _answer(data: bytes, where: str) -> Any:
     try:
         return parse_json(strip_mark(data))
     except BadRequest:
-        raise Outside(f"{where} answered something that is not JSON") from None
+        raise Outside(f"{where} did not answer with JSON: check the address") from None
 
 
 def _address(url: str) -> Url:

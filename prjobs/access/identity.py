@@ -1,4 +1,4 @@
-"""Who asks: what a token proves, whoever made it."""
+"""The identity of a caller, as proved by a token of the appliance or of an outside provider."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ LOG_IN = "Unauthorized. Please log in: "
 
 @dataclass(frozen=True)
 class Identity:
-    """A user, a program or a service. `sites` empty means every site; `service` may act for others."""
+    """A user, a program or a service. Empty `sites` means every site; a `service` may act for other users."""
 
     user_id: str
     user_name: str
@@ -22,23 +22,23 @@ class Identity:
 
     @property
     def is_admin(self) -> bool:
-        """Roles are compared whole: `notadmin` is not `admin`."""
+        """Return True for an administrator. Roles are compared whole: `notadmin` is not `admin`."""
         return "admin" in self.roles
 
     @property
     def is_staff(self) -> bool:
-        """Admins and owners."""
+        """Return True for administrators and owners."""
         return self.is_admin or "owner" in self.roles
 
     @property
     def roles_json(self) -> str:
-        """The roles as the wire carries them: a JSON list of texts."""
+        """Return the roles in their wire format: a JSON list of texts."""
         return msgspec.json.encode(list(self.roles)).decode()
 
     def reaches(self, site: str) -> bool:
-        """Whether the token is good for this site."""
+        """Return True if the token is good for this site."""
         return not self.sites or site in self.sites
 
     def covers(self, sites: Collection[str]) -> bool:
-        """Whether what is good for these sites, or for every site when there are none, is within the token's own."""
+        """Return True if the token is good for all these sites; an empty collection stands for every site."""
         return not self.sites or (bool(sites) and set(sites) <= set(self.sites))

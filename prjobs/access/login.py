@@ -1,4 +1,4 @@
-"""The link that logs a browser in, once."""
+"""The link that logs a browser in, usable once."""
 
 import hmac
 from hashlib import sha256
@@ -9,7 +9,7 @@ from prjobs.store.transaction import Transaction
 
 
 def create_login_key(desk: Desk) -> str:
-    """Return a new key that logs one browser in, once. Only its hash is stored."""
+    """Return a new key that logs one browser in, once. Only the key's hash is stored."""
     key = desk.clock.random_text()
     desk.database.write(_store_login_key, sha256(key.encode()).hexdigest())
     return key
@@ -31,13 +31,13 @@ def _store_login_key(transaction: Transaction, digest: str) -> None:
 
 
 def use_login_key(desk: Desk, key: str) -> None:
-    """Spend the key. Unauthorized when it is not the one that was given out, or was used."""
+    """Spend the key. Raise Unauthorized when the key is not the newest one, or was used."""
     desk.database.write(_spend_login_key, sha256(key.encode()).hexdigest())
 
 
 def _spend_login_key(transaction: Transaction, digest: str) -> None:
     found = transaction.fetch("SELECT value FROM fact WHERE name = 'login_key'")
     if not found or not hmac.compare_digest(found[0][0], digest):
-        sentence = "This link was used before, or is not the newest one: `prjobs login` makes a new one."
+        sentence = "This link was used before, or a newer link exists. Run `prjobs login` for a new link."
         raise Unauthorized(sentence).about("login_link")
     transaction.execute("DELETE FROM fact WHERE name = 'login_key'")

@@ -1,8 +1,8 @@
-"""Users of an outside provider (OpenID Connect): whose token it is, checked without asking anybody.
+"""Users of an outside provider (OpenID Connect): tokens are checked offline, with keys kept here.
 
-RFC 8725 decides what is refused: one pinned algorithm (RS256), issuer, audience, expiry and subject required, unknown
-critical headers refused; `kid` is only looked up, and `jku`, `jwk` and `x5u` are never read. The keys come from a
-certificate, or from the provider's key set, which is kept in the data folder, so that tokens verify offline.
+The checks follow RFC 8725: one pinned algorithm (RS256); issuer, audience, expiry and subject required; unknown
+critical headers refused; `kid` only selects a known key; `jku`, `jwk` and `x5u` are never read. The keys come from a
+certificate, or from the provider's key set, a copy of which in the data folder lets tokens verify offline.
 """
 
 import json
@@ -36,7 +36,7 @@ Fetch = Callable[[str, dict[str, str]], Any]
 
 
 class Provider:
-    """One outside provider. `fetch(url, headers)` gives the JSON of an answer, or raises."""
+    """An outside provider. `fetch(url, headers)` returns the JSON of an answer, or raises."""
 
     def __init__(self, folder: Path, settings: Settings, clock: Clock, fetch: Fetch) -> None:
         self.issuer = settings.oidc_issuer
@@ -50,18 +50,22 @@ class Provider:
         self._certificate = read_certificate(settings.oidc_certificate) if settings.oidc_certificate else None
         self._keys = {} if self._certificate else self._read_kept()
         if settings.oidc_issuer and not settings.oidc_audience:
-            raise Unusable("oidc_audience is empty: tokens of oidc_issuer that are for other services would be taken.")
+            sentence = (
+                "oidc_audience is empty, so prjobs would accept tokens that oidc_issuer made for other services. "
+                "Set oidc_audience to the audience of this service."
+            )
+            raise Unusable(sentence)
 
     # ---- whose token
 
     def identify(self, token: str) -> Identity:
-        """Whose token this is. Unauthorized for every token that is not wholly as it must be."""
+        """Return the user of the token. Raise Unauthorized when any check fails."""
         if len(token) > MAX_TOKEN:
             raise Unauthorized(LOG_IN + "the token is too long.")
         try:
             header = jwt.get_unverified_header(token)
             if "crit" in header:
-                raise Unauthorized(LOG_IN + "the token has critical headers that are not known here.")
+                raise Unauthorized(LOG_IN + "the token has critical headers that this server does not know.")
             claims = jwt.decode(
                 token,
                 self._key(header.get("kid")),
@@ -97,7 +101,7 @@ class Provider:
     # ---- roles
 
     def _roles_of(self, token: str, claims: dict[str, Any]) -> tuple[str, ...]:
-        """From the token, else from userinfo; none found is no roles, never an error."""
+        """Return the roles in the token, else from userinfo; without either an empty tuple, never an error."""
         found = _metadata_roles(claims, self._settings.oidc_namespace)
         if found is None and self._settings.oidc_userinfo_url:
             return self._asked_roles(token, str(claims["sub"]))
@@ -115,7 +119,7 @@ class Provider:
             if isinstance(answer, dict) and answer.get("sub") == user_id:
                 keep_s, roles = USERINFO_KEEP_S, _metadata_roles(answer, self._settings.oidc_namespace) or ()
         except Exception as error:
-            logger.warning("the provider did not say the roles of a user: %s", error)
+            logger.warning("the provider gave no roles of a user, who has none until the next try: %s", error)
         if len(self._roles) >= USERINFO_USERS:
             self._roles.clear()
         self._roles[user_id] = (now_s + keep_s, roles)
@@ -124,13 +128,13 @@ class Provider:
     # ---- keys
 
     def run(self, stop: threading.Event) -> None:
-        """Keep the keys fresh in the background, until told to stop. Returns at once when there are none to fetch."""
+        """Refresh the keys in the background until `stop` is set. Return immediately when no keys are to be fetched."""
         while self.issuer and not self._certificate and not stop.is_set():
             self.refresh_if_due()
             stop.wait(60)
 
     def refresh_if_due(self, every_s: float = REFRESH_S) -> bool:
-        """Fetch the key set unless that was tried less than `every_s` ago. Whether new keys are known now."""
+        """Fetch the key set unless the last try is less than `every_s` ago. Return True if keys were fetched."""
         if self._certificate or not self.issuer or not self._asking.acquire(blocking=False):
             return False
         try:
@@ -147,11 +151,11 @@ class Provider:
         try:
             answer = self._fetch(url, {})
         except Exception as error:
-            logger.warning("the provider's keys were not fetched: %s", error)
+            logger.warning("the provider's keys were not fetched, and the known keys stay in use: %s", error)
             return False
         keys = parse_keys(answer)
         if not keys:
-            logger.warning("the provider's key set at %s holds no key that can be used", url)
+            logger.warning("the provider's key set at %s holds no usable key: check oidc_jwks_url and oidc_issuer", url)
             return False
         self._keys = keys
         self._keep(answer)
@@ -173,7 +177,7 @@ class Provider:
 
 
 def _metadata_roles(claims: dict[str, Any], namespace: str) -> tuple[str, ...] | None:
-    """The known roles that a set of claims grants; None when it says nothing of roles."""
+    """Return the known roles in a set of claims; None when the claims have no list of roles."""
     for name in ("app_metadata", "user_metadata"):
         metadata = claims.get(f"{namespace}/{name}")
         if isinstance(metadata, dict) and isinstance(metadata.get("roles"), list):
@@ -182,7 +186,7 @@ def _metadata_roles(claims: dict[str, Any], namespace: str) -> tuple[str, ...] |
 
 
 def parse_keys(key_set: Any) -> dict[str, RSAPublicKey]:
-    """A JSON Web Key Set (RFC 7517) -> the RSA keys for signatures by `kid`; keys of other kinds are left out."""
+    """Return the RSA signature keys of a JSON Web Key Set (RFC 7517) by `kid`; leave other kinds of keys out."""
     found: dict[str, RSAPublicKey] = {}
     listed = key_set.get("keys") if isinstance(key_set, dict) else None
     for key in listed if isinstance(listed, list) else []:
@@ -200,9 +204,9 @@ def parse_keys(key_set: Any) -> dict[str, RSAPublicKey]:
 
 
 def read_certificate(named: str) -> RSAPublicKey:
-    """A PEM certificate or public key, from a file or as the text itself; newlines squeezed to spaces are mended.
+    """Return the key of a PEM certificate or public key, given as a file or as text; newlines may have become spaces.
 
-    Raises Unusable when it is neither, or no RSA key of at least 2048 bits.
+    Raise Unusable for any other text, and for a key other than RSA with at least 2048 bits.
     """
     try:
         text = named if named.lstrip().startswith("-----BEGIN") else Path(named).read_text(encoding="utf-8")
@@ -213,7 +217,7 @@ def read_certificate(named: str) -> RSAPublicKey:
     except OSError as error:
         raise Unusable(f"oidc_certificate: {named} cannot be read: {error.strerror}.") from None
     except (ValueError, IndexError):
-        raise Unusable("oidc_certificate is no certificate or public key in PEM form.") from None
+        raise Unusable("oidc_certificate must be a certificate or a public key in PEM form.") from None
     if not isinstance(key, RSAPublicKey) or key.key_size < MIN_KEY_BITS:
         raise Unusable(f"oidc_certificate must hold an RSA key of at least {MIN_KEY_BITS} bits.")
     return key

@@ -1,8 +1,9 @@
-"""Who has reserved a telescope, and whether a user may command it now.
+"""Reservations of telescopes, and the judgement on a user's command by them.
 
-Reservations are made here (`local`) or copied from a calendar service (`calendar`). A judgement looks at what is
-stored and asks nobody, so it holds with the Internet down. Times are Unix milliseconds by the wall clock; a
-reservation is on while start ≤ now < end. The sites of a station's observatories are judged together with its own.
+Reservations are made here (`local`) or copied from a calendar service (`calendar`). A judgement reads the store only
+and sends no request, so judgements work without the Internet. Times are Unix milliseconds by the wall clock; a
+reservation is on while start ≤ now < end. A command for an enclosure station is judged by the reservations of the
+station and of all its observatories.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +24,7 @@ from prjobs.store.transaction import Transaction
 
 LOCAL = "local"
 CALENDAR = "calendar"
-# How often the calendar is asked; an answer younger than two of these counts as live.
+# The period of the calendar's requests; an answer younger than two periods counts as live.
 REFRESH_S = 60
 MAX_TIME_MS = 253_370_764_800_000  # the year 9999
 KEPT_SITES = 1000
@@ -45,7 +46,7 @@ class NewReservation(msgspec.Struct, frozen=True):
 
 
 class Event(NamedTuple):
-    """An event of the calendar service, in our own words."""
+    """An event of the calendar service, with the field names of this package."""
 
     event_id: str
     start_ms: int
@@ -56,7 +57,7 @@ class Event(NamedTuple):
 
 
 class Reason(StrEnum):
-    """Why a user may command or not."""
+    """The code of a judgement's reason."""
 
     NOT_USED = "not_used"
     ROLE = "role"
@@ -68,9 +69,9 @@ class Reason(StrEnum):
 
 
 class Judgement(msgspec.Struct, frozen=True):
-    """A decision on whether a user may command, with the names of those whose reservation is on.
+    """The decision on a user's command, with the names of the users whose reservation is on.
 
-    `reason` is the code of the decision and `sentence` its words. `basis` says on what it was judged: `none`
+    `reason` is the code of the decision and `sentence` its words. `basis` names the source of the decision: `none`
     (reservations are not used), `local`, `live`, or `cached age=S` (S: seconds, or `never`).
     """
 
@@ -87,7 +88,7 @@ _INSERT = (
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id"
 )
 RESERVED = "Someone else has a reservation right now. Please see the calendar for details."
-_NOT_USED_SAID = "Reservations are not used here: whoever has a token may command."
+_NOT_USED_SAID = "Reservations are not used here: every user with a token may command."
 NOT_USED = Judgement(True, "none", Reason.NOT_USED, _NOT_USED_SAID, [])
 
 
@@ -95,11 +96,10 @@ NOT_USED = Judgement(True, "none", Reason.NOT_USED, _NOT_USED_SAID, [])
 
 
 def judge(desk: Desk, user_id: str, always: bool, site: str) -> Judgement:
-    """May the user command the site now? Microseconds, except after a change or a reservation's start or end.
+    """Return the judgement on a command of the user for the site, now.
 
-    `always`: whatever is reserved, by the user's role.
-
-    Raises Unavailable when it is not known in memory and the store cannot be read.
+    `always`: the user's role allows the command despite reservations. Judging takes microseconds from memory; after a
+    change, or a reservation's start or end, the store is read. Raise Unavailable when the store cannot be read then.
     """
     settings = desk.settings
     if settings.reservations == "none":
@@ -116,7 +116,7 @@ def judge(desk: Desk, user_id: str, always: bool, site: str) -> Judgement:
 
 def _decide(settings: Settings, window: Window, is_fresh: bool, user_id: str) -> tuple[bool, Reason, str]:
     denies_unsure = not is_fresh and settings.calendar_stale == "deny"
-    # What was made here is certain, whatever the calendar would say.
+    # Local reservations are certain, also when the calendar does not answer.
     counted = [one for one in window.on if one.source == LOCAL] if denies_unsure else window.on
     own = [one for one in counted if one.creator_id == user_id]
     if own:
@@ -124,28 +124,28 @@ def _decide(settings: Settings, window: Window, is_fresh: bool, user_id: str) ->
     if counted:
         return False, Reason.RESERVED, RESERVED
     if is_fresh:
-        return True, Reason.FREE, "Nobody has a reservation right now: whoever has a token may command."
+        return True, Reason.FREE, "Nobody has a reservation right now: every user with a token may command."
     since = f"since {_utc(window.answered_ms)} UTC" if window.answered_ms is not None else "yet"
     if denies_unsure:
         return (
             False,
             Reason.UNKNOWN,
             (
-                f"The calendar was not reached {since}, so that nobody knows who has a reservation right now. "
-                "Administrators can still command."
+                f"The calendar was not reached {since}, so the present reservation is unknown. "
+                "Administrators can still command: ask one, or check the calendar service."
             ),
         )
-    said = f"Nobody is known to have a reservation right now; the calendar was not reached {since}."
+    said = f"No reservation is known right now; the calendar was not reached {since}."
     return True, Reason.UNKNOWN, said
 
 
 def _freshness(settings: Settings, answered_ms: int | None, now_ms: int) -> tuple[str, bool]:
-    """The basis, and whether it is young enough to be relied on."""
+    """Return the basis, and True if the basis is young enough to rely on."""
     if settings.reservations == "local":
         return LOCAL, True
     if answered_ms is None:
         return "cached age=never", False
-    # An answer from the future is as doubtful as an old one: the clock was set back since.
+    # An answer from the future counts as old: the clock was set back after the answer, so its age is unknown.
     age_s = abs(now_ms - answered_ms) // 1000
     basis = "live" if age_s < 2 * REFRESH_S else f"cached age={age_s}"
     return basis, age_s <= settings.calendar_max_age_s
@@ -183,13 +183,13 @@ def _marks(values: Sequence[object]) -> str:
 
 
 def sites_judged(settings: Settings, site: str) -> tuple[str, ...]:
-    """The site, and its observatories when it is an enclosure station."""
+    """Return the site, and for an enclosure station its observatories too."""
     observatories = stations(settings).get(site, [])
     return tuple(dict.fromkeys([site, *observatories]))
 
 
 def stations(settings: Settings) -> dict[str, list[str]]:
-    """Enclosure station -> its observatories, as the setting says."""
+    """Return the observatories of each enclosure station, from the setting `stations`."""
     tied: dict[str, list[str]] = {}
     for entry in settings.stations:
         station, _, observatories = entry.partition("=")
@@ -205,7 +205,7 @@ def _utc(time_ms: int) -> str:
 
 
 def list_reservations(desk: Desk, site: str | None = None) -> list[Reservation]:
-    """Those that are on or to come, by start; of one site or of all."""
+    """Return the present and coming reservations of one site, or of all, by start."""
     now_ms = desk.clock.now_ms()
     if site is None:
         return _fetch(desk, "end_ms > ?", (now_ms,))
@@ -213,7 +213,7 @@ def list_reservations(desk: Desk, site: str | None = None) -> list[Reservation]:
 
 
 def find_reservation(desk: Desk, reservation_id: int) -> Reservation:
-    """One reservation, over or not. NotFound."""
+    """Return one reservation, also a past one. Raise NotFound."""
     return _one(_fetch(desk, "id = ?", (reservation_id,)))
 
 
@@ -232,7 +232,7 @@ def _one(found: list[Reservation]) -> Reservation:
 
 
 def add_reservation(desk: Desk, asked: NewReservation, actor: Actor) -> Reservation:
-    """Reserve a site for a user. BadRequest when it ends before it starts, or is over already.
+    """Reserve a site for a user. Raise BadRequest when the end is before the start, or in the past.
 
     Other reservations for the same time are no obstacle: all their users may command.
     """
@@ -253,7 +253,7 @@ def _add(transaction: Transaction, desk: Desk, asked: NewReservation, actor: Act
 
 
 def remove_reservation(desk: Desk, reservation_id: int, actor: Actor) -> Reservation:
-    """Remove one that was made here; returns it. NotFound, or Conflict for one of the calendar."""
+    """Remove a local reservation and return it. Raise NotFound, or Conflict for a reservation of the calendar."""
     return _change(desk, _remove, desk, reservation_id, actor)
 
 
@@ -273,7 +273,7 @@ def _record(transaction: Transaction, desk: Desk, what: str, one: Reservation, a
 
 
 def replace_calendar(desk: Desk, site: str, events: Sequence[Event], at_ms: int) -> None:
-    """The calendar answered for the site at that time: these events take the place of all it said before."""
+    """Replace the site's stored events of the calendar with the events of its answer at `at_ms`."""
     _change(desk, _replace, site, events, at_ms)
 
 
@@ -286,8 +286,7 @@ def _replace(transaction: Transaction, site: str, events: Sequence[Event], at_ms
 
 
 def _change(desk: Desk, verb: Callable[..., Result], *arguments: Any) -> Result:
-    """Write, and judge by what is stored from then on."""
-
+    """Run the verb in a transaction; after the commit, forget all windows, so that judgements read the store again."""
     changed: Result = desk.database.write(_change_and_forget, desk, verb, arguments)
     return changed
 

@@ -1,4 +1,4 @@
-"""Rights: may this caller do this here and now. One answer for requests that command and for those that only ask."""
+"""Rights: the judgement on a caller's command, the same for a request that commands and for a mere question."""
 
 from prjobs.access import reservations
 from prjobs.access.desk import Desk
@@ -11,9 +11,9 @@ HEADER = "X-Prjobs-Reservations"
 
 
 def require_rights(desk: Desk, identity: Identity, site: str, user_id: str, command_class: str = "") -> Judgement:
-    """Return the judgement that lets the command pass. Raises Unauthorized or Forbidden when it may not be sent.
+    """Return the judgement that allows the command. Raise Unauthorized or Forbidden when the command is not allowed.
 
-    `user_id` is in whose name the command is; an empty `command_class` stands for one that every user may send.
+    The command is in the name of `user_id`; an empty `command_class` stands for a class that every user may send.
     """
     judged = _judge(desk, identity, site, user_id, command_class)
     if judged.allowed:
@@ -27,7 +27,7 @@ def require_rights(desk: Desk, identity: Identity, site: str, user_id: str, comm
 
 
 def may_command(desk: Desk, identity: Identity, site: str, command_class: str = "") -> Judgement:
-    """Return the judgement for the identity's own user, with the sentence of the refusal when there is one."""
+    """Return the judgement for the identity's own user, with the sentence of a refusal."""
     try:
         return _judge(desk, identity, site, identity.user_id, command_class)
     except (Unauthorized, Forbidden) as refused:
@@ -37,7 +37,7 @@ def may_command(desk: Desk, identity: Identity, site: str, command_class: str = 
 
 
 def _judge(desk: Desk, identity: Identity, site: str, user_id: str, command_class: str) -> Judgement:
-    """Judge by the reservations; raise Unauthorized or Forbidden when the token alone forbids it."""
+    """Judge by the reservations; raise Unauthorized or Forbidden when the token alone forbids the command."""
     require_commander(identity)
     require_command(identity, site, user_id)
     _require_class(desk, identity, command_class)
@@ -45,20 +45,20 @@ def _judge(desk: Desk, identity: Identity, site: str, user_id: str, command_clas
 
 
 def _may_always(identity: Identity, command_class: str) -> bool:
-    """Return True for administrators, and for owners who make the telescope safe, whatever is reserved."""
+    """Return True for administrators, and for owners who stop, close or park: reservations do not hold them."""
     return identity.is_admin or (identity.is_staff and command_class in MAKES_SAFE)
 
 
 def _require_class(desk: Desk, identity: Identity, command_class: str) -> None:
     if command_class in desk.settings.staff_classes and not identity.is_staff:
-        raise Forbidden(f"Commands of the class {command_class} need the admin or owner role.")
+        raise Forbidden(f"Commands of the class {command_class} need the admin or owner role. Ask an administrator.")
 
 
 # ---- by role
 
 
 def require_commander(identity: Identity) -> None:
-    """Raise Forbidden for observatory and viewer tokens, unless they are staff's."""
+    """Raise Forbidden for observatory and viewer tokens, except tokens of staff."""
     if {"observatory", "viewer"} & set(identity.roles) and not identity.is_staff:
         raise Forbidden("A token of an observatory or a viewer may not send commands.")
 
@@ -68,7 +68,7 @@ def require_command(identity: Identity, site: str, user_id: str) -> None:
     if not identity.reaches(site):
         raise Forbidden("This token is not for this site.")
     if user_id != identity.user_id and not (identity.is_admin or identity.service):
-        raise Unauthorized("user_id must be the user of the token; another one came.")
+        raise Unauthorized("user_id must be the user of the token, but names another user.")
 
 
 def require_observatory(identity: Identity, site: str) -> None:

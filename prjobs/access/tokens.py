@@ -1,7 +1,7 @@
-"""Who may do what: tokens of the appliance's own, and the questions asked of them.
+"""Tokens of the appliance's own: made, listed, revoked, and checked at each request.
 
-A token is a JSON Web Token (RFC 7519) signed with the folder's secret (HS256). Its id is stored, the token is not;
-a token whose id is unknown or revoked is worth nothing.
+A token is a JSON Web Token (RFC 7519) signed with the folder's secret (HS256). The store keeps the token's id, not the
+token; a token with an unknown or revoked id is refused.
 """
 
 from typing import Annotated, Any, Literal
@@ -30,7 +30,7 @@ _ROLES_SAID = Meta(max_length=4, description=f"a list of roles ({', '.join(ROLES
 
 
 class TokenInfo(msgspec.Struct, frozen=True):
-    """What is stored of a token."""
+    """The stored fields of a token."""
 
     id: str
     user_id: str
@@ -50,7 +50,7 @@ _COLUMNS = ", ".join(TokenInfo.__struct_fields__)
 
 
 class NewToken(msgspec.Struct, frozen=True):
-    """A token to be made. Without roles it is an ordinary user's; without sites it is good for every site."""
+    """A token to be made. No roles: a token of an ordinary user. No sites: a token for every site."""
 
     user_id: UserId
     user_name: UserName = ""
@@ -60,7 +60,7 @@ class NewToken(msgspec.Struct, frozen=True):
 
 
 def create_token(desk: Desk, asked: NewToken, actor: Actor, what: str = audit.TOKEN_CREATE) -> tuple[str, TokenInfo]:
-    """Make a token; the token itself, which is not kept, and what is stored of it."""
+    """Make a token. Return the token itself, which is not stored, and the stored fields."""
     now_ms = desk.clock.now_ms()
     info = TokenInfo(
         id=desk.clock.random_bytes(8).hex(),
@@ -105,12 +105,12 @@ def _insert_token(transaction: Transaction, desk: Desk, info: TokenInfo, actor: 
 
 
 def list_tokens(desk: Desk) -> list[TokenInfo]:
-    """All tokens ever made, oldest first."""
+    """Return all tokens ever made, oldest first."""
     return [_info(row) for row in desk.database.fetch(f"SELECT {_COLUMNS} FROM token ORDER BY created_ms, id")]
 
 
 def revoke_token(desk: Desk, token_id: str, actor: Actor) -> None:
-    """From now on the token is worth nothing. NotFound."""
+    """Revoke the token: requests with the token are refused from the commit on. Raise NotFound."""
     desk.database.write(_revoke_token, desk, token_id, actor)
 
 
@@ -129,7 +129,7 @@ def _info(row: tuple[object, ...]) -> TokenInfo:
 
 
 def operator_token(secret: bytes, now_s: int) -> str:
-    """For a minute: whoever can read the folder's secret is its operator."""
+    """Return a token of the operator, good for a minute: a user who can read the folder's secret is the operator."""
     claims = {
         "iss": ISSUER,
         "aud": OPERATOR_AUDIENCE,
@@ -145,7 +145,7 @@ def operator_token(secret: bytes, now_s: int) -> str:
 
 
 def identify(desk: Desk, token: str) -> Identity:
-    """Whose token this is: the appliance's own, or the outside provider's. Unauthorized when it is nobody's."""
+    """Return the user of a token of the appliance or the outside provider. Raise Unauthorized for any other token."""
     claims = desk.verified.get(token)
     if claims is None:
         if desk.provider.issuer and _issuer(token) == desk.provider.issuer:
@@ -162,7 +162,7 @@ def identify(desk: Desk, token: str) -> Identity:
 
 
 def _verify(secret: bytes, token: str) -> dict[str, Any]:
-    """The claims of a token that we signed; its end and its revocation are judged at each use."""
+    """Return the claims of a token signed here. Expiry and revocation are left to the check at each use."""
     try:
         claims: dict[str, Any] = jwt.decode(
             token,
@@ -178,7 +178,7 @@ def _verify(secret: bytes, token: str) -> dict[str, Any]:
 
 
 def _issuer(token: str) -> object:
-    """Who the token says made it; which key checks it depends on that, and nothing else does."""
+    """Return the issuer that the token claims, unverified: only the choice of the key may depend on the claim."""
     try:
         return jwt.decode(token, options={"verify_signature": False}).get("iss")
     except jwt.PyJWTError:
@@ -186,12 +186,12 @@ def _issuer(token: str) -> object:
 
 
 def is_own(token: str) -> bool:
-    """Whether the appliance itself made this token, which is worth nothing anywhere else."""
+    """Return True if the token claims to be the appliance's own; such a token must not be sent to other services."""
     return _issuer(token) == ISSUER
 
 
 def left_s(token: str, now_ms: int) -> int:
-    """Return how many seconds an accepted token is still good for, unless it is revoked."""
+    """Return the seconds until an accepted token expires."""
     claims = jwt.decode(token, options={"verify_signature": False})
     return max(0, int(claims["exp"]) - now_ms // 1000)
 
