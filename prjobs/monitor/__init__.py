@@ -1,1 +1,1 @@
-"""What staff see: views of jobs and sites, alarms, health."""
+"""The monitor for staff: views of jobs and sites, alarms, health."""

@@ -1,7 +1,7 @@
-"""Alarms: raised when something is wrong, cleared when it is over, acknowledged for everybody, kept for the night log.
+"""Alarms: raised at a fault, cleared at the fault's end, acknowledged for all users, kept for the night log.
 
-What is raised is in memory first, so that a store in trouble neither hides an alarm nor keeps it from being
-acknowledged; it is written as soon as the store takes it.
+Alarms live in memory first, so that a failing store neither hides an alarm nor blocks an acknowledgement. Changes are
+written as soon as the store works.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,10 +25,10 @@ LIMIT = 500
 SAVE_PATIENCE_S = 0.5
 WHAT_TO_DO = {
     STOP: "Use the hardware stop.",
-    STOP_DOUBT: "See whether the telescope stopped; if not, use the hardware stop.",
+    STOP_DOUBT: "See whether the telescope stopped. If not, use the hardware stop.",
     SILENT: "See whether the observatory program runs and its network is up. "
-    "Until it asks again, no stop gets through.",
-    STUCK: "Look at the device; if the job is over, close it.",
+    "Until the program polls again, no stop reaches the site.",
+    STUCK: "Look at the device. If the job is over, close the job.",
 }
 _COLUMNS = ", ".join(Alarm.__struct_fields__)
 _SAVE = (
@@ -39,7 +39,7 @@ _SAVE = (
 
 
 class Wrong(NamedTuple):
-    """What is wrong now. `words()` makes the sentence, which is asked for only when the alarm is raised."""
+    """A present fault. `words()` returns the sentence, and is called only when the alarm is raised."""
 
     key: str
     kind: str
@@ -51,15 +51,14 @@ class Wrong(NamedTuple):
 
 
 class Ack(msgspec.Struct, frozen=True):
-    """Who has seen an alarm, and when."""
+    """The user who acknowledged an alarm, and the time."""
 
     who: str
     time_ms: int
 
 
 class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
-    """A raised alarm as the appliance's own API shows it; `todo` is what to do about it, `manual` the section of the
-    manual with more, both may be empty."""
+    """A raised alarm in the appliance's own API; `todo` is the advice and `manual` the manual's section, or empty."""
 
     key: str
     kind: str
@@ -78,7 +77,7 @@ class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def settle(board: Board, found: Sequence[Wrong]) -> None:
-    """Raise what is wrong and not raised yet, at most 500 alarms; clear what is over. Writes only what changed."""
+    """Raise new faults, up to 500 alarms in all, the worst first; clear alarms of ended faults; save changes."""
     now_ms = board.queue.clock.now_ms()
     worst = {one.key: one for one in sorted(found, key=lambda one: KINDS.index(one.kind))[:LIMIT]}
     for alarm in board.alarms.raised():
@@ -104,7 +103,7 @@ def _raised(wrong: Wrong, now_ms: int) -> Alarm:
 
 
 def save(board: Board) -> None:
-    """Write down what changed; a store that does not take it is asked again the next time."""
+    """Write the changed alarms; when the store refuses, the next call tries again."""
     if not board.alarms.unsaved():
         return
     with suppress(Unavailable):
@@ -112,14 +111,14 @@ def save(board: Board) -> None:
 
 
 def _save(transaction: Transaction, board: Board) -> None:
-    # Read inside the transaction: an older state must not be written over a newer one.
+    # Read the alarms inside the transaction: an older state must not overwrite a newer one.
     alarms = board.alarms.unsaved()
     transaction.executemany(_SAVE, [msgspec.structs.astuple(alarm) for alarm in alarms])
     transaction.after_commit(board.alarms.saved, alarms)
 
 
 def adopt(board: Board) -> None:
-    """At the start: what was raised before stays raised with its acknowledgement, until it is found to be over."""
+    """Take over the raised alarms of the last process, with acknowledgements, until their faults end."""
     for row in board.queue.database.fetch(f"SELECT {_COLUMNS} FROM alarm WHERE cleared_ms IS NULL ORDER BY id"):
         board.alarms.adopt(_alarm(row))
 
@@ -132,12 +131,12 @@ def _alarm(row: tuple[Any, ...]) -> Alarm:
 
 
 def acknowledge(board: Board, key: str, actor: Actor) -> None:
-    """The actor has seen the alarm, for everybody. NotFound when it is not raised."""
+    """Acknowledge the alarm for all users. Raise NotFound when the alarm is not raised."""
     _see(board, key, actor.who, board.queue.clock.now_ms())
 
 
 def forget(board: Board, key: str) -> None:
-    """The alarm is to be heard again. NotFound when it is not raised."""
+    """Take the acknowledgement back, so that the alarm sounds again. Raise NotFound when the alarm is not raised."""
     _see(board, key, None, None)
 
 
@@ -151,7 +150,7 @@ def _see(board: Board, key: str, who: str | None, time_ms: int | None) -> None:
 
 
 def list_alarms(board: Board, reaches: Callable[[str], bool] = lambda _site: True) -> list[AlarmView]:
-    """What is raised: unseen before seen, the worst first. Of the sites that `reaches`, and of the server itself."""
+    """Return the raised alarms of the server and of the sites that `reaches`: unseen before seen, the worst first."""
     found = [alarm for alarm in board.alarms.raised() if not alarm.site or reaches(alarm.site)]
     return [_view(alarm) for alarm in sorted(found, key=_rank)]
 
@@ -170,7 +169,7 @@ def _view(alarm: Alarm) -> AlarmView:
         ulid=alarm.ulid,
         sentence=alarm.sentence,
         todo=WHAT_TO_DO.get(name, ""),
-        # A notice is named by its code.
+        # The key of a notice has its code after the kind.
         manual=section_of(rest.partition("/")[0] if alarm.kind in (PROBLEM, NOTICE) else name),
         since_ms=alarm.since_ms,
         raised_ms=alarm.raised_ms,
@@ -180,7 +179,7 @@ def _view(alarm: Alarm) -> AlarmView:
 
 
 def list_past(database: Engine, since_ms: int, until_ms: int, site: str | None = None) -> list[Alarm]:
-    """The alarms that were raised or still open between two moments, oldest first; with those of no site."""
+    """Return the alarms raised or still open between two moments, oldest first; alarms without a site are included."""
     where, parameters = ("AND site IN (?, '')", [site]) if site else ("", [])
     found = database.fetch(
         f"SELECT {_COLUMNS} FROM alarm WHERE raised_ms < ? AND (cleared_ms IS NULL OR cleared_ms >= ?) {where} "

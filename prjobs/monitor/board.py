@@ -1,6 +1,6 @@
 """The state of the monitor: the raised alarms, and values that many pages ask for.
 
-Alarms are in memory first, so that they are shown while the store is in trouble too.
+Alarms are in memory first, so that the page shows alarms while the store fails.
 """
 
 import threading
@@ -18,10 +18,10 @@ KEEP_S = 1.0
 
 
 class Alarm(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that a person must look at, from `raised_ms` until its condition ended at `cleared_ms`.
+    """A condition for a person to look at, raised at `raised_ms` and over at `cleared_ms`.
 
-    `since_ms`: since when it is so, which may be long before it was raised. `site` and `ulid` are empty when it is
-    about none.
+    `since_ms` is the start of the condition, maybe long before `raised_ms`. `site` and `ulid` are empty for an alarm
+    without a site or a job.
     """
 
     key: str
@@ -38,7 +38,7 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RaisedAlarms:
-    """The raised alarms by key, and the changes that the file does not have yet. Any thread may call any method."""
+    """The raised alarms by key, and the changes not yet in the file. Any thread may call any method."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -54,24 +54,24 @@ class RaisedAlarms:
             return list(self._raised.values())
 
     def adopt(self, alarm: Alarm) -> None:
-        """Take over an alarm of an earlier process, as the file has it."""
+        """Take over an alarm of an earlier process from the file."""
         with self._lock:
             self._raised[alarm.key] = alarm
 
     def add(self, alarm: Alarm) -> None:
-        """Raise an alarm, unless one of its key is raised."""
+        """Raise an alarm, unless an alarm with the same key is raised."""
         with self._lock:
             if alarm.key not in self._raised:
                 self._change(alarm)
 
     def clear(self, key: str, time_ms: int) -> None:
-        """Clear an alarm: its condition ended."""
+        """Clear an alarm at the end of its condition."""
         with self._lock:
             if alarm := self._raised.pop(key, None):
                 self._keep(msgspec.structs.replace(alarm, cleared_ms=time_ms))
 
     def see(self, key: str, who: str | None, time_ms: int | None) -> bool:
-        """Set who has seen an alarm, None for nobody. Return False if it is not raised."""
+        """Set or, with None, remove the acknowledgement of an alarm. Return False if the alarm is not raised."""
         with self._lock:
             if alarm := self._raised.get(key):
                 self._change(msgspec.structs.replace(alarm, seen_by=who, seen_ms=time_ms))
@@ -87,12 +87,12 @@ class RaisedAlarms:
             del self._unsaved[next(iter(self._unsaved))]
 
     def unsaved(self) -> list[Alarm]:
-        """Return the alarms with changes that the file does not have yet."""
+        """Return the alarms with changes not yet in the file."""
         with self._lock:
             return list(self._unsaved.values())
 
     def saved(self, alarms: list[Alarm]) -> None:
-        """Note that the file has these alarms as they are here; later changes stay unsaved."""
+        """Mark these alarms as saved. An alarm that changed after the list was made stays unsaved."""
         with self._lock:
             for alarm in alarms:
                 if self._unsaved.get((alarm.key, alarm.raised_ms)) is alarm:
@@ -100,7 +100,7 @@ class RaisedAlarms:
 
 
 class Shared:
-    """A value that many ask for and that may be a second old: made by one of them, shared by all."""
+    """A cached value, at most a second old: one caller makes the value for all."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -109,7 +109,7 @@ class Shared:
         self._value: Any = None
 
     def get(self, make: Callable[[], Any]) -> Any:
-        """Return the value of the last second, else that of `make()`; one caller makes it while the others wait."""
+        """Return the value of the last second, else call `make()`; one caller makes the value while the others wait."""
         with self._lock:
             now_s = self._clock.elapsed_s()
             if self._made_s is None or now_s - self._made_s >= KEEP_S:
@@ -120,7 +120,7 @@ class Shared:
 
 @dataclass(frozen=True)
 class Board:
-    """What the verbs of this package work with: the queue, the raised alarms, the view of all sites."""
+    """The state that the verbs of this package take: the queue, the raised alarms, the view of all sites."""
 
     queue: Queue
     sites: Shared

@@ -1,4 +1,4 @@
-"""What is wrong now, in sentences; and whether there is room for new jobs."""
+"""The present problems and notices in sentences, and the check for room for new jobs."""
 
 import msgspec
 
@@ -10,8 +10,7 @@ from prjobs.jobs.queue import Queue
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing to know: a code for programs, a sentence that says what to do, the site if it concerns one, and the
-    section of the manual with more."""
+    """A problem or notice: a code for programs, a sentence, the site or an empty text, the manual's section."""
 
     code: str
     sentence: str
@@ -28,14 +27,14 @@ class Health(msgspec.Struct, frozen=True):
 
 
 def examine(queue: Queue) -> Health:
-    """What is known to be wrong now; nothing is measured here, the upkeep does that."""
+    """Return the known problems and notices. Measuring is left to the upkeep package."""
     problems = [_finding(notice) for notice in raised(queue) if notice.is_problem]
     notices = [_finding(notice) for notice in raised(queue) if not notice.is_problem]
     return Health(not problems, problems, notices)
 
 
 def raised(queue: Queue) -> list[Notice]:
-    """Return what is wrong now, the trouble of the store first."""
+    """Return the present notices, the trouble of the store first."""
     trouble = queue.database.trouble
     stored = [Notice(Code.STORE, "", trouble.sentence)] if trouble else []
     return [*stored, *queue.notices.all()]
@@ -46,7 +45,7 @@ def _finding(notice: Notice) -> Finding:
 
 
 def require_room(queue: Queue, command_class: str) -> None:
-    """DiskFull when the disk is nearly full; stops, closing and parking are always taken."""
+    """Raise DiskFull when the disk is nearly full, but never for a stop, a closing or a parking."""
     sentence = queue.notices.sentence(Code.DISK_LOW)
     if sentence and command_class not in MAKES_SAFE:
         raise DiskFull(sentence)

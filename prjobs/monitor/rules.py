@@ -1,4 +1,4 @@
-"""The rules that the server and the page both go by. /api/now serves them: the page has no copy of its own."""
+"""The rules that server and page share. /api/now serves the rules: the page has no copy."""
 
 import msgspec
 
@@ -10,7 +10,7 @@ from prjobs.jobs.states import OPEN_PHASES, PHASES
 # A stop that is not picked up after this time is an alarm.
 STOP_S = 15.0
 UNREPORTED_S = 300.0
-# Later than this a picked-up job without a report is history.
+# After this time a picked-up job without a report is history.
 UNREPORTED_UNTIL_S = 1800.0
 OVERDUE_AT_LEAST_S = 30.0
 OVERDUE_SHARE = 0.25
@@ -20,7 +20,7 @@ OPEN_LIMIT = 50
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """The rules as the page takes them; `stations` is the enclosure station of each observatory that has one."""
+    """The rules in the form for the page; `stations` is the enclosure station of each observatory with a station."""
 
     phases: tuple[str, ...]
     open_phases: tuple[str, ...]

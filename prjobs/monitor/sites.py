@@ -1,4 +1,4 @@
-"""What each site is doing: its polls, its open jobs, and how many jobs of the last day are in which phase."""
+"""The view of each site: the polls, the open jobs, and the number of jobs of the last day in each phase."""
 
 import msgspec
 
@@ -13,7 +13,7 @@ from prjobs.store.models import Job, JobRow
 
 
 class Polls(msgspec.Struct, kw_only=True):
-    """The polls of one queue: the last one, the usual gap and up to 20 gaps of this process, oldest first."""
+    """The polls of a queue: the last poll, the usual gap and up to 20 gaps since the start, oldest first."""
 
     last_ms: int | None
     usual_gap_ms: int | None
@@ -21,7 +21,7 @@ class Polls(msgspec.Struct, kw_only=True):
 
 
 class SiteView(msgspec.Struct, kw_only=True):
-    """What one site is doing. `polls` has the primary queue, and the alternate one when somebody ever polled it."""
+    """The view of a site. `polls` has the primary queue, and the alternate queue once a program polled there."""
 
     site: str
     last_poll_ms: int | None
@@ -34,7 +34,7 @@ class SiteView(msgspec.Struct, kw_only=True):
 
 
 def list_sites(board: Board) -> list[SiteView]:
-    """Every site that has jobs or polled, by name; at most a second old, so that many pages cost what one does."""
+    """Return every site with jobs or polls, by name; cached for a second: many pages cost one query."""
     sites: list[SiteView] = board.sites.get(lambda: _list_sites(board.queue))
     return sites
 

@@ -1,4 +1,4 @@
-"""What the monitor and the command line see: jobs, sites and the state of the house, in our own words."""
+"""The views of jobs, changes and hand-outs in the appliance's own API, for the monitor and the command line."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,10 +26,10 @@ _Shown: Any = msgspec.defstruct("_Shown", list(SHOWN.items()), kw_only=True)
 
 
 class JobView(_Shown, kw_only=True):  # type: ignore[call-arg]
-    """A job as the appliance's own API shows it: the columns of its row, its label and phases.
+    """A job in the appliance's own API: the columns of the row, the label and the phases.
 
-    `estimate_s` was given at `changed_ms`. `picked_up_ms`, `started_ms` and `ended_ms` are of the primary queue, None
-    while it is not so far.
+    `estimate_s` was given at `changed_ms`. `picked_up_ms`, `started_ms` and `ended_ms` belong to the primary queue, and
+    are None until the job gets there.
     """
 
     label: str
@@ -38,7 +38,7 @@ class JobView(_Shown, kw_only=True):  # type: ignore[call-arg]
 
 
 class HandoutView(msgspec.Struct):
-    """The answer that handed a job out; `state`: OPEN, CONFIRMED, UNCONFIRMED, or RETURNED when its jobs wait again."""
+    """The answer that handed a job out; `state`: OPEN, CONFIRMED, UNCONFIRMED, or RETURNED once the jobs wait again."""
 
     id: int
     time_ms: int
@@ -64,7 +64,7 @@ class ChangeView(msgspec.Struct, omit_defaults=True):
 
 
 class JobDetail(JobView, kw_only=True):  # type: ignore[call-arg]
-    """A job with its params and everything that happened to it."""
+    """A job with params and the whole timeline."""
 
     required_params: msgspec.Raw
     optional_params: msgspec.Raw
@@ -74,7 +74,7 @@ class JobDetail(JobView, kw_only=True):  # type: ignore[call-arg]
 
 @dataclass(frozen=True)
 class Filter:
-    """Which jobs to list. Every part that is given must hold; texts are compared without letter case."""
+    """The conditions of a list of jobs. Every given condition must hold; texts are compared without letter case."""
 
     sites: Sequence[str] = ()
     since_ms: int | None = None
@@ -90,7 +90,7 @@ class Filter:
 
 
 def view_job(row: JobRow) -> JobView:
-    """Return a job's row as its view."""
+    """Return a job's row as a view."""
     return JobView(**shown(row))
 
 
@@ -110,7 +110,7 @@ def _label(row: JobRow) -> str:
 
 
 def view_change(change: Change) -> ChangeView:
-    """A row of the feed as its view."""
+    """Return a row of the feed as a view."""
     return ChangeView(
         seq=change.seq,
         time_ms=change.time_ms,
@@ -125,7 +125,7 @@ def view_change(change: Change) -> ChangeView:
 
 
 def view_detail(source: Source, row: JobRow) -> JobDetail:
-    """One job with its timeline."""
+    """Return a job with its timeline."""
     return JobDetail(
         **shown(row),
         required_params=msgspec.Raw(row.required_params.encode()),
@@ -162,7 +162,7 @@ def _view_handout(row: Row) -> HandoutView:
 
 
 def list_jobs(database: Engine, asked: Filter) -> list[JobRow]:
-    """Jobs that pass the filter, newest first."""
+    """Return the jobs that pass the filter, newest first."""
     query = Job.select(*COLUMNS).order_by(Job.ulid.desc()).limit(min(asked.limit, MAX_LIMIT))
     for condition in _conditions(asked):
         query = query.where(condition)
@@ -170,7 +170,7 @@ def list_jobs(database: Engine, asked: Filter) -> list[JobRow]:
 
 
 def count_phases(database: Engine, asked: Filter) -> dict[str, int]:
-    """How many jobs of each phase pass the filter, its own choice of phases and its page aside."""
+    """Count the jobs of each phase that pass the filter, without its conditions `phases` and `before`."""
     query = Job.select(Job.status, fn.COUNT(Job.seq)).group_by(Job.status)
     for condition in _conditions(replace(asked, phases=(), before=None)):
         query = query.where(condition)
@@ -207,7 +207,7 @@ def _conditions(asked: Filter) -> list[Any]:
 
 
 def in_phases(phases: Sequence[str]) -> Any:
-    """The condition for jobs of these phases."""
+    """Return the condition for jobs of these phases."""
     words = [word for phase in phases for word in words_of(phase)]
     status = fn.UPPER(Job.status)
     condition = status.in_(words)
@@ -218,7 +218,7 @@ def in_phases(phases: Sequence[str]) -> Any:
 
 
 def count_pending(queue: Queue) -> dict[str, int]:
-    """How many jobs wait, and how many were picked up and not reported on since: what a start should say."""
+    """Count the jobs that wait, and the picked-up jobs without a report, for the message at a start."""
     counts = {}
     for name, status in (("waiting", UNREAD), ("picked_up", RECEIVED)):
         since = floor_ulid(queue.clock.now_ms() - DAY_MS)

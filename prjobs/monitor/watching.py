@@ -1,7 +1,7 @@
-"""What is wrong now: stops that nobody picked up or that may not have arrived, silent sites, stuck jobs, the house.
+"""The search for faults: stops not picked up or maybe not arrived, silent sites, stuck jobs, notices of the appliance.
 
-The jobs that may become wrong are kept in memory and follow the log, so that a look costs what happened since the
-look before. Ages count by elapsed time: a clock that is set raises no alarm and hides none.
+The jobs that may need an alarm are kept in memory and follow the log, so that each look reads only the changes since
+the last look. Ages count by elapsed time: setting the clock neither raises nor hides an alarm.
 """
 
 import math
@@ -36,7 +36,7 @@ def _quoted(*phases: str) -> str:
     return ", ".join(f"'{word}'" for phase in phases for word in words_of(phase))
 
 
-# Running is every word that is not known.
+# Every unknown status word means running.
 _REPORTED = (
     "SELECT site, max(created_ms) FROM job "
     f"WHERE ulid > ? AND upper(status) NOT IN ({_quoted('waiting', 'picked_up', 'gone')}) GROUP BY site"
@@ -52,7 +52,7 @@ _CHANGED = (
 
 
 class Seen(NamedTuple):
-    """A job as it was last read."""
+    """A job, as last read from the store."""
 
     seq: int
     ulid: str
@@ -65,7 +65,10 @@ class Seen(NamedTuple):
 
 
 class Watched(NamedTuple):
-    """An open job in its present phase since `began_s` of elapsed time, late when that is more than `late_s` ago."""
+    """An open job, in its present phase since `began_s` of elapsed time, and late `late_s` seconds after `began_s`.
+
+    The job is forgotten at `gone_s` of elapsed time.
+    """
 
     job: Seen
     phase: str
@@ -75,20 +78,20 @@ class Watched(NamedTuple):
 
 
 class Watch:
-    """Looks again and again, once a second."""
+    """The watch for faults; `once` is called every second."""
 
     def __init__(self, board: Board) -> None:
         self._board, self._queue = board, board.queue
         self._began_s = board.queue.clock.elapsed_s()
         self._seq: int | None = None
         self._watched: dict[int, Watched] = {}
-        # The picked-up stops of which nothing proves yet that they arrived: whether there is doubt already.
+        # Picked-up stops without a proof of arrival; True once the hand-out is UNCONFIRMED.
         self._unproved: dict[int, bool] = {}
-        # Site -> when the newest of the jobs that it reported on was sent.
+        # Site -> the time when the newest job with a report was sent.
         self._reported_ms: dict[str, int] = {}
 
     def once(self) -> None:
-        """Look, and settle the alarms. When the store cannot be read, what was known of jobs still counts."""
+        """Look for faults, and settle the alarms. When the store cannot be read, the jobs in memory still count."""
         with suppress(Unavailable):
             self._read()
             self._prove()
@@ -109,7 +112,7 @@ class Watch:
                 self._seq = self._read_day()
 
     def _read_day(self) -> int:
-        """What is open of the last day, knowing which sites report. Returns the number from which to follow the log."""
+        """Read the open jobs and reporting sites of the last day. Return the number from which to follow the log."""
         database = self._queue.database
         newest = log.last_seq(database)
         after = floor_ulid(self._queue.clock.now_ms() - round(DAY_S * 1000))
@@ -122,7 +125,7 @@ class Watch:
         return newest
 
     def _take(self, job: Seen) -> bool:
-        """Note a job; False when its site never reported before."""
+        """Note a job. Return False if this report is the first one of the site."""
         phase = phase_of(job.status)
         is_known = True
         if phase in ("running", "done", "failed"):
@@ -133,7 +136,7 @@ class Watch:
         if late_s == math.inf and not is_doubtful:
             self._watched.pop(job.seq, None)
         elif before is not None and before.phase == phase == "waiting":
-            # It goes on waiting, whatever its status was meanwhile.
+            # A job that waits again keeps the start of its wait: a new start would hide a stop that is late.
             self._watched[job.seq] = before._replace(job=job)
         elif before is None or (before.job, before.late_s) != (job, late_s):
             self._watched[job.seq] = self._begin(job, phase, late_s)
@@ -144,7 +147,7 @@ class Watch:
         return is_known
 
     def _late_s(self, job: Seen, phase: str) -> float:
-        """After how long in its phase somebody should look at the job; infinite for never."""
+        """Return the seconds in the phase after which a person should look at the job; infinite for never."""
         if phase == "waiting":
             return STOP_S if job.command_class == STOP else math.inf
         if phase == "picked_up":
@@ -156,7 +159,7 @@ class Watch:
     def _begin(self, job: Seen, phase: str, late_s: float) -> Watched:
         now_s, now_ms = self._queue.clock.elapsed_s(), self._queue.clock.now_ms()
         began_ms = job.created_ms if phase == "waiting" else job.changed_ms
-        # Of a moment in the future nobody knows how long ago it was.
+        # After a change of the clock the moment may lie in the future: its age is unknown, and counts from now.
         began_s = now_s - max(0, now_ms - began_ms) / 1000
         gone_s = now_s + DAY_S - max(0, now_ms - job.created_ms) / 1000
         if phase == "picked_up" and job.command_class != STOP:
@@ -164,7 +167,7 @@ class Watch:
         return Watched(job, phase, began_s, late_s, gone_s)
 
     def _prove(self) -> None:
-        """Look what became of the hand-outs of stops."""
+        """Read the states of the stops' hand-outs."""
         if not self._unproved:
             return
         marks = ", ".join("?" * len(self._unproved))
@@ -195,7 +198,7 @@ class Watch:
         return age_s >= one.late_s if one.phase == "waiting" else age_s > one.late_s
 
     def _reports(self, site: str) -> bool:
-        """Whether the site reported on a job of the last day: only then can the next report be expected."""
+        """Return True if the site reported on a job of the last day: other sites are not expected to report."""
         return self._reported_ms.get(site, 0) >= self._queue.clock.now_ms() - DAY_S * 1000
 
     def _stops(self) -> Iterator[Wrong]:
@@ -224,18 +227,18 @@ class Watch:
             return job.ulid
 
     def _silent(self) -> Iterator[Wrong]:
-        """Sites that do not poll; one that never did, or not for a day, is not in use.
+        """Yield the sites that stopped polling. A site without polls, or without polls for a day, is not in use.
 
-        Nobody could poll while nothing served: a site gets its time after the start before it is an alarm.
+        No site could poll while the server was down: after a start each site gets its usual time before an alarm.
         """
         up_ms = (self._queue.clock.elapsed_s() - self._began_s) * 1000
         polls = self._queue.polls
         for site in polls.sites():
             poller = polls.of(site, PRIMARY)
             if poller is None or poller.usual_gap_ms is None:
-                # One poll is no program that polls.
+                # A single poll may come from a test by hand, not from a program that goes on polling.
                 continue
-            # Read first: a poll that comes meanwhile ends the silence, and must not give a new one its name.
+            # Read the last poll before the silence: a poll in between ends this silence, and must not name a new alarm.
             last_ms = poller.last_ms
             key = f"{SILENT}/{site}/{last_ms}"
             is_new_here = poller.last_elapsed_s is None and up_ms <= poller.silent_after_ms
