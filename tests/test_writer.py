@@ -57,7 +57,7 @@ def test_what_nobody_waits_for_is_not_given_up_in_silence(tmp_path, monkeypatch,
     for _ in range(3):
         database.post(lambda _transaction: None)
     assert not database.close()
-    assert "that nobody waits for were given up" in caplog.text
+    assert "without a waiting caller were given up" in caplog.text
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from prjobs.store.engine import Engine
 
 @dataclass(frozen=True, kw_only=True)
 class Common:
-    """One open data folder. `identity` names its store; `stopping` is set when the process is to end."""
+    """An open data folder. `identity` names the store; `stopping` is set when the process is to end."""
 
     folder: Path
     settings: Settings

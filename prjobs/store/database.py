@@ -1,4 +1,4 @@
-"""The SQLite file: read by every thread on a connection of its own, written by one thread."""
+"""The SQLite file: each thread reads on a connection of its own, and a single thread writes."""
 
 import sqlite3
 import threading
@@ -13,7 +13,7 @@ from prjobs.store.engine import Row, Undo
 from prjobs.store.faults import Condition
 from prjobs.store.writer import COMMIT_PATIENCE_S, PATIENCE_S, WAITING_LIMIT, Tell, Writer
 
-# Each reading thread has a cache of its own: half a megabyte, in SQLite's unit of -KiB, is enough for a look.
+# Each reading thread has its own cache: half a megabyte, in SQLite's unit of -KiB, is enough for the queries here.
 PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "journal_size_limit": 16_000_000, "cache_size": -512}
 _WRITER_CACHE = "PRAGMA cache_size = -4096"
 BUSY_S = 0.1
@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 
 class Database:
-    """An open file. `write` for verbs that change something, `fetch` for everything else."""
+    """An open file. `write` runs verbs with changes, `fetch` runs queries."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -32,54 +32,54 @@ class Database:
 
     @property
     def trouble(self) -> Trouble | None:
-        """The fault that keeps the store from its work now; None while it works."""
+        """Return the fault that keeps the store from working now; None while the store works."""
         return self.condition.trouble
 
     def start(self, tell: Tell, places: int = WAITING_LIMIT) -> None:
         """Start the writer; `tell` is called with the changed sites after each commit.
 
-        While the store is in trouble at most `places` callers wait for it, so that threads stay free for reading.
+        While the store is in trouble at most `places` callers wait for the writer: other threads stay free for reading.
         """
         self._writer.start(tell, places)
 
     def hurry(self) -> None:
-        """Wait neither for another program's lock nor for the disk from now on: the process is to end."""
+        """Cut the waits for another program's lock and for the disk short from now on: the process is to end."""
         self._writer.hurry()
 
     def close(self) -> bool:
-        """Finish what waits, then close; later writes are refused. Return False if some of it could not be written."""
+        """Write the waiting requests, then close; refuse later writes. Return False if a request was not written."""
         well = self._writer.close()
         self._peewee.close()
         return well
 
     def lose(self, sentence: str) -> None:
-        """Read and write nothing from now on: the file is not the one that was opened."""
+        """Refuse reads and writes from now on: another file is in the place of the opened file."""
         self.condition.lose(sentence)
 
     def find(self) -> None:
-        """Go on: the file is again the one that was opened."""
+        """Allow reads and writes again: the opened file is back in its place."""
         self.condition.find()
 
     # ---- reading
 
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        """Return all rows of a query, read from this thread's own connection. Raises Unavailable."""
+        """Return all rows of a query, read on the thread's own connection. Raise Unavailable."""
         self.condition.require_present()
         try:
             return self._reader().execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
             raise self.condition.note(error).refusal() from error
         except PeeweeException as error:
-            # The connection itself could not be made; peewee keeps SQLite's own error in its context.
+            # Connecting failed; peewee keeps SQLite's own error in the context of its error.
             cause = cast(sqlite3.Error, error.__cause__ or error.__context__ or error)
             raise self.condition.note(cause).refusal() from error
 
     def after_commit(self, step: Callable[..., object], *arguments: Any) -> None:
-        """Call `step(*arguments)` at once: what a reader sees is on disk."""
+        """Call `step(*arguments)` immediately: a reader sees committed rows only."""
         step(*arguments)
 
     def fetch_query(self, query: Any) -> list[Row]:
-        """Return all rows of a peewee query as tuples. Raises Unavailable."""
+        """Return all rows of a peewee query as tuples. Raise Unavailable."""
         sql, parameters = self._peewee.get_sql_context().sql(query).query()
         return self.fetch(sql, parameters)
 
@@ -116,5 +116,5 @@ class Database:
         )
 
     def post(self, verb: Callable[..., Any], *arguments: Any) -> None:
-        """Hand a verb to the writer without waiting for it; its failure is logged."""
+        """Hand a verb to the writer without waiting for the commit; a failure is logged."""
         self._writer.post(verb, arguments)

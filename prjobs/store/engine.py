@@ -1,4 +1,4 @@
-"""The engine of a store, as the packages above see it: SQLite's or another's."""
+"""The interface of a store's engine (SQLite, or another) for the packages above."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
@@ -7,32 +7,32 @@ from prjobs.base.errors import Trouble
 
 Row = tuple[Any, ...]
 Result = TypeVar("Result")
-# Takes back what was committed after its caller gave up: called with a transaction and the verb's result.
+# Takes a commit back that came after the caller gave up: called with a transaction and the verb's result.
 Undo = Callable[..., None]
 
 
 class Source(Protocol):
-    """Rows can be read from it: an open engine, or a transaction that sees its own changes."""
+    """A source of rows: an open engine, or a transaction, which sees its own changes."""
 
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Return all rows of a query."""
         ...
 
     def after_commit(self, step: Callable[..., object], *arguments: Any) -> None:
-        """Change memory once what was read is on disk: at once for a reader."""
+        """Call a step that changes memory, once the rows read are on disk: immediately for a reader."""
         ...
 
 
 class Engine(Source, Protocol):
-    """An open store. `write` for verbs that change something, `fetch` for everything else."""
+    """An open store. `write` runs verbs with changes, `fetch` runs queries."""
 
     @property
     def trouble(self) -> Trouble | None:
-        """The fault that keeps the store from its work now; None while it works."""
+        """Return the fault that keeps the store from working now; None while the store works."""
         ...
 
     def fetch_query(self, query: Any) -> list[Row]:
-        """Return all rows of a peewee query as tuples. Raises Unavailable."""
+        """Return all rows of a peewee query as tuples. Raise Unavailable."""
         ...
 
     def write(
@@ -44,31 +44,31 @@ class Engine(Source, Protocol):
         undo: Undo | None = None,
         makes_safe: bool = False,
     ) -> Result:
-        """Run `verb(transaction, *arguments)` in the writer and return its result once it is on disk.
+        """Run `verb(transaction, *arguments)` in the writer and return the result once the commit is on disk.
 
-        Raises what the verb raises, and Unavailable when it could not be started within `patience_s` (then it
-        never will be); at once when the store is in trouble and too many wait already, unless it `makes_safe`. Also
-        Unavailable when it is not on disk `commit_s` later; a commit that comes all the same is taken back by
-        `undo(transaction, result)`, if there is one, before anything else is written.
+        Raise the verb's own errors. Raise Unavailable when the verb did not start within `patience_s`; the verb never
+        starts later. Raise Unavailable immediately when the store is in trouble and too many callers wait already,
+        unless `makes_safe`. Raise Unavailable when the commit is not on disk `commit_s` later; should the commit come
+        after that, `undo(transaction, result)`, where given, takes the commit back before any other write.
         """
         ...
 
     def post(self, verb: Callable[..., Any], *arguments: Any) -> None:
-        """Hand a verb to the writer without waiting for it; its failure is logged."""
+        """Hand a verb to the writer without waiting for the commit; a failure is logged."""
         ...
 
     def lose(self, sentence: str) -> None:
-        """Read and write nothing from now on: the file is not the one that was opened."""
+        """Refuse reads and writes from now on: another file is in the place of the opened file."""
         ...
 
     def find(self) -> None:
-        """Go on: the file is again the one that was opened."""
+        """Allow reads and writes again: the opened file is back in its place."""
         ...
 
     def hurry(self) -> None:
-        """Wait neither for another program's lock nor for the disk from now on: the process is to end."""
+        """Cut the waits for another program's lock and for the disk short from now on: the process is to end."""
         ...
 
     def close(self) -> bool:
-        """Finish what waits, then close; later writes are refused. Return False if some of it could not be written."""
+        """Write the waiting requests, then close; refuse later writes. Return False if a request was not written."""
         ...

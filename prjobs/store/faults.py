@@ -41,12 +41,12 @@ def trouble_of(error: BaseException) -> Trouble:
 
 
 def _code(error: BaseException) -> int:
-    """The primary result code (https://www.sqlite.org/rescode.html); 0 for an error without one."""
+    """Return the primary result code (https://www.sqlite.org/rescode.html); 0 for an error without a code."""
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 class Condition:
-    """The condition of an open file: the trouble that its last use met, until a transaction succeeds."""
+    """The condition of an open file: the trouble of the last use, until a transaction succeeds."""
 
     def __init__(self) -> None:
         self._trouble: Trouble | None = None
@@ -54,11 +54,11 @@ class Condition:
 
     @property
     def trouble(self) -> Trouble | None:
-        """The trouble that keeps the store from its work now; None while it works."""
+        """Return the trouble that keeps the store from working now; None while the store works."""
         return self._replaced or self._trouble
 
     def note(self, error: Exception) -> Trouble:
-        """Remember the trouble that an error of SQLite shows, log it when it is new, and return it."""
+        """Remember and return the trouble behind an error of SQLite; log new trouble."""
         trouble = trouble_of(error)
         if trouble != self._trouble:
             logger.error("%s (%s)", trouble.sentence, error)
@@ -70,16 +70,16 @@ class Condition:
         self._trouble = None
 
     def lose(self, sentence: str) -> None:
-        """Read and write nothing from now on: the file is not the one that was opened."""
+        """Refuse reads and writes from now on: another file is in the place of the opened file."""
         if self._replaced is None:
             logger.error("%s", sentence)
         self._replaced = Trouble(Fault.REPLACED, sentence)
 
     def find(self) -> None:
-        """Go on: the file is again the one that was opened."""
+        """Allow reads and writes again: the opened file is back in its place."""
         self._replaced = None
 
     def require_present(self) -> None:
-        """Raise Unavailable if the file is not the one that was opened."""
+        """Raise Unavailable while another file is in the place of the opened file."""
         if self._replaced:
             raise self._replaced.refusal()

@@ -1,7 +1,7 @@
-"""The tables. peewee describes them; migrations create them; the hot path uses raw SQL on them.
+"""The tables, described with peewee and created by migrations. The hot path uses raw SQL.
 
-`job` holds the present state, one row a job. `change` is the one log: every change of a job is a row of it,
-written in the same transaction. `handout` is one row per answer that gave jobs away. Times are Unix
+`job` holds the present state, one row a job. `change` is the log: every change of a job adds a row in the
+same transaction. `handout` has a row for each answer that gave jobs away. Times are Unix
 milliseconds (UTC) in `_ms`, durations seconds in `_s`.
 """
 
@@ -13,19 +13,19 @@ from peewee import AutoField, BigIntegerField, BooleanField, IntegerField, Model
 
 
 class Table(Model):
-    """A table that is bound to no database: queries are executed on the one they are given."""
+    """A table without a database of its own: the caller chooses the database that runs a query."""
 
     class Meta:
         legacy_table_names = False
 
 
 class JobRow(NamedTuple):
-    """A row of `job`, in the order of its columns: the one shape of a job. Params and roles are JSON texts.
+    """A row of `job`, in the order of the columns. Params and roles are JSON texts.
 
-    The last three are of the primary queue and None while it is not so far: when the job was picked up, when it
-    was first reported to run since then, and when it entered its present phase of done, failed or gone.
+    The last three times belong to the primary queue, and are None until the job gets there: the pick-up, the first
+    report of running after the pick-up, and the start of the present phase of done, failed or gone.
 
-    A new column is shown by the API, the night log and the page unless `INTERNAL` or `LONG` names it.
+    The API, the night log and the page show a new column unless `INTERNAL` or `LONG` names the column.
     """
 
     seq: int
@@ -58,11 +58,11 @@ class JobRow(NamedTuple):
 
     @property
     def is_sound(self) -> bool:
-        """True if the fixed parts of the job are what was sent: finds a bit that flipped inside the row."""
+        """Return True if the fixed parts of the job are as sent: False shows a flipped bit inside the row."""
         try:
             return checksum(self) == self.checksum
         except TypeError:
-            # A damaged row may hold something else than texts.
+            # A damaged row may hold other types than texts, which cannot be joined.
             return False
 
 
@@ -74,13 +74,13 @@ JOB_COLUMNS = ", ".join(JobRow._fields)
 
 
 def checksum(row: JobRow) -> int:
-    """Return the CRC32 of the fixed parts of a job, which shows a flipped bit that SQLite's own check does not see."""
+    """Return the CRC32 of the fixed parts of a job: SQLite's own check does not find a flipped bit in a text."""
     fixed = (row.ulid, row.site, row.device, row.instance, row.action, row.required_params, row.optional_params)
     return zlib.crc32("\0".join(fixed).encode())
 
 
 def _table(name: str, row: Any) -> Any:
-    """Return the table whose columns are the fields of a row type; the first is its number."""
+    """Return a table with the fields of a row type as columns; the first field is the row's number."""
     number, *others = get_type_hints(row).items()
     fields: dict[str, Any] = {number[0]: AutoField()}
     for column, kind in others:
@@ -94,7 +94,7 @@ Job = _table("Job", JobRow)
 
 
 class Change(Table):
-    """The one log. `queue` is primary, alternate or both; `who` is a user, a peer or the appliance itself."""
+    """The log of jobs. `queue` is primary, alternate or both; `who` is a user, a peer or the appliance itself."""
 
     seq = AutoField()
     job_seq = IntegerField(index=True)
@@ -109,7 +109,7 @@ class Change(Table):
 
 
 class Handout(Table):
-    """One answer that gave jobs away: delivered is a fact about an answer, not about a job."""
+    """An answer that gave jobs away: delivery is a fact about an answer, not about a job."""
 
     id = AutoField()
     site = TextField()
@@ -124,7 +124,7 @@ class Handout(Table):
 
 
 class Lease(Table):
-    """A job that comes back when nobody reports on it in time. The row goes when the first report comes."""
+    """A job that returns to the queue without a report in time. The first report deletes the row."""
 
     job_seq = IntegerField()
     queue = TextField()
@@ -136,7 +136,7 @@ class Lease(Table):
 
 
 class Poll(Table):
-    """When a queue of a site was last polled, written once a minute at most."""
+    """The time of the last poll of a site's queue, written once a minute at most."""
 
     site = TextField()
     queue = TextField()
@@ -162,8 +162,7 @@ class Token(Table):
 
 
 class AuditRow(NamedTuple):
-    """A row of `audit`, in the order of its columns: who did what. Rows are only ever added; `previous` is the hash of
-    the row before it."""
+    """A row of `audit`, in the order of the columns. Rows are never changed; `previous` is the previous row's hash."""
 
     seq: int
     time_ms: int
@@ -180,7 +179,7 @@ Audit = _table("Audit", AuditRow)
 
 
 class Reservation(Table):
-    """A time that belongs to one user: made here (`local`), or copied from the calendar service (`calendar`)."""
+    """A time reserved for a user: made here (`local`), or copied from the calendar service (`calendar`)."""
 
     id = AutoField()
     site = TextField()
@@ -195,14 +194,14 @@ class Reservation(Table):
 
 
 class CalendarAnswer(Table):
-    """When the calendar service last answered for a site."""
+    """The time of the calendar service's last answer for a site."""
 
     site = TextField(primary_key=True)
     answered_ms = BigIntegerField()
 
 
 class Alarm(Table):
-    """Something that a person must look at, from when it was raised until its condition ended."""
+    """A condition for a person to look at, from `raised_ms` until its end at `cleared_ms`."""
 
     id = AutoField()
     key = TextField()
@@ -219,7 +218,7 @@ class Alarm(Table):
 
 
 class Fact(Table):
-    """A named fact about this file: its identity, whether it was closed well, keys given out."""
+    """A named fact about the file: the identity, the mark of a clean close, the keys given out."""
 
     name = TextField(primary_key=True)
     value = TextField()

@@ -1,4 +1,4 @@
-"""Opening the store's file: its schema is brought up to date, or the start is refused in one sentence."""
+"""Opening the store's file: the schema is brought up to date, or the start is refused in one sentence."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class _Migrated(SqliteDatabase):
-    """Says after each statement of a migration that it was carried out; nothing of it is on disk then."""
+    """A database that reports each statement of a migration after running the statement, before the commit."""
 
     passing: Callable[[str], None] | None = None
 
@@ -28,10 +28,10 @@ class _Migrated(SqliteDatabase):
 
 
 def open_database(path: Path, create: bool = True, failpoints: Failpoints | None = None) -> Database:
-    """Open the file, bring its schema up to date and return it, not yet started.
+    """Open the file, bring the schema up to date and return the database, not yet started.
 
-    A migration is one transaction: when the power is cut in its middle, it never began. Raises Unusable when the file
-    is missing (and `create` is false), no database, damaged, not writable or written by a newer version.
+    A migration is one transaction: a power cut in the middle leaves no trace of the migration. Raise Unusable when the
+    file is missing (and `create` is false), no database, damaged, not writable or written by a newer version.
     """
     if not create and not path.exists():
         raise Unusable(f"{path} does not exist.")

@@ -1,4 +1,4 @@
-"""A transaction of the writer, as verbs see it: SQL now, changes of memory once the commit is on disk."""
+"""The transaction of the writer for verbs: SQL now, changes of memory once the commit is on disk."""
 
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -11,8 +11,8 @@ from prjobs.store.engine import Row
 class Transaction:
     """The writing connection for one batch of requests, and the steps that follow the commit.
 
-    A verb changes memory (deadlines, known sites, the newest stop) by `after_commit` only: a refused request, or a
-    commit that failed, then leaves memory as the file is.
+    A verb changes memory (deadlines, known sites, the newest stop) by `after_commit` only: after a refused request or
+    a failed commit, memory still matches the file.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -26,9 +26,9 @@ class Transaction:
         return self.execute(sql, parameters).fetchall()
 
     def after_commit(self, step: Callable[..., object], *arguments: Any) -> None:
-        """Call `step(*arguments)` in the writer's thread once the transaction is on disk; never when it fails.
+        """Call `step(*arguments)` in the writer's thread once the transaction is on disk; never after a failure.
 
-        Steps run in the order in which they were added, before any caller gets its answer. They must be short.
+        Steps run in the order of these calls, before any caller gets an answer. A step must be short.
         """
         self._steps.append(partial(step, *arguments))
 
@@ -53,5 +53,5 @@ class Transaction:
 
     @property
     def sites_to_tell(self) -> set[str]:
-        """The sites with changes."""
+        """Return the sites with changes."""
         return self._sites

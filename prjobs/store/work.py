@@ -1,4 +1,4 @@
-"""Requests to the writer, and the limit on how many callers may wait for it."""
+"""Requests to the writer, and the limit on the number of waiting callers."""
 
 import threading
 from collections.abc import Callable
@@ -6,15 +6,15 @@ from typing import Any
 
 from prjobs.store.engine import Undo
 
-# When another program has the lock, the writer knows within this time.
+# The writer notices within this time that another program has the lock.
 LOOK_S = 0.15
 
 
 class Work:
-    """One request to the writer. Two one-shot locks decide races: who starts it, and who takes its result.
+    """A request to the writer. Two one-shot locks decide the races for the start and for the result.
 
-    `undo(transaction, result)` takes back what was committed after its caller gave up. `posted`: nobody waits for it.
-    `lasts`: it is tried again until it is on disk.
+    `undo(transaction, result)` takes back a commit that came after the caller gave up. `posted`: no caller waits.
+    `lasts`: the writer tries again until the commit is on disk.
     """
 
     __slots__ = ("arguments", "done", "error", "lasts", "posted", "result", "started", "taken", "undo", "verb")
@@ -36,7 +36,7 @@ class Work:
         self.done.acquire()
 
     def finish(self) -> bool:
-        """Give the result to the caller. Return False if the caller gave up before."""
+        """Give the result to the caller. Return False if the caller gave up earlier."""
         if self.taken.acquire(blocking=False):
             self.done.release()
             return True
@@ -59,8 +59,8 @@ class Places:
     def wait(self, work: Work, timeout_s: float, even_if_full: Callable[[], bool]) -> bool:
         """Return True if the work was done within the time.
 
-        Return False before that when all places are taken, unless `even_if_full()`; a change of either is noticed
-        within `LOOK_S`.
+        Return False earlier when all places are taken, unless `even_if_full()`; the wait notices a change of the places
+        or of `even_if_full()` within `LOOK_S`.
         """
         while timeout_s > 0:
             with self._lock:

@@ -1,7 +1,7 @@
 """The one writer of the SQLite file.
 
-One thread owns the writing connection and commits what waits together: one fsync for many requests, each in its
-own savepoint, so that one refused request fails alone. A caller gets its answer after the commit, never before.
+One thread owns the writing connection and commits the waiting requests together: one fsync for many requests, each in
+a savepoint of its own, so that a refused request fails alone. A caller gets the answer after the commit, never before.
 """
 
 import logging
@@ -19,13 +19,13 @@ from prjobs.store.work import LOOK_S, Places, Work
 
 PATIENCE_S = 5.0
 COMMIT_PATIENCE_S = 30.0
-# Once the process is to end: how long one write may take, and how often, 0.1 s each, the lock is asked for in all.
+# Once the process is to end: the longest time of a write, and the number of tries for the lock in all, 0.1 s each.
 LAST_PATIENCE_S = 1.0
 LAST_TRIES = 10
 CLOSE_S = 3.0
 BATCH = 64
 WAITING_LIMIT = 1000
-# A failed transaction that must be carried out is tried again after this time.
+# A failed transaction that takes results back is tried again after this time.
 AGAIN_S = 0.25
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ Tell = Callable[[set[str]], None]
 
 
 class Writer:
-    """The thread that writes. `connect()` opens a new writing connection in it."""
+    """The writing thread. `connect()` opens a new writing connection, and is called in the thread."""
 
     def __init__(self, connect: Callable[[], sqlite3.Connection], condition: Condition) -> None:
         self._connect = connect
@@ -45,7 +45,8 @@ class Writer:
         self._tries_left = LAST_TRIES
         self._closing = False
         self._given_up = 0
-        # Results that were committed after their callers gave up: the next transaction begins with taking them back.
+        # Results committed after their callers gave up. The next transaction takes these back first: any write before
+        # could build on jobs that no poll received.
         self._undoing: list[Work] = []
         self._places = Places(WAITING_LIMIT)
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -53,17 +54,17 @@ class Writer:
     def start(self, tell: Tell, places: int) -> None:
         """Start the thread; `tell` is called with the changed sites after each commit.
 
-        While the store is in trouble at most `places` callers wait for it, so that threads stay free for reading.
+        While the store is in trouble at most `places` callers wait for the writer: other threads stay free for reading.
         """
         self._tell, self._places = tell, Places(places)
         self._thread.start()
 
     def hurry(self) -> None:
-        """Wait neither for another program's lock nor for the disk from now on: the process is to end."""
+        """Cut the waits for another program's lock and for the disk short from now on: the process is to end."""
         self._hurry.set()
 
     def close(self) -> bool:
-        """Finish what waits; later writes are refused. Return False if some of it could not be written."""
+        """Write the waiting requests; refuse later writes. Return False if a request could not be written."""
         self.hurry()
         self._closing = True
         self._waiting.put(None)
@@ -83,13 +84,7 @@ class Writer:
         undo: Undo | None,
         makes_safe: bool,
     ) -> Result:
-        """Run `verb(transaction, *arguments)` in the writer and return its result once it is on disk.
-
-        Raises what the verb raises, and Unavailable when it could not be started within `patience_s` (then it
-        never will be); at once when the store is in trouble and too many wait already, unless it `makes_safe`. Also
-        Unavailable when it is not on disk `commit_s` later; a commit that comes all the same is taken back by
-        `undo(transaction, result)`, if there is one, before anything else is written.
-        """
+        """Run `verb(transaction, *arguments)` and return the result once the commit is on disk; see `Engine.write`."""
         if (trouble := self._condition.trouble) and self._places.are_full and not makes_safe:
             raise trouble.refusal()
         work = self._submit(Work(verb, arguments, undo=undo))
@@ -100,7 +95,7 @@ class Writer:
         return work.result  # type: ignore[no-any-return]
 
     def post(self, verb: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-        """Hand a verb to the writer without waiting for it; its failure is logged."""
+        """Hand a verb to the writer without waiting for the commit; a failure is logged."""
         self._submit(Work(verb, arguments, posted=True))
 
     def _wait(self, work: Work, patience_s: float, makes_safe: bool) -> bool:
@@ -111,9 +106,9 @@ class Writer:
     def _submit(self, work: Work) -> Work:
         self._condition.require_present()
         if self._closing:
-            raise Unavailable("The appliance is stopping.")
+            raise Unavailable("The appliance is stopping. Try again when it runs.")
         if self._waiting.qsize() >= WAITING_LIMIT:
-            raise Unavailable("Too many requests wait for the disk.")
+            raise Unavailable("Too many requests wait for the disk. Try again in a minute.")
         self._waiting.put(work)
         return work
 
@@ -124,7 +119,7 @@ class Writer:
         if work.done.acquire(timeout=min(commit_s, LAST_PATIENCE_S) if self._hurry.is_set() else commit_s):
             return
         if work.taken.acquire(blocking=False):
-            what = "is taken back" if work.undo else "may still be carried out"
+            what = "is taken back" if work.undo else "may still be carried out: look before you send the request again"
             raise Unavailable(f"The disk did not confirm the request in time; it {what}.")
         work.done.acquire()
 
@@ -151,10 +146,10 @@ class Writer:
         try:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:
-            logger.warning("the write-ahead log stays for the next start: %s", error)
+            logger.warning("the write-ahead log was not emptied, and is left to the next start: %s", error)
 
     def _reopened(self, connection: sqlite3.Connection, error: sqlite3.Error) -> sqlite3.Connection:
-        """Return a fresh connection, which sees the file as it is after a failed transaction."""
+        """Return a new connection: after a failed transaction the old connection may not see the file's real state."""
         logger.error("the writing connection is opened again after: %s", error)
         try:
             connection.close()
@@ -166,7 +161,7 @@ class Writer:
     def _gather(self) -> list[Work] | None:
         """Return the requests for the next transaction, at most `BATCH`; None when the database is to be closed.
 
-        An empty list when nothing waits and a result must be taken back.
+        Return an empty list when no request waits and a result must be taken back.
         """
         batch: list[Work] = []
         while len(batch) < BATCH:
@@ -183,7 +178,7 @@ class Writer:
         return batch
 
     def _pause_s(self, batch: list[Work]) -> float | None:
-        """Seconds to wait for one more request; None: for as long as it takes."""
+        """Return the seconds to wait for one more request; None for no limit."""
         if batch:
             return 0
         if self._undoing:
@@ -206,7 +201,7 @@ class Writer:
         self._finish(transaction, running)
 
     def _finish(self, transaction: Transaction, running: list[Work]) -> None:
-        """Change memory as the file was changed, give the results out, wake the requests that wait for changes."""
+        """Run the after-commit steps, give the results to the callers, wake the requests that wait for changes."""
         for step in transaction.take_steps():
             try:
                 step()
@@ -221,7 +216,7 @@ class Writer:
                 logger.exception("the requests that wait for changes could not be told")
 
     def _begin(self, connection: sqlite3.Connection, batch: list[Work]) -> bool:
-        """Take the write lock. Return False if all of the batch gave up first, or the process is to end."""
+        """Take the write lock. Return False if all callers of the batch gave up first, or the process is to end."""
         while any(work.lasts or not work.started.locked() for work in batch):
             try:
                 connection.execute("BEGIN IMMEDIATE")
@@ -271,7 +266,7 @@ class Writer:
         trouble = self._condition.note(error)
         refused = [work for work in batch if not work.lasts]
         if posted := sum(work.posted for work in refused):
-            logger.error("%d writes that nobody waits for were given up: %s", posted, trouble.sentence)
+            logger.error("%d writes without a waiting caller were given up: %s", posted, trouble.sentence)
             self._given_up += posted if self._hurry.is_set() else 0
         for work in refused:
             work.error = trouble.refusal()
