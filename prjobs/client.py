@@ -1,12 +1,12 @@
-"""A client of the jobs service for observatory programs and scripts. It stands alone: this file and urllib3.
+"""A client of the jobs service for observatory programs and scripts. This file needs urllib3 only.
 
     client = Client("http://127.0.0.1:8642")
     for job in client.get_new_jobs("mrc1"):
         client.update_job_status("mrc1", job["ulid"], "STARTED", 30)
 
-A call answers, or raises one of two exceptions: `Refused` when the service answered with an error,
-`NotReached` when the call never arrived or its answer did not come. Nothing is sent twice by itself: whoever
-calls decides that. A client may be shared by threads; it keeps its connections open between calls.
+A call returns the answer, or raises an exception: `Refused` when the service answered with an error,
+`NotReached` when the call never arrived or no answer came. The client never repeats a call: the caller decides
+whether to repeat. Threads may share a client; connections stay open between calls.
 """
 
 import base64
@@ -30,14 +30,14 @@ GATEWAY_ERRORS = (502, 504)
 
 
 class CallFailed(Exception):
-    """What both kinds of failure have in common, for callers who treat them alike."""
+    """The base of both failures, for callers who treat Refused and NotReached alike."""
 
 
 class Refused(CallFailed):
     """The service answered with an error and changed nothing.
 
     `status` is the HTTP status, `sentence` the service's own words, `code` the slug of an error under /api/
-    (else ""), `retry_after_s` how long it asks to wait (None when it does not say).
+    (else ""), `retry_after_s` the wait that the service asks for (None without such a request).
     """
 
     def __init__(self, status: int, sentence: str, code: str = "", retry_after_s: float | None = None) -> None:
@@ -49,9 +49,9 @@ class Refused(CallFailed):
 
 
 class NotReached(CallFailed):
-    """No answer of the service: no connection, silence, a cut-off answer, or one that is not the service's.
+    """No answer of the service: no connection, silence, a cut-off answer, or an answer of another server.
 
-    `perhaps_done` is False when the request cannot have arrived, True when it may have been carried out.
+    `perhaps_done` is False when the request cannot have arrived, True when the service may have acted on the request.
     """
 
     def __init__(self, sentence: str, perhaps_done: bool) -> None:
@@ -61,11 +61,11 @@ class NotReached(CallFailed):
 
 
 class Client:
-    """The jobs service at `base_url`: with or without a stage (`/jobs`, `/dev`, …) or a slash at its end.
+    """The jobs service at `base_url`: with or without a stage (`/jobs`, `/dev`, …) or a final slash.
 
     `http://name:KEY@host/` sends name and key as Basic authentication; `token` is sent as Bearer. `timeout_s`
-    is the longest silence to bear, `connections` how many are kept open. ValueError: not an address, or a
-    token that no header can carry.
+    is the longest silence to bear, `connections` the number to keep open. Raise ValueError for a wrong address, and for
+    a token that no header can carry.
     """
 
     def __init__(self, base_url: str, token: str | None = None, timeout_s: float = 20.0, connections: int = 4) -> None:
@@ -84,7 +84,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the connections that are kept; nothing can be asked afterwards."""
+        """Close the connections; later calls fail."""
         self._pool.close()
 
     def new_job(
@@ -100,10 +100,10 @@ class Client:
         user_name: str,
         extra: Params | None = None,
     ) -> Job:
-        """Submit a command; returns the stored job document.
+        """Submit a command and return the stored job document.
 
-        `extra` is sent along (the service ignores what it does not know). Refused: 400 for a bad field, 401
-        or 403 without the right to command, 413, 429, 503 and 507 when it cannot store. ValueError,
+        `extra` is sent along (the service ignores unknown fields). Refused: 400 for a bad field, 401
+        or 403 without the right to command, 413, 429, 503 and 507 when the service cannot store the job. ValueError,
         TypeError: parameters that JSON cannot hold.
         """
         body = dict(extra or {}) | {
@@ -126,10 +126,10 @@ class Client:
         poll_id: str | None = None,
         lease_s: float | None = None,
     ) -> list[Job]:
-        """The site's new jobs, oldest first; handed out, they are RECEIVED and not handed out again.
+        """Return the site's new jobs, oldest first. The jobs become RECEIVED, and are not handed out again.
 
-        `wait_s`: wait that long for a job when there is none. `poll_id`: any new text; after NotReached, the
-        same text again gives the same jobs. `lease_s`: jobs without a report in that time come back.
+        `wait_s`: the seconds to wait for a job when none is there. `poll_id`: any new text; after NotReached, the
+        same text again gives the same jobs. `lease_s`: jobs without a report in `lease_s` seconds come back.
         Refused: 400, 403, or 503 while the service cannot hand out.
         """
         ours = {"wait": wait_s, "poll_id": poll_id, "lease": lease_s}
@@ -144,7 +144,7 @@ class Client:
         seconds_until_complete: float | None = None,
         alternate_queue: bool = False,
     ) -> dict[str, Any]:
-        """Report what a job is doing: STARTED, EXPOSING, COMPLETE, FAILED, or any word.
+        """Report a job's status: STARTED, EXPOSING, COMPLETE, FAILED, or any word.
 
         `seconds_until_complete`: estimate of the seconds left, None when there is none. Returns `ulid`,
         `statusId` (`replicaStatusId` in the alternate queue) and `secondsUntilComplete` as stored. Refused:
@@ -160,11 +160,11 @@ class Client:
         seconds_until_complete: float | None = None,
         alternate_queue: bool = False,
     ) -> dict[str, Any]:
-        """As `update_job_status` with STARTED."""
+        """Report STARTED, as `update_job_status` does."""
         return self._object("startjob", _report(site, ulid, seconds_until_complete, alternate_queue))
 
     def get_recent_jobs(self, site: str, time_range_ms: float | None = None) -> list[Job]:
-        """Every job of the site at most that old (default: one day), oldest first, whatever its status."""
+        """Return every job of the site up to this age (default: one day), oldest first, in any status."""
         return self._list("getrecentjobs", {"site": site, "timeRange": time_range_ms})
 
     def api(
@@ -175,10 +175,10 @@ class Client:
         query: Params | None = None,
         wait_s: float = 0.0,
     ) -> Any:
-        """The appliance's own API: `api("GET", "jobs", query={"site": "saf"})` asks `/api/jobs?site=saf`.
+        """Call the appliance's own API: `api("GET", "jobs", query={"site": "saf"})` asks `/api/jobs?site=saf`.
 
-        A path that begins with a slash is taken as it is. `wait_s`: how much longer than usual the answer may
-        take. Returns the decoded JSON, None for an empty answer. Refused carries the error's `code`.
+        A path with a slash at the start is used unchanged. `wait_s`: the seconds to wait longer than usual for
+        the answer. Return the decoded JSON, None for an empty answer. Refused carries the error's `code`.
         """
         asked = urlencode({key: value for key, value in (query or {}).items() if value is not None})
         where = path if path.startswith("/") else "/api/" + path.removeprefix("api/")

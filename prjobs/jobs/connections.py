@@ -1,7 +1,7 @@
-"""Open hand-outs by connection: the proof that an answer arrived is still awaited.
+"""Open hand-outs by connection: answers still without a proof of arrival.
 
-An answer that was committed is not one that arrived. The next request on the same TCP connection proves that the
-answer before it was read completely.
+A committed answer may never arrive. The next request on the same TCP connection proves that the program read the
+answer before completely.
 """
 
 import threading
@@ -16,7 +16,7 @@ FLUSH_GAP_S = 2.5
 
 @dataclass(frozen=True)
 class Handed:
-    """The jobs that one hand-out gave, or gives once more (`is_repeated`), to the poll of a program.
+    """The jobs of a hand-out to the poll of a program; `is_repeated` when an earlier answer gave the same jobs.
 
     `plain`: the poll had neither wait, poll_id nor lease.
     """
@@ -30,7 +30,7 @@ class Handed:
 
     @property
     def site(self) -> str:
-        """The site that was handed the jobs."""
+        """Return the site of the program."""
         return self.program[0]
 
 
@@ -44,20 +44,20 @@ class Connections:
         self._last: dict[Program, tuple[list[Handed], float]] = {}
 
     def opened(self, handed: list[Handed], poll: PollRequest, peer: str) -> None:
-        """Note that an answer with these hand-outs is about to leave on the peer's connection."""
+        """Note an answer with these hand-outs, about to leave on the peer's connection."""
         with self._lock:
             self._by_peer.setdefault(peer, []).extend(handed)
             self._last[poll.program] = (handed, self._clock.elapsed_s())
 
     def ended(self, peer: str) -> list[Handed]:
-        """Return the connection's open hand-outs: proved when the peer spoke again, in doubt when it closed."""
+        """Remove and return the connection's open hand-outs: proved by the next request, in doubt after a close."""
         if peer not in self._by_peer:
             return []
         with self._lock:
             return self._by_peer.pop(peer, [])
 
     def superseded(self, program: Program, peer: str | None) -> list[Handed]:
-        """Return the program's open hand-outs on other connections, now that it polls from this peer."""
+        """Remove and return the program's open hand-outs on connections other than the peer's."""
         if not self._by_peer:
             return []
         with self._lock:
@@ -70,7 +70,7 @@ class Connections:
             return found
 
     def flushed(self, program: Program, plain: bool) -> list[Handed]:
-        """Return the answer just before, when this poll follows it too soon to be of the same poll loop."""
+        """Return the hand-outs of the last answer when this poll follows too soon to belong to the same poll loop."""
         if program not in self._last:
             return []
         with self._lock:

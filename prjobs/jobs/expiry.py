@@ -1,4 +1,4 @@
-"""Expiry: a job that nobody fetched in time is never handed out; it becomes EXPIRED."""
+"""Expiry: a job without a poll in time becomes EXPIRED and is never handed out."""
 
 from prjobs.jobs import log
 from prjobs.jobs.log import Event
@@ -13,16 +13,16 @@ CLOCK_TOLERANCE_MS = 1000
 
 
 def begin(transaction: Transaction, queue: Queue, row: JobRow, left_s: float) -> None:
-    """Let the time of a job run from now on, by elapsed time; `left_s` seconds are left."""
+    """Start the job's time limit, by elapsed time; `left_s` seconds are left."""
     transaction.after_commit(queue.expiries.set, row.seq, queue.clock.elapsed_s() + left_s)
 
 
 def expired_age_s(source: Source, queue: Queue, row: JobRow) -> float | None:
-    """Return the age in seconds of a job whose time is over, -1.0 when it is not known; None before that.
+    """Return the age in seconds of an expired job, or -1.0 for an unknown age; None for a job still in time.
 
-    Elapsed time judges the jobs that this process queued, and older ones from the first look on. That first look takes
-    the wall clock; a job from the future shows that the clock went back, so that nobody knows the job's age: its time
-    is over.
+    Elapsed time judges the jobs of this process. For an older job the first look takes the wall clock, and later looks
+    take elapsed time. A job from the future shows a clock set back: the age is unknown, and the job counts as expired,
+    since an old command must not run.
     """
     if row.expires_ms is None:
         return None
@@ -38,13 +38,13 @@ def expired_age_s(source: Source, queue: Queue, row: JobRow) -> float | None:
 
 
 def _began_ms(source: Source, row: JobRow) -> int:
-    """Return when the job was asked for. Its id may be ahead of that: ids never go back when the clock does."""
+    """Return the time of the job's request. The id may be ahead: ids never go back with the clock."""
     stored = source.fetch("SELECT time_ms FROM change WHERE job_seq = ? ORDER BY seq LIMIT 1", (row.seq,))
     return min([row.created_ms, *(int(time_ms) for (time_ms,) in stored)])
 
 
 def split_expired(source: Source, queue: Queue, rows: list[JobRow]) -> tuple[list[JobRow], list[JobRow]]:
-    """Return (jobs that are still good, expired jobs)."""
+    """Return (jobs still in time, expired jobs)."""
     good: list[JobRow] = []
     expired: list[JobRow] = []
     for row in rows:
@@ -53,7 +53,7 @@ def split_expired(source: Source, queue: Queue, rows: list[JobRow]) -> tuple[lis
 
 
 def expire_rows(transaction: Transaction, queue: Queue, rows: list[JobRow], queue_name: str) -> None:
-    """Set these jobs to EXPIRED in one queue, each with a note of its age."""
+    """Set the jobs to EXPIRED in one queue, each with a note of the age."""
     now_ms = queue.clock.now_ms()
     for row in rows:
         note = _aged(expired_age_s(transaction, queue, row))
@@ -62,13 +62,13 @@ def expire_rows(transaction: Transaction, queue: Queue, rows: list[JobRow], queu
 
 def _aged(age_s: float | None) -> str:
     if age_s is None or age_s < 0:
-        return "its age is unknown: the clock went back"
+        return "the job's age is unknown: the clock was set back"
     minutes = int(age_s // 60)
     return f"{minutes} min old" if minutes < 120 else f"{minutes // 60} h old"
 
 
 def expire_once(queue: Queue) -> int:
-    """Expire what is over in both queues, in one sweep; how many jobs they were."""
+    """Expire the jobs over time in both queues, in one sweep, and return their number."""
     found = queue.database.fetch(
         f"SELECT {JOB_COLUMNS} FROM job WHERE expires_ms IS NOT NULL "
         f"AND (status = '{UNREAD}' OR alternate_status = '{UNREAD}') ORDER BY expires_ms LIMIT {STEP}"

@@ -1,4 +1,4 @@
-"""Insertion: a command as a new row of `job`, with the first row of its log."""
+"""Insertion: a command becomes a new row of `job`, with a first row in the log."""
 
 from prjobs.jobs import log
 from prjobs.jobs.log import Event
@@ -16,7 +16,7 @@ _INSERT_JOB = (
 
 
 def new_row(queue: Queue, command: Command, ulid: str, created_ms: int, origin: str = LOCAL) -> JobRow:
-    """Return the command as a job that waits in both queues, not stored yet. `created_ms` counts for its expiry."""
+    """Return the command as a job, waiting in both queues and not stored yet. The expiry counts from `created_ms`."""
     command_class = command.command_class
     expiry_s = queue.settings.expiry_s(command_class)
     row = JobRow(
@@ -49,7 +49,7 @@ def new_row(queue: Queue, command: Command, ulid: str, created_ms: int, origin: 
 
 
 def insert_row(transaction: Transaction, queue: Queue, row: JobRow, who: str, note: str = "") -> JobRow:
-    """Store a new job and log it; return it with its number."""
+    """Store a new job and log the insertion; return the job with the number."""
     row = log.begun(row)
     row = row._replace(seq=transaction.execute(_INSERT_JOB, row[1:]).fetchone()[0])
     queue_name = BOTH if row.status == row.alternate_status else PRIMARY

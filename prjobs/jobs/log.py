@@ -1,4 +1,4 @@
-"""The one log: every change of a job is a row of `change`, appended here and read here."""
+"""The log: every change of a job is a row of `change`, appended by this module only."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _CHANGE_COLUMNS = "c.seq, c.queue, c.status, c.estimate_s, c.time_ms, c.who, c.n
 
 @dataclass(frozen=True)
 class Event:
-    """What happens to jobs: the new status in one queue or both, when, by whom and why."""
+    """A change of jobs: the new status in one queue or both, the time, the actor and the reason."""
 
     queue: str
     status: str
@@ -33,13 +33,13 @@ class Event:
 
 
 def append_created(transaction: Transaction, row: JobRow, event: Event) -> None:
-    """Log a job that was just inserted with the event's status."""
+    """Log a newly inserted job with the event's status."""
     transaction.execute(_INSERT, _logged(row, event))
     transaction.tell(row.site)
 
 
 def begun(row: JobRow) -> JobRow:
-    """A new row with the times that belong to its status."""
+    """Return a new row with the times that belong to the status."""
     phase, time_ms = phase_of(row.status), row.changed_ms
     if phase == "waiting":
         return row
@@ -49,7 +49,7 @@ def begun(row: JobRow) -> JobRow:
 
 
 def apply(transaction: Transaction, rows: Iterable[JobRow], event: Event) -> None:
-    """Set the status of these jobs, with the times that follow from it, and log it, one row of the log a job."""
+    """Set the status and times of the jobs, and append a row to the log for each job."""
     rows = list(rows)
     values = {"status": event.status, "estimate_s": event.estimate_s, "time_ms": event.time_ms}
     update = _update(event.queue, phase_of(event.status))
@@ -69,7 +69,7 @@ def _update(queue: str, phase: str) -> str:
 
 
 def _times(phase: str) -> str:
-    """What becomes of the times of the primary queue; SQLite gives `status` as it was before the update."""
+    """Return the SQL for the times of the primary queue; in SQLite `status` is still the status before the update."""
     if phase == "waiting":
         return "picked_up_ms = NULL, started_ms = NULL, ended_ms = NULL"
     if phase == "picked_up":
@@ -96,7 +96,7 @@ def _logged(row: JobRow, event: Event) -> tuple[object, ...]:
 
 @dataclass(frozen=True)
 class Change:
-    """A row of the log with the job as it is now."""
+    """A row of the log, with the present state of the job."""
 
     seq: int
     queue: str
@@ -109,12 +109,12 @@ class Change:
 
 
 def last_seq(source: Source) -> int:
-    """Return the number of the newest change; 0 when there is none."""
+    """Return the number of the newest change; 0 before the first."""
     return int(source.fetch("SELECT coalesce(max(seq), 0) FROM change")[0][0])
 
 
 def list_changes(source: Source, since: int, sites: Sequence[str] = (), limit: int = LIMIT) -> list[Change]:
-    """Return the changes after number `since`, oldest first, at most `limit`; of these sites, or of all."""
+    """Return the changes after number `since`, oldest first, at most `limit`; of the given sites, or of all."""
     job = ", ".join(f"j.{column}" for column in JobRow._fields)
     where = _of_sites("c.site", sites)
     found = source.fetch(
@@ -140,7 +140,7 @@ def _change(row: Row) -> Change:
 
 
 def has_changes(source: Source, since: int, sites: Sequence[str] = ()) -> bool:
-    """Return True if there are changes after number `since`."""
+    """Return True if the log has changes after number `since`."""
     sql = f"SELECT 1 FROM change WHERE seq > ? {_of_sites('site', sites)} LIMIT 1"
     return bool(source.fetch(sql, [since, *sites]))
 
@@ -150,7 +150,7 @@ def _of_sites(column: str, sites: Sequence[str]) -> str:
 
 
 def timeline(source: Source, job_seq: int) -> list[Row]:
-    """Return all changes of one job, oldest first, each with its hand-out, if any.
+    """Return all changes of a job, oldest first, with their hand-outs.
 
     Columns: seq, queue, status, estimate_s, time_ms, who, note, then the hand-out's id, time_ms, peer, gap_ms,
     state, maybe_flushed.

@@ -24,17 +24,17 @@ class Poller:
 
     @property
     def usual_gap_ms(self) -> int | None:
-        """The median of the last gaps, or the one remembered from before the start."""
+        """Return the median of the last gaps, else the gap remembered from before the start."""
         return round(statistics.median(self.gaps_ms)) if self.gaps_ms else self.stored_gap_ms
 
     @property
     def silent_after_ms(self) -> int:
-        """The age of the last poll from which the site counts as silent."""
+        """Return the age of the last poll at which the site counts as silent."""
         return max(SILENT_AFTER_MS, SILENT_GAPS * (self.usual_gap_ms or 0))
 
 
 class Polls:
-    """Last poll and usual gap of each (site, queue) that has jobs or polled before."""
+    """The last poll and usual gap of each (site, queue) with jobs or polls."""
 
     LIMIT = 10_000
 
@@ -45,7 +45,7 @@ class Polls:
         self._lock = threading.Lock()
 
     def know(self, site: str) -> None:
-        """Add a site that has jobs."""
+        """Add a site with jobs."""
         self._sites.add(site)
 
     def remember(self, site: str, queue: str, last_ms: int, usual_gap_ms: int | None) -> None:
@@ -71,30 +71,30 @@ class Polls:
             return gap_ms
 
     def of(self, site: str, queue: str) -> Poller | None:
-        """Return the polls of one queue; None when it was never polled."""
+        """Return the polls of one queue; None before the first poll."""
         return self._pollers.get((site, queue))
 
     def sites(self) -> set[str]:
-        """Return every site that polls or has jobs; one stray poll makes no site for longer than an hour."""
+        """Return every site with polls or jobs; a single stray poll counts for an hour only."""
         return self._sites | {site for (site, _), poller in list(self._pollers.items()) if self._is_in_use(poller)}
 
     def _is_in_use(self, poller: Poller) -> bool:
         return poller.usual_gap_ms is not None or self.silence_ms(poller) < STRAY_MS
 
     def silence_ms(self, poller: Poller) -> int:
-        """Return the age of the last poll in milliseconds, by elapsed time when it was in this process."""
+        """Return the age of the last poll in milliseconds, by elapsed time for a poll since the start."""
         if poller.last_elapsed_s is not None:
             return int((self._clock.elapsed_s() - poller.last_elapsed_s) * 1000)
         return max(0, self._clock.now_ms() - poller.last_ms)
 
     def unsaved(self) -> list[tuple[str, str, int, int | None]]:
-        """Return (site, queue, last_ms, usual_gap_ms) of the polls that the file does not have yet."""
+        """Return (site, queue, last_ms, usual_gap_ms) of the polls not yet in the file."""
         with self._lock:
             fresh = [(key, poller) for key, poller in self._pollers.items() if poller.unsaved]
             return [(*key, poller.last_ms, poller.usual_gap_ms) for key, poller in fresh]
 
     def saved(self, polls: list[tuple[str, str, int, int | None]]) -> None:
-        """Note that the file has these polls; a queue that was polled since stays unsaved."""
+        """Mark the polls as saved; a queue with a newer poll stays unsaved."""
         with self._lock:
             for site, queue_name, last_ms, _ in polls:
                 poller = self._pollers[(site, queue_name)]

@@ -1,15 +1,15 @@
-"""The states of a job and what they mean.
+"""The states of a job and their meaning.
 
-UNREAD     waiting in its queue; after a crash it is still handed out, unless it expired meanwhile.
-RECEIVED   handed out; after a crash it stays so: delivered, not reported.
-CANCELLED  withdrawn before anybody fetched it; never handed out.
-EXPIRED    nobody fetched it in time; never handed out.
-HELD       a cloud job that may have been withdrawn in the cloud, or that another appliance hands out, or whose link
-           is off: not handed out until a complete look at the cloud decides.
-FORWARDING a job of the site on its way to the cloud; after a crash the link finds out whether it arrived.
-FORWARDED  it arrived, and runs under the id that the cloud gave it.
-Any other word is an observatory's report. Words known to be final or failed have meaning; unknown ones count as
-running and are shown as they are.
+UNREAD     the job waits in the queue; after a crash the job is still handed out, unless expired by then.
+RECEIVED   the job was handed out, and has no report; a crash does not change the state.
+CANCELLED  the job was withdrawn before a poll; never handed out.
+EXPIRED    no poll came in time; never handed out.
+HELD       a cloud job, maybe withdrawn in the cloud, or handed out by another appliance, or with the link
+           off: not handed out until a complete look at the cloud decides.
+FORWARDING a job of the site on the way to the cloud; after a crash the link asks the cloud for the job.
+FORWARDED  the job arrived in the cloud, and runs under the cloud's id.
+Any other word is an observatory's report. Final and failed words are known; an unknown word counts as running and is
+shown unchanged.
 """
 
 UNREAD = "UNREAD"
@@ -22,10 +22,10 @@ HELD = "HELD"
 FORWARDING = "FORWARDING"
 FORWARDED = "FORWARDED"
 
-# Words of the cloud link: nobody may report them.
+# Words of the cloud link. A report with such a word is refused: the link would take the job for its own.
 LINK_WORDS = frozenset({HELD, FORWARDING})
 
-# The states of a hand-out, one answer that gave jobs away. After a crash OPEN becomes UNCONFIRMED at the next start.
+# The states of a hand-out, an answer that gave jobs away. After a crash OPEN becomes UNCONFIRMED at the next start.
 OPEN = "OPEN"
 CONFIRMED = "CONFIRMED"
 UNCONFIRMED = "UNCONFIRMED"
@@ -60,20 +60,20 @@ OPEN_PHASES = frozenset({"waiting", "picked_up", "running"})
 
 
 def phase_of(status: str) -> str:
-    """The class of a status word; letter case does not matter for an observatory's words."""
+    """Return the phase of a status word; letter case does not matter for an observatory's words."""
     return _PHASE_OF.get(status) or _PHASE_OF.get(status.upper(), "running")
 
 
 def is_finished(status: str) -> bool:
-    """Whether nothing more is expected of a job with this status."""
+    """Return True if a job with the status is over: no further report is expected."""
     return phase_of(status) not in OPEN_PHASES
 
 
 def words_of(phase: str) -> tuple[str, ...]:
-    """The known status words of a phase; empty for `running`, which is every other word."""
+    """Return the known status words of a phase; empty for `running`, the phase of every unknown word."""
     return tuple(word for word, known in _PHASE_OF.items() if known == phase)
 
 
 def shown(status: str) -> str:
-    """A status word for a sentence: only known words are repeated, an observatory's own are not."""
+    """Return a status word for a sentence; a word with signs other than ASCII letters, digits and _ is described."""
     return status if status.isascii() and status.replace("_", "").isalnum() else "a word of the observatory's own"

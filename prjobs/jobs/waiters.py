@@ -1,4 +1,4 @@
-"""Held requests: polls and monitor pages that asked with `wait` and sleep until something changes."""
+"""Held requests: polls and monitor pages with `wait`, asleep until the next change."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ LOOK_EVERY_S = 0.5
 
 
 class Waiter:
-    """One held request. Changes of its site wake it, or of any site when it named none."""
+    """A held request, woken by changes of the request's site, or of any site when `site` is None."""
 
     def __init__(self, site: str | None) -> None:
         self.site = site
@@ -19,7 +19,7 @@ class Waiter:
         self._woken.set()
 
     def wait(self, timeout_s: float, gone: Callable[[], bool]) -> bool:
-        """Return True when woken within `timeout_s`; False when the time is over or `gone()` says that nobody waits."""
+        """Return True when woken within `timeout_s`; False when the time is over or `gone()` is true: the client left."""
         while timeout_s > 0 and not gone():
             if self._woken.wait(min(timeout_s, LOOK_EVERY_S)):
                 self._woken.clear()
@@ -29,7 +29,7 @@ class Waiter:
 
 
 class Waiters:
-    """The held requests, at most `places`, so that threads stay free for others."""
+    """The held requests, at most `places`: the remaining threads stay free for other requests."""
 
     def __init__(self, places: int) -> None:
         self._places = places
@@ -39,7 +39,7 @@ class Waiters:
 
     @contextmanager
     def waiter(self, site: str | None) -> Iterator[Waiter | None]:
-        """Give a place to wait in, or None when all are taken. Enter it before the last look at the store."""
+        """Yield a place, or None when all are taken. Enter before the last look at the store, or a change is missed."""
         waiter = Waiter(site)
         with self._lock:
             admitted = not self._closed and len(self._waiters) < self._places
@@ -52,14 +52,14 @@ class Waiters:
                 self._waiters.discard(waiter)
 
     def wake(self, sites: set[str]) -> None:
-        """Wake the requests that wait for one of these sites."""
+        """Wake the requests that wait for any of the sites."""
         with self._lock:
             waiters = [waiter for waiter in self._waiters if waiter.site is None or waiter.site in sites]
         for waiter in waiters:
             waiter.wake()
 
     def close(self) -> None:
-        """Wake every request; none is admitted any more."""
+        """Wake every request, and admit no further request."""
         with self._lock:
             self._closed = True
             waiters = list(self._waiters)
@@ -68,5 +68,5 @@ class Waiters:
 
     @property
     def held(self) -> int:
-        """The number of requests that are held now."""
+        """Return the number of held requests."""
         return len(self._waiters)
