@@ -19,7 +19,7 @@ class Waiter:
         self._woken.set()
 
     def wait(self, timeout_s: float, gone: Callable[[], bool]) -> bool:
-        """Return True when woken within `timeout_s`; False when the time is over or `gone()` is true: the client left."""
+        """Return True when woken within `timeout_s`; False when the time is over or the client is `gone()`."""
         while timeout_s > 0 and not gone():
             if self._woken.wait(min(timeout_s, LOOK_EVERY_S)):
                 self._woken.clear()
