@@ -334,8 +334,10 @@ def test_some_classes_need_a_role(make_appliance, command_class):
 
 
 @pytest.mark.parametrize("command_class", ["stop", "close", "park"])
-def test_owners_may_make_safe_whatever_is_reserved(make_appliance, command_class):
-    appliance = make_appliance(reservations="local")
+def test_only_owners_may_make_safe_whatever_is_reserved_where_a_stop_needs_the_reservation(
+    make_appliance, command_class
+):
+    appliance = make_appliance(reservations="local", stop_needs="reservation")
     reserve(appliance, ALICE)
     owner = Identity(BOB, "B", ("owner",))
     assert rights.require_rights(appliance.desk, owner, "saf", BOB, command_class).allowed
@@ -348,6 +350,29 @@ def test_owners_may_make_safe_whatever_is_reserved(make_appliance, command_class
     for more in ("motion", "exposure", "script", "other"):
         with pytest.raises(Unauthorized):
             rights.require_rights(appliance.desk, owner, "saf", BOB, more)
+
+
+@pytest.mark.parametrize("command_class", ["stop", "close", "park"])
+def test_who_may_command_at_some_time_may_make_safe_at_any_time(make_appliance, command_class):
+    appliance = make_appliance(reservations="local")
+    reserve(appliance, ALICE, name="Alice A.")
+    require = lambda *parts: rights.require_rights(appliance.desk, *parts, command_class)  # noqa: E731
+    judged = require(Identity(BOB, "B"), "saf", BOB)
+    assert (judged.allowed, judged.holders) == (True, ["Alice A."])
+    assert judged.despite == "despite the reservation of Alice A."
+    assert require(Identity(ALICE, "A"), "saf", ALICE).despite == ""
+    assert rights.may_command(appliance.desk, Identity(BOB, "B"), "saf", command_class).allowed
+    for roles, sites in ((("viewer",), ()), (("observatory",), ()), ((), ("mrc1",))):
+        with pytest.raises(Forbidden):
+            require(Identity(BOB, "B", roles, sites), "saf", BOB)
+    with pytest.raises(Unauthorized, match="user_id"):
+        require(Identity(BOB, "B"), "saf", ALICE)
+
+
+def test_a_calendar_out_of_reach_keeps_no_stop_back(make_appliance):
+    appliance = make_appliance(reservations="calendar")
+    judged = rights.require_rights(appliance.desk, Identity(BOB, "B"), "saf", BOB, "stop")
+    assert judged.despite == "with the calendar unknown"
 
 
 def test_to_ask_is_answered_as_to_send(make_appliance):
@@ -434,10 +459,26 @@ def test_newjob_says_on_what_it_was_judged(site):
     assert site.ask("admin", "POST", "/newjob", JOB).status_code == 200
     old = free.json()["ulid"]
     assert site.ask("bob", "POST", f"/api/jobs/{old}/again", {}).status_code == 401
+    database = site.server.appliance.queue.database
+    assert database.fetch("SELECT count(*) FROM job") == [(3,)]
     stop = {**JOB, "user_id": BOB, "device": "all", "instance": "all", "action": "cancel_all_commands"}
-    assert site.ask("bob", "POST", "/newjob", stop).status_code == 401
-    count = site.server.appliance.queue.database.fetch("SELECT count(*) FROM job")
-    assert count == [(3,)]
+    taken = site.ask("bob", "POST", "/newjob", stop)
+    assert taken.status_code == 200
+    again = site.ask("bob", "POST", f"/api/jobs/{taken.json()['ulid']}/again", {})
+    assert again.status_code == 200
+    for ulid, what in ((taken.json()["ulid"], "newjob"), (again.json()["ulid"], "again")):
+        found = database.fetch("SELECT who, what, detail FROM audit WHERE target = ?", (ulid,))
+        expected = "saf all all cancel_all_commands despite the reservation of Alice A."
+        assert [(who, did, detail.startswith(expected)) for who, did, detail in found] == [(BOB, what, True)]
+
+
+def test_a_stop_may_need_the_reservation(make_server):
+    server = make_server(reservations="local", stop_needs="reservation")
+    reserve(server.appliance, ALICE)
+    stop = {**JOB, "user_id": BOB, "device": "all", "instance": "all", "action": "cancel_all_commands"}
+    headers = {"Authorization": f"Bearer {make_token(server.appliance, BOB)}"}
+    refused = requests.post(f"{server.url}/newjob", data=json.dumps(stop), headers=headers, timeout=60)
+    assert (refused.status_code, refused.text) == (401, RESERVED)
 
 
 def test_a_roof_needs_a_role(site):

@@ -48,11 +48,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Actor:
-    """A user or program that acts, with its origin."""
+    """A user or program that acts, with its origin. `despite` names a reservation that the act passed over."""
 
     who: str
     where_from: str
     is_staff: bool = False
+    despite: str = ""
 
 
 class Act(NamedTuple):
@@ -65,12 +66,12 @@ class Act(NamedTuple):
 OPERATOR = Actor("operator", "command line", is_staff=True)
 
 
-def actor_of(identity: Identity | None, peer: str) -> Actor:
+def actor_of(identity: Identity | None, peer: str, despite: str = "") -> Actor:
     """Return the caller as an actor, from the token and the connection."""
     if identity is None:
         return Actor(UNKNOWN, peer)
     token = f"token {identity.token_id}" if identity.token_id else "a provider's token"
-    return Actor(identity.user_id, f"{peer} {token}", identity.is_staff)
+    return Actor(identity.user_id, f"{peer} {token}", identity.is_staff, despite)
 
 
 # ---- adding rows
@@ -113,12 +114,13 @@ def identity_of(fetch: Fetch) -> str:
 
 
 def record_job(transaction: Transaction, now_ms: int, what: str, row: JobRow, actor: Actor) -> None:
-    """Record an act on a job when staff acts, or when the job is a roof, safety, restart or enclosure command."""
+    """Record an act on a job: by staff, despite a reservation, or on a roof, safety, restart or enclosure command."""
     is_watched = row.command_class in WATCHED_CLASSES or row.device.lower() == WATCHED_DEVICE
-    if not (actor.is_staff or is_watched):
+    if not (actor.is_staff or actor.despite or is_watched):
         return
     behalf = f" in the name of {row.user_id}" if row.user_id != actor.who else ""
-    detail = f"{row.site} {row.device} {row.instance} {row.action}{behalf} {row.required_params}"
+    despite = f" {actor.despite}" if actor.despite else ""
+    detail = f"{row.site} {row.device} {row.instance} {row.action}{behalf}{despite} {row.required_params}"
     record(transaction, now_ms, Entry(actor.who, what, row.ulid, actor.where_from, detail))
 
 

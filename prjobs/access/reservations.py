@@ -65,6 +65,7 @@ class Reason(StrEnum):
     RESERVED = "reserved"
     FREE = "free"
     UNKNOWN = "unknown"
+    MAKES_SAFE = "makes_safe"
     NO_RIGHT = "no_right"
 
 
@@ -81,6 +82,13 @@ class Judgement(msgspec.Struct, frozen=True):
     sentence: str
     holders: list[str]
 
+    @property
+    def despite(self) -> str:
+        """For the audit, the reservation that did not keep the command back; empty when there was none."""
+        if self.reason != Reason.MAKES_SAFE:
+            return ""
+        return f"despite the reservation of {', '.join(self.holders)}" if self.holders else "with the calendar unknown"
+
 
 _COLUMNS = ", ".join(Reservation.__struct_fields__)
 _INSERT = (
@@ -89,6 +97,7 @@ _INSERT = (
 )
 RESERVED = "Someone else has a reservation right now. Please see the calendar for details."
 _NOT_USED_SAID = "Reservations are not used here: every user with a token may command."
+MAKES_SAFE = "Every user who may command a site at some time may stop, close and park at any time."
 NOT_USED = Judgement(True, "none", Reason.NOT_USED, _NOT_USED_SAID, [])
 
 

@@ -41,7 +41,10 @@ def _judge(desk: Desk, identity: Identity, site: str, user_id: str, command_clas
     require_commander(identity)
     require_command(identity, site, user_id)
     _require_class(desk, identity, command_class)
-    return reservations.judge(desk, user_id, _may_always(identity, command_class), site)
+    judged = reservations.judge(desk, user_id, _may_always(identity, command_class), site)
+    if judged.allowed or command_class not in MAKES_SAFE or desk.settings.stop_needs == "reservation":
+        return judged
+    return Judgement(True, judged.basis, Reason.MAKES_SAFE, reservations.MAKES_SAFE, judged.holders)
 
 
 def _may_always(identity: Identity, command_class: str) -> bool:

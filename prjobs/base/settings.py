@@ -89,6 +89,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "(once): for observatories that remember the ids of received jobs"
         ),
     ] = "never"
+    stop_needs: Annotated[
+        Literal["token", "reservation"],
+        Meta(
+            description="what stopping, closing and parking needs while somebody else has the reservation: a token "
+            "that may command the site, or the reservation itself"
+        ),
+    ] = "token"
     oidc_issuer: Annotated[
         str,
         Meta(description="the issuer of an outside provider's tokens, exactly as in the tokens; empty: no provider"),

@@ -127,9 +127,9 @@ def count_failure(desk: Desk) -> None:
         raise refused.about("wrong_tokens") from None
 
 
-def actor(found: Identity | None) -> Actor:
+def actor(found: Identity | None, despite: str = "") -> Actor:
     """Return the caller as the audit names users and programs."""
-    return audit.actor_of(found, peer())
+    return audit.actor_of(found, peer(), despite)
 
 
 def shown(found: Identity) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def post_newjob(appliance: Appliance) -> HTTPResponse:
         judged = rights.require_rights(desk, identity, command.site, command.user_id, command.command_class)
     health.require_room(appliance.queue, command.command_class)
     _require_pace(desk, identity, command.command_class)
-    row = _submit(appliance, command, caller.actor(identity))
+    row = _submit(appliance, command, caller.actor(identity, judged.despite))
     logger.info("newjob %s %s by %s: %s", row.site, row.ulid, identity.user_id, f"{row.device} {row.action}")
     return reply(wire.job_document(row), X_Prjobs_Reservations=judged.basis)
 

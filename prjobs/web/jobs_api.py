@@ -113,7 +113,7 @@ def post_again(appliance: Appliance, ulid: str) -> HTTPResponse:
         old = lookup.find_job(appliance.queue.database, ulid)
         judged = rights.require_rights(appliance.desk, identity, old.site, identity.user_id, old.command_class)
     health.require_room(appliance.queue, old.command_class)
-    row = submission.again(appliance.queue, ulid, identity, caller.actor(identity))
+    row = submission.again(appliance.queue, ulid, identity, caller.actor(identity, judged.despite))
     logger.info("newjob %s %s by %s: %s again", row.site, row.ulid, identity.user_id, ulid)
     return reply_json(views.view_job(row), X_Prjobs_Reservations=judged.basis)
 

@@ -206,7 +206,7 @@ def reserve(here: Here, site: str = "saf") -> None:
 
 
 def test_it_stays_at_its_site_whatever_is_reserved_or_busier(here: Here, open_page: OpenPage) -> None:
-    here.serve(reservations="local")
+    here.serve(reservations="local", stop_needs="reservation")
     alice = here.token("auth0|alice")
     saf, tan = Observatory(here), Observatory(here, "tan")
     saf.fetch()
@@ -258,13 +258,16 @@ def test_it_follows_the_user_alone(served: Here, alice: str, observatory: Observ
     assert page.locator(".stop-sites [aria-pressed=true]").inner_text() == "tan"
 
 
-def test_staff_may_always_stop_and_is_told_of_no_doubt(here: Here, open_page: OpenPage) -> None:
-    here.serve(reservations="local")
+@pytest.mark.parametrize(("flags", "needs"), [(("--role", "owner"), "reservation"), ((), "token")])
+def test_who_may_always_stop_is_told_of_no_doubt(
+    here: Here, open_page: OpenPage, flags: tuple[str, ...], needs: str
+) -> None:
+    here.serve(reservations="local", stop_needs=needs)
     saf = Observatory(here)
     saf.fetch()
     reserve(here)
     page = open_page(here.url)
-    log_in(page, here.url, here.token("boss", "--role", "owner"))
+    log_in(page, here.url, here.token("boss", *flags))
     wait_text(page.locator("[data-part=stop]"), "saf")
     page.keyboard.press("n")
     wait_text(page.locator(".site-holders"), "Reserved: Ann K.")
