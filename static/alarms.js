@@ -24,7 +24,7 @@ export function summaryWords(alarms) {
   return others.length ? `${others.length + 1} alarms: ${first.sentence}` : first.sentence;
 }
 
-// Does the server doubt that this stop arrived, though it was handed out?
+// Does the server doubt that this stop, closing or parking arrived, though it was handed out?
 export function isStopInDoubt(alarms, ulid) {
-  return alarms.some((alarm) => alarm.key === `stop-doubt/${ulid}`);
+  return alarms.some((alarm) => alarm.key.endsWith(`-doubt/${ulid}`));
 }

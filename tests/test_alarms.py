@@ -132,6 +132,108 @@ def test_the_hand_out_of_another_command_in_doubt_is_no_alarm(appliance, submit,
     assert look() == []
 
 
+# ---- closing and parking
+
+SAFE = pytest.mark.parametrize(
+    ("device", "name", "end"), [("enclosure", "close", "closed"), ("mount", "park", "parked")]
+)
+
+
+@SAFE
+def test_closing_and_parking_are_watched_like_a_stop(appliance, submit, clock, look, device, name, end):
+    job = submit(device=device, action=name)
+    clock.advance(14.9)
+    assert look() == []
+    clock.advance(0.1)
+    assert look() == [f"{name}/{job.ulid}"]
+    assert (raised(appliance).kind, raised(appliance).loud) == ("safety", True)
+    take(appliance, PEER)
+    assert look() == []
+    proofs.connection_ended(appliance.queue, PEER)
+    settle_writes(appliance)
+    assert look() == [f"{name}-doubt/{job.ulid}"]
+    assert f"Look whether the {'roof' if name == 'close' else 'mount'} {end}" in raised(appliance).todo
+    report(appliance, job, "COMPLETE")
+    assert look() == []
+
+
+@pytest.mark.parametrize(("device", "action"), [("all", "stop"), ("enclosure", "close"), ("mount", "park")])
+def test_what_makes_safe_and_was_thrown_away_is_an_alarm(appliance, submit, clock, look, device, action):
+    take(appliance, PEER)
+    clock.advance(12)
+    job = submit(device=device, action=action)
+    take(appliance, PEER)
+    clock.advance(1)
+    proofs.heard(appliance.queue, PEER)
+    take(appliance, PEER)
+    settle_writes(appliance)
+    assert appliance.queue.database.fetch("SELECT maybe_flushed FROM handout") == [(1,)]
+    assert f"{action}-doubt/{job.ulid}" in look()
+
+
+@SAFE
+def test_where_nobody_reports_somebody_must_look(appliance, submit, clock, look, device, name, end):
+    job = submit(device=device, action=name)
+    take(appliance, PEER)
+    proofs.heard(appliance.queue, PEER)
+    settle_writes(appliance)
+    assert look() == []
+    clock.advance(15)
+    assert look() == [f"{name}-look/{job.ulid}"]
+    thing = "roof" if name == "close" else "mount"
+    said = f"was picked up at 22:13:20 UTC; nobody said that the {thing} {end}: look whether it {end}"
+    assert raised(appliance).sentence.endswith(said)
+    for _ in range(3):
+        clock.advance(20 * 3600)
+        assert look() == [f"{name}-look/{job.ulid}"]
+    alarms.acknowledge(appliance.board, f"{name}-look/{job.ulid}", ANN)
+    assert look() == [f"{name}-look/{job.ulid}"]
+    clock.advance(1800)
+    assert look() == []
+
+
+def test_the_look_after_a_closing_outlives_the_process_and_a_day(folder, clock, patient):
+    opened, _ = open_appliance(folder, Settings(), clock)
+    command = Command("saf", "enclosure", "e", "close", "u", "U", "[]", "{}", "{}", {})
+    job = submission.submit_job(opened.queue, command, USER)
+    take(opened, PEER)
+    clock.advance(20)
+    watch = Watch(opened.board)
+    watch.once()
+    assert [alarm.key for alarm in alarms.list_alarms(opened.board)] == [f"close-look/{job.ulid}"]
+    close_appliance(opened, folder)
+    clock.advance(2 * 86_400)
+    opened, _ = open_appliance(folder, Settings(), clock)
+    Watch(opened.board).once()
+    assert f"close-look/{job.ulid}" in [alarm.key for alarm in alarms.list_alarms(opened.board)]
+    alarms.acknowledge(opened.board, f"close-look/{job.ulid}", ANN)
+    clock.advance(1800)
+    watch = Watch(opened.board)
+    watch.once()
+    watch.once()
+    assert [alarm.key for alarm in alarms.list_alarms(opened.board) if "look" in alarm.key] == []
+    close_appliance(opened, folder)
+    opened, _ = open_appliance(folder, Settings(), clock)
+    Watch(opened.board).once()
+    assert [alarm.key for alarm in alarms.list_alarms(opened.board) if "look" in alarm.key] == []
+    close_appliance(opened, folder)
+
+
+def test_a_failed_closing_is_looked_after_and_a_newer_one_takes_its_place(appliance, submit, clock, look):
+    first = submit(device="enclosure", action="close")
+    take(appliance, PEER)
+    report(appliance, first, "FAILED")
+    assert look() == [f"close-look/{first.ulid}"]
+    assert "was reported to have failed" in raised(appliance).sentence
+    second = submit(device="enclosure", action="close")
+    take(appliance, PEER)
+    report(appliance, second, "STARTED")
+    clock.advance(50)
+    assert look() == []
+    report(appliance, second, "COMPLETE")
+    assert look() == []
+
+
 def test_a_stop_of_yesterday_is_history(submit, clock, look):
     submit(device="all", action="stop")
     clock.advance(86_000)

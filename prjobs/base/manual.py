@@ -25,6 +25,12 @@ SECTIONS = {
     # Alarms.
     "stop": "trouble#a-stop-is-not-picked-up",
     "stop-doubt": "trouble#a-stop-may-not-have-arrived",
+    "close": "trouble#a-closing-or-parking-may-not-have-happened",
+    "close-doubt": "trouble#a-closing-or-parking-may-not-have-happened",
+    "close-look": "trouble#a-closing-or-parking-may-not-have-happened",
+    "park": "trouble#a-closing-or-parking-may-not-have-happened",
+    "park-doubt": "trouble#a-closing-or-parking-may-not-have-happened",
+    "park-look": "trouble#a-closing-or-parking-may-not-have-happened",
     "silent": "trouble#the-site-is-silent",
     "stuck": "trouble#a-job-is-stuck",
     # Refusals: the code, or the topic where one is named.

@@ -17,15 +17,22 @@ from prjobs.monitor.board import Alarm, Board
 from prjobs.store.engine import Engine
 from prjobs.store.transaction import Transaction
 
-STOP, SILENT, PROBLEM, STUCK, NOTICE = "stop", "silent", "problem", "stuck", "notice"
+STOP, SAFETY, SILENT, PROBLEM, STUCK, NOTICE = "stop", "safety", "silent", "problem", "stuck", "notice"
 # The worst first.
-KINDS = (STOP, SILENT, PROBLEM, STUCK, NOTICE)
-STOP_DOUBT = "stop-doubt"
+KINDS = (STOP, SAFETY, SILENT, PROBLEM, STUCK, NOTICE)
+# A class of commands and one of these make the name of an alarm, such as stop-doubt.
+DOUBT, LOOK = "doubt", "look"
 LIMIT = 500
 SAVE_PATIENCE_S = 0.5
 WHAT_TO_DO = {
     STOP: "Use the hardware stop.",
-    STOP_DOUBT: "See whether the telescope stopped. If not, use the hardware stop.",
+    "close": "Close the roof by hand.",
+    "close-doubt": "Look whether the roof closed. If not, close the roof by hand.",
+    "close-look": "Look whether the roof closed. Acknowledge when you have looked.",
+    "park": "Park the mount by hand.",
+    "park-doubt": "Look whether the mount parked. If not, park the mount by hand.",
+    "park-look": "Look whether the mount parked. Acknowledge when you have looked.",
+    "stop-doubt": "See whether the telescope stopped. If not, use the hardware stop.",
     SILENT: "See whether the observatory program runs and its network is up. "
     "Until the program polls again, no stop reaches the site.",
     STUCK: "Look at the device. If the job is over, close the job.",

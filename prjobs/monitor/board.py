@@ -77,6 +77,11 @@ class RaisedAlarms:
                 self._change(msgspec.structs.replace(alarm, seen_by=who, seen_ms=time_ms))
             return alarm is not None
 
+    def seen_ms(self, key: str) -> int | None:
+        """Return the time of an alarm's acknowledgement; None without one, or when the alarm is not raised."""
+        alarm = self._raised.get(key)
+        return alarm.seen_ms if alarm else None
+
     def _change(self, alarm: Alarm) -> None:
         self._raised[alarm.key] = alarm
         self._keep(alarm)

@@ -9,6 +9,9 @@ from prjobs.jobs.states import OPEN_PHASES, PHASES
 
 # A stop that is not picked up after this time is an alarm.
 STOP_S = 15.0
+# After this time somebody must look whether a picked-up closing or parking ended; later at a site that reports.
+ENDED_S = 15.0
+REPORTED_S = 120.0
 UNREPORTED_S = 300.0
 # After this time a picked-up job without a report is history.
 UNREPORTED_UNTIL_S = 1800.0

@@ -10,24 +10,38 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
+from prjobs.base.catalogue import MAKES_SAFE
 from prjobs.base.clock import moment
 from prjobs.base.errors import NotFound, Unavailable
 from prjobs.base.ulids import floor_ulid
 from prjobs.jobs import log
 from prjobs.jobs.lookup import find_job
-from prjobs.jobs.states import CONFIRMED, PRIMARY, UNCONFIRMED, phase_of, words_of
+from prjobs.jobs.states import PRIMARY, UNCONFIRMED, phase_of, words_of
 from prjobs.monitor import alarms, health, views
-from prjobs.monitor.alarms import NOTICE, PROBLEM, SILENT, STOP, STOP_DOUBT, STUCK, Wrong
+from prjobs.monitor.alarms import DOUBT, LOOK, NOTICE, PROBLEM, SAFETY, SILENT, STOP, STUCK, Wrong
 from prjobs.monitor.board import Board
-from prjobs.monitor.rules import OVERDUE_AT_LEAST_S, OVERDUE_SHARE, STOP_S, UNREPORTED_S, UNREPORTED_UNTIL_S
+from prjobs.monitor.rules import (
+    ENDED_S,
+    OVERDUE_AT_LEAST_S,
+    OVERDUE_SHARE,
+    REPORTED_S,
+    STOP_S,
+    UNREPORTED_S,
+    UNREPORTED_UNTIL_S,
+)
 
 PAGE = 1000
 DAY_S = 86_400.0
 _SAID = {
     "waiting": "was sent at {} and is not picked up",
-    STOP_DOUBT: "was handed out at {}, and nothing shows that it arrived",
+    DOUBT: "was handed out at {}, and nothing shows that it arrived",
     "picked_up": "was picked up at {}, and no report came since",
     "running": "should have ended at {} by its own estimate",
+}
+# What closing and parking should lead to: where no report says so, a person must look.
+_LOOK = {
+    "close": ("nobody said that the roof closed", "look whether it closed"),
+    "park": ("nobody said that the mount parked", "look whether it parked"),
 }
 _COLUMNS = "j.seq, j.ulid, j.site, j.command_class, j.status, j.created_ms, j.changed_ms, j.estimate_s"
 
@@ -44,6 +58,12 @@ _REPORTED = (
 _OPEN = (
     f"SELECT {_COLUMNS} FROM job j WHERE j.ulid > ? AND upper(j.status) NOT IN ({_quoted('done', 'failed', 'gone')}) "
     f"ORDER BY j.ulid LIMIT {PAGE}"
+)
+# The newest closing and parking of each site; SQLite takes the other columns of a group from the row of the maximum.
+_NEWEST_ENDS = (
+    f"SELECT max(j.seq), {_COLUMNS} FROM job j WHERE (j.ulid > ? OR j.ulid IN ({{}})) "
+    f"AND j.command_class IN ('close', 'park') AND upper(j.status) NOT IN ({_quoted('waiting', 'gone')}) "
+    "GROUP BY j.site, j.command_class"
 )
 _CHANGED = (
     f"SELECT c.seq, {_COLUMNS} FROM change c JOIN job j ON j.seq = c.job_seq WHERE c.seq > ? ORDER BY c.seq "
@@ -77,6 +97,14 @@ class Watched(NamedTuple):
     gone_s: float
 
 
+class Ending(NamedTuple):
+    """The newest closing or parking of a site that was handed out, in its present phase since `began_s`."""
+
+    job: Seen
+    phase: str
+    began_s: float
+
+
 class Watch:
     """The watch for faults; `once` is called every second."""
 
@@ -87,6 +115,10 @@ class Watch:
         self._watched: dict[int, Watched] = {}
         # Picked-up stops without a proof of arrival; True once the hand-out is UNCONFIRMED.
         self._unproved: dict[int, bool] = {}
+        # (site, close or park) -> the newest one that was handed out, whatever became of it.
+        self._endings: dict[tuple[str, str], Ending] = {}
+        # Closings and parkings after which somebody looked.
+        self._looked: set[str] = set()
         # Site -> the time when the newest job with a report was sent.
         self._reported_ms: dict[str, int] = {}
 
@@ -96,7 +128,8 @@ class Watch:
             self._read()
             self._prove()
         self._forget_old()
-        alarms.settle(self._board, [*self._stops(), *self._silent(), *self._stuck(), *self._of_house()])
+        found = [*self._stops(), *self._unseen(), *self._silent(), *self._stuck(), *self._of_house()]
+        alarms.settle(self._board, found)
 
     # ---- following the log
 
@@ -118,11 +151,39 @@ class Watch:
         after = floor_ulid(self._queue.clock.now_ms() - round(DAY_S * 1000))
         for site, created_ms in database.fetch(_REPORTED, (after,)):
             self._reported_ms[site] = max(created_ms, self._reported_ms.get(site, 0))
+        self._read_endings(after)
         while found := database.fetch(_OPEN, (after,)):
             for row in found:
                 self._take(Seen(*row))
             after = found[-1][1]
         return newest
+
+    def _read_endings(self, after: str) -> None:
+        """Read the closings and parkings of the last day, and the older ones whose alarm is raised."""
+        database = self._queue.database
+        known = database.fetch(
+            f"SELECT ulid FROM alarm WHERE kind = '{SAFETY}' AND key LIKE '%-{LOOK}/%' AND seen_by IS NOT NULL "
+            "AND cleared_ms IS NOT NULL"
+        )
+        self._looked = {ulid for (ulid,) in known}
+        raised = [alarm.ulid for alarm in self._board.alarms.raised() if f"-{LOOK}/" in alarm.key]
+        sql = _NEWEST_ENDS.format(", ".join("?" * len(raised)))
+        for _, *row in database.fetch(sql, (after, *raised)):
+            job = Seen(*row)
+            self._take_ending(job, phase_of(job.status))
+
+    def _take_ending(self, job: Seen, phase: str) -> None:
+        """Note a closing or parking; a newer one of the site takes the place of an older one."""
+        key = (job.site, job.command_class)
+        before = self._endings.get(key)
+        if before and before.job.seq > job.seq:
+            return
+        if phase in ("waiting", "gone"):
+            if before and before.job.seq == job.seq:
+                del self._endings[key]
+        elif before is None or (before.job, before.phase) != (job, phase):
+            age_s = max(0, self._queue.clock.now_ms() - job.changed_ms) / 1000
+            self._endings[key] = Ending(job, phase, self._queue.clock.elapsed_s() - age_s)
 
     def _take(self, job: Seen) -> bool:
         """Note a job. Return False if this report is the first one of the site."""
@@ -131,7 +192,9 @@ class Watch:
         if phase in ("running", "done", "failed"):
             is_known = job.site in self._reported_ms
             self._reported_ms[job.site] = max(job.created_ms, self._reported_ms.get(job.site, 0))
-        is_doubtful = phase == "picked_up" and job.command_class == STOP
+        if job.command_class in _LOOK:
+            self._take_ending(job, phase)
+        is_doubtful = phase == "picked_up" and job.command_class in MAKES_SAFE
         late_s, before = self._late_s(job, phase), self._watched.get(job.seq)
         if late_s == math.inf and not is_doubtful:
             self._watched.pop(job.seq, None)
@@ -149,9 +212,9 @@ class Watch:
     def _late_s(self, job: Seen, phase: str) -> float:
         """Return the seconds in the phase after which a person should look at the job; infinite for never."""
         if phase == "waiting":
-            return STOP_S if job.command_class == STOP else math.inf
+            return STOP_S if job.command_class in MAKES_SAFE else math.inf
         if phase == "picked_up":
-            return UNREPORTED_S if job.site in self._reported_ms else math.inf
+            return UNREPORTED_S if job.site in self._reported_ms and job.command_class not in _LOOK else math.inf
         if phase != "running" or job.estimate_s is None or job.estimate_s < 0:
             return math.inf
         return job.estimate_s + max(OVERDUE_AT_LEAST_S, job.estimate_s * OVERDUE_SHARE)
@@ -162,25 +225,24 @@ class Watch:
         # After a change of the clock the moment may lie in the future: its age is unknown, and counts from now.
         began_s = now_s - max(0, now_ms - began_ms) / 1000
         gone_s = now_s + DAY_S - max(0, now_ms - job.created_ms) / 1000
-        if phase == "picked_up" and job.command_class != STOP:
+        if phase == "picked_up" and job.command_class not in MAKES_SAFE:
             gone_s = min(gone_s, began_s + UNREPORTED_UNTIL_S)
         return Watched(job, phase, began_s, late_s, gone_s)
 
     def _prove(self) -> None:
-        """Read the states of the stops' hand-outs."""
+        """Read the states of the hand-outs of stops, closings and parkings."""
         if not self._unproved:
             return
         marks = ", ".join("?" * len(self._unproved))
         # SQLite takes the other columns of a group from the row that holds the greatest number.
-        for seq, _, state in self._queue.database.fetch(
-            "SELECT c.job_seq, max(c.seq), h.state FROM change c JOIN handout h ON h.id = c.handout_id "
+        for seq, _, state, maybe_flushed in self._queue.database.fetch(
+            "SELECT c.job_seq, max(c.seq), h.state, h.maybe_flushed FROM change c "
+            "JOIN handout h ON h.id = c.handout_id "
             f"WHERE c.job_seq IN ({marks}) AND c.queue = '{PRIMARY}' GROUP BY c.job_seq",
             list(self._unproved),
         ):
-            if state == CONFIRMED:
-                del self._unproved[seq]
-            else:
-                self._unproved[seq] = state == UNCONFIRMED
+            # A confirmed answer may turn out later to have been thrown away.
+            self._unproved[seq] = state == UNCONFIRMED or bool(maybe_flushed)
 
     def _forget_old(self) -> None:
         now_s = self._queue.clock.elapsed_s()
@@ -204,10 +266,34 @@ class Watch:
     def _stops(self) -> Iterator[Wrong]:
         for one in self._watched.values():
             if one.phase == "waiting" and self._is_late(one):
-                yield self._of_job(STOP, STOP, one, one.job.created_ms)
+                yield self._of_job(one.job.command_class, _kind(one.job), one, one.job.created_ms)
         for seq in [seq for seq, is_doubted in self._unproved.items() if is_doubted]:
             if doubtful := self._watched.get(seq):
-                yield self._of_job(STOP_DOUBT, STOP, doubtful, doubtful.job.changed_ms)
+                job = doubtful.job
+                yield self._of_job(f"{job.command_class}-{DOUBT}", _kind(job), doubtful, job.changed_ms)
+
+    def _unseen(self) -> Iterator[Wrong]:
+        """Yield closings and parkings whose end nobody reported; an acknowledgement ends each after half an hour."""
+        clock = self._queue.clock
+        for job, phase, began_s in list(self._endings.values()):
+            expected_s = REPORTED_S if phase == "running" or self._reports(job.site) else ENDED_S
+            if phase == "running" and job.estimate_s is not None:
+                expected_s = max(expected_s, self._late_s(job, phase) if job.estimate_s >= 0 else 0)
+            is_early = phase != "failed" and clock.elapsed_s() - began_s < expected_s
+            key = f"{job.command_class}-{LOOK}/{job.ulid}"
+            if phase == "done" or job.ulid in self._looked or (is_early and key not in self._board.alarms):
+                continue
+            seen_ms = self._board.alarms.seen_ms(key)
+            if seen_ms is not None and clock.now_ms() - seen_ms >= UNREPORTED_UNTIL_S * 1000:
+                self._looked.add(job.ulid)
+                continue
+            yield Wrong(key, SAFETY, job.changed_ms, partial(self._look_words, job, phase), job.site, job.ulid)
+
+    def _look_words(self, job: Seen, phase: str) -> str:
+        nobody, look = _LOOK[job.command_class]
+        did = {"picked_up": "was picked up", "failed": "was reported to have failed"}.get(phase, "was begun")
+        why = "" if phase == "failed" else f"; {nobody}"
+        return f"{job.site}: “{self._label(job)}” {did} at {_clock(job.changed_ms)}{why}: {look}"
 
     def _stuck(self) -> Iterator[Wrong]:
         for one in self._watched.values():
@@ -216,7 +302,7 @@ class Watch:
                 yield self._of_job(STUCK, STUCK, one, one.job.changed_ms + estimate_s * 1000)
 
     def _of_job(self, name: str, kind: str, one: Watched, since_ms: int) -> Wrong:
-        words = _SAID[STOP_DOUBT if name == STOP_DOUBT else one.phase]
+        words = _SAID[DOUBT if name.endswith(DOUBT) else one.phase]
         said = lambda: f"{one.job.site}: “{self._label(one.job)}” {words.format(_clock(since_ms))}"  # noqa: E731
         return Wrong(f"{name}/{one.job.ulid}", kind, since_ms, said, site=one.job.site, ulid=one.job.ulid)
 
@@ -254,6 +340,10 @@ class Watch:
             kind = PROBLEM if one.is_problem else NOTICE
             key = f"{kind}/{one.code}" + (f"/{one.site}" if one.site else "")
             yield Wrong(key, kind, now_ms, partial(str, one.sentence), one.site, loud=one.is_loud)
+
+
+def _kind(job: Seen) -> str:
+    return STOP if job.command_class == STOP else SAFETY
 
 
 def _clock(time_ms: int) -> str:
