@@ -1,18 +1,20 @@
-// The alarms on the screen Now with their acknowledgement, the line about them on the other screens, and their
+// The alarms on the screen Now, those of a site in one line, with their acknowledgement, the line about them on the other screens, and their
 // sound, which goes on until each loud one was acknowledged.
 
 import { mayCommand } from "./acts.js";
-import { ageWords, nameOf, sounding, summaryWords, unseen } from "./alarms.js";
+import { ageWords, groupsOf, groupWords, nameOf, sounding, summaryWords, unseen } from "./alarms.js";
 import { clone, keyed, parts, setAttr, setMore, setProblem, setText, setTip, show } from "./dom.js";
+import { countPhases, openJobs } from "./model.js";
 import { jobRoute } from "./route.js";
 import { zoneOf } from "./sky.js";
 import { bothTimes, utcClock } from "./time.js";
 
 const BEEP_EVERY_MS = 5000;
+const SPOKEN = 3;
 
 export class AlarmList {
-  constructor({ root, line, strip, button, region, model, clock, api, sound }) {
-    Object.assign(this, { here: parts(root), root, line, strip, button, region, model, clock, api, sound });
+  constructor({ root, line, strip, button, region, model, clock, api, sound, stop }) {
+    Object.assign(this, { here: parts(root), root, line, strip, button, region, model, clock, api, sound, stop });
     Object.assign(this, { known: new Set(), beepedAt: -Infinity, onNow: false });
     button.addEventListener("click", () => this.toggleSound());
     this.here.soundOn.addEventListener("click", () => { this.toggleSound(); this.focusTitle(); });
@@ -45,11 +47,11 @@ export class AlarmList {
     setText(parts(this.line).summary, summary);
   }
 
-  // The first alarm that sounds, which the line would name: is it to be seen below the strip?
+  // The first line that sounds, which the line would name: is it to be seen below the strip?
   isListInView() {
     const top = this.strip.getBoundingClientRect().bottom;
     this.line.style.setProperty("--strip-bottom", `${top}px`);
-    const first = this.here.list.querySelector("[data-loud]:not([data-acked])") || this.root;
+    const first = this.here.list.querySelector(":scope > [data-loud]:not([data-acked])") || this.root;
     const box = first.getBoundingClientRect();
     return box.bottom > top && box.top < innerHeight;
   }
@@ -76,7 +78,9 @@ export class AlarmList {
   say() {
     const fresh = unseen(this.model.alarms).filter((alarm) => !this.known.has(nameOf(alarm)));
     this.known = new Set(this.model.alarms.map(nameOf));
-    if (fresh.length) setText(this.region, fresh.map((alarm) => alarm.sentence.replace(/\.$/, "")).join(". "));
+    if (!fresh.length) return;
+    const more = fresh.length > SPOKEN ? [`And ${fresh.length - SPOKEN} more alarms`] : [];
+    setText(this.region, [...fresh.slice(0, SPOKEN).map((alarm) => alarm.sentence.replace(/\.$/, "")), ...more].join(". "));
   }
 
   drawSound() {
@@ -87,41 +91,87 @@ export class AlarmList {
     setTip(this.button, this.sound.armed ? "Alarms are heard here" : "Alarms are silent here: click to hear them");
   }
 
+  // Nothing moves while a STOP of the list is held.
   draw() {
     const { alarms } = this.model;
-    const now = this.clock.now();
     show(this.root, alarms.length);
-    const rows = keyed(this.here.list, alarms.map(nameOf), (name) => this.makeRow(name));
+    if (this.here.list.querySelector("[data-holding]")) return;
+    const groups = groupsOf(alarms);
+    const rows = keyed(this.here.list, groups.map((group) => group.name), (name) => this.makeGroup(name));
+    groups.forEach((group, at) => this.drawGroup(parts(rows[at]), group));
+  }
+
+  // ---- the alarms of one site
+
+  makeGroup(name) {
+    const row = clone("t-alarm-group");
+    const here = parts(row);
+    const group = () => groupsOf(this.model.alarms).find((one) => one.name === name);
+    here.ackAll.addEventListener("click", () => this.acknowledge(here.ackAll, here.groupProblem, group()?.alarms || []));
+    here.unfold.addEventListener("click", () => {
+      setAttr(here.unfold, "aria-expanded", String(here.rows.hidden));
+      this.draw();
+    });
+    row.addEventListener("click", () => this.stop.choose(group()?.site));
+    this.stop.bind(here.stopHere, () => group()?.site);
+    return row;
+  }
+
+  // One alarm alone is its own line.
+  drawGroup(here, group) {
+    const { alarms, site } = group;
+    const isFolded = alarms.length > 1 && here.unfold.getAttribute("aria-expanded") !== "true";
+    const isSeen = !unseen(alarms).length;
+    setAttr(here.group, "data-acked", isSeen ? "yes" : null);
+    setAttr(here.group, "data-loud", sounding(alarms).length || (isSeen && alarms.some((one) => one.loud)) ? "yes" : null);
+    show(here.groupHead, alarms.length > 1);
+    const waiting = countPhases(openJobs(this.model, site)).waiting || 0;
+    setText(here.groupWords, groupWords(group, Math.max(waiting, this.model.sites.get(site)?.counts?.waiting || 0), this.clock.now()));
+    setText(here.groupTodo, alarms[0].todo);
+    setText(here.unfold, isFolded ? `Show the ${alarms.length} alarms` : "Fold");
+    show(here.ackAll, mayCommand(this.model.user));
+    setText(here.ackAll, isSeen ? "Sound again" : "Acknowledge all");
+    this.stop.drawHere(here.stopHere, site);
+    show(here.rows, !isFolded);
+    this.drawAlarms(here.rows, isFolded ? [] : alarms);
+  }
+
+  drawAlarms(list, alarms) {
+    const rows = keyed(list, alarms.map(nameOf), (name) => this.makeRow(name));
     const { around, user } = this.model;
+    const now = this.clock.now();
     alarms.forEach((alarm, at) => drawAlarm(parts(rows[at]), alarm, now, mayCommand(user), zoneOf(around, alarm.site)));
   }
 
   makeRow(name) {
     const row = clone("t-alarm");
-    parts(row).ack.addEventListener("click", () => this.acknowledge(row, name));
+    const here = parts(row);
+    const own = () => this.model.alarms.filter((one) => nameOf(one) === name);
+    here.ack.addEventListener("click", () => this.acknowledge(here.ack, here.problem, own()));
     return row;
   }
 
-  // The same button takes an acknowledgement back.
-  async acknowledge(row, name) {
-    const here = parts(row);
-    const alarm = this.model.alarms.find((one) => nameOf(one) === name);
-    here.ack.disabled = true;
-    setText(here.problem, "");
+  // The same button takes an acknowledgement back, once all were seen.
+  async acknowledge(button, problem, alarms) {
+    if (!alarms.length) return;
+    const fresh = unseen(alarms);
+    button.disabled = true;
+    setText(problem, "");
     try {
-      const verb = alarm.ack ? this.api.remove : this.api.post;
-      this.model.alarms = (await verb("alarms/ack", { key: alarm.key })).alarms;
+      const verb = fresh.length ? this.api.post : this.api.remove;
+      const keys = (fresh.length ? fresh : alarms).map((alarm) => alarm.key);
+      this.model.alarms = (await verb("alarms/ack", { keys })).alarms;
       this.draw();
     } catch (error) {
-      // It is over, and whoever clicked has seen it.
-      if (error.status === 404) this.drop(name);
-      else setProblem(here.problem, error.message, error);
+      // They are over, and whoever clicked has seen them.
+      if (error.status === 404) this.drop(alarms.map(nameOf));
+      else setProblem(problem, error.message, error);
     }
-    here.ack.disabled = false;
+    button.disabled = false;
   }
 
-  drop(name) {
-    this.model.alarms = this.model.alarms.filter((alarm) => nameOf(alarm) !== name);
+  drop(names) {
+    this.model.alarms = this.model.alarms.filter((alarm) => !names.includes(nameOf(alarm)));
     this.draw();
   }
 }

@@ -17,6 +17,42 @@ export function ageWords(alarm, nowMs) {
   return Number.isFinite(alarm.since_ms) ? compact(nowMs - alarm.since_ms) : "";
 }
 
+// [{site, alarms}]: those of a site together, in the server's order; each one about no site stands alone.
+export function groupsOf(alarms) {
+  const groups = new Map();
+  for (const alarm of alarms) {
+    const name = alarm.site || nameOf(alarm);
+    if (!groups.has(name)) groups.set(name, { name, site: alarm.site, alarms: [] });
+    groups.get(name).alarms.push(alarm);
+  }
+  return [...groups.values()];
+}
+
+const KIND_WORDS = {
+  stop: ["stop not picked up", "stops not picked up"],
+  "stop-doubt": ["stop in doubt", "stops in doubt"],
+  stuck: ["job stuck", "jobs stuck"],
+  problem: ["problem", "problems"],
+  notice: ["notice", "notices"],
+};
+
+// "saf: silent 23m10s · 4 jobs waiting · 1 stop not picked up"
+export function groupWords({ site, alarms }, waiting, nowMs) {
+  const counts = new Map();
+  for (const alarm of alarms) counts.set(kindOf(alarm), (counts.get(kindOf(alarm)) || 0) + 1);
+  const silent = alarms.find((alarm) => alarm.kind === "silent");
+  counts.delete("silent");
+  const words = [...counts].map(([kind, count]) => countWords(count, KIND_WORDS[kind] || [`${kind} alarm`, `${kind} alarms`]));
+  if (silent) words.unshift(`silent ${ageWords(silent, nowMs)}`.trim());
+  if (silent && waiting) words.splice(1, 0, countWords(waiting, ["job waiting", "jobs waiting"]));
+  return `${site}: ${words.join(" · ")}`;
+}
+
+const countWords = (count, [one, many]) => `${count} ${count === 1 ? one : many}`;
+
+// The server puts the kind before the first stroke of the key.
+const kindOf = (alarm) => alarm.key.split("/")[0];
+
 // One line for the screens that do not list the alarms.
 export function summaryWords(alarms) {
   const [first, ...others] = sounding(alarms);

@@ -9,6 +9,7 @@ import { ServerClock, Since } from "./clock.js";
 import { clone, parts, setAttr, setText, show } from "./dom.js";
 import { moveRow, startKeys } from "./keys.js";
 import { Live } from "./live.js";
+import { forgetLogin } from "./login_end.js";
 import { startLook } from "./look.js";
 import { busiest, newModel, openJobs, sitesInOrder } from "./model.js";
 import { parseRoute, strayWords } from "./route.js";
@@ -49,7 +50,7 @@ const live = new Live({
 });
 const sendCommand = makeSender(api, model);
 const around = new Around({ api, model, clock, told: () => draw(), hidden: isHidden });
-const stop = new StopPanel({ root: find("[data-stop]"), model, clock, sound, send });
+const stop = new StopPanel({ root: find("[data-stop]"), model, clock, sound, send, refused: () => live.problem?.status === 401 });
 
 async function send(command, options) {
   try {
@@ -209,11 +210,12 @@ async function logOut() {
   const problem = await api.post("logout").then(() => "", ({ message }) => `You are still logged in. ${message}`);
   setText(find("[data-logout-problem]"), problem);
   show(find("[data-logout-problem]"), problem);
+  if (!problem) forgetLogin();
   live.wake();
 }
 
 const strip = startStrip({ strip: find("[data-strip]"), notices: find("[data-notices]"), live, clock, onLogout: logOut });
-screens.now = startNow({ root: find('[data-screen="now"]'), model, clock });
+screens.now = startNow({ root: find('[data-screen="now"]'), model, clock, stop });
 screens.jobs = new JobsScreen({ root: find('[data-screen="jobs"]'), model, clock, api, go });
 screens.job = new JobScreen({ root: find('[data-screen="job"]'), model, clock, api, go });
 screens.send = new SendScreen({ root: find('[data-screen="send"]'), model, clock, api, send });
@@ -221,7 +223,7 @@ screens.site = new SiteScreen({ root: find('[data-screen="site"]'), model, clock
 
 const alarms = new AlarmList({
   root: find("[data-alarms]"), line: find("[data-alarm-line]"), strip: find("[data-strip]"), button: find("[data-sound-button]"),
-  region: find("[data-alarm-region]"), model, clock, api, sound,
+  region: find("[data-alarm-region]"), model, clock, api, sound, stop,
 });
 
 // There a site is chosen without another address.

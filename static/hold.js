@@ -33,6 +33,19 @@ export function holdable(button, { ms, done, early = () => {} }) {
 
   byPointer(button, begin, release);
   byKeyboard(button, begin, release);
+  return { begin, release };
+}
+
+// Shift+Esc held anywhere on the page, also in a field. A key that repeats is still the same hold.
+export function holdByShiftEscape({ begin, release }) {
+  addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !event.shiftKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (!event.repeat) begin();
+  }, true);
+  addEventListener("keyup", (event) => { if (event.key === "Escape" || event.key === "Shift") release(); }, true);
+  addEventListener("blur", release);
 }
 
 function byPointer(button, begin, release) {

@@ -11,6 +11,8 @@ const KEYS = new Map(Object.entries({
 
 // What a key means, or null: letters belong to the field one types in, and chords to the browser.
 export function keyAction(event, { typing, dialog, single = true }) {
+  // Shift+Esc is held to stop.
+  if (event.key === "Escape" && event.shiftKey) return null;
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return null;
   if (!single && event.key.length === 1) return null;
   if (dialog) return event.key === "?" || event.key === "Escape" ? "help" : null;

@@ -70,8 +70,14 @@ function applyChange(model, change) {
   if (isOpen(job)) model.open.set(job.ulid, job);
   else model.open.delete(job.ulid);
   if (!model.sites.has(job.site)) model.sites.set(job.site, unknownSite(job.site));
+  if (!isNews(change)) return;
   model.events.unshift(change);
   model.events.length = Math.min(model.events.length, EVENTS_KEPT);
+}
+
+// A stop withdraws each job from the alternate queue as well, and a finished job expires there: nobody waits for that.
+function isNews(change) {
+  return change.queue !== "alternate" || phaseOf(change) !== "gone";
 }
 
 // A site nobody asked for yet, known by the first job sent to it.

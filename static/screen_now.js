@@ -24,22 +24,43 @@ const NONE_AT_ALL = "No observatory has asked this server for jobs, and nobody h
 // A token may reach some sites only, and the page does not know which.
 const NONE_SEEN = "No site that you may see has asked this server for jobs, and nobody has sent it one.";
 
-export function startNow({ root, model, clock }) {
+export function startNow({ root, model, clock, stop }) {
   const here = parts(root);
   const panels = new Map();
   setText(here.address, `${location.origin}/jobs/`);
 
   function update(state) {
-    const sites = sitesInOrder(model);
+    const sites = inOrder(here.sites, model);
     show(here.noSites, model.loaded && !sites.length);
     setText(here.noSitesWhy, model.user ? NONE_SEEN : NONE_AT_ALL);
     setAttr(here.sites, "data-count", Math.min(sites.length, 4));
-    const elements = keyed(here.sites, sites.map((site) => site.site), () => clone("t-site"));
-    sites.forEach((site, at) => showSite(panelOf(panels, site.site, elements[at]), site, state, model, clock.now()));
+    const elements = keyed(here.sites, sites.map((site) => site.site), panel);
+    sites.forEach((site, at) => {
+      showSite(panelOf(panels, site.site, elements[at]), site, state, model, clock.now());
+      stop.drawHere(parts(elements[at]).stopHere, site.site);
+    });
     showEvents(here, model, sites.length > 1);
   }
 
+  function panel(name) {
+    const element = clone("t-site");
+    stop.bind(parts(element).stopHere, () => name);
+    element.addEventListener("click", () => stop.choose(name));
+    element.addEventListener("focusin", () => stop.choose(name));
+    return element;
+  }
+
   return { update, tick: update, show: () => {}, hide: () => {} };
+}
+
+// The worst first; but no panel moves away from a pointer, a finger or the focus.
+function inOrder(box, model) {
+  const sites = sitesInOrder(model);
+  const shown = [...box.children].map((element) => parts(element).name.textContent);
+  const at = isInUse(box) || box.querySelector("[data-holding]")
+    ? (site) => shown.indexOf(site) : (site) => model.alarms.findIndex((alarm) => alarm.site === site);
+  const place = ({ site }) => (at(site) < 0 ? Infinity : at(site));
+  return sites.sort((a, b) => (place(a) === place(b) ? 0 : place(a) - place(b)));
 }
 
 // What a panel remembers between updates: its element, what it said last, the rows it keeps still.

@@ -5,6 +5,7 @@ import { isStopInDoubt } from "./alarms.js";
 import { rules } from "./rules.js";
 import { phaseOf } from "./state.js";
 import { SECOND, span, utcClock } from "./time.js";
+import { userName } from "./words.js";
 
 export const HOLD_MS = 700;
 // The site empties its queue when it stops: what follows must come after that.
@@ -38,34 +39,61 @@ export function doubtWords(site, answer, staff) {
 
 // `turnMs`: since when only a stop under way keeps it waiting. `next`: the same, sent again by a later run.
 export function newStep(word, command) {
-  const times = { turnMs: null, askedMs: null, sentMs: null, pickedMs: null };
-  return { word, command, ulid: "", ...times, doubted: false, endedAs: "", error: "", next: null };
+  return { word, command, ...newProof(""), turnMs: null, askedMs: null, error: "", next: null, newer: null };
+}
+
+// What is known of one job from its changes.
+function newProof(ulid) {
+  return { ulid, sentMs: null, pickedMs: null, doubted: false, endedAs: "" };
 }
 
 export function isStop(step) {
   return step.command.action === "cancel_all_commands";
 }
 
-// Takes what a change says of the step's job. The first hand-out is the proof; a report is one too.
+// Takes what a change says of the step's job, or of a newer stop that may have withdrawn it.
 export function takeChange(step, change) {
-  if (!step.ulid || change.job?.ulid !== step.ulid || change.queue === "alternate") return;
-  const phase = phaseOf(change);
-  if (phase === "waiting") step.sentMs = change.time_ms;
-  else if (phase === "gone") step.endedAs = change.status;
-  else step.pickedMs ??= change.time_ms;
+  if (!step.ulid || !change.job || change.queue === "alternate") return;
+  if (change.job.ulid === step.ulid) takeProof(step, change);
+  else if (isStop(step)) takeNewer(step, change);
 }
 
-// The server doubts that the answer which carried the step arrived, until something shows that it did.
+// The first hand-out is the proof; a report is one too.
+function takeProof(proof, change) {
+  const phase = phaseOf(change);
+  if (phase === "waiting") proof.sentMs = change.time_ms;
+  else if (phase === "gone") proof.endedAs = change.status;
+  else proof.pickedMs ??= change.time_ms;
+}
+
+// The newest stop of the site, whoever sent it.
+function takeNewer(step, change) {
+  const { job } = change;
+  if (job.site !== step.command.site || job.command_class !== "stop") return;
+  if (job.ulid > (step.newer?.ulid || step.ulid)) step.newer = { ...newProof(job.ulid), who: userName(job) };
+  if (job.ulid === step.newer?.ulid) takeProof(step.newer, change);
+}
+
+// A stop that a newer one withdrew is proved by the newer one.
+function proofOf(step) {
+  return step.endedAs && step.newer ? step.newer : step;
+}
+
+// The server doubts that the answer which carried a stop arrived, until something shows that it did.
 export function takeAlarms(step, alarms) {
-  step.doubted = step.ulid !== "" && isStopInDoubt(alarms, step.ulid);
+  for (const proof of [step, step.newer]) {
+    if (proof) proof.doubted = proof.ulid !== "" && isStopInDoubt(alarms, proof.ulid);
+  }
 }
 
 // "idle" | "sending" | "sent" | "late" | "picked_up" | "doubted" | "failed" | "replaced"
 export function stepState(step, nowMs) {
   // A stop withdraws all that waits at its site, an earlier stop too.
-  if (step.error || step.endedAs) return step.next && !step.next.error ? "replaced" : "failed";
-  if (step.pickedMs !== null) return step.doubted ? "doubted" : "picked_up";
-  if (step.sentMs !== null) return nowMs - step.sentMs >= rules.stop_s * SECOND ? "late" : "sent";
+  if ((step.error || step.endedAs) && step.next && !step.next.error) return "replaced";
+  const proof = proofOf(step);
+  if (step.error || proof.endedAs) return "failed";
+  if (proof.pickedMs !== null) return proof.doubted ? "doubted" : "picked_up";
+  if (proof.sentMs !== null) return nowMs - proof.sentMs >= rules.stop_s * SECOND ? "late" : "sent";
   if (step.askedMs !== null) return "sending";
   return "idle";
 }
@@ -78,15 +106,17 @@ export function isTrouble(step, nowMs) {
 export function proofWords(step, nowMs) {
   const state = stepState(step, nowMs);
   const what = `${step.command.site}: ${step.word}`;
-  const sent = `${what} sent ${utcClock(step.sentMs)}`;
+  const proof = proofOf(step);
+  const way = proof === step ? "" : ` → gave way to the stop of ${proof.who}`;
+  const sent = `${what} sent ${utcClock(step.sentMs)}${way}`;
   return {
     idle: `${what} comes next`,
     sending: `${what} is being sent…`,
-    sent: `${sent} → waiting ${Math.floor((nowMs - step.sentMs) / SECOND)} s for the site`,
-    picked_up: `${sent} → picked up ${utcClock(step.pickedMs)}`,
-    doubted: `${sent} → handed out ${utcClock(step.pickedMs)}, NOT CONFIRMED`,
-    late: `${sent} → NOT PICKED UP for ${span(nowMs - step.sentMs)}`,
-    failed: step.error ? `${what} NOT SENT. ${step.error}` : `${sent} → ${step.endedAs}`,
+    sent: `${sent} → waiting ${Math.floor((nowMs - proof.sentMs) / SECOND)} s for the site`,
+    picked_up: `${sent} → picked up ${utcClock(proof.pickedMs)}`,
+    doubted: `${sent} → handed out ${utcClock(proof.pickedMs)}, NOT CONFIRMED`,
+    late: `${sent} → NOT PICKED UP for ${span(nowMs - proof.sentMs)}`,
+    failed: step.error ? `${what} NOT SENT. ${step.error}` : `${sent} → ${proof.endedAs}`,
     replaced: `${what} gave way to the next ${step.word}`,
   }[state];
 }
@@ -97,7 +127,7 @@ const TROUBLE = { late: "not picked up", doubted: "handed out, but nothing shows
 export function troubleWords(steps, nowMs) {
   const step = steps.find((one) => isTrouble(one, nowMs));
   if (!step) return "";
-  const ended = step.endedAs ? step.endedAs.toLowerCase() : "not sent";
+  const ended = proofOf(step).endedAs.toLowerCase() || "not sent";
   const what = TROUBLE[stepState(step, nowMs)] || ended;
   const where = step.command.site;
   return isStop(step)
@@ -108,6 +138,6 @@ export function troubleWords(steps, nowMs) {
 // When may the step after this one go out? Never while it may still be picked up in time.
 export function isSettled(step, nowMs) {
   const state = stepState(step, nowMs);
-  if (state === "picked_up" || state === "doubted") return nowMs - step.pickedMs >= AFTER_STOP_MS;
+  if (state === "picked_up" || state === "doubted") return nowMs - proofOf(step).pickedMs >= AFTER_STOP_MS;
   return ["late", "failed", "replaced"].includes(state);
 }

@@ -1,9 +1,11 @@
 // STOP in the corner of every screen: hold it, it sends, and what is known of the stop stands above it. Also the
-// second choice, "stop and make safe". Nothing of the page may lie over it.
+// STOP of each panel and alarm, that of all sites, and the second choice, "stop and make safe". Nothing of the page
+// may lie over the corner, and it is never empty: a login that ended says so there.
 
 import { mayCommand } from "./acts.js";
 import { announce, clone, keyed, parts, setAttr, setText, show } from "./dom.js";
-import { holdable } from "./hold.js";
+import { holdable, holdByShiftEscape } from "./hold.js";
+import { cornerWords, remember, remembered } from "./login_end.js";
 import { busiest, isStaff, knownInstance, sitesInOrder } from "./model.js";
 import {
   doubtWords, HOLD_MS, proofWords, safeCommands, stepState, stopCommand, takeAlarms, takeChange, troubleWords,
@@ -15,17 +17,34 @@ const SEND_TIMEOUT_MS = 5000;
 const BEEP_EVERY_MS = 2000;
 
 export class StopPanel {
-  constructor({ root, model, clock, send, sound }) {
-    Object.assign(this, { root, model, clock, send, sound, here: parts(root), runs: [], said: "" });
+  // `refused`: does the server refuse to be read, for want of a login?
+  constructor({ root, model, clock, send, sound, refused }) {
+    Object.assign(this, { root, model, clock, send, sound, refused, here: parts(root), runs: [], said: "" });
     Object.assign(this, { site: "", inView: "", visit: 0, visited: 0 });
-    holdable(this.here.stop, { ms: HOLD_MS, done: () => this.begin(false), early: () => this.tooShort() });
-    holdable(this.here.safe, { ms: HOLD_MS, done: () => this.begin(true), early: () => this.tooShort() });
+    const corner = this.holdToStop(this.here.stop, () => this.begin(false));
+    this.holdToStop(this.here.safe, () => this.begin(true));
+    this.holdToStop(this.here.all, () => this.stopAll());
+    holdByShiftEscape({ ...corner, begin: () => { if (!this.here.stopRow.hidden) corner.begin(); } });
     this.here.more.addEventListener("click", () => this.toggleMore());
     this.here.clear.addEventListener("click", () => this.clear());
   }
 
+  holdToStop(button, done) {
+    return holdable(button, { ms: HOLD_MS, done, early: () => this.tooShort() });
+  }
+
+  // The STOP of a panel or an alarm.
+  bind(button, siteOf) {
+    this.holdToStop(button, () => { this.aimAt(siteOf()); this.begin(false); });
+  }
+
+  drawHere(button, site) {
+    show(button, site && this.mayStop());
+    setText(button, `Hold to stop ${site}`);
+  }
+
   // The site that a stop would be for: first the one with the most jobs, then only what the user chooses: a site
-  // here, or the screen of a site, once for each visit to a screen. `site` is that of the screen, null while it
+  // here, a panel, an alarm, or the screen of a site, once for each visit to a screen. `site` is that of the screen, null while it
   // is not known yet. Whatever else changes, the aim stays; and it never changes under a finger.
   aim(site, visit) {
     const sites = this.sites();
@@ -42,18 +61,30 @@ export class StopPanel {
   }
 
   choose(site) {
-    if (!site || this.isHeld()) return;
+    if (site && !this.isHeld()) this.aimAt(site);
+  }
+
+  aimAt(site) {
     Object.assign(this, { site, visited: this.visit });
     this.draw();
   }
 
   isHeld() {
-    return Boolean(this.here.stop.dataset.holding || this.here.safe.dataset.holding);
+    return document.querySelector("[data-holding]") !== null;
+  }
+
+  mayStop() {
+    return mayCommand(this.model.user) && !this.corner()?.ended;
+  }
+
+  corner() {
+    const wall = document.documentElement.dataset.wall === "yes";
+    return cornerWords(this.model, { refused: this.refused(), remembered: remembered(), wall });
   }
 
   // Also those that the user may not stop now: the server decides, and reservations come and go.
   sites() {
-    if (!mayCommand(this.model.user)) return [];
+    if (!this.mayStop()) return [];
     const known = sitesInOrder(this.model).map((site) => site.site);
     return !this.site || known.includes(this.site) ? known : [...known, this.site].sort();
   }
@@ -75,12 +106,18 @@ export class StopPanel {
   // ---- the acts
 
   begin(safe) {
-    const { site } = this;
+    const instanceOf = (where, device) => knownInstance(this.model, where, device);
+    this.run([safe ? safeCommands(this.site, this.station(), instanceOf) : [["STOP", stopCommand(this.site)]]]);
+  }
+
+  stopAll() {
+    this.run(this.sites().map((site) => [["STOP", stopCommand(site)]]));
+  }
+
+  run(held) {
     this.sound.wake();
     navigator.vibrate?.(80);
-    const instanceOf = (where, device) => knownInstance(this.model, where, device);
-    const commands = safe ? safeCommands(site, this.station(), instanceOf) : [["STOP", stopCommand(site)]];
-    this.runs = withRun(this.runs, commands, this.clock.now());
+    for (const commands of held) this.runs = withRun(this.runs, commands, this.clock.now());
     this.said = "";
     this.toggleMore(false);
     this.next();
@@ -149,9 +186,12 @@ export class StopPanel {
   draw() {
     const { here, site } = this;
     const sites = this.sites();
-    show(this.root, sites.length || this.runs.length);
+    const corner = this.drawCorner();
+    show(this.root, sites.length || this.runs.length || corner);
     show(here.stopRow, sites.length);
     this.drawSites(sites);
+    show(here.all, sites.length > 1);
+    setText(here.allSites, sites.length === 2 ? "both sites" : `all ${sites.length}`);
     setText(here.site, site);
     setText(here.safeSite, site);
     setText(here.safeWhy, this.safeWords());
@@ -166,10 +206,29 @@ export class StopPanel {
     return `Stops ${this.site}, then parks the mount${close}. Keep this page open until it is done.`;
   }
 
-  drawSites(sites) {
+  // What stands where there is no STOP.
+  drawCorner() {
+    const { here, model } = this;
+    if (model.user && !this.refused()) remember(mayCommand(model.user));
+    const corner = this.corner();
+    if (corner?.ended && !here.login.dataset.ended) announce(corner.words);
+    show(here.login, corner);
+    setAttr(here.login, "data-ended", corner?.ended ? "yes" : null);
+    setText(here.loginWords, corner?.words || "");
+    setText(here.loginLink, corner?.act || "");
+    return corner;
+  }
+
+  // The sites with alarms first, so that many sites hide none of them.
+  drawSites(known) {
+    const alarmed = new Set(this.model.alarms.map((alarm) => alarm.site));
+    const sites = [...known].sort((a, b) => alarmed.has(b) - alarmed.has(a));
     show(this.here.sites, sites.length > 1);
     const chips = keyed(this.here.sites, sites.length > 1 ? sites : [], (site) => this.makeSite(site));
-    chips.forEach((chip, at) => setAttr(chip, "aria-pressed", String(sites[at] === this.site)));
+    chips.forEach((chip, at) => {
+      setAttr(chip, "aria-pressed", String(sites[at] === this.site));
+      setAttr(chip, "data-alarmed", alarmed.has(sites[at]) ? "yes" : null);
+    });
   }
 
   makeSite(site) {

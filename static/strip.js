@@ -1,6 +1,7 @@
 // The strip on top and what hangs below it: clocks, is the page live, who is logged in. Also the page's title, and NOT LIVE in large letters when the answers stop.
 
 import { announce, parts, setAttr, setText, setTip, show } from "./dom.js";
+import { endsSoonWords } from "./login_end.js";
 import { nextTurn, siderealWords, turnWords, zoneOf } from "./sky.js";
 import { SKEW_WORTH_SAYING } from "./state.js";
 import { ago, bothTimes, localClock, showsUtc, span, utcClock, zoneName } from "./time.js";
@@ -33,6 +34,9 @@ export function startStrip({ strip, notices, live, clock, onLogout }) {
     zone = zoneOf(model.around, site);
     show(top.demo, model.demo);
     showUser(top, below, model);
+    const ends = endsSoonWords(model.user, clock.now(), zone);
+    show(below.loginEnds, ends);
+    setText(below.loginEndsWords, ends);
   }
 
   return { tick, update };

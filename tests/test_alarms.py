@@ -435,26 +435,26 @@ def test_an_alarm_that_somebody_saw(appliance, clock, look):
     appliance.queue.notices.say("backup", "It failed.")
     appliance.queue.notices.say("disk_low", "Full.")
     look()
-    alarms.acknowledge(appliance.board, "problem/disk_low", ANN)
+    alarms.acknowledge(appliance.board, ["problem/disk_low"], ANN)
     assert look() == ["notice/backup", "problem/disk_low"]
     seen = alarms.list_alarms(appliance.board)[1]
     assert (seen.ack.who, seen.ack.time_ms) == ("auth0|ann", clock.wall_ms)
     assert rows(appliance, "key, seen_by, seen_ms")[0] == ("problem/disk_low", "auth0|ann", clock.wall_ms)
-    alarms.forget(appliance.board, "problem/disk_low")
+    alarms.forget(appliance.board, ["problem/disk_low"])
     assert raised(appliance).ack is None and rows(appliance)[0] == ("problem/disk_low", None, None)
     with pytest.raises(NotFound):
-        alarms.acknowledge(appliance.board, "problem/other", ANN)
+        alarms.acknowledge(appliance.board, ["problem/other"], ANN)
 
 
 def test_what_is_raised_again_is_a_new_alarm_that_nobody_saw(appliance, clock, look):
     appliance.queue.notices.say("disk_low", "Full.")
     look()
-    alarms.acknowledge(appliance.board, "problem/disk_low", ANN)
+    alarms.acknowledge(appliance.board, ["problem/disk_low"], ANN)
     appliance.queue.notices.end("disk_low")
     clock.advance(1)
     assert look() == []
     with pytest.raises(NotFound):
-        alarms.acknowledge(appliance.board, "problem/disk_low", ANN)
+        alarms.acknowledge(appliance.board, ["problem/disk_low"], ANN)
     appliance.queue.notices.say("disk_low", "Full again.")
     clock.advance(1)
     look()
@@ -499,7 +499,7 @@ def test_a_restart_keeps_what_is_still_wrong_and_clears_the_rest(folder, clock, 
     before.queue.notices.say("clock", "It moved.")
     Watch(before.board).once()
     key = next(alarm.key for alarm in alarms.list_alarms(before.board) if alarm.kind == "silent")
-    alarms.acknowledge(before.board, key, ANN)
+    alarms.acknowledge(before.board, [key], ANN)
     close_appliance(before, folder)
     clock.advance(5)
     after, _ = open_appliance(folder, Settings(), clock)
@@ -537,7 +537,7 @@ def test_a_store_in_trouble_hides_no_alarm_and_gets_it_later(appliance, submit, 
     clock.advance(20)
     appliance.queue.database.condition.lose("The file was deleted.")
     assert look() == [f"stop/{stop.ulid}", "problem/store"]
-    alarms.acknowledge(appliance.board, "problem/store", ANN)
+    alarms.acknowledge(appliance.board, ["problem/store"], ANN)
     assert alarms.list_alarms(appliance.board)[1].ack.who == "auth0|ann"
     with pytest.raises(Unavailable):
         rows(appliance)
@@ -561,7 +561,7 @@ def test_what_was_seen_while_an_older_state_was_on_its_way_is_kept(appliance, cl
     looking = threading.Thread(target=watch.once)
     looking.start()
     wait_for(lambda: "problem/disk_low" in appliance.board.alarms)
-    seeing = threading.Thread(target=alarms.acknowledge, args=(appliance.board, "problem/disk_low", ANN))
+    seeing = threading.Thread(target=alarms.acknowledge, args=(appliance.board, ["problem/disk_low"], ANN))
     seeing.start()
     wait_for(lambda: alarms.list_alarms(appliance.board)[0].ack)
     go.set()

@@ -375,7 +375,7 @@ def test_the_alarms_that_were_raised_in_the_night_or_open_in_it(appliance, submi
     alarm(before="It goes on.")
     clock.advance(1)
     alarm(before="It goes on.", within="It came and went.")
-    alarms.acknowledge(appliance.board, "notice/within", USER)
+    alarms.acknowledge(appliance.board, ["notice/within"], USER)
     clock.advance(60)
     alarm(before="It goes on.")
     clock.wall_ms = ms("2023-11-15T12:00+00:00")

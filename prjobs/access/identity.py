@@ -11,7 +11,10 @@ LOG_IN = "Unauthorized. Please log in: "
 
 @dataclass(frozen=True)
 class Identity:
-    """A user, a program or a service. Empty `sites` means every site; a `service` may act for other users."""
+    """A user, a program or a service. Empty `sites` means every site; a `service` may act for other users.
+
+    `made_ms` and `ends_ms` are the times of the token, 0 where unknown.
+    """
 
     user_id: str
     user_name: str
@@ -19,6 +22,8 @@ class Identity:
     sites: tuple[str, ...] = ()
     token_id: str = ""
     service: bool = False
+    made_ms: int = 0
+    ends_ms: int = 0
 
     @property
     def is_admin(self) -> bool:

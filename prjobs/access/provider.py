@@ -85,7 +85,9 @@ class Provider:
         user_id = str(claims["sub"])
         service = claims.get("gty") == "client-credentials" and user_id.endswith("@clients")
         name = claims.get("name") or claims.get("nickname") or user_id
-        return Identity(user_id, str(name)[:128], self._roles_of(token, claims), service=service)
+        made_ms, ends_ms = (int(claims.get(claim) or 0) * 1000 for claim in ("iat", "exp"))
+        roles = self._roles_of(token, claims)
+        return Identity(user_id, str(name)[:128], roles, service=service, made_ms=made_ms, ends_ms=ends_ms)
 
     def _key(self, kid: Any) -> RSAPublicKey:
         if self._certificate:

@@ -203,4 +203,12 @@ def _stored(desk: Desk, token_id: str) -> Identity:
     info = _info(found[0])
     if info.revoked_ms is not None:
         raise Unauthorized(LOG_IN + "the token was revoked.")
-    return Identity(info.user_id, info.user_name, tuple(info.roles), tuple(info.sites), info.id)
+    return Identity(
+        info.user_id,
+        info.user_name,
+        tuple(info.roles),
+        tuple(info.sites),
+        info.id,
+        made_ms=info.created_ms,
+        ends_ms=info.expires_ms,
+    )

@@ -23,6 +23,7 @@ KINDS = (STOP, SAFETY, SILENT, PROBLEM, STUCK, NOTICE)
 # A class of commands and one of these make the name of an alarm, such as stop-doubt.
 DOUBT, LOOK = "doubt", "look"
 LIMIT = 500
+OVER = "This alarm is not raised any more."
 SAVE_PATIENCE_S = 0.5
 WHAT_TO_DO = {
     STOP: "Use the hardware stop.",
@@ -137,19 +138,19 @@ def _alarm(row: tuple[Any, ...]) -> Alarm:
 # ---- acknowledge
 
 
-def acknowledge(board: Board, key: str, actor: Actor) -> None:
-    """Acknowledge the alarm for all users. Raise NotFound when the alarm is not raised."""
-    _see(board, key, actor.who, board.queue.clock.now_ms())
+def acknowledge(board: Board, keys: Sequence[str], actor: Actor) -> None:
+    """Acknowledge the alarms for all users. Raise NotFound when none of the alarms is raised."""
+    _see(board, keys, actor.who, board.queue.clock.now_ms())
 
 
-def forget(board: Board, key: str) -> None:
-    """Take the acknowledgement back, so that the alarm sounds again. Raise NotFound when the alarm is not raised."""
-    _see(board, key, None, None)
+def forget(board: Board, keys: Sequence[str]) -> None:
+    """Take the acknowledgements back, so that the alarms sound again. Raise NotFound when none is raised."""
+    _see(board, keys, None, None)
 
 
-def _see(board: Board, key: str, who: str | None, time_ms: int | None) -> None:
-    if not board.alarms.see(key, who, time_ms):
-        raise NotFound("This alarm is not raised any more.")
+def _see(board: Board, keys: Sequence[str], who: str | None, time_ms: int | None) -> None:
+    if not any([board.alarms.see(key, who, time_ms) for key in keys]):  # noqa: C419  # each is seen
+        raise NotFound(OVER)
     save(board)
 
 

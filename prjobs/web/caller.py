@@ -20,6 +20,8 @@ from prjobs.web.endpoint import query_text
 # waitress removes it unless it comes from the trusted proxy.
 PROXIED = "HTTP_X_FORWARDED_FOR"
 PAGE_HEADER = "HTTP_X_PRJOBS_PAGE"
+# A login that lasts less than four weeks is warned of in its last quarter.
+WARNED_MS = 7 * 86_400_000
 STAFF_ONLY = "Only an administrator or an owner may do this."
 
 
@@ -133,8 +135,12 @@ def actor(found: Identity | None, despite: str = "") -> Actor:
 
 
 def shown(found: Identity) -> dict[str, Any]:
-    """Return the user for the page."""
-    return {"user_id": found.user_id, "user_name": found.user_name, "roles": found.roles}
+    """Return the user for the page, with when the login ends and from when the page warns of that."""
+    user = {"user_id": found.user_id, "user_name": found.user_name, "roles": found.roles}
+    if not found.ends_ms:
+        return user
+    warned_ms = min(WARNED_MS, (found.ends_ms - found.made_ms) // 4) if found.made_ms else WARNED_MS // 7
+    return {**user, "login_ends_ms": found.ends_ms, "login_warn_ms": found.ends_ms - warned_ms}
 
 
 # ---- rights

@@ -27,10 +27,14 @@ from prjobs.web.holding import hold
 logger = logging.getLogger(__name__)
 
 
-class Alarm(msgspec.Struct, frozen=True):
+Key = Annotated[str, Meta(min_length=1, max_length=200, description="the key of an alarm, 1 to 200 characters")]
+
+
+class AlarmKeys(msgspec.Struct, frozen=True):
     """The body of POST and DELETE /api/alarms/ack."""
 
-    key: Annotated[str, Meta(min_length=1, max_length=200, description="the key of an alarm, 1 to 200 characters")]
+    keys: Annotated[list[Key], Meta(max_length=alarms.LIMIT, description="the keys of alarms, at most 500")] = []
+    key: Key | None = None
 
 
 def get_healthz(appliance: Appliance) -> HTTPResponse:
@@ -116,28 +120,31 @@ def _wait_for_changes(queue: Queue, since: int, sites_asked: Sequence[str], wait
 
 
 def post_ack(appliance: Appliance) -> HTTPResponse:
-    """Note that the caller has seen an alarm."""
+    """Note that the caller has seen some alarms."""
     identity = caller.require_commander(appliance.desk)
-    key = _reached_alarm(appliance.board, identity)
-    alarms.acknowledge(appliance.board, key, caller.actor(identity))
-    logger.info("alarm %s seen by %s", key, identity.user_id)
+    keys = _reached_alarms(appliance.board, identity)
+    alarms.acknowledge(appliance.board, keys, caller.actor(identity))
+    logger.info("alarms seen by %s: %s", identity.user_id, ", ".join(keys))
     return reply_json({"alarms": alarms.list_alarms(appliance.board, identity.reaches)})
 
 
 def delete_ack(appliance: Appliance) -> HTTPResponse:
-    """Let an alarm sound again."""
+    """Let some alarms sound again."""
     identity = caller.require_commander(appliance.desk)
-    key = _reached_alarm(appliance.board, identity)
-    alarms.forget(appliance.board, key)
-    logger.info("alarm %s to be heard again, by %s", key, identity.user_id)
+    keys = _reached_alarms(appliance.board, identity)
+    alarms.forget(appliance.board, keys)
+    logger.info("alarms to be heard again, by %s: %s", identity.user_id, ", ".join(keys))
     return reply_json({"alarms": alarms.list_alarms(appliance.board, identity.reaches)})
 
 
-def _reached_alarm(board: Board, identity: Identity) -> str:
-    key = parse_body(Alarm, empty=b"{}").key
-    if key not in {alarm.key for alarm in alarms.list_alarms(board, identity.reaches)}:
-        raise NotFound("This alarm is not raised any more.")
-    return key
+def _reached_alarms(board: Board, identity: Identity) -> list[str]:
+    """Return the keys of the body that are raised and within the caller's reach. Raises NotFound for none."""
+    asked = parse_body(AlarmKeys, empty=b"{}")
+    raised = {alarm.key for alarm in alarms.list_alarms(board, identity.reaches)}
+    keys = [key for key in (*asked.keys, *filter(None, [asked.key])) if key in raised]
+    if not keys:
+        raise NotFound(alarms.OVER)
+    return keys
 
 
 ROUTES = [

@@ -142,6 +142,10 @@ def test_the_worst_stands_first_and_what_is_only_remarked_is_quiet(
     served.after(120)
     alarms = page.locator(".alarm")
     wait_text(page.locator(".alarm[data-kind=notice]"), "The nightly backup failed")
+    group = page.locator(".alarm-group").first
+    wait_text(group, re.compile(r"saf: silent \d+m\d\ds · 1 job stuck"))
+    assert group.locator(".alarm").count() == 0
+    group.get_by_text("Show the 2 alarms").click()
     wait_text(page.locator(".alarm[data-kind=stuck]"), "should have ended at")
     assert [alarms.nth(at).get_attribute("data-kind") for at in range(3)] == ["silent", "stuck", "notice"]
     assert [alarms.nth(at).get_attribute("data-loud") for at in range(3)] == ["yes", "yes", None]
@@ -219,6 +223,27 @@ def test_where_the_sound_is_armed_the_page_listens_on_unseen(served: Here, open_
     page.on("request", lambda request: asked.append(request.url))
     page.wait_for_timeout(12_000)
     assert len([url for url in asked if url.endswith("/api/now")]) >= 2
+
+
+def test_the_alarms_of_a_site_are_acknowledged_together_and_its_panel_stands_first(
+    served: Here, alice: str, observatory: Observatory, open_page: OpenPage
+) -> None:
+    Observatory(served, "aaa").fetch()
+    observatory.poll()
+    served.new_job(alice, **STOP)
+    served.new_job(alice)
+    served.after(600)
+    page = open_page(served.url, width=1280, height=800)
+    log_in(page, served.url, alice)
+    head = page.locator(".alarm-group").first
+    wait_text(head, re.compile(r"saf: silent 1\dm\d\ds · 2 jobs waiting · 1 stop not picked up"))
+    wait_text(page.locator(".stop-here:visible"), "Hold to stop saf")
+    wait_until(page, lambda: page.locator(".site-name").all_inner_texts() == ["saf", "aaa"])
+    assert page.locator(".site .state").first.bounding_box()["y"] < 700
+    head.get_by_text("Acknowledge all").click()
+    wait_text(head, "Sound again")
+    assert all(alarm.seen_by for alarm in served.server.appliance.board.alarms.raised())
+    assert page.complaints == []
 
 
 # ---- in words

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from prjobs.access import reservations
+from prjobs.access import reservations, tokens
 from prjobs.access.audit import Actor
 from prjobs.access.reservations import NewReservation
 from tests.page.here import Here
@@ -315,3 +315,120 @@ def test_stop_and_make_safe_goes_step_by_step(here: Here, open_page: OpenPage) -
     wait_text(steps.nth(2), "wema: CLOSE sent")
     assert [job["action"] for job in wema.fetch()] == ["close"]
     wait_text(steps.nth(2), re.compile("picked up"))
+
+
+# ---- it aims right, and is always there
+
+
+def test_a_panel_has_a_stop_of_its_own_and_one_stops_all_sites(served: Here, admin: str, open_page: OpenPage) -> None:
+    sites = [Observatory(served, name) for name in ("aaa", "saf", "tan")]
+    for site in sites:
+        site.fetch()
+    page = open_page(served.url)
+    log_in(page, served.url, admin)
+    hold_here(page.locator(".site", has_text="tan").locator(".stop-here"))
+    wait_text(page.locator(".stop-proof li"), "tan: STOP sent")
+    wait_text(page.locator("[data-stop] [data-part=stop]"), "tan")
+    assert [[job["action"] for job in site.fetch()] for site in sites] == [[], [], ["cancel_all_commands"]]
+    everywhere = page.locator("[data-stop] [data-part=all]")
+    wait_text(everywhere, "Hold to stop all 3")
+    hold_here(everywhere)
+    for name in ("aaa", "saf", "tan"):
+        wait_text(page.locator(".stop-proof li"), f"{name}: STOP sent")
+    assert [[job["action"] for job in site.fetch()] for site in sites] == [["cancel_all_commands"]] * 3
+    for site in sites:
+        site.hang_up()
+    assert page.complaints == []
+
+
+def hold_here(button: Any) -> None:
+    """Hold one of the other buttons that stop."""
+    button.hover()
+    button.page.mouse.down()
+    button.page.locator("[data-holding]").wait_for()
+    button.page.locator("[data-holding]").wait_for(state="detached")
+    button.page.mouse.up()
+
+
+@pytest.mark.parametrize("address", ["#/now", "#/jobs?q=saf"])
+def test_shift_and_escape_held_stop_from_everywhere(
+    served: Here, observatory: Observatory, page: Any, address: str
+) -> None:
+    page.goto(f"{served.url}/{address}")
+    wait_text(page.locator("[data-stop] [data-part=stop]"), "saf")
+    if "jobs" in address:
+        page.locator("#filter").focus()
+    page.keyboard.press("Shift+Escape")
+    page.wait_for_timeout(900)
+    assert stops(served) == []
+    assert page.evaluate("location.hash") == address
+    page.keyboard.down("Shift")
+    page.keyboard.down("Escape")
+    wait_text(page.locator(".stop-proof"), "saf: STOP sent")
+    page.keyboard.up("Escape")
+    page.keyboard.up("Shift")
+    assert len(stops(served)) == 1
+
+
+def test_a_login_that_ends_says_so_in_the_corner(served: Here, observatory: Observatory, open_page: OpenPage) -> None:
+    observatory.fetch()
+    page = open_page(served.url)
+    corner = page.locator(".stop-login")
+    wait_text(corner, "STOP needs a login.")
+    assert corner.get_attribute("data-ended") is None
+    log_in(page, served.url, served.token("kim", "--name", "Kim"))
+    wait_text(page.locator("[data-stop] [data-part=stop]"), "saf")
+    assert corner.is_hidden()
+    desk = served.server.appliance.desk
+    tokens.revoke_token(desk, tokens.list_tokens(desk)[0].id, Actor("tests", "tests"))
+    ended = page.locator(".stop-login[data-ended]")
+    wait_text(ended, "Your login has ended: STOP needs a login.")
+    assert page.locator(".stop-here:visible").count() == 0
+    page.reload()
+    ended.get_by_text("Log in").click()
+    page.wait_for_url(f"{served.url}/login")
+
+    log_in(page, served.url, served.token("kim", "--name", "Kim"))
+    wait_text(page.locator("[data-stop] [data-part=stop]"), "saf")
+    page.locator(".strip >> text=Log out").click()
+    wait_text(corner, "STOP needs a login.")
+    assert corner.get_attribute("data-ended") is None
+    assert page.complaints == []
+
+
+def test_a_login_that_ends_where_nobody_may_read_without_says_so_too(here: Here, open_page: OpenPage) -> None:
+    here.serve(observatory_access="token")
+    page = open_page(here.url)
+    log_in(page, here.url, here.token("kim"))
+    wait_text(page.locator(".link-state"), "live")
+    page.context.clear_cookies()
+    wait_text(page.locator(".stop-login[data-ended]"), "Your login has ended: STOP needs a login.")
+
+
+def test_a_login_that_ends_soon_is_said_before(served: Here, observatory: Observatory, open_page: OpenPage) -> None:
+    observatory.fetch()
+    page = open_page(served.url)
+    log_in(page, served.url, served.token("kim"))
+    wait_text(page.locator("[data-stop] [data-part=stop]"), "saf")
+    notice = page.locator("[data-part=loginEnds]")
+    assert notice.is_hidden()
+    served.after(19 * 3600)
+    wait_text(notice, re.compile(r"Your login ends in [45] h, at .+ UTC.* From then on STOP does not work here\."))
+    wait_text(notice.locator("a"), "Log in again")
+
+
+def test_two_people_who_stop_at_once_are_told_of_each_other(
+    served: Here, observatory: Observatory, page: Any, open_page: OpenPage
+) -> None:
+    observatory.fetch()
+    other = open_page(served.url)
+    log_in(other, served.url, served.token("kim", "--name", "Kim"))
+    wait_text(other.locator("[data-stop] [data-part=stop]"), "saf")
+    hold(page)
+    wait_text(page.locator(".stop-proof li"), "waiting")
+    hold(other)
+    wait_text(page.locator(".stop-proof li"), "gave way to the stop of Kim")
+    observatory.fetch()
+    wait_text(page.locator(".stop-proof li"), re.compile(r"gave way to the stop of Kim → picked up \d\d:\d\d:\d\d$"))
+    wait_text(other.locator(".stop-proof li"), PROOF)
+    assert page.locator(".stop-trouble").inner_text() == ""

@@ -94,6 +94,18 @@ def test_what_runs_stands_first_then_the_oldest(call: Call) -> None:
     assert know(call, now(1, site(open=listed)))["order"] == ["EXPOSING", "ODD", "RECEIVED", "UNREAD"]
 
 
+def test_what_ends_in_the_alternate_queue_alone_is_no_event(call: Call) -> None:
+    script = """async ([told]) => { const { newModel, applyChanges } = await import("/model.js");
+        const model = newModel(); applyChanges(model, told); return model.events.map(({ seq }) => seq); }"""
+    told = changes(
+        change(1, status="CANCELLED", phase="gone", queue="alternate"),
+        change(2, status="CANCELLED", phase="gone"),
+        change(3, status="EXPIRED", phase="gone", queue="alternate"),
+        change(4, status="RECEIVED", phase="picked_up", queue="alternate"),
+    )[1]
+    assert call.page.evaluate(script, [told]) == [4, 2]
+
+
 def test_a_stop_that_waits_stands_above_all(call: Call) -> None:
     listed = [running(ulid=ulid(1)), job(ulid=ulid(2)), job(ulid=ulid(3), command_class="stop", status="UNREAD ")]
     assert know(call, now(1, site(open=listed)))["order"] == ["UNREAD ", "EXPOSING", "UNREAD"]

@@ -39,6 +39,36 @@ def test_what_is_known_of_a_stop(
     assert (found[0], found[2]) == (state, trouble)
 
 
+NEWER = {"ulid": "01KB0000000000000000000002", "command_class": "stop", "user_name": "Kim"}
+GAVE_WAY = """async ([changes, nowMs, parts]) => {
+    const stop = await import("/stop.js");
+    const step = Object.assign(stop.newStep("STOP", stop.stopCommand("saf")), parts);
+    for (const change of changes) stop.takeChange(step, change);
+    return [stop.stepState(step, nowMs), stop.proofWords(step, nowMs), stop.troubleWords([step], nowMs)];
+}"""
+
+
+def test_a_stop_that_gave_way_is_proved_by_the_newer_one(call: Call) -> None:
+    told = [change(5, status="CANCELLED", phase="gone"), change(6, **NEWER, queue="both")]
+    sent = "saf: STOP sent 06:00:00 → gave way to the stop of Kim"
+    state, words, trouble = call.page.evaluate(GAVE_WAY, [told, NOW + 2000, SENT])
+    assert (state, words, trouble) == ("sent", f"{sent} → waiting 1 s for the site", "")
+    handed = [*told, change(7, **NEWER, status="RECEIVED", phase="picked_up")]
+    assert call.page.evaluate(GAVE_WAY, [handed, NOW + 90_000, SENT]) == [
+        "picked_up",
+        f"{sent} → picked up 06:00:00",
+        "",
+    ]
+    late = call.page.evaluate(GAVE_WAY, [told, NOW + 20_000, SENT])
+    assert (late[0], late[2]) == ("late", "Stop of saf not picked up: use the hardware stop")
+    # The newer one was withdrawn by hand.
+    ended = [*told, change(8, **NEWER, status="CANCELLED", phase="gone")]
+    assert call.page.evaluate(GAVE_WAY, [ended, NOW, SENT])[0] == "failed"
+    # A stop that is not withdrawn has its own proof.
+    own = [change(6, **NEWER, queue="both"), change(7, status="RECEIVED", phase="picked_up")]
+    assert call.page.evaluate(GAVE_WAY, [own, NOW, SENT])[1] == "saf: STOP sent 06:00:00 → picked up 06:00:00"
+
+
 def test_only_its_own_doubt_makes_a_stop_doubtful(call: Call) -> None:
     said = change(5, status="RECEIVED", phase="picked_up")
     own, other = ({"key": f"stop-doubt/{ulid}"} for ulid in (picked_up()["ulid"], "01KB0000000000000000000002"))
