@@ -403,6 +403,7 @@ def test_a_login_that_ends_where_nobody_may_read_without_says_so_too(here: Here,
     wait_text(page.locator(".link-state"), "live")
     page.context.clear_cookies()
     wait_text(page.locator(".stop-login[data-ended]"), "Your login has ended: STOP needs a login.")
+    assert page.locator("[data-stop] [data-part=stop]").is_hidden()
 
 
 def test_a_login_that_ends_soon_is_said_before(served: Here, observatory: Observatory, open_page: OpenPage) -> None:
