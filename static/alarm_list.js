@@ -2,7 +2,7 @@
 // sound, which goes on until each loud one was acknowledged.
 
 import { mayCommand } from "./acts.js";
-import { ageWords, groupsOf, groupWords, nameOf, sounding, summaryWords, unseen } from "./alarms.js";
+import { ageWords, groupsOf, groupTodo, groupWords, nameOf, sounding, summaryWords, unseen } from "./alarms.js";
 import { clone, keyed, parts, setAttr, setMore, setProblem, setText, setTip, show } from "./dom.js";
 import { countPhases, openJobs } from "./model.js";
 import { jobRoute } from "./route.js";
@@ -127,7 +127,7 @@ export class AlarmList {
     show(here.groupHead, alarms.length > 1);
     const waiting = countPhases(openJobs(this.model, site)).waiting || 0;
     setText(here.groupWords, groupWords(group, Math.max(waiting, this.model.sites.get(site)?.counts?.waiting || 0), this.clock.now()));
-    setText(here.groupTodo, alarms[0].todo);
+    setText(here.groupTodo, groupTodo(group));
     setText(here.unfold, isFolded ? `Show the ${alarms.length} alarms` : "Fold");
     show(here.ackAll, mayCommand(this.model.user));
     setText(here.ackAll, isSeen ? "Sound again" : "Acknowledge all");

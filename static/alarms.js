@@ -28,9 +28,16 @@ export function groupsOf(alarms) {
   return [...groups.values()];
 }
 
+const TODOS_SHOWN = 3;
 const KIND_WORDS = {
   stop: ["stop not picked up", "stops not picked up"],
   "stop-doubt": ["stop in doubt", "stops in doubt"],
+  close: ["close not picked up", "closes not picked up"],
+  "close-doubt": ["close in doubt", "closes in doubt"],
+  "close-look": ["close to look after", "closes to look after"],
+  park: ["park not picked up", "parks not picked up"],
+  "park-doubt": ["park in doubt", "parks in doubt"],
+  "park-look": ["park to look after", "parks to look after"],
   stuck: ["job stuck", "jobs stuck"],
   problem: ["problem", "problems"],
   notice: ["notice", "notices"],
@@ -46,6 +53,12 @@ export function groupWords({ site, alarms }, waiting, nowMs) {
   if (silent) words.unshift(`silent ${ageWords(silent, nowMs)}`.trim());
   if (silent && waiting) words.splice(1, 0, countWords(waiting, ["job waiting", "jobs waiting"]));
   return `${site}: ${words.join(" · ")}`;
+}
+
+// What to do about them, the worst first.
+export function groupTodo({ alarms }) {
+  const todos = (unseen(alarms).length ? unseen(alarms) : alarms).map((alarm) => alarm.todo).filter(Boolean);
+  return [...new Set(todos)].slice(0, TODOS_SHOWN).join(" ");
 }
 
 const countWords = (count, [one, many]) => `${count} ${count === 1 ? one : many}`;

@@ -283,6 +283,22 @@ def test_how_long_an_alarm_lasts(call: Call) -> None:
     assert call("alarms.js", "ageWords", alarm("stop/A", since_ms=None), NOW) == ""
 
 
+def test_the_alarms_of_a_site_in_one_line(call: Call) -> None:
+    alarms = [
+        alarm("stop/A", site="saf", todo="Use the hardware stop."),
+        alarm("close-look/B", site="saf", todo="Look whether the roof closed."),
+        alarm("problem/store", site="", todo=""),
+        alarm("silent/saf/1", site="saf", todo="See whether the program runs."),
+        alarm("close-look/C", site="saf", todo="Look whether the roof closed."),
+    ]
+    groups = call("alarms.js", "groupsOf", alarms)
+    assert [group["site"] for group in groups] == ["saf", ""]
+    words = call("alarms.js", "groupWords", groups[0], 4, NOW)
+    assert words == "saf: silent 10m00s · 4 jobs waiting · 1 stop not picked up · 2 closes to look after"
+    todo = "Use the hardware stop. Look whether the roof closed. See whether the program runs."
+    assert call("alarms.js", "groupTodo", groups[0]) == todo
+
+
 def test_an_alarm_that_comes_again_is_another_one(call: Call) -> None:
     first, again = alarm("notice/clock"), alarm("notice/clock", raised_ms=NOW)
     assert call("alarms.js", "nameOf", first) != call("alarms.js", "nameOf", again)
