@@ -23,6 +23,7 @@ import { connection, siteState } from "./state.js";
 import { StopPanel } from "./stop_panel.js";
 import { startStrip } from "./strip.js";
 import { startTips } from "./tip.js";
+import { Upgrade } from "./upgrade.js";
 import { PHASE_MEANINGS, PHASE_WORDS } from "./words.js";
 
 const find = (selector) => document.querySelector(selector);
@@ -109,6 +110,7 @@ function tick() {
   strip.tick(state);
   if (current) screens[current.screen].tick(state);
   stop.tick();
+  upgrade.tick();
   alarms.update({ onNow: current?.screen === "now", dead: state.kind === "not_live" });
   setText(find("title"), title(state));
 }
@@ -225,6 +227,8 @@ const alarms = new AlarmList({
   root: find("[data-alarms]"), line: find("[data-alarm-line]"), strip: find("[data-strip]"), button: find("[data-sound-button]"),
   region: find("[data-alarm-region]"), model, clock, api, sound, stop,
 });
+
+const upgrade = new Upgrade({ notice: find("[data-upgrade]"), model, touched: new Since() });
 
 // There a site is chosen without another address.
 find('[data-screen="send"] [data-part="sites"]').addEventListener("click", (event) => {

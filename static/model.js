@@ -10,7 +10,7 @@ export const EVENTS_KEPT = 60;
 
 export function newModel() {
   return {
-    loaded: false, version: null, seq: 0, demo: false, user: null,
+    loaded: false, version: null, build: "", seq: 0, demo: false, user: null,
     health: { ok: true, problems: [] },
     sites: new Map(), open: new Map(), events: [], alarms: [],
     cloud: null, store: null, around: newAround(),
@@ -25,8 +25,8 @@ export function isAnotherServer(model, answer) {
 
 export function applyNow(model, answer) {
   Object.assign(model, {
-    version: answer.version, store: answer.store ?? null, demo: Boolean(answer.demo), user: answer.user || null,
-    alarms: answer.alarms || [], cloud: answer.cloud || null,
+    version: answer.version, build: answer.build || "", store: answer.store ?? null, demo: Boolean(answer.demo),
+    user: answer.user || null, alarms: answer.alarms || [], cloud: answer.cloud || null,
     health: answer.health || { ok: true, problems: [] },
   });
   takeRules(answer.rules);

@@ -23,6 +23,7 @@ from prjobs.web import caller
 from prjobs.web.cloud_api import describe_for
 from prjobs.web.endpoint import MAX_WAIT_S, Route, parse_body, query_number, reply_json
 from prjobs.web.holding import hold
+from prjobs.web.pages import build_name
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ def get_now(appliance: Appliance) -> HTTPResponse:
         {
             "time_ms": queue.clock.now_ms(),
             "version": VERSION,
+            "build": build_name(),
             "seq": log.last_seq(queue.database),
             "demo": queue.demo,
             "store": queue.identity,

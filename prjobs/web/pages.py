@@ -1,12 +1,15 @@
 """The monitor's files, served from a dictionary of known names: no other file of the disk can be asked for."""
 
+import hashlib
 import re
+from functools import cache
 from pathlib import Path
 
 from bottle import HTTPResponse, request
 
 from prjobs.base.errors import NotFound, Unusable
 from prjobs.base.theme import Theme, theme_of
+from prjobs.version import VERSION
 from prjobs.web.endpoint import reply
 
 # Windows keeps content types in the registry, where .js may be text/plain: the page would stay blank.
@@ -41,6 +44,7 @@ _THEMED = (
 )
 
 
+@cache
 def load_files() -> dict[str, tuple[str, bytes]]:
     """Return the content type and content of every file in the static folder, by name."""
     folder = static_folder()
@@ -49,6 +53,15 @@ def load_files() -> dict[str, tuple[str, bytes]]:
         for path in sorted(folder.iterdir())
         if path.suffix in CONTENT_TYPES
     }
+
+
+@cache
+def build_name() -> str:
+    """Return a name of this version and its files: an open page finds out by it that prjobs was upgraded."""
+    digest = hashlib.sha256(VERSION.encode())
+    for name, (_, content) in load_files().items():
+        digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
+    return digest.hexdigest()[:12]
 
 
 def static_folder() -> Path:
