@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.page.calling import STATIC
 from tests.page.png import is_only_red, pixels
 from tests.page.tour import House, tour
 from tests.page.watching import Observatory, log_in, wait_text
@@ -294,3 +295,9 @@ def test_a_wall_is_larger_and_never_slows_down(served: Program, observatory: Obs
     )
     page.wait_for_timeout(5000)
     assert any("wait=3" in url for url in asked)
+
+
+def test_paper_has_page_numbers() -> None:
+    for sheet in ("night.css", "manual.css"):
+        rule = (STATIC / sheet).read_text(encoding="utf-8").partition("@page {")[2]
+        assert 'content: counter(page) " / " counter(pages)' in rule.partition("}")[0]
