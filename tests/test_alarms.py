@@ -186,7 +186,7 @@ def test_where_nobody_reports_somebody_must_look(appliance, submit, clock, look,
     for _ in range(3):
         clock.advance(20 * 3600)
         assert look() == [f"{name}-look/{job.ulid}"]
-    alarms.acknowledge(appliance.board, f"{name}-look/{job.ulid}", ANN)
+    alarms.acknowledge(appliance.board, [f"{name}-look/{job.ulid}"], ANN)
     assert look() == [f"{name}-look/{job.ulid}"]
     clock.advance(1800)
     assert look() == []
@@ -206,7 +206,7 @@ def test_the_look_after_a_closing_outlives_the_process_and_a_day(folder, clock, 
     opened, _ = open_appliance(folder, Settings(), clock)
     Watch(opened.board).once()
     assert f"close-look/{job.ulid}" in [alarm.key for alarm in alarms.list_alarms(opened.board)]
-    alarms.acknowledge(opened.board, f"close-look/{job.ulid}", ANN)
+    alarms.acknowledge(opened.board, [f"close-look/{job.ulid}"], ANN)
     clock.advance(1800)
     watch = Watch(opened.board)
     watch.once()
