@@ -28,7 +28,7 @@ from prjobs.night import nights, report
 from prjobs.night import page as night_page
 from prjobs.night.files import defused, write_document, write_sheet
 from prjobs.night.markup import el
-from prjobs.night.nights import night_at, night_named
+from prjobs.night.nights import night_at, night_named, zones_note
 from prjobs.night.page import Frame, write_page
 from prjobs.night.report import SAVED_MS, night_report, source_of, stored_source
 from prjobs.night.shapes import LONGEST, STOP_S
@@ -757,3 +757,12 @@ def test_the_document_is_one_object_also_without_jobs(appliance, clock):
     out = io.BytesIO()
     write_document(source_of(appliance.queue), None, night_at(Settings(), None, clock.wall_ms), out)
     assert json.loads(out.getvalue())["jobs"] == []
+
+
+def test_sites_of_two_zones_in_one_log_are_said():
+    two = Settings(site_zones=["saf=America/Denver", "mrc1=America/Los_Angeles"])
+    assert zones_note(two, None).startswith(
+        "The sites have different zones (mrc1 America/Los_Angeles, saf America/Denver): times here are UTC"
+    )
+    assert zones_note(two, "saf") == ""
+    assert zones_note(Settings(site_zones=["saf=America/Denver", "aro=America/Denver"]), None) == ""

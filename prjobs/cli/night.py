@@ -14,7 +14,7 @@ from prjobs.cli.stored import reading_database
 from prjobs.cli.terminal import Commands, Namespace, Parser, folder_of, plain
 from prjobs.night.files import write_document, write_sheet
 from prjobs.night.markup import el
-from prjobs.night.nights import Night, night_at, night_named
+from prjobs.night.nights import Night, night_at, night_named, zones_note
 from prjobs.night.page import Frame, write_page
 from prjobs.night.report import Source, night_report, stored_source
 from prjobs.night.shapes import NightJob, NightReport
@@ -103,7 +103,8 @@ def _write_text(source: Source, site: str | None, night: Night, out: IO[bytes]) 
         for title, table in _tables(tables, report):
             print(f"\n{title}", file=text)
             text.writelines(_line(row) + "\n" for row in (table.heads, *table.rows))
-        print("\n".join(["", *_summary(report)]), file=text)
+        note = zones_note(source.settings, site)
+        print("\n".join(["", *([note] if note else []), *_summary(report)]), file=text)
 
 
 def _tables(tables: Tables, report: NightReport) -> Iterator[tuple[str, Table]]:

@@ -49,6 +49,15 @@ def zone_of(settings: Settings, site: str | None) -> tzinfo:
     return next(iter(zones.values())) if len(set(zones.values())) == 1 else UTC
 
 
+def zones_note(settings: Settings, site: str | None) -> str:
+    """Return a sentence when sites of different zones share a log, which is by UTC then; else an empty text."""
+    zones = parse_zones(settings.site_zones)
+    if site is not None or len(set(zones.values())) < 2:
+        return ""
+    named = ", ".join(f"{name} {zone}" for name, zone in sorted(zones.items()))
+    return f"The sites have different zones ({named}): times here are UTC, and so are the noons."
+
+
 def night_at(settings: Settings, site: str | None, time_ms: int) -> Night:
     """Return the night of a moment: the morning belongs to the evening before."""
     zone = zone_of(settings, site)

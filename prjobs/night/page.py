@@ -12,7 +12,7 @@ from prjobs.base.places import parse_places
 from prjobs.base.theme import Theme
 from prjobs.night.charts import Charts
 from prjobs.night.markup import el, markup, table_row
-from prjobs.night.nights import Night
+from prjobs.night.nights import Night, zones_note
 from prjobs.night.report import Source, night_report
 from prjobs.night.shapes import NightJob, NightReport
 from prjobs.night.sky import Sky
@@ -51,6 +51,9 @@ def write_page(source: Source, site: str | None, night: Night, frame: Frame, out
 
         report = night_report(source, site, night, take)
         before, after = _around_rows(tables, night, report, charts.draw(report), frame)
+        note = zones_note(source.settings, site)
+        if note:
+            before = before.replace("</h1>", f"</h1>{markup(el('p', note))}", 1)
         rows.seek(0)
         out.write(before.encode())
         shutil.copyfileobj(rows, out)
