@@ -31,6 +31,8 @@ def target(tmp_path_factory):
     settings = Settings(
         port=0,
         reservations="local",
+        # The lines refuse a stop during another user's reservation, which the default admits.
+        stop_needs="reservation",
         login_failures=1000,
         oidc_issuer=ISSUER,
         oidc_audience=AUDIENCE,
