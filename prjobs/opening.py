@@ -18,7 +18,7 @@ from prjobs.base.limits import Rate
 from prjobs.base.settings import Settings
 from prjobs.base.ulids import Ulids
 from prjobs.cloud.context import Context
-from prjobs.jobs import leases, proofs
+from prjobs.jobs import leases, lookup, proofs
 from prjobs.jobs.connections import Connections
 from prjobs.jobs.polls import Polls
 from prjobs.jobs.queue import Queue
@@ -167,7 +167,7 @@ def _begin(
         alarms.adopt(appliance.board)
         # Without this step the leases of an earlier process would never run out.
         leases.return_once(queue)
-    for site in _sites(database):
+    for site in lookup.sites_with_jobs(database):
         queue.polls.know(site)
     pending = views.count_pending(queue)
     return Start("welcomed" not in facts, facts.get("running") != "yes", unconfirmed=unconfirmed, **pending)
@@ -191,16 +191,6 @@ def _mark_open(transaction: Transaction, queue: Queue, serving: bool) -> int:
     transaction.execute("DELETE FROM fact WHERE name = 'running'")
     transaction.execute("INSERT INTO fact (name, value) VALUES ('running', 'yes')")
     return proofs.doubt_all_open(transaction, queue)
-
-
-def _sites(database: Engine) -> list[str]:
-    """Return all sites with jobs, by one look in the index for each site: jobs are many, sites are few."""
-    sites: list[str] = []
-    while found := database.fetch("SELECT min(site) FROM job WHERE site > ?", (sites[-1] if sites else "",)):
-        if found[0][0] is None:
-            break
-        sites.append(found[0][0])
-    return sites
 
 
 def close_appliance(appliance: Appliance, folder: Folder, serving: bool = True) -> bool:

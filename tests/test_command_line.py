@@ -1,13 +1,14 @@
 """The command line: fixed names, output for programs, exit codes, one line on stderr."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
 
 import pytest
 
-from prjobs.cli import build_parser
+from prjobs.cli import COMMANDS, build_parser
 from tests.program import JOB
 
 
@@ -90,6 +91,47 @@ def test_watch_prints_changes_as_they_happen(program):
 def test_wrong_usage_exits_with_2(program, arguments):
     done = program.run(*arguments, data=False)
     assert done.returncode == 2 and "usage:" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_command_without_its_action_lists_the_actions(program):
+    for words, named in (((), COMMANDS), (("reserve",), ("add", "list", "remove")), (("cloud",), ("status", "once"))):
+        done = program.run(*words, data=False)
+        listed = [line.split()[0] for line in done.stdout.splitlines() if line.startswith("    ")]
+        assert set(named) <= set(listed)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+def test_an_unknown_status_is_refused_with_the_known_words(program):
+    program.serve()
+    token = program.token()
+    job = program.new_job(token)
+    program.fetch()
+    report = {"site": "saf", "ulid": job["ulid"], "newStatus": "Dithering", "secondsUntilComplete": 3}
+    assert program.post("updatejobstatus", report).status_code == 200
+    refused = program.run("jobs", "--status", "FALIED")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "No job here ever had the status FALIED. Did you mean FAILED? Known: ABORTED, " in refused.stderr
+    assert refused.stderr.endswith("UNREAD, Dithering.\n")
+    assert program.run("jobs", "--status", "failed").returncode == 0
+    assert job["ulid"] in program.run("jobs", "--status", "dithering").stdout
+
+
+def test_a_site_without_jobs_is_said(program):
+    program.serve()
+    program.new_job(program.token())
+    done = program.run("jobs", "--site", "SFA")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "note: no job of the site SFA is stored here. Did you mean saf?\n"
+    assert program.run("jobs", "--site", "saf", "--status", "FAILED").stderr == ""
+
+
+def test_a_pipe_without_some_letters_gets_the_others(program):
+    program.serve()
+    program.new_job(program.token(), user_name="Paweł 星")
+    cp1252 = {"env": {**os.environ, "PYTHONIOENCODING": "cp1252"}}
+    listed = program.run("jobs", **cp1252)
+    assert (listed.returncode, listed.stderr) == (0, "") and "(Pawe? ?)" in listed.stdout
+    assert json.loads(program.run("jobs", "--json", **cp1252).stdout)["user_name"] == "Paweł 星"
 
 
 def test_a_command_imports_its_own_module_only():

@@ -1,6 +1,7 @@
 """The command line: `prjobs COMMAND …`. Exit 0 done, 1 refused or failed (one line on stderr), 2 wrong usage."""
 
 import argparse
+import io
 import sys
 from collections.abc import Iterable, Sequence
 from importlib import import_module
@@ -42,11 +43,19 @@ def build_parser(names: Iterable[str] = COMMANDS) -> argparse.ArgumentParser:
     data.add_argument(
         "--data", type=Path, metavar="DIR", help="the data folder (default: $PRJOBS_DATA or the user's data folder)"
     )
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    parser.set_defaults(run=lambda _: _list(parser))
+    commands = parser.add_subparsers(metavar="COMMAND")
     for name in names:
         module, function = COMMANDS[name].split(":")
         getattr(import_module(f"{__name__}.{module}"), function)(commands, data)
     return parser
+
+
+def _list(parser: argparse.ArgumentParser) -> int:
+    # Imported late, as the commands are.
+    from prjobs.cli.terminal import list_commands
+
+    return list_commands(parser)
 
 
 def _needed(words: Sequence[str]) -> Iterable[str]:
@@ -60,6 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
     words = sys.argv[1:] if arguments is None else arguments
     asked = build_parser(_needed(words)).parse_args(words)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A pipe on Windows has a code page that lacks letters of users' names.
+        sys.stdout.reconfigure(errors="replace")
     try:
         code = int(asked.run(asked) or 0)
         sys.stdout.flush()

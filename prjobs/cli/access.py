@@ -9,14 +9,14 @@ from prjobs.appliance import Appliance
 from prjobs.base.decoding import convert
 from prjobs.cli.running import require_client
 from prjobs.cli.stored import ask_or_open
-from prjobs.cli.terminal import Commands, Namespace, Parser, folder_of, plain, print_json, stderr, utc
+from prjobs.cli.terminal import Commands, Namespace, Parser, add_actions, folder_of, plain, print_json, stderr, utc
 from prjobs.client import Client
 
 
 def add_token(commands: Commands, data: Parser) -> None:
     """Declare `token create`, `token list` and `token revoke`."""
     token = commands.add_parser("token", help="make, list and revoke tokens")
-    actions = token.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions = add_actions(token)
     create = actions.add_parser("create", parents=[data], help="print a new token")
     create.add_argument("--user", required=True, metavar="ID", help="the user's id, as jobs carry it in user_id")
     create.add_argument("--name", default="", help="the user's name, for display")

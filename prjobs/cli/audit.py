@@ -16,7 +16,7 @@ from prjobs.access.audit import Fetch
 from prjobs.access.chain import Anchor, Chain, Verdict, examine, line_of
 from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
-from prjobs.cli.terminal import Commands, Namespace, Parser, folder_of, plain, print_json, stderr, utc
+from prjobs.cli.terminal import Commands, Namespace, Parser, add_actions, folder_of, plain, print_json, stderr, utc
 from prjobs.store.faults import trouble_of
 from prjobs.store.models import AuditRow
 from prjobs.upkeep.inspection import has_log, older_migrations, open_read_only, require_ours
@@ -25,7 +25,7 @@ from prjobs.upkeep.inspection import has_log, older_migrations, open_read_only, 
 def add_audit(commands: Commands, data: Parser) -> None:
     """Declare `audit verify` and `audit export`."""
     words = commands.add_parser("audit", help="the record of who did what: check it, export it")
-    actions = words.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions = add_actions(words)
     verify = actions.add_parser("verify", parents=[data], help="find the first row that was changed or removed")
     verify.add_argument("--file", type=Path, metavar="EXPORT", help="check an export instead of the store")
     verify.add_argument(

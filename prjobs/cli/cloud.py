@@ -9,7 +9,18 @@ from prjobs.appliance import Appliance
 from prjobs.base.errors import Unusable
 from prjobs.cli.running import require_client
 from prjobs.cli.stored import ask_or_open, own_appliance, reading_database
-from prjobs.cli.terminal import Commands, Namespace, Parser, folder_of, past_ms, plain, print_json, stderr, utc
+from prjobs.cli.terminal import (
+    Commands,
+    Namespace,
+    Parser,
+    add_actions,
+    folder_of,
+    past_ms,
+    plain,
+    print_json,
+    stderr,
+    utc,
+)
 from prjobs.client import Client
 from prjobs.cloud import shadow, status
 from prjobs.cloud.link import open_link
@@ -21,9 +32,7 @@ OFF = "The cloud link is off: set cloud_mode, cloud_base_url and cloud_sites."
 
 def add_cloud(commands: Commands, data: Parser) -> None:
     """Declare `cloud status`, `cloud once` and `cloud shadow-report`."""
-    cloud = commands.add_parser("cloud", help="the link to the cloud").add_subparsers(
-        dest="cloud_command", metavar="COMMAND", required=True
-    )
+    cloud = add_actions(commands.add_parser("cloud", help="the link to the cloud"))
     stating = cloud.add_parser("status", parents=[data], help="the state of the link and the parked statuses")
     stating.add_argument("--json", action="store_true", help="one JSON object")
     stating.set_defaults(run=run_status)

@@ -2,23 +2,29 @@
 
 import argparse
 import json
+import sys
 import time
 from typing import Any
 
 import msgspec
 
 from prjobs.base.clock import Clock
+from prjobs.base.errors import Unusable
+from prjobs.base.suggestions import did_you_mean
 from prjobs.cli.running import require_client
 from prjobs.cli.stored import reading_database
 from prjobs.cli.terminal import Commands, Namespace, Parser, duration_s, folder_of, plain, print_json, stderr, utc
 from prjobs.client import Client
-from prjobs.jobs import log
+from prjobs.jobs import log, lookup
+from prjobs.jobs.states import WORDS
 from prjobs.monitor import views
 from prjobs.monitor.views import Filter, view_job
+from prjobs.store.database import Database
 from prjobs.store.models import JobRow
 
 PAGE = 1000
 WATCH_S = 0.3
+REPORTED_SHOWN = 20
 
 
 def add_send(commands: Commands, data: Parser) -> None:
@@ -109,6 +115,8 @@ def run_cancel(asked: Namespace) -> None:
 def run_jobs(asked: Namespace) -> None:
     """List the jobs of the last hours, with or without a running server."""
     database = reading_database(folder_of(asked))
+    if asked.status:
+        _require_status(database, asked.status)
     before = None
     since_ms = Clock().now_ms() - int(asked.since * 1000)
     while True:
@@ -117,14 +125,29 @@ def run_jobs(asked: Namespace) -> None:
         )
         rows = views.list_jobs(database, page)
         for row in rows:
-            print(_job_json(row) if asked.json else _job_line(row))
+            print_json(msgspec.to_builtins(view_job(row))) if asked.json else print(_job_line(row))
+        if not rows and not before and asked.site:
+            _note_site(database, asked.site)
         if len(rows) < PAGE:
             return
         before = rows[-1].ulid
 
 
-def _job_json(row: JobRow) -> str:
-    return msgspec.json.encode(view_job(row)).decode()
+def _note_site(database: Database, site: str) -> None:
+    sites = lookup.sites_with_jobs(database)
+    if site not in sites:
+        stderr(f"note: no job of the site {plain(site)} is stored here. {did_you_mean(site, sites)}".rstrip())
+
+
+def _require_status(database: Database, word: str) -> None:
+    """Raise Unusable for a word that is neither a known status nor one that was ever reported here."""
+    if word.upper() in WORDS:
+        return
+    reported = {status for (status,) in database.fetch("SELECT DISTINCT status FROM change")} - WORDS
+    if word.casefold() not in map(str.casefold, reported):
+        near = did_you_mean(word, WORDS | reported)
+        listed = ", ".join(map(plain, [*sorted(WORDS), *sorted(reported)[:REPORTED_SHOWN]]))
+        raise Unusable(f"No job here ever had the status {plain(word)}. {near and f'{near} '}Known: {listed}.")
 
 
 def _job_line(row: JobRow) -> str:
@@ -141,12 +164,13 @@ def run_watch(asked: Namespace) -> None:
             seq = change.seq
             view = views.view_change(change)
             if asked.json:
-                print(msgspec.json.encode(view).decode(), flush=True)
+                print_json(msgspec.to_builtins(view))
             else:
                 job = view_job(change.job)
                 queue = "" if view.queue != "alternate" else " (alternate queue)"
                 line = (
                     f"{utc(view.time_ms)}  {job.site:8} {job.ulid}  {view.status:10}  {job.label}{queue}  {view.note}"
                 )
-                print(plain(line.rstrip()), flush=True)
+                print(plain(line.rstrip()))
+        sys.stdout.flush()
         time.sleep(WATCH_S)

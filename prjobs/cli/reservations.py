@@ -8,7 +8,18 @@ from prjobs.access.reservations import NewReservation
 from prjobs.appliance import Appliance
 from prjobs.base.decoding import convert
 from prjobs.cli.stored import ask_or_open
-from prjobs.cli.terminal import Commands, Namespace, Parser, folder_of, future_ms, plain, print_json, stderr, utc
+from prjobs.cli.terminal import (
+    Commands,
+    Namespace,
+    Parser,
+    add_actions,
+    folder_of,
+    future_ms,
+    plain,
+    print_json,
+    stderr,
+    utc,
+)
 from prjobs.client import Client
 
 UNUSED = "The setting reservations is none: this reservation does not count until the setting is local or calendar."
@@ -17,7 +28,7 @@ UNUSED = "The setting reservations is none: this reservation does not count unti
 def add_reserve(commands: Commands, data: Parser) -> None:
     """Declare `reserve add`, `reserve list` and `reserve remove`."""
     reserve = commands.add_parser("reserve", help="reserve a site for a user; list and remove reservations")
-    actions = reserve.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions = add_actions(reserve)
     add = actions.add_parser("add", parents=[data], help="reserve a site for a user; prints the reservation's id")
     add.add_argument("site", metavar="SITE")
     add.add_argument("--user", required=True, metavar="ID", help="the user's id, as jobs carry it in user_id")

@@ -7,7 +7,7 @@ import sys
 from xml.sax.saxutils import escape
 
 from prjobs.base.errors import Unusable
-from prjobs.cli.terminal import Commands, Namespace, Parser, folder_of
+from prjobs.cli.terminal import Commands, Namespace, Parser, add_actions, folder_of
 
 SYSTEMD, WINDOWS = "systemd", "windows"
 UNIT = """\
@@ -53,9 +53,7 @@ TASK = """\
 
 def add_service(commands: Commands, data: Parser) -> None:
     """Declare `service show`."""
-    service = commands.add_parser("service", help="start the appliance with the machine").add_subparsers(
-        dest="service_command", metavar="COMMAND", required=True
-    )
+    service = add_actions(commands.add_parser("service", help="start the appliance with the machine"))
     showing = service.add_parser(
         "show", parents=[data], help="print a systemd unit, or a task for the Task Scheduler of Windows"
     )

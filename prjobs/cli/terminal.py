@@ -25,6 +25,19 @@ _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 # ---- arguments
 
 
+def add_actions(parser: Parser) -> Commands:
+    """Return the place for the actions of a command. The command alone lists the actions."""
+    parser.set_defaults(run=lambda _: list_commands(parser))
+    return parser.add_subparsers(metavar="ACTION")
+
+
+def list_commands(parser: Parser) -> int:
+    """Print the commands of a parser on stdout and the usage on stderr; return the exit code of wrong usage."""
+    parser.print_usage(sys.stderr)
+    print(parser.format_help().removeprefix(parser.format_usage()).strip())
+    return 2
+
+
 def folder_of(asked: Namespace) -> Folder:
     """Return the data folder: --data, else $PRJOBS_DATA, else the user's own."""
     named = asked.data or os.environ.get("PRJOBS_DATA")
@@ -73,8 +86,8 @@ def _moment(text: str) -> datetime | None:
 
 
 def print_json(value: Any) -> None:
-    """Print a value in one line, for programs that read the output."""
-    print(json.dumps(value, ensure_ascii=False))
+    """Print a value in one line, for programs that read the output. Only UTF-8 has all letters unescaped."""
+    print(json.dumps(value, ensure_ascii=(sys.stdout.encoding or "").lower() != "utf-8"))
 
 
 def stderr(sentence: str) -> None:

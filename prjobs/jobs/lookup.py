@@ -111,6 +111,16 @@ def find_job(source: Source, ulid: str) -> JobRow:
     return only_row(source.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE ulid = ?", (ulid,)))
 
 
+def sites_with_jobs(source: Source) -> list[str]:
+    """Return all sites with jobs, by one look in the index for each site: jobs are many, sites are few."""
+    sites: list[str] = []
+    while found := source.fetch("SELECT min(site) FROM job WHERE site > ?", (sites[-1] if sites else "",)):
+        if found[0][0] is None:
+            break
+        sites.append(found[0][0])
+    return sites
+
+
 def list_recent(queue: Queue, site: str, range_ms: int) -> Iterator[list[JobRow]]:
     """Return every job of the site that is at most `range_ms` old, oldest first, in pages."""
     after = floor_ulid(queue.clock.now_ms() - range_ms)

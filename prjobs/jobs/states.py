@@ -56,6 +56,8 @@ _PHASE_OF = {
     CANCELLED: "gone",
     EXPIRED: "gone",
 }
+# An observatory may report any other word too.
+WORDS = frozenset({*_PHASE_OF, STARTED})
 OPEN_PHASES = frozenset({"waiting", "picked_up", "running"})
 
 

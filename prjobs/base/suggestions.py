@@ -1,0 +1,17 @@
+"""Suggestions for a word that is not known."""
+
+import difflib
+from collections.abc import Iterable
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the known word most like this one, letter case aside; empty if none is like it."""
+    by_folded = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(word.casefold(), by_folded, 1)
+    return by_folded[near[0]] if near else ""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return `Did you mean saf?`, or an empty text."""
+    near = nearest(word, known)
+    return f"Did you mean {near}?" if near else ""
