@@ -54,6 +54,14 @@ def test_a_line_is_written_a_moment_later_without_a_warning(said):
     assert [line.split()[-1] for line in lines()] == ["alone"]
 
 
+def test_a_time_has_its_zone(said):
+    logger, lines = said
+    record = logging.LogRecord("prjobs", logging.WARNING, "p", 1, "parked", (), None)
+    record.created = 1_655_740_800.25
+    logger.handle(record)
+    assert lines() == [f"2022-06-20 16:00:00.250Z WARNING {threading.current_thread().name} parked"]
+
+
 def test_the_end_writes_the_rest(said):
     logger, lines = said
     logger.info("last words")

@@ -30,7 +30,13 @@ def test_lists_may_be_written_with_commas(tmp_path):
     ("text", "said"),
     [
         ("prot = 1", "prot. Is port meant?"),
-        ("[server]\nport = 1", "server_port. Is port meant?"),
+        ("[web]\nport = 1", "web_port. Is port meant?"),
+        ("[server]\nprot = 1", "prot. Is port meant?"),
+        ("[server]\nport = 1\n[prjobs]\nport = 2", "port is set twice"),
+        ('port = 1\noidc_certificate = "C:\\Users\\ann\\a.pem"', "in single quotes, 'C:\\file.pem'."),
+        ('oidc_certificate = "C:\\new\\temp.pem"', "oidc_certificate has a control character. A backslash"),
+        ('cloud_ca_file = "C:\\certificates\\"', "in single quotes"),
+        ('[cloud]\ntoken_file = "D:\\program files\\x"', "in single quotes"),
         ("nothing_like_it = 1", "nothing_like_it. `prjobs settings`"),
         ('reservations = "calendar"', "calendar_url is empty"),
         ("port = 70000", "port"),
@@ -46,6 +52,22 @@ def test_a_wrong_file_is_refused_with_the_name(tmp_path, text, said):
     (tmp_path / "prjobs.toml").write_text(text)
     with pytest.raises(Unusable, match=re.escape(said)):
         load_settings(tmp_path, {})
+
+
+def test_a_mistake_without_a_backslash_gets_no_advice_on_paths(tmp_path):
+    (tmp_path / "prjobs.toml").write_text("cloud_ca_file = 'C:\\x'\nport = \n")
+    with pytest.raises(Unusable) as refused:
+        load_settings(tmp_path, {})
+    assert "line 2" in str(refused.value) and "single quotes" not in str(refused.value)
+
+
+def test_a_table_named_server_holds_settings_by_their_own_names(tmp_path):
+    (tmp_path / "prjobs.toml").write_text(
+        "[server]\nport = 9000\nhost = '127.0.0.2'\n[cloud]\nca_file = 'C:\\new.pem'\n"
+    )
+    settings, _ = load_settings(tmp_path, {})
+    assert (settings.port, settings.host) == (9000, "127.0.0.2")
+    assert settings.cloud_ca_file == str(tmp_path / "C:\\new.pem")
 
 
 def test_a_setting_that_stands_twice_is_refused(tmp_path):

@@ -4,6 +4,7 @@ import logging
 import queue
 import sys
 import threading
+import time
 from contextlib import suppress
 from logging.handlers import MemoryHandler, RotatingFileHandler
 from typing import Any
@@ -21,6 +22,10 @@ CLOSE_S = 0.8
 
 class OneLine(logging.Formatter):
     """The format of a message as a single line, with a traceback inside the line."""
+
+    # Local times without a zone cannot be compared with those of the page and the night log.
+    converter = time.gmtime
+    default_msec_format = "%s.%03dZ"
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a message, with control characters escaped."""

@@ -1,6 +1,5 @@
 """The reading of the settings: file < environment (PRJOBS_*) < flags. An unknown name is refused."""
 
-import difflib
 import os
 import re
 import tomllib
@@ -15,6 +14,7 @@ from prjobs.base.decoding import descriptions, sentence_of
 from prjobs.base.errors import Unusable
 from prjobs.base.places import parse_places, parse_zones
 from prjobs.base.settings import Settings
+from prjobs.base.suggestions import nearest
 
 FILE_NAME = "prjobs.toml"
 # Names of files: relative to the settings file's folder there, in variables and flags to the working directory.
@@ -22,6 +22,10 @@ _FILES = ("oidc_certificate", "cloud_ca_file", "cloud_token_file")
 ENVIRONMENT_PREFIX = "PRJOBS_"
 # Names with the prefix that are not settings: the data folder, a token for the command line, a plan for tests.
 NOT_SETTINGS = ("PRJOBS_DATA", "PRJOBS_TOKEN", "PRJOBS_FAIL")
+
+# Tables whose names say nothing: `port` in [server] is the setting port, while `mode` in [cloud] is cloud_mode.
+PLAIN_TABLES = ("server", "prjobs")
+WINDOWS_PATHS = "A backslash between double quotes begins a code: write Windows paths in single quotes, 'C:\\file.pem'."
 
 # The separators of a list written as a single text: a plain comma would cut the entries of site_places.
 _COMMA = re.compile(r",")
@@ -63,11 +67,11 @@ def load_settings(
 
 
 def _nearest(name: str) -> str:
-    """Return a guess at an unknown name: `server_port` may be `port`, written in a table that does not exist."""
+    """Return a guess at an unknown name: `web_port` may be `port`, written in a table that does not exist."""
     known = Settings.__struct_fields__
     inner = name.partition("_")[2]
-    near = [inner] if inner in known else difflib.get_close_matches(name, known, 1)
-    return f"{f'Is {near[0]} meant? ' if near else ''}`prjobs settings` lists all settings."
+    near = inner if inner in known else nearest(name, known)
+    return f"{f'Is {near} meant? ' if near else ''}`prjobs settings` lists all settings."
 
 
 def _named(folder: Path, environment: Mapping[str, str], flags: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
@@ -85,17 +89,29 @@ def _read_file(path: Path) -> dict[str, Any]:
         tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as wrong:
+    except tomllib.TOMLDecodeError as wrong:
+        advice = f" {WINDOWS_PATHS}" if _has_backslash(path, str(wrong)) else ""
+        raise Unusable(f"{path}: cannot read the settings: {str(wrong).rstrip('.')}.{advice}") from None
+    except (OSError, UnicodeDecodeError) as wrong:
         raise Unusable(f"{path}: cannot read the settings: {wrong}") from None
     flat: dict[str, Any] = {}
     for name, value in tables.items():
-        inner = (
-            {f"{name}_{key}": setting for key, setting in value.items()} if isinstance(value, dict) else {name: value}
-        )
+        inner = {name: value}
+        if isinstance(value, dict):
+            prefix = "" if name in PLAIN_TABLES else f"{name}_"
+            inner = {f"{prefix}{key}": setting for key, setting in value.items()}
         if twice := flat.keys() & inner.keys():
             raise Unusable(f"{path}: {min(twice)} is set twice, once in a table: remove one of the two lines.")
         flat |= inner
     return flat
+
+
+def _has_backslash(path: Path, wrong: str) -> bool:
+    """Return True if the line that TOML cannot read has a backslash between double quotes."""
+    number = re.search(r"at line (\d+)", wrong)
+    lines = path.read_text(encoding="utf-8-sig").split("\n")
+    # Without a number the text ended too early: in its last line.
+    return re.search(r'"[^"]*\\', lines[int(number[1]) - 1 if number else -1]) is not None
 
 
 def _converted(name: str, value: Any, source: str) -> Any:
@@ -109,6 +125,9 @@ def _converted(name: str, value: Any, source: str) -> Any:
     except msgspec.ValidationError as wrong:
         limits = str(wrong).split(" - at")[0].replace("`", "")
         raise Unusable(f"{source}: {sentence_of(wrong, {name: value}, Settings)} {limits}.") from None
+    if isinstance(converted, str) and not converted.isprintable() and "-----BEGIN" not in converted:
+        # TOML reads "C:\temp" as C:, a tabulator and emp.
+        raise Unusable(f"{source}: {name} has a control character. {WINDOWS_PATHS}")
     _check(name, converted, source)
     return converted
 
