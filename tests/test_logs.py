@@ -57,7 +57,7 @@ def test_a_line_is_written_a_moment_later_without_a_warning(said):
 def test_a_time_has_its_zone(said):
     logger, lines = said
     record = logging.LogRecord("prjobs", logging.WARNING, "p", 1, "parked", (), None)
-    record.created = 1_655_740_800.25
+    record.created, record.msecs = 1_655_740_800.25, 250.0
     logger.handle(record)
     assert lines() == [f"2022-06-20 16:00:00.250Z WARNING {threading.current_thread().name} parked"]
 

@@ -24,7 +24,7 @@ class OneLine(logging.Formatter):
     """The format of a message as a single line, with a traceback inside the line."""
 
     # Local times without a zone cannot be compared with those of the page and the night log.
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
     default_msec_format = "%s.%03dZ"
 
     def format(self, record: logging.LogRecord) -> str:
