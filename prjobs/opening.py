@@ -18,6 +18,7 @@ from prjobs.base.limits import Rate
 from prjobs.base.settings import Settings
 from prjobs.base.ulids import Ulids
 from prjobs.cloud.context import Context
+from prjobs.cloud.transport import open_transport
 from prjobs.jobs import leases, lookup, proofs
 from prjobs.jobs.connections import Connections
 from prjobs.jobs.polls import Polls
@@ -74,6 +75,14 @@ class Purpose:
 SERVING = Purpose()
 
 
+def require_settings(folder: Folder, settings: Settings, clock: Clock) -> None:
+    """Raise Unusable for settings with which no server starts: asked by the server, and by the doctor."""
+    planned(os.environ, settings.host)
+    Provider(folder.path, settings, clock, _offline)
+    if settings.cloud_mode != "off":
+        open_transport(settings, clock)
+
+
 def open_appliance(
     folder: Folder, settings: Settings, clock: Clock, purpose: Purpose = SERVING
 ) -> tuple[Appliance, Start]:
@@ -82,7 +91,7 @@ def open_appliance(
     if identity and not (folder.path / "secret").exists():
         logger.warning("the secret is missing and is made anew: all older tokens are worthless, make new ones")
     secret = folder.secret(clock)
-    _check_store(folder, identity, purpose.demo)
+    require_store(folder, identity, purpose.demo)
     failpoints = planned(os.environ, settings.host)
     database = _open_store(folder, failpoints)
     facts: dict[str, str] = dict(database.fetch("SELECT name, value FROM fact"))
@@ -127,7 +136,7 @@ def _put_together(common: Common, secret: bytes, provider: Provider, identity: d
     return Appliance(desk, queue, Board(queue, Shared(clock)), Context(queue))
 
 
-def _check_store(folder: Folder, identity: dict[str, Any], demo: bool) -> None:
+def require_store(folder: Folder, identity: dict[str, Any], demo: bool) -> None:
     """Raise Unusable for a lost file, which would open as an empty queue, and for the mix of a demo and real use."""
     empty = not folder.database.exists() or folder.database.stat().st_size == 0
     if identity and empty:

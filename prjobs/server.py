@@ -20,7 +20,7 @@ from prjobs.base.settings import Settings
 from prjobs.cloud import switched_off
 from prjobs.cloud.link import open_link
 from prjobs.jobs import proofs
-from prjobs.opening import Purpose, Start, close_appliance, open_appliance
+from prjobs.opening import Purpose, Start, close_appliance, open_appliance, require_settings
 from prjobs.upkeep.ballast import give_up_when_full
 from prjobs.upkeep.chores import Chores
 from prjobs.version import VERSION
@@ -46,10 +46,12 @@ class Server:
     def __init__(self, folder: Folder, settings: Settings, clock: Clock | None = None, demo: bool = False) -> None:
         self.folder = folder
         self._end_s = 0.0
+        clock = clock or Clock()
+        require_settings(folder, settings, clock)
         folder.create()
         self._lock = folder.lock()
         give_up_when_full(folder.path)
-        self.appliance, self.start = open_appliance(folder, settings, clock or Clock(), Purpose(demo, fetch=_fetch))
+        self.appliance, self.start = open_appliance(folder, settings, clock, Purpose(demo, fetch=_fetch))
         try:
             self.link = open_link(self.appliance.cloud)
             self.listener = _listen(self.appliance)

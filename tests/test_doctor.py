@@ -142,6 +142,39 @@ def test_unreadable_settings(closed: Folder, clock: ManualClock) -> None:
     assert "there is no setting named keep_weeks" in finding.sentence
 
 
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ('cloud_mode = "primary"', "cloud_sites must name"),
+        ('[cloud]\nmode = "standby"\nsites = ["saf"]', "cloud_base_url must be an address"),
+        ('[cloud]\nmode = "shadow"\nsites = ["saf"]\nbase_url = "http://x/jobs"\nca_file = "no.pem"', "is not a file"),
+        ('oidc_issuer = "https://login.example.org/"', "oidc_audience is empty"),
+        ('oidc_certificate = "no.pem"', "no.pem cannot be read"),
+        ('reservations = "calendar"', "calendar_url is empty"),
+        ('host = "a..b"', "the host is no name or address"),
+        ('host = "192.0.2.7"\nport = 8642', "192.0.2.7"),
+    ],
+)
+def test_the_doctor_refuses_what_serve_refuses(program: Program, setting: str, said: str) -> None:
+    program.data.mkdir()
+    (program.data / "prjobs.toml").write_text(setting)
+    served = program.run("serve")
+    assert (served.returncode, served.stderr.count("\n")) == (1, 1) and said in served.stderr
+    done = program.run("doctor", "--json")
+    wrong = [finding["sentence"] for finding in json.loads(done.stdout)["findings"] if finding["level"] == WRONG]
+    assert done.returncode == 1 and any(said in sentence for sentence in wrong), wrong
+
+
+def test_a_file_in_the_place_of_a_folder(program: Program) -> None:
+    program.token()
+    (program.data / "logs").rmdir()
+    (program.data / "logs").write_text("")
+    assert program.run("serve", "--port", "0").returncode == 1
+    done = program.run("doctor")
+    assert done.returncode == 1
+    assert f"WRONG  {program.data / 'logs'} is a file, where prjobs needs a folder: move the file away." in done.stdout
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
 def test_a_secret_that_others_may_read(closed: Folder, clock: ManualClock) -> None:
     assert one(closed, clock, "secret").level == OK
@@ -259,6 +292,37 @@ def test_polls(appliance: Appliance, folder: Folder, clock: ManualClock, submit:
     assert said[0][0] == NOTE
     assert said[0][1].startswith("saf polled last 5 min ago, and 1 job waits: check that")
     assert said[1][1].startswith("mrc never polled, and 1 job waits")
+
+
+def test_a_site_of_the_settings_that_never_polled_is_named(
+    appliance: Appliance, folder: Folder, clock: ManualClock
+) -> None:
+    (folder.path / "prjobs.toml").write_text(
+        'stations = ["wema=saf+mrc1"]\nredeliver = "never"\n[site]\nplaces = ["sfa=35.55,-105.87,2187"]\n'
+        'zones = ["sfa=America/Denver", "saf=America/Denver"]\n'
+    )
+    for site in ("saf", "mrc1"):
+        handouts.begin_poll(appliance.queue, poll(site), "1.2.3.4:5")
+    save_polls(appliance.queue, folder)
+    said = {finding.sentence: finding.level for finding in found(folder, clock, "polls")}
+    unknown = [sentence for sentence in said if "no observatory of" in sentence]
+    assert unknown == [
+        "site_places and site_zones has the site sfa, and no observatory of sfa ever polled. "
+        "Correct the setting if the name is wrong.",
+        "stations has the site wema, and no observatory of wema ever polled. Correct the setting if the name is wrong.",
+    ]
+    assert {said[sentence] for sentence in unknown} == {NOTE}
+    (folder.path / "prjobs.toml").write_text('site_zones = ["sfa=America/Denver"]\n')
+    assert any("Did you mean saf?" in finding.sentence for finding in found(folder, clock, "polls"))
+
+
+def test_names_that_differ_by_case_alone(appliance: Appliance, folder: Folder, clock: ManualClock) -> None:
+    handouts.begin_poll(appliance.queue, poll("saf"), "1.2.3.4:5")
+    save_polls(appliance.queue, folder)
+    twins = "The names SAF and saf differ by letter case alone and count as different sites."
+    assert twins not in [finding.sentence for finding in found(folder, clock, "polls")]
+    (folder.path / "prjobs.toml").write_text('site_zones = ["SAF=America/Denver"]\n')
+    assert Finding(NOTE, "polls", twins) in found(folder, clock, "polls")
 
 
 def test_a_silent_observatory_is_wrong_while_it_is_served(

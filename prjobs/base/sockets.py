@@ -1,5 +1,6 @@
 """The listening sockets: no other process may listen on the same port at the same time."""
 
+import errno
 import os
 import socket
 
@@ -32,9 +33,13 @@ def _addresses(host: str, port: int) -> list[Address]:
     """Return the addresses of the host; the system may name an IPv6 address once for each zone."""
     found: dict[tuple[str, int], Address] = {}
     asked = None if host == "*" else host.strip("[]")
-    for family, kind, protocol, _, address in socket.getaddrinfo(
-        asked, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
-    ):
+    try:
+        answers = socket.getaddrinfo(
+            asked, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
+        )
+    except UnicodeError:
+        raise OSError(errno.EINVAL, "the host is no name or address") from None
+    for family, kind, protocol, _, address in answers:
         name = str(address[0]).partition("%")[0], port
         found.setdefault(name, (family, kind, protocol, address))  # type: ignore[arg-type]
     return list(found.values())

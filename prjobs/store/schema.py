@@ -27,6 +27,14 @@ class _Migrated(SqliteDatabase):
         return done
 
 
+def require_writable(path: Path) -> None:
+    """Raise Unusable unless this process may write the file; a missing file is made, empty."""
+    try:
+        path.open("ab").close()
+    except OSError as error:
+        raise Unusable(f"{path}: the database file cannot be opened for writing: {error.strerror}.") from None
+
+
 def open_database(path: Path, create: bool = True, failpoints: Failpoints | None = None) -> Database:
     """Open the file, bring the schema up to date and return the database, not yet started.
 
@@ -35,10 +43,7 @@ def open_database(path: Path, create: bool = True, failpoints: Failpoints | None
     """
     if not create and not path.exists():
         raise Unusable(f"{path} does not exist.")
-    try:
-        path.open("ab").close()
-    except OSError as error:
-        raise Unusable(f"{path}: the database file cannot be opened for writing: {error.strerror}.") from None
+    require_writable(path)
     database = _Migrated(str(path), pragmas=PRAGMAS, timeout=5)
     try:
         database.connect()

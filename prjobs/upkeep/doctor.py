@@ -16,6 +16,7 @@ from prjobs.base.folder import Folder
 from prjobs.base.settings import Settings
 from prjobs.base.settings_sources import FILE_NAME, load_settings
 from prjobs.base.sockets import bind_sockets
+from prjobs.opening import require_settings
 from prjobs.upkeep.ballast import ballast_of
 from prjobs.upkeep.findings import NOTE, OK, WRONG, Finding, Findings, Patient
 from prjobs.upkeep.inspection import damages, has_log, open_read_only
@@ -29,16 +30,21 @@ BACKUP_LATE_H = 30
 
 def check_folder(patient: Patient) -> Findings:
     """Check the right to read and write the data folder."""
-    path = patient.folder.path
-    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
-        yield Finding(WRONG, "folder", f"{path} may not be written: give the user that runs prjobs the right to it.")
-        return
-    yield Finding(OK, "folder", f"{path} can be written.")
+    folder = patient.folder
+    for path in (folder.path, folder.backups, folder.logs):
+        if path.exists() and not path.is_dir():
+            yield Finding(WRONG, "folder", f"{path} is a file, where prjobs needs a folder: move the file away.")
+            return
+        if path.exists() and not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+            sentence = f"{path} may not be written: give the user that runs prjobs the right to it."
+            yield Finding(WRONG, "folder", sentence)
+            return
+    yield Finding(OK, "folder", f"{folder.path} can be written.")
 
 
 def check_settings(patient: Patient) -> Findings:
     """Check the settings."""
-    yield _settings(patient.folder)[1]
+    yield _settings(patient.folder, patient.clock)[1]
 
 
 def check_server(patient: Patient) -> Findings:
@@ -209,7 +215,7 @@ def examine(folder: Folder, clock: Clock, deep: bool = False) -> list[Finding]:
     if not folder.path.is_dir():
         sentence = f"{folder.path} is not a folder: `prjobs serve` makes it, --data names another."
         return [Finding(WRONG, "folder", sentence)]
-    settings, _ = _settings(folder)
+    settings, _ = _settings(folder, clock)
     is_served = (folder.path / "lock").exists() and folder.is_served()
     patient = Patient(
         folder=folder,
@@ -231,11 +237,15 @@ def _guarded(check: Check, patient: Patient) -> Findings:
         yield Finding(WRONG, "folder", sentence)
 
 
-def _settings(folder: Folder) -> tuple[Settings, Finding]:
+def _settings(folder: Folder, clock: Clock) -> tuple[Settings, Finding]:
     try:
         settings, _ = load_settings(folder.path)
     except Unusable as unusable:
         return Settings(), Finding(WRONG, "settings", str(unusable))
+    try:
+        require_settings(folder, settings, clock)
+    except Unusable as unusable:
+        return settings, Finding(WRONG, "settings", f"`prjobs serve` refuses the settings: {unusable}")
     present = (folder.path / FILE_NAME).exists()
     said = f"{FILE_NAME} is valid." if present else f"There is no {FILE_NAME}: defaults are in force."
     return settings, Finding(OK, "settings", said)

@@ -5,13 +5,17 @@ from contextlib import closing, suppress
 
 from prjobs.access import tokens
 from prjobs.base.errors import Unusable
+from prjobs.base.sites import same_but_case, sites_in_settings
+from prjobs.base.suggestions import did_you_mean
 from prjobs.base.ulids import floor_ulid
 from prjobs.client import CallFailed, Client
 from prjobs.cloud import invariants
 from prjobs.jobs.polls import SILENT_AFTER_MS, SILENT_GAPS
 from prjobs.jobs.states import PRIMARY, UNCONFIRMED, UNREAD
+from prjobs.opening import require_store
 from prjobs.store.faults import trouble_of
 from prjobs.store.models import JobRow
+from prjobs.store.schema import require_writable
 from prjobs.upkeep.findings import NOTE, OK, WRONG, Finding, Findings, Patient
 from prjobs.upkeep.inspection import damages, has_log, older_migrations, open_read_only, require_ours
 
@@ -31,6 +35,11 @@ def check_store(patient: Patient) -> Findings:
         yield _without_store(patient)
         return
     try:
+        require_writable(path)
+    except Unusable as unusable:
+        yield Finding(WRONG, "store", str(unusable))
+        return
+    try:
         with closing(open_read_only(path, still=not patient.is_served and not has_log(path))) as connection:
             connection.text_factory = _any_text
             yield from _check_open(patient, connection)
@@ -45,10 +54,12 @@ def _any_text(stored: bytes) -> str:
 
 
 def _without_store(patient: Patient) -> Finding:
-    if not patient.folder.identity():
-        return Finding(NOTE, "store", "No jobs were ever stored here.")
-    sentence = f"{patient.folder.database} is missing or empty, but jobs were stored here before."
-    return Finding(WRONG, "store", f"{sentence} {patient.folder.restore_advice()}")
+    identity = patient.folder.identity()
+    try:
+        require_store(patient.folder, identity, demo=bool(identity.get("demo")))
+    except Unusable as unusable:
+        return Finding(WRONG, "store", str(unusable))
+    return Finding(NOTE, "store", "No jobs were ever stored here.")
 
 
 def _check_open(patient: Patient, connection: sqlite3.Connection) -> Findings:
@@ -142,10 +153,21 @@ def _check_polls(patient: Patient, connection: sqlite3.Connection) -> Findings:
         silent = age_ms > max(SILENT_AFTER_MS, SILENT_GAPS * (gap_ms or 0)) + SAVED_EVERY_MS
         jobs_wait = waiting.get(site, 0) if queue == PRIMARY else 0
         yield _poll_finding(patient, f"{name} polled last {_age(age_ms)} ago", silent, jobs_wait)
+    yield from _check_sites(patient, {site for site, *_ in polls}, set(waiting))
     if not polls and not waiting:
         yield Finding(NOTE, "polls", "No observatory has polled yet.")
     for site in sorted(waiting.keys() - {site for site, queue, *_ in polls if queue == PRIMARY}):
         yield _poll_finding(patient, f"{site} never polled", True, waiting[site])
+
+
+def _check_sites(patient: Patient, polled: set[str], waiting: set[str]) -> Findings:
+    """Check the sites that settings name, and names that differ by letter case alone."""
+    named = sites_in_settings(patient.settings)
+    for site in sorted(named.keys() - polled):
+        meant = did_you_mean(site, polled - named.keys()) or "Correct the setting if the name is wrong."
+        sentence = f"{' and '.join(named[site])} has the site {site}, and no observatory of {site} ever polled. {meant}"
+        yield Finding(NOTE, "polls", sentence)
+    yield from (Finding(NOTE, "polls", said) for said in same_but_case({*polled, *waiting, *named}))
 
 
 def _polls(patient: Patient, connection: sqlite3.Connection) -> list[tuple[str, str, int, int | None]]:

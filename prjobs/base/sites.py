@@ -1,0 +1,34 @@
+"""The names of sites: those in the settings, and those that are easily mixed up."""
+
+import re
+from collections.abc import Iterable
+
+from prjobs.base.settings import Settings
+
+
+def sites_in_settings(settings: Settings) -> dict[str, list[str]]:
+    """Return each site that a setting names, with the names of those settings."""
+    named: dict[str, list[str]] = {}
+    for setting in Settings.__struct_fields__:
+        if setting == "stations" or setting.startswith("site_") or setting.endswith("_sites"):
+            for site in sorted({site for entry in getattr(settings, setting) for site in _sites(setting, entry)}):
+                named.setdefault(site, []).append(setting)
+    return named
+
+
+def _sites(setting: str, entry: str) -> list[str]:
+    if setting == "stations":
+        return re.split(r"[=+]", entry)
+    return [entry.partition("=")[0].strip()]
+
+
+def same_but_case(sites: Iterable[str]) -> list[str]:
+    """Return a sentence for each group of sites whose names differ by letter case alone."""
+    groups: dict[str, set[str]] = {}
+    for site in sites:
+        groups.setdefault(site.casefold(), set()).add(site)
+    return [
+        f"The names {' and '.join(sorted(group))} differ by letter case alone and count as different sites."
+        for _, group in sorted(groups.items())
+        if len(group) > 1
+    ]
