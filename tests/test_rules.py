@@ -2,6 +2,7 @@
 
 import requests
 
+from prjobs.access.reservations import stations
 from prjobs.base.settings import Settings
 from prjobs.jobs.states import PHASES
 from prjobs.monitor.rules import OVERDUE_SHARE, STOP_S, rules_of
@@ -15,5 +16,5 @@ def test_now_serves_the_rules_of_the_page(server):
 
 
 def test_the_station_of_each_observatory_is_served():
-    rules = rules_of(Settings(stations=["wema=mrc1+mrc2", "dome=saf", "other=mrc1"]))
+    rules = rules_of(stations(Settings(stations=["wema=mrc1+mrc2", "dome=saf", "other=mrc1"])))
     assert rules.stations == {"mrc1": "wema", "mrc2": "wema", "saf": "dome"}

@@ -140,7 +140,7 @@ def _note_site(database: Database, site: str) -> None:
 
 
 def _require_status(database: Database, word: str) -> None:
-    """Raise Unusable for a word that is neither a known status nor one that was ever reported here."""
+    """Raise Unusable for an unknown status: neither a state of prjobs nor ever reported in this store."""
     if word.upper() in WORDS:
         return
     reported = {status for (status,) in database.fetch("SELECT DISTINCT status FROM change")} - WORDS

@@ -85,7 +85,7 @@ def _take(transaction: Transaction, queue: Queue, poll: PollRequest, peer: str, 
 
 
 def _set_aside(transaction: Transaction, queue: Queue, rows: list[JobRow], queue_name: str) -> list[JobRow]:
-    """Return the rows that are what was sent; a damaged one is withdrawn and shown, and costs the others nothing."""
+    """Return the undamaged rows; withdraw and show the damaged ones, so that the others can go out."""
     sound = []
     for row in rows:
         if row.is_sound:

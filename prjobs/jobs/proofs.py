@@ -1,8 +1,9 @@
-"""What became of an answer that gave jobs away.
+"""Proofs that an answer with jobs arrived.
 
-A hand-out is OPEN until something proves that its answer arrived: the next request on the same connection, a report on
-one of its jobs, the next poll_id. Then it is CONFIRMED. When its connection ends, another one polls or the process
-ends first, it is UNCONFIRMED: shown, and never sent again by itself unless the setting `redeliver` says so.
+A hand-out is OPEN until a proof that the answer arrived: the next request on the same connection, a report on any of
+the jobs, the next poll_id. Then the hand-out is CONFIRMED. When the connection ends, the program polls on another
+connection or the process ends before a proof, the hand-out is UNCONFIRMED: shown, and never sent again without the
+setting `redeliver`.
 """
 
 from prjobs.jobs import redelivery
@@ -33,22 +34,22 @@ def note_poll(queue: Queue, poll: PollRequest, peer: str | None) -> None:
 
 
 def heard(queue: Queue, peer: str) -> None:
-    """Confirm the answer before this one: the peer sent another request on its connection."""
+    """Confirm the last answer on the connection: the peer sent another request there."""
     confirm(queue, queue.connections.ended(peer))
 
 
 def connection_ended(queue: Queue, peer: str) -> None:
-    """Doubt the last answer: its connection closed before anything proved that it arrived."""
+    """Doubt the last answer on the connection, closed before a proof of arrival."""
     doubt(queue, queue.connections.ended(peer))
 
 
 def confirm(queue: Queue, handed: list[Handed]) -> None:
-    """Mark that these answers arrived."""
+    """Mark the answers as CONFIRMED: a proof of arrival was found."""
     _mark(queue, f"UPDATE handout SET state = '{CONFIRMED}' WHERE id = ?", handed)
 
 
 def doubt(queue: Queue, handed: list[Handed]) -> None:
-    """Mark that nothing proves that these answers arrived."""
+    """Mark the answers as UNCONFIRMED: no proof of arrival can come any more."""
     if handed:
         post(queue, _doubt_each, queue, handed)
 

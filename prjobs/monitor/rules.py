@@ -2,8 +2,6 @@
 
 import msgspec
 
-from prjobs.access import reservations
-from prjobs.base.settings import Settings
 from prjobs.jobs.polls import SILENT_AFTER_MS
 from prjobs.jobs.states import OPEN_PHASES, PHASES
 
@@ -38,9 +36,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     stations: dict[str, str]
 
 
-def rules_of(settings: Settings) -> Rules:
-    """Return the rules in force."""
-    tied = reservations.stations(settings)
+def rules_of(sites_by_station: dict[str, list[str]]) -> Rules:
+    """Return the rules in force; a site of two stations gets the first."""
     return Rules(
         phases=PHASES,
         open_phases=tuple(phase for phase in PHASES if phase in OPEN_PHASES),
@@ -52,5 +49,5 @@ def rules_of(settings: Settings) -> Rules:
         overdue_share=OVERDUE_SHARE,
         listed_s=LISTED_S,
         open_limit=OPEN_LIMIT,
-        stations={site: station for station, sites in reversed(tied.items()) for site in sites},
+        stations={site: station for station, sites in reversed(sites_by_station.items()) for site in sites},
     )

@@ -287,7 +287,8 @@ class Watch:
             if seen_ms is not None and clock.now_ms() - seen_ms >= UNREPORTED_UNTIL_S * 1000:
                 self._looked.add(job.ulid)
                 continue
-            yield Wrong(key, SAFETY, job.changed_ms, partial(self._look_words, job, phase), job.site, job.ulid)
+            said = partial(self._look_words, job, phase)
+            yield Wrong(key, SAFETY, job.changed_ms, said, site=job.site, ulid=job.ulid)
 
     def _look_words(self, job: Seen, phase: str) -> str:
         nobody, look = _LOOK[job.command_class]

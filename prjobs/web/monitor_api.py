@@ -8,6 +8,7 @@ import msgspec
 from bottle import HTTPResponse
 from msgspec import Meta
 
+from prjobs.access import reservations
 from prjobs.access.identity import Identity
 from prjobs.appliance import Appliance
 from prjobs.base.errors import NotFound
@@ -62,7 +63,7 @@ def get_now(appliance: Appliance) -> HTTPResponse:
             "demo": queue.demo,
             "store": queue.identity,
             "alarms": alarms.list_alarms(appliance.board, reaches),
-            "rules": rules_of(queue.settings),
+            "rules": rules_of(reservations.stations(queue.settings)),
             "user": caller.shown(identity) if identity else None,
             "health": health.examine(queue),
             "cloud": describe_for(appliance, identity),

@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from prjobs.base.settings import Settings
 from prjobs.monitor.rules import rules_of
 from tests.page.calling import STATIC, Call
 from tests.page.here import Here
@@ -77,7 +76,7 @@ def call(browser: Any, files: str) -> Iterator[Call]:
     page = context.new_page()
     page.goto(f"{files}/favicon.svg")
     call = Call(page)
-    call("rules.js", "takeRules", msgspec.to_builtins(rules_of(Settings())))
+    call("rules.js", "takeRules", msgspec.to_builtins(rules_of({})))
     yield call
     context.close()
 
