@@ -143,14 +143,16 @@ class Client:
         new_status: str,
         seconds_until_complete: float | None = None,
         alternate_queue: bool = False,
+        message: str | None = None,
     ) -> dict[str, Any]:
         """Report a job's status: STARTED, EXPOSING, COMPLETE, FAILED, or any word.
 
-        `seconds_until_complete`: estimate of the seconds left, None when there is none. Returns `ulid`,
+        `seconds_until_complete`: estimate of the seconds left, None when there is none. `message`: the reason in
+        words, at most 500 characters. Returns `ulid`,
         `statusId` (`replicaStatusId` in the alternate queue) and `secondsUntilComplete` as stored. Refused:
         404 when the site has no such job, 409 when its present state does not allow it.
         """
-        body = _report(site, ulid, seconds_until_complete, alternate_queue) | {"newStatus": new_status}
+        body = _report(site, ulid, seconds_until_complete, alternate_queue, message) | {"newStatus": new_status}
         return self._object("updatejobstatus", body)
 
     def start_job(
@@ -159,9 +161,10 @@ class Client:
         ulid: str,
         seconds_until_complete: float | None = None,
         alternate_queue: bool = False,
+        message: str | None = None,
     ) -> dict[str, Any]:
         """Report STARTED, as `update_job_status` does."""
-        return self._object("startjob", _report(site, ulid, seconds_until_complete, alternate_queue))
+        return self._object("startjob", _report(site, ulid, seconds_until_complete, alternate_queue, message))
 
     def get_recent_jobs(self, site: str, time_range_ms: float | None = None) -> list[Job]:
         """Return every job of the site up to this age (default: one day), oldest first, in any status."""
@@ -245,9 +248,9 @@ def _without_stage(path: str) -> str:
     return above.rstrip("/") if last in STAGES else path
 
 
-def _report(site: str, ulid: str, seconds: float | None, alternate_queue: bool) -> dict[str, Any]:
+def _report(site: str, ulid: str, seconds: float | None, alternate_queue: bool, message: str | None) -> dict[str, Any]:
     report = {"site": site, "ulid": ulid, "secondsUntilComplete": -1 if seconds is None else seconds}
-    return report | ({"alternateQueue": True} if alternate_queue else {})
+    return report | ({"alternateQueue": True} if alternate_queue else {}) | ({"message": message} if message else {})
 
 
 def _answer(response: urllib3.BaseHTTPResponse) -> Any:

@@ -19,7 +19,7 @@ from prjobs.base.settings import Settings
 from prjobs.base.ulids import Ulids
 from prjobs.cloud.context import Context
 from prjobs.cloud.transport import open_transport
-from prjobs.jobs import leases, lookup, proofs
+from prjobs.jobs import leases, lookup, proofs, stops
 from prjobs.jobs.connections import Connections
 from prjobs.jobs.polls import Polls
 from prjobs.jobs.queue import Queue
@@ -131,6 +131,7 @@ def _put_together(common: Common, secret: bytes, provider: Provider, identity: d
         expiries=Deadlines(clock),
         leases=Deadlines(clock),
         repeats=Deadlines(clock),
+        settling=Deadlines(clock),
         first_seq=database.fetch("SELECT coalesce(max(seq), 0) FROM job")[0][0],
     )
     return Appliance(desk, queue, Board(queue, Shared(clock)), Context(queue))
@@ -176,6 +177,7 @@ def _begin(
         alarms.adopt(appliance.board)
         # Without this step the leases of an earlier process would never run out.
         leases.return_once(queue)
+        stops.begin_settling(queue)
     for site in lookup.sites_with_jobs(database):
         queue.polls.know(site)
     pending = views.count_pending(queue)

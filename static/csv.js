@@ -3,7 +3,7 @@
 
 import { utcClock, utcDate } from "./time.js";
 
-const COLUMNS = ["ulid", "site", "device", "instance", "action", "label", "user_id", "user_name", "status", "phase"];
+const COLUMNS = ["ulid", "site", "device", "instance", "action", "label", "user_id", "user_name", "status", "phase", "note"];
 const PAGE = 1000;
 
 export function toCsv(jobs) {

@@ -80,8 +80,13 @@ export function fits(job, filter, range, nowMs) {
   const { since_ms = -Infinity, until_ms = Infinity } = filterRange(filter, range, nowMs);
   if (job.created_ms < since_ms || job.created_ms >= until_ms) return false;
   if (filter.site && job.site !== filter.site) return false;
-  if (filter.status && job.status.toUpperCase() !== filter.status.toUpperCase()) return false;
+  if (filter.status && !beginsWith(job.status, filter.status)) return false;
   return !filter.phases.length || filter.phases.includes(phaseOf(job));
+}
+
+// Is this the word, in any case, or does it begin with it, as in "FAILED: guide star lost"?
+function beginsWith(status, word) {
+  return status.toUpperCase().startsWith(word.toUpperCase()) && !/\w/.test(status.charAt(word.length));
 }
 
 // The filter with one phase switched on or off; everything else in it stays as it was written.

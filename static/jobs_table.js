@@ -8,7 +8,7 @@ import { zoneOf } from "./sky.js";
 import { phaseOf, progress, startOf } from "./state.js";
 import { bothTimes, utcClock } from "./time.js";
 import {
-  deviceName, jobLabel, statusMeaning, statusWord, timeWords, tookWords, userName, waitedWords,
+  besides, deviceName, jobLabel, statusMeaning, statusWord, timeWords, tookWords, userName, waitedWords,
 } from "./words.js";
 import { openRow } from "./screen_now.js";
 
@@ -103,6 +103,8 @@ function showJob(here, job, now, zone) {
   setGlyph(here.glyph, phaseOf(job));
   setText(here.status, statusWord(job.status));
   setTip(here.status, statusMeaning(job));
+  setText(here.note, besides(job.note || ""));
+  setTip(here.note, job.note);
   setText(here.site, job.site);
   setText(here.device, deviceName(job));
   setText(here.label, jobLabel(job));

@@ -111,6 +111,8 @@ export class JobScreen {
     setText(here.title, jobLabel(job));
     setText(here.sub, `${besides(job.site)} · ${deviceName(job)}`);
     setText(here.user, userName(job));
+    setText(here.note, besides(job.note || ""));
+    show(here.note, job.note);
     this.acts.draw();
     setText(here.raw, JSON.stringify(job, null, 2));
     setText(here.required, JSON.stringify(job.required_params, null, 2));

@@ -8,14 +8,14 @@ import requests
 from prjobs.access.audit import Actor
 from prjobs.base.errors import NotFound, Unavailable
 from prjobs.base.settings import Settings
-from prjobs.jobs import proofs, submission, withdrawals
+from prjobs.jobs import lookup, proofs, redelivery, submission, withdrawals
 from prjobs.jobs.requests import Command
 from prjobs.monitor import alarms
 from prjobs.monitor.watching import Watch
 from prjobs.opening import close_appliance, open_appliance, save_polls
 from prjobs.upkeep.chores import Chores
 from tests.clocks import ManualClock
-from tests.verbs import USER, make_token, report, take
+from tests.verbs import USER, make_token, poll, report, take
 from tests.waiting import wait_for
 
 ANN = Actor("auth0|ann", "tests")
@@ -94,7 +94,8 @@ def test_other_commands_may_wait(submit, clock, look):
     assert look() == []
 
 
-def test_a_stop_that_may_not_have_arrived(appliance, submit, clock, look):
+def test_a_stop_that_may_not_have_arrived(appliance, submit, clock, look, monkeypatch):
+    monkeypatch.setattr(redelivery, "_may_stop_return", lambda *_: False)
     stop = submit(device="all", action="stop")
     clock.advance(2)
     handed_ms = clock.wall_ms
@@ -110,6 +111,20 @@ def test_a_stop_that_may_not_have_arrived(appliance, submit, clock, look):
     assert "hardware stop" in alarm.todo
     report(appliance, stop, "COMPLETE")
     assert look() == []
+
+
+def test_a_stop_that_waits_again_alarms_while_nobody_takes_it(appliance, submit, clock, look):
+    stop = submit(device="all", action="stop")
+    take(appliance, PEER)
+    proofs.connection_ended(appliance.queue, PEER)
+    settle_writes(appliance)
+    clock.advance(15)
+    assert f"stop/{stop.ulid}" in look()
+    take(appliance, PEER)
+    proofs.connection_ended(appliance.queue, PEER)
+    settle_writes(appliance)
+    clock.advance(1)
+    assert look() == [f"stop-doubt/{stop.ulid}"]
 
 
 def test_a_stop_whose_hand_out_is_proved_is_no_alarm(appliance, submit, clock, look):
@@ -157,7 +172,20 @@ def test_closing_and_parking_are_watched_like_a_stop(appliance, submit, clock, l
     assert look() == []
 
 
-@pytest.mark.parametrize(("device", "action"), [("all", "stop"), ("enclosure", "close"), ("mount", "park")])
+def test_a_stop_that_was_thrown_away_waits_again_and_is_an_alarm(appliance, submit, clock, look):
+    take(appliance, PEER)
+    clock.advance(12)
+    stop = submit(device="all", action="stop")
+    take(appliance, PEER)
+    clock.advance(1)
+    proofs.note_poll(appliance.queue, poll(), PEER)
+    settle_writes(appliance)
+    assert lookup.find_job(appliance.queue.database, stop.ulid).status == "UNREAD"
+    clock.advance(14)
+    assert f"stop/{stop.ulid}" in look()
+
+
+@pytest.mark.parametrize(("device", "action"), [("enclosure", "close"), ("mount", "park")])
 def test_what_makes_safe_and_was_thrown_away_is_an_alarm(appliance, submit, clock, look, device, action):
     take(appliance, PEER)
     clock.advance(12)
@@ -482,8 +510,10 @@ def test_a_look_that_finds_nothing_new_writes_nothing(appliance, submit, clock, 
 
 
 def test_there_are_never_more_than_can_be_read(appliance, submit, clock, look):
-    for _ in range(alarms.LIMIT + 3):
-        submission.submit_job(appliance.queue, Command("saf", "all", "", "stop", "u", "U", "[]", "{}", "{}", {}), USER)
+    for number in range(alarms.LIMIT + 3):
+        submission.submit_job(
+            appliance.queue, Command(f"s{number}", "all", "", "stop", "u", "U", "[]", "{}", "{}", {}), USER
+        )
     appliance.queue.notices.say("backup", "It failed.")
     clock.advance(20)
     assert len(look()) == alarms.LIMIT

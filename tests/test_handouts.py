@@ -102,9 +102,9 @@ def test_each_hand_out_keeps_its_peer_and_the_gap_to_the_poll_before(appliance, 
 
 
 def test_a_repeated_poll_id_gives_the_same_jobs_for_ten_minutes(appliance, submit, clock):
-    first, second = submit(action="park"), submit(action="stop")
+    first, second = submit(action="park"), submit(action="close")
     assert [row.ulid for row in take(appliance, poll_id="a")] == [first.ulid, second.ulid]
-    third = submit(action="stop")
+    third = submit(action="park")
     assert [row.ulid for row in take(appliance, TWO, poll_id="a")] == [first.ulid, second.ulid]
     assert [row.ulid for row in take(appliance, poll_id="b")] == [third.ulid]
     assert take(appliance, poll_id="a", alternate=True) != []
@@ -263,10 +263,10 @@ def test_a_lease_whose_commit_failed_leaves_nothing_behind(appliance, submit, mo
     ["required_params = '{\"a\"'", "action = 'open'", "instance = x'ff'", "required_params = CAST(x'7bff' AS TEXT)"],
 )
 def test_a_damaged_job_is_set_aside_and_shown_and_the_others_leave(appliance, submit, damage):
-    job, stop = submit(), submit(action="stop")
+    job, sound = submit(), submit(action="park")
     appliance.queue.database.write(lambda t: t.execute(f"UPDATE job SET {damage} WHERE seq = ?", (job.seq,)))
-    assert taken(appliance) == [stop.ulid]
-    assert taken(appliance, alternate=True) == [stop.ulid]
+    assert taken(appliance) == [sound.ulid]
+    assert taken(appliance, alternate=True) == [sound.ulid]
     log = appliance.queue.database.fetch(
         "SELECT queue, status, note FROM change WHERE job_seq = ? AND seq > 2", (job.seq,)
     )

@@ -86,7 +86,7 @@ def test_the_alternate_queue_has_no_part_in_it(appliance, submit, times):
 def test_withdrawn_expired_and_leased(appliance, submit, clock, times):
     cancelled, expired = submit(), submit()
     withdrawals.cancel_job(appliance.queue, cancelled.ulid, USER)
-    leased = submit(action="stop")
+    leased = submit(action="park")
     clock.advance(2)
     take(appliance, device="mount", lease_s=5)
     clock.advance(10)
@@ -116,7 +116,7 @@ def test_a_poll_with_jobs_reads_nothing_more(appliance, submit):
 # ---- a store of the version before
 
 
-OLD_COLUMNS = [name for name in JobRow._fields if name not in TIMES]
+OLD_COLUMNS = [name for name in JobRow._fields if name not in (*TIMES, "note")]
 
 
 def make_old_store(folder: Folder, path, tmp_path):
@@ -136,7 +136,7 @@ def make_old_store(folder: Folder, path, tmp_path):
 
 
 def test_an_older_store_gets_what_it_would_have(appliance, folder, submit, clock, tmp_path):
-    sent = [submit(action=action) for action in ("go", "park", "stop", "go", "go", "go", "go", "go")]
+    sent = [submit(action=action) for action in ("go", "park", "close", "go", "go", "go", "go", "go")]
     clock.advance(1)
     withdrawals.cancel_job(appliance.queue, sent[0].ulid, USER)
     take(appliance, lease_s=5)
@@ -162,7 +162,13 @@ def test_an_older_store_gets_what_it_would_have(appliance, folder, submit, clock
     old.create()
     make_old_store(folder, old.database, tmp_path)
     with closing(sqlite3.connect(old.database)) as connection:
-        assert older_migrations(connection) == ["0005_monitor", "0006_site_stops"]
+        assert older_migrations(connection) == [
+            "0005_monitor",
+            "0006_site_stops",
+            "0007_stops",
+            "0008_notes",
+            "0009_make_safe",
+        ]
     opened, _ = open_appliance(old, Settings(), clock)
     try:
         found = opened.queue.database.fetch(f"SELECT seq, status, {', '.join(TIMES)} FROM job ORDER BY seq")

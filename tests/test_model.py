@@ -20,7 +20,8 @@ from tests.verbs import USER, take
 SITES = ("saf", "mrc1")
 QUEUES = ("primary", "alternate")
 STATUSES = ("UNREAD", "RECEIVED", "STARTED", "EXPOSING", "COMPLETE", "FAILED")
-ACTIONS = {"go": 600, "stop": 0, "expose": 1800, "cancel_all_commands": 0}
+ACTIONS = {"go": 600, "stop": 0, "expose": 1800, "cancel_all_commands": 0, "park": 0}
+STOPS = ("stop", "cancel_all_commands")
 
 
 class QueueModel(RuleBasedStateMachine):
@@ -46,9 +47,10 @@ class QueueModel(RuleBasedStateMachine):
 
     @rule(target=ulids, site=st.sampled_from(SITES), action=st.sampled_from(list(ACTIONS)))
     def submit(self, site, action):
-        if action == "cancel_all_commands":
+        if action in STOPS:
             for job in self.model[site].values():
-                job.update({queue: "CANCELLED" for queue in QUEUES if job[queue] == "UNREAD"})
+                if job["action"] != "park":
+                    job.update({queue: "CANCELLED" for queue in QUEUES if job[queue] == "UNREAD"})
         device = "camera" if action == "expose" else "mount"
         row = submission.submit_job(
             self.appliance.queue, Command(site, device, "x", action, "u", "U", "[]", "{}", "{}", {}), USER
@@ -67,14 +69,22 @@ class QueueModel(RuleBasedStateMachine):
         limit = ACTIONS[job["action"]]
         return bool(limit) and self.clock.elapsed - job["born"] >= limit
 
+    def is_withdrawn(self, site, ulid):
+        """Return True if a stop came after the job."""
+        jobs = self.model[site]
+        return jobs[ulid]["action"] != "park" and any(
+            job["action"] in STOPS and other > ulid for other, job in jobs.items()
+        )
+
     @rule(site=st.sampled_from(SITES), queue=st.sampled_from(QUEUES))
     def take(self, site, queue):
         got = [row.ulid for row in take(self.appliance, site=site, alternate=queue == "alternate")]
         waiting = {ulid: job for ulid, job in self.model[site].items() if job[queue] == "UNREAD"}
         fresh = [ulid for ulid, job in waiting.items() if not self.is_stale(job)]
-        assert got == sorted(fresh)
+        alone = [ulid for ulid in fresh if waiting[ulid]["action"] in STOPS] or fresh
+        assert got == sorted(alone)
         for ulid, job in waiting.items():
-            job[queue] = "RECEIVED" if ulid in fresh else "EXPIRED"
+            job[queue] = "RECEIVED" if ulid in alone else "UNREAD" if ulid in fresh else "EXPIRED"
         for ulid in got:
             assert ulid not in self.delivered[queue] or (ulid, queue) in self.requeued
         self.delivered[queue] += got
@@ -85,12 +95,12 @@ class QueueModel(RuleBasedStateMachine):
         site, ulid = known
         job = self.model[site][ulid]
         report = StatusUpdate(site, ulid, status, 5, queue == "alternate")
-        if status == "UNREAD" and (ulid, queue) in self.finished:
+        if status == "UNREAD" and ((ulid, queue) in self.finished or self.is_withdrawn(site, ulid)):
             try:
                 reports.update_status(self.appliance.queue, report, "model")
             except Conflict:
                 return
-            raise AssertionError("a finished job became UNREAD")
+            raise AssertionError("a finished job, or one that a stop came after, became UNREAD")
         reports.update_status(self.appliance.queue, report, "model")
         job[queue] = status
         self.note_finished()

@@ -108,7 +108,7 @@ def test_a_finished_job_never_becomes_unread(appliance, submit, final):
 
 
 def test_a_job_that_was_ever_finished_never_becomes_unread(appliance, submit):
-    withdrawn, done = submit(), submit(action="stop")
+    withdrawn, done = submit(), submit(action="park")
     withdrawals.cancel_job(appliance.queue, withdrawn.ulid, USER)
     take(appliance)
     report(appliance, done, "COMPLETE")

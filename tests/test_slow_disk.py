@@ -6,6 +6,7 @@ import random
 import sqlite3
 import threading
 import time
+from collections import Counter
 from contextlib import suppress
 
 import pytest
@@ -13,7 +14,7 @@ import requests
 
 from prjobs.base.errors import Refused, Unavailable
 from prjobs.base.settings import Settings
-from prjobs.jobs import handouts, lookup, withdrawals
+from prjobs.jobs import handouts, lookup
 from prjobs.opening import close_appliance, open_appliance
 from tests.program import JOB, Program
 from tests.slow import slow_down
@@ -141,7 +142,7 @@ def test_a_cancel_all_in_the_same_transaction_withdraws_it(appliance, submit, di
     settle(appliance)
     assert status(appliance, job) == "CANCELLED"
     notes = appliance.queue.database.fetch("SELECT status, note FROM change WHERE job_seq = ? ORDER BY seq", (job.seq,))
-    assert notes[-1] == ("CANCELLED", withdrawals.CANCEL_ALL)
+    assert notes[-1][0] == "CANCELLED" and notes[-1][1].startswith("withdrawn by the stop of Alice A., ")
 
 
 def suppress_refusals(act):
@@ -365,7 +366,9 @@ class Campaign:
 
     def check(self):
         ulids = [ulid for ulid, _ in self.arrived]
-        assert len(ulids) == len(set(ulids)), "a job came twice"
+        # A stop that nothing proved is handed out once more.
+        twice = {ulid for ulid, times in Counter(ulids).items() if times > (2 if ulid in self.stops else 1)}
+        assert not twice, "a job came twice"
         for ulid, begun in self.arrived:
             assert not any(ulid < stop for stop in self.stops[:begun]), "a job came after a cancel_all that covers it"
         with sqlite3.connect(self.program.data / "prjobs.sqlite3") as connection:

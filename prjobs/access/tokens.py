@@ -16,6 +16,7 @@ from prjobs.access.desk import Desk
 from prjobs.access.identity import LOG_IN, ROLES, Identity
 from prjobs.base.errors import NotFound, Unauthorized
 from prjobs.base.fields import Site, UserId, UserName
+from prjobs.store.common import Common
 from prjobs.store.transaction import Transaction
 
 ISSUER = "prjobs"
@@ -104,9 +105,9 @@ def _insert_token(transaction: Transaction, desk: Desk, info: TokenInfo, actor: 
     )
 
 
-def list_tokens(desk: Desk) -> list[TokenInfo]:
+def list_tokens(common: Common) -> list[TokenInfo]:
     """Return all tokens ever made, oldest first."""
-    return [_info(row) for row in desk.database.fetch(f"SELECT {_COLUMNS} FROM token ORDER BY created_ms, id")]
+    return [_info(row) for row in common.database.fetch(f"SELECT {_COLUMNS} FROM token ORDER BY created_ms, id")]
 
 
 def revoke_token(desk: Desk, token_id: str, actor: Actor) -> None:

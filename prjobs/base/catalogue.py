@@ -80,7 +80,8 @@ def command_class(device: str, action: str, required_params: Params) -> str:
 
     Stopping actions are "stop" on every device. Unknown commands are "roof" for an enclosure, "other" elsewhere.
     """
-    if action.lower() in STOP_ACTIONS or (action == "run" and _script(required_params) == "stopScript"):
+    stops_script = action.lower() == "run" and str(_script(required_params)).lower() == "stopscript"
+    if action.lower() in STOP_ACTIONS or stops_script:
         return "stop"
     command = find(device, action, required_params) or find(device.lower(), action.lower(), required_params)
     if command:

@@ -1,6 +1,7 @@
 """Deadlines by elapsed time: a step of the wall clock must not make a job old or young."""
 
 from collections.abc import Hashable
+from typing import Any
 
 from prjobs.base.clock import Clock
 
@@ -26,6 +27,14 @@ class Deadlines:
     def drop(self, key: Hashable) -> None:
         """Forget the key."""
         self._at_s.pop(key, None)
+
+    def take_over(self) -> list[Any]:
+        """Return the keys whose deadline has passed, and forget them."""
+        now_s = self._clock.elapsed_s()
+        over = [key for key, at_s in list(self._at_s.items()) if at_s <= now_s]
+        for key in over:
+            self.drop(key)
+        return over
 
     def over_s(self, key: Hashable) -> float | None:
         """Return the seconds since the deadline; negative before the deadline, None for an unknown key."""

@@ -19,6 +19,8 @@ class Code(StrEnum):
     BACKUP = "backup"
     AUDIT = "audit"
     CALENDAR = "calendar"
+    POLL_REFUSED = "poll_refused"
+    TOKEN_ENDS = "token_ends"
     CLOUD_DOWN = "cloud_down"
     CLOUD_PARKED = "cloud_parked"
     CLOUD_UNREAD = "cloud_unread"
@@ -34,7 +36,7 @@ class Code(StrEnum):
 
 PROBLEMS = frozenset({Code.STORE, Code.DISK_LOW, Code.CLOUD_OVERFLOW, Code.CLOUD_JUDGING})
 # The monitor plays a sound for every notice but these.
-QUIET = frozenset({Code.BACKUP, Code.AUDIT, Code.CALENDAR})
+QUIET = frozenset({Code.BACKUP, Code.AUDIT, Code.CALENDAR, Code.TOKEN_ENDS})
 
 
 class Notice(NamedTuple):

@@ -89,6 +89,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "(once): for observatories that remember the ids of received jobs"
         ),
     ] = "never"
+    redeliver_sites: Annotated[
+        list[Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}=(never|once)$(?!\n)")]],
+        Meta(description="sites for which redeliver is another one, such as wema=once"),
+    ] = []
+    redeliver_stop: Annotated[
+        bool,
+        Meta(
+            description="whether a stop that nothing confirmed, or that was thrown away, is handed out once more with "
+            "the next poll, as long as nothing newer was handed out since"
+        ),
+    ] = True
+    stop_scope: Annotated[
+        Literal["site", "cancel_all"],
+        Meta(
+            description="which commands withdraw every older waiting job of their site, except closing and parking: "
+            "stop, cancel, cancel_all_commands and run with stopScript (site), or cancel_all_commands alone "
+            "(cancel_all)"
+        ),
+    ] = "site"
+    stop_settle_s: Annotated[
+        Annotated[int, Meta(ge=0, le=3600)],
+        Meta(description="seconds after the hand-out of a stop during which nothing but stops is handed out"),
+    ] = 0
     stop_needs: Annotated[
         Literal["token", "reservation"],
         Meta(
@@ -221,6 +244,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="the least important lines that are logged")
     ] = "info"
+
+    def redeliver_at(self, site: str) -> str:
+        """Return what becomes of a hand-out at the site that nothing confirmed: never or once."""
+        by_site = dict(entry.split("=") for entry in self.redeliver_sites)
+        return by_site.get(site, self.redeliver)
 
     def expiry_s(self, command_class: str) -> int:
         """Return the seconds until an unfetched command of this class expires; 0 for never."""

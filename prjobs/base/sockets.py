@@ -1,8 +1,10 @@
-"""The listening sockets: no other process may listen on the same port at the same time."""
+"""The listening sockets, on whose port no other process may listen; and the machine's own names and addresses."""
 
 import errno
 import os
 import socket
+from functools import cache
+from ipaddress import ip_address
 
 # Windows: with SO_REUSEADDR, which waitress would set, a second process could listen on the same port and get a share
 # of the requests. SO_EXCLUSIVEADDRUSE prevents a second listener, but fails while connections of a stopped server
@@ -67,3 +69,49 @@ def _bind_with(address: Address, option: int | None) -> socket.socket:
         opened.close()
         raise
     return opened
+
+
+# ---- the machine's own names
+
+
+def is_loopback(host: str) -> bool:
+    """Return True if only programs on this machine reach the host, a name or an address."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def is_own(host: str) -> bool:
+    """Return True if the host is an address or a name of this machine.
+
+    Asked of the system anew each time: a machine may get another address at any time.
+    """
+    try:
+        address = ip_address(host.strip("[]"))
+    except ValueError:
+        return _is_own_name(host.lower().rstrip("."))
+    if address.is_unspecified or address.is_multicast:
+        return False
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    try:
+        # Only an address of this machine can be bound.
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((str(address), 0))
+        return True
+    except OSError:
+        return False
+
+
+def _is_own_name(name: str) -> bool:
+    own = socket.gethostname().lower()
+    short = own.partition(".")[0]
+    if name in (own, short, f"{short}.local"):
+        return True
+    # A name server that does not answer takes seconds: only a name that may be the machine's is worth asking for.
+    return name.partition(".")[0] == short and name == _full_name()
+
+
+@cache
+def _full_name() -> str:
+    return socket.getfqdn().lower()

@@ -152,7 +152,8 @@ def _require_status(database: Database, word: str) -> None:
 
 def _job_line(row: JobRow) -> str:
     job = view_job(row)
-    return plain(f"{utc(job.created_ms)}  {job.site:8} {job.ulid}  {job.status:10}  {job.label}  ({job.user_name})")
+    line = f"{utc(job.created_ms)}  {job.site:8} {job.ulid}  {job.status:10}  {job.label}  ({job.user_name})"
+    return plain(f"{line}  {job.note}".rstrip())
 
 
 def run_watch(asked: Namespace) -> None:

@@ -13,17 +13,18 @@ from prjobs.cloud.context import Context
 from prjobs.cloud.network import Answer, Failure, require_usable
 from prjobs.cloud.tables import ELSEWHERE, OURS, Known
 from prjobs.cloud.wire import Page, Record, Sighting, read_record
-from prjobs.jobs import expiry, insertion, log, lookup
+from prjobs.jobs import expiry, insertion, log, lookup, stops
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.states import CANCELLED, CLOUD, EXPIRED, FORWARDED, HELD, PRIMARY, UNREAD
+from prjobs.jobs.stops import Withdrawal
 from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
 
 logger = logging.getLogger(__name__)
 # The words for the counts in the link's status.
 NEW, SEEN_LATE, GHOST, RUNS_HERE = "new", "first seen as not UNREAD", "ghost", "copy of a job of the site"
-WITHDRAWN, STOPPED = "withdrawn in the cloud", "withdrawn by a stop at the site"
+WITHDRAWN, STOPPED = "withdrawn in the cloud", "withdrawn by a stop"
 _NOTES = {TAKEN: "another program took it", WITHDRAWN: WITHDRAWN}
 
 
@@ -70,31 +71,31 @@ class PageImport:
             # A hub lists jobs made at this site under their own ids: such a job must not run twice.
             return None
         waits, copied = seen.status == UNREAD, not copies.may_run(self.transaction, self.queue, record)
-        word = NEW if waits else SEEN_LATE
+        stop = self._stop_after(record) if waits and not copied else None
         if waits and copied:
-            self._store_not_run(record, FORWARDED)
-            word = RUNS_HERE
-        elif waits and self._is_stopped(record):
-            self._store_not_run(record, CANCELLED, withdrawals.STOPPED_NOTE)
-            word = STOPPED
+            word, row = RUNS_HERE, self._store_not_run(record, FORWARDED)
+        elif stop is not None:
+            word, row = STOPPED, self._store_not_run(record, CANCELLED, stop.note)
         else:
-            row = self._store(record)
+            word, row = NEW if waits else SEEN_LATE, self._store(record)
             tables.remember(self.transaction, record.ulid, self.page.site, row.seq, OURS if waits else ELSEWHERE)
-        if record.command.cancels_all:
-            withdrawals.hold_older(self.transaction, self.queue, self.page, record.ulid, copied)
+        if stops.is_stop(self.queue.settings, row):
+            withdrawals.withdraw_older(self.transaction, self.queue, self.page, row, copied)
         return word
 
-    def _is_stopped(self, record: Record) -> bool:
-        """Return True if a stop at the site withdraws the job; a stop withdraws no copy of a job of the site."""
+    def _stop_after(self, record: Record) -> Withdrawal | None:
+        """Return the stop that withdraws the job; a stop withdraws no copy of a job of the site."""
         if record.marker or not self.rules.is_primary:
-            return False
-        return withdrawals.came_before_stop(self.transaction, self.queue, self.page, record)
+            return None
+        row = new_row(self.queue, record)
+        return withdrawals.stop_after(self.transaction, self.queue, self.page, row)
 
-    def _store_not_run(self, record: Record, status: str, note: str = "") -> None:
+    def _store_not_run(self, record: Record, status: str, note: str = "") -> JobRow:
         """Store a job that must not run under its id, and have the cloud told."""
         row = self._store(msgspec.structs.replace(record, status=status, alternate_status=status), note)
         tables.remember(self.transaction, record.ulid, self.page.site, row.seq, OURS)
         tables.send_again(self.transaction, record.ulid)
+        return row
 
     def _store(self, record: Record, note: str = "") -> JobRow:
         """Store the job in both queues with the cloud's statuses."""

@@ -8,7 +8,7 @@ from prjobs.cloud.network import Failure, Overflow
 from prjobs.cloud.sweep import Reader, Walk
 from prjobs.cloud.tables import ELSEWHERE, GONE, GONE_NOTE, NEWEST, OURS
 from prjobs.cloud.wire import Page
-from prjobs.jobs import log, lookup
+from prjobs.jobs import log, lookup, stops
 from prjobs.jobs.log import Event
 from prjobs.jobs.states import ALTERNATE, CANCELLED, CLOUD, HELD, PRIMARY, UNREAD, is_finished
 from prjobs.store.engine import Engine, Source
@@ -18,6 +18,7 @@ from prjobs.store.transaction import Transaction
 # The look for a job handed out earlier could read a month of the cloud's list for one status.
 HANDED_MS = 7 * 86_400_000
 RELEASED, KEPT = "released after a cancel_all", "kept after a cancel_all"
+WITHDRAWN = "withdrawn by a stop"
 CANCELLED_THERE, DELETED_THERE = "cancelled in the cloud", "deleted in the cloud after its hand-out"
 
 
@@ -77,8 +78,9 @@ class Judgement:
 
     def _decide_one(self, transaction: Transaction, row: JobRow) -> str:
         """Release or cancel the job in each holding queue; return the word for the decision."""
-        present = self._present.get(row.ulid)
+        present, settings = self._present.get(row.ulid), self._context.queue.settings
         now_ms = self._context.queue.clock.now_ms()
+        stop = stops.covering_stop(transaction, settings, row)
         for queue, status in ((PRIMARY, row.status), (ALTERNATE, row.alternate_status)):
             if status != HELD or (present is not None and not self._context.is_primary):
                 continue
@@ -87,10 +89,15 @@ class Judgement:
                 # For a job that was handed out and came back, the cloud shows a status pushed by this appliance.
                 word = present
             note = GONE_NOTE if present is None else ""
+            if stop and word == UNREAD:
+                word, note = CANCELLED, stop.note
             log.apply(transaction, [row], Event(queue, word, now_ms, CLOUD, note))
         if present is None:
             tables.needs_no_push(transaction, [row.seq], GONE)
             return CANCELLED_THERE if row.status == HELD else DELETED_THERE
+        if row.status == HELD and stop and present == UNREAD:
+            # The cloud is told: it shows the job as waiting.
+            return WITHDRAWN
         if row.status == HELD:
             elsewhere = present != UNREAD and not tables.was_handed(transaction, row.seq)
             tables.needs_no_push(transaction, [row.seq], ELSEWHERE if elsewhere else None)

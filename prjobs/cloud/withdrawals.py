@@ -1,12 +1,14 @@
-"""Withdrawals across the link: jobs here by a cancel_all of the cloud, jobs of the cloud by a stop at the site."""
+"""Withdrawals across the link: jobs here by a stop of the cloud, jobs of the cloud by a stop at the site."""
 
 from prjobs.base.ulids import ulid_ms
 from prjobs.cloud import tables
-from prjobs.cloud.wire import Page, Record
-from prjobs.jobs import log, lookup
+from prjobs.cloud.wire import Page
+from prjobs.jobs import log, lookup, stops
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue
+from prjobs.jobs.requests import is_cancel_all
 from prjobs.jobs.states import ALTERNATE, CANCELLED, CLOUD, HELD, PRIMARY
+from prjobs.jobs.stops import SPARED, Withdrawal
 from prjobs.store.engine import Source
 from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
@@ -14,59 +16,63 @@ from prjobs.store.transaction import Transaction
 DOUBT_MS = 30_000
 # The cloud's dates are in whole seconds, and answers take a moment.
 STOP_DOUBT_MS = 5_000
-HELD_NOTE = "cancel_all_commands in the cloud"
-WITHDRAWN_NOTE = "cancel_all_commands in the cloud, which came after it or within 30 s of it"
-STOPPED_NOTE = "cancel_all_commands at the site, which came after it or within 5 s before it"
+HELD_NOTE = "a cancel_all in the cloud came after it: held until the cloud says whether it still has it"
 
 
-def hold_older(transaction: Transaction, queue: Queue, page: Page, cancel_ulid: str, copied: bool) -> None:
-    """Hold older jobs of the cloud after its cancel_all, until a complete look finds the withdrawn jobs.
+def withdraw_older(transaction: Transaction, queue: Queue, page: Page, stop: JobRow, copied: bool) -> None:
+    """Withdraw the jobs that are older than a stop of the cloud, except closing and parking.
 
-    Older jobs of the site are cancelled, but not by the copy of a stop at the site (`copied`): the stop did so itself.
+    A cancel_all may have deleted jobs in the cloud, whose status must not be sent any more: jobs of the cloud are held
+    until a complete look finds the withdrawn ones. Older jobs of the site are cancelled, but not by the copy of a stop
+    at the site (`copied`): the stop did so itself.
     """
-    now_ms, cancel_ms = queue.clock.now_ms(), ulid_ms(cancel_ulid) - page.offset_ms + DOUBT_MS
+    note, cancels_all = stops.withdrawal_of(stop).note, is_cancel_all(stop.action)
+    stop_ms = ulid_ms(stop.ulid) - page.offset_ms + DOUBT_MS
 
     def is_older(row: JobRow) -> bool:
-        return row.ulid < cancel_ulid if row.origin == CLOUD else row.created_ms <= cancel_ms and not copied
+        if row.command_class in SPARED or row.ulid == stop.ulid:
+            return False
+        return row.ulid < stop.ulid if row.origin == CLOUD else row.created_ms <= stop_ms and not copied
 
     for queue_name in (PRIMARY, ALTERNATE):
         older = [*filter(is_older, lookup.waiting_of(transaction, page.site, queue_name))]
-        held = [row for row in older if row.origin == CLOUD]
+        forwarding = [row for row in lookup.held_of(transaction, page.site, queue_name) if row.origin != CLOUD]
+        held = [row for row in older if row.origin == CLOUD and cancels_all]
+        withdrawn = [row for row in older if row not in held] + [*filter(is_older, forwarding)]
+        now_ms = queue.clock.now_ms()
         log.apply(transaction, held, Event(queue_name, HELD, now_ms, CLOUD, HELD_NOTE))
+        log.apply(transaction, withdrawn, Event(queue_name, CANCELLED, now_ms, stop.user_id, note))
         if queue_name == PRIMARY:
             tables.needs_no_push(transaction, [row.seq for row in held])
-        forwarding = [row for row in lookup.held_of(transaction, page.site, queue_name) if row.origin != CLOUD]
-        ours = [row for row in older if row.origin != CLOUD] + [*filter(is_older, forwarding)]
-        log.apply(transaction, ours, Event(queue_name, CANCELLED, now_ms, CLOUD, WITHDRAWN_NOTE))
-    tables.set_cancel(transaction, page.site, cancel_ulid)
+    if cancels_all:
+        tables.set_cancel(transaction, page.site, stop.ulid)
 
 
-def came_before_stop(source: Source, queue: Queue, page: Page, record: Record) -> bool:
-    """Return True if the site was stopped after the request of the job, or too shortly before to tell."""
-    stop_ms = _stopped_ms(source, queue, page)
-    if stop_ms is None:
-        return False
-    return ulid_ms(record.ulid) <= stop_ms + (0 if record.command.makes_safe else STOP_DOUBT_MS)
+def stop_after(source: Source, queue: Queue, page: Page, row: JobRow) -> Withdrawal | None:
+    """Return the stop that withdraws a new job of the cloud; None if the job may run.
+
+    A stop at the site counts if the job was asked for before the stop, or too soon after it to tell.
+    """
+    if row.command_class in SPARED:
+        return None
+    if of_cloud := stops.covering_stop(source, queue.settings, row):
+        return of_cloud
+    of_site = stops.newest_local_stop(source, queue.settings, page.site)
+    stop_ms = _cloud_ms(queue, page, of_site) if of_site else None
+    doubt_ms = 0 if row.command_class == stops.STOP else STOP_DOUBT_MS
+    return of_site if stop_ms is not None and row.created_ms <= stop_ms + doubt_ms else None
 
 
-def _stopped_ms(source: Source, queue: Queue, page: Page) -> int | None:
-    """Return the cloud's time of the last stop at the site; None if unknown.
+def _cloud_ms(queue: Queue, page: Page, stop: Withdrawal) -> int | None:
+    """Return the cloud's time of a stop at the site; None if unknown.
 
     Elapsed time dates a stop of this process. The wall clock dates an earlier stop, unless the clock went back behind
     the stop.
     """
-    found = source.fetch(
-        "SELECT seq, created_ms FROM job WHERE site = ? AND lower(action) = 'cancel_all_commands' AND origin <> ? "
-        "ORDER BY seq DESC LIMIT 1",
-        (page.site, CLOUD),
-    )
-    if not found:
-        return None
-    now_ms = queue.clock.now_ms()
-    (seq, created_ms), known = found[0], queue.stops.get(page.site)
-    if known and known.job_seq == seq:
+    now_ms, known = queue.clock.now_ms(), queue.stops.get(page.site)
+    if known and known.job_seq == stop.seq:
         return now_ms + page.offset_ms - int((queue.clock.elapsed_s() - known.at_s) * 1000)
-    if seq > queue.first_seq:
-        # The stop was stored in this very batch: memory follows after the commit.
+    if stop.seq > queue.first_seq:
+        # The stop stands in the same transaction: memory follows after the commit.
         return now_ms + page.offset_ms
-    return created_ms + page.offset_ms if created_ms <= now_ms else None
+    return stop.created_ms + page.offset_ms if stop.created_ms <= now_ms else None

@@ -1,45 +1,45 @@
-"""Handing jobs out: each to one poller, once.
+"""Handing jobs out: each job to a single poller, once.
 
-A hand-out is one answer that gives jobs away: a row of `handout`, to which the changes of its jobs point. It is
-committed together with its jobs, and its poll waits for that commit. When the poll gave up before the commit came, the
-next transaction gives the jobs back before anything else is written.
+A hand-out is an answer that gives jobs away: a row of `handout`, named by the changes of the jobs. The row is committed
+together with the jobs, and the poll waits for the commit. When the poll gives up before the commit, the next
+transaction gives the jobs back before any other write.
 """
 
 from prjobs.base.notices import Code
-from prjobs.jobs import expiry, leases, log, lookup, proofs
+from prjobs.jobs import expiry, leases, log, lookup, proofs, stops
 from prjobs.jobs.connections import Handed
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.requests import PollRequest
 from prjobs.jobs.states import APPLIANCE, BOTH, CANCELLED, OPEN, RECEIVED, RETURNED, UNREAD
-from prjobs.jobs.withdrawals import CANCEL_ALL
 from prjobs.store.engine import Source
 from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
 
-# How long a poll waits until the writer begins with it, and then for the commit.
+# The longest waits of a poll: for the writer to begin, and then for the commit.
 TAKE_PATIENCE_S = 0.15
 COMMIT_S = 5.0
-# How long the same poll_id gives the same jobs again.
+# The time in which the same poll_id gives the same jobs again.
 POLL_ID_S = 600.0
 LATE = "its poll gave up before it was stored: it waits again"
 
 
 def begin_poll(queue: Queue, poll: PollRequest, peer: str, own_connection: bool = True) -> int | None:
-    """Note that the peer polls; return the gap to the poll before in milliseconds, None for the first.
+    """Note a poll of the peer; return the gap to the last poll in milliseconds, None for the first.
 
-    `own_connection` is False behind a proxy: there the peer's next request proves nothing, and its earlier answers
-    are as open to doubt as those of others.
+    `own_connection` is False behind a proxy: there the peer's next request is no proof, and the peer's earlier answers
+    are in doubt like the answers of other programs.
     """
     proofs.note_poll(queue, poll, peer if own_connection else None)
     return queue.polls.polled(poll.site, poll.queue)
 
 
 def take_jobs(queue: Queue, poll: PollRequest, peer: str, gap_ms: int | None) -> list[JobRow]:
-    """Hand out the site's waiting jobs of one queue, oldest first; they become RECEIVED in the same transaction.
+    """Hand out the site's waiting jobs of one queue, oldest first; the jobs become RECEIVED in the same transaction.
 
-    Nothing waits: an empty list and no write at all. A repeated `poll_id` gives the same jobs again. Raises
-    Unavailable when the writer does not begin within 150 ms, or its commit takes more than 5 s: then the jobs go back.
+    Without a waiting job return an empty list, and write nothing. A repeated `poll_id` gives the same jobs again. Raise
+    Unavailable when the writer does not begin within 150 ms, or when the commit takes more than 5 s: then the jobs go
+    back.
     """
     if not (_is_repeated(queue, poll) or lookup.has_waiting(queue.database, poll.site, poll.queue)):
         return []
@@ -67,6 +67,7 @@ def _take(transaction: Transaction, queue: Queue, poll: PollRequest, peer: str, 
     sound = _set_aside(transaction, queue, waiting, poll.queue)
     fresh, expired = expiry.split_expired(transaction, queue, sound)
     expiry.expire_rows(transaction, queue, expired, poll.queue)
+    fresh = _alone(transaction, queue, poll, fresh)
     if not fresh:
         return []
     now_ms = queue.clock.now_ms()
@@ -82,6 +83,21 @@ def _take(transaction: Transaction, queue: Queue, poll: PollRequest, peer: str, 
     if poll.poll_id:
         transaction.after_commit(queue.repeats.set, handout_id, queue.clock.elapsed_s() + POLL_ID_S)
     return [Handed(handout_id, poll.program, fresh, poll.is_plain, poll.poll_id)]
+
+
+def _alone(transaction: Transaction, queue: Queue, poll: PollRequest, fresh: list[JobRow]) -> list[JobRow]:
+    """Return only the stops, if any: a malformed job beside a stop loses the whole answer at the observatory.
+
+    After a stop no other job leaves until the site has settled: a newer command would clear the site's stop flag.
+    """
+    key, settle_s = (poll.site, poll.queue), queue.settings.stop_settle_s
+    found = [row for row in fresh if row.command_class == stops.STOP]
+    if found and settle_s:
+        transaction.after_commit(queue.settling.set, key, queue.clock.elapsed_s() + settle_s)
+    if found:
+        return found
+    over_s = queue.settling.over_s(key)
+    return fresh if over_s is None or over_s >= 0 else []
 
 
 def _set_aside(transaction: Transaction, queue: Queue, rows: list[JobRow], queue_name: str) -> list[JobRow]:
@@ -103,19 +119,18 @@ def _set_aside(transaction: Transaction, queue: Queue, rows: list[JobRow], queue
 
 
 def _give_back(transaction: Transaction, queue: Queue, given: list[Handed]) -> None:
-    """Give the jobs of a hand-out back whose poll gave up; those that a cancel_all came after are withdrawn.
+    """Give the jobs of a hand-out back after the poll gave up; withdraw the jobs with a later stop.
 
-    A hand-out that was only repeated stays: its first answer may have arrived.
+    A repeated hand-out stays: the first answer may have arrived.
     """
     for handed in given:
         if handed.is_repeated:
             continue
         queue_name, now_ms = handed.program[1], queue.clock.now_ms()
         rows = lookup.given_by(transaction, handed.id)
-        withdrawn = [row for row in rows if lookup.is_withdrawn(transaction, row)]
-        waiting = [row for row in rows if row not in withdrawn]
-        log.apply(transaction, waiting, Event(queue_name, UNREAD, now_ms, APPLIANCE, LATE))
-        log.apply(transaction, withdrawn, Event(queue_name, CANCELLED, now_ms, APPLIANCE, CANCEL_ALL))
+        free, covered = stops.split_covered(transaction, queue.settings, rows)
+        log.apply(transaction, free, Event(queue_name, UNREAD, now_ms, APPLIANCE, LATE))
+        stops.withdraw(transaction, queue, covered, queue_name)
         for row in rows:
             leases.end(transaction, queue, row.seq, queue_name)
         transaction.execute(f"UPDATE handout SET state = '{RETURNED}' WHERE id = ? AND state = '{OPEN}'", (handed.id,))
@@ -127,13 +142,13 @@ def _give_back(transaction: Transaction, queue: Queue, given: list[Handed]) -> N
 def _is_repeated(queue: Queue, poll: PollRequest) -> bool:
     """Return True if the same poll_id got jobs in the last ten minutes.
 
-    Only the writer knows which: it may be about to give the jobs back, because the poll before gave up.
+    The writer decides which jobs to repeat: the next transaction may give jobs back, because the earlier poll gave up.
     """
     return poll.poll_id is not None and bool(_given_to(queue.database, queue, poll))
 
 
 def _given_to(source: Source, queue: Queue, poll: PollRequest) -> list[int]:
-    """Return the hand-outs that the same poll_id got in the last ten minutes, oldest first."""
+    """Return the hand-outs to the same poll_id in the last ten minutes, oldest first."""
     found = source.fetch(
         f"SELECT id, time_ms FROM handout WHERE site = ? AND queue = ? AND poll_id = ? AND state <> '{RETURNED}' "
         "ORDER BY id",
@@ -143,7 +158,7 @@ def _given_to(source: Source, queue: Queue, poll: PollRequest) -> list[int]:
 
 
 def _handed_before(transaction: Transaction, queue: Queue, poll: PollRequest) -> list[Handed]:
-    """Return what the same poll_id got in the last ten minutes, as far as it may leave once more."""
+    """Return the hand-outs to the same poll_id in the last ten minutes, with the jobs that may leave again."""
     given = []
     for handout_id in _given_to(transaction, queue, poll) if poll.poll_id else ():
         rows = _still_due(transaction, queue, poll, handout_id)
@@ -155,7 +170,7 @@ def _handed_before(transaction: Transaction, queue: Queue, poll: PollRequest) ->
 
 
 def _is_repeatable(queue: Queue, handout_id: int, time_ms: int) -> bool:
-    """Return True if the hand-out is young enough: by elapsed time, or by the clock from before this process."""
+    """Return True if the hand-out is young enough, by elapsed time, or by the wall clock if from before the start."""
     over_s = queue.repeats.over_s(handout_id)
     if over_s is None:
         over_s = (queue.clock.now_ms() - time_ms) / 1000 - POLL_ID_S
@@ -165,12 +180,11 @@ def _is_repeatable(queue: Queue, handout_id: int, time_ms: int) -> bool:
 def _still_due(transaction: Transaction, queue: Queue, poll: PollRequest, handout_id: int) -> list[JobRow]:
     """Return the jobs of a hand-out that may leave again: neither expired nor withdrawn, and not filtered out."""
     rows = lookup.given_by(transaction, handout_id, reported=True)
-    withdrawn = [row for row in rows if lookup.is_withdrawn(transaction, row)]
-    fresh, expired = expiry.split_expired(transaction, queue, [row for row in rows if row not in withdrawn])
-    # What was reported on keeps its status: only untouched jobs become EXPIRED or CANCELLED.
-    untouched = {row.seq for row in lookup.given_by(transaction, handout_id)} if withdrawn or expired else set()
+    free, covered = stops.split_covered(transaction, queue.settings, rows)
+    fresh, expired = expiry.split_expired(transaction, queue, free)
+    # A job with a report keeps the reported status: only jobs without a report become EXPIRED or CANCELLED.
+    untouched = {row.seq for row in lookup.given_by(transaction, handout_id)} if covered or expired else set()
     expiry.expire_rows(transaction, queue, [row for row in expired if row.seq in untouched], poll.queue)
-    event = Event(poll.queue, CANCELLED, queue.clock.now_ms(), APPLIANCE, CANCEL_ALL)
-    log.apply(transaction, [row for row in withdrawn if row.seq in untouched], event)
+    stops.withdraw(transaction, queue, [(row, stop) for row, stop in covered if row.seq in untouched], poll.queue)
     wanted = ((poll.device, "device"), (poll.instance, "instance"))
     return [row for row in fresh if all(value in (None, getattr(row, name)) for value, name in wanted)]

@@ -50,7 +50,7 @@ def new_row(queue: Queue, command: Command, ulid: str, created_ms: int, origin: 
 
 def insert_row(transaction: Transaction, queue: Queue, row: JobRow, who: str, note: str = "") -> JobRow:
     """Store a new job and log the insertion; return the job with the number."""
-    row = log.begun(row)
+    row = log.begun(row)._replace(note=note)
     row = row._replace(seq=transaction.execute(_INSERT_JOB, row[1:]).fetchone()[0])
     queue_name = BOTH if row.status == row.alternate_status else PRIMARY
     event = Event(queue_name, row.status, row.changed_ms, who, note, estimate_s=row.estimate_s)

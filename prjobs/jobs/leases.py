@@ -1,13 +1,13 @@
-"""Leases: jobs that come back when nobody reports on them in time.
+"""Leases: jobs that return to the queue without a report in time.
 
-A lease is granted with a hand-out whose poll asked for one, renewed by a report of RECEIVED and by the same poll
-again, ended by any other report and by a withdrawal. When its time is over without a report its job returns to the
-queue.
+A lease is granted with a hand-out when the poll asks for a lease, renewed by a report of RECEIVED and by a repeat of
+the same poll, ended by any other report. When a lease runs out without a report the job returns to the queue, unless a
+stop came since.
 """
 
 from collections.abc import Sequence
 
-from prjobs.jobs import log
+from prjobs.jobs import log, stops
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.states import APPLIANCE, RECEIVED, UNREAD
@@ -18,7 +18,7 @@ NOTE = "the lease ran out without a report"
 
 
 def grant(transaction: Transaction, queue: Queue, rows: Sequence[JobRow], queue_name: str, lease_s: int) -> None:
-    """Lease the jobs for `lease_s` seconds from now on, whatever lease they had before."""
+    """Lease the jobs for `lease_s` seconds from now on, in place of any earlier lease."""
     now_ms, at_s = queue.clock.now_ms(), queue.clock.elapsed_s() + lease_s
     for row in rows:
         transaction.execute("DELETE FROM lease WHERE job_seq = ? AND queue = ?", (row.seq, queue_name))
@@ -30,13 +30,13 @@ def grant(transaction: Transaction, queue: Queue, rows: Sequence[JobRow], queue_
 
 
 def renew(queue: Queue, job_seq: int, queue_name: str, lease_s: int) -> None:
-    """Give a leased job its whole time again."""
+    """Start the lease of a job anew, for `lease_s` seconds."""
     if (job_seq, queue_name) in queue.leases:
         queue.leases.set((job_seq, queue_name), queue.clock.elapsed_s() + lease_s)
 
 
 def renew_stored(transaction: Transaction, queue: Queue, job_seq: int, queue_name: str) -> None:
-    """Give a leased job the whole time again that its lease had at the hand-out."""
+    """Start the lease of a job anew, for the whole time given at the hand-out."""
     for (lease_s,) in transaction.fetch(
         "SELECT lease_s FROM lease WHERE job_seq = ? AND queue = ?", (job_seq, queue_name)
     ):
@@ -44,25 +44,17 @@ def renew_stored(transaction: Transaction, queue: Queue, job_seq: int, queue_nam
 
 
 def end(transaction: Transaction, queue: Queue, job_seq: int, queue_name: str) -> None:
-    """End the lease of a job, if it has one: it does not come back any more."""
+    """End the lease of a job, if any: the job does not return to the queue."""
     transaction.execute("DELETE FROM lease WHERE job_seq = ? AND queue = ?", (job_seq, queue_name))
     transaction.after_commit(queue.leases.drop, (job_seq, queue_name))
 
 
-def end_all(transaction: Transaction, queue: Queue, site: str) -> None:
-    """End every lease of a site."""
-    for job_seq, queue_name in transaction.fetch(
-        "SELECT l.job_seq, l.queue FROM lease l JOIN job j ON j.seq = l.job_seq WHERE j.site = ?", (site,)
-    ):
-        end(transaction, queue, job_seq, queue_name)
-
-
 def return_once(queue: Queue) -> int:
-    """Return the jobs to their queues whose leases ran out, in one sweep; how many they were."""
+    """Return the jobs with ended leases to their queues, in one sweep. Return the number of jobs."""
     over = []
     for *key, lease_s in queue.database.fetch("SELECT job_seq, queue, lease_s FROM lease"):
         if tuple(key) not in queue.leases:
-            # Granted by an earlier process: the lease gets its whole time again, by elapsed time.
+            # An earlier process granted the lease: start the whole time anew, since elapsed time began here.
             queue.leases.set(tuple(key), queue.clock.elapsed_s() + lease_s)
         elif _is_over(queue, tuple(key)):
             over.append(tuple(key))
@@ -77,13 +69,15 @@ def _is_over(queue: Queue, key: tuple[int, str]) -> bool:
 def _return_over(transaction: Transaction, queue: Queue, over: list[tuple[int, str]]) -> int:
     count = 0
     for job_seq, queue_name in over:
-        # A report may have renewed the lease since the look.
+        # A report may have renewed the lease since the query above.
         if not _is_over(queue, (job_seq, queue_name)):
             continue
         end(transaction, queue, job_seq, queue_name)
         status = log.COLUMNS[queue_name][0]
         sql = f"SELECT {JOB_COLUMNS} FROM job WHERE seq = ? AND {status} = '{RECEIVED}'"
         rows = [JobRow(*row) for row in transaction.fetch(sql, (job_seq,))]
-        log.apply(transaction, rows, Event(queue_name, UNREAD, queue.clock.now_ms(), APPLIANCE, NOTE))
-        count += len(rows)
+        free, covered = stops.split_covered(transaction, queue.settings, rows)
+        log.apply(transaction, free, Event(queue_name, UNREAD, queue.clock.now_ms(), APPLIANCE, NOTE))
+        stops.withdraw(transaction, queue, covered, queue_name)
+        count += len(free)
     return count

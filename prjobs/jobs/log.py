@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from prjobs.jobs.states import ALTERNATE, BOTH, PRIMARY, phase_of, words_of
+from prjobs.jobs.states import ALTERNATE, BOTH, PRIMARY, in_phases, phase_of
 from prjobs.store.engine import Row, Source
 from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
@@ -21,7 +21,10 @@ _CHANGE_COLUMNS = "c.seq, c.queue, c.status, c.estimate_s, c.time_ms, c.who, c.n
 
 @dataclass(frozen=True)
 class Event:
-    """A change of jobs: the new status in one queue or both, the time, the actor and the reason."""
+    """A change of jobs: the new status in one queue or both, the time, the actor and the reason.
+
+    `note` is the reason in words: the message of a report, or a sentence of the appliance.
+    """
 
     queue: str
     status: str
@@ -49,9 +52,14 @@ def begun(row: JobRow) -> JobRow:
 
 
 def apply(transaction: Transaction, rows: Iterable[JobRow], event: Event) -> None:
-    """Set the status and times of the jobs, and append a row to the log for each job."""
+    """Set the status, note and times of the jobs, and append a row to the log for each job."""
     rows = list(rows)
-    values = {"status": event.status, "estimate_s": event.estimate_s, "time_ms": event.time_ms}
+    values = {
+        "status": event.status,
+        "estimate_s": event.estimate_s,
+        "time_ms": event.time_ms,
+        "note": event.note,
+    }
     update = _update(event.queue, phase_of(event.status))
     transaction.executemany(update, [{**values, "seq": row.seq} for row in rows])
     transaction.executemany(_INSERT, [_logged(row, event) for row in rows])
@@ -64,7 +72,7 @@ def _update(queue: str, phase: str) -> str:
     columns = COLUMNS.values() if queue == BOTH else [COLUMNS[queue]]
     set_to = [f"{status} = :status, {estimate} = :estimate_s" for status, estimate in columns]
     if queue != ALTERNATE:
-        set_to += ["changed_ms = :time_ms", _times(phase)]
+        set_to += ["changed_ms = :time_ms", "note = :note", _times(phase)]
     return f"UPDATE job SET {', '.join(set_to)} WHERE seq = :seq"
 
 
@@ -76,8 +84,7 @@ def _times(phase: str) -> str:
         return "picked_up_ms = coalesce(picked_up_ms, :time_ms), ended_ms = NULL"
     if phase == "running":
         return "started_ms = coalesce(started_ms, :time_ms), ended_ms = NULL"
-    words = ", ".join(f"'{word}'" for word in words_of(phase))
-    return f"ended_ms = CASE WHEN upper(status) IN ({words}) THEN coalesce(ended_ms, :time_ms) ELSE :time_ms END"
+    return f"ended_ms = CASE WHEN {in_phases('status', [phase])} THEN coalesce(ended_ms, :time_ms) ELSE :time_ms END"
 
 
 def _logged(row: JobRow, event: Event) -> tuple[object, ...]:

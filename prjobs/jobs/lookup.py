@@ -1,4 +1,4 @@
-"""Reading the queue: the jobs that wait, one job, the jobs of the last days."""
+"""Queries of the queue: waiting jobs, a single job, the jobs of the last days."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from prjobs.base.errors import NotFound
 from prjobs.base.ulids import floor_ulid
 from prjobs.jobs import log
 from prjobs.jobs.queue import Queue
-from prjobs.jobs.states import BOTH, FORWARDED, FORWARDING, HELD, UNREAD, words_of
+from prjobs.jobs.states import BOTH, FORWARDING, HELD, UNREAD, in_phases
 from prjobs.store.engine import Source
 from prjobs.store.models import JOB_COLUMNS, JobRow
 from prjobs.store.transaction import Transaction
@@ -17,7 +17,7 @@ PAGE = 500
 
 
 def has_waiting(source: Source, site: str, queue_name: str) -> bool:
-    """Return True if a job of the site waits in the queue: the look that observatories take all night."""
+    """Return True if a job of the site waits in the queue: the query of every empty poll, all night."""
     return bool(source.fetch(_LOOK[queue_name], (site,)))
 
 
@@ -40,7 +40,7 @@ _AS_BYTES = ", ".join(
 def waiting_of(
     transaction: Transaction, site: str, queue_name: str, device: str | None = None, instance: str | None = None
 ) -> list[JobRow]:
-    """Return the jobs of the site that wait in the queue, oldest first, of one device or instance when given."""
+    """Return the site's waiting jobs in the queue, oldest first, of one device or instance when given."""
     sql = _WAITING[queue_name]
     parameters = [site]
     for column, value in (("device", device), ("instance", instance)):
@@ -51,7 +51,7 @@ def waiting_of(
     try:
         return [JobRow(*row) for row in transaction.fetch(sql, parameters)]
     except sqlite3.OperationalError:
-        # A damaged text may be no UTF-8 any more; one such row must not keep the others back.
+        # A damaged text may not be UTF-8: a single damaged row must not hold the other jobs back.
         found = transaction.fetch(sql.replace(JOB_COLUMNS, _AS_BYTES, 1), parameters)
         return [JobRow(*(_as_text(value) for value in row)) for row in found]
 
@@ -61,7 +61,7 @@ def _as_text(value: object) -> Any:
 
 
 def held_of(source: Source, site: str, queue_name: str) -> list[JobRow]:
-    """Return the jobs of the site that the cloud link holds back, oldest first."""
+    """Return the site's jobs held back by the cloud link, oldest first."""
     status = f"{log.COLUMNS[queue_name][0]} IN ('{HELD}', '{FORWARDING}')"
     sql = f"SELECT {JOB_COLUMNS} FROM job WHERE site = ? AND {status} ORDER BY ulid"
     return [JobRow(*row) for row in source.fetch(sql, (site,))]
@@ -75,39 +75,26 @@ def forwarding_of(source: Source, site: str) -> list[str]:
 
 
 _COLUMNS = ", ".join(f"j.{column}" for column in JobRow._fields)
-_OVER = ", ".join(f"'{word}'" for phase in ("waiting", "done", "failed", "gone") for word in words_of(phase))
+_OVER = in_phases("n.status", ("waiting", "done", "failed", "gone"))
 _LATER = f"n.job_seq = c.job_seq AND n.seq > c.seq AND n.queue IN (c.queue, '{BOTH}')"
 _GIVEN = (
     f"SELECT {_COLUMNS} FROM change c JOIN job j ON j.seq = c.job_seq WHERE c.handout_id = ? "
     f"AND NOT EXISTS (SELECT 1 FROM change n WHERE {_LATER}%s) ORDER BY j.seq"
 )
 _UNTOUCHED = _GIVEN % ""
-_NOT_OVER = _GIVEN % f" AND upper(n.status) IN ({_OVER})"
+_NOT_OVER = _GIVEN % f" AND {_OVER}"
 
 
 def given_by(source: Source, handout_id: int, reported: bool = False) -> list[JobRow]:
-    """Return the jobs whose newest change in their queue is this hand-out, oldest first.
+    """Return the jobs of the hand-out without a later change in the queue, oldest first.
 
-    With `reported` also those that an observatory reported on since, unless they are finished or wait again.
+    With `reported` also return the jobs with later reports, except finished jobs and jobs that wait again.
     """
     return [JobRow(*row) for row in source.fetch(_NOT_OVER if reported else _UNTOUCHED, (handout_id,))]
 
 
-_CANCEL_ALL = "SELECT 1 FROM job s WHERE s.site = ? AND lower(s.action) = 'cancel_all_commands' AND "
-# The copy in the cloud of a stop at the site arrives after jobs that were asked for since the stop.
-_AFTER_LOCAL = f"{_CANCEL_ALL} s.seq > ? AND (s.origin = 'local' OR s.status <> '{FORWARDED}') LIMIT 1"
-_AFTER_CLOUD = f"{_CANCEL_ALL} ((s.origin = 'local' AND s.seq > ?) OR (s.origin <> 'local' AND s.ulid > ?)) LIMIT 1"
-
-
-def is_withdrawn(source: Source, row: JobRow) -> bool:
-    """Return True if a `cancel_all_commands` of the site came after the job: by arrival, both in the cloud by id."""
-    if row.origin == "local":
-        return bool(source.fetch(_AFTER_LOCAL, (row.site, row.seq)))
-    return bool(source.fetch(_AFTER_CLOUD, (row.site, row.seq, row.ulid)))
-
-
 def find_job(source: Source, ulid: str) -> JobRow:
-    """Return one job. NotFound."""
+    """Return a job. Raise NotFound."""
     return only_row(source.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE ulid = ?", (ulid,)))
 
 
@@ -122,7 +109,7 @@ def sites_with_jobs(source: Source) -> list[str]:
 
 
 def list_recent(queue: Queue, site: str, range_ms: int) -> Iterator[list[JobRow]]:
-    """Return every job of the site that is at most `range_ms` old, oldest first, in pages."""
+    """Yield every job of the site up to `range_ms` old, oldest first, in pages."""
     after = floor_ulid(queue.clock.now_ms() - range_ms)
     inclusive = ">="
     while True:
@@ -138,7 +125,7 @@ def list_recent(queue: Queue, site: str, range_ms: int) -> Iterator[list[JobRow]
 
 
 def only_row(found: list[tuple[object, ...]]) -> JobRow:
-    """Return the job that a query by its key found. NotFound."""
+    """Return the job found by a query by key. Raise NotFound."""
     if not found:
         raise NotFound("There is no job with this ulid at this site.")
     return JobRow(*found[0])  # type: ignore[arg-type]

@@ -2,8 +2,8 @@
 
 A hand-out is OPEN until a proof that the answer arrived: the next request on the same connection, a report on any of
 the jobs, the next poll_id. Then the hand-out is CONFIRMED. When the connection ends, the program polls on another
-connection or the process ends before a proof, the hand-out is UNCONFIRMED: shown, and never sent again without the
-setting `redeliver`.
+connection or the process ends before a proof, the hand-out is UNCONFIRMED: shown, and never sent again without a
+setting (see `redelivery`).
 """
 
 from prjobs.jobs import redelivery
@@ -13,7 +13,7 @@ from prjobs.jobs.requests import PollRequest
 from prjobs.jobs.states import CONFIRMED, OPEN, UNCONFIRMED
 from prjobs.store.transaction import Transaction
 
-# An answer with a job that was reported on was not thrown away.
+# The program did not throw an answer away when a job of the answer has a report.
 _FLUSHED = (
     "UPDATE handout SET maybe_flushed = 1 WHERE id = ? AND NOT EXISTS ("
     "SELECT 1 FROM change c JOIN change r ON r.job_seq = c.job_seq AND r.queue = c.queue AND r.seq > c.seq "
@@ -22,9 +22,10 @@ _FLUSHED = (
 
 
 def note_poll(queue: Queue, poll: PollRequest, peer: str | None) -> None:
-    """Decide what a poll says about the hand-outs before it; `peer` is None behind a proxy."""
+    """Confirm or doubt the earlier hand-outs of the program by a new poll; `peer` is None behind a proxy."""
     program = poll.program
-    _mark(queue, _FLUSHED, queue.connections.flushed(program, poll.is_plain))
+    if flushed := queue.connections.flushed(program, poll.is_plain):
+        post(queue, _flush_each, queue, flushed)
     others = queue.connections.superseded(program, peer)
     if not others:
         return
@@ -55,7 +56,7 @@ def doubt(queue: Queue, handed: list[Handed]) -> None:
 
 
 def prove_by_report(transaction: Transaction, job_seq: int, queue_name: str) -> None:
-    """Confirm the hand-out of a job that was reported on."""
+    """Confirm the hand-out of a job with a report."""
     transaction.execute(
         f"UPDATE handout SET state = '{CONFIRMED}', maybe_flushed = 0 "
         f"WHERE (state <> '{CONFIRMED}' OR maybe_flushed) AND id = ("
@@ -76,6 +77,14 @@ def _execute_each(transaction: Transaction, sql: str, handed: list[Handed]) -> N
         transaction.tell(one.site)
 
 
+def _flush_each(transaction: Transaction, queue: Queue, handed: list[Handed]) -> None:
+    """Mark the answers as thrown away; hand the stops in the answers out once more."""
+    for one in handed:
+        if transaction.execute(_FLUSHED, (one.id,)).rowcount:
+            redelivery.return_once(transaction, queue, one.id, only_stops=True)
+        transaction.tell(one.site)
+
+
 def _doubt_each(transaction: Transaction, queue: Queue, handed: list[Handed]) -> None:
     for one in handed:
         _doubt_one(transaction, queue, one.id)
@@ -89,7 +98,7 @@ def _doubt_one(transaction: Transaction, queue: Queue, handout_id: int) -> None:
 
 
 def doubt_all_open(transaction: Transaction, queue: Queue) -> int:
-    """Doubt every hand-out that an earlier process left open; how many they were."""
+    """Doubt every hand-out left open by an earlier process, and return their number."""
     found = transaction.fetch(f"SELECT id FROM handout WHERE state = '{OPEN}' ORDER BY id")
     for (handout_id,) in found:
         _doubt_one(transaction, queue, handout_id)
@@ -97,6 +106,6 @@ def doubt_all_open(transaction: Transaction, queue: Queue) -> int:
 
 
 def count_unconfirmed(queue: Queue, since_ms: int) -> int:
-    """Return the number of hand-outs since then that nothing confirmed."""
+    """Return the number of UNCONFIRMED hand-outs since `since_ms`."""
     sql = f"SELECT count(*) FROM handout WHERE state = '{UNCONFIRMED}' AND time_ms >= ?"
     return int(queue.database.fetch(sql, (since_ms,))[0][0])

@@ -1,4 +1,4 @@
-"""The state of the queue: the store, and what is known in memory of its jobs, polls and hand-outs."""
+"""The state of the queue: the store, and the memory of jobs, polls and hand-outs."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,12 +10,13 @@ from prjobs.base.errors import Unavailable
 from prjobs.base.ulids import Ulids
 from prjobs.jobs.connections import Connections
 from prjobs.jobs.polls import Polls
+from prjobs.jobs.refusals import RefusedPolls
 from prjobs.jobs.waiters import Waiters
 from prjobs.store.common import Common
 
 
 class Stop(NamedTuple):
-    """The newest command of this process that withdrew everything of a site: its job, and when, by elapsed time."""
+    """The newest stop of a site in this process: the job, and the elapsed time."""
 
     job_seq: int
     at_s: float
@@ -23,10 +24,12 @@ class Stop(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Queue(Common):
-    """What the verbs of this package work with. Memory follows the store: verbs change it after the commit only.
+    """The state that the verbs of this package take. Verbs change memory after the commit only.
 
-    `expiries` by job number, `leases` by (job number, queue), `repeats` by hand-out: until when a `poll_id` gives the
-    same jobs again. `stops` by site. `first_seq` is the number of the newest job from before this process.
+    Deadlines: `expiries` by job number; `leases` by (job number, queue); `repeats` by hand-out, the end of the time in
+    which a `poll_id` gives the same jobs again; `settling` by (site, queue), the end of the time in which only stops
+    are handed out. `stops` has the newest stop of each site. `first_seq` is the number of the newest job from before
+    the start.
     """
 
     ulids: Ulids
@@ -36,14 +39,16 @@ class Queue(Common):
     expiries: Deadlines
     leases: Deadlines
     repeats: Deadlines
+    settling: Deadlines
     first_seq: int
     stops: dict[str, Stop] = field(default_factory=dict)
+    refused: RefusedPolls = field(default_factory=RefusedPolls)
 
 
 def post(queue: Queue, verb: Callable[..., None], *arguments: Any) -> None:
-    """Hand to the writer what no request waits for, and what is left out when the writer takes nothing.
+    """Hand a verb to the writer, without waiting; a writer in trouble drops the verb.
 
-    A hand-out whose proof is left out stays OPEN and becomes UNCONFIRMED at the next start: doubt is the safe side.
+    A hand-out without the dropped proof stays OPEN, and becomes UNCONFIRMED at the next start: doubt is the safe side.
     """
     with suppress(Unavailable):
         queue.database.post(verb, *arguments)

@@ -1,42 +1,48 @@
-"""Redelivery: jobs of a hand-out that nothing confirmed are handed out once more where the setting says so.
+"""Redelivery: jobs of an unconfirmed or thrown-away hand-out are handed out once more.
 
-Excluded are jobs that were reported on, that a stop or a cancel_all came after, or that were repeated before. A stop
-does not come back once something newer was handed out: it would end that. Hand-outs with a `poll_id` or a lease are
-left alone: their observatory repeats its poll, or their jobs come back by themselves.
+Stops come back unless the setting `redeliver_stop` is off: a stop twice does no harm, a lost stop does. A stop does
+not come back once a newer job was handed out, because the stop would end the newer job. Other jobs come back only where
+the setting `redeliver` is `once`. Excluded are jobs with a report, jobs with a later stop, and jobs handed out twice.
+Hand-outs with a lease are left alone, since the lease returns the jobs; of hand-outs with a `poll_id` only stops come
+back, since the observatory repeats the poll.
 """
 
-from prjobs.jobs import log
+from prjobs.jobs import log, lookup, stops
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue
-from prjobs.jobs.states import APPLIANCE, CANCELLED, EXPIRED, FORWARDING, HELD, PRIMARY, RECEIVED, UNREAD
+from prjobs.jobs.states import APPLIANCE, PRIMARY, RETURNED, UNREAD
 from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
 
 NOTE = "nothing confirmed its hand-out: it is handed out once more"
-_HANDED = "SELECT count(*) FROM change h WHERE h.job_seq = j.seq AND h.queue = 'primary' AND h.handout_id IS NOT NULL"
-# By arrival or by id: a cloud job may arrive long after its id was made.
-# The plus keeps SQLite from walking through all jobs of the site.
-_STOPPED = (
-    "EXISTS (SELECT 1 FROM job s WHERE +s.site = j.site AND s.command_class = 'stop' AND s.seq > j.seq) OR "
-    "EXISTS (SELECT 1 FROM job s WHERE s.site = j.site AND s.command_class = 'stop' AND s.ulid > j.ulid)"
+# A RETURNED hand-out never left: counting it would keep a lost stop from a second hand-out.
+_TIMES = (
+    "SELECT count(*) FROM change c JOIN handout h ON h.id = c.handout_id "
+    f"WHERE c.job_seq = ? AND c.queue = ? AND h.state <> '{RETURNED}'"
 )
-_RESUMED = (
-    "j.command_class = 'stop' AND EXISTS (SELECT 1 FROM job s WHERE +s.site = j.site AND s.seq > j.seq AND s.status "
-    f"NOT IN ('{UNREAD}', '{HELD}', '{FORWARDING}', '{CANCELLED}', '{EXPIRED}'))"
-)
+_NEWER = "SELECT 1 FROM change WHERE job_seq > ? AND site = ? AND queue = ? AND handout_id IS NOT NULL LIMIT 1"
 
 
-def return_once(transaction: Transaction, queue: Queue, handout_id: int) -> int:
-    """Return the jobs of a hand-out that just became unconfirmed to their queue, if they may; how many they are."""
-    if queue.settings.redeliver != "once":
+def return_once(transaction: Transaction, queue: Queue, handout_id: int, only_stops: bool = False) -> int:
+    """Return the jobs that may be handed out once more from the hand-out to the queue, and return their number."""
+    site, queue_name, poll_id, lease_s = transaction.fetch(
+        "SELECT site, queue, poll_id, lease_s FROM handout WHERE id = ?", (handout_id,)
+    )[0]
+    if lease_s is not None:
         return 0
-    columns = ", ".join(f"j.{column}" for column in JobRow._fields)
-    found = transaction.fetch(
-        f"SELECT {columns} FROM change c JOIN job j ON j.seq = c.job_seq JOIN handout o ON o.id = c.handout_id "
-        f"WHERE c.handout_id = ? AND o.queue = '{PRIMARY}' AND o.poll_id IS NULL AND o.lease_s IS NULL "
-        f"AND j.status = '{RECEIVED}' AND ({_HANDED}) = 1 AND NOT ({_STOPPED}) AND NOT ({_RESUMED}) ORDER BY j.seq",
-        (handout_id,),
-    )
-    rows = [JobRow(*row) for row in found]
-    log.apply(transaction, rows, Event(PRIMARY, UNREAD, queue.clock.now_ms(), APPLIANCE, NOTE))
-    return len(rows)
+    others = queue_name == PRIMARY and poll_id is None and queue.settings.redeliver_at(site) == "once"
+    rows = [
+        row
+        for row in lookup.given_by(transaction, handout_id)
+        if transaction.fetch(_TIMES, (row.seq, queue_name)) == [(1,)]
+        and (_may_stop_return(transaction, queue, row, queue_name) if row.command_class == stops.STOP else others)
+        and not (only_stops and row.command_class != stops.STOP)
+    ]
+    free, _ = stops.split_covered(transaction, queue.settings, rows)
+    log.apply(transaction, free, Event(queue_name, UNREAD, queue.clock.now_ms(), APPLIANCE, NOTE))
+    return len(free)
+
+
+def _may_stop_return(transaction: Transaction, queue: Queue, row: JobRow, queue_name: str) -> bool:
+    """Return True unless a newer job was handed out since, which the stop would end."""
+    return queue.settings.redeliver_stop and not transaction.fetch(_NEWER, (row.seq, row.site, queue_name))

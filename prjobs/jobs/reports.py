@@ -1,19 +1,19 @@
-"""Reports: the statuses that an observatory sends of its jobs."""
+"""Reports: the statuses of jobs, sent by observatories."""
 
 from prjobs.base.errors import Conflict
-from prjobs.jobs import leases, log
+from prjobs.jobs import leases, log, stops
 from prjobs.jobs.log import Event
 from prjobs.jobs.lookup import only_row
 from prjobs.jobs.proofs import prove_by_report
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.requests import StatusUpdate
-from prjobs.jobs.states import LINK_WORDS, RECEIVED, UNREAD, is_finished, shown
+from prjobs.jobs.states import LINK_WORDS, RECEIVED, UNREAD, is_finished, shown, word_of
 from prjobs.store.models import JOB_COLUMNS
 from prjobs.store.transaction import Transaction
 
 
 def update_status(queue: Queue, report: StatusUpdate, who: str) -> None:
-    """Store a reported status in one queue. NotFound, or Conflict for a finished job that would become UNREAD."""
+    """Store a reported status in one queue. Raise NotFound, or Conflict for UNREAD on a job that cannot wait again."""
     queue.database.write(_update_status, queue, report, who)
 
 
@@ -21,22 +21,28 @@ def _update_status(transaction: Transaction, queue: Queue, report: StatusUpdate,
     row = only_row(
         transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE site = ? AND ulid = ?", (report.site, report.ulid))
     )
-    if report.status in LINK_WORDS:
-        raise Conflict("This status is a word of the appliance's own: report another one.")
+    word = word_of(report.status)
+    if word in LINK_WORDS:
+        raise Conflict("This status is a word of the appliance's own: report another word.")
     before = row.alternate_status if report.alternate else row.status
-    if report.status == UNREAD and _was_finished(transaction, row.seq, report.queue):
+    if word == UNREAD and _was_finished(transaction, row.seq, report.queue):
         raise Conflict(f"A finished job cannot become UNREAD again; its status is {shown(before)}.")
+    if word == UNREAD and stops.covering_stop(transaction, queue.settings, row):
+        raise Conflict("A stop came after this job, so that it cannot wait again: send the command anew.")
+    if word == UNREAD and report.status != UNREAD:
+        raise Conflict("A job waits again only with the status UNREAD alone; send the rest as its message.")
     if before in (RECEIVED, UNREAD):
         prove_by_report(transaction, row.seq, report.queue)
-    if report.status == RECEIVED:
+    if word == RECEIVED:
         leases.renew_stored(transaction, queue, row.seq, report.queue)
     else:
         leases.end(transaction, queue, row.seq, report.queue)
-    event = Event(report.queue, report.status, queue.clock.now_ms(), who, estimate_s=report.estimate_s)
+    now_ms = queue.clock.now_ms()
+    event = Event(report.queue, report.status, now_ms, who, report.message, estimate_s=report.estimate_s)
     log.apply(transaction, [row], event)
 
 
 def _was_finished(transaction: Transaction, job_seq: int, queue_name: str) -> bool:
-    """Return True if the job was ever finished in this queue, whatever was reported of it since."""
+    """Return True if the job was ever finished in the queue, also when a later report changed the status."""
     sql = "SELECT DISTINCT status FROM change WHERE job_seq = ? AND queue IN (?, 'both')"
     return any(is_finished(status) for (status,) in transaction.fetch(sql, (job_seq, queue_name)))

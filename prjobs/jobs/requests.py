@@ -1,4 +1,4 @@
-"""Requests to the queue, in the package's own words: a command, a poll, a report."""
+"""Requests to the queue, with this package's names: a command, a poll, a report."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import msgspec
 from prjobs.base import catalogue
 from prjobs.jobs.states import ALTERNATE, PRIMARY
 
-# Site, queue, and the filters of its polls.
+# Site, queue, and the filters of the program's polls.
 Program = tuple[str, str, str | None, str | None]
 
 
@@ -30,27 +30,22 @@ class Command:
 
     @property
     def command_class(self) -> str:
-        """The command's class in the catalogue."""
+        """Return the command's class in the catalogue."""
         return catalogue.command_class(self.device, self.action, self.values)
 
     @property
     def makes_safe(self) -> bool:
-        """True if the command makes a telescope safe, so that it gets through where others are refused."""
-        return self.cancels_all or self.command_class in catalogue.MAKES_SAFE
-
-    @property
-    def cancels_all(self) -> bool:
-        """True if the command withdraws every waiting job of its site."""
-        return is_cancel_all(self.action)
+        """Return True if the command makes a telescope safe, and is accepted where other commands are refused."""
+        return self.command_class in catalogue.MAKES_SAFE
 
 
 def is_cancel_all(action: str) -> bool:
-    """Return True if the action, in any letter case, withdraws every waiting job of its site."""
+    """Return True if the action is `cancel_all_commands`, in any letter case."""
     return action.lower() == "cancel_all_commands"
 
 
 class PollRequest(msgspec.Struct, frozen=True):
-    """A request for new jobs. `wait_s` is 0 when the poll is not to be held; `lease_s` None without lease."""
+    """A request for new jobs. `wait_s` is 0 for an immediate answer; `lease_s` is None without a lease."""
 
     site: str
     alternate: bool
@@ -62,30 +57,31 @@ class PollRequest(msgspec.Struct, frozen=True):
 
     @property
     def queue(self) -> str:
-        """The queue that is asked: primary or alternate."""
+        """Return the polled queue: primary or alternate."""
         return ALTERNATE if self.alternate else PRIMARY
 
     @property
     def is_plain(self) -> bool:
-        """True if the poll has neither wait, poll_id nor lease."""
+        """Return True if the poll has no wait, no poll_id and no lease."""
         return not (self.poll_id or self.lease_s or self.wait_s)
 
     @property
     def program(self) -> Program:
-        """The polling program, as far as can be told: polls with other filters are another program's."""
+        """Return the polling program, as known from the request: different filters mean a different program."""
         return (self.site, self.queue, self.device, self.instance)
 
 
 class StatusUpdate(msgspec.Struct, frozen=True):
-    """A report on a job. `estimate_s` is -1 for no estimate."""
+    """A report on a job. `estimate_s` is -1 for no estimate; `message` says why, in the observatory's words."""
 
     site: str
     ulid: str
     status: str
     estimate_s: int
     alternate: bool
+    message: str = ""
 
     @property
     def queue(self) -> str:
-        """The queue that the report is about: primary or alternate."""
+        """Return the queue of the report: primary or alternate."""
         return ALTERNATE if self.alternate else PRIMARY

@@ -8,9 +8,12 @@ HELD       a cloud job, maybe withdrawn in the cloud, or handed out by another a
            off: not handed out until a complete look at the cloud decides.
 FORWARDING a job of the site on the way to the cloud; after a crash the link asks the cloud for the job.
 FORWARDED  the job arrived in the cloud, and runs under the cloud's id.
-Any other word is an observatory's report. Final and failed words are known; an unknown word counts as running and is
-shown unchanged.
+Any other word is an observatory's report. Final and failed words are known, also at the beginning of a longer status
+(`FAILED: guide star lost`); an unknown word counts as running and is shown unchanged.
 """
+
+import re
+from collections.abc import Iterable
 
 UNREAD = "UNREAD"
 RECEIVED = "RECEIVED"
@@ -24,6 +27,9 @@ FORWARDED = "FORWARDED"
 
 # Words of the cloud link. A report with such a word is refused: the link would take the job for its own.
 LINK_WORDS = frozenset({HELD, FORWARDING})
+
+# The queue looks for these words alone: at the beginning of a longer status they have no meaning.
+WHOLE_WORDS = LINK_WORDS | {UNREAD}
 
 # The states of a hand-out, an answer that gave jobs away. After a crash OPEN becomes UNCONFIRMED at the next start.
 OPEN = "OPEN"
@@ -61,9 +67,24 @@ WORDS = frozenset({*_PHASE_OF, STARTED})
 OPEN_PHASES = frozenset({"waiting", "picked_up", "running"})
 
 
+_FIRST_WORD = re.compile(r"[A-Za-z]+\b", re.ASCII)
+
+
+def word_of(status: str) -> str:
+    """Return the known word that the status is or begins with, in upper case; empty without one.
+
+    A known word ends where no letter, digit or _ follows. Letter case does not matter.
+    """
+    found = _FIRST_WORD.match(status)
+    word = found[0].upper() if found else ""
+    return word if word in _PHASE_OF else ""
+
+
 def phase_of(status: str) -> str:
-    """Return the phase of a status word; letter case does not matter for an observatory's words."""
-    return _PHASE_OF.get(status) or _PHASE_OF.get(status.upper(), "running")
+    """Return the phase of a status."""
+    word = word_of(status)
+    is_part = word in WHOLE_WORDS and len(status) > len(word)
+    return "running" if is_part or not word else _PHASE_OF[word]
 
 
 def is_finished(status: str) -> bool:
@@ -71,9 +92,27 @@ def is_finished(status: str) -> bool:
     return phase_of(status) not in OPEN_PHASES
 
 
-def words_of(phase: str) -> tuple[str, ...]:
-    """Return the known status words of a phase; empty for `running`, the phase of every unknown word."""
-    return tuple(word for word, known in _PHASE_OF.items() if known == phase)
+def in_phases(column: str, phases: Iterable[str]) -> str:
+    """Return the SQL condition for a column with a status of these phases, as `phase_of` has it."""
+    wanted = set(phases)
+    words = [word for word, phase in _PHASE_OF.items() if phase in wanted]
+    conditions = [_begins_with(column, words)] if words else []
+    if "running" in wanted:
+        conditions.append(f"NOT ({_begins_with(column, list(_PHASE_OF))})")
+    return f"({' OR '.join(conditions) or '1 = 0'})"
+
+
+def _begins_with(column: str, words: list[str]) -> str:
+    exact = ", ".join(f"'{word}'" for word in words)
+    longer = [_begins(column, word) for word in words if word not in WHOLE_WORDS]
+    return " OR ".join([f"upper({column}) IN ({exact})", *longer])
+
+
+def _begins(column: str, word: str) -> str:
+    """Return the SQL condition for a column that begins with a word: no letter, digit or _ follows."""
+    after = f"upper(substr({column}, {len(word) + 1}, 1))"
+    goes_on = f"{after} BETWEEN 'A' AND 'Z' OR {after} BETWEEN '0' AND '9' OR {after} = '_'"
+    return f"(upper(substr({column}, 1, {len(word)})) = '{word}' AND NOT ({goes_on}))"
 
 
 def shown(status: str) -> str:

@@ -1,7 +1,7 @@
-"""Submitting commands: new jobs, the same command again.
+"""Submitting commands: new jobs, and the repeat of a command.
 
-A private function with a `transaction` runs inside the writer; everything it does is on disk when its verb
-returns, or nothing is.
+A private function with a `transaction` runs inside the writer: when the verb returns, all its writes are on disk, and
+when the verb raises, none is.
 """
 
 import msgspec
@@ -10,13 +10,12 @@ from prjobs.access import audit
 from prjobs.access.audit import Act, Actor
 from prjobs.access.identity import Identity
 from prjobs.base.errors import Conflict
-from prjobs.jobs import expiry
+from prjobs.jobs import expiry, stops
 from prjobs.jobs.insertion import insert_row, new_row
 from prjobs.jobs.lookup import find_job
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.requests import Command
 from prjobs.jobs.states import UNREAD
-from prjobs.jobs.withdrawals import remember_stop, withdraw_waiting
 from prjobs.store.models import JOB_COLUMNS, JobRow
 from prjobs.store.transaction import Transaction
 
@@ -26,23 +25,21 @@ DAY_MS = 86_400_000
 def submit_job(queue: Queue, command: Command, actor: Actor, what: str = audit.NEWJOB) -> JobRow:
     """Queue a command in both queues and return the stored job. `actor` and `what` are for the audit.
 
-    `cancel_all_commands` first withdraws every job of the site that waits. The same idempotency key of the same
-    user within a day gives the job of the first call; Conflict when that was another command.
+    A stop withdraws every older waiting job of the site, except closing and parking. The same idempotency key of the
+    same user within a day gives the job of the first call. Raise Conflict when the first call had a different command.
     """
     return queue.database.write(insert_job, queue, command, Act(actor, what), makes_safe=command.makes_safe)
 
 
 def insert_job(transaction: Transaction, queue: Queue, command: Command, act: Act, status: str = UNREAD) -> JobRow:
-    """Store a command with a status in both queues; return the first job of a known idempotency key."""
+    """Store a command with a status in both queues; for a known idempotency key return the first job instead."""
     now_ms = queue.clock.now_ms()
     if command.idempotency_key and (before := _same_key(transaction, command, now_ms)):
         return before
-    if command.cancels_all:
-        withdraw_waiting(transaction, queue, command.site, now_ms, command.user_id)
     row = new_row(queue, command, *queue.ulids.next())._replace(status=status, alternate_status=status)
     row = insert_row(transaction, queue, row, command.user_id)
-    if command.cancels_all:
-        remember_stop(transaction, queue, row)
+    if stops.is_stop(queue.settings, row):
+        stops.withdraw_older(transaction, queue, row)
     audit.record_job(transaction, now_ms, act.what, row, act.actor)
     if row.expires_ms:
         expiry.begin(transaction, queue, row, (row.expires_ms - row.created_ms) / 1000)
@@ -62,12 +59,12 @@ def _same_key(transaction: Transaction, command: Command, now_ms: int) -> JobRow
         getattr(before, name) != getattr(command, name)
         for name in ("site", "device", "instance", "action", "required_params", "optional_params")
     ):
-        raise Conflict("This Idempotency-Key was used within the last day for another command.")
+        raise Conflict("This Idempotency-Key was used within the last day for another command. Send a new key.")
     return before
 
 
 def again(queue: Queue, ulid: str, identity: Identity, actor: Actor) -> JobRow:
-    """Queue a job's command again, as a new job that names the old one. NotFound."""
+    """Queue a job's command again, as a new job with the old job's id in `again_of`. Raise NotFound."""
     old = find_job(queue.database, ulid)
     values = msgspec.json.decode(old.required_params)
     command = Command(

@@ -1,15 +1,14 @@
-"""Withdrawing what waits, and closing what was picked up and never reported on."""
+"""Cancelling a waiting job, and closing a picked-up job that never finished."""
 
 from prjobs.access import audit
 from prjobs.access.audit import Actor
 from prjobs.base.errors import Conflict
 from prjobs.jobs import leases, log
 from prjobs.jobs.log import Event
-from prjobs.jobs.lookup import held_of, only_row, waiting_of
-from prjobs.jobs.queue import Queue, Stop
+from prjobs.jobs.lookup import only_row
+from prjobs.jobs.queue import Queue
 from prjobs.jobs.states import (
     ABORTED,
-    ALTERNATE,
     BOTH,
     CANCELLED,
     FORWARDING,
@@ -22,24 +21,9 @@ from prjobs.jobs.states import (
 from prjobs.store.models import JOB_COLUMNS, JobRow
 from prjobs.store.transaction import Transaction
 
-CANCEL_ALL = "cancel_all_commands"
-
-
-def withdraw_waiting(transaction: Transaction, queue: Queue, site: str, now_ms: int, who: str) -> None:
-    """Withdraw every job of the site that waits, in both queues: none of them is handed out any more."""
-    for queue_name in (PRIMARY, ALTERNATE):
-        waiting = [*waiting_of(transaction, site, queue_name), *held_of(transaction, site, queue_name)]
-        log.apply(transaction, waiting, Event(queue_name, CANCELLED, now_ms, who, CANCEL_ALL))
-    leases.end_all(transaction, queue, site)
-
-
-def remember_stop(transaction: Transaction, queue: Queue, row: JobRow) -> None:
-    """Remember that this job withdrew everything of its site, and when by elapsed time."""
-    transaction.after_commit(queue.stops.__setitem__, row.site, Stop(row.seq, queue.clock.elapsed_s()))
-
 
 def cancel_job(queue: Queue, ulid: str, actor: Actor, reason: str = "") -> JobRow:
-    """Withdraw one job that waits, in both queues. NotFound, or Conflict when it was picked up or is finished."""
+    """Withdraw a waiting job in both queues. Raise NotFound, or Conflict for a picked-up or finished job."""
     return queue.database.write(_cancel_job, queue, ulid, actor, reason)
 
 
@@ -55,7 +39,7 @@ def _cancel_job(transaction: Transaction, queue: Queue, ulid: str, actor: Actor,
 
 
 def close_job(queue: Queue, ulid: str, actor: Actor, reason: str) -> JobRow:
-    """Close a job that was picked up and is not finished: its status becomes ABORTED. NotFound, or Conflict."""
+    """Close a picked-up, unfinished job: the status becomes ABORTED. Raise NotFound, or Conflict for any other job."""
     return queue.database.write(_close_job, queue, ulid, actor, reason)
 
 

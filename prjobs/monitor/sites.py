@@ -1,14 +1,15 @@
 """The view of each site: the polls, the open jobs, and the number of jobs of the last day in each phase."""
 
 import msgspec
+from peewee import SQL
 
 from prjobs.base.ulids import floor_ulid
 from prjobs.jobs.polls import Poller
 from prjobs.jobs.queue import Queue
-from prjobs.jobs.states import ALTERNATE, OPEN_PHASES, PHASES, PRIMARY, phase_of
+from prjobs.jobs.states import ALTERNATE, OPEN_PHASES, PHASES, PRIMARY, in_phases, phase_of
 from prjobs.monitor.board import Board
 from prjobs.monitor.rules import OPEN_LIMIT
-from prjobs.monitor.views import COLUMNS, DAY_MS, JobView, in_phases, view_job
+from prjobs.monitor.views import COLUMNS, DAY_MS, JobView, view_job
 from prjobs.store.models import Job, JobRow
 
 
@@ -82,7 +83,7 @@ def _is_silent(queue: Queue, poller: Poller | None) -> bool:
 def _open_jobs(queue: Queue, site: str, since_ulid: str) -> list[JobRow]:
     query = (
         Job.select(*COLUMNS)
-        .where(Job.site == site, Job.ulid >= since_ulid, in_phases(tuple(OPEN_PHASES)))
+        .where(Job.site == site, Job.ulid >= since_ulid, SQL(in_phases("status", OPEN_PHASES)))
         .order_by(Job.ulid.desc())
         .limit(OPEN_LIMIT)
     )

@@ -2,22 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from string import ascii_uppercase, digits
 from typing import Any, get_type_hints
 
 import msgspec
-from peewee import fn
+from peewee import SQL, fn
 
 from prjobs.base import catalogue
 from prjobs.base.ulids import floor_ulid
 from prjobs.jobs import log
 from prjobs.jobs.log import Change
 from prjobs.jobs.queue import Queue
-from prjobs.jobs.states import PHASES, RECEIVED, UNREAD, phase_of, words_of
+from prjobs.jobs.states import PHASES, RECEIVED, UNREAD, in_phases, phase_of
 from prjobs.store.engine import Engine, Row, Source
 from prjobs.store.models import INTERNAL, LONG, Job, JobRow
 
 DAY_MS = 86_400_000
 MAX_LIMIT = 1000
+WORD_CHARACTERS = [*ascii_uppercase, *digits, "_"]
 COLUMNS = [getattr(Job, name) for name in JobRow._fields]
 
 
@@ -29,7 +31,7 @@ class JobView(_Shown, kw_only=True):  # type: ignore[call-arg]
     """A job in the appliance's own API: the columns of the row, the label and the phases.
 
     `estimate_s` was given at `changed_ms`. `picked_up_ms`, `started_ms` and `ended_ms` belong to the primary queue, and
-    are None until the job gets there.
+    are None until the job gets there. `note` is the reason for the present status, such as the message of a report.
     """
 
     label: str
@@ -38,7 +40,7 @@ class JobView(_Shown, kw_only=True):  # type: ignore[call-arg]
 
 
 class HandoutView(msgspec.Struct):
-    """The answer that handed a job out; `state`: OPEN, CONFIRMED, UNCONFIRMED, or RETURNED once the jobs wait again."""
+    """The answer that handed a job out; `state`: OPEN, CONFIRMED, UNCONFIRMED, or RETURNED when its poll gave up."""
 
     id: int
     time_ms: int
@@ -191,10 +193,12 @@ def _conditions(asked: Filter) -> list[Any]:
     if asked.before:
         conditions.append(Job.ulid < asked.before)
     if asked.phases:
-        conditions.append(in_phases(asked.phases))
+        conditions.append(SQL(in_phases("status", asked.phases)))
+    if asked.status:
+        conditions.append(_has_status(asked.status))
     conditions += [
         fn.LOWER(field) == value.lower()
-        for field, value in ((Job.status, asked.status), (Job.device, asked.device), (Job.action, asked.action))
+        for field, value in ((Job.device, asked.device), (Job.action, asked.action))
         if value
     ]
     if asked.user:
@@ -206,15 +210,10 @@ def _conditions(asked: Filter) -> list[Any]:
     return conditions
 
 
-def in_phases(phases: Sequence[str]) -> Any:
-    """Return the condition for jobs of these phases."""
-    words = [word for phase in phases for word in words_of(phase)]
-    status = fn.UPPER(Job.status)
-    condition = status.in_(words)
-    if "running" in phases:
-        known = [word for phase in PHASES for word in words_of(phase)]
-        condition = condition | status.not_in(known)
-    return condition
+def _has_status(status: str) -> Any:
+    """Return the condition for jobs with this status, or with one that begins with it as a word."""
+    begin, after = fn.SUBSTR(Job.status, 1, len(status)), fn.SUBSTR(Job.status, len(status) + 1, 1)
+    return (fn.LOWER(begin) == status.lower()) & fn.UPPER(after).not_in(WORD_CHARACTERS)
 
 
 def count_pending(queue: Queue) -> dict[str, int]:

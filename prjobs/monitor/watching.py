@@ -10,13 +10,14 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
+from prjobs.access import ending_tokens
 from prjobs.base.catalogue import MAKES_SAFE
 from prjobs.base.clock import moment
 from prjobs.base.errors import NotFound, Unavailable
 from prjobs.base.ulids import floor_ulid
 from prjobs.jobs import log
 from prjobs.jobs.lookup import find_job
-from prjobs.jobs.states import PRIMARY, UNCONFIRMED, phase_of, words_of
+from prjobs.jobs.states import OPEN_PHASES, PRIMARY, UNCONFIRMED, in_phases, phase_of
 from prjobs.monitor import alarms, health, views
 from prjobs.monitor.alarms import DOUBT, LOOK, NOTICE, PROBLEM, SAFETY, SILENT, STOP, STUCK, Wrong
 from prjobs.monitor.board import Board
@@ -46,23 +47,19 @@ _LOOK = {
 _COLUMNS = "j.seq, j.ulid, j.site, j.command_class, j.status, j.created_ms, j.changed_ms, j.estimate_s"
 
 
-def _quoted(*phases: str) -> str:
-    return ", ".join(f"'{word}'" for phase in phases for word in words_of(phase))
-
-
 # Every unknown status word means running.
 _REPORTED = (
     "SELECT site, max(created_ms) FROM job "
-    f"WHERE ulid > ? AND upper(status) NOT IN ({_quoted('waiting', 'picked_up', 'gone')}) GROUP BY site"
+    f"WHERE ulid > ? AND {in_phases('status', ('running', 'done', 'failed'))} GROUP BY site"
 )
 _OPEN = (
-    f"SELECT {_COLUMNS} FROM job j WHERE j.ulid > ? AND upper(j.status) NOT IN ({_quoted('done', 'failed', 'gone')}) "
+    f"SELECT {_COLUMNS} FROM job j WHERE j.ulid > ? AND {in_phases('j.status', OPEN_PHASES)} "
     f"ORDER BY j.ulid LIMIT {PAGE}"
 )
 # The newest closing and parking of each site; SQLite takes the other columns of a group from the row of the maximum.
 _NEWEST_ENDS = (
     f"SELECT max(j.seq), {_COLUMNS} FROM job j WHERE (j.ulid > ? OR j.ulid IN ({{}})) "
-    f"AND j.command_class IN ('close', 'park') AND upper(j.status) NOT IN ({_quoted('waiting', 'gone')}) "
+    f"AND j.command_class IN ('close', 'park') AND NOT {in_phases('j.status', ('waiting', 'gone'))} "
     "GROUP BY j.site, j.command_class"
 )
 _CHANGED = (
@@ -332,8 +329,16 @@ class Watch:
             if is_new_here and key not in self._board.alarms:
                 continue
             if poller.silent_after_ms < polls.silence_ms(poller) <= DAY_S * 1000:
-                words = f"{site} has been silent since {_clock(last_ms)}"
-                yield Wrong(key, SILENT, last_ms, partial(str, words), site)
+                yield Wrong(key, SILENT, last_ms, partial(self._silence, site, last_ms), site)
+
+    def _silence(self, site: str, last_ms: int) -> str:
+        """Return the sentence for a silent site, with what is known of the reason."""
+        known = []
+        if refused := self._queue.refused.of(site):
+            known.append(refused.sentence)
+        with suppress(Unavailable):
+            known += ending_tokens.ended_between(self._queue, site, last_ms, self._queue.clock.now_ms())
+        return ". ".join([f"{site} has been silent since {_clock(last_ms)}", *known])
 
     def _of_house(self) -> Iterator[Wrong]:
         now_ms = self._queue.clock.now_ms()

@@ -130,19 +130,18 @@ def _pages(database: Engine, site: str | None, night: Night) -> Iterator[list[Jo
         after, sign = found[-1][1], ">"
 
 
-# (queue, status) -> when a job first had that status there, and what was noted then.
-_Firsts = dict[tuple[str, str], tuple[int, str]]
+# (queue, status) -> when a job first had that status there.
+_Firsts = dict[tuple[str, str], int]
 
 
 def _firsts(database: Engine, rows: Sequence[JobRow]) -> dict[int, _Firsts]:
     firsts: dict[int, _Firsts] = {}
-    # SQLite takes the other columns of a group from the row that holds the least time.
-    for seq, queue, status, time_ms, note in database.fetch(
-        f"SELECT job_seq, queue, status, min(time_ms), note FROM change WHERE job_seq IN ({_marks(rows)}) "
+    for seq, queue, status, time_ms in database.fetch(
+        f"SELECT job_seq, queue, status, min(time_ms) FROM change WHERE job_seq IN ({_marks(rows)}) "
         "GROUP BY job_seq, queue, status",
         [row.seq for row in rows],
     ):
-        firsts.setdefault(seq, {})[(queue, status)] = (time_ms, note)
+        firsts.setdefault(seq, {})[(queue, status)] = time_ms
     return firsts
 
 
@@ -181,7 +180,6 @@ def _view(row: JobRow, firsts: _Firsts) -> NightJob:
         "picked_up_ms": picked_up_ms,
         "waited_s": _seconds(row.created_ms, picked_up_ms),
         "duration_s": _seconds(begun_ms, row.ended_ms) if seen["phase"] != "gone" else None,
-        "note": _note(firsts, row.status),
         "alternate_picked_up_ms": _picked_up_ms(firsts, ALTERNATE),
     }
     return NightJob(**seen)
@@ -193,12 +191,8 @@ def _picked_up_ms(firsts: _Firsts, queue: str) -> int | None:
 
 
 def _least(firsts: _Firsts, queue: str, is_meant: Callable[[str], bool]) -> int | None:
-    times = [time_ms for (of, status), (time_ms, _) in firsts.items() if of in (queue, BOTH) and is_meant(status)]
+    times = [time_ms for (of, status), time_ms in firsts.items() if of in (queue, BOTH) and is_meant(status)]
     return min(times, default=None)
-
-
-def _note(firsts: _Firsts, status: str) -> str:
-    return (firsts.get((PRIMARY, status)) or firsts.get((BOTH, status)) or (0, ""))[1]
 
 
 def _seconds(since_ms: int | None, until_ms: int | None) -> float | None:

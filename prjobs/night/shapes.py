@@ -25,7 +25,7 @@ LONGEST = 10
 
 
 class NightJob(JobView, kw_only=True):  # type: ignore[call-arg]
-    """A job of a night, with the times of the log; `note` belongs to the present status.
+    """A job of a night, with the times of the log.
 
     `picked_up_ms`: the first hand-out or report. `duration_s`: from the start, or the pick-up, to the end; None
     without a report of both.
@@ -34,7 +34,6 @@ class NightJob(JobView, kw_only=True):  # type: ignore[call-arg]
     left_queue_ms: int | None
     waited_s: float | None
     duration_s: float | None
-    note: str
     alternate_picked_up_ms: int | None
 
 

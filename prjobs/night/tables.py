@@ -45,7 +45,7 @@ class Tables:
             ("u", job.user_name or job.user_id),
             ("n", duration(_waited_s(job))),
             ("n", duration(job.duration_s)),
-            (f"s {job.phase}", _status(job)),
+            (f"s {job.phase}", _with_note(_status(job), job)),
         ]
         return cells if self._site else [("i", job.site), *cells]
 
@@ -130,7 +130,7 @@ class Tables:
             ("d", job.device),
             ("l", job.label),
             ("u", job.user_name or job.user_id),
-            (f"s {job.phase}", f"{job.status}: {job.note}" if job.note else job.status),
+            (f"s {job.phase}", _with_note(job.status, job)),
         ]
 
     def doubts(self, doubts: Iterable[Doubt]) -> Table:
@@ -156,6 +156,11 @@ def _waited_s(job: NightJob) -> float | None:
     if job.waited_s is None and job.phase == "gone" and job.ended_ms is not None:
         return float(job.ended_ms - job.created_ms) / 1000
     return job.waited_s
+
+
+def _with_note(status: str, job: NightJob) -> str:
+    """Return a status with the reason for it, if one is known."""
+    return f"{status}: {job.note}" if job.note else status
 
 
 def _status(job: NightJob) -> str:

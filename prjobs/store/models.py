@@ -23,7 +23,8 @@ class JobRow(NamedTuple):
     """A row of `job`, in the order of the columns. Params and roles are JSON texts.
 
     The last three times belong to the primary queue, and are None until the job gets there: the pick-up, the first
-    report of running after the pick-up, and the start of the present phase of done, failed or gone.
+    report of running after the pick-up, and the start of the present phase of done, failed or gone. `note` is the
+    reason for the present status there: the message of the report, or a sentence of the appliance.
 
     The API, the night log and the page show a new column unless `INTERNAL` or `LONG` names the column.
     """
@@ -55,6 +56,7 @@ class JobRow(NamedTuple):
     picked_up_ms: int | None = None
     started_ms: int | None = None
     ended_ms: int | None = None
+    note: str = ""
 
     @property
     def is_sound(self) -> bool:

@@ -5,11 +5,11 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from prjobs.access import audit_notes
+from prjobs.access import audit_notes, ending_tokens
 from prjobs.appliance import Appliance
 from prjobs.base.errors import Unavailable
 from prjobs.base.folder import Folder
-from prjobs.jobs import expiry, leases
+from prjobs.jobs import expiry, leases, making_safe, refused_polls, stops
 from prjobs.monitor.watching import Watch
 from prjobs.opening import save_polls
 from prjobs.upkeep.backup import Nightly
@@ -47,6 +47,10 @@ class Chores:
             Chore("trouble", 1, lambda: probe_once(queue)),
             Chore("expiry", 1, lambda: expiry.expire_once(queue)),
             Chore("leases", 1, lambda: leases.return_once(queue)),
+            Chore("settling", 1, lambda: stops.wake_settled(queue)),
+            Chore("refused polls", 1, lambda: refused_polls.end_old_once(queue)),
+            Chore("tokens", 60, lambda: ending_tokens.watch_once(desk)),
+            Chore("make safe", 1, lambda: making_safe.advance_once(queue)),
             Chore("disk", 5, lambda: watch_disk_once(queue, ballast)),
             Chore("retention", 1, Retention(queue).once),
             Chore("audit", 5, lambda: audit_notes.keep_once(desk)),

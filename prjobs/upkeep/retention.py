@@ -8,7 +8,7 @@ import logging
 from prjobs.base.notices import Code
 from prjobs.base.ulids import floor_ulid
 from prjobs.jobs.queue import Queue
-from prjobs.jobs.states import ALTERNATE, UNREAD, words_of
+from prjobs.jobs.states import ALTERNATE, UNREAD, in_phases
 from prjobs.store.transaction import Transaction
 
 # A step is one transaction of the writer: this many are a few milliseconds of it.
@@ -18,10 +18,10 @@ REST_S = 600.0
 # A machine that just started may not know the time yet.
 AFTER_START_S = 600.0
 QUIET_DAYS = 30
-_FINISHED = ", ".join(f"'{word}'" for phase in ("done", "failed", "gone") for word in words_of(phase))
+_FINISHED = in_phases("status", ("done", "failed", "gone"))
 # A job that waits in a polled alternate queue is not over, even when finished in the primary queue.
 _OVER = (
-    f"ulid < ? AND changed_ms < ? AND upper(status) IN ({_FINISHED}) AND NOT (alternate_status = '{UNREAD}' AND EXISTS "
+    f"ulid < ? AND changed_ms < ? AND {_FINISHED} AND NOT (alternate_status = '{UNREAD}' AND EXISTS "
     f"(SELECT 1 FROM poll WHERE poll.site = job.site AND poll.queue = '{ALTERNATE}'))"
 )
 logger = logging.getLogger(__name__)

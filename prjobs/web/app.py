@@ -9,7 +9,18 @@ from bottle import Bottle, HTTPError, HTTPResponse, request
 
 from prjobs.appliance import Appliance
 from prjobs.base.errors import Internal, MethodNotAllowed, NotFound, Refused
-from prjobs.web import access_api, cloud_api, contract, jobs_api, manual, monitor_api, night_api, reservations_api
+from prjobs.jobs.queue import Queue
+from prjobs.web import (
+    access_api,
+    cloud_api,
+    contract,
+    jobs_api,
+    manual,
+    monitor_api,
+    night_api,
+    polling,
+    reservations_api,
+)
 from prjobs.web.endpoint import reply
 from prjobs.web.guard import ALLOWED_HEADERS, Guard, cors_headers
 from prjobs.web.pages import get_file, get_icon, load_files
@@ -42,7 +53,7 @@ def build_app(appliance: Appliance) -> Wsgi:
         try:
             origin = guard.check(environ)
         except Refused as refused:
-            return _refuse(environ, start_response, refused)
+            return _refuse(appliance.queue, environ, start_response, refused)
         if origin is None:
             return routes(environ, start_response)  # type: ignore[no-any-return]
         extra = cors_headers(environ, origin)
@@ -110,8 +121,9 @@ def _error(error: HTTPError) -> HTTPResponse:
     return answer
 
 
-def _refuse(environ: Environ, start_response: StartResponse, refused: Refused) -> Iterable[bytes]:
+def _refuse(queue: Queue, environ: Environ, start_response: StartResponse, refused: Refused) -> Iterable[bytes]:
     _log_refusal(environ, refused)
+    polling.note_refusal(queue, environ, refused)
     status, content_type, headers, body = refusal_parts(refused, str(environ["PATH_INFO"]), environ)
     reason = REASONS.get(status, "Refused")
     start_response(

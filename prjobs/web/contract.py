@@ -11,11 +11,11 @@ from prjobs.access.desk import Desk
 from prjobs.access.identity import Identity
 from prjobs.appliance import Appliance
 from prjobs.base.errors import BadRequest, Fault, TooMany, Unavailable
-from prjobs.jobs import handouts, lookup, proofs, reports, submission
+from prjobs.jobs import handouts, lookup, proofs, refused_polls, reports, submission
 from prjobs.jobs.requests import Command, StatusUpdate
 from prjobs.monitor import health
 from prjobs.store.models import JobRow
-from prjobs.web import caller, wire
+from prjobs.web import caller, polling, wire
 from prjobs.web.endpoint import Handler, Route, read_body, reply
 from prjobs.web.holding import hold
 
@@ -105,8 +105,10 @@ def post_getnewjobs(appliance: Appliance) -> HTTPResponse:
     queue, peer, own_connection = appliance.queue, caller.peer(), caller.has_own_connection()
     if own_connection:
         proofs.heard(queue, peer)
-    poll = wire.parse_getnewjobs(read_body())
-    caller.require_observatory(appliance.desk, poll.site)
+    with polling.refusals_noted(queue):
+        poll = wire.parse_getnewjobs(read_body())
+        caller.require_observatory(appliance.desk, poll.site)
+    refused_polls.note_accepted(queue, poll.site, request.environ["REMOTE_ADDR"])
     gap_ms = handouts.begin_poll(queue, poll, peer, own_connection)
 
     def take() -> list[JobRow]:

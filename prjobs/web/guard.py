@@ -7,6 +7,7 @@ web resolve to this machine. Programs send neither Origin nor Sec-Fetch-Site; br
 import re
 
 from prjobs.base.errors import BadRequest, Forbidden, NotFound, WrongHost
+from prjobs.base.sockets import is_loopback, is_own
 
 Environ = dict[str, object]
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?P<port>:\d{1,5})?\Z")
@@ -24,6 +25,8 @@ class Guard:
         names = (*_LOCAL_NAMES, host, f"[{host}]" if ":" in host else host, *allowed_hosts)
         self._names = frozenset(name.lower() for name in names) - {"0.0.0.0", "::", "[::]"}
         self._origins = frozenset(origin.rstrip("/").lower() for origin in allowed_origins)
+        # A name of the web may be made to lead to this machine, and never is one of the machine's own names.
+        self._takes_own = not is_loopback(host)
         self._good_hosts: set[str] = set()
 
     def check(self, environ: Environ) -> str | None:
@@ -42,10 +45,13 @@ class Guard:
         if not host:
             raise BadRequest("The Host header is missing.")
         match = _HOST.match(host)
-        if match is None or match["name"].lower() not in self._names:
+        if match is None or not self._is_named(match["name"].lower()):
             raise WrongHost("The Host header does not name this appliance; the setting allowed_hosts adds names.")
         if len(self._good_hosts) < 1000:
             self._good_hosts.add(host)
+
+    def _is_named(self, name: str) -> bool:
+        return name in self._names or (self._takes_own and is_own(name))
 
     def _check_origin(self, environ: Environ, origin: str | None, fetch_site: str) -> str | None:
         if origin is not None:

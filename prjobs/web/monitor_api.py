@@ -8,13 +8,14 @@ import msgspec
 from bottle import HTTPResponse
 from msgspec import Meta
 
-from prjobs.access import reservations
+from prjobs.access import reservations, rights
 from prjobs.access.identity import Identity
 from prjobs.appliance import Appliance
 from prjobs.base.errors import NotFound
+from prjobs.base.fields import Site
 from prjobs.base.settings_sources import reference
 from prjobs.cloud.status import state_of
-from prjobs.jobs import log
+from prjobs.jobs import log, making_safe
 from prjobs.jobs.queue import Queue
 from prjobs.monitor import alarms, health, sites, views
 from prjobs.monitor.board import Board
@@ -65,6 +66,7 @@ def get_now(appliance: Appliance) -> HTTPResponse:
             "alarms": alarms.list_alarms(appliance.board, reaches),
             "rules": rules_of(reservations.stations(queue.settings)),
             "user": caller.shown(identity) if identity else None,
+            "make_safe": [one for one in making_safe.list_makings(queue) if reaches(one.site)],
             "health": health.examine(queue),
             "cloud": describe_for(appliance, identity),
             "sites": [site for site in sites.list_sites(appliance.board) if reaches(site.site)],
@@ -150,7 +152,33 @@ def _reached_alarms(board: Board, identity: Identity) -> list[str]:
     return keys
 
 
+# ---- stop and make safe
+
+
+class SiteToMakeSafe(msgspec.Struct, frozen=True):
+    """The body of POST /api/make_safe."""
+
+    site: Site
+
+
+def post_make_safe(appliance: Appliance) -> HTTPResponse:
+    """Stop a site, then park its mount, then close its enclosure station: rights as for a stop."""
+    desk, queue = appliance.desk, appliance.queue
+    with caller.audited(desk, "make safe") as refusable:
+        identity = refusable.identity = caller.require_identity(desk)
+        rights.require_commander(identity)
+        site = parse_body(SiteToMakeSafe).site
+        refusable.asked = f"{site} make safe"
+        judged = rights.require_rights(desk, identity, site, identity.user_id, "stop")
+    tied = reservations.stations(queue.settings)
+    station = next((one for one, sites in tied.items() if site in sites and identity.reaches(one)), "")
+    number = making_safe.begin(queue, site, station, identity, caller.actor(identity, judged.despite))
+    logger.info("make safe %s by %s", site, identity.user_id)
+    return reply_json(next(one for one in making_safe.list_makings(queue) if one.id == number))
+
+
 ROUTES = [
+    Route("POST", "/api/make_safe", post_make_safe),
     Route("GET", "/healthz", get_healthz),
     Route("GET", "/api/now", get_now),
     Route("GET", "/api/changes", get_changes),

@@ -12,7 +12,20 @@ import msgspec
 
 from prjobs.base.decoding import parse_json, sentence_of, strip_mark
 from prjobs.base.errors import BadRequest, kind_of
-from prjobs.base.fields import Flag, Instance, Name64, Number, Params, PollId, Site, Status, UlidText, UserId, UserName
+from prjobs.base.fields import (
+    Flag,
+    Instance,
+    Message,
+    Name64,
+    Number,
+    Params,
+    PollId,
+    Site,
+    Status,
+    UlidText,
+    UserId,
+    UserName,
+)
 from prjobs.base.ulids import is_ulid
 from prjobs.jobs.requests import Command, PollRequest, StatusUpdate
 from prjobs.jobs.states import UNREAD
@@ -53,6 +66,7 @@ class _UpdateJobStatus(msgspec.Struct, frozen=True):
     newStatus: Status
     secondsUntilComplete: Number = None
     alternateQueue: Flag = None
+    message: Message = None
 
 
 class _StartJob(msgspec.Struct, frozen=True):
@@ -60,6 +74,11 @@ class _StartJob(msgspec.Struct, frozen=True):
     ulid: UlidText
     secondsUntilComplete: Number = None
     alternateQueue: Flag = None
+    message: Message = None
+
+
+class _Site(msgspec.Struct, frozen=True):
+    site: Site
 
 
 class _GetRecentJobs(msgspec.Struct, frozen=True):
@@ -128,6 +147,14 @@ def parse_getnewjobs(body: bytes) -> PollRequest:
     )
 
 
+def site_of(body: bytes) -> str:
+    """Return the site that a body names, whatever else is wrong with the body; empty for no valid site."""
+    try:
+        return msgspec.json.decode(strip_mark(body), type=_Site).site
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+
+
 def parse_updatejobstatus(body: bytes) -> StatusUpdate:
     """Return the report of an updatejobstatus body."""
     asked, _ = _parse(body, _UpdateJobStatus)
@@ -147,7 +174,14 @@ def _status_update(asked: _UpdateJobStatus | _StartJob, status: str) -> StatusUp
     if estimate > MAX_ESTIMATE_S:
         raise BadRequest(f"secondsUntilComplete must be at most {MAX_ESTIMATE_S}; a larger number came.")
     estimate_s = math.ceil(estimate) if estimate >= 0 else -1
-    return StatusUpdate(asked.site, asked.ulid, status, estimate_s, bool(asked.alternateQueue))
+    return StatusUpdate(
+        site=asked.site,
+        ulid=asked.ulid,
+        status=status,
+        estimate_s=estimate_s,
+        alternate=bool(asked.alternateQueue),
+        message=asked.message or "",
+    )
 
 
 def parse_getrecentjobs(body: bytes) -> tuple[str, int]:

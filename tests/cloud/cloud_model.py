@@ -42,6 +42,7 @@ class CloudModel:
         self.pending: list[tuple[int, str, dict[str, Any]]] = []
         self.late: list[tuple[int, Callable[[], object]]] = []
         self.visible: set[str] = set()
+        self.newest_stop = ""
         self.deleted: set[str] = set()
         self.ghosts = 0
 
@@ -69,6 +70,8 @@ class CloudModel:
         }
         delay = self.chance.choice(VISIBLE_AFTER_MS) if delay_ms is None else delay_ms
         self.pending.append((now + delay, ulid, record))
+        if action.lower() in ("stop", "cancel", "cancel_all_commands"):
+            self.newest_stop = max(self.newest_stop, ulid)
         return ulid
 
     def settle(self) -> None:

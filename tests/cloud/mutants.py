@@ -17,6 +17,7 @@ from prjobs.cloud.wire import Page
 from prjobs.jobs import handouts, log, lookup, reports
 from prjobs.jobs.log import Event
 from prjobs.jobs.states import CANCELLED, CLOUD, PRIMARY, UNREAD
+from prjobs.store.models import JobRow
 from tests.cloud.model import TIMINGS
 
 PLAIN = replace(TIMINGS, deep_first_s=1e12)
@@ -112,22 +113,22 @@ def sent_before_it_is_sent() -> Iterator[Timings]:
 def cancel_judged_by_one_page() -> Iterator[Timings]:
     """What the page of the cancel_all does not show counts as deleted."""
 
-    def hold(transaction: Any, queue: Any, page: Page, cancel_ulid: str, _copied: bool) -> None:
+    def hold(transaction: Any, queue: Any, page: Page, stop: JobRow, _copied: bool) -> None:
         present = {seen.ulid for seen in page.listing.sightings}
         waiting = importing.withdrawals.lookup.waiting_of(transaction, page.site, PRIMARY)
-        gone = [row for row in waiting if row.ulid < cancel_ulid and row.ulid not in present]
+        gone = [row for row in waiting if row.ulid < stop.ulid and row.ulid not in present]
         log.apply(transaction, gone, Event(PRIMARY, CANCELLED, queue.clock.now_ms(), CLOUD))
         if gone:
             tables.needs_no_push(transaction, [row.seq for row in gone], tables.GONE)
 
-    with patch.object(importing.withdrawals, "hold_older", hold):
+    with patch.object(importing.withdrawals, "withdraw_older", hold):
         yield PLAIN
 
 
 @contextmanager
 def cancel_not_held() -> Iterator[Timings]:
     """A cancel_all of the cloud is delivered and changes nothing here."""
-    with patch.object(importing.withdrawals, "hold_older", lambda *_: None):
+    with patch.object(importing.withdrawals, "withdraw_older", lambda *_: None):
         yield PLAIN
 
 

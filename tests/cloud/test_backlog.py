@@ -70,11 +70,15 @@ def test_what_a_stop_withdraws_is_said_before_it_is_taken(world):
     submission.submit_job(world.appliance.queue, command, USER)
     world.pass_time(60)
     view = ask(world, take_in=False)
-    assert [(job.ulid, job.stopped) for job in view.jobs] == [(ulid, True) for ulid in world.old]
-    line = _older_line(msgspec.to_builtins(view.jobs[1]))
+    exposure, park = world.old
+    assert [(job.ulid, job.stopped) for job in view.jobs] == [(exposure, True), (park, False)]
+    line = _older_line(msgspec.to_builtins(view.jobs[0]))
     assert line.endswith("CANCELLED: the site was stopped since: does not run")
     assert ask(world, take_in=True).taken == 2
-    assert [lookup.find_job(world.appliance.queue.database, ulid).status for ulid in world.old] == ["CANCELLED"] * 2
+    assert [lookup.find_job(world.appliance.queue.database, ulid).status for ulid in world.old] == [
+        "CANCELLED",
+        "UNREAD",
+    ]
 
 
 def test_a_list_changes_nothing(world):
@@ -132,15 +136,18 @@ def test_after_a_power_cut_it_can_be_asked_again(world):
     assert ask(world, True).jobs == [] and world.old[1] in take(world)
 
 
-def test_an_old_cancel_all_runs_and_what_is_older_is_judged(make_world):
+def test_an_old_cancel_all_runs_and_what_is_older_does_not(make_world):
     world = make_world(expire_exposure_s=100_000)
-    exposure, park = world.old
+    exposure, later = world.old
     # The later of the two becomes a cancel_all that the cloud has not carried out yet.
-    world.cloud.put(park, {**world.cloud.records[park], "action": "cancel_all_commands"}, 0)
+    world.cloud.put(later, {**world.cloud.records[later], "action": "cancel_all_commands"}, 0)
     assert ask(world, True).taken == 2
-    # Both stand there still: the cloud did not delete the older one, so it is released.
+    # Both stand there still: the cloud did not delete the older one, but the stop withdraws it.
     world.pass_time(20)
-    assert take(world) == [world.fresh, exposure, park]
+    assert take(world) == [later]
+    world.clock.true_ms += 5000
+    assert take(world) == [world.fresh]
+    assert lookup.find_job(world.appliance.queue.database, exposure).status == "CANCELLED"
 
 
 def test_a_standby_holds_what_it_takes_in(make_world):

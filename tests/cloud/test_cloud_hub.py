@@ -75,7 +75,9 @@ def test_what_is_cancelled_at_the_hub_is_not_run_at_the_site(hub, site):
     wait_for(lambda: _known(site).get(stop) == "UNREAD" and _known(site)[jobs[0]] == "CANCELLED")
     assert [job["ulid"] for job in site.post("getnewjobs", {"site": SITE}).json()] == [stop]
     time.sleep(2)
-    assert site.post("getnewjobs", {"site": SITE}).json() == []
+    # Nothing proved that the stop arrived, so it may come once more; the jobs before it may not.
+    later = [job["ulid"] for _ in range(3) for job in site.post("getnewjobs", {"site": SITE}).json()]
+    assert later in ([], [stop])
     notices = [one["code"] for one in _health(site)["notices"]]
     assert "cloud_reader" not in notices
 

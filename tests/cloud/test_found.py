@@ -111,9 +111,7 @@ def test_a_job_held_during_the_look_for_a_newer_cancel_all_is_decided():
     for _ in range(400):
         world.step(500)
         seen += world.appliance.queue.database.fetch("SELECT status FROM job WHERE ulid = ?", (kept,))
-    assert ("HELD",) in seen
-    # In the cloud each of them deleted what was visible when it came.
-    assert seen[-1] == (("CANCELLED",) if kept not in world.cloud.records else ("UNREAD",))
+    assert seen and set(seen) <= {("HELD",), ("CANCELLED",)} and seen[-1] == ("CANCELLED",)
     assert world.appliance.queue.database.fetch("SELECT cancel_ulid FROM cloud_site") == [(None,)]
     world.close()
 
@@ -129,7 +127,8 @@ def test_a_cancel_all_covers_what_is_given_back_as_far_as_it_is_older(world):
     world.pass_time(20)
     world.appliance.queue.database.write(give_back)
     assert older not in world.cloud.records
-    assert take(world)[:1] in ([newer], [cancel])
+    taken = [*take(world), *take(world), *take(world)]
+    assert {cancel, newer} <= set(taken) and older not in taken
     statuses = dict(world.appliance.queue.database.fetch("SELECT ulid, status FROM job"))
     assert statuses[older] == "CANCELLED" and statuses[newer] == "RECEIVED"
     world.pass_time(60)

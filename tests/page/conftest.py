@@ -113,8 +113,8 @@ def here(browser: Any, tmp_path: Path, patient: None) -> Iterator[Here]:
 
 @pytest.fixture
 def served(here: Here) -> Here:
-    """The program, served from this process."""
-    here.serve()
+    """The program, served from this process; a stop in doubt stays in doubt and does not come once more."""
+    here.serve(redeliver_stop=False)
     return here
 
 

@@ -82,7 +82,7 @@ class Domes:
 
 @pytest.fixture
 def domes(here: Here, open_page: OpenPage) -> Iterator[Domes]:
-    here.serve(stations=["wema=saf"])
+    here.serve(stations=["wema=saf"], redeliver_stop=False)
     page = open_page(here.url)
     domes = Domes(here, page)
     log_in(page, here.url, here.token("staff", "--role", "admin"))

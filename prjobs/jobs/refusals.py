@@ -1,0 +1,79 @@
+"""The polls that were refused, by site, in memory."""
+
+import threading
+from dataclasses import dataclass
+
+from prjobs.base.clock import moment
+
+
+@dataclass(frozen=True)
+class RefusedPoll:
+    """A poll that was refused. `site` is empty when the request names none; `address` is without the port."""
+
+    site: str
+    address: str
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """The refused polls of one site: the last one, when it came, and how many came since `first_ms`."""
+
+    last: RefusedPoll
+    first_ms: int
+    last_ms: int
+    last_s: float
+    count: int
+
+    @property
+    def sentence(self) -> str:
+        """The refusals in words, with the reason of the last one."""
+        last = self.last
+        whose = f"for jobs of {last.site}" if last.site else "for jobs, without naming a site,"
+        times = f"since {_clock(self.first_ms)}, last at {_clock(self.last_ms)}" if self.count > 1 else ""
+        times = times or f"at {_clock(self.last_ms)}"
+        return f"A program at {last.address} asks {whose} and was refused {times} ({last.status}). {last.reason}"
+
+
+class RefusedPolls:
+    """The refusals by site, of a limited number of sites. Any thread may call any method."""
+
+    LIMIT = 20
+
+    def __init__(self) -> None:
+        self._by_site: dict[str, Refusals] = {}
+        self._lock = threading.Lock()
+
+    def add(self, poll: RefusedPoll, now_ms: int, now_s: float) -> Refusals:
+        """Count a refused poll. Above the limit of sites a new site counts as unnamed: names can be invented."""
+        with self._lock:
+            if poll.site not in self._by_site and self.is_full:
+                poll = RefusedPoll("", poll.address, poll.status, poll.reason)
+            before = self._by_site.get(poll.site)
+            first_ms, count = (before.first_ms, before.count) if before else (now_ms, 0)
+            made = self._by_site[poll.site] = Refusals(poll, first_ms, now_ms, now_s, count + 1)
+            return made
+
+    @property
+    def is_full(self) -> bool:
+        """Return True if there is no place for one more named site."""
+        return len(self._by_site) - ("" in self._by_site) >= self.LIMIT
+
+    def of(self, site: str) -> Refusals | None:
+        """Return the refusals of a site; None without any."""
+        return self._by_site.get(site)
+
+    def all(self) -> list[Refusals]:
+        """Return the refusals of all sites."""
+        with self._lock:
+            return list(self._by_site.values())
+
+    def drop(self, site: str) -> None:
+        """Forget the refusals of a site."""
+        with self._lock:
+            self._by_site.pop(site, None)
+
+
+def _clock(time_ms: int) -> str:
+    return moment(time_ms).strftime("%H:%M:%S UTC")

@@ -1,0 +1,44 @@
+"""The notices of refused polls: a program with a wrong address or token would otherwise look like no program."""
+
+from prjobs.base.notices import Code
+from prjobs.jobs.queue import Queue
+from prjobs.jobs.refusals import RefusedPoll
+
+# A refused program polls again within seconds; without a further poll the notice ends.
+SHOWN_S = 600.0
+
+
+def note_refused(queue: Queue, poll: RefusedPoll) -> None:
+    """Remember a refused poll, and raise the notice. Known sites keep their place when many names are invented."""
+    if queue.refused.is_full and queue.refused.of(poll.site) is None:
+        _make_place(queue, poll.site)
+    found = queue.refused.add(poll, queue.clock.now_ms(), queue.clock.elapsed_s())
+    queue.notices.say(Code.POLL_REFUSED, found.sentence, found.last.site)
+
+
+def _make_place(queue: Queue, site: str) -> None:
+    """Forget a site that has no jobs and never polled, for one that has or did."""
+    known = queue.polls.sites()
+    unknown = [found.last.site for found in queue.refused.all() if found.last.site and found.last.site not in known]
+    if site in known and unknown:
+        _end(queue, unknown[0])
+
+
+def note_accepted(queue: Queue, site: str, address: str) -> None:
+    """End the notice of a site once a poll from the refused address is accepted."""
+    found = queue.refused.of(site)
+    if found and found.last.address == address:
+        _end(queue, site)
+
+
+def end_old_once(queue: Queue) -> None:
+    """End the notices of programs that stopped asking."""
+    now_s = queue.clock.elapsed_s()
+    for found in queue.refused.all():
+        if now_s - found.last_s > SHOWN_S:
+            _end(queue, found.last.site)
+
+
+def _end(queue: Queue, site: str) -> None:
+    queue.refused.drop(site)
+    queue.notices.end(Code.POLL_REFUSED, site)

@@ -1,0 +1,145 @@
+"""The stop rule: a stop withdraws every older waiting job of the site, except closing and parking.
+
+A site's program treats `stop`, `cancel` and `cancel_all_commands` on any device, and `run` with `stopScript`, alike,
+and stops everything. A job from before a stop must not move the telescope after the stop, wherever the job waits: in a
+queue, at the cloud, under a lease, or for redelivery.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from prjobs.base.clock import moment
+from prjobs.base.settings import Settings
+from prjobs.jobs import log, lookup
+from prjobs.jobs.log import Event
+from prjobs.jobs.queue import Queue, Stop
+from prjobs.jobs.requests import is_cancel_all
+from prjobs.jobs.states import ALTERNATE, CANCELLED, CLOUD, FORWARDED, PRIMARY
+from prjobs.store.engine import Source
+from prjobs.store.models import JobRow
+from prjobs.store.transaction import Transaction
+
+STOP = "stop"
+# No stop withdraws jobs of these classes: a telescope must still close and park.
+SPARED = frozenset({"close", "park"})
+_SCOPES = {
+    "site": "s.command_class = 'stop'",
+    "cancel_all": "s.command_class = 'stop' AND lower(s.action) = 'cancel_all_commands'",
+}
+# The cloud's copy of a local stop arrives after newer jobs: the copy must not withdraw jobs from after the stop.
+_AFTER_LOCAL = f"s.seq > ? AND (s.origin <> '{CLOUD}' OR s.status <> '{FORWARDED}')"
+# A job of the cloud may arrive long after the time in the id: arrival alone would miss a stop in between.
+_AFTER_CLOUD = f"(s.origin <> '{CLOUD}' AND s.seq > ?) OR (s.origin = '{CLOUD}' AND s.ulid > ?)"
+
+
+class Withdrawal(NamedTuple):
+    """A stop that withdraws a job: the sender and the time."""
+
+    seq: int
+    user_name: str
+    user_id: str
+    created_ms: int
+
+    @property
+    def note(self) -> str:
+        """Return the note for the withdrawn job's log."""
+        return f"withdrawn by the stop of {self.user_name or self.user_id}, {moment(self.created_ms):%H:%M:%S} UTC"
+
+
+_COLUMNS = "s.seq, s.user_name, s.user_id, s.created_ms"
+
+
+def withdrawal_of(stop: JobRow) -> Withdrawal:
+    """Return a stop as the reason of withdrawals."""
+    return Withdrawal(stop.seq, stop.user_name, stop.user_id, stop.created_ms)
+
+
+def is_stop(settings: Settings, row: JobRow) -> bool:
+    """Return True if the job withdraws older jobs of the site; the setting `stop_scope` decides."""
+    return row.command_class == STOP and (settings.stop_scope == "site" or is_cancel_all(row.action))
+
+
+def newest_local_stop(source: Source, settings: Settings, site: str) -> Withdrawal | None:
+    """Return the newest stop sent here; None without a stop."""
+    sql = f"SELECT {_COLUMNS} FROM job s WHERE s.site = ? AND {_SCOPES[settings.stop_scope]} AND s.origin <> ?"
+    found = source.fetch(f"{sql} ORDER BY s.seq DESC LIMIT 1", (site, CLOUD))
+    return Withdrawal(*found[0]) if found else None
+
+
+def covering_stop(source: Source, settings: Settings, row: JobRow) -> Withdrawal | None:
+    """Return the newest stop that came after the job and withdraws the job; None when the job may still run.
+
+    The order is by arrival here, and between two jobs of the cloud by id. A job not stored yet (`seq` 0) is covered by
+    stops of the cloud only.
+    """
+    if row.command_class in SPARED:
+        return None
+    if row.origin != CLOUD:
+        later, parameters = _AFTER_LOCAL, [row.site, row.seq]
+    else:
+        later, parameters = _AFTER_CLOUD, [row.site, row.seq or _NEVER, row.ulid]
+    found = source.fetch(
+        f"SELECT {_COLUMNS} FROM job s WHERE s.site = ? AND {_SCOPES[settings.stop_scope]} AND ({later}) "
+        "ORDER BY s.seq DESC LIMIT 1",
+        parameters,
+    )
+    return Withdrawal(*found[0]) if found else None
+
+
+_NEVER = 2**62
+
+
+def split_covered(
+    source: Source, settings: Settings, rows: Iterable[JobRow]
+) -> tuple[list[JobRow], list[tuple[JobRow, Withdrawal]]]:
+    """Return (jobs without a later stop, jobs with a later stop, each with the stop)."""
+    free: list[JobRow] = []
+    covered: list[tuple[JobRow, Withdrawal]] = []
+    for row in rows:
+        stop = covering_stop(source, settings, row)
+        if stop is None:
+            free.append(row)
+        else:
+            covered.append((row, stop))
+    return free, covered
+
+
+def withdraw_older(transaction: Transaction, queue: Queue, stop: JobRow) -> None:
+    """Withdraw every older waiting or held job of the stop's site, in both queues; remember the stop."""
+    note = withdrawal_of(stop).note
+    for queue_name in (PRIMARY, ALTERNATE):
+        waiting = lookup.waiting_of(transaction, stop.site, queue_name)
+        held = lookup.held_of(transaction, stop.site, queue_name)
+        older = [row for row in (*waiting, *held) if row.seq < stop.seq and row.command_class not in SPARED]
+        event = Event(queue_name, CANCELLED, queue.clock.now_ms(), stop.user_id, note)
+        log.apply(transaction, older, event)
+    transaction.after_commit(queue.stops.__setitem__, stop.site, Stop(stop.seq, queue.clock.elapsed_s()))
+
+
+def withdraw(transaction: Transaction, queue: Queue, covered: list[tuple[JobRow, Withdrawal]], queue_name: str) -> None:
+    """Withdraw jobs in one queue, each by the later stop."""
+    for row, stop in covered:
+        event = Event(queue_name, CANCELLED, queue.clock.now_ms(), stop.user_id, stop.note)
+        log.apply(transaction, [row], event)
+
+
+def begin_settling(queue: Queue) -> None:
+    """Continue the settling times of stops handed out by an earlier process."""
+    settle_ms, now_ms = queue.settings.stop_settle_s * 1000, queue.clock.now_ms()
+    if not settle_ms:
+        return
+    for site, queue_name, time_ms in queue.database.fetch(
+        "SELECT h.site, h.queue, max(h.time_ms) FROM handout h JOIN change c ON c.handout_id = h.id "
+        "JOIN job j ON j.seq = c.job_seq WHERE j.command_class = 'stop' "
+        "AND h.id > (SELECT max(id) FROM handout) - 1000 AND h.time_ms > ? GROUP BY h.site, h.queue",
+        (now_ms - settle_ms,),
+    ):
+        left_s = min(settle_ms, time_ms + settle_ms - now_ms) / 1000
+        queue.settling.set((site, queue_name), queue.clock.elapsed_s() + left_s)
+
+
+def wake_settled(queue: Queue) -> None:
+    """Wake the held polls of sites with an ended settling time after a stop."""
+    over = queue.settling.take_over()
+    if over:
+        queue.waiters.wake({site for site, _ in over})
