@@ -164,4 +164,4 @@ def test_a_backup_whose_maker_died_is_whole_and_the_store_is_untouched(program, 
 
 def test_both_are_refused_where_others_can_reach_the_server(program):
     done = program.run("serve", "--host", "0.0.0.0", env={**os.environ, "PRJOBS_FAIL": "migrate_middle:1"})
-    assert done.returncode == 1 and "refused while host is not 127.0.0.1" in done.stderr
+    assert done.returncode == 1 and "set host to 127.0.0.1" in done.stderr

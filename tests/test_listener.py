@@ -33,7 +33,7 @@ def test_a_port_is_given_once():
 
 def test_where_exclusive_use_is_refused_for_now_a_plain_bind_is_tried(monkeypatch):
     """As on Windows, while a connection of the server before lingers. No system knows this option."""
-    monkeypatch.setattr(sockets, "WAYS", (99_999, None))
+    monkeypatch.setattr(sockets, "OPTIONS", (99_999, None))
     (first,) = listening("127.0.0.1")
     with closing(first), pytest.raises(OSError):
         listening("127.0.0.1", first.getsockname()[1])
