@@ -69,6 +69,25 @@ def test_no_module_imports_itself_by_a_detour():
     assert tuple(TopologicalSorter({name: set(imported(path)) for name, path in MODULES.items()}).static_order())
 
 
+def test_no_chain_of_imports_is_longer_than_twelve_modules():
+    graph = {name: set(imported(path)) & MODULES.keys() for name, path in MODULES.items()}
+    length: dict[str, int] = {}
+    for name in TopologicalSorter(graph).static_order():
+        length[name] = 1 + max((length[other] for other in graph.get(name, ())), default=0)
+    longest = max(length, key=length.__getitem__)
+    assert length[longest] <= 12, longest
+
+
+def test_no_call_has_more_than_five_positional_arguments():
+    wide = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and sum(not isinstance(given, ast.Starred) for given in node.args) > 5
+    ]
+    assert wide == []
+
+
 def test_the_client_stands_alone():
     assert list(imported(ROOT / "client.py")) == []
 

@@ -125,7 +125,7 @@ def test_cancel_all_withdraws_what_waits_in_both_queues_and_keeps_the_history(ap
     waiting = submit()
     elsewhere = submit("mrc1")
     stop = submit(device="all", action="cancel_all_commands")
-    rows = {row.ulid: row for page in lookup.list_recent(appliance.queue, "saf", 1000) for row in page}
+    rows = {row.ulid: row for page in lookup.list_since(appliance.queue.database, "saf", 0) for row in page}
     assert (rows[delivered.ulid].status, rows[delivered.ulid].alternate_status) == ("RECEIVED", "CANCELLED")
     assert (rows[waiting.ulid].status, rows[waiting.ulid].alternate_status) == ("CANCELLED", "CANCELLED")
     assert [row.ulid for row in take(appliance)] == [stop.ulid]
@@ -164,10 +164,10 @@ def test_recent_jobs_come_in_pages_without_a_gap(appliance, submit, clock):
     old = submit()
     clock.advance(10)
     sent = [submit().ulid for _ in range(lookup.PAGE + 3)]
-    pages = list(lookup.list_recent(appliance.queue, "saf", 5000))
+    pages = list(lookup.list_since(appliance.queue.database, "saf", appliance.queue.clock.now_ms() - 5000))
     assert [len(page) for page in pages] == [lookup.PAGE, 3]
     assert [row.ulid for page in pages for row in page] == sent
-    everything = lookup.list_recent(appliance.queue, "saf", 10**15)
+    everything = lookup.list_since(appliance.queue.database, "saf", -(10**15))
     assert next(everything)[0].ulid == old.ulid
 
 

@@ -77,7 +77,7 @@ def test_a_defect_is_an_internal_error_without_details(server, monkeypatch):
     def broken(*_):
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(lookup, "list_recent", broken)
+    monkeypatch.setattr(lookup, "list_since", broken)
     answer = requests.post(f"{server.url}/getrecentjobs", data='{"site": "saf"}')
     assert (answer.status_code, "secret" in answer.text) == (500, False)
     monkeypatch.setattr("prjobs.jobs.handouts.take_jobs", broken)

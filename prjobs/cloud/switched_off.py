@@ -13,7 +13,7 @@ from prjobs.cloud import copies, tables
 from prjobs.cloud.context import Context
 from prjobs.jobs import log
 from prjobs.jobs.log import Event
-from prjobs.jobs.states import ALTERNATE, CLOUD, FORWARDING, HELD, PRIMARY, UNREAD
+from prjobs.jobs.states import ALTERNATE, CLOUD, COLUMNS, FORWARDING, HELD, PRIMARY, UNREAD
 from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
 
@@ -45,7 +45,7 @@ def _hold(transaction: Transaction, context: Context, queue_name: str) -> None:
     """Hold the waiting jobs of the cloud, except jobs handed out before: the cloud knows of the hand-out."""
     columns = ", ".join(f"j.{column}" for column in JobRow._fields)
     found = transaction.fetch(
-        f"SELECT {columns} FROM job j WHERE j.{log.COLUMNS[queue_name][0]} = '{UNREAD}' AND j.origin = '{CLOUD}' "
+        f"SELECT {columns} FROM job j WHERE j.{COLUMNS[queue_name][0]} = '{UNREAD}' AND j.origin = '{CLOUD}' "
         "AND NOT EXISTS (SELECT 1 FROM change c WHERE c.job_seq = j.seq AND c.queue = ? AND c.handout_id IS NOT NULL)",
         (queue_name,),
     )

@@ -3,7 +3,7 @@
 from prjobs.jobs import log
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue
-from prjobs.jobs.states import ALTERNATE, APPLIANCE, EXPIRED, PRIMARY, UNREAD
+from prjobs.jobs.states import ALTERNATE, APPLIANCE, COLUMNS, EXPIRED, PRIMARY, UNREAD
 from prjobs.store.engine import Source
 from prjobs.store.models import JOB_COLUMNS, JobRow
 from prjobs.store.transaction import Transaction
@@ -83,7 +83,7 @@ def _expire(transaction: Transaction, queue: Queue, seqs: list[int]) -> int:
     count = 0
     for queue_name in (PRIMARY, ALTERNATE):
         marks = ", ".join("?" * len(seqs))
-        sql = f"SELECT {JOB_COLUMNS} FROM job WHERE seq IN ({marks}) AND {log.COLUMNS[queue_name][0]} = '{UNREAD}'"
+        sql = f"SELECT {JOB_COLUMNS} FROM job WHERE seq IN ({marks}) AND {COLUMNS[queue_name][0]} = '{UNREAD}'"
         rows = [JobRow(*row) for row in transaction.fetch(sql, seqs)]
         expire_rows(transaction, queue, rows, queue_name)
         count += len(rows)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from prjobs.jobs import log, stops
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue
-from prjobs.jobs.states import APPLIANCE, RECEIVED, UNREAD
+from prjobs.jobs.states import APPLIANCE, COLUMNS, RECEIVED, UNREAD
 from prjobs.store.models import JOB_COLUMNS, JobRow
 from prjobs.store.transaction import Transaction
 
@@ -73,7 +73,7 @@ def _return_over(transaction: Transaction, queue: Queue, over: list[tuple[int, s
         if not _is_over(queue, (job_seq, queue_name)):
             continue
         end(transaction, queue, job_seq, queue_name)
-        status = log.COLUMNS[queue_name][0]
+        status = COLUMNS[queue_name][0]
         sql = f"SELECT {JOB_COLUMNS} FROM job WHERE seq = ? AND {status} = '{RECEIVED}'"
         rows = [JobRow(*row) for row in transaction.fetch(sql, (job_seq,))]
         free, covered = stops.split_covered(transaction, queue.settings, rows)

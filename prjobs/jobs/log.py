@@ -4,14 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from prjobs.jobs.states import ALTERNATE, BOTH, PRIMARY, in_phases, phase_of
+from prjobs.jobs.states import ALTERNATE, BOTH, COLUMNS, in_phases, phase_of
 from prjobs.store.engine import Row, Source
 from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
 
 LIMIT = 500
-# The columns of a queue's status and estimate.
-COLUMNS = {PRIMARY: ("status", "estimate_s"), ALTERNATE: ("alternate_status", "alternate_estimate_s")}
 _INSERT = (
     "INSERT INTO change (job_seq, site, queue, status, estimate_s, time_ms, who, note, handout_id) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"

@@ -6,9 +6,7 @@ from typing import Any
 
 from prjobs.base.errors import NotFound
 from prjobs.base.ulids import floor_ulid
-from prjobs.jobs import log
-from prjobs.jobs.queue import Queue
-from prjobs.jobs.states import BOTH, FORWARDING, HELD, UNREAD, in_phases
+from prjobs.jobs.states import BOTH, COLUMNS, FORWARDING, HELD, UNREAD, in_phases
 from prjobs.store.engine import Source
 from prjobs.store.models import JOB_COLUMNS, JobRow
 from prjobs.store.transaction import Transaction
@@ -23,12 +21,12 @@ def has_waiting(source: Source, site: str, queue_name: str) -> bool:
 
 _LOOK = {
     queue_name: f"SELECT 1 FROM job WHERE site = ? AND {status} = '{UNREAD}' LIMIT 1"
-    for queue_name, (status, _) in log.COLUMNS.items()
+    for queue_name, (status, _) in COLUMNS.items()
 }
 
 _WAITING = {
     queue_name: f"SELECT {JOB_COLUMNS} FROM job WHERE site = ? AND {status} = '{UNREAD}'"
-    for queue_name, (status, _) in log.COLUMNS.items()
+    for queue_name, (status, _) in COLUMNS.items()
 }
 
 
@@ -62,7 +60,7 @@ def _as_text(value: object) -> Any:
 
 def held_of(source: Source, site: str, queue_name: str) -> list[JobRow]:
     """Return the site's jobs held back by the cloud link, oldest first."""
-    status = f"{log.COLUMNS[queue_name][0]} IN ('{HELD}', '{FORWARDING}')"
+    status = f"{COLUMNS[queue_name][0]} IN ('{HELD}', '{FORWARDING}')"
     sql = f"SELECT {JOB_COLUMNS} FROM job WHERE site = ? AND {status} ORDER BY ulid"
     return [JobRow(*row) for row in source.fetch(sql, (site,))]
 
@@ -108,12 +106,12 @@ def sites_with_jobs(source: Source) -> list[str]:
     return sites
 
 
-def list_recent(queue: Queue, site: str, range_ms: int) -> Iterator[list[JobRow]]:
-    """Yield every job of the site up to `range_ms` old, oldest first, in pages."""
-    after = floor_ulid(queue.clock.now_ms() - range_ms)
+def list_since(source: Source, site: str, since_ms: int) -> Iterator[list[JobRow]]:
+    """Yield every job of the site created at or after `since_ms`, oldest first, in pages."""
+    after = floor_ulid(since_ms)
     inclusive = ">="
     while True:
-        found = queue.database.fetch(
+        found = source.fetch(
             f"SELECT {JOB_COLUMNS} FROM job WHERE site = ? AND ulid {inclusive} ? ORDER BY ulid LIMIT {PAGE}",
             (site, after),
         )

@@ -78,33 +78,38 @@ class MakingView(msgspec.Struct, frozen=True, kw_only=True):
 
 def begin(queue: Queue, site: str, station: str, identity: Identity, actor: Actor) -> int:
     """Send the stop and keep the steps that follow; return the number of the act. `station` is empty without one."""
-    number: int = queue.database.write(_begin, queue, site, station, identity, actor, makes_safe=True)
-    return number
-
-
-def _begin(transaction: Transaction, queue: Queue, site: str, station: str, identity: Identity, actor: Actor) -> int:
-    now_ms = queue.clock.now_ms()
-    steps = [
-        Step(word="STOP", site=site, device="all", instance="all", action="cancel_all_commands"),
-        Step(word="PARK", site=site, device="mount", instance=_instance(transaction, site, "mount"), action="park"),
-    ]
-    if station:
-        instance = _instance(transaction, station, "enclosure")
-        steps.append(Step(word="CLOSE", site=station, device="enclosure", instance=instance, action="close"))
     making = Making(
         who=actor.who,
         where_from=actor.where_from,
         is_staff=actor.is_staff,
         despite=actor.despite,
         roles=identity.roles_json,
-        steps=steps,
+        steps=_steps(queue.database, site, station),
     )
+    number: int = queue.database.write(_begin, queue, making, identity, makes_safe=True)
+    return number
+
+
+def _steps(source: Source, site: str, station: str) -> list[Step]:
+    steps = [
+        Step(word="STOP", site=site, device="all", instance="all", action="cancel_all_commands"),
+        Step(word="PARK", site=site, device="mount", instance=_instance(source, site, "mount"), action="park"),
+    ]
+    if station:
+        instance = _instance(source, station, "enclosure")
+        steps.append(Step(word="CLOSE", site=station, device="enclosure", instance=instance, action="close"))
+    return steps
+
+
+def _begin(transaction: Transaction, queue: Queue, making: Making, identity: Identity) -> int:
+    now_ms, steps = queue.clock.now_ms(), making.steps
+    site = steps[0].site
     transaction.execute(
         "UPDATE make_safe SET ended_ms = ?, replaced = 1 WHERE site = ? AND ended_ms IS NULL", (now_ms, site)
     )
     _send(transaction, queue, making, steps[0], identity.user_name)
-    detail = " ".join(f"{step.site} {step.action}" for step in steps) + (f" {actor.despite}" if actor.despite else "")
-    audit.record(transaction, now_ms, Entry(actor.who, MAKE_SAFE, site, actor.where_from, detail))
+    detail = " ".join(f"{step.site} {step.action}" for step in steps) + (f" {making.despite}" if making.despite else "")
+    audit.record(transaction, now_ms, Entry(making.who, MAKE_SAFE, site, making.where_from, detail))
     row = (site, now_ms, identity.user_id, identity.user_name, _encode(making))
     return int(
         transaction.execute(

@@ -45,6 +45,8 @@ CLOUD = "cloud"
 PRIMARY = "primary"
 ALTERNATE = "alternate"
 BOTH = "both"
+# The columns of a queue's status and estimate.
+COLUMNS = {PRIMARY: ("status", "estimate_s"), ALTERNATE: ("alternate_status", "alternate_estimate_s")}
 
 PHASES = ("waiting", "picked_up", "running", "done", "failed", "gone")
 

@@ -102,12 +102,15 @@ def _none() -> Element:
 def _document(report: NightReport, frame: Frame, body: Element) -> Element:
     theme = frame.theme
     icon = theme.icon if theme else "favicon.svg"
-    head = el(
-        "head",
+    metas = [
         el("meta", charset="utf-8"),
         el("meta", name="viewport", content="width=device-width, initial-scale=1"),
         el("meta", name="color-scheme", content=theme.scheme if theme else "light"),
         el("meta", name="theme-color", content=theme.ground) if theme else None,
+    ]
+    head = el(
+        "head",
+        metas,
         el("link", rel="icon", type="image/svg+xml", href=f"/static/{icon}") if frame.has_links else None,
         el("title", f"Night {report.title}, {report.site or 'all sites'}"),
         None if theme else frame.style,

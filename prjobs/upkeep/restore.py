@@ -11,8 +11,8 @@ from prjobs.base.errors import Refused, Unusable
 from prjobs.base.folder import Folder, sync_folder
 from prjobs.cloud import tables
 from prjobs.jobs import log
-from prjobs.jobs.log import COLUMNS, Event
-from prjobs.jobs.states import ALTERNATE, BOTH, CANCELLED, PRIMARY, UNREAD
+from prjobs.jobs.log import Event
+from prjobs.jobs.states import ALTERNATE, BOTH, CANCELLED, COLUMNS, PRIMARY, UNREAD
 from prjobs.store.faults import trouble_of
 from prjobs.store.models import JOB_COLUMNS, JobRow
 from prjobs.store.schema import open_database

@@ -88,7 +88,8 @@ def post_getrecentjobs(appliance: Appliance) -> HTTPResponse:
     """List every job of a site that is young enough; streamed, so that a year of history needs no memory."""
     site, range_ms = wire.parse_getrecentjobs(read_body())
     caller.require_site(caller.require_reader(appliance.desk), site)
-    pages = lookup.list_recent(appliance.queue, site, range_ms)
+    queue = appliance.queue
+    pages = lookup.list_since(queue.database, site, queue.clock.now_ms() - range_ms)
     first = next(pages)
     if len(first) < lookup.PAGE:
         return reply(wire.jobs_document(first))
