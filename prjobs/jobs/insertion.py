@@ -3,7 +3,7 @@
 from prjobs.jobs import log
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue
-from prjobs.jobs.requests import Command
+from prjobs.jobs.requests import Command, carried
 from prjobs.jobs.states import BOTH, PRIMARY, UNREAD
 from prjobs.store.models import JOB_COLUMNS, JobRow, checksum
 from prjobs.store.transaction import Transaction
@@ -22,28 +22,18 @@ def new_row(queue: Queue, command: Command, ulid: str, created_ms: int, origin: 
     row = JobRow(
         seq=0,
         ulid=ulid,
-        site=command.site,
         created_ms=created_ms,
-        device=command.device,
-        instance=command.instance,
-        action=command.action,
         command_class=command_class,
-        user_id=command.user_id,
-        user_name=command.user_name,
-        user_roles=command.user_roles,
-        required_params=command.required_params,
-        optional_params=command.optional_params,
         status=UNREAD,
         estimate_s=None,
         alternate_status=UNREAD,
         alternate_estimate_s=None,
         changed_ms=queue.clock.now_ms(),
         expires_ms=created_ms + expiry_s * 1000 if expiry_s else None,
-        again_of=command.again_of,
         origin=origin,
         attempts=0,
         checksum=0,
-        idempotency_key=command.idempotency_key,
+        **carried(command),
     )
     return row._replace(checksum=checksum(row))
 

@@ -1,11 +1,13 @@
 """Requests to the queue, with this package's names: a command, a poll, a report."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import msgspec
 
 from prjobs.base import catalogue
 from prjobs.jobs.states import ALTERNATE, PRIMARY
+from prjobs.store.models import JobRow
 
 # Site, queue, and the filters of the program's polls.
 Program = tuple[str, str, str | None, str | None]
@@ -37,6 +39,14 @@ class Command:
     def makes_safe(self) -> bool:
         """Return True if the command makes a telescope safe, and is accepted where other commands are refused."""
         return self.command_class in catalogue.MAKES_SAFE
+
+
+_CARRIED = [field.name for field in fields(Command) if field.name in JobRow._fields]
+
+
+def carried(holder: Command | JobRow) -> dict[str, Any]:
+    """Return the fields that a command and a job share, as arguments for the other."""
+    return {name: getattr(holder, name) for name in _CARRIED}
 
 
 def is_cancel_all(action: str) -> bool:

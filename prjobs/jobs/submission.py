@@ -14,9 +14,9 @@ from prjobs.jobs import expiry, stops
 from prjobs.jobs.insertion import insert_row, new_row
 from prjobs.jobs.lookup import find_job
 from prjobs.jobs.queue import Queue
-from prjobs.jobs.requests import Command
+from prjobs.jobs.requests import Command, carried
 from prjobs.jobs.states import UNREAD
-from prjobs.store.models import JOB_COLUMNS, JobRow
+from prjobs.store.models import JOB_COLUMNS, JobRow, sent_by
 from prjobs.store.transaction import Transaction
 
 DAY_MS = 86_400_000
@@ -55,10 +55,7 @@ def _same_key(transaction: Transaction, command: Command, now_ms: int) -> JobRow
     if not found:
         return None
     before = JobRow(*found[0])
-    if any(
-        getattr(before, name) != getattr(command, name)
-        for name in ("site", "device", "instance", "action", "required_params", "optional_params")
-    ):
+    if sent_by(before) != sent_by(command):
         raise Conflict("This Idempotency-Key was used within the last day for another command. Send a new key.")
     return before
 
@@ -66,18 +63,13 @@ def _same_key(transaction: Transaction, command: Command, now_ms: int) -> JobRow
 def again(queue: Queue, ulid: str, identity: Identity, actor: Actor) -> JobRow:
     """Queue a job's command again, as a new job with the old job's id in `again_of`. Raise NotFound."""
     old = find_job(queue.database, ulid)
+    changed = {
+        "user_id": identity.user_id,
+        "user_name": identity.user_name,
+        "user_roles": identity.roles_json,
+        "again_of": old.ulid,
+        "idempotency_key": None,
+    }
     values = msgspec.json.decode(old.required_params)
-    command = Command(
-        site=old.site,
-        device=old.device,
-        instance=old.instance,
-        action=old.action,
-        user_id=identity.user_id,
-        user_name=identity.user_name,
-        user_roles=identity.roles_json,
-        required_params=old.required_params,
-        optional_params=old.optional_params,
-        values=values,
-        again_of=old.ulid,
-    )
+    command = Command(**(carried(old) | changed), values=values)
     return submit_job(queue, command, actor, audit.AGAIN)

@@ -6,6 +6,7 @@ milliseconds (UTC) in `_ms`, durations seconds in `_s`.
 """
 
 import zlib
+from operator import attrgetter
 from types import NoneType
 from typing import Any, NamedTuple, get_args, get_type_hints
 
@@ -75,10 +76,14 @@ LONG = frozenset({"required_params", "optional_params", "user_roles"})
 JOB_COLUMNS = ", ".join(JobRow._fields)
 
 
+# The columns with the sent command. A change of the list would make the checksums of stored jobs wrong.
+SENT = ("site", "device", "instance", "action", "required_params", "optional_params")
+sent_by = attrgetter(*SENT)
+
+
 def checksum(row: JobRow) -> int:
     """Return the CRC32 of the fixed parts of a job: SQLite's own check does not find a flipped bit in a text."""
-    fixed = (row.ulid, row.site, row.device, row.instance, row.action, row.required_params, row.optional_params)
-    return zlib.crc32("\0".join(fixed).encode())
+    return zlib.crc32("\0".join((row.ulid, *sent_by(row))).encode())
 
 
 def _table(name: str, row: Any) -> Any:
