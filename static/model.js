@@ -82,7 +82,7 @@ function isNews(change) {
 
 // A site nobody asked for yet, known by the first job sent to it.
 function unknownSite(site) {
-  return { site, last_poll_ms: null, usual_gap_ms: null, silent: false, silent_after_ms: rules.silent_after_ms, counts: {}, open: [] };
+  return { site, last_poll_ms: null, usual_gap_ms: null, silent: false, silent_after_ms: rules.silent_after_ms, counts: {}, reporting: [], open: [] };
 }
 
 const RANK = { running: 0, picked_up: 1, waiting: 2 };

@@ -179,6 +179,7 @@ export function openRow(event, row) {
 
 function showJob(row, job, site, now, zone) {
   const here = parts(row);
+  const reports = siteReports(site, job.device);
   setAttr(row, "data-phase", phaseOf(job));
   setGlyph(here.glyph, phaseOf(job));
   setText(here.status, statusWord(job.status));
@@ -189,10 +190,10 @@ function showJob(row, job, site, now, zone) {
   setText(here.device, deviceName(job));
   setText(here.left, timeWords(job, now));
   setMeter(here.meter, progress(job, now));
-  setText(here.since, stuck(job, now, siteReports(site)) === "unreported" ? "" : sinceWords(job, now));
+  setText(here.since, stuck(job, now, reports) === "unreported" ? "" : sinceWords(job, now));
   setTip(here.since, `Sent ${bothTimes(job.created_ms, zone)}`);
-  show(here.stuckBox, stuck(job, now, siteReports(site)));
-  setText(here.stuck, stuckWords(job, now, siteReports(site)));
+  show(here.stuckBox, stuck(job, now, reports));
+  setText(here.stuck, stuckWords(job, now, reports));
 }
 
 function showEvents(here, model, many) {

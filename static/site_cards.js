@@ -6,6 +6,7 @@ import { rules } from "./rules.js";
 import { silentFor, SKEW_WORTH_SAYING, siteReports, stuck } from "./state.js";
 import { ago, compact, span } from "./time.js";
 
+const DEVICES_NAMED = 8;
 // What the card of the cloud link says by itself.
 const SAID_BY_THE_LINK = ["cloud_down", "cloud_parked"];
 
@@ -62,14 +63,18 @@ function waitingCard(model, site, nowMs) {
 }
 
 function stuckCard(model, site, nowMs) {
-  const count = openJobs(model, site.site).filter((job) => stuck(job, nowMs, siteReports(site))).length;
+  const count = openJobs(model, site.site).filter((job) => stuck(job, nowMs, siteReports(site, job.device))).length;
   if (!count) return card("stuck", "Stuck jobs", "good", "none", "No job is past its estimate or without a report.");
   return card("stuck", "Stuck jobs", "bad", String(count), "Past their own estimate, or picked up without a report.",
     "Look at the device; close a job that is over on its own screen.", "manual/trouble#a-job-is-stuck");
 }
 
 function reportsCard(site) {
-  if (siteReports(site)) return card("reports", "Reports", "good", "come", "The site reports how its jobs go.");
+  if (siteReports(site)) {
+    const devices = site.reporting.slice(0, DEVICES_NAMED).join(", ") + (site.reporting.length > DEVICES_NAMED ? " …" : "");
+    return card("reports", "Reports", "good", "come",
+      `In a day reports came on jobs of ${devices}. On other devices “picked up” is all that is known.`);
+  }
   return card("reports", "Reports", "note", "none",
     "In a day the site reported on no job: “picked up” is all that is known.", "", "manual/operate#what-picked-up-means");
 }

@@ -74,14 +74,14 @@ export function progress(job, nowMs) {
 }
 
 // Why somebody should look at this job: "" or "overdue" or "unreported".
-// Only a site that has ever reported a status can be expected to report the next one.
-export function stuck(job, nowMs, siteReports) {
+// Only a device that reported in the last day can be expected to report again: at some sites the focuser alone does.
+export function stuck(job, nowMs, deviceReports) {
   const phase = phaseOf(job);
   if (phase === "running" && hasEstimate(job)) {
     const over = nowMs - job.changed_ms - job.estimate_s * SECOND;
     return over > Math.max(rules.overdue_at_least_s, job.estimate_s * rules.overdue_share) * SECOND ? "overdue" : "";
   }
-  if (phase !== "picked_up" || !siteReports) return "";
+  if (phase !== "picked_up" || !deviceReports) return "";
   return nowMs - job.changed_ms > rules.unreported_s * SECOND ? "unreported" : "";
 }
 
@@ -90,9 +90,10 @@ export function isPastNow(job, nowMs) {
   return phaseOf(job) === "picked_up" && nowMs - job.changed_ms > rules.unreported_until_s * SECOND;
 }
 
-export function siteReports(site) {
-  const counts = site.counts || {};
-  return (counts.running || 0) + (counts.done || 0) + (counts.failed || 0) > 0;
+// Without a device: does any device of the site report?
+export function siteReports(site, device = null) {
+  const reporting = site.reporting || [];
+  return device === null ? reporting.length > 0 : reporting.includes(device);
 }
 
 // Is the page live? `ageMs`: since the last good answer; `answered`: there was one at all;

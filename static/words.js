@@ -99,8 +99,8 @@ export function sinceWords(job, nowMs) {
   return `since ${utcClock(startOf(job))} · ${until}`;
 }
 
-export function stuckWords(job, nowMs, siteReports) {
-  const why = stuck(job, nowMs, siteReports);
+export function stuckWords(job, nowMs, deviceReports) {
+  const why = stuck(job, nowMs, deviceReports);
   if (why === "overdue") return `${span(-progress(job, nowMs).leftMs)} past its own estimate`;
   if (why === "unreported") return `picked up ${utcClock(job.changed_ms)}, no report for ${compact(nowMs - job.changed_ms)}`;
   return "";

@@ -10,7 +10,7 @@ from prjobs.base.errors import NotFound, Unavailable
 from prjobs.base.settings import Settings
 from prjobs.jobs import lookup, proofs, redelivery, submission, withdrawals
 from prjobs.jobs.requests import Command
-from prjobs.monitor import alarms
+from prjobs.monitor import alarms, sites
 from prjobs.monitor.watching import Watch
 from prjobs.opening import close_appliance, open_appliance, save_polls
 from prjobs.upkeep.chores import Chores
@@ -353,7 +353,7 @@ def poll_for(appliance, clock, seconds):
         take(appliance)
 
 
-def test_a_missing_report_counts_only_at_a_site_that_reports(appliance, submit, clock, look):
+def test_a_missing_report_counts_only_for_a_device_that_reports(appliance, submit, clock, look):
     silent_job, other = submit(), submit(site="mrc1")
     take(appliance)
     take(appliance, site="mrc1", peer="127.0.0.1:7000")
@@ -368,7 +368,33 @@ def test_a_missing_report_counts_only_at_a_site_that_reports(appliance, submit, 
     assert f"stuck/{silent_job.ulid}" in look()
 
 
-def test_a_stop_without_a_report_counts_from_when_its_site_reports(appliance, submit, clock, look):
+def test_a_device_that_never_reports_is_not_expected_to(appliance, submit, clock, look):
+    """At real sites the focuser alone reported for years."""
+    _, focus = submit(), submit(device="focuser", action="move")
+    take(appliance)
+    report(appliance, focus, "COMPLETE")
+    poll_for(appliance, clock, 310)
+    assert look() == []
+    (site,) = sites.list_sites(appliance.board)
+    assert site.reporting == ["focuser"]
+    again = submit(device="focuser", action="move")
+    take(appliance)
+    poll_for(appliance, clock, 310)
+    assert look() == [f"stuck/{again.ulid}"]
+
+
+def test_what_reports_is_known_after_a_start(appliance, submit, clock):
+    focus, _ = submit(device="focuser", action="move"), submit()
+    take(appliance)
+    report(appliance, focus, "COMPLETE")
+    again = submit(device="focuser", action="move")
+    take(appliance)
+    poll_for(appliance, clock, 310)
+    Watch(appliance.board).once()
+    assert [alarm.ulid for alarm in alarms.list_alarms(appliance.board)] == [again.ulid]
+
+
+def test_a_stop_without_a_report_counts_from_when_its_device_reports(appliance, submit, clock, look):
     stop = submit(device="all", action="stop")
     take(appliance, PEER)
     proofs.heard(appliance.queue, PEER)
@@ -376,10 +402,11 @@ def test_a_stop_without_a_report_counts_from_when_its_site_reports(appliance, su
     assert look() == []
     poll_for(appliance, clock, 310)
     assert look() == []
-    job = submit()
-    take(appliance)
-    report(appliance, job, "COMPLETE")
-    assert look() == [f"stuck/{stop.ulid}"]
+    for device, late in (("mount", []), ("all", [f"stuck/{stop.ulid}"])):
+        job = submit(device=device)
+        take(appliance)
+        report(appliance, job, "COMPLETE")
+        assert look() == late
 
 
 def test_a_site_that_reported_yesterday_is_not_expected_to_report(appliance, submit, clock, look):

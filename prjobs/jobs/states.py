@@ -67,6 +67,8 @@ _PHASE_OF = {
 # An observatory may report any other word too.
 WORDS = frozenset({*_PHASE_OF, STARTED})
 OPEN_PHASES = frozenset({"waiting", "picked_up", "running"})
+# The phases that only a report leads to, or somebody who closes a job.
+REPORTED_PHASES = ("running", "done", "failed")
 
 
 _FIRST_WORD = re.compile(r"[A-Za-z]+\b", re.ASCII)

@@ -6,7 +6,7 @@ from peewee import SQL
 from prjobs.base.ulids import floor_ulid
 from prjobs.jobs.polls import Poller
 from prjobs.jobs.queue import Queue
-from prjobs.jobs.states import ALTERNATE, OPEN_PHASES, PHASES, PRIMARY, in_phases, phase_of
+from prjobs.jobs.states import ALTERNATE, OPEN_PHASES, PHASES, PRIMARY, REPORTED_PHASES, in_phases, phase_of
 from prjobs.monitor.board import Board
 from prjobs.monitor.rules import OPEN_LIMIT
 from prjobs.monitor.views import COLUMNS, DAY_MS, JobView, view_job
@@ -22,7 +22,10 @@ class Polls(msgspec.Struct, kw_only=True):
 
 
 class SiteView(msgspec.Struct, kw_only=True):
-    """The view of a site. `polls` has the primary queue, and the alternate queue once a program polled there."""
+    """The view of a site. `polls` has the primary queue, and the alternate queue once a program polled there.
+
+    `reporting` has the devices with a report on a job of the last day.
+    """
 
     site: str
     last_poll_ms: int | None
@@ -31,6 +34,7 @@ class SiteView(msgspec.Struct, kw_only=True):
     silent_after_ms: int
     polls: dict[str, Polls]
     counts: dict[str, int]
+    reporting: list[str]
     open: list[JobView]
 
 
@@ -49,10 +53,14 @@ def _view_site(queue: Queue, site: str) -> SiteView:
     since = floor_ulid(queue.clock.now_ms() - DAY_MS)
     counts = dict.fromkeys(PHASES, 0)
     statuses = queue.database.fetch(
-        "SELECT status, count(*) FROM job WHERE site = ? AND ulid >= ? GROUP BY status", (site, since)
+        "SELECT device, status, count(*) FROM job WHERE site = ? AND ulid >= ? GROUP BY device, status", (site, since)
     )
-    for status, count in statuses:
-        counts[phase_of(status)] += count
+    reporting = set()
+    for device, status, count in statuses:
+        phase = phase_of(status)
+        counts[phase] += count
+        if phase in REPORTED_PHASES:
+            reporting.add(device)
     busy = any(counts[phase] for phase in OPEN_PHASES)
     return SiteView(
         site=site,
@@ -62,6 +70,7 @@ def _view_site(queue: Queue, site: str) -> SiteView:
         silent_after_ms=(poller or Poller()).silent_after_ms,
         polls=_polls(queue, site),
         counts=counts,
+        reporting=sorted(reporting),
         open=[view_job(row) for row in _open_jobs(queue, site, since)] if busy else [],
     )
 

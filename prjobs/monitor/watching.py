@@ -17,7 +17,7 @@ from prjobs.base.errors import NotFound, Unavailable
 from prjobs.base.ulids import floor_ulid
 from prjobs.jobs import log
 from prjobs.jobs.lookup import find_job
-from prjobs.jobs.states import OPEN_PHASES, PRIMARY, UNCONFIRMED, in_phases, phase_of
+from prjobs.jobs.states import OPEN_PHASES, PRIMARY, REPORTED_PHASES, UNCONFIRMED, in_phases, phase_of
 from prjobs.monitor import alarms, health, views
 from prjobs.monitor.alarms import DOUBT, LOOK, NOTICE, PROBLEM, SAFETY, SILENT, STOP, STUCK, Wrong
 from prjobs.monitor.board import Board
@@ -44,13 +44,13 @@ _LOOK = {
     "close": ("nobody said that the roof closed", "look whether it closed"),
     "park": ("nobody said that the mount parked", "look whether it parked"),
 }
-_COLUMNS = "j.seq, j.ulid, j.site, j.command_class, j.status, j.created_ms, j.changed_ms, j.estimate_s"
+_COLUMNS = "j.seq, j.ulid, j.site, j.device, j.command_class, j.status, j.created_ms, j.changed_ms, j.estimate_s"
 
 
 # Every unknown status word means running.
 _REPORTED = (
-    "SELECT site, max(created_ms) FROM job "
-    f"WHERE ulid > ? AND {in_phases('status', ('running', 'done', 'failed'))} GROUP BY site"
+    "SELECT site, device, max(created_ms) FROM job "
+    f"WHERE ulid > ? AND {in_phases('status', REPORTED_PHASES)} GROUP BY site, device"
 )
 _OPEN = (
     f"SELECT {_COLUMNS} FROM job j WHERE j.ulid > ? AND {in_phases('j.status', OPEN_PHASES)} "
@@ -74,6 +74,7 @@ class Seen(NamedTuple):
     seq: int
     ulid: str
     site: str
+    device: str
     command_class: str
     status: str
     created_ms: int
@@ -116,8 +117,8 @@ class Watch:
         self._endings: dict[tuple[str, str], Ending] = {}
         # Closings and parkings after which somebody looked.
         self._looked: set[str] = set()
-        # Site -> the time when the newest job with a report was sent.
-        self._reported_ms: dict[str, int] = {}
+        # (site, device) -> the time when the newest job with a report was sent.
+        self._reported_ms: dict[tuple[str, str], int] = {}
 
     def once(self) -> None:
         """Look for faults, and settle the alarms. When the store cannot be read, the jobs in memory still count."""
@@ -142,12 +143,12 @@ class Watch:
                 self._seq = self._read_day()
 
     def _read_day(self) -> int:
-        """Read the open jobs and reporting sites of the last day. Return the number from which to follow the log."""
+        """Read the open jobs and reporting devices of the last day. Return the number from which to follow the log."""
         database = self._queue.database
         newest = log.last_seq(database)
         after = floor_ulid(self._queue.clock.now_ms() - round(DAY_S * 1000))
-        for site, created_ms in database.fetch(_REPORTED, (after,)):
-            self._reported_ms[site] = max(created_ms, self._reported_ms.get(site, 0))
+        for site, device, created_ms in database.fetch(_REPORTED, (after,)):
+            self._note_report((site, device), created_ms)
         self._read_endings(after)
         while found := database.fetch(_OPEN, (after,)):
             for row in found:
@@ -183,12 +184,12 @@ class Watch:
             self._endings[key] = Ending(job, phase, self._queue.clock.elapsed_s() - age_s)
 
     def _take(self, job: Seen) -> bool:
-        """Note a job. Return False if this report is the first one of the site."""
+        """Note a job. Return False if this report is the first one of the device."""
         phase = phase_of(job.status)
         is_known = True
-        if phase in ("running", "done", "failed"):
-            is_known = job.site in self._reported_ms
-            self._reported_ms[job.site] = max(job.created_ms, self._reported_ms.get(job.site, 0))
+        if phase in REPORTED_PHASES:
+            is_known = (job.site, job.device) in self._reported_ms
+            self._note_report((job.site, job.device), job.created_ms)
         if job.command_class in _LOOK:
             self._take_ending(job, phase)
         is_doubtful = phase == "picked_up" and job.command_class in MAKES_SAFE
@@ -211,7 +212,8 @@ class Watch:
         if phase == "waiting":
             return STOP_S if job.command_class in MAKES_SAFE else math.inf
         if phase == "picked_up":
-            return UNREPORTED_S if job.site in self._reported_ms and job.command_class not in _LOOK else math.inf
+            is_expected = (job.site, job.device) in self._reported_ms and job.command_class not in _LOOK
+            return UNREPORTED_S if is_expected else math.inf
         if phase != "running" or job.estimate_s is None or job.estimate_s < 0:
             return math.inf
         return job.estimate_s + max(OVERDUE_AT_LEAST_S, job.estimate_s * OVERDUE_SHARE)
@@ -253,12 +255,15 @@ class Watch:
     def _is_late(self, one: Watched) -> bool:
         age_s = self._queue.clock.elapsed_s() - one.began_s
         if one.phase == "picked_up":
-            return one.late_s < age_s <= UNREPORTED_UNTIL_S and self._reports(one.job.site)
+            return one.late_s < age_s <= UNREPORTED_UNTIL_S and self._reports(one.job)
         return age_s >= one.late_s if one.phase == "waiting" else age_s > one.late_s
 
-    def _reports(self, site: str) -> bool:
-        """Return True if the site reported on a job of the last day: other sites are not expected to report."""
-        return self._reported_ms.get(site, 0) >= self._queue.clock.now_ms() - DAY_S * 1000
+    def _note_report(self, device: tuple[str, str], created_ms: int) -> None:
+        self._reported_ms[device] = max(created_ms, self._reported_ms.get(device, 0))
+
+    def _reports(self, job: Seen) -> bool:
+        """Return True if the job's device reported on a job of the last day: other devices need not report."""
+        return self._reported_ms.get((job.site, job.device), 0) >= self._queue.clock.now_ms() - DAY_S * 1000
 
     def _stops(self) -> Iterator[Wrong]:
         for one in self._watched.values():
@@ -273,7 +278,7 @@ class Watch:
         """Yield closings and parkings whose end nobody reported; an acknowledgement ends each after half an hour."""
         clock = self._queue.clock
         for job, phase, began_s in list(self._endings.values()):
-            expected_s = REPORTED_S if phase == "running" or self._reports(job.site) else ENDED_S
+            expected_s = REPORTED_S if phase == "running" or self._reports(job) else ENDED_S
             if phase == "running" and job.estimate_s is not None:
                 expected_s = max(expected_s, self._late_s(job, phase) if job.estimate_s >= 0 else 0)
             is_early = phase != "failed" and clock.elapsed_s() - began_s < expected_s

@@ -78,6 +78,12 @@ def test_stuck(call: Call, which: dict[str, Any], later_ms: int, reports: bool, 
     assert call("state.js", "stuck", which, NOW + later_ms, reports) == why
 
 
+def test_what_reports(call: Call) -> None:
+    where = site(reporting=["focuser"])
+    assert [call("state.js", "siteReports", where, one) for one in ("focuser", "camera", None)] == [True, False, True]
+    assert call("state.js", "siteReports", site(reporting=[]), None) is False
+
+
 @pytest.mark.parametrize(
     ("age_ms", "answered", "visible_ms", "kind"),
     [
