@@ -14,7 +14,7 @@ def with_fsync(folder: Path, body: str) -> dict[str, str]:
     """Return the environment for a program whose fsync and fdatasync do what this C code says, and then succeed."""
     source, library = folder / "fsync.c", folder / "fsync.so"
     source.write_text(
-        "#include <fcntl.h>\n#include <unistd.h>\n"
+        "#include <errno.h>\n#include <fcntl.h>\n#include <sys/stat.h>\n#include <unistd.h>\n"
         f"int fsync(int f){{{body};return 0;}}\n"
         "int fdatasync(int f){return fsync(f);}\n"
     )

@@ -26,6 +26,7 @@ from prjobs.upkeep.restore import NOTE, restore
 from tests import harm
 from tests.clocks import ManualClock
 from tests.harm import overwrite
+from tests.preload import needs_gcc, with_fsync
 from tests.program import Program
 from tests.verbs import poll
 
@@ -109,6 +110,36 @@ def test_a_backup_never_overwrites(program: Program, tmp_path: Path) -> None:
     assert made.returncode == 1
     assert made.stderr == f"prjobs: {target} exists already: a backup never overwrites a file. Choose another name.\n"
     assert target.read_text() == "mine"
+
+
+REFUSED_FOR_FOLDERS = "struct stat s;if(!fstat(f,&s)&&S_ISDIR(s.st_mode)){{errno={};return -1;}}"
+
+
+@needs_gcc
+@pytest.mark.parametrize("refused", ["EINVAL", "ENOTSUP", "ENOSYS", "EBADF"])
+def test_a_drive_that_cannot_sync_a_folder_takes_backup_and_restore(
+    program: Program, tmp_path: Path, refused: str
+) -> None:
+    drive = with_fsync(tmp_path, REFUSED_FOR_FOLDERS.format(refused))
+    program.serve(env=drive)
+    job = program.new_job(program.token())
+    target = tmp_path / "b.sqlite3"
+    assert program.run("backup", str(target), env=drive).returncode == 0
+    program.kill()
+    done = program.run("restore", str(target), env=drive)
+    assert done.returncode == 0, done.stderr
+    assert job["ulid"] in program.run("jobs").stdout
+
+
+@needs_gcc
+def test_a_broken_drive_is_no_drive_that_cannot_sync(program: Program, tmp_path: Path) -> None:
+    program.serve()
+    broken = with_fsync(tmp_path, REFUSED_FOR_FOLDERS.format("EIO"))
+    for env, code in ((broken, 1), (broken, 1), (None, 0)):
+        done = program.run("backup", str(tmp_path / "b.sqlite3"), env=env)
+        assert done.returncode == code, done.stderr
+        assert (tmp_path / "b.sqlite3").exists() == (code == 0)
+        assert "Input/output error" in done.stderr or code == 0
 
 
 def test_nothing_to_back_up(program: Program, tmp_path: Path) -> None:

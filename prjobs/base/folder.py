@@ -5,6 +5,7 @@ identity.json   the store's identity      server.json  the serving process   loc
 backups/        logs/
 """
 
+import errno
 import json
 import os
 import time
@@ -21,6 +22,8 @@ from prjobs.base.errors import Unusable
 SECRET_BYTES = 48
 LOCK_S = 1.0
 REPLACE_WAITS_S = (0.05, 0.1, 0.2)
+# The answers of file systems that cannot sync a folder; PostgreSQL and others know the same.
+FOLDER_SYNC_REFUSED = {errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 @dataclass(frozen=True)
@@ -175,12 +178,24 @@ def _write(path: Path, text: str, mode: int = 0o666) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Wait until the names in the folder are on disk; Windows needs no such call."""
+    """Wait until the names in the folder are on disk, where the file system can do so.
+
+    Windows needs no such call. Many drivers of network drives refuse the call for folders: the file itself is synced,
+    so their refusal is no error. Raise OSError for every other failure, such as a broken disk.
+    """
     if os.name == "nt":
         return
-    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EISDIR):  # a folder that takes files and shows none
+            return
+        raise
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in FOLDER_SYNC_REFUSED:
+            raise
     finally:
         os.close(descriptor)
 

@@ -72,7 +72,7 @@ def make_backup(
         temporary.rename(target)
         if failpoints:
             failpoints.passing("backup_after_rename")
-        sync_folder(target.parent)
+        _sync_name(target)
     except sqlite3.Error as error:
         raise Unusable(f"No backup of {folder.database} was made: {trouble_of(error).sentence}") from None
     except OSError as error:
@@ -81,6 +81,15 @@ def make_backup(
         for name in (temporary, temporary.with_name(f"{temporary.name}-journal")):
             name.unlink(missing_ok=True)
     return Backup(target, jobs)
+
+
+def _sync_name(target: Path) -> None:
+    try:
+        sync_folder(target.parent)
+    except OSError:
+        # The caller says that no backup was made: a file under this name would refuse the next backup.
+        target.unlink(missing_ok=True)
+        raise
 
 
 def _require_free_name(target: Path) -> None:
