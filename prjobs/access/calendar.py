@@ -1,15 +1,16 @@
 """The calendar service: a background thread fetches present and coming events and keeps them in the store.
 
 The contract (§8) defines the two endpoints and the form of the events. Every answer is validated: an answer that is
-wrong as a whole changes nothing, and a wrong event is left out and counted in a notice.
+wrong as a whole changes nothing, and a wrong event is counted in a notice. A wrong event of the present still keeps
+users back who are not named by the event: the reservation is real, only the form is not understood.
 """
 
 import logging
 import re
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any, TypeGuard
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, NamedTuple
 
 from prjobs.access import reservations
 from prjobs.access.desk import Desk
@@ -18,6 +19,7 @@ from prjobs.access.reservations import CALENDAR, MAX_TIME_MS, REFRESH_S, Event
 from prjobs.base.clock import moment
 from prjobs.base.errors import Unavailable
 from prjobs.base.notices import Code
+from prjobs.base.places import parse_zones
 
 logger = logging.getLogger(__name__)
 HOUR_MS = 3_600_000
@@ -27,8 +29,32 @@ LONGEST_MS = 7 * 24 * HOUR_MS
 SITES = 200
 ID_CHARS = 200
 NAME_CHARS = 200
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)\Z", re.ASCII)
+NOT_UNDERSTOOD = "an event that is not understood"
+# The forms of ISO 8601 that calendars write; datetime.fromisoformat reads them, and more that no calendar writes.
+_DAY = r"(\d{4}-\d\d-\d\d|\d{8})"
+_DATE = re.compile(rf"{_DAY}\Z", re.ASCII)
+_TIME = re.compile(
+    rf"{_DAY}[Tt ](\d\d:\d\d(:\d\d([.,]\d{{1,9}})?)?|\d{{4}}(\d\d)?) ?([Zz]|[+-]\d\d(:?\d\d)?)?\Z", re.ASCII
+)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Answer(NamedTuple):
+    """The site's events of one answer: those with clear times, and the unclear ones.
+
+    `wrong` counts the unclear events, the events without a user, and whatever is no event of the site.
+    """
+
+    events: list[Event]
+    unclear: list[Event]
+    wrong: int
+
+    @property
+    def fault(self) -> str:
+        """The number of wrong events, and their effect, in words; empty without any."""
+        if not self.wrong:
+            return ""
+        return f"{self.wrong} events were wrong in form; while such an event is on, only its user may command"
 
 
 class Calendar:
@@ -105,26 +131,38 @@ def refresh_site(desk: Desk, site: str, limits: Limits = LIMITS) -> str:
     now_ms = desk.clock.now_ms()
     horizon_ms = now_ms + AHEAD_MS + LONGEST_MS
     span = {"site": site, "start": wire_time(now_ms), "end": wire_time(horizon_ms)}
-    events, odd = _asked(desk, "siteevents", span, limits)
+    coming = _asked(desk, "siteevents", span, limits)
     try:
-        running, odd_too = _asked(desk, "get-event-at-time", {"site": site, "time": wire_time(now_ms)}, limits)
+        running = _asked(desk, "get-event-at-time", {"site": site, "time": wire_time(now_ms)}, limits)
+        fault = coming.fault or running.fault
     except Outside as outside:
         # Only this endpoint finds events that end beyond the horizon: keep the stored ones, or a reservation is lost.
-        running, odd_too = _known_beyond(desk, site, horizon_ms), str(outside)
-    found = {(event.event_id, event.start_ms): event for event in [*running, *events]}
-    coming = [event for event in found.values() if event.end_ms > now_ms and event.start_ms < now_ms + AHEAD_MS]
-    reservations.replace_calendar(desk, site, coming, now_ms)
-    return odd or odd_too
+        # Only this endpoint tells whether an event without clear times is on: without the answer, each may be.
+        running = Answer(_known_beyond(desk, site, horizon_ms), coming.unclear, 0)
+        fault = coming.fault or str(outside)
+    until_ms = now_ms + desk.settings.calendar_max_age_s * 1000
+    unclear = [_on_now(event, now_ms, until_ms) for event in running.unclear]
+    found = dict.fromkeys([*running.events, *coming.events, *unclear])
+    kept = [event for event in found if event.end_ms > now_ms and event.start_ms < now_ms + AHEAD_MS]
+    reservations.replace_calendar(desk, site, kept, now_ms)
+    return fault
 
 
-def _asked(desk: Desk, endpoint: str, body: dict[str, str], limits: Limits) -> tuple[list[Event], str]:
+def _asked(desk: Desk, endpoint: str, body: dict[str, str], limits: Limits) -> Answer:
     if not desk.settings.calendar_url:
         raise Outside("the setting calendar_url is empty: set it to the address of the calendar service")
-    answer = post_json(f"{desk.settings.calendar_url.rstrip('/')}/{endpoint}", body, limits)
-    events, wrong = parse_events(answer, body["site"])
-    if wrong and not events:
-        raise Outside(f"{endpoint} answered {wrong} events, and all are wrong in form")
-    return events, f"{wrong} events were wrong in form and do not count" if wrong else ""
+    site = body["site"]
+    document = post_json(f"{desk.settings.calendar_url.rstrip('/')}/{endpoint}", body, limits)
+    answer = parse_events(document, site, parse_zones(desk.settings.site_zones).get(site, UTC))
+    if answer.wrong and not answer.events and not answer.unclear:
+        raise Outside(f"{endpoint} answered {answer.wrong} events, and all are wrong in form")
+    return answer
+
+
+def _on_now(unclear: Event, now_ms: int, until_ms: int) -> Event:
+    """Return the event as one that is on; the next answer replaces the unknown times."""
+    start_ms = unclear.start_ms if 0 <= unclear.start_ms < now_ms else now_ms
+    return unclear._replace(start_ms=start_ms, end_ms=unclear.end_ms if unclear.end_ms > now_ms else until_ms)
 
 
 def _known_beyond(desk: Desk, site: str, horizon_ms: int) -> list[Event]:
@@ -138,47 +176,70 @@ def _known_beyond(desk: Desk, site: str, horizon_ms: int) -> list[Event]:
 # ---- its form
 
 
-def parse_events(answer: Any, site: str) -> tuple[list[Event], int]:
-    """Return the events of an answer, and the number of wrong ones. Raise Outside when the answer is no list."""
-    if not isinstance(answer, list):
+def parse_events(document: Any, site: str, zone: tzinfo = UTC) -> Answer:
+    """Return the events of the site in an answer. Raise Outside when the answer is no list.
+
+    `zone`: the site's time zone, for dates and for times without an offset.
+    """
+    if not isinstance(document, list):
         raise Outside("the answer is not a list of events")
-    events = [parse_event(value, site) for value in answer]
-    good = [event for event in events if event is not None]
-    return good, len(events) - len(good)
+    ours = [value for value in document if isinstance(value, dict) and value.get("site") == site]
+    events = [_parse_event(value, zone) for value in ours]
+    return Answer(
+        events=[event for event in events if _is_clear(event)],
+        unclear=[event for event in events if not _is_clear(event)],
+        wrong=len(document) - sum(_is_clear(event) and bool(event.creator_id) for event in events),
+    )
 
 
-def parse_event(value: Any, site: str) -> Event | None:
-    """Return one event; None when a field that decides is missing or wrong. Fields that are only shown may be wrong."""
-    if not isinstance(value, dict) or value.get("site") != site:
-        return None
-    event_id, creator_id = value.get("event_id"), value.get("creator_id")
-    start_ms, end_ms = parse_time(value.get("start")), parse_time(value.get("end"))
-    if not _is_id(event_id) or not _is_id(creator_id) or start_ms is None or end_ms is None or start_ms >= end_ms:
-        return None
+def _is_clear(event: Event) -> bool:
+    return 0 <= event.start_ms < event.end_ms
+
+
+def _parse_event(value: dict[str, Any], zone: tzinfo) -> Event:
+    """Return an event: an unreadable time as -1, an unreadable user as an empty text."""
+    creator_id = _id(value.get("creator_id"))
+    start_ms, end_ms = _parse_span(value.get("start"), value.get("end"), zone)
     return Event(
-        event_id=event_id,
+        event_id=_id(value.get("event_id")),
         start_ms=start_ms,
         end_ms=end_ms,
         creator_id=creator_id,
-        creator=_shown(value.get("creator")),
+        creator=_shown(value.get("creator")) or ("" if creator_id else NOT_UNDERSTOOD),
         title=_shown(value.get("title")),
     )
 
 
-def _is_id(value: Any) -> TypeGuard[str]:
-    return isinstance(value, str) and 0 < len(value) <= ID_CHARS
+def _id(value: Any) -> str:
+    return value if isinstance(value, str) and len(value) <= ID_CHARS else ""
 
 
 def _shown(value: Any) -> str:
     return value[:NAME_CHARS] if isinstance(value, str) else ""
 
 
-def parse_time(value: Any) -> int | None:
-    """Return a text such as `2022-06-20T16:15:00Z`, also with fraction or offset, in Unix milliseconds; else None."""
-    if not isinstance(value, str) or not _TIME.match(value):
+def _parse_span(start: Any, end: Any, zone: tzinfo) -> tuple[int, int]:
+    """Return start and end, -1 for an unreadable one. A day without an end, or with itself as the end, is whole."""
+    start_ms = parse_time(start, zone)
+    if isinstance(start, str) and _DATE.match(start) and end in (None, "", start):
+        end_ms = parse_time(start, zone, days=1)
+    else:
+        end_ms = parse_time(end, zone)
+    return -1 if start_ms is None else start_ms, -1 if end_ms is None else end_ms
+
+
+def parse_time(value: Any, zone: tzinfo = UTC, days: int = 0) -> int | None:
+    """Return a time in Unix milliseconds, as many days later by the calendar of the zone; None for no time.
+
+    Times are such as `2022-06-20T16:15:00Z`, also with a fraction or an offset. A time without an offset, and the
+    midnight of a date, are those of the zone.
+    """
+    if not isinstance(value, str) or not (_DATE.match(value) or _TIME.match(value)):
         return None
     try:
-        time_ms = (datetime.fromisoformat(value) - _EPOCH) // timedelta(milliseconds=1)
+        time = datetime.fromisoformat(value.upper())
+        time = (time if time.tzinfo else time.replace(tzinfo=zone)) + timedelta(days=days)
+        time_ms = (time - _EPOCH) // timedelta(milliseconds=1)
     except (ValueError, OverflowError):
         return None
     return time_ms if 0 <= time_ms <= MAX_TIME_MS else None

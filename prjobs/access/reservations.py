@@ -127,7 +127,8 @@ def _decide(settings: Settings, window: Window, is_fresh: bool, user_id: str) ->
     denies_unsure = not is_fresh and settings.calendar_stale == "deny"
     # Local reservations are certain, also when the calendar does not answer.
     counted = [one for one in window.on if one.source == LOCAL] if denies_unsure else window.on
-    own = [one for one in counted if one.creator_id == user_id]
+    # An event of the calendar whose user is not understood has an empty id, and is nobody's own.
+    own = [one for one in counted if one.creator_id == user_id != ""]
     if own:
         return True, Reason.OWN, f"You have a reservation until {_utc(max(one.end_ms for one in own))} UTC."
     if counted:
