@@ -127,7 +127,7 @@ def _put_together(common: Common, secret: bytes, provider: Provider, identity: d
         ulids=Ulids(clock, _last_ulid(database, identity)),
         waiters=Waiters(int(settings.threads * settings.held_share)),
         polls=Polls(clock),
-        connections=Connections(clock),
+        connections=Connections(),
         expiries=Deadlines(clock),
         leases=Deadlines(clock),
         repeats=Deadlines(clock),

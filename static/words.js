@@ -134,7 +134,7 @@ export function skewWords(skewMs) {
 const UNCONFIRMED = "Hand-out unconfirmed: the answer that carried this job went out, but nothing since shows that it "
   + "arrived. The site may not have it; the job is not sent again by itself.";
 const OPEN = "Hand-out not confirmed yet: the site's next request will show that the answer arrived.";
-const FLUSHED = "Maybe flushed: two requests came so close together that they cannot both be the site's regular loop. "
+const FLUSHED = "Maybe flushed: the request that got this job does not fit the interval of the site's other requests. "
   + "Site programs ask like this to empty their queue and throw the answer away, so the job may never have been "
   + "carried out.";
 

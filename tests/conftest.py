@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from prjobs.jobs.requests import Command
 from prjobs.opening import close_appliance, open_appliance
 from prjobs.server import Server
 from prjobs.store.models import JobRow
+from tests import verbs
 from tests.clocks import ManualClock
 from tests.program import Program
 from tests.verbs import USER, make_token
@@ -86,21 +88,7 @@ def make_appliance(folder: Folder, clock: ManualClock) -> Iterator[Callable[...,
 def submit(appliance: Appliance) -> Callable[..., JobRow]:
     """Queue a command; every part has a default."""
 
-    def submit(site: str = "saf", device: str = "mount", action: str = "go", **parts: str) -> JobRow:
-        values = {
-            "instance": f"{device}1",
-            "user_id": "auth0|alice",
-            "user_name": "Alice A.",
-            "user_roles": "[]",
-            "required_params": "{}",
-            "optional_params": "{}",
-            **parts,
-        }
-        return submission.submit_job(
-            appliance.queue, Command(site=site, device=device, action=action, values={}, **values), USER
-        )
-
-    return submit
+    return partial(verbs.submit, appliance)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import requests
 from prjobs.access.audit import Actor
 from prjobs.base.errors import NotFound, Unavailable
 from prjobs.base.settings import Settings
-from prjobs.jobs import lookup, proofs, redelivery, submission, withdrawals
+from prjobs.jobs import handouts, lookup, proofs, redelivery, submission, withdrawals
 from prjobs.jobs.requests import Command
 from prjobs.monitor import alarms, sites
 from prjobs.monitor.watching import Watch
@@ -178,7 +178,7 @@ def test_a_stop_that_was_thrown_away_waits_again_and_is_an_alarm(appliance, subm
     stop = submit(device="all", action="stop")
     take(appliance, PEER)
     clock.advance(1)
-    proofs.note_poll(appliance.queue, poll(), PEER)
+    handouts.begin_poll(appliance.queue, poll(), PEER)
     settle_writes(appliance)
     assert lookup.find_job(appliance.queue.database, stop.ulid).status == "UNREAD"
     clock.advance(14)

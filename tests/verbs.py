@@ -6,8 +6,8 @@ from prjobs.access import tokens
 from prjobs.access.audit import Actor
 from prjobs.access.tokens import NewToken
 from prjobs.appliance import Appliance
-from prjobs.jobs import handouts, reports
-from prjobs.jobs.requests import PollRequest, StatusUpdate
+from prjobs.jobs import handouts, reports, submission
+from prjobs.jobs.requests import Command, PollRequest, StatusUpdate
 from prjobs.store.models import JobRow
 
 USER = Actor("auth0|alice", "tests")
@@ -26,11 +26,26 @@ def poll(
     return PollRequest(site, alternate, wait_s, poll_id, lease_s, device, instance)
 
 
+def submit(appliance: Appliance, site: str = "saf", device: str = "mount", action: str = "go", **parts: str) -> JobRow:
+    """Queue a command."""
+    values = {
+        "instance": f"{device}1",
+        "user_id": "auth0|alice",
+        "user_name": "Alice A.",
+        "user_roles": "[]",
+        "required_params": "{}",
+        "optional_params": "{}",
+        **parts,
+    }
+    command = Command(site=site, device=device, action=action, values={}, **values)
+    return submission.submit_job(appliance.queue, command, USER)
+
+
 def take(appliance: Appliance, peer: str = "127.0.0.1:5000", **parts: Any) -> list[JobRow]:
     """Poll once; return the jobs that were handed out."""
     asked = poll(**parts)
-    gap_ms = handouts.begin_poll(appliance.queue, asked, peer)
-    return handouts.take_jobs(appliance.queue, asked, peer, gap_ms)
+    noted = handouts.begin_poll(appliance.queue, asked, peer)
+    return handouts.take_jobs(appliance.queue, asked, peer, noted)
 
 
 def report(appliance: Appliance, job: JobRow, status: str, estimate_s: float = -1, alternate: bool = False) -> None:

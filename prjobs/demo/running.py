@@ -17,7 +17,7 @@ SITES = ("mrc1", "mrc")
 USERS = (("demo|ann", "Ann K."), ("demo|tim", "Tim B."), ("demo|wera", "Wera S."))
 PACE = 6.0
 TIMEOUT_S = 5.0
-# Calls under 2.5 s apart count as flushes, whose jobs no observatory carries out: the pace does not shorten the gap.
+# Two calls closer than 2.5 s would look like a loop and a flush: the pace does not shorten the gap.
 POLL_GAP_S = 4.0
 
 

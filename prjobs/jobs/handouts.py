@@ -10,6 +10,7 @@ from prjobs.jobs import expiry, leases, log, lookup, proofs, stops
 from prjobs.jobs.connections import Handed
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue
+from prjobs.jobs.recent_polls import NotedPoll
 from prjobs.jobs.requests import PollRequest
 from prjobs.jobs.states import APPLIANCE, BOTH, CANCELLED, OPEN, RECEIVED, RETURNED, UNREAD
 from prjobs.store.engine import Source
@@ -24,40 +25,51 @@ POLL_ID_S = 600.0
 LATE = "its poll gave up before it was stored: it waits again"
 
 
-def begin_poll(queue: Queue, poll: PollRequest, peer: str, own_connection: bool = True) -> int | None:
-    """Note a poll of the peer; return the gap to the last poll in milliseconds, None for the first.
+def begin_poll(queue: Queue, poll: PollRequest, peer: str, own_connection: bool = True) -> NotedPoll:
+    """Note a poll of the peer, and judge the earlier hand-outs of the program by the poll.
 
     `own_connection` is False behind a proxy: there the peer's next request is no proof, and the peer's earlier answers
     are in doubt like the answers of other programs.
     """
+    noted = NotedPoll(queue.clock.elapsed_s())
     proofs.note_poll(queue, poll, peer if own_connection else None)
-    return queue.polls.polled(poll.site, poll.queue)
+    if poll.is_plain:
+        noted.address = peer.rpartition(":")[0] if own_connection else peer
+        proofs.find_flushes(queue, poll.program, noted)
+    noted.gap_ms = queue.polls.polled(poll.site, poll.queue)
+    return noted
 
 
-def take_jobs(queue: Queue, poll: PollRequest, peer: str, gap_ms: int | None) -> list[JobRow]:
+def take_jobs(queue: Queue, poll: PollRequest, peer: str, noted: NotedPoll | None) -> list[JobRow]:
     """Hand out the site's waiting jobs of one queue, oldest first; the jobs become RECEIVED in the same transaction.
 
     Without a waiting job return an empty list, and write nothing. A repeated `poll_id` gives the same jobs again. Raise
     Unavailable when the writer does not begin within 150 ms, or when the commit takes more than 5 s: then the jobs go
     back.
     """
+    given = _give(queue, poll, peer, noted)
+    if noted and poll.is_plain:
+        queue.recent_polls.answered(poll.program, noted, [one.id for one in given], queue.clock.elapsed_s())
+    return sorted((row for handed in given for row in handed.rows), key=lambda row: row.seq)
+
+
+def _give(queue: Queue, poll: PollRequest, peer: str, noted: NotedPoll | None) -> list[Handed]:
     if not (_is_repeated(queue, poll) or lookup.has_waiting(queue.database, poll.site, poll.queue)):
         return []
-    given = queue.database.write(
+    given: list[Handed] = queue.database.write(
         _take,
         queue,
         poll,
         peer,
-        gap_ms,
+        noted.gap_ms if noted else None,
         patience_s=TAKE_PATIENCE_S,
         commit_s=COMMIT_S,
         undo=lambda transaction, late: _give_back(transaction, queue, late),
     )
-    if not given:
-        return []
-    queue.failpoints.passing("handout_after_commit")
-    queue.connections.opened(given, poll, peer)
-    return sorted((row for handed in given for row in handed.rows), key=lambda row: row.seq)
+    if given:
+        queue.failpoints.passing("handout_after_commit")
+        queue.connections.opened(given, peer)
+    return given
 
 
 def _take(transaction: Transaction, queue: Queue, poll: PollRequest, peer: str, gap_ms: int | None) -> list[Handed]:
@@ -82,7 +94,7 @@ def _take(transaction: Transaction, queue: Queue, poll: PollRequest, peer: str, 
         leases.grant(transaction, queue, fresh, poll.queue, poll.lease_s)
     if poll.poll_id:
         transaction.after_commit(queue.repeats.set, handout_id, queue.clock.elapsed_s() + POLL_ID_S)
-    return [Handed(handout_id, poll.program, fresh, poll.is_plain, poll.poll_id)]
+    return [Handed(handout_id, poll.program, fresh, poll.poll_id)]
 
 
 def _alone(transaction: Transaction, queue: Queue, poll: PollRequest, fresh: list[JobRow]) -> list[JobRow]:
@@ -163,7 +175,7 @@ def _handed_before(transaction: Transaction, queue: Queue, poll: PollRequest) ->
     for handout_id in _given_to(transaction, queue, poll) if poll.poll_id else ():
         rows = _still_due(transaction, queue, poll, handout_id)
         if rows:
-            given.append(Handed(handout_id, poll.program, rows, poll.is_plain, poll.poll_id, is_repeated=True))
+            given.append(Handed(handout_id, poll.program, rows, poll.poll_id, is_repeated=True))
         for row in rows if poll.lease_s else ():
             transaction.after_commit(leases.renew, queue, row.seq, poll.queue, poll.lease_s)
     return given

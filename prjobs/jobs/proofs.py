@@ -9,29 +9,35 @@ setting (see `redelivery`).
 from prjobs.jobs import redelivery
 from prjobs.jobs.connections import Handed
 from prjobs.jobs.queue import Queue, post
-from prjobs.jobs.requests import PollRequest
+from prjobs.jobs.recent_polls import NotedPoll, Verdict
+from prjobs.jobs.requests import PollRequest, Program
 from prjobs.jobs.states import CONFIRMED, OPEN, UNCONFIRMED
 from prjobs.store.transaction import Transaction
 
 # The program did not throw an answer away when a job of the answer has a report.
-_FLUSHED = (
-    "UPDATE handout SET maybe_flushed = 1 WHERE id = ? AND NOT EXISTS ("
+_THROWN = (
+    "UPDATE handout SET maybe_flushed = 1 WHERE id = ? AND maybe_flushed = 0 AND NOT EXISTS ("
     "SELECT 1 FROM change c JOIN change r ON r.job_seq = c.job_seq AND r.queue = c.queue AND r.seq > c.seq "
     "WHERE c.handout_id = handout.id)"
 )
+_NOT_THROWN = "UPDATE handout SET maybe_flushed = 0 WHERE id = ?"
 
 
 def note_poll(queue: Queue, poll: PollRequest, peer: str | None) -> None:
     """Confirm or doubt the earlier hand-outs of the program by a new poll; `peer` is None behind a proxy."""
     program = poll.program
-    if flushed := queue.connections.flushed(program, poll.is_plain):
-        post(queue, _flush_each, queue, flushed)
     others = queue.connections.superseded(program, peer)
     if not others:
         return
     new_id = poll.poll_id
     confirm(queue, [handed for handed in others if new_id and handed.poll_id and handed.poll_id != new_id])
     doubt(queue, [handed for handed in others if not (new_id and handed.poll_id)])
+
+
+def find_flushes(queue: Queue, program: Program, poll: NotedPoll) -> None:
+    """Judge by a new plain poll which of the program's last answers were thrown away."""
+    for verdict in queue.recent_polls.add(program, poll):
+        post(queue, _judge_each, queue, program[0], verdict)
 
 
 def heard(queue: Queue, peer: str) -> None:
@@ -77,12 +83,13 @@ def _execute_each(transaction: Transaction, sql: str, handed: list[Handed]) -> N
         transaction.tell(one.site)
 
 
-def _flush_each(transaction: Transaction, queue: Queue, handed: list[Handed]) -> None:
-    """Mark the answers as thrown away; hand the stops in the answers out once more."""
-    for one in handed:
-        if transaction.execute(_FLUSHED, (one.id,)).rowcount:
-            redelivery.return_once(transaction, queue, one.id, only_stops=True)
-        transaction.tell(one.site)
+def _judge_each(transaction: Transaction, queue: Queue, site: str, verdict: Verdict) -> None:
+    """Mark the answers as thrown away or not; hand the stops in thrown answers out once more."""
+    for handout_id in verdict.handout_ids:
+        found = transaction.execute(_THROWN if verdict.is_thrown else _NOT_THROWN, (handout_id,)).rowcount
+        if found and verdict.is_thrown:
+            redelivery.return_once(transaction, queue, handout_id, is_thrown=True)
+    transaction.tell(site)
 
 
 def _doubt_each(transaction: Transaction, queue: Queue, handed: list[Handed]) -> None:

@@ -10,6 +10,7 @@ from prjobs.base.errors import Unavailable
 from prjobs.base.ulids import Ulids
 from prjobs.jobs.connections import Connections
 from prjobs.jobs.polls import Polls
+from prjobs.jobs.recent_polls import RecentPolls
 from prjobs.jobs.refusals import RefusedPolls
 from prjobs.jobs.waiters import Waiters
 from prjobs.store.common import Common
@@ -42,6 +43,7 @@ class Queue(Common):
     settling: Deadlines
     first_seq: int
     stops: dict[str, Stop] = field(default_factory=dict)
+    recent_polls: RecentPolls = field(default_factory=RecentPolls)
     refused: RefusedPolls = field(default_factory=RefusedPolls)
 
 

@@ -15,6 +15,7 @@ from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
 
 NOTE = "nothing confirmed its hand-out: it is handed out once more"
+THROWN_NOTE = "its answer was probably thrown away: it is handed out once more"
 # A RETURNED hand-out never left: counting it would keep a lost stop from a second hand-out.
 _TIMES = (
     "SELECT count(*) FROM change c JOIN handout h ON h.id = c.handout_id "
@@ -23,8 +24,10 @@ _TIMES = (
 _NEWER = "SELECT 1 FROM change WHERE job_seq > ? AND site = ? AND queue = ? AND handout_id IS NOT NULL LIMIT 1"
 
 
-def return_once(transaction: Transaction, queue: Queue, handout_id: int, only_stops: bool = False) -> int:
-    """Return the jobs that may be handed out once more from the hand-out to the queue, and return their number."""
+def return_once(transaction: Transaction, queue: Queue, handout_id: int, is_thrown: bool = False) -> int:
+    """Return the jobs that may be handed out once more from the hand-out to the queue, and return their number.
+
+    Of an answer that was thrown away only stops come back."""
     site, queue_name, poll_id, lease_s = transaction.fetch(
         "SELECT site, queue, poll_id, lease_s FROM handout WHERE id = ?", (handout_id,)
     )[0]
@@ -36,10 +39,11 @@ def return_once(transaction: Transaction, queue: Queue, handout_id: int, only_st
         for row in lookup.given_by(transaction, handout_id)
         if transaction.fetch(_TIMES, (row.seq, queue_name)) == [(1,)]
         and (_may_stop_return(transaction, queue, row, queue_name) if row.command_class == stops.STOP else others)
-        and not (only_stops and row.command_class != stops.STOP)
+        and not (is_thrown and row.command_class != stops.STOP)
     ]
     free, _ = stops.split_covered(transaction, queue.settings, rows)
-    log.apply(transaction, free, Event(queue_name, UNREAD, queue.clock.now_ms(), APPLIANCE, NOTE))
+    note = THROWN_NOTE if is_thrown else NOTE
+    log.apply(transaction, free, Event(queue_name, UNREAD, queue.clock.now_ms(), APPLIANCE, note))
     return len(free)
 
 

@@ -110,10 +110,10 @@ def post_getnewjobs(appliance: Appliance) -> HTTPResponse:
         poll = wire.parse_getnewjobs(read_body())
         caller.require_observatory(appliance.desk, poll.site)
     refused_polls.note_accepted(queue, poll.site, request.environ["REMOTE_ADDR"])
-    gap_ms = handouts.begin_poll(queue, poll, peer, own_connection)
+    noted = handouts.begin_poll(queue, poll, peer, own_connection)
 
     def take() -> list[JobRow]:
-        return handouts.take_jobs(queue, poll, peer, gap_ms)
+        return handouts.take_jobs(queue, poll, peer, noted)
 
     rows: list[JobRow] | None = take()
     if not rows and poll.wait_s:

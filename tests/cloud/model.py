@@ -472,9 +472,9 @@ class World:
 
 def _take(appliance: Appliance, poll: PollRequest, peer: str) -> list[Any] | None:
     proofs.heard(appliance.queue, peer)
-    gap_ms = handouts.begin_poll(appliance.queue, poll, peer)
+    noted = handouts.begin_poll(appliance.queue, poll, peer)
     try:
-        return handouts.take_jobs(appliance.queue, poll, peer, gap_ms)
+        return handouts.take_jobs(appliance.queue, poll, peer, noted)
     except Unavailable:
         # Its answer is an empty list and 503; a program with poll_id asks again.
         return None

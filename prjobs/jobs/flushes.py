@@ -1,4 +1,4 @@
-"""The polling interval of a program, and the requests that do not fit it.
+"""Flushes: the requests of a program that do not fit its polling interval.
 
 An observatory program polls in a loop, and sends the same request at other moments to throw the answer away (a flush).
 The loop waits for a multiple of one interval after each answer, 3 s at the known observatories; a flush comes at any
@@ -8,6 +8,7 @@ so does each request that is left out. Later requests take part, so that the flu
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
@@ -29,7 +30,8 @@ _LEAST_INTERVAL_S = 0.3
 _EXACT_GAPS = 4
 
 
-class Request(NamedTuple):
+@dataclass(slots=True)
+class Request:
     """A request for new jobs: its time, and the time until its answer."""
 
     at_s: float
