@@ -24,8 +24,8 @@ export function findCommands(commands, device, text) {
   return commands.filter((command) => words.every((word) => haystack(command).includes(word)));
 }
 
-// [{name, kind, required, example, start}]; the example shows the type, and stands in the field only where nothing
-// else can be meant.
+// [{name, kind, required, example, start, help}]; the example shows the type, and stands in the field only where
+// nothing else can be meant; the help is unit and range.
 export function fieldsOf(command) {
   if (!command) return [];
   const list = (params, required) => Object.entries(params)
@@ -36,7 +36,8 @@ export function fieldsOf(command) {
 function fieldOf(name, example, required, command) {
   const kind = name === "script" && command.script ? "fixed" : kindOf(example);
   const start = kind === "fixed" || (kind === "boolean" && required) ? String(example) : "";
-  return { name, kind, required, example: kind === "json" ? JSON.stringify(example) : String(example), start };
+  const help = command.ranges?.[name] || "";
+  return { name, kind, required, example: kind === "json" ? JSON.stringify(example) : String(example), start, help };
 }
 
 function kindOf(example) {

@@ -2,6 +2,7 @@
 // What was typed stays when the server refuses it.
 
 import { commandBody, mayCommand } from "./acts.js";
+import { CommandNotes } from "./command_notes.js";
 import {
   BY_HAND, commandKey, devicesOf, fieldsOf, findCommands, plainLabel, readByHand, readFields,
 } from "./commands.js";
@@ -22,6 +23,7 @@ export class SendScreen {
   constructor({ root, model, clock, api, send }) {
     Object.assign(this, { root, model, clock, api, sendCommand: send, here: parts(root) });
     Object.assign(this, { commands: null, chosenSite: "", device: "", command: null, typed: {}, instance: null });
+    this.notes = new CommandNotes(this.here.notes, api);
     this.here.search.addEventListener("input", () => this.drawList());
     this.here.instance.addEventListener("input", () => { this.instance = this.here.instance.value; this.drawPreview(); });
     this.here.form.addEventListener("submit", (event) => { event.preventDefault(); this.submit(); });
@@ -159,6 +161,7 @@ export class SendScreen {
     if (!this.command || !this.model.user) return;
     const read = this.read();
     setText(this.here.preview, JSON.stringify(commandBody(read, this.model.user), null, 2));
+    this.notes.about(read);
     setText(this.here.missing, read.problems.join(" · "));
     setText(this.here.submit, this.sending ? "Sending…" : `Send to ${this.chosenSite || "–"}`);
     this.here.submit.disabled = this.sending || read.problems.length > 0;

@@ -46,6 +46,14 @@ def test_send_jobs_and_cancel(program):
     assert [one["ulid"] for one in program.post("getnewjobs", {"site": "saf"}).json()] == [stop]
 
 
+def test_send_prints_notes_and_sends_all_the_same(program):
+    program.serve()
+    sent = program.run("send", "saf", "mount", "m", "go", "-r", "ra=25", "-r", "dec=41")
+    assert sent.stderr.splitlines()[1:] == ["note: “ra” is 25 h. Usual: from 0 to 24 h."]
+    assert [one["ulid"] for one in program.post("getnewjobs", {"site": "saf"}).json()] == [sent.stdout.strip()]
+    assert "note: “" not in program.run("send", "saf", "laser", "l", "stop").stderr
+
+
 def test_jobs_can_be_listed_without_a_server(program):
     program.serve()
     job = program.new_job(program.token())

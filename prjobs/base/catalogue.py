@@ -59,7 +59,7 @@ Segment = tuple[str | Field, ...]
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """An entry of the catalogue; `required` and `optional` hold example values."""
+    """An entry of the catalogue; `required` and `optional` hold example values, `limits` units and ranges."""
 
     device: str
     action: str
@@ -70,6 +70,7 @@ class Command:
     usual_s: tuple[tuple[float | str, ...], ...]
     required: dict[str, Any]
     optional: dict[str, Any]
+    limits: dict[str, Any]
     ui_sends: bool
     site_runs: bool
     note: str
@@ -80,8 +81,7 @@ def command_class(device: str, action: str, required_params: Params) -> str:
 
     Stopping actions are "stop" on every device. Unknown commands are "roof" for an enclosure, "other" elsewhere.
     """
-    stops_script = action.lower() == "run" and str(_script(required_params)).lower() == "stopscript"
-    if action.lower() in STOP_ACTIONS or stops_script:
+    if is_stop(action, required_params):
         return "stop"
     command = find(device, action, required_params) or find(device.lower(), action.lower(), required_params)
     if command:
@@ -89,6 +89,12 @@ def command_class(device: str, action: str, required_params: Params) -> str:
     # A misspelt roof command would otherwise pass without the rights that a roof needs.
     plain = unicodedata.normalize("NFKC", device).strip().lower()
     return "roof" if plain.startswith(ENCLOSURES) else "other"
+
+
+def is_stop(action: str, required_params: Params) -> bool:
+    """Return True if the action stops a site on whatever device; the case of letters makes no difference."""
+    stops_script = action.lower() == "run" and str(_script(required_params)).lower() == "stopscript"
+    return action.lower() in STOP_ACTIONS or stops_script
 
 
 def label(device: str, action: str, required_params: Params, optional_params: Params) -> str:
@@ -141,6 +147,7 @@ def _command(entry: dict[str, Any]) -> Command:
         usual_s=tuple(tuple(factors) for factors in usual) if isinstance(usual, list) else ((usual,),),
         required=entry["required"],
         optional=entry["optional"],
+        limits=entry.get("limits", {}),
         ui_sends=entry["ui_sends"],
         site_runs=entry["site_runs"],
         note=entry.get("note", ""),

@@ -4,17 +4,19 @@ import argparse
 import json
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 
+from prjobs.base import catalogue
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
 from prjobs.base.suggestions import did_you_mean
 from prjobs.cli.running import require_client
 from prjobs.cli.stored import reading_database
 from prjobs.cli.terminal import Commands, Namespace, Parser, duration_s, folder_of, plain, print_json, stderr, utc
-from prjobs.client import Client
+from prjobs.client import CallFailed, Client
 from prjobs.jobs import log, lookup
 from prjobs.jobs.states import WORDS
 from prjobs.monitor import views
@@ -83,8 +85,18 @@ def _send(client: Client, site: str, **command: Any) -> dict[str, Any]:
     now = client.api("GET", "/api/now")
     if not any(one["site"] == site and one["last_poll_ms"] for one in now["sites"]):
         stderr(f"note: no observatory of the site {plain(site)} has polled here yet; the job waits")
+    _print_notes(client, {"site": site, "instance": "", **command})
     user = now["user"] or {"user_id": "operator", "user_name": "operator"}
     return client.new_job(site, **command, user_id=user["user_id"], user_name=user["user_name"])
+
+
+def _print_notes(client: Client, draft: dict[str, Any]) -> None:
+    """Print the server's notes on the command. Nothing holds a stop up: neither notes nor a server without them."""
+    if catalogue.is_stop(draft["action"], draft.get("required_params", {})):
+        return
+    with suppress(CallFailed):
+        for note in client.api("POST", "/api/commands/notes", draft)["notes"]:
+            stderr(f"note: {plain(note)}")
 
 
 def run_send(asked: Namespace) -> None:

@@ -12,10 +12,12 @@ from prjobs.access import rights
 from prjobs.appliance import Appliance
 from prjobs.base import catalogue
 from prjobs.base.errors import BadRequest, Forbidden, NotFound
+from prjobs.base.parameters import limits_of, range_words
 from prjobs.base.ulids import is_ulid
 from prjobs.jobs import log, lookup, submission, withdrawals
 from prjobs.jobs.states import PHASES
 from prjobs.monitor import health, views
+from prjobs.monitor.command_notes import Draft, notes_on
 from prjobs.web import caller
 from prjobs.web.endpoint import Route, parse_body, query_number, query_text, reply_json, require_names
 
@@ -126,7 +128,16 @@ def get_commands(appliance: Appliance) -> HTTPResponse:
 
 def _command_view(command: catalogue.Command) -> dict[str, Any]:
     names = ("device", "action", "script", "command_class", "label", "required", "optional", "note")
-    return {name: getattr(command, name) for name in names}
+    ranges = {name: range_words(limit) for name, limit in limits_of(command.limits).items()}
+    return {**{name: getattr(command, name) for name in names}, "ranges": ranges}
+
+
+def post_command_notes(appliance: Appliance) -> HTTPResponse:
+    """Return notes on a command that somebody is typing: odd values, likely misspellings, what the site never had."""
+    identity = caller.require_reader(appliance.desk)
+    draft = parse_body(Draft)
+    caller.require_site(identity, draft.site)
+    return reply_json({"notes": notes_on(appliance.queue.database, draft)})
 
 
 ROUTES = [
@@ -136,4 +147,5 @@ ROUTES = [
     Route("POST", "/api/jobs/<ulid>/again", post_again),
     Route("POST", "/api/jobs/<ulid>/close", post_close),
     Route("GET", "/api/commands", get_commands),
+    Route("POST", "/api/commands/notes", post_command_notes),
 ]

@@ -84,6 +84,38 @@ def test_an_unknown_command_goes_by_hand(served: Program, page: Any) -> None:
     assert newest(served)["required_params"] == {"where": [1, 2]}
 
 
+def test_units_and_notes_stand_beside_the_form_and_refuse_nothing(served: Program, page: Any) -> None:
+    page.goto(f"{served.url}/#/send")
+    page.fill("[data-screen=send] [data-part=search]", "slew mount go")
+    page.locator(".command", has_text="mount go").click()
+    form, notes = page.locator(".send-form"), page.locator(".send-notes")
+    wait_text(form.locator(".field", has_text="ra required"), "from 0 to 24 h")
+    wait_text(form.locator(".field", has_text="dec required"), "from -90 to +90°")
+    for name, value in (("ra", "25"), ("dec", "41.2"), ("frame", "ICRS")):
+        form.get_by_label(f"{name} required").fill(value)
+    wait_text(notes, "“ra” is 25 h. Usual: from 0 to 24 h.")
+    page.click(".send-form [data-part=submit]")
+    wait_text(page.locator(".sent"), "Sent to saf")
+    assert newest(served)["required_params"]["ra"] == "25"
+    form.get_by_label("ra required").fill("10.5")
+    notes.wait_for(state="hidden")
+
+
+def test_a_misspelt_command_and_a_new_device_are_noted(served: Program, page: Any, admin: str) -> None:
+    served.new_job(admin, user_id="staff")
+    page.goto(f"{served.url}/#/send")
+    page.click(".chip-row >> text=by hand")
+    form, notes = page.locator(".send-form"), page.locator(".send-notes")
+    form.get_by_label("device required").fill("camera")
+    form.get_by_label("action required").fill("expos")
+    wait_text(notes, "“expos” is no known action of “camera”. Did you mean expose?")
+    form.get_by_label("device required").fill("rotator")
+    form.get_by_label("action required").fill("home")
+    wait_text(notes, re.compile("No job of saf so far was for the device “rotator”. Known: .+"))
+    assert page.locator(".send-form [data-part=submit]").is_enabled()
+    assert page.complaints == []
+
+
 # ---- with a job
 
 
