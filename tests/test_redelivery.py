@@ -215,4 +215,5 @@ def test_through_faults_less_is_missed_and_nothing_cancelled_runs(quiet, seeds):
         assert (run["lost"], run["wrong"], run["ran though cancelled"]) == (0, 0, 0), run
     missed = {mode: sum(run["unconfirmed"] for run in found) for mode, found in runs.items()}
     assert missed["once"] < missed["never"] / 2
-    assert {run["most"] for run in runs["never"]} == {1}
+    # More than once for a job that is no stop, more than twice for a stop.
+    assert {run["twice"] for run in runs["never"]} == {0}

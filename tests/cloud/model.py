@@ -500,12 +500,11 @@ def run_world(count: int, seed: int, timings: Timings = TIMINGS, faultiness: flo
 
 
 def run_plain_world(count: int, seed: int, redeliver: str) -> dict[str, Any]:
-    """The same with an observatory that sends no poll_id but remembers ids; `most`: how often it got one job."""
+    """The same with an observatory that sends no poll_id but remembers ids."""
     world = World(seed, redeliver=redeliver)
     world.names_polls, world.answers_lost, world.cancels = False, 0.2, 0.01
     try:
-        report = world.live(count).report()
-        return {**report, "most": max(world.received.values())}
+        return world.live(count).report()
     finally:
         world.close()
 

@@ -205,7 +205,7 @@ def test_jobs_that_come_of_age_do_not_move_the_reader(served: Here, alice: str, 
     page.mouse.move(640, 400)
     page.mouse.wheel(0, 900)
     page.wait_for_timeout(300)
-    look = "[scrollY, document.elementFromPoint(640, 400).closest('tr').querySelector('.c-label').innerText]"
+    look = "[scrollY, document.elementFromPoint(640, 400).closest('tr').querySelector('[data-part=label]').innerText]"
     before = page.evaluate(look)
     assert before[0] > 500
     served.after(11 * 60)

@@ -336,7 +336,7 @@ def test_a_spreadsheet_runs_nothing_of_a_job(call: Call) -> None:
     evil = {"created_ms": NOW, "changed_ms": NOW, "label": '=cmd|"x"', "user_name": "a, b", "status": "-1"}
     text = call("csv.js", "toCsv", [evil])
     quoted = '"\'=cmd|""x"""'
-    assert text.splitlines()[1] == f'2026-11-24 06:00:00,2026-11-24 06:00:00,,,,,,{quoted},,"a, b",\'-1,'
+    assert text.splitlines()[1] == f'2026-11-24 06:00:00,2026-11-24 06:00:00,,,,,,{quoted},,"a, b",\'-1,,'
 
 
 def test_the_strip_shows_the_sky_of_a_site_that_has_one(
