@@ -43,7 +43,7 @@ const live = new Live({
   api, model, clock, hidden: () => isHidden() && !sound.armed,
   told: {
     loaded({ again }) { if (again) startAnew(); else screens.jobs.reload(); draw(); },
-    changed(changes) { for (const part of [screens.jobs, screens.job, stop]) part.changed(changes); draw(); },
+    changed,
     now() { draw(); },
     failed() { tick(); },
     between: () => around.step(),
@@ -51,15 +51,31 @@ const live = new Live({
 });
 const sendCommand = makeSender(api, model);
 const around = new Around({ api, model, clock, told: () => draw(), hidden: isHidden });
-const stop = new StopPanel({ root: find("[data-stop]"), model, clock, sound, send, refused: () => live.problem?.status === 401 });
+const stop = new StopPanel({
+  root: find("[data-stop]"), model, clock, sound, send, makeSafe, refused: () => live.problem?.status === 401,
+});
 
-async function send(command, options) {
+function send(command, options) {
+  return asked(sendCommand(command, options));
+}
+
+function makeSafe(site, options) {
+  return asked(api.post("make_safe", { site }, options));
+}
+
+async function asked(answer) {
   try {
-    return await sendCommand(command, options);
+    return await answer;
   } catch (error) {
     if ([401, 403].includes(error.status)) around.refused();
     throw error;
   }
+}
+
+function changed(changes) {
+  for (const screen of [screens.jobs, screens.job]) screen.changed(changes);
+  if (stop.changed(changes)) live.nowWanted = true;
+  draw();
 }
 
 // The server was started anew, or the page slept too long to catch up: nothing that was loaded counts.

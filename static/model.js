@@ -12,7 +12,7 @@ export function newModel() {
   return {
     loaded: false, version: null, build: "", seq: 0, demo: false, user: null,
     health: { ok: true, problems: [] },
-    sites: new Map(), open: new Map(), events: [], alarms: [],
+    sites: new Map(), open: new Map(), events: [], alarms: [], makings: [],
     cloud: null, store: null, around: newAround(),
   };
 }
@@ -26,7 +26,7 @@ export function isAnotherServer(model, answer) {
 export function applyNow(model, answer) {
   Object.assign(model, {
     version: answer.version, build: answer.build || "", store: answer.store ?? null, demo: Boolean(answer.demo),
-    user: answer.user || null, alarms: answer.alarms || [], cloud: answer.cloud || null,
+    user: answer.user || null, alarms: answer.alarms || [], makings: answer.make_safe || [], cloud: answer.cloud || null,
     health: answer.health || { ok: true, problems: [] },
   });
   takeRules(answer.rules);
@@ -36,6 +36,12 @@ export function applyNow(model, answer) {
     if (!model.sites.has(job.site) || job.created_ms < answer.time_ms - rules.listed_s * SECOND) model.open.delete(job.ulid);
   }
   for (const site of answer.sites) site.unlisted = countUnlisted(model, site);
+}
+
+// An act that makes a site safe, as the server has just begun it.
+export function takeMaking(model, act) {
+  const others = model.makings.filter((one) => one.id !== act.id);
+  model.makings = [act, ...others.map((one) => (one.site === act.site ? { ...one, replaced: true } : one))];
 }
 
 // The picked-up jobs that a full list leaves out and that are not known otherwise: the server has their number.

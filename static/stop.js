@@ -1,5 +1,5 @@
-// The stop and its proof: what is sent, in which order, and what is known of each step from the job's own changes.
-// Pure functions; a step is changed only by the functions here.
+// A stop that was held here and its proof: what is known of it from its job's own changes. Also the words for the
+// steps of a stop and of an act that makes a site safe. Pure functions; a stop is changed only by the functions here.
 
 import { isStopInDoubt } from "./alarms.js";
 import { rules } from "./rules.js";
@@ -8,23 +8,11 @@ import { SECOND, span, utcClock } from "./time.js";
 import { userName } from "./words.js";
 
 export const HOLD_MS = 700;
-// The site empties its queue when it stops: what follows must come after that.
-export const AFTER_STOP_MS = 5 * SECOND;
-
-const NOTHING = { instance: "", required_params: {}, optional_params: {} };
+// How long a proof stays in sight at least.
+const PROVED_MS = 5 * SECOND;
 
 export function stopCommand(site) {
-  return { ...NOTHING, site, device: "all", instance: "all", action: "cancel_all_commands" };
-}
-
-// Stop, then park, then close the roof: by the station that the observatory is tied to, when there is one.
-export function safeCommands(site, station, instanceOf = () => "") {
-  const park = { ...NOTHING, site, device: "mount", instance: instanceOf(site, "mount"), action: "park" };
-  const steps = [["STOP", stopCommand(site)], ["PARK", park]];
-  if (!station) return steps;
-  const instance = instanceOf(station, "enclosure");
-  const close = { ...NOTHING, site: station, device: "enclosure", instance, action: "close" };
-  return [...steps, ["CLOSE", close]];
+  return { site, device: "all", instance: "all", action: "cancel_all_commands", required_params: {}, optional_params: {} };
 }
 
 // What stands beside the button when the server says that the user may not stop the site now; `answer` is that of
@@ -37,9 +25,10 @@ export function doubtWords(site, answer, staff) {
     : `${site}: the server may refuse. ${answer.why || ""}`.trim();
 }
 
-// `turnMs`: since when only a stop under way keeps it waiting. `next`: the same, sent again by a later run.
-export function newStep(word, command) {
-  return { word, command, ...newProof(""), turnMs: null, askedMs: null, error: "", next: null, newer: null };
+// `makesSafe`: the server is asked for more than the stop. `next`: a later hold at the same site; `newer`: the newest
+// stop there, whoever sent it.
+export function newStop(site, makesSafe = false) {
+  return { site, makesSafe, ...newProof(""), askedMs: null, error: "", next: null, newer: null };
 }
 
 // What is known of one job from its changes.
@@ -47,15 +36,18 @@ function newProof(ulid) {
   return { ulid, sentMs: null, pickedMs: null, doubted: false, endedAs: "" };
 }
 
-export function isStop(step) {
-  return step.command.action === "cancel_all_commands";
+// The stops in sight once one more was held: what went wrong stays until the same site is stopped again.
+export function withStop(stops, begun, nowMs) {
+  for (const stop of stops) if (stop.site === begun.site) stop.next = begun;
+  const isDone = (stop) => isOver(stop, nowMs) && (stop.next || stopState(stop, nowMs) === "picked_up");
+  return [...stops.filter((stop) => !isDone(stop)), begun];
 }
 
-// Takes what a change says of the step's job, or of a newer stop that may have withdrawn it.
-export function takeChange(step, change) {
-  if (!step.ulid || !change.job || change.queue === "alternate") return;
-  if (change.job.ulid === step.ulid) takeProof(step, change);
-  else if (isStop(step)) takeNewer(step, change);
+// Takes what a change says of the stop's job, or of a newer stop that may have withdrawn it.
+export function takeChange(stop, change) {
+  if (!stop.ulid || !change.job || change.queue === "alternate") return;
+  if (change.job.ulid === stop.ulid) takeProof(stop, change);
+  else takeNewer(stop, change);
 }
 
 // The first hand-out is the proof; a report is one too.
@@ -66,78 +58,82 @@ function takeProof(proof, change) {
   else proof.pickedMs ??= change.time_ms;
 }
 
-// The newest stop of the site, whoever sent it.
-function takeNewer(step, change) {
+function takeNewer(stop, change) {
   const { job } = change;
-  if (job.site !== step.command.site || job.command_class !== "stop") return;
-  if (job.ulid > (step.newer?.ulid || step.ulid)) step.newer = { ...newProof(job.ulid), who: userName(job) };
-  if (job.ulid === step.newer?.ulid) takeProof(step.newer, change);
+  if (job.site !== stop.site || job.command_class !== "stop") return;
+  if (job.ulid > (stop.newer?.ulid || stop.ulid)) stop.newer = { ...newProof(job.ulid), who: userName(job) };
+  if (job.ulid === stop.newer?.ulid) takeProof(stop.newer, change);
 }
 
 // A stop that a newer one withdrew is proved by the newer one.
-function proofOf(step) {
-  return step.endedAs && step.newer ? step.newer : step;
+function proofOf(stop) {
+  return stop.endedAs && stop.newer ? stop.newer : stop;
 }
 
 // The server doubts that the answer which carried a stop arrived, until something shows that it did.
-export function takeAlarms(step, alarms) {
-  for (const proof of [step, step.newer]) {
+export function takeAlarms(stop, alarms) {
+  for (const proof of [stop, stop.newer]) {
     if (proof) proof.doubted = proof.ulid !== "" && isStopInDoubt(alarms, proof.ulid);
   }
 }
 
-// "idle" | "sending" | "sent" | "late" | "picked_up" | "doubted" | "failed" | "replaced"
-export function stepState(step, nowMs) {
+// "sending" | "sent" | "late" | "picked_up" | "doubted" | "failed" | "replaced"
+export function stopState(stop, nowMs) {
   // A stop withdraws all that waits at its site, an earlier stop too.
-  if ((step.error || step.endedAs) && step.next && !step.next.error) return "replaced";
-  const proof = proofOf(step);
-  if (step.error || proof.endedAs) return "failed";
+  if ((stop.error || stop.endedAs) && stop.next && !stop.next.error) return "replaced";
+  const proof = proofOf(stop);
+  if (stop.error || proof.endedAs) return "failed";
   if (proof.pickedMs !== null) return proof.doubted ? "doubted" : "picked_up";
-  if (proof.sentMs !== null) return nowMs - proof.sentMs >= rules.stop_s * SECOND ? "late" : "sent";
-  if (step.askedMs !== null) return "sending";
-  return "idle";
+  if (proof.sentMs === null) return "sending";
+  return nowMs - proof.sentMs >= rules.stop_s * SECOND ? "late" : "sent";
 }
 
-export function isTrouble(step, nowMs) {
-  return ["late", "doubted", "failed"].includes(stepState(step, nowMs));
+// Nothing more is awaited: it is proved or in trouble.
+export function isOver(stop, nowMs) {
+  const state = stopState(stop, nowMs);
+  if (state === "picked_up" || state === "doubted") return nowMs - proofOf(stop).pickedMs >= PROVED_MS;
+  return isTrouble(state) || state === "replaced";
 }
+
+export function stopWords(stop, nowMs) {
+  if (stop.error) return `${stop.site}: STOP NOT SENT. ${stop.error}`;
+  const proof = proofOf(stop);
+  const known = { sentMs: stop.sentMs, waitsMs: nowMs - proof.sentMs, pickedMs: proof.pickedMs, ended: proof.endedAs };
+  return stepWords(`${stop.site}: STOP`, stopState(stop, nowMs), { ...known, gaveWayTo: proof.who });
+}
+
+export function stopTrouble(stop, nowMs) {
+  const ended = stop.error ? "not sent" : proofOf(stop).endedAs;
+  return troubleWords({ word: "STOP", site: stop.site, state: stopState(stop, nowMs), ended });
+}
+
+// ---- one step, of a stop or of an act
 
 // "saf: STOP sent 03:12:07 → picked up 03:12:10"
-export function proofWords(step, nowMs) {
-  const state = stepState(step, nowMs);
-  const what = `${step.command.site}: ${step.word}`;
-  const proof = proofOf(step);
-  const way = proof === step ? "" : ` → gave way to the stop of ${proof.who}`;
-  const sent = `${what} sent ${utcClock(step.sentMs)}${way}`;
+export function stepWords(what, state, { sentMs, waitsMs, pickedMs, ended = "", gaveWayTo = "" }) {
+  const sent = `${what} sent ${utcClock(sentMs)}${gaveWayTo ? ` → gave way to the stop of ${gaveWayTo}` : ""}`;
+  const picked = `${sent} → picked up ${utcClock(pickedMs)}`;
   return {
-    idle: `${what} comes next`,
+    next: `${what} comes next`,
     sending: `${what} is being sent…`,
-    sent: `${sent} → waiting ${Math.floor((nowMs - proof.sentMs) / SECOND)} s for the site`,
-    picked_up: `${sent} → picked up ${utcClock(proof.pickedMs)}`,
-    doubted: `${sent} → handed out ${utcClock(proof.pickedMs)}, NOT CONFIRMED`,
-    late: `${sent} → NOT PICKED UP for ${span(nowMs - proof.sentMs)}`,
-    failed: step.error ? `${what} NOT SENT. ${step.error}` : `${sent} → ${proof.endedAs}`,
-    replaced: `${what} gave way to the next ${step.word}`,
+    sent: `${sent} → waiting ${Math.floor(waitsMs / SECOND)} s for the site`,
+    late: `${sent} → NOT PICKED UP for ${span(waitsMs)}`,
+    picked_up: picked,
+    running: `${picked} → running`,
+    done: `${picked} → done`,
+    doubted: `${sent} → handed out ${utcClock(pickedMs)}, NOT CONFIRMED`,
+    failed: `${sent} → ${ended}`,
+    replaced: `${what} gave way to the next STOP`,
   }[state];
 }
+
+export const isTrouble = (state) => ["late", "doubted", "failed"].includes(state);
 
 const TROUBLE = { late: "not picked up", doubted: "handed out, but nothing shows that it arrived" };
 
 // What a person must do now; "" while nothing is wrong.
-export function troubleWords(steps, nowMs) {
-  const step = steps.find((one) => isTrouble(one, nowMs));
-  if (!step) return "";
-  const ended = proofOf(step).endedAs.toLowerCase() || "not sent";
-  const what = TROUBLE[stepState(step, nowMs)] || ended;
-  const where = step.command.site;
-  return isStop(step)
-    ? `Stop of ${where} ${what}: use the hardware stop`
-    : `${step.word} at ${where} ${what}: see to it by hand`;
-}
-
-// When may the step after this one go out? Never while it may still be picked up in time.
-export function isSettled(step, nowMs) {
-  const state = stepState(step, nowMs);
-  if (state === "picked_up" || state === "doubted") return nowMs - proofOf(step).pickedMs >= AFTER_STOP_MS;
-  return ["late", "failed", "replaced"].includes(state);
+export function troubleWords({ word, site, state, ended }) {
+  if (!isTrouble(state)) return "";
+  const what = TROUBLE[state] || ended.toLowerCase();
+  return word === "STOP" ? `Stop of ${site} ${what}: use the hardware stop` : `${word} at ${site} ${what}: see to it by hand`;
 }

@@ -1,25 +1,28 @@
 // STOP in the corner of every screen: hold it, it sends, and what is known of the stop stands above it. Also the
-// STOP of each panel and alarm, that of all sites, and the second choice, "stop and make safe". Nothing of the page
-// may lie over the corner, and it is never empty: a login that ended says so there.
+// STOP of each panel and alarm, that of all sites, and the second choice, "stop and make safe", which the server carries
+// out: every page shows its steps. Nothing of the page may lie over the corner, and it is never empty: a login that
+// ended says so there.
 
 import { mayCommand } from "./acts.js";
 import { announce, clone, keyed, parts, setAttr, setText, show } from "./dom.js";
 import { holdable, holdByShiftEscape } from "./hold.js";
 import { cornerWords, remember, remembered } from "./login_end.js";
-import { busiest, isStaff, knownInstance, sitesInOrder } from "./model.js";
-import {
-  doubtWords, HOLD_MS, proofWords, safeCommands, stepState, stopCommand, takeAlarms, takeChange, troubleWords,
-} from "./stop.js";
+import { actLines, actsShown, actTrouble, isOver as isActOver } from "./make_safe.js";
+import { busiest, isStaff, sitesInOrder, takeMaking } from "./model.js";
 import { rules } from "./rules.js";
-import { withRun } from "./stop_run.js";
+import {
+  doubtWords, HOLD_MS, isOver, newStop, stopCommand, stopState, stopTrouble, stopWords, takeAlarms, takeChange, withStop,
+} from "./stop.js";
 
 const SEND_TIMEOUT_MS = 5000;
 const BEEP_EVERY_MS = 2000;
 
 export class StopPanel {
   // `refused`: does the server refuse to be read, for want of a login?
-  constructor({ root, model, clock, send, sound, refused }) {
-    Object.assign(this, { root, model, clock, send, sound, refused, here: parts(root), runs: [], said: "" });
+  constructor({ root, model, clock, send, makeSafe, sound, refused }) {
+    Object.assign(this, { root, model, clock, send, makeSafe, sound, refused, here: parts(root), stops: [], said: "" });
+    // Acts of the server: those that were begun here are heard here, those put away are not shown again.
+    Object.assign(this, { begun: new Set(), putAway: new Set() });
     Object.assign(this, { site: "", inView: "", visit: 0, visited: 0 });
     const corner = this.holdToStop(this.here.stop, () => this.begin(false));
     this.holdToStop(this.here.safe, () => this.begin(true));
@@ -105,89 +108,102 @@ export class StopPanel {
 
   // ---- the acts
 
-  begin(safe) {
-    const instanceOf = (where, device) => knownInstance(this.model, where, device);
-    this.run([safe ? safeCommands(this.site, this.station(), instanceOf) : [["STOP", stopCommand(this.site)]]]);
+  begin(makesSafe) {
+    this.hold([newStop(this.site, makesSafe)]);
   }
 
   stopAll() {
-    this.run(this.sites().map((site) => [["STOP", stopCommand(site)]]));
+    this.hold(this.sites().map((site) => newStop(site)));
   }
 
-  run(held) {
+  hold(stops) {
     this.sound.wake();
     navigator.vibrate?.(80);
-    for (const commands of held) this.runs = withRun(this.runs, commands, this.clock.now());
+    for (const stop of stops) this.stops = withStop(this.stops, stop, this.clock.now());
     this.said = "";
     this.toggleMore(false);
-    this.next();
+    for (const stop of stops) this.sendStop(stop);
     this.here.proof.scrollTop = this.here.proof.scrollHeight;
-  }
-
-  next() {
-    for (const run of this.runs) {
-      for (const step of run.due(this.runs, this.clock.now())) this.sendStep(step);
-    }
   }
 
   // Never what is still to come.
   clear() {
-    this.runs = this.runs.filter((run) => !run.isOver(this.clock.now()));
+    const now = this.clock.now();
+    this.stops = this.stops.filter((stop) => !isOver(stop, now));
+    for (const act of this.acts().filter(isActOver)) this.putAway.add(act.id);
     this.draw();
   }
 
-  steps() {
-    return this.runs.flatMap((run) => run.steps);
-  }
-
-  async sendStep(step) {
-    step.askedMs = this.clock.now();
+  async sendStop(stop) {
+    stop.askedMs = this.clock.now();
     this.draw();
     try {
-      const job = await this.send(step.command, { timeoutMs: SEND_TIMEOUT_MS });
-      step.ulid = job.ulid;
-      step.sentMs ??= this.clock.now();
-      for (const change of [...this.model.events].reverse()) takeChange(step, change);
+      if (stop.makesSafe) await this.sendMakeSafe(stop);
+      else await this.sendAlone(stop);
     } catch (error) {
-      step.error = error.code === "timeout" ? `${error.message} Nobody knows whether it went out.` : error.message;
+      stop.error = error.code === "timeout" ? `${error.message} Nobody knows whether it went out.` : error.message;
     }
     this.tick();
   }
 
+  async sendAlone(stop) {
+    const job = await this.send(stopCommand(stop.site), { timeoutMs: SEND_TIMEOUT_MS });
+    stop.ulid = job.ulid;
+    stop.sentMs ??= this.clock.now();
+    for (const change of [...this.model.events].reverse()) takeChange(stop, change);
+  }
+
+  // From here on it is the server's act, and shown as on every other page.
+  async sendMakeSafe(stop) {
+    const act = await this.makeSafe(stop.site, { timeoutMs: SEND_TIMEOUT_MS });
+    this.begun.add(act.id);
+    takeMaking(this.model, act);
+    this.stops = this.stops.filter((one) => one !== stop);
+  }
+
+  // True when one of the changes is about an act: how far it is comes with the next look at /api/now.
   changed(changes) {
-    for (const step of this.steps()) for (const change of changes) takeChange(step, change);
+    for (const stop of this.stops) for (const change of changes) takeChange(stop, change);
     this.tick();
+    const steps = new Set(this.model.makings.flatMap((act) => act.steps.map((step) => step.ulid)));
+    return changes.some((change) => steps.has(change.job?.ulid) || change.job?.command_class === "stop");
+  }
+
+  acts() {
+    const { alarms, makings } = this.model;
+    return actsShown(makings, alarms, this.clock.now()).filter((act) => !this.putAway.has(act.id));
   }
 
   // ---- drawing
 
   tick() {
-    for (const step of this.steps()) takeAlarms(step, this.model.alarms);
-    this.next();
+    for (const stop of this.stops) takeAlarms(stop, this.model.alarms);
     this.draw();
     this.alarm();
   }
 
-  // Loud until it is picked up, or somebody puts the message away.
+  // Loud until it is picked up, or somebody puts the message away. What was begun elsewhere is loud as an alarm.
   alarm() {
-    if (!this.troubles()) return;
+    if (!this.troubles((act) => this.begun.has(act.id))) return;
     const now = this.clock.monotonic();
     if (now - (this.beepedAt ?? -Infinity) < BEEP_EVERY_MS) return;
     this.beepedAt = now;
     this.sound.beep();
   }
 
-  // What is wrong with each run, a line each.
-  troubles() {
-    const words = this.runs.map((run) => troubleWords(run.steps, this.clock.now()));
-    return [...new Set(words)].filter(Boolean).join("\n");
+  // What is wrong with each stop and act, a line each.
+  troubles(isMeant = () => true) {
+    const now = this.clock.now();
+    const ofStops = this.stops.map((stop) => stopTrouble(stop, now));
+    const ofActs = this.acts().filter(isMeant).map((act) => actTrouble(act, this.model.alarms));
+    return [...new Set([...ofStops, ...ofActs])].filter(Boolean).join("\n");
   }
 
   draw() {
     const { here, site } = this;
     const sites = this.sites();
     const corner = this.drawCorner();
-    show(this.root, sites.length || this.runs.length || corner);
+    show(this.root, sites.length || this.stops.length || this.acts().length || corner);
     show(here.stopRow, sites.length);
     this.drawSites(sites);
     show(here.all, sites.length > 1);
@@ -203,7 +219,7 @@ export class StopPanel {
     const station = this.station();
     const unknown = ". No enclosure station is known for it: the roof is not closed";
     const close = station ? `, then closes the roof by ${station}` : unknown;
-    return `Stops ${this.site}, then parks the mount${close}. Keep this page open until it is done.`;
+    return `Stops ${this.site}, then parks the mount${close}. The server does it: this page may be closed meanwhile.`;
   }
 
   // What stands where there is no STOP.
@@ -239,33 +255,37 @@ export class StopPanel {
   }
 
   drawProof() {
-    const { here, runs } = this;
+    const { here, stops } = this;
     const now = this.clock.now();
+    const acts = this.acts();
     const troubles = this.troubles();
-    show(here.proofBox, runs.length);
-    show(here.clear, runs.some((run) => run.isOver(now)));
+    show(here.proofBox, stops.length || acts.length);
+    show(here.clear, stops.some((stop) => isOver(stop, now)) || acts.some(isActOver));
     setAttr(here.proofBox, "data-trouble", troubles ? "yes" : null);
     setText(here.trouble, troubles);
-    this.drawSteps(now);
-    this.say(now);
+    const blocks = [
+      ...acts.map((act) => actLines(act, this.model.alarms, now)),
+      ...stops.map((stop) => [{ state: stopState(stop, now), words: stopWords(stop, now), pickedMs: stop.pickedMs }]),
+    ];
+    this.drawLines(blocks);
+    this.say(blocks.flat());
   }
 
-  drawSteps(now) {
-    const steps = this.steps();
-    const first = new Set(this.runs.map((run) => run.steps[0]));
-    const lines = keyed(this.here.proof, [...steps.keys()], () => clone("t-line"));
-    lines.forEach((line, at) => {
-      setText(line, proofWords(steps[at], now));
-      setAttr(line, "data-step", stepState(steps[at], now));
-      setAttr(line, "data-first", first.has(steps[at]) ? "" : null);
+  // Each stop and act is set off from the one before.
+  drawLines(blocks) {
+    const shown = blocks.flatMap((block) => block.map((line, at) => ({ ...line, first: at === 0 })));
+    const elements = keyed(this.here.proof, [...shown.keys()], () => clone("t-line"));
+    elements.forEach((element, at) => {
+      setText(element, shown[at].words);
+      setAttr(element, "data-step", shown[at].state);
+      setAttr(element, "data-first", shown[at].first ? "" : null);
     });
   }
 
-  // The last proof that came, whichever run it belongs to.
-  say(now) {
-    const proved = this.steps().filter((step) => stepState(step, now) === "picked_up");
-    const last = proved.sort((one, other) => one.pickedMs - other.pickedMs).at(-1);
-    const words = last ? proofWords(last, now) : "";
+  // The last proof that came, whichever stop or act it belongs to.
+  say(lines) {
+    const proved = lines.filter((line) => line.state === "picked_up");
+    const words = proved.sort((one, other) => one.pickedMs - other.pickedMs).at(-1)?.words || "";
     if (words && words !== this.said) announce(words);
     this.said = words;
   }

@@ -60,5 +60,5 @@ export function alternateDiffers(job) {
 export function cautions(job) {
   const phase = (entry) => (entry.queue === "alternate" ? job.alternate_phase : phaseOf(job));
   const open = job.timeline.filter((entry) => ["waiting", "picked_up"].includes(phase(entry)));
-  return [...new Set(open.flatMap((entry) => handoutSentences(entry.handout)))];
+  return [...new Set(open.flatMap((entry) => handoutSentences(entry.handout, job, phase(entry))))];
 }

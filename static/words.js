@@ -132,16 +132,23 @@ export function skewWords(skewMs) {
 
 // What a hand-out may mean beyond "picked up", for the person who reads it.
 const UNCONFIRMED = "Hand-out unconfirmed: the answer that carried this job went out, but nothing since shows that it "
-  + "arrived. The site may not have it; the job is not sent again by itself.";
+  + "arrived. The site may not have it.";
 const OPEN = "Hand-out not confirmed yet: the site's next request will show that the answer arrived.";
 const FLUSHED = "Maybe flushed: the request that got this job does not fit the interval of the site's other requests. "
   + "Site programs ask like this to empty their queue and throw the answer away, so the job may never have been "
   + "carried out.";
+const WAITS_AGAIN = "It waits again, to be handed out once more.";
+const STOP_AGAIN = "A stop is handed out once more by itself, unless something newer was handed out since, or the setting "
+  + "redeliver_stop is off.";
+const NOT_AGAIN = "The job is not sent again by itself.";
 
-export function handoutSentences(handout) {
+// `phase`: the job's in the queue of the hand-out.
+export function handoutSentences(handout, job, phase) {
   if (!handout) return [];
-  const state = { UNCONFIRMED, OPEN }[handout.state];
-  return [state, handout.maybe_flushed && FLUSHED].filter(Boolean);
+  const stop = job.command_class === "stop" && STOP_AGAIN;
+  const again = phase === "waiting" ? WAITS_AGAIN : stop || NOT_AGAIN;
+  const state = { UNCONFIRMED: `${UNCONFIRMED} ${again}`, OPEN }[handout.state];
+  return [state, handout.maybe_flushed && `${FLUSHED} ${again}`].filter(Boolean);
 }
 
 export function handoutWord(handout) {

@@ -1,9 +1,17 @@
 """Stop and make safe: an act of the server with steps, which neither a closed browser nor a killed process ends."""
 
+from collections.abc import Callable
+
 import pytest
 import requests
 
-from tests.verbs import make_token
+from prjobs.access.identity import Identity
+from prjobs.appliance import Appliance
+from prjobs.jobs import making_safe, withdrawals
+from prjobs.jobs.making_safe import MakingView
+from prjobs.store.models import JobRow
+from tests.clocks import ManualClock
+from tests.verbs import USER, make_token, take
 from tests.waiting import wait_for
 
 
@@ -56,6 +64,72 @@ def test_a_second_act_replaces_the_first_and_is_in_the_audit(make_server):
     assert not found[second["id"]]["replaced"] and found[second["id"]]["ended_ms"] is None
     rows = server.appliance.queue.database.fetch("SELECT who, target FROM audit WHERE what = 'make safe'")
     assert rows == [("auth0|ann", "saf")] * 2
+
+
+# ---- stops of others in between
+
+
+def begin_here(appliance: Appliance, station: str = "wema") -> None:
+    making_safe.begin(appliance.queue, "saf", station, Identity("auth0|ann", "Ann"), USER)
+
+
+def look(appliance: Appliance, clock: ManualClock, seconds: int) -> MakingView:
+    """Let the seconds pass, with a look every second."""
+    for _ in range(seconds):
+        clock.advance(1)
+        making_safe.advance_once(appliance.queue)
+    return making_safe.list_makings(appliance.queue)[0]
+
+
+def test_the_park_waits_for_every_stop_and_the_close_for_the_park(
+    appliance: Appliance, clock: ManualClock, submit: Callable[..., JobRow]
+) -> None:
+    begin_here(appliance)
+    take(appliance)
+    look(appliance, clock, 3)
+    submit(device="all", action="cancel_all_commands")
+    assert [step.state for step in look(appliance, clock, 4).steps] == ["picked_up", "next", "next"]
+    take(appliance)
+    assert [step.state for step in look(appliance, clock, 4).steps] == ["picked_up", "next", "next"]
+    assert [step.state for step in look(appliance, clock, 1).steps] == ["picked_up", "sent", "next"]
+    assert [row.action for row in take(appliance)] == ["park"]
+    assert [step.state for step in look(appliance, clock, 6).steps] == ["picked_up", "picked_up", "sent"]
+    take(appliance, site="wema")
+    act = look(appliance, clock, 6)
+    assert act.ended_ms is not None and not act.replaced
+
+
+def test_a_stop_that_is_held_again_and_again_does_not_keep_the_roof_open(
+    appliance: Appliance, clock: ManualClock, submit: Callable[..., JobRow]
+) -> None:
+    begin_here(appliance)
+    for _ in range(16):
+        submit(device="all", action="stop", user_name="Kim")
+        act = look(appliance, clock, 4)
+    assert [(step.state, step.gave_way_to) for step in act.steps] == [("sent", "Kim"), ("late", ""), ("sent", "")]
+    assert [row.action for row in take(appliance)] == ["stop"]
+    clock.advance(4)
+    assert [row.action for row in take(appliance)] == ["park"]
+
+
+def test_a_park_of_the_act_before_that_still_waits_is_not_doubled(appliance: Appliance, clock: ManualClock) -> None:
+    begin_here(appliance)
+    take(appliance)
+    first = look(appliance, clock, 6)
+    begin_here(appliance)
+    take(appliance)
+    second = look(appliance, clock, 6)
+    assert second.id > first.id and second.steps[1] == first.steps[1] and first.steps[1].ulid
+    assert [row.action for row in take(appliance)] == ["park"]
+
+
+def test_a_park_that_somebody_withdraws_is_not_sent_again(appliance: Appliance, clock: ManualClock) -> None:
+    begin_here(appliance, station="")
+    take(appliance)
+    act = look(appliance, clock, 6)
+    withdrawals.cancel_job(appliance.queue, act.steps[1].ulid, USER)
+    act = look(appliance, clock, 30)
+    assert [step.state for step in act.steps] == ["picked_up", "gone"] and act.ended_ms is not None
 
 
 @pytest.mark.parametrize("role", ["viewer", "observatory"])

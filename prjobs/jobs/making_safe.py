@@ -1,7 +1,7 @@
 """Making a site safe: stop, then park, then close, carried out by the server and kept in the store.
 
-A step is sent once the step before was picked up, or after its patience. A step that a stop withdrew is sent again. A
-second act at the same site replaces the first. A restart of the process goes on with the next step.
+A step is sent once the step before was picked up, or after its patience, and not while a stop of its site is under way.
+A second act at the same site replaces the first. A restart of the process goes on with the next step.
 """
 
 from typing import Any
@@ -14,21 +14,22 @@ from prjobs.access.identity import Identity
 from prjobs.jobs import submission
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.requests import Command
-from prjobs.jobs.states import phase_of
+from prjobs.jobs.states import UNREAD, phase_of
 from prjobs.store.engine import Source
 from prjobs.store.transaction import Transaction
 
 MAKE_SAFE = "make safe"
+STOP = "STOP"
 PATIENCE_MS = 15_000
 # A site's program empties its queue when it stops: a step that arrives at once would be lost.
 AFTER_MS = 5_000
-# A step that stops keep withdrawing is sent so often, then left to the alarms.
-TRIES = 5
+# The longest time after the act's stop that other stops may keep a step back: a roof must still close.
+HELD_MS = 45_000
 SHOWN_MS = 3_600_000
 
 
 class Step(msgspec.Struct, kw_only=True):
-    """A step of an act; `ulid` is the newest job of the step, empty before it is sent."""
+    """A step of an act; `ulid` is the job of the step, empty before it is sent."""
 
     word: str
     site: str
@@ -37,7 +38,6 @@ class Step(msgspec.Struct, kw_only=True):
     action: str
     ulid: str = ""
     sent_ms: int | None = None
-    tries: int = 0
 
 
 class Making(msgspec.Struct, kw_only=True):
@@ -52,7 +52,10 @@ class Making(msgspec.Struct, kw_only=True):
 
 
 class StepView(msgspec.Struct, frozen=True, kw_only=True):
-    """A step for the page. `state`: next, sent, late, picked_up, running, done, failed or gone."""
+    """A step for the page. `state`: next, sent, late, picked_up, running, done, failed or gone.
+
+    State and pick-up of a stop that a newer stop withdrew are those of the newer one, by `gave_way_to`.
+    """
 
     word: str
     site: str
@@ -61,6 +64,7 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     sent_ms: int | None
     picked_up_ms: int | None
+    gave_way_to: str
 
 
 class MakingView(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +96,7 @@ def begin(queue: Queue, site: str, station: str, identity: Identity, actor: Acto
 
 def _steps(source: Source, site: str, station: str) -> list[Step]:
     steps = [
-        Step(word="STOP", site=site, device="all", instance="all", action="cancel_all_commands"),
+        Step(word=STOP, site=site, device="all", instance="all", action="cancel_all_commands"),
         Step(word="PARK", site=site, device="mount", instance=_instance(source, site, "mount"), action="park"),
     ]
     if station:
@@ -140,7 +144,19 @@ def _send(transaction: Transaction, queue: Queue, making: Making, step: Step, us
     )
     actor = Actor(making.who, making.where_from, making.is_staff, making.despite)
     row = submission.insert_job(transaction, queue, command, Act(actor, audit.NEWJOB))
-    step.ulid, step.sent_ms, step.tries = row.ulid, row.created_ms, step.tries + 1
+    step.ulid, step.sent_ms = row.ulid, row.created_ms
+
+
+def _adopt(transaction: Transaction, step: Step) -> bool:
+    """Take a job that waits for the same, such as that of a replaced act, as the job of the step: no second park."""
+    found = transaction.fetch(
+        f"SELECT ulid, created_ms FROM job WHERE site = ? AND device = ? AND action = ? AND status = '{UNREAD}' "
+        "ORDER BY seq DESC LIMIT 1",
+        (step.site, step.device, step.action),
+    )
+    if found:
+        step.ulid, step.sent_ms = found[0]
+    return bool(found)
 
 
 def _encode(making: Making) -> str:
@@ -170,34 +186,56 @@ def _advance(transaction: Transaction, queue: Queue, number: int) -> None:
     if due is None:
         return
     if isinstance(due, Step):
-        _send(transaction, queue, making, due, user_name)
+        if not _adopt(transaction, due):
+            _send(transaction, queue, making, due, user_name)
         transaction.execute("UPDATE make_safe SET act = ? WHERE id = ?", (_encode(making), number))
     else:
         transaction.execute("UPDATE make_safe SET ended_ms = ? WHERE id = ?", (now_ms, number))
 
 
 def _due(source: Source, making: Making, now_ms: int) -> Step | bool | None:
-    """Return the step to send now; True when nothing is left, None while the last step sent has its time."""
+    """Return the step to send now; True when nothing is left, None while a step or a stop of its site has its time."""
+    held_until_ms = (making.steps[0].sent_ms or 0) + HELD_MS
     for step in making.steps:
         if not step.ulid:
-            return step
-        status, picked_up_ms = _job(source, step.ulid)
-        phase = phase_of(status)
-        if phase == "gone" and picked_up_ms is None and step.word != "STOP" and step.tries < TRIES:
-            return step
-        since_ms, wait_ms = (step.sent_ms or 0, PATIENCE_MS) if picked_up_ms is None else (picked_up_ms, AFTER_MS)
-        # A clock that was set back must not keep the next step back.
-        if phase != "gone" and 0 <= now_ms - since_ms < wait_ms:
+            is_held = now_ms < held_until_ms and _is_fresh(_newest_stop(source, step.site), now_ms)
+            return None if is_held else step
+        if step.word != STOP and _is_fresh(_job(source, step.ulid), now_ms):
             return None
-    return True
+    return None if _is_fresh(_newest_stop(source, making.steps[0].site), now_ms) else True
 
 
-def _job(source: Source, ulid: str) -> tuple[str, int | None]:
-    found = source.fetch("SELECT status, picked_up_ms, started_ms FROM job WHERE ulid = ?", (ulid,))
-    if not found:
-        return "CANCELLED", None
-    status, picked_up_ms, started_ms = found[0]
-    return status, picked_up_ms if picked_up_ms is not None else started_ms
+class Told(msgspec.Struct, frozen=True):
+    """A job of a step: its status, and the times when it was sent and picked up."""
+
+    ulid: str
+    status: str
+    sent_ms: int
+    picked_up_ms: int | None
+    user_name: str
+
+
+_TOLD = "SELECT ulid, status, created_ms, coalesce(picked_up_ms, started_ms), coalesce(nullif(user_name, ''), user_id)"
+
+
+def _job(source: Source, ulid: str) -> Told | None:
+    found = source.fetch(f"{_TOLD} FROM job WHERE ulid = ?", (ulid,))
+    return Told(*found[0]) if found else None
+
+
+def _newest_stop(source: Source, site: str) -> Told | None:
+    sql = f"{_TOLD} FROM job WHERE site = ? AND command_class = 'stop' ORDER BY seq DESC LIMIT 1"
+    found = source.fetch(sql, (site,))
+    return Told(*found[0]) if found else None
+
+
+def _is_fresh(job: Told | None, now_ms: int) -> bool:
+    """Return True while the job may still be picked up in time, or was picked up a moment ago."""
+    if job is None or phase_of(job.status) == "gone":
+        return False
+    since_ms, wait_ms = (job.sent_ms, PATIENCE_MS) if job.picked_up_ms is None else (job.picked_up_ms, AFTER_MS)
+    # A clock that was set back must not keep the next step back.
+    return 0 <= now_ms - since_ms < wait_ms
 
 
 # ---- looking
@@ -230,16 +268,28 @@ def _view(source: Source, row: tuple[Any, ...], now_ms: int) -> MakingView:
 
 
 def _view_step(source: Source, step: Step, now_ms: int) -> StepView:
-    status, picked_up_ms = _job(source, step.ulid) if step.ulid else ("", None)
-    phase = phase_of(status) if step.ulid else "next"
-    if phase == "waiting":
-        phase = "late" if now_ms - (step.sent_ms or 0) >= PATIENCE_MS else "sent"
+    job = _job(source, step.ulid) if step.ulid else None
+    gave_way_to = ""
+    if step.word == STOP and job and phase_of(job.status) == "gone":
+        newer = _newest_stop(source, step.site)
+        if newer and newer.ulid > job.ulid:
+            job, gave_way_to = newer, newer.user_name
     return StepView(
         word=step.word,
         site=step.site,
         action=step.action,
-        ulid=step.ulid,
-        state=phase,
+        ulid=job.ulid if job else step.ulid,
+        state=_state(step, job, now_ms),
         sent_ms=step.sent_ms,
-        picked_up_ms=picked_up_ms,
+        picked_up_ms=job.picked_up_ms if job else None,
+        gave_way_to=gave_way_to,
     )
+
+
+def _state(step: Step, job: Told | None, now_ms: int) -> str:
+    if not step.ulid:
+        return "next"
+    phase = phase_of(job.status) if job else "gone"
+    if job and phase == "waiting":
+        return "late" if now_ms - job.sent_ms >= PATIENCE_MS else "sent"
+    return phase

@@ -293,30 +293,6 @@ def test_who_may_not_stop_sees_no_stop(
     assert stop.is_visible() is sees
 
 
-def test_stop_and_make_safe_goes_step_by_step(here: Here, open_page: OpenPage) -> None:
-    here.serve(stations=["wema=saf"])
-    saf, wema = Observatory(here), Observatory(here, "wema")
-    saf.fetch()
-    wema.fetch()
-    page = open_page(here.url)
-    log_in(page, here.url, here.token("staff", "--role", "admin"))
-    page.click("text=Stop and make safe")
-    wait_text(page.locator(".stop-why"), "then parks the mount, then closes the roof by wema")
-    hold(page, part="safe")
-    steps = page.locator(".stop-proof li")
-    wait_text(steps.nth(0), "saf: STOP sent")
-    wait_text(steps.nth(1), "saf: PARK comes next")
-    assert [job["action"] for job in saf.fetch()] == ["cancel_all_commands"]
-    wait_text(steps.nth(0), PROOF)
-    here.after(4)
-    wait_text(steps.nth(1), "saf: PARK sent")
-    assert [job["action"] for job in saf.fetch()] == ["park"]
-    here.after(4)
-    wait_text(steps.nth(2), "wema: CLOSE sent")
-    assert [job["action"] for job in wema.fetch()] == ["close"]
-    wait_text(steps.nth(2), re.compile("picked up"))
-
-
 # ---- it aims right, and is always there
 
 

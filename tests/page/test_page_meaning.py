@@ -197,11 +197,20 @@ def test_a_name_that_cannot_be_seen_says_so(call: Call, unseen: str) -> None:
 
 def test_a_handout_in_words(call: Call) -> None:
     handout = {"id": 7, "peer": "10.0.0.5:5000", "gap_ms": 1200, "state": "CONFIRMED", "maybe_flushed": False}
-    assert call("words.js", "handoutSentences", handout) == []
-    assert call("words.js", "handoutSentences", None) == []
-    doubtful = call("words.js", "handoutSentences", handout | {"state": "UNCONFIRMED", "maybe_flushed": True})
-    assert "may not have it" in doubtful[0]
+
+    def sentences(told: Any, phase: str = "picked_up", **parts: Any) -> Any:
+        return call("words.js", "handoutSentences", told, job(**parts), phase)
+
+    assert sentences(handout) == sentences(None) == []
+    doubtful = sentences(handout | {"state": "UNCONFIRMED", "maybe_flushed": True})
+    assert "may not have it. The job is not sent again by itself." in doubtful[0]
     assert "may never have been carried out" in doubtful[1]
+    # A stop that nothing proves is handed out once more; so is what waits again.
+    stop = {"command_class": "stop"}
+    for told in sentences(handout | {"state": "UNCONFIRMED", "maybe_flushed": True}, **stop):
+        assert "A stop is handed out once more by itself" in told and "not sent again" not in told
+    (told,) = sentences(handout | {"state": "UNCONFIRMED"}, "waiting", **stop)
+    assert told.endswith("It waits again, to be handed out once more.")
 
 
 def test_sent_is_not_waiting_again(call: Call) -> None:

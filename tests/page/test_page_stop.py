@@ -1,4 +1,4 @@
-"""What the page makes of a stop: how far it came, in words, and where it would go."""
+"""What the page makes of a stop and of an act that makes a site safe: how far it came, in words."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from tests.page.calling import Call
 from tests.page.samples import NOW, change, picked_up
 
 DOUBT = "Stop of saf handed out, but nothing shows that it arrived: use the hardware stop"
-STEP = """async ([change, nowMs, parts, alarms]) => {
-    const stop = await import("/stop.js");
-    const step = Object.assign(stop.newStep("STOP", stop.stopCommand("saf")), parts);
-    if (change) stop.takeChange(step, change);
-    stop.takeAlarms(step, alarms);
-    return [stop.stepState(step, nowMs), stop.proofWords(step, nowMs), stop.troubleWords([step], nowMs)];
+STOP = """async ([changes, nowMs, parts, alarms]) => {
+    const { newStop, stopState, stopTrouble, stopWords, takeAlarms, takeChange } = await import("/stop.js");
+    const stop = Object.assign(newStop("saf"), parts);
+    for (const change of changes) takeChange(stop, change);
+    takeAlarms(stop, alarms);
+    return [stopState(stop, nowMs), stopWords(stop, nowMs), stopTrouble(stop, nowMs)];
 }"""
 SENT = {"ulid": picked_up()["ulid"], "askedMs": NOW, "sentMs": NOW}
 
@@ -21,7 +21,6 @@ SENT = {"ulid": picked_up()["ulid"], "askedMs": NOW, "sentMs": NOW}
 @pytest.mark.parametrize(
     ("changed", "after_ms", "parts", "state", "trouble"),
     [
-        (None, 0, {}, "idle", ""),
         (None, 0, {"askedMs": NOW}, "sending", ""),
         (None, 14_999, SENT, "sent", ""),
         (None, 15_000, SENT, "late", "Stop of saf not picked up: use the hardware stop"),
@@ -34,49 +33,43 @@ SENT = {"ulid": picked_up()["ulid"], "askedMs": NOW, "sentMs": NOW}
 def test_what_is_known_of_a_stop(
     call: Call, changed: dict[str, Any] | None, after_ms: int, parts: dict[str, Any], state: str, trouble: str
 ) -> None:
-    said = change(5, **changed) if changed else None
-    found = call.page.evaluate(STEP, [said, NOW + after_ms, parts, []])
+    said = [change(5, **changed)] if changed else []
+    found = call.page.evaluate(STOP, [said, NOW + after_ms, parts, []])
     assert (found[0], found[2]) == (state, trouble)
 
 
 NEWER = {"ulid": "01KB0000000000000000000002", "command_class": "stop", "user_name": "Kim"}
-GAVE_WAY = """async ([changes, nowMs, parts]) => {
-    const stop = await import("/stop.js");
-    const step = Object.assign(stop.newStep("STOP", stop.stopCommand("saf")), parts);
-    for (const change of changes) stop.takeChange(step, change);
-    return [stop.stepState(step, nowMs), stop.proofWords(step, nowMs), stop.troubleWords([step], nowMs)];
-}"""
 
 
 def test_a_stop_that_gave_way_is_proved_by_the_newer_one(call: Call) -> None:
     told = [change(5, status="CANCELLED", phase="gone"), change(6, **NEWER, queue="both")]
     sent = "saf: STOP sent 06:00:00 → gave way to the stop of Kim"
-    state, words, trouble = call.page.evaluate(GAVE_WAY, [told, NOW + 2000, SENT])
+    state, words, trouble = call.page.evaluate(STOP, [told, NOW + 2000, SENT, []])
     assert (state, words, trouble) == ("sent", f"{sent} → waiting 1 s for the site", "")
     handed = [*told, change(7, **NEWER, status="RECEIVED", phase="picked_up")]
-    assert call.page.evaluate(GAVE_WAY, [handed, NOW + 90_000, SENT]) == [
+    assert call.page.evaluate(STOP, [handed, NOW + 90_000, SENT, []]) == [
         "picked_up",
         f"{sent} → picked up 06:00:00",
         "",
     ]
-    late = call.page.evaluate(GAVE_WAY, [told, NOW + 20_000, SENT])
+    late = call.page.evaluate(STOP, [told, NOW + 20_000, SENT, []])
     assert (late[0], late[2]) == ("late", "Stop of saf not picked up: use the hardware stop")
     # The newer one was withdrawn by hand.
     ended = [*told, change(8, **NEWER, status="CANCELLED", phase="gone")]
-    assert call.page.evaluate(GAVE_WAY, [ended, NOW, SENT])[0] == "failed"
+    assert call.page.evaluate(STOP, [ended, NOW, SENT, []])[0] == "failed"
     # A stop that is not withdrawn has its own proof.
     own = [change(6, **NEWER, queue="both"), change(7, status="RECEIVED", phase="picked_up")]
-    assert call.page.evaluate(GAVE_WAY, [own, NOW, SENT])[1] == "saf: STOP sent 06:00:00 → picked up 06:00:00"
+    assert call.page.evaluate(STOP, [own, NOW, SENT, []])[1] == "saf: STOP sent 06:00:00 → picked up 06:00:00"
 
 
 def test_only_its_own_doubt_makes_a_stop_doubtful(call: Call) -> None:
-    said = change(5, status="RECEIVED", phase="picked_up")
+    said = [change(5, status="RECEIVED", phase="picked_up")]
     own, other = ({"key": f"stop-doubt/{ulid}"} for ulid in (picked_up()["ulid"], "01KB0000000000000000000002"))
-    found = call.page.evaluate(STEP, [said, NOW, SENT, [other, own]])
+    found = call.page.evaluate(STOP, [said, NOW, SENT, [other, own]])
     assert (found[0], found[2]) == ("doubted", DOUBT)
-    assert call.page.evaluate(STEP, [said, NOW, SENT, [other]])[0] == "picked_up"
+    assert call.page.evaluate(STOP, [said, NOW, SENT, [other]])[0] == "picked_up"
     # Nothing of it was handed out.
-    assert call.page.evaluate(STEP, [None, NOW, SENT, [own]])[0] == "sent"
+    assert call.page.evaluate(STOP, [[], NOW, SENT, [own]])[0] == "sent"
 
 
 @pytest.mark.parametrize(
@@ -103,89 +96,103 @@ def test_what_stands_beside_a_stop_that_may_be_refused(
     assert call("stop.js", "doubtWords", "saf", answer, staff) == words
 
 
-# ---- holds side by side
-
-# One hold at `everyMs` after the other, the first to make safe, each stop picked up a second later; what goes out
-# when. The park is never picked up.
-HOLDS = """async ([everyMs, holds, seconds]) => {
-    const stop = await import("/stop.js");
-    const { withRun } = await import("/stop_run.js");
-    let [runs, sent] = [[], []];
-    for (let at = 0; at <= seconds * 1000; at += 1000) {
-        if (at % everyMs === 0 && at / everyMs < holds) {
-            const safe = stop.safeCommands("saf", "wema");
-            runs = withRun(runs, at ? [["STOP", stop.stopCommand("saf")]] : safe, at);
-        }
-        for (const run of runs) {
-            for (const step of run.due(runs, at)) {
-                sent.push([at / 1000, step.word]);
-                Object.assign(step, { askedMs: at, sentMs: at, pickedMs: step.word === "PARK" ? null : at + 1000 });
-            }
-        }
-    }
-    return sent;
-}"""
-
-
-def test_the_park_comes_after_every_stop_and_the_close_after_the_park(call: Call) -> None:
-    sent = call.page.evaluate(HOLDS, [4000, 3, 60])
-    assert sent == [[0, "STOP"], [4, "STOP"], [8, "STOP"], [14, "PARK"], [29, "CLOSE"]]
-
-
-def test_a_stop_that_is_held_again_and_again_does_not_keep_the_roof_open(call: Call) -> None:
-    sent = call.page.evaluate(HOLDS, [4000, 30, 180])
-    assert [at for at, word in sent if word == "STOP"] == list(range(0, 120, 4))
-    # The first stop is settled after 6 s, and then the close waits half a minute for the park.
-    assert [one for one in sent if one[1] != "STOP"] == [[36, "CLOSE"], [122, "PARK"]]
-    # No more does a park that goes out in between, and is withdrawn each time.
-    sent = call.page.evaluate(HOLDS, [11_000, 4, 60])
-    assert [one for one in sent if one[1] != "STOP"] == [
-        [6, "PARK"],
-        [17, "PARK"],
-        [28, "PARK"],
-        [36, "CLOSE"],
-        [39, "PARK"],
-    ]
-
-
 TWO = """async ([first, parts, second]) => {
-    const stop = await import("/stop.js");
-    const { withRun } = await import("/stop_run.js");
-    const commands = ([site, safe]) => (safe ? stop.safeCommands(site, "wema") : [["STOP", stop.stopCommand(site)]]);
-    const runs = withRun([], commands(first), 0);
-    runs[0].steps.forEach((step, at) => Object.assign(step, parts[at]));
-    const held = withRun(runs, commands(second), 60000);
-    return held.map((run) => run.steps.map((step) => `${step.word} ${stop.stepState(step, 60000)}`));
+    const { newStop, stopState, withStop } = await import("/stop.js");
+    const before = Object.assign(newStop(first), parts);
+    return withStop([before], newStop(second), 60000).map((stop) => `${stop.site} ${stopState(stop, 60000)}`);
 }"""
-PROVED = {"askedMs": 0, "sentMs": 0, "pickedMs": 1000}
+PROVED = {"ulid": "1", "askedMs": 0, "sentMs": 0, "pickedMs": 1000}
 REFUSED = {"askedMs": 0, "error": "No."}
 
 
 @pytest.mark.parametrize(
-    ("first", "parts", "second", "left"),
+    ("parts", "second", "left"),
     [
-        (["saf", False], [PROVED], ["mrc1", False], []),
-        (["saf", False], [{**PROVED, "pickedMs": 56_000}], ["mrc1", False], [["STOP picked_up"]]),
-        # What went wrong stays in sight until the same is tried again.
-        (["saf", False], [REFUSED], ["mrc1", False], [["STOP failed"]]),
-        (["saf", False], [REFUSED], ["saf", False], []),
-        (
-            ["saf", True],
-            [PROVED, REFUSED, PROVED],
-            ["saf", False],
-            [["STOP picked_up", "PARK failed", "CLOSE picked_up"]],
-        ),
-        (["saf", True], [PROVED, REFUSED, PROVED], ["saf", True], []),
+        (PROVED, "mrc1", []),
+        ({**PROVED, "pickedMs": 56_000}, "mrc1", ["saf picked_up"]),
+        # What went wrong stays in sight until the same site is stopped again.
+        (REFUSED, "mrc1", ["saf failed"]),
+        (REFUSED, "saf", []),
     ],
 )
-def test_what_stays_in_sight_of_an_earlier_hold(
-    call: Call, first: list[Any], parts: list[Any], second: list[Any], left: list[list[str]]
+def test_what_stays_in_sight_of_an_earlier_stop(
+    call: Call, parts: dict[str, Any], second: str, left: list[str]
 ) -> None:
-    words = ["STOP", "PARK", "CLOSE"] if second[1] else ["STOP"]
-    assert call.page.evaluate(TWO, [first, parts, second]) == [*left, [f"{word} idle" for word in words]]
+    assert call.page.evaluate(TWO, ["saf", parts, second]) == [*left, f"{second} sending"]
 
 
-def test_a_roof_that_was_closed_is_closed_again_though_the_park_still_waits(call: Call) -> None:
-    parts = [PROVED, {}, PROVED]
-    found = call.page.evaluate(TWO, [["saf", True], parts, ["saf", True]])
-    assert found[-1] == ["STOP idle", "PARK idle", "CLOSE idle"]
+# ---- an act of the server
+
+
+def step(word: str, state: str, **parts: Any) -> dict[str, Any]:
+    sent_ms = None if state == "next" else NOW
+    known = {"site": "saf", "ulid": word, "sent_ms": sent_ms, "picked_up_ms": None, "gave_way_to": ""}
+    return {"word": word, "state": state, **known, **parts}
+
+
+def act(*steps: dict[str, Any], **parts: Any) -> dict[str, Any]:
+    who = {"user_id": "auth0|ann", "user_name": "Ann K."}
+    return {
+        "id": 1,
+        "site": "saf",
+        "since_ms": NOW,
+        "ended_ms": None,
+        "replaced": False,
+        **who,
+        "steps": steps,
+        **parts,
+    }
+
+
+PICKED = {"picked_up_ms": NOW + 3000}
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (step("PARK", "next"), "saf: PARK comes next"),
+        (step("STOP", "sent"), "saf: STOP sent 06:00:00 → waiting 4 s for the site"),
+        (step("STOP", "late"), "saf: STOP sent 06:00:00 → NOT PICKED UP for 4.0 s"),
+        (step("STOP", "picked_up", **PICKED), "saf: STOP sent 06:00:00 → picked up 06:00:03"),
+        (
+            step("STOP", "picked_up", **PICKED, gave_way_to="Kim"),
+            "saf: STOP sent 06:00:00 → gave way to the stop of Kim → picked up 06:00:03",
+        ),
+        (step("CLOSE", "done", **PICKED), "saf: CLOSE sent 06:00:00 → picked up 06:00:03 → done"),
+        (
+            step("PARK", "picked_up", **PICKED, ulid="odd"),
+            "saf: PARK sent 06:00:00 → handed out 06:00:03, NOT CONFIRMED",
+        ),
+        (step("PARK", "gone"), "saf: PARK sent 06:00:00 → withdrawn"),
+    ],
+)
+def test_the_words_of_a_step(call: Call, told: dict[str, Any], words: str) -> None:
+    lines = call("make_safe.js", "actLines", act(told), [{"key": "park-doubt/odd"}], NOW + 4000)
+    assert [line["words"] for line in lines] == ["Stop and make safe: saf, by Ann K., 06:00:00", words]
+
+
+@pytest.mark.parametrize(
+    ("told", "trouble"),
+    [
+        (step("STOP", "sent"), ""),
+        (step("STOP", "late"), "Stop of saf not picked up: use the hardware stop"),
+        (step("CLOSE", "late", site="wema"), "CLOSE at wema not picked up: see to it by hand"),
+        (step("PARK", "failed"), "PARK at saf failed: see to it by hand"),
+        (step("PARK", "gone"), "PARK at saf withdrawn: see to it by hand"),
+    ],
+)
+def test_what_is_wrong_with_an_act(call: Call, told: dict[str, Any], trouble: str) -> None:
+    assert call("make_safe.js", "actTrouble", act(step("STOP", "done"), told), []) == trouble
+
+
+def test_which_acts_are_seen(call: Call) -> None:
+    under_way, proved = act(step("STOP", "sent"), id=4), act(step("STOP", "picked_up"), id=3, ended_ms=NOW)
+    wrong = act(step("STOP", "late"), id=2, ended_ms=NOW)
+    replaced = act(step("STOP", "sent"), id=1, ended_ms=NOW, replaced=True)
+    makings = [under_way, proved, wrong, replaced]
+
+    def seen(after_ms: int) -> list[int]:
+        return [one["id"] for one in call("make_safe.js", "actsShown", makings, [], NOW + after_ms)]
+
+    assert seen(299_000) == [2, 3, 4]
+    assert seen(301_000) == [2, 4]
