@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from prjobs.access import login
 from prjobs.access.calendar import Calendar
@@ -59,7 +60,7 @@ class Server:
             close_appliance(self.appliance, folder)
             self._lock.release()
             raise
-        self.listener.on_connection_ended(lambda peer: proofs.connection_ended(self.appliance.queue, peer))
+        self.listener.on_connection_ended(partial(proofs.connection_ended, self.appliance.queue))
         folder.write_server(self.url)
 
     @property

@@ -133,7 +133,8 @@ export function skewWords(skewMs) {
 // What a hand-out may mean beyond "picked up", for the person who reads it.
 const UNCONFIRMED = "Hand-out unconfirmed: the answer that carried this job went out, but nothing since shows that it "
   + "arrived. The site may not have it.";
-const OPEN = "Hand-out not confirmed yet: the site's next request will show that the answer arrived.";
+const OPEN = "Hand-out not confirmed yet: the site's next request, or the end of its connection, will show that the "
+  + "answer arrived.";
 const FLUSHED = "Maybe flushed: the request that got this job does not fit the interval of the site's other requests. "
   + "Site programs ask like this to empty their queue and throw the answer away, so the job may never have been "
   + "carried out.";

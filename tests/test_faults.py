@@ -217,7 +217,7 @@ def test_slow_idle_and_half_open_connections_do_not_keep_others_out(served):
 
 
 def test_a_slow_sender_is_cut(make_server, monkeypatch):
-    monkeypatch.setattr("prjobs.web.listener.SLOW_S", 0.5)
+    monkeypatch.setattr("prjobs.web.channel.SLOW_S", 0.5)
     server = make_server()
     with socket.create_connection(("127.0.0.1", server.listener.port), timeout=60) as connection:
         connection.sendall(b"POST /getnewjobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
@@ -225,7 +225,7 @@ def test_a_slow_sender_is_cut(make_server, monkeypatch):
 
 
 def test_an_idle_connection_is_closed(make_server, monkeypatch):
-    monkeypatch.setattr("prjobs.web.listener.IDLE_S", 0.5)
+    monkeypatch.setattr("prjobs.web.channel.IDLE_S", 0.5)
     server = make_server()
     with socket.create_connection(("127.0.0.1", server.listener.port), timeout=60) as connection:
         assert connection.recv(100) == b""

@@ -104,7 +104,7 @@ def ask_and_never_read(server) -> socket.socket:
 
 
 def test_clients_that_do_not_read_do_not_hold_the_threads_for_ever(make_server, monkeypatch):
-    monkeypatch.setattr("prjobs.web.listener.SLOW_S", 1.0)
+    monkeypatch.setattr("prjobs.web.channel.SLOW_S", 1.0)
     server = make_server(threads=4)
     fill(server, 600)
     readers = [ask_and_never_read(server) for _ in range(4)]
@@ -116,7 +116,7 @@ def test_clients_that_do_not_read_do_not_hold_the_threads_for_ever(make_server, 
 
 def test_a_client_that_reads_slowly_gets_all_of_it(make_server, monkeypatch):
     """It takes longer than the limit, but something moves all the time."""
-    monkeypatch.setattr("prjobs.web.listener.SLOW_S", 1.5)
+    monkeypatch.setattr("prjobs.web.channel.SLOW_S", 1.5)
     server = make_server()
     fill(server, 100)
     answer = requests.post(f"{server.url}/getrecentjobs", data='{"site": "saf"}', stream=True, timeout=60)

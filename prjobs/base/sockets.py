@@ -1,10 +1,17 @@
-"""The listening sockets, on whose port no other process may listen; and the machine's own names and addresses."""
+"""The listening sockets, on whose port no other process may listen; ends of connections; the machine's own names."""
 
 import errno
 import os
 import socket
+import sys
 from functools import cache
 from ipaddress import ip_address
+
+try:
+    import fcntl
+    import termios
+except ImportError:  # Windows
+    fcntl = termios = None  # type: ignore[assignment]
 
 # Windows: with SO_REUSEADDR, which waitress would set, a second process could listen on the same port and get a share
 # of the requests. SO_EXCLUSIVEADDRUSE prevents a second listener, but fails while connections of a stopped server
@@ -69,6 +76,29 @@ def _bind_with(address: Address, option: int | None) -> socket.socket:
         opened.close()
         raise
     return opened
+
+
+# ---- the end of a connection
+
+
+def is_ended(opened: socket.socket) -> bool:
+    """Return True if the other end of a socket that does not block has ended its side, or reset the connection."""
+    try:
+        return not opened.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def unacknowledged(opened: socket.socket) -> int | None:
+    """Return the number of sent bytes that the other end has not acknowledged; None where the system does not tell."""
+    if fcntl is None:
+        return None
+    try:
+        return int.from_bytes(fcntl.ioctl(opened, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    except OSError:
+        return None
 
 
 # ---- the machine's own names

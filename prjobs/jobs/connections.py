@@ -1,7 +1,7 @@
 """Open hand-outs by connection: answers still without a proof of arrival.
 
-A committed answer may never arrive. The next request on the same TCP connection proves that the program read the
-answer before completely.
+A committed answer may never arrive. The next request on the same TCP connection, or the orderly end of the connection,
+proves that the program read the answer before completely.
 """
 
 import threading
@@ -39,8 +39,16 @@ class Connections:
         with self._lock:
             self._by_peer.setdefault(peer, []).extend(handed)
 
+    def dropped(self, handed: list[Handed], peer: str) -> None:
+        """Remove hand-outs whose answer does not leave."""
+        ids = {one.id for one in handed}
+        with self._lock:
+            self._by_peer[peer] = [one for one in self._by_peer.get(peer, []) if one.id not in ids]
+            if not self._by_peer[peer]:
+                del self._by_peer[peer]
+
     def ended(self, peer: str) -> list[Handed]:
-        """Remove and return the connection's open hand-outs: proved by the next request, in doubt after a close."""
+        """Remove and return the connection's open hand-outs: proved or in doubt now."""
         if peer not in self._by_peer:
             return []
         with self._lock:

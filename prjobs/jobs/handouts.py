@@ -2,14 +2,16 @@
 
 A hand-out is an answer that gives jobs away: a row of `handout`, named by the changes of the jobs. The row is committed
 together with the jobs, and the poll waits for the commit. When the poll gives up before the commit, the next
-transaction gives the jobs back before any other write.
+transaction gives the jobs back before any other write. A client that has ended its side of the connection gets no jobs:
+a program that has gone looks the same.
 """
 
+from prjobs.base.errors import Conflict
 from prjobs.base.notices import Code
 from prjobs.jobs import expiry, leases, log, lookup, proofs, stops
 from prjobs.jobs.connections import Handed
 from prjobs.jobs.log import Event
-from prjobs.jobs.queue import Queue
+from prjobs.jobs.queue import Queue, post
 from prjobs.jobs.recent_polls import NotedPoll
 from prjobs.jobs.requests import PollRequest
 from prjobs.jobs.states import APPLIANCE, BOTH, CANCELLED, OPEN, RECEIVED, RETURNED, UNREAD
@@ -20,9 +22,14 @@ from prjobs.store.transaction import Transaction
 # The longest waits of a poll: for the writer to begin, and then for the commit.
 TAKE_PATIENCE_S = 0.15
 COMMIT_S = 5.0
+HAS_ENDED = (
+    "The program has ended its side of the connection before the answer: jobs are handed out only to a program that "
+    "keeps the connection open until the answer."
+)
 # The time in which the same poll_id gives the same jobs again.
 POLL_ID_S = 600.0
 LATE = "its poll gave up before it was stored: it waits again"
+ENDED = "its poll had ended before the answer: it waits again"
 
 
 def begin_poll(queue: Queue, poll: PollRequest, peer: str, own_connection: bool = True) -> NotedPoll:
@@ -45,7 +52,7 @@ def take_jobs(queue: Queue, poll: PollRequest, peer: str, noted: NotedPoll | Non
 
     Without a waiting job return an empty list, and write nothing. A repeated `poll_id` gives the same jobs again. Raise
     Unavailable when the writer does not begin within 150 ms, or when the commit takes more than 5 s: then the jobs go
-    back.
+    back. Raise Conflict, and hand nothing out, when the client has ended its side of the connection.
     """
     given = _give(queue, poll, peer, noted)
     if noted and poll.is_plain:
@@ -56,6 +63,8 @@ def take_jobs(queue: Queue, poll: PollRequest, peer: str, noted: NotedPoll | Non
 def _give(queue: Queue, poll: PollRequest, peer: str, noted: NotedPoll | None) -> list[Handed]:
     if not (_is_repeated(queue, poll) or lookup.has_waiting(queue.database, poll.site, poll.queue)):
         return []
+    if noted and noted.has_ended():
+        raise Conflict(HAS_ENDED)
     given: list[Handed] = queue.database.write(
         _take,
         queue,
@@ -69,6 +78,10 @@ def _give(queue: Queue, poll: PollRequest, peer: str, noted: NotedPoll | None) -
     if given:
         queue.failpoints.passing("handout_after_commit")
         queue.connections.opened(given, peer)
+        if noted and noted.has_ended():
+            queue.connections.dropped(given, peer)
+            post(queue, _give_back, queue, given, ENDED)
+            raise Conflict(HAS_ENDED)
     return given
 
 
@@ -130,8 +143,8 @@ def _set_aside(transaction: Transaction, queue: Queue, rows: list[JobRow], queue
     return sound
 
 
-def _give_back(transaction: Transaction, queue: Queue, given: list[Handed]) -> None:
-    """Give the jobs of a hand-out back after the poll gave up; withdraw the jobs with a later stop.
+def _give_back(transaction: Transaction, queue: Queue, given: list[Handed], note: str = LATE) -> None:
+    """Give the jobs of a hand-out back when the answer does not leave; withdraw the jobs with a later stop.
 
     A repeated hand-out stays: the first answer may have arrived.
     """
@@ -141,7 +154,7 @@ def _give_back(transaction: Transaction, queue: Queue, given: list[Handed]) -> N
         queue_name, now_ms = handed.program[1], queue.clock.now_ms()
         rows = lookup.given_by(transaction, handed.id)
         free, covered = stops.split_covered(transaction, queue.settings, rows)
-        log.apply(transaction, free, Event(queue_name, UNREAD, now_ms, APPLIANCE, LATE))
+        log.apply(transaction, free, Event(queue_name, UNREAD, now_ms, APPLIANCE, note))
         stops.withdraw(transaction, queue, covered, queue_name)
         for row in rows:
             leases.end(transaction, queue, row.seq, queue_name)

@@ -1,9 +1,9 @@
 """Proofs that an answer with jobs arrived.
 
-A hand-out is OPEN until a proof that the answer arrived: the next request on the same connection, a report on any of
-the jobs, the next poll_id. Then the hand-out is CONFIRMED. When the connection ends, the program polls on another
-connection or the process ends before a proof, the hand-out is UNCONFIRMED: shown, and never sent again without a
-setting (see `redelivery`).
+A hand-out is OPEN until a proof that the answer arrived: the next request on the same connection, the orderly end of
+the connection, a report on any of the jobs, the next poll_id. Then the hand-out is CONFIRMED. When the connection is
+reset, the program polls on another connection or the process ends before a proof, the hand-out is UNCONFIRMED: shown,
+and never sent again without a setting (see `redelivery`).
 """
 
 from prjobs.jobs import redelivery
@@ -11,7 +11,7 @@ from prjobs.jobs.connections import Handed
 from prjobs.jobs.queue import Queue, post
 from prjobs.jobs.recent_polls import NotedPoll, Verdict
 from prjobs.jobs.requests import PollRequest, Program
-from prjobs.jobs.states import CONFIRMED, OPEN, UNCONFIRMED
+from prjobs.jobs.states import CONFIRMED, OPEN, RETURNED, UNCONFIRMED
 from prjobs.store.transaction import Transaction
 
 # The program did not throw an answer away when a job of the answer has a report.
@@ -45,14 +45,18 @@ def heard(queue: Queue, peer: str) -> None:
     confirm(queue, queue.connections.ended(peer))
 
 
-def connection_ended(queue: Queue, peer: str) -> None:
-    """Doubt the last answer on the connection, closed before a proof of arrival."""
-    doubt(queue, queue.connections.ended(peer))
+def connection_ended(queue: Queue, peer: str, is_orderly: bool = False) -> None:
+    """Confirm the last answer on a connection that the peer ended in order; doubt the answer after any other end."""
+    handed = queue.connections.ended(peer)
+    if is_orderly:
+        confirm(queue, handed)
+    else:
+        doubt(queue, handed)
 
 
 def confirm(queue: Queue, handed: list[Handed]) -> None:
     """Mark the answers as CONFIRMED: a proof of arrival was found."""
-    _mark(queue, f"UPDATE handout SET state = '{CONFIRMED}' WHERE id = ?", handed)
+    _mark(queue, f"UPDATE handout SET state = '{CONFIRMED}' WHERE id = ? AND state <> '{RETURNED}'", handed)
 
 
 def doubt(queue: Queue, handed: list[Handed]) -> None:

@@ -6,7 +6,7 @@ seconds are judged again at each poll.
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,15 +17,23 @@ from prjobs.jobs.requests import Program
 DECIDED_AFTER_S = 15.0
 
 
+def _never() -> bool:
+    return False
+
+
 @dataclass(slots=True, eq=False)
 class NotedPoll(Request):
-    """A poll: the address, the gap to the poll before, the hand-outs, True once its answer was probably thrown away."""
+    """A poll: the address, the gap to the poll before, the hand-outs, True once its answer was probably thrown away.
+
+    `has_ended` returns True if the client has ended its side of the connection.
+    """
 
     took_s: float = 0.0
     address: str = ""
     gap_ms: int | None = None
     handout_ids: Sequence[int] = ()
     is_thrown: bool = False
+    has_ended: Callable[[], bool] = _never
 
 
 class Verdict(NamedTuple):

@@ -10,13 +10,13 @@ from prjobs.access.audit import Actor
 from prjobs.access.desk import Desk
 from prjobs.access.identity import Identity
 from prjobs.appliance import Appliance
-from prjobs.base.errors import BadRequest, Fault, TooMany, Unavailable
+from prjobs.base.errors import BadRequest, Conflict, Fault, TooMany, Unavailable
 from prjobs.jobs import handouts, lookup, proofs, refused_polls, reports, submission
 from prjobs.jobs.requests import Command, StatusUpdate
 from prjobs.monitor import health
 from prjobs.store.models import JobRow
 from prjobs.web import caller, polling, wire
-from prjobs.web.endpoint import Handler, Route, read_body, reply
+from prjobs.web.endpoint import IMPORTANT, Handler, Route, read_body, reply
 from prjobs.web.holding import hold
 
 logger = logging.getLogger(__name__)
@@ -111,6 +111,7 @@ def post_getnewjobs(appliance: Appliance) -> HTTPResponse:
         caller.require_observatory(appliance.desk, poll.site)
     refused_polls.note_accepted(queue, poll.site, request.environ["REMOTE_ADDR"])
     noted = handouts.begin_poll(queue, poll, peer, own_connection)
+    noted.has_ended = request.environ["waitress.client_disconnected"]
 
     def take() -> list[JobRow]:
         return handouts.take_jobs(queue, poll, peer, noted)
@@ -118,8 +119,12 @@ def post_getnewjobs(appliance: Appliance) -> HTTPResponse:
     rows: list[JobRow] | None = take()
     if not rows and poll.wait_s:
         rows = hold(queue, poll.site, poll.wait_s, take)
+        if not rows and noted.has_ended():
+            raise Conflict(handouts.HAS_ENDED)
     if rows is None:
         return reply(b"[]", Retry_After="1")
+    if rows:
+        request.environ[IMPORTANT] = True
     return reply(wire.taken_document(rows, poll.alternate))
 
 

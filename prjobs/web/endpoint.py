@@ -16,6 +16,8 @@ MAX_BODY = 1 << 20
 # The longest that a request is held, whatever `wait` says.
 MAX_WAIT_S = 25.0
 TOO_LARGE = "The body is too large: 1 MiB is the limit."
+# A key of the request's environ, true for an answer whose arrival is to be proved.
+IMPORTANT = "prjobs.important_answer"
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
 ALWAYS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}

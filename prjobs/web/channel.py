@@ -1,0 +1,247 @@
+"""One connection of the server: its requests, its answers, and its end."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from waitress.channel import HTTPChannel
+from waitress.task import ErrorTask, WSGITask
+
+from prjobs.base.errors import BadRequest, HeadersTooLarge, Refused, TooLarge
+from prjobs.base.sockets import is_ended, unacknowledged
+from prjobs.web.endpoint import IMPORTANT
+from prjobs.web.respond import refusal_parts
+
+IDLE_S = 75.0
+SLOW_S = 20.0
+HEAD = 500
+# Where the system does not tell what has arrived, a client that ends later may have given up on a lost answer.
+PROMPT_END_S = 10.0
+
+
+class _ErrorTask(ErrorTask):  # type: ignore[misc]
+    """The answer to a request that waitress itself refuses: too large, malformed, not HTTP."""
+
+    def execute(self) -> None:
+        error = self.request.error
+        status, content_type, headers, body = refusal_parts(_refused(error), _path(self.channel.head))
+        self.status = f"{status} {error.reason}"
+        self.response_headers += [("Content-Type", content_type), *headers.items()]
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+def _path(head: bytes) -> str:
+    """Return the path of a request that could not be parsed, as far as the first bytes tell."""
+    words = head.partition(b"\r\n")[0].decode("latin-1").split()
+    return words[1].partition("?")[0] if len(words) > 1 else ""
+
+
+def _refused(error: Any) -> Refused:
+    known = {
+        413: TooLarge("The body is too large: 1 MiB is the limit."),
+        431: HeadersTooLarge("The headers are too large: 16 KiB is the limit."),
+    }
+    refused: Refused = known.get(error.code, BadRequest("This is not a valid HTTP request."))
+    refused.status = error.code
+    return refused
+
+
+class _Task(WSGITask):  # type: ignore[misc]
+    """One request."""
+
+    wrote_header: bool
+    environ: dict[str, Any]
+
+    def write(self, data: bytes) -> None:
+        """Send header and body in one packet, where waitress sends two: a packet costs as much as an empty poll."""
+        if IMPORTANT in self.environ and not self.wrote_header:
+            self.channel.note_important_answer()
+        if self.wrote_header or not data or not self.has_body or self.content_length is None:
+            super().write(data)
+            return
+        header = self.build_response_header()
+        body = data[: self.content_length]
+        self.content_bytes_written += len(body)
+        self.wrote_header = True
+        self.channel.write_soon(header + body)
+
+
+_serving = threading.local()
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]
+    """One connection.
+
+    The end of a connection proves or refutes that the client got the answer: a client that read the whole answer ends
+    the connection in order, and the system resets the connection of a client that did not.
+    """
+
+    error_task_class = _ErrorTask
+    task_class = _Task
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.active_s = self.moved_s = time.monotonic()
+        self.request_began_s: float | None = None
+        self.head = b""
+        self.deaf = False
+        self.writing = False
+        # The client ended its side; it did so before an important answer; this side waits for the client's end.
+        self.has_ended = self.ended_early = self.waits_for_end = False
+        self.has_important_answer = False
+        self.ended_s = 0.0
+
+    def writable(self) -> bool:
+        """Return True if the loop is to write. Not while a worker writes: the loop would spin until the end."""
+        return bool(self.will_close or self.close_when_flushed or (self.total_outbufs_len and not self.writing))
+
+    def write_soon(self, data: Any) -> int:
+        """Write, in a worker; the loop sends the bytes that do not fit."""
+        self.writing = True
+        if not self.total_outbufs_len:
+            self.moved_s = time.monotonic()
+        try:
+            return int(super().write_soon(data))
+        finally:
+            self.writing = False
+
+    def _flush_some(self, do_close: bool = True) -> bool:
+        moved: bool = super()._flush_some(do_close)
+        if moved:
+            self.moved_s = time.monotonic()
+        return moved
+
+    def readable(self) -> bool:
+        """Return True if the loop may read. `needs_loop` relies on the order: deaf first, then the answer."""
+        self.deaf = True
+        # At its end a socket stays readable: the loop would spin until the answer.
+        answer: bool = not self.has_ended and super().readable()
+        self.deaf = not answer
+        return answer
+
+    def service(self) -> None:
+        """Answer one request, in a worker."""
+        _serving.channel = self
+        try:
+            super().service()
+            if self.has_ended and not self.requests:
+                self.close_when_flushed = True
+                self.server.pull_trigger()
+        finally:
+            _serving.channel = None
+
+    def needs_loop(self) -> bool:
+        """Return True if the loop has work on the connection, or does not listen to the client.
+
+        Asked after the answer and the end of the request: a loop that asks `readable` from now on will listen.
+        """
+        return bool(self.deaf or self.total_outbufs_len or self.will_close or self.close_when_flushed)
+
+    def handle_read(self) -> None:
+        """Read requests. At the client's end close, but answer the pending requests before."""
+        try:
+            data = self.socket.recv(self.adj.recv_bytes)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.handle_close()
+            return
+        if not data:
+            self._end()
+        elif not self.waits_for_end:
+            self.last_activity = time.time()
+            self.received(data)
+
+    def _end(self) -> None:
+        # A worker that ends a request after this looks at `has_ended`, and closes.
+        with self.requests_lock:
+            self.has_ended, self.ended_s = True, time.monotonic()
+            is_pending = bool(self.requests)
+        if self.total_outbufs_len:
+            self.close_when_flushed = True
+        elif not is_pending:
+            self.handle_close()
+
+    def check_client_disconnected(self) -> bool:
+        """Return True if the client has closed the connection, or has ended its side: the two look the same."""
+        return not self.connected or self.has_ended or is_ended(self.socket)
+
+    def note_important_answer(self) -> None:
+        """Note that an answer leaves whose arrival is to be proved by the end of the connection."""
+        self.has_important_answer = True
+        self.ended_early = self.ended_early or self.check_client_disconnected()
+
+    def handle_write(self) -> None:
+        """Send the bytes that did not fit. After an important answer let the client end first: that proves arrival."""
+        if not (self.close_when_flushed and self.has_important_answer) or self.has_ended or self.will_close:
+            super().handle_write()
+            return
+        self._flush_exception(self._flush_some)
+        if self.will_close:
+            self.handle_close()
+        elif not self.total_outbufs_len:
+            self.close_when_flushed, self.waits_for_end = False, True
+            try:
+                self.socket.shutdown(socket.SHUT_WR)
+            except OSError:
+                self.handle_close()
+
+    def received(self, data: bytes) -> bool:
+        self.active_s = time.monotonic()
+        if self.request is None and not self.requests:
+            self.head = data[:HEAD]
+        answer: bool = super().received(data)
+        if self.request is None:
+            self.request_began_s = None
+        elif self.request_began_s is None:
+            self.request_began_s = self.active_s
+        return answer
+
+    def is_over(self, now_s: float) -> bool:
+        """Return True if the client idles too long, sends a request too slowly, or does not read the answer."""
+        if self.request_began_s is not None and now_s - self.request_began_s > SLOW_S:
+            return True
+        if self.total_outbufs_len or self.waits_for_end:
+            return now_s - self.moved_s > SLOW_S
+        return not self.requests and now_s - self.active_s > IDLE_S
+
+    def handle_close(self) -> None:
+        """Close the connection, and tell the server how it ended."""
+        if self.socket is None:
+            # The loop calls again for a socket that was at its end and hung up in the same look.
+            return
+        is_orderly = self._is_orderly()
+        super().handle_close()
+        self.server.connection_ended(f"{self.addr[0]}:{self.addr[1]}", is_orderly)
+
+    def _is_orderly(self) -> bool:
+        """Return True if the client ended its side after all answers had arrived."""
+        if not self.has_ended or self.ended_early or self.requests or self.request or self.total_outbufs_len:
+            return False
+        try:
+            if self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                return False
+            left = unacknowledged(self.socket)
+        except OSError:
+            return False
+        if left is None:
+            return self.ended_s - self.moved_s < PROMPT_END_S
+        # The end of this side counts as a byte.
+        return left <= self.waits_for_end
+
+
+def sparing(pull_trigger: Callable[[], None]) -> Callable[[], None]:
+    """Wake the loop after an answer only when the loop has work: a wake-up looks at every open connection."""
+
+    def pull() -> None:
+        channel = getattr(_serving, "channel", None)
+        if channel is None or channel.needs_loop():
+            if channel is not None:
+                channel.writing = False
+            pull_trigger()
+
+    return pull
