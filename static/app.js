@@ -44,7 +44,7 @@ const live = new Live({
   told: {
     loaded({ again }) { if (again) startAnew(); else screens.jobs.reload(); draw(); },
     changed,
-    now() { draw(); },
+    now: (noted) => changed(noted.map((job) => ({ job }))),
     failed() { tick(); },
     between: () => around.step(),
   },
@@ -72,6 +72,7 @@ async function asked(answer) {
   }
 }
 
+// Also jobs whose note alone is another one, without a change of their own.
 function changed(changes) {
   for (const screen of [screens.jobs, screens.job]) screen.changed(changes);
   if (stop.changed(changes)) live.nowWanted = true;

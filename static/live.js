@@ -32,7 +32,7 @@ export function holdSeconds(sinceNowMs) {
 }
 
 export class Live {
-  // `told`: {loaded({again}), changed(changes), now(), failed(error), between()}, each optional; `between` may ask.
+  // `told`: {loaded({again}), changed(changes), now(noted), failed(error), between()}, each optional; `between` may ask.
   constructor({ api, model, clock, told, hidden = () => document.hidden, random = Math.random }) {
     Object.assign(this, { api, model, clock, told, hidden, random });
     this.answered = new Since();
@@ -120,10 +120,10 @@ export class Live {
   }
 
   takeNow(now) {
-    applyNow(this.model, now);
+    const noted = applyNow(this.model, now);
     this.lookedAtNow.restart();
     this.nowWanted = false;
-    this.told.now?.();
+    this.told.now?.(noted);
   }
 
   async ask(path, params, timeoutMs = SPARE_MS) {

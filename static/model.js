@@ -23,6 +23,7 @@ export function isAnotherServer(model, answer) {
   return answer.seq < model.seq || differs("store") || differs("version");
 }
 
+// Returns the open jobs with another note than before, such as that of a stop which ended them: a note alone is no change.
 export function applyNow(model, answer) {
   Object.assign(model, {
     version: answer.version, build: answer.build || "", store: answer.store ?? null, demo: Boolean(answer.demo),
@@ -31,12 +32,16 @@ export function applyNow(model, answer) {
   });
   takeRules(answer.rules);
   model.sites = new Map(answer.sites.map((site) => [site.site, site]));
+  const noted = answer.sites.flatMap((site) => site.open).filter((job) => isNotedAnew(model.open.get(job.ulid), job));
   for (const site of answer.sites) replaceOpen(model, site);
   for (const job of [...model.open.values()]) {
     if (!model.sites.has(job.site) || job.created_ms < answer.time_ms - rules.listed_s * SECOND) model.open.delete(job.ulid);
   }
   for (const site of answer.sites) site.unlisted = countUnlisted(model, site);
+  return noted;
 }
+
+const isNotedAnew = (known, job) => known && known.status === job.status && known.note !== job.note;
 
 // An act that makes a site safe, as the server has just begun it.
 export function takeMaking(model, act) {

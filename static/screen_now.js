@@ -14,7 +14,7 @@ import { zoneOf } from "./sky.js";
 import { isPastNow, phaseOf, progress, silentFor, siteReports, siteState, stuck } from "./state.js";
 import { bothTimes, utcClock } from "./time.js";
 import {
-  askedWords, deviceName, eventWord, jobLabel, sinceWords, siteSentence, statusMeaning, statusWord, stuckWords,
+  askedWords, besides, deviceName, eventWord, jobLabel, sinceWords, siteSentence, statusMeaning, statusWord, stuckWords,
   tallyWords, timeWords, userName,
 } from "./words.js";
 
@@ -190,7 +190,8 @@ function showJob(row, job, site, now, zone) {
   setText(here.device, deviceName(job));
   setText(here.left, timeWords(job, now));
   setMeter(here.meter, progress(job, now));
-  setText(here.since, stuck(job, now, reports) === "unreported" ? "" : sinceWords(job, now));
+  const since = stuck(job, now, reports) === "unreported" ? "" : sinceWords(job, now);
+  setText(here.since, [since, job.note && besides(job.note)].filter(Boolean).join(" · "));
   setTip(here.since, `Sent ${bothTimes(job.created_ms, zone)}`);
   show(here.stuckBox, stuck(job, now, reports));
   setText(here.stuck, stuckWords(job, now, reports));

@@ -102,6 +102,7 @@ def _take(transaction: Transaction, queue: Queue, poll: PollRequest, peer: str, 
         (poll.site, poll.queue, now_ms, peer, poll.poll_id, gap_ms, poll.lease_s, OPEN),
     ).fetchone()[0]
     log.apply(transaction, fresh, Event(poll.queue, RECEIVED, now_ms, peer, handout_id=handout_id))
+    stops.note_stopped(transaction, queue, fresh, poll.queue)
     transaction.executemany("UPDATE job SET attempts = attempts + 1 WHERE seq = ?", [(row.seq,) for row in fresh])
     if poll.lease_s:
         leases.grant(transaction, queue, fresh, poll.queue, poll.lease_s)

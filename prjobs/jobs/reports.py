@@ -38,7 +38,8 @@ def _update_status(transaction: Transaction, queue: Queue, report: StatusUpdate,
     else:
         leases.end(transaction, queue, row.seq, report.queue)
     now_ms = queue.clock.now_ms()
-    event = Event(report.queue, report.status, now_ms, who, report.message, estimate_s=report.estimate_s)
+    note = stops.note_of_report(row, report)
+    event = Event(report.queue, report.status, now_ms, who, note, estimate_s=report.estimate_s)
     log.apply(transaction, [row], event)
 
 

@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 from prjobs.base.clock import moment
 from prjobs.base.settings import Settings
+from prjobs.base.ulids import floor_ulid
 from prjobs.jobs import log, lookup
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue, Stop
-from prjobs.jobs.requests import is_cancel_all
-from prjobs.jobs.states import ALTERNATE, CANCELLED, CLOUD, FORWARDED, PRIMARY
+from prjobs.jobs.requests import StatusUpdate, is_cancel_all
+from prjobs.jobs.states import ALTERNATE, CANCELLED, CLOUD, FORWARDED, PRIMARY, in_phases, phase_of
 from prjobs.store.engine import Source
 from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
@@ -45,7 +46,16 @@ class Withdrawal(NamedTuple):
         """Return the note for the withdrawn job's log."""
         return f"withdrawn by the stop of {self.user_name or self.user_id}, {moment(self.created_ms):%H:%M:%S} UTC"
 
+    @property
+    def stopped_note(self) -> str:
+        """Return the note for a job that ran when the stop was handed out."""
+        return f"stopped by {self.user_name or self.user_id}{_STOPPED} {moment(self.created_ms):%H:%M:%S} UTC"
 
+
+_STOPPED = "'s stop,"
+# A job handed out longer ago, without a report, is history: the stop did not end the job.
+PICKED_UP_MS = 1_800_000
+RUNNING_MS = 86_400_000
 _COLUMNS = "s.seq, s.user_name, s.user_id, s.created_ms"
 
 
@@ -121,6 +131,37 @@ def withdraw(transaction: Transaction, queue: Queue, covered: list[tuple[JobRow,
     for row, stop in covered:
         event = Event(queue_name, CANCELLED, queue.clock.now_ms(), stop.user_id, stop.note)
         log.apply(transaction, [row], event)
+
+
+def note_stopped(transaction: Transaction, queue: Queue, handed: Iterable[JobRow], queue_name: str) -> None:
+    """Note on the jobs under way that a stop now handed out ends them; the note of an earlier stop remains.
+
+    The note is no change of status: a row in the log would count as a report, and prove the job's own hand-out.
+    """
+    found = [row for row in handed if is_stop(queue.settings, row)]
+    if not found or queue_name != PRIMARY:
+        return
+    stop, now_ms = found[-1], queue.clock.now_ms()
+    transaction.execute(
+        "UPDATE job SET note = ? WHERE site = ? AND ulid >= ? AND seq < ? AND command_class <> ? AND note NOT LIKE ? "
+        f"AND ({in_phases('status', ['running'])} OR (picked_up_ms >= ? AND {in_phases('status', ['picked_up'])}))",
+        (
+            withdrawal_of(stop).stopped_note,
+            stop.site,
+            floor_ulid(now_ms - RUNNING_MS),
+            stop.seq,
+            STOP,
+            f"stopped by %{_STOPPED} %",
+            now_ms - PICKED_UP_MS,
+        ),
+    )
+
+
+def note_of_report(row: JobRow, report: StatusUpdate) -> str:
+    """Return the note for a reported status: the message, else the stop that ended the job where the job failed."""
+    is_ended = phase_of(report.status) in ("failed", "gone")
+    was_stopped = row.note.startswith("stopped by ") and _STOPPED in row.note
+    return row.note if not report.message and is_ended and was_stopped and not report.alternate else report.message
 
 
 def begin_settling(queue: Queue) -> None:

@@ -1,5 +1,6 @@
 """The list of jobs in a real browser: filtered, walked by keys, still under the pointer, with how long each took."""
 
+import html
 import re
 from collections.abc import Callable
 from typing import Any
@@ -261,3 +262,27 @@ def test_a_list_that_cannot_be_asked_for_again_says_so(served: Here, alice: str,
     page.unroute("**/api/jobs?*")
     wait_text(foot, re.compile("^2 jobs$"))
     assert ["second" in rows.first.inner_text(), rows.count()] == [True, 2]
+
+
+def test_a_job_that_a_stop_ended_says_so_on_every_screen(
+    served: Here, observatory: Observatory, page: Any, open_page: OpenPage
+) -> None:
+    ulid = served.new_job(served.token("auth0|alice"))["ulid"]
+    observatory.fetch()
+    observatory.report(ulid, "EXPOSING", 600)
+    page.goto(f"{served.url}/#/jobs")
+    row = page.locator("tr", has=page.locator(f'a[href="#/jobs/{ulid}"]'))
+    wait_text(row, "EXPOSING")
+    other = open_page(f"{served.url}/#/jobs/{ulid}")
+    wait_text(other.locator(".job-head"), "EXPOSING")
+    served.after(3)
+    served.new_job(served.token("kim", "--name", "Kim"), device="all", action="stop", user_id="kim", user_name="Kim")
+    observatory.fetch()
+    note = re.compile(r"stopped by Kim's stop, \d\d:\d\d:\d\d UTC")
+    wait_text(row.locator(".c-note"), note)
+    wait_text(other.locator(".job-note"), note)
+    wait_text(row, "EXPOSING")
+    page.goto(f"{served.url}/#/now")
+    wait_text(page.locator(".work-row", has_text="EXPOSING").locator(".work-about"), note)
+    night = page.context.request.get(f"{served.url}/night?site=saf").text()
+    assert note.search(html.unescape(night))
