@@ -11,9 +11,10 @@ export function holderName(reservation) {
   return reservation.creator || reservation.creator_id;
 }
 
-// "Reserved: Ann K. until 12:00 UTC (0h47m)" and "next: Tim B. 12:30"; [] where reservations are not used.
-export function reservationWords(around, { now, next }, nowMs) {
-  if (around.mode === "none" && !now.length && !next) return [];
+// "Reserved: Ann K. until 12:00 UTC (0h47m)" and "next: Tim B. 12:30". Where reservations are not used: [], or the
+// number of those that do not count.
+export function reservationWords(around, { now, next, uncounted = 0 }, nowMs) {
+  if (around.mode === "none") return uncounted ? [`Reservations do not count now (${uncounted} entered)`] : [];
   const held = now.map((one) => `Reserved: ${holderName(one)} until ${hm(one.end_ms)} UTC (${compact(one.end_ms - nowMs)})`);
   const words = held.length ? held : ["Reserved by nobody"];
   const day = next && utcDate(next.start_ms) !== utcDate(nowMs) ? `${utcDate(next.start_ms).slice(5)} ` : "";

@@ -104,10 +104,11 @@ function stationCard(model, site) {
     `Name it in the setting stations, such as wema=${site.site}.`, "manual/settings");
 }
 
-// Who has the site now, and who is next: {now: [reservation], next: reservation | null}.
+// Who has the site now, and who is next: {now: [reservation], next: reservation | null, uncounted: number}.
 export function reservationsOf(around, site, nowMs) {
-  const own = around.reservations.filter((one) => one.site === site && one.end_ms > nowMs);
+  const known = around.reservations.filter((one) => one.site === site && one.end_ms > nowMs);
+  const own = known.filter((one) => one.counts);
   const now = own.filter((one) => one.start_ms <= nowMs);
   const next = own.filter((one) => one.start_ms > nowMs).sort((a, b) => a.start_ms - b.start_ms)[0] || null;
-  return { now, next };
+  return { now, next, uncounted: known.length - own.length };
 }

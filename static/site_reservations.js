@@ -3,7 +3,7 @@
 
 import { reservationsDoubt } from "./around.js";
 import { armed } from "./arming.js";
-import { clone, keyed, parts, setProblem, setText, setTip, show } from "./dom.js";
+import { clone, keyed, parts, setAttr, setProblem, setText, setTip, show } from "./dom.js";
 import { isStaff } from "./model.js";
 import { holderName, readReservation, reservationWords } from "./reserve.js";
 import { reservationsOf } from "./site_cards.js";
@@ -20,17 +20,34 @@ const FIELDS = [
 ];
 
 const NOT_USED = "Reservations are not used here: whoever has a token may command.";
+const [RESERVE, ANYWAY] = ["Reserve", "Reserve anyway"];
 
 export class ReservationList {
   constructor({ root, model, clock, api, around }) {
     Object.assign(this, { root, here: parts(root), model, clock, api, around, site: "" });
     const read = (typed) => readReservation(typed, this.site, clock.now());
     this.form = new SmallForm({ form: this.here.form, fields: FIELDS, read, send: (body) => this.add(body) });
+    this.here.form.addEventListener("input", () => this.force(false));
+    this.force(false);
+  }
+
+  // The next request is also taken for a user or a site that the server does not know; whatever is typed ends that.
+  force(on) {
+    this.forced = on;
+    setText(this.here.submit, on ? ANYWAY : RESERVE);
   }
 
   async add(body) {
-    const added = await this.api.post("reservations", body);
-    this.model.around.reservations.push(added);
+    setText(this.here.notes, "");
+    try {
+      const { notes, ...added } = await this.api.post("reservations", { ...body, force: this.forced });
+      setText(this.here.notes, notes.join(" "));
+      this.model.around.reservations.push(added);
+      this.force(false);
+    } catch (error) {
+      this.force(error.code === "unknown_name");
+      throw error;
+    }
     this.changed();
   }
 
@@ -67,7 +84,7 @@ export class ReservationList {
     const { around } = this.model;
     const asked = around.reservationsAsked.asOfMs !== null;
     const words = reservationWords(around, reservationsOf(around, this.site, now), now);
-    const known = words.length || !asked ? words : [NOT_USED];
+    const known = (words.length && around.mode !== "none") || !asked ? words : [...words, NOT_USED];
     return [...known, reservationsDoubt(around)].filter(Boolean).join(" · ");
   }
 
@@ -85,6 +102,8 @@ function drawRow(here, one, mayRemove, zone) {
   setText(here.when, `${utcDate(one.start_ms)} ${hm(one.start_ms)}–${hm(one.end_ms)} UTC`);
   setTip(here.when, `${bothTimes(one.start_ms, zone)} until ${bothTimes(one.end_ms, zone)}`);
   setText(here.who, [holderName(one), one.title].filter(Boolean).join(" · "));
-  setText(here.source, one.source === "local" ? `made here by ${one.created_by}` : "of the calendar");
+  const made = one.source === "local" ? `made here by ${one.created_by}` : "of the calendar";
+  setText(here.source, one.counts ? made : `${made} · does not count now`);
+  setAttr(here.row, "data-counts", one.counts ? null : "no");
   show(here.remove, mayRemove && one.source === "local");
 }

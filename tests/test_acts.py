@@ -238,7 +238,7 @@ def test_staff_of_one_site_does_nothing_at_another(make_server):
     )
     everywhere = make_token(server.appliance, "auth0|alice", "admin")
     ulid = send(everywhere, "POST", "/newjob", {**JOB, "site": "mrc1"}).json()["ulid"]
-    reservation = {"site": "mrc1", "creator_id": "auth0|alice", "start_ms": 0, "end_ms": 2**45}
+    reservation = {"site": "mrc1", "creator_id": "auth0|alice", "start_ms": 0, "end_ms": 2**45, "force": True}
     number = send(everywhere, "POST", "/api/reservations", reservation).json()["id"]
     server.appliance.board.alarms.add(
         Alarm(key="stuck/x", kind="stuck", site="mrc1", ulid=ulid, sentence="x", since_ms=1, raised_ms=1)

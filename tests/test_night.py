@@ -346,6 +346,18 @@ def test_reservations_that_overlap_the_night(appliance, clock, read):
     assert len(read(site=None)[0].reservations) == 4
 
 
+@pytest.mark.parametrize("mode", ["none", "local"])
+def test_reservations_that_do_not_count_are_not_shown_as_if_they_did(appliance, clock, submit, mode):
+    wanted = NewReservation("saf", "auth0|ann", clock.wall_ms, clock.wall_ms + HOUR_MS, "Ann K.")
+    reservations.add_reservation(appliance.desk, wanted, OPERATOR)
+    submit()
+    clock.advance(60)
+    counts, settings = mode == "local", Settings(reservations=mode)
+    page = page_of(appliance, settings=settings)
+    assert ("Reservations do not count now: " in page, ", does not count now" in page) == (not counts, not counts)
+    assert ('class="reserved"' in page) == counts and "Ann K." in page
+
+
 # ---- alarms
 
 

@@ -175,6 +175,8 @@ def test_every_command_works_beside_a_running_server(program, tmp_path):
     program.serve()
     shown = sorted({" ".join(command.split()) for _, command in commands()})
     run = [command for command in shown if command.split()[1] not in NOT_HERE]
+    # A reservation is for a user who has a token.
+    run.sort(key=lambda command: "token create" not in command)
     assert len(run) > 15
     for command in run:
         done = program.run(*shlex.split(command)[1:], data="--help" not in command, cwd=tmp_path)

@@ -9,16 +9,19 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prjobs.access import reservations, rights
+from prjobs.access import reservations, reserving, rights
 from prjobs.access.audit import OPERATOR
 from prjobs.access.identity import Identity
 from prjobs.access.reservations import RESERVED, Event, NewReservation
+from prjobs.access.reserving import AskedReservation
 from prjobs.base import catalogue
-from prjobs.base.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthorized, Unusable
+from prjobs.base.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthorized, UnknownName, Unusable
 from prjobs.base.settings import CommandClass
 from prjobs.base.settings_sources import load_settings
+from prjobs.jobs.requests import Command
+from prjobs.jobs.submission import submit_job
 from tests.program import JOB
-from tests.verbs import make_token
+from tests.verbs import USER, make_token, take
 
 ALICE, BOB = "auth0|alice", "auth0|bob"
 HOUR_MS = 3_600_000
@@ -32,6 +35,11 @@ def local(make_appliance):
 
 def reserve(appliance, user, start_ms=0, end_ms=FOREVER_MS, site="saf", name=""):
     return reservations.add_reservation(appliance.desk, NewReservation(site, user, start_ms, end_ms, name), OPERATOR)
+
+
+def ask_for(appliance, site, user, start_ms=0, end_ms=FOREVER_MS, force=False):
+    asked = AskedReservation(site, user, start_ms, end_ms, force=force)
+    return reserving.reserve(appliance.desk, asked, appliance.queue.polls.sites(), OPERATOR)
 
 
 def may(appliance, user, site="saf", is_admin=False):
@@ -268,6 +276,79 @@ def test_only_those_made_here_can_be_removed(local, clock):
         reservations.remove_reservation(local.desk, one.id, OPERATOR)
     with pytest.raises(NotFound):
         reservations.remove_reservation(local.desk, one.id + 1, OPERATOR)
+
+
+@pytest.mark.parametrize(
+    ("site", "user", "said"),
+    [
+        (
+            "sfa",
+            ALICE,
+            "site: no observatory of this site ever polled, and no job or setting names it. Did you mean saf?",
+        ),
+        ("SAF", ALICE, "Did you mean saf?"),
+        ("saf", "auth0|alcie", f"names this user. Did you mean {ALICE}?"),
+        ("saf", "AUTH0|ALICE", f"names this user. Did you mean {ALICE}?"),
+        ("saf", "zed", "names this user. To reserve"),
+        ("nowhere", "zed", "site: "),
+    ],
+)
+def test_a_user_or_a_site_that_is_not_known_is_refused_unless_forced(local, site, user, said):
+    make_token(local, ALICE, sites=("saf",))
+    with pytest.raises(UnknownName, match=re.escape(said)):
+        ask_for(local, site, user)
+    assert reservations.list_reservations(local.desk) == []
+    made = ask_for(local, site, user, force=True)
+    assert (made.site, made.creator_id, made.counts) == (site, user, True)
+    # A name that was forced once is not known by that alone.
+    with pytest.raises(UnknownName):
+        ask_for(local, site, user)
+
+
+def test_users_and_sites_are_known_by_tokens_jobs_polls_settings_and_the_calendar(make_appliance, clock):
+    appliance = make_appliance(reservations="calendar", stations=["wema=mrc1"], site_zones=["tst=UTC"])
+    make_token(appliance, "token", sites=("tok",))
+    reservations.replace_calendar(appliance.desk, "cal", [event("calendar")], clock.wall_ms)
+    sent = Command("job", "mount", "m", "go", "sender", "", "[]", "{}", "{}", {})
+    submit_job(appliance.queue, sent, USER)
+    take(appliance, site="pol")
+    users = ("token", "calendar", "sender")
+    for site in ("tok", "cal", "job", "pol", "wema", "mrc1", "tst"):
+        for user in users:
+            assert ask_for(appliance, site, user).site == site
+    assert reserving.known_users(appliance.desk) == set(users)
+
+
+@pytest.mark.parametrize("mode", ["none", "local", "calendar"])
+def test_overlaps_are_said_and_only_those(make_appliance, clock, mode):
+    appliance = make_appliance(reservations=mode, stations=["wema=saf+mrc1"])
+    now_ms = clock.wall_ms
+    spans = {"before": (1, 2), "touches": (2, 3), "over": (0, 9), "in": (4, 5), "start": (2, 4), "end": (5, 7)}
+    spans["after"] = (6, 7)
+    for user, (start, end) in spans.items():
+        reserve(appliance, user, now_ms + start * HOUR_MS, now_ms + end * HOUR_MS, name=user.upper())
+    reservations.replace_calendar(appliance.desk, "saf", [event("calendar", now_ms, FOREVER_MS)], now_ms)
+    span = {"start_ms": now_ms + 3 * HOUR_MS, "end_ms": now_ms + 6 * HOUR_MS, "force": True}
+    said = " ".join(ask_for(appliance, "saf", BOB, **span).notes)
+    names = re.findall(r"that of (\w+) for saf", said)
+    assert names == ["OVER", *(["calendar"] if mode != "local" else []), "START", "IN", "END"]
+    assert ("do not count now" in said) == (mode == "none")
+    reserve(appliance, "other", now_ms - HOUR_MS, FOREVER_MS, site="mrc1")
+    assert "that of other for mrc1" in " ".join(ask_for(appliance, "wema", BOB, **span).notes)
+
+
+def test_many_overlaps_are_counted(local):
+    for number in range(reserving.NOTES + 3):
+        reserve(local, f"u{number}")
+    assert ask_for(local, "saf", BOB, force=True).notes[-1] == "The reservation overlaps 3 more."
+
+
+def test_sites_that_differ_by_case_alone_are_said(make_appliance):
+    appliance = make_appliance(reservations="local", site_zones=["saf=UTC", "SAF=UTC", "mrc=UTC"])
+    same = "The names SAF and saf differ by letter case alone and count as different sites."
+    assert ask_for(appliance, "SAF", BOB, force=True).notes == [same]
+    assert ask_for(appliance, "mrc", BOB, force=True).notes == []
+    assert ask_for(appliance, "MRC", BOB, force=True).notes == [same.replace("SAF and saf", "MRC and mrc")]
 
 
 def test_those_that_are_over_are_not_listed(local, clock):
@@ -520,7 +601,9 @@ def test_reservations_are_made_and_removed_by_staff(site):
     assert site.ask("alice", "POST", "/api/reservations", NEW).status_code == 403
     assert site.ask(None, "POST", "/api/reservations", NEW).status_code == 401
     assert site.ask("owner", "POST", "/api/reservations", {**NEW, "site": "mrc1"}).status_code == 403
-    made = site.ask("admin", "POST", "/api/reservations", {**NEW, "site": "mrc1", "title": "<b>M31</b>"}).json()
+    asked = {**NEW, "site": "mrc1", "title": "<b>M31</b>", "force": True}
+    made = site.ask("admin", "POST", "/api/reservations", asked).json()
+    assert (made.pop("notes"), made["counts"]) == ([], True)
     listed = site.ask(None, "GET", "/api/reservations").json()
     assert (listed["mode"], listed["reservations"]) == ("local", [made])
     assert site.ask("owner", "GET", "/api/reservations").json()["reservations"] == []
@@ -559,13 +642,17 @@ def test_the_command_line_with_and_without_a_server(program):
     for start in (False, True):
         if start:
             program.serve("--reservations", "local")
-        made = program.run(
-            "reserve", "add", "saf", "--user", ALICE, "--name", "Alice A.", "--start", "now", "--end", "+2h"
-        )
+        add = ("reserve", "add", "saf", "--user", ALICE, "--name", "Alice A.", "--start", "now", "--end", "+2h")
+        refused = program.run(*add)
+        assert (refused.returncode, refused.stdout) == (1, "") and "site: no observatory" in refused.stderr
+        assert "--force" in refused.stderr
+        made = program.run(*add, "--force")
         assert made.returncode == 0 and made.stdout.strip().isdigit() and "Alice A." in made.stderr
-        assert ("does not count" in made.stderr) == (not start)
+        assert ("do not count now" in made.stderr) == (not start)
+        assert ("does not count now" in program.run("reserve", "list").stdout) == (not start)
         listed = [json.loads(line) for line in program.run("reserve", "list", "--json").stdout.splitlines()]
         assert [str(one["id"]) for one in listed] == [made.stdout.strip()]
+        assert listed[0]["counts"] == start
         assert listed[0]["end_ms"] - listed[0]["start_ms"] == pytest.approx(2 * HOUR_MS, abs=2000)
         assert ALICE in program.run("reserve", "list", "--site", "saf").stdout
         assert program.run("reserve", "list", "--site", "mrc1").stdout == ""
@@ -578,7 +665,7 @@ def test_the_command_line_with_and_without_a_server(program):
 def test_times_on_the_command_line(program):
     add = ("reserve", "add", "saf", "--user", ALICE)
     iso = ("--start", "2099-06-20T20:00", "--end", "2099-06-21 00:00:30.5+02:00")
-    program.run(*add, *iso)
+    program.run(*add, *iso, "--force")
     (listed,) = program.run("reserve", "list", "--json").stdout.splitlines()
     one = json.loads(listed)
     assert (one["start_ms"], one["end_ms"]) == (4_085_668_800_000, 4_085_676_030_500)
@@ -587,5 +674,5 @@ def test_times_on_the_command_line(program):
         assert refused.returncode == 2 and "no time" in refused.stderr + refused.stderr.replace(
             "no duration", "no time"
         )
-    backwards = program.run(*add, "--start", "+2h", "--end", "+1h")
+    backwards = program.run(*add, "--force", "--start", "+2h", "--end", "+1h")
     assert backwards.returncode == 1 and "after" in backwards.stderr

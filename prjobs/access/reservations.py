@@ -45,6 +45,12 @@ class NewReservation(msgspec.Struct, frozen=True):
     title: Title = ""
 
 
+class ShownReservation(Reservation, frozen=True):
+    """A reservation as people see it. `counts` is False while the setting `reservations` leaves it out."""
+
+    counts: bool
+
+
 class Event(NamedTuple):
     """An event of the calendar service, with the field names of this package."""
 
@@ -90,6 +96,8 @@ class Judgement(msgspec.Struct, frozen=True):
         return f"despite the reservation of {', '.join(self.holders)}" if self.holders else "with the calendar unknown"
 
 
+# The reservations that count, by the setting `reservations`.
+_SOURCES: dict[str, tuple[str, ...]] = {"none": (), LOCAL: (LOCAL,), CALENDAR: (LOCAL, CALENDAR)}
 _COLUMNS = ", ".join(Reservation.__struct_fields__)
 _INSERT = (
     "INSERT INTO reservation (site, source, event_id, start_ms, end_ms, creator_id, creator, title, created_by) "
@@ -178,7 +186,7 @@ def _window(desk: Desk, site: str, now_ms: int) -> Window:
 
 def _look(desk: Desk, site: str, now_ms: int) -> Window:
     sites = sites_judged(desk.settings, site)
-    sources = (LOCAL,) if desk.settings.reservations == LOCAL else (LOCAL, CALENDAR)
+    sources = _SOURCES[desk.settings.reservations]
     ours, known = f"site IN ({_marks(sites)}) AND source IN ({_marks(sources)})", (*sites, *sources)
     fetch = desk.database.fetch
     on = _fetch(desk, f"{ours} AND end_ms > ? AND start_ms <= ?", (*known, now_ms, now_ms))
@@ -220,6 +228,30 @@ def list_reservations(desk: Desk, site: str | None = None) -> list[Reservation]:
     if site is None:
         return _fetch(desk, "end_ms > ?", (now_ms,))
     return _fetch(desk, "site = ? AND end_ms > ?", (site, now_ms))
+
+
+def list_overlapping(desk: Desk, made: Reservation) -> list[Reservation]:
+    """Return the other reservations whose users may command the site in a part of the reservation's time."""
+    sites = sites_judged(desk.settings, made.site)
+    # While no reservation counts, name those that would count.
+    sources = _SOURCES[desk.settings.reservations] or _SOURCES[CALENDAR]
+    where = f"site IN ({_marks(sites)}) AND source IN ({_marks(sources)}) AND end_ms > ? AND start_ms < ? AND id <> ?"
+    return _fetch(desk, where, (*sites, *sources, made.start_ms, made.end_ms, made.id))
+
+
+def show(settings: Settings, one: Reservation) -> ShownReservation:
+    """Return the reservation with the word whether it counts now."""
+    counts = one.source in _SOURCES[settings.reservations]
+    return ShownReservation(**msgspec.structs.asdict(one), counts=counts)
+
+
+def uncounted_note(settings: Settings, found: Sequence[Reservation]) -> str:
+    """Return a sentence on the reservations that do not count now; empty if all of them count."""
+    if all(one.source in _SOURCES[settings.reservations] for one in found):
+        return ""
+    if settings.reservations == "none":
+        return "Reservations do not count now: every user with a token may command (the setting reservations is none)."
+    return "Reservations of the calendar do not count now: the setting reservations is local."
 
 
 def find_reservation(desk: Desk, reservation_id: int) -> Reservation:

@@ -36,6 +36,12 @@ class BadRequest(Refused):
     """The body, a field or the address is wrong."""
 
 
+class UnknownName(Refused):
+    """The user or the site of a reservation is not known here."""
+
+    code = "unknown_name"
+
+
 class Unauthorized(Refused):
     """The request has no valid token, or another user reserved the site."""
 

@@ -37,6 +37,7 @@ SECTIONS = {
     "stuck": "trouble#a-job-is-stuck",
     # Refusals: the code, or the topic where one is named.
     "login_link": "trouble#the-login-link-does-not-work",
+    "unknown_name": "trouble#the-user-or-the-site-of-a-reservation-is-not-known",
     "reserved": "trouble#someone-else-has-a-reservation",
     "web_origin": "trouble#a-page-of-another-web-site-is-not-allowed",
     "wrong_host": "trouble#the-host-header-does-not-name-this-appliance",

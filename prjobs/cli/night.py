@@ -108,11 +108,12 @@ def _write_text(source: Source, site: str | None, night: Night, out: IO[bytes]) 
 
 
 def _tables(tables: Tables, report: NightReport) -> Iterator[tuple[str, Table]]:
+    reserved = " ".join(["Reservations", *(f"({note})" for note in report.notes[2:])])
     found = [
         ("Stops", tables.stops(report.stops.first)),
         ("Silences", tables.silences(report.silences)),
         ("Alarms", tables.alarms(report.alarms)),
-        ("Reservations", tables.reservations(report.reservations)),
+        (reserved, tables.reservations(report.reservations)),
         ("Failed", tables.changed(report.failed.first)),
         ("Expired or cancelled", tables.changed([*report.expired.first, *report.cancelled.first])),
         ("Hand-outs in doubt", tables.doubts(report.doubts.first)),

@@ -2,9 +2,9 @@
 
 import msgspec
 
-from prjobs.access import audit, reservations
-from prjobs.access.desk import Reservation
-from prjobs.access.reservations import NewReservation
+from prjobs.access import audit, reservations, reserving
+from prjobs.access.reservations import ShownReservation
+from prjobs.access.reserving import AskedReservation, Reserved
 from prjobs.appliance import Appliance
 from prjobs.base.decoding import convert
 from prjobs.cli.stored import ask_or_open
@@ -22,8 +22,6 @@ from prjobs.cli.terminal import (
 )
 from prjobs.client import Client
 
-UNUSED = "The setting reservations is none: this reservation does not count until the setting is local or calendar."
-
 
 def add_reserve(commands: Commands, data: Parser) -> None:
     """Declare `reserve add`, `reserve list` and `reserve remove`."""
@@ -37,6 +35,7 @@ def add_reserve(commands: Commands, data: Parser) -> None:
     add.add_argument("--start", required=True, type=future_ms, metavar="TIME", help=when)
     add.add_argument("--end", required=True, type=future_ms, metavar="TIME", help="the same, exclusive")
     add.add_argument("--title", default="", help="what it is for")
+    add.add_argument("--force", action="store_true", help="also for a user or a site that is not known here")
     add.set_defaults(run=run_add)
     listing = actions.add_parser("list", parents=[data], help="list the reservations that are on or to come")
     listing.add_argument("--site")
@@ -48,7 +47,7 @@ def add_reserve(commands: Commands, data: Parser) -> None:
 
 
 def run_add(asked: Namespace) -> None:
-    """Print the id, alone, on stdout; the reservation goes to stderr."""
+    """Print the id, alone, on stdout; the reservation and the notes go to stderr."""
     body = {
         "site": asked.site,
         "creator_id": asked.user,
@@ -56,41 +55,41 @@ def run_add(asked: Namespace) -> None:
         "start_ms": asked.start,
         "end_ms": asked.end,
         "title": asked.title,
+        "force": asked.force,
     }
-    wanted = convert(body, NewReservation)
+    wanted = convert(body, AskedReservation)
 
-    def ask(client: Client) -> tuple[Reservation, str]:
-        added = msgspec.convert(client.api("POST", "/api/reservations", body), Reservation)
-        return added, client.api("GET", "/api/reservations", query={"site": added.site})["mode"]
+    def ask(client: Client) -> Reserved:
+        return msgspec.convert(client.api("POST", "/api/reservations", body), Reserved)
 
-    def act(appliance: Appliance) -> tuple[Reservation, str]:
-        added = reservations.add_reservation(appliance.desk, wanted, audit.OPERATOR)
-        return added, appliance.desk.settings.reservations
+    def act(appliance: Appliance) -> Reserved:
+        return reserving.reserve(appliance.desk, wanted, appliance.queue.polls.sites(), audit.OPERATOR)
 
-    added, mode = ask_or_open(folder_of(asked), ask, act, create=True)
+    added = ask_or_open(folder_of(asked), ask, act, create=True)
     print(added.id)
-    stderr(_line(added))
-    if mode == "none":
-        stderr(UNUSED)
+    for line in (_line(added), *added.notes):
+        stderr(plain(line))
 
 
 def run_list(asked: Namespace) -> None:
     """Print one line for each reservation, by start."""
 
-    def ask(client: Client) -> list[Reservation]:
+    def ask(client: Client) -> list[ShownReservation]:
         answer = client.api("GET", "/api/reservations", query={"site": asked.site})
-        return msgspec.convert(answer["reservations"], list[Reservation])
+        return msgspec.convert(answer["reservations"], list[ShownReservation])
 
-    def act(appliance: Appliance) -> list[Reservation]:
-        return reservations.list_reservations(appliance.desk, asked.site)
+    def act(appliance: Appliance) -> list[ShownReservation]:
+        found = reservations.list_reservations(appliance.desk, asked.site)
+        return [reservations.show(appliance.desk.settings, one) for one in found]
 
     for one in ask_or_open(folder_of(asked), ask, act):
         print_json(msgspec.to_builtins(one)) if asked.json else print(_line(one))
 
 
-def _line(one: Reservation) -> str:
-    who = f"{one.creator} ({one.creator_id})"
-    return plain(f"{one.id}  {one.site}  {utc(one.start_ms)} - {utc(one.end_ms)} UTC  {who}  {one.source}  {one.title}")
+def _line(one: ShownReservation) -> str:
+    who, span = f"{one.creator} ({one.creator_id})", f"{utc(one.start_ms)} - {utc(one.end_ms)} UTC"
+    unused = "" if one.counts else "does not count now"
+    return plain("  ".join(filter(None, [str(one.id), one.site, span, who, one.source, one.title, unused])))
 
 
 def run_remove(asked: Namespace) -> None:

@@ -183,13 +183,11 @@ class Charts:
 
     @staticmethod
     def _house_lanes(report: NightReport) -> Iterator[tuple[str, list[Block]]]:
-        if report.reservations:
+        reserved = [one for one in report.reservations if one.counts]
+        if reserved:
             yield (
                 "reserved",
-                [
-                    Block(one.start_ms, one.end_ms, "reserved", one.creator or one.creator_id)
-                    for one in report.reservations
-                ],
+                [Block(one.start_ms, one.end_ms, "reserved", one.creator or one.creator_id) for one in reserved],
             )
         if report.silences:
             yield "no poll", [Block(one.since_ms, one.until_ms, "silent", "no poll") for one in report.silences]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from prjobs.access.desk import Reservation
-from prjobs.access.reservations import CALENDAR, sites_judged
+from prjobs.access.reservations import CALENDAR, ShownReservation, show, sites_judged, uncounted_note
 from prjobs.base.places import parse_places
 from prjobs.base.settings import Settings
 from prjobs.base.ulids import floor_ulid
@@ -81,6 +81,7 @@ def night_report(source: Source, site: str | None, night: Night, take: Take = le
         tally.add_jobs(page.values())
         tally.add_handouts(page, _handouts(source.database, page))
         take(list(page.values()))
+    reserved = _reservations(source, site, night)
     return NightReport(
         site=site,
         date=night.date,
@@ -91,8 +92,8 @@ def night_report(source: Source, site: str | None, night: Night, take: Take = le
         time_ms=source.now_ms,
         is_over=source.now_ms >= night.until_ms,
         sky=_sky(source.settings, site, night),
-        reservations=_reservations(source, site, night),
-        notes=[SILENCES_NOTE, DURATION_NOTE, *([CALENDAR_NOTE] if source.settings.reservations == CALENDAR else [])],
+        reservations=reserved,
+        notes=[SILENCES_NOTE, DURATION_NOTE, *_reservation_notes(source.settings, reserved)],
         total=tally.total,
         counts=tally.counts,
         classes=dict(tally.classes.most_common()),
@@ -157,7 +158,7 @@ def _marks(values: Sequence[object] | Mapping[int, object]) -> str:
     return ", ".join("?" * len(values))
 
 
-def _reservations(source: Source, site: str | None, night: Night) -> list[Reservation]:
+def _reservations(source: Source, site: str | None, night: Night) -> list[ShownReservation]:
     sites = sites_judged(source.settings, site) if site else ()
     where = f"site IN ({_marks(sites)}) AND" if sites else ""
     columns = ", ".join(Reservation.__struct_fields__)
@@ -165,7 +166,12 @@ def _reservations(source: Source, site: str | None, night: Night) -> list[Reserv
         f"SELECT {columns} FROM reservation WHERE {where} end_ms > ? AND start_ms < ? ORDER BY start_ms, id",
         (*sites, night.since_ms, night.until_ms),
     )
-    return [Reservation(*row) for row in found]
+    return [show(source.settings, Reservation(*row)) for row in found]
+
+
+def _reservation_notes(settings: Settings, found: list[ShownReservation]) -> list[str]:
+    calendar = CALENDAR_NOTE if settings.reservations == CALENDAR else ""
+    return [note for note in (calendar, uncounted_note(settings, found)) if note]
 
 
 # ---- one job

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
-from prjobs.access.desk import Reservation
+from prjobs.access.reservations import ShownReservation
 from prjobs.jobs.states import EXPIRED, PHASES, PRIMARY, UNCONFIRMED
 from prjobs.monitor.board import Alarm
 from prjobs.monitor.rules import STOP_S
@@ -119,7 +119,7 @@ class NightReport(msgspec.Struct, frozen=True, kw_only=True):
     classes: dict[str, int]
     waits: Waits
     stops: Stops
-    reservations: list[Reservation]
+    reservations: list[ShownReservation]
     silences: list[Silence]
     alarms: list[Alarm]
     doubts: Doubts

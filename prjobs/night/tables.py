@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from prjobs.access.desk import Reservation
+from prjobs.access.reservations import ShownReservation
 from prjobs.monitor.alarms import STOP
 from prjobs.monitor.board import Alarm
 from prjobs.night.nights import Night
@@ -102,14 +102,15 @@ class Tables:
         night = self._night
         return night.clock(time_ms) if night.since_ms <= time_ms < night.until_ms else night.clock(time_ms, DAY_FORM)
 
-    def reservations(self, reservations: Iterable[Reservation]) -> Table:
+    def reservations(self, reservations: Iterable[ShownReservation]) -> Table:
         """Return the reservations; long ones with the date."""
         heads = [("t", "from"), ("t", "until"), ("u", "user"), ("l", "title"), ("s", "made")]
         return self._table(heads, ((one.site, self._reservation(one)) for one in reservations))
 
-    def _reservation(self, one: Reservation) -> list[Cell]:
+    def _reservation(self, one: ShownReservation) -> list[Cell]:
         form = DAY_FORM if one.end_ms - one.start_ms < 30 * 86_400_000 else "%Y-%m-%d"
         made = f"by {one.created_by}" if one.source == "local" else "in the calendar"
+        made += "" if one.counts else ", does not count now"
         return [
             ("t", self._clock(one.start_ms, form)),
             ("t", self._clock(one.end_ms, form)),

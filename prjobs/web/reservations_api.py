@@ -4,8 +4,8 @@ import logging
 
 from bottle import HTTPResponse
 
-from prjobs.access import reservations
-from prjobs.access.reservations import NewReservation
+from prjobs.access import reservations, reserving
+from prjobs.access.reserving import AskedReservation
 from prjobs.appliance import Appliance
 from prjobs.base.errors import NotFound
 from prjobs.web import caller
@@ -17,22 +17,24 @@ logger = logging.getLogger(__name__)
 def get_reservations(appliance: Appliance) -> HTTPResponse:
     """List the reservations that are on or to come, and the mode that says whether reservations count."""
     identity = caller.require_reader(appliance.desk)
+    settings = appliance.desk.settings
     found = reservations.list_reservations(appliance.desk, query_text("site"))
+    seen = [one for one in found if identity is None or identity.reaches(one.site)]
     return reply_json(
         {
             "time_ms": appliance.desk.clock.now_ms(),
-            "mode": appliance.desk.settings.reservations,
-            "reservations": [one for one in found if identity is None or identity.reaches(one.site)],
+            "mode": settings.reservations,
+            "reservations": [reservations.show(settings, one) for one in seen],
         }
     )
 
 
 def post_reservation(appliance: Appliance) -> HTTPResponse:
-    """Reserve a site for a user: admins and owners."""
+    """Reserve a site for a user, and note overlaps: admins and owners; `force` also for an unknown user or site."""
     identity = caller.require_staff(appliance.desk)
-    asked = parse_body(NewReservation)
+    asked = parse_body(AskedReservation)
     caller.require_site(identity, asked.site)
-    added = reservations.add_reservation(appliance.desk, asked, caller.actor(identity))
+    added = reserving.reserve(appliance.desk, asked, appliance.queue.polls.sites(), caller.actor(identity))
     logger.info("reservation %s of %s for %s by %s", added.id, added.site, added.creator_id, identity.user_id)
     return reply_json(added)
 

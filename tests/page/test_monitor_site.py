@@ -57,17 +57,23 @@ def test_who_is_no_admin_sees_no_tokens(reserved: Program, open_page: OpenPage) 
 
 def test_a_reservation_is_added_shown_and_removed(page: Any) -> None:
     form = page.locator("[data-reservations] form")
-    form.locator("text=Reserve").click()
+    form.get_by_role("button").click()
     wait_text(form.locator(".problem"), "whose it is (a user id) is missing, the length must be hours")
     form.get_by_label("user id").fill("auth0|ann")
     form.get_by_label("name").fill("Ann K.")
     form.get_by_label("start").fill("Now")
     form.get_by_label("hours").fill("1.5")
-    form.locator("text=Reserve").click()
+    form.get_by_role("button").click()
+    wait_text(form.locator(".problem"), re.compile(r"^creator_id: no token, .+ names this user\. "))
+    form.get_by_label("user id").fill("auth0|an")
+    assert form.get_by_role("button").inner_text() == "Reserve"
+    form.get_by_role("button").click()
+    wait_text(form.get_by_role("button"), "Reserve anyway")
+    form.get_by_role("button").click()
     wait_text(
         page.locator("[data-reservations] [data-part=words]"), re.compile(r"Reserved: Ann K\. until \d\d:\d\d UTC")
     )
-    assert form.get_by_label("user id").input_value() == ""
+    assert form.get_by_label("user id").input_value() == "" and form.get_by_role("button").inner_text() == "Reserve"
     page.keyboard.press("Escape")
     page.keyboard.press("n")
     wait_text(page.locator(".site-holders"), re.compile(r"Reserved: Ann K\. until \d\d:\d\d UTC \(1h2\dm\)"))
@@ -75,6 +81,21 @@ def test_a_reservation_is_added_shown_and_removed(page: Any) -> None:
     remove = page.locator("[data-reservations] li button")
     click_twice(remove)
     wait_text(page.locator("[data-reservations] [data-part=words]"), "Reserved by nobody")
+
+
+def test_reservations_that_do_not_count_are_not_shown_as_if_they_did(program: Program, open_page: OpenPage) -> None:
+    program.serve("--reservations", "none")
+    program.fetch(0)
+    for name in ("Ann K.", "Bo"):
+        made = ("reserve", "add", "saf", "--user", "ann", "--name", name, "--start", "now", "--end", "+2h", "--force")
+        assert program.run(*made).returncode == 0
+    page = open_page(f"{program.url}/#/site/saf")
+    words = "Reservations do not count now (2 entered) · Reservations are not used here"
+    wait_text(page.locator("[data-reservations] [data-part=words]"), words)
+    wait_text(page.locator("[data-reservations] li").first, "does not count now")
+    page.keyboard.press("n")
+    wait_text(page.locator(".site-holders"), "Reservations do not count now (2 entered)")
+    assert page.get_by_text("Reserved").count() == 0
 
 
 def test_reservations_that_cannot_be_asked_for_again_are_not_shown_as_fresh(page: Any) -> None:
@@ -328,8 +349,14 @@ def test_who_has_it_and_who_is_next(call: Call) -> None:
         call("reserve.js", "reservationWords", local, {"now": [own], "next": after}, NOW),
         call("reserve.js", "reservationWords", local, {"now": [], "next": None}, NOW),
         call("reserve.js", "reservationWords", {"mode": "none"}, {"now": [], "next": None}, NOW),
+        call("reserve.js", "reservationWords", {"mode": "none"}, {"now": [], "next": None, "uncounted": 2}, NOW),
     ]
-    assert words == [["Reserved: Ann K. until 06:47 UTC (47m00s)", "next: tim 07:00 UTC"], ["Reserved by nobody"], []]
+    assert words == [
+        ["Reserved: Ann K. until 06:47 UTC (47m00s)", "next: tim 07:00 UTC"],
+        ["Reserved by nobody"],
+        [],
+        ["Reservations do not count now (2 entered)"],
+    ]
 
 
 def test_a_spreadsheet_runs_nothing_of_a_job(call: Call) -> None:

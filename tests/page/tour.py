@@ -61,7 +61,7 @@ class House:
 
     def reserve(self) -> None:
         now_ms = round(time.time() * 1000)
-        body = {"site": SITE, "creator_id": "ann", "creator": "Ann K.", "title": "M31"}
+        body = {"site": SITE, "creator_id": "ann", "creator": "Ann K.", "title": "M31", "force": True}
         hour = 3_600_000
         for start_ms in (now_ms - hour, now_ms + 2 * hour):
             self.api("POST", "reservations", {**body, "start_ms": start_ms, "end_ms": start_ms + 2 * hour})

@@ -1,0 +1,90 @@
+"""The making of a reservation here: only for a known user and a known site, unless forced, with notes for the maker."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from prjobs.access import reservations, tokens
+from prjobs.access.audit import Actor
+from prjobs.access.desk import Desk, Reservation
+from prjobs.access.reservations import NewReservation, ShownReservation
+from prjobs.base.clock import moment
+from prjobs.base.errors import UnknownName
+from prjobs.base.sites import same_but_case, sites_in_settings
+from prjobs.base.suggestions import did_you_mean
+
+# The newest jobs among which users are looked for.
+NEWEST = 100_000
+NOTES = 5
+_SENDERS = f"SELECT DISTINCT user_id FROM (SELECT user_id FROM job ORDER BY seq DESC LIMIT {NEWEST}) AS newest"
+
+
+class AskedReservation(NewReservation, frozen=True):
+    """A request for a reservation. `force`: also for a user or a site that is not known here."""
+
+    force: bool = False
+
+
+class Reserved(ShownReservation, frozen=True):
+    """A new reservation, with sentences that its maker should read."""
+
+    notes: list[str]
+
+
+def reserve(desk: Desk, asked: AskedReservation, polled: set[str], actor: Actor) -> Reserved:
+    """Reserve a site for a user. Raise UnknownName unless forced; BadRequest for wrong times.
+
+    `polled`: the sites with polls or jobs.
+    """
+    sites = known_sites(desk, polled)
+    if not asked.force:
+        _require_known(desk, asked, sites)
+    made = reservations.add_reservation(desk, asked, actor)
+    notes = list(_notes(desk, made, sites))
+    return Reserved(**msgspec.structs.asdict(reservations.show(desk.settings, made)), notes=notes)
+
+
+def known_users(desk: Desk) -> set[str]:
+    """Return the users with a token or a recent job, and those whom the calendar names."""
+    fetch = desk.database.fetch
+    named = fetch("SELECT DISTINCT creator_id FROM reservation WHERE source = ?", (reservations.CALENDAR,))
+    return {row[0] for row in [*named, *fetch(_SENDERS)]} | {token.user_id for token in tokens.list_tokens(desk)}
+
+
+def known_sites(desk: Desk, polled: set[str]) -> set[str]:
+    """Return the sites with polls or jobs, and those that a setting, a valid token or the calendar names."""
+    answered = {row[0] for row in desk.database.fetch("SELECT site FROM calendar_answer")}
+    valid = (token for token in tokens.list_tokens(desk) if token.revoked_ms is None)
+    return polled | answered | sites_in_settings(desk.settings).keys() | {site for one in valid for site in one.sites}
+
+
+def _require_known(desk: Desk, asked: NewReservation, sites: set[str]) -> None:
+    if asked.site not in sites:
+        raise _unknown(
+            "site: no observatory of this site ever polled, and no job or setting names it.", asked.site, sites
+        )
+    users = known_users(desk)
+    if asked.creator_id not in users:
+        said = "creator_id: no token, no recent job and no event of the calendar names this user."
+        raise _unknown(said, asked.creator_id, users)
+
+
+def _unknown(said: str, word: str, known: set[str]) -> UnknownName:
+    remedy = "To reserve all the same, use --force (in a request force: true)."
+    return UnknownName(" ".join(filter(None, [said, did_you_mean(word, known), remedy])))
+
+
+def _notes(desk: Desk, made: Reservation, sites: set[str]) -> Iterator[str]:
+    if note := reservations.uncounted_note(desk.settings, [made]):
+        yield note
+    yield from same_but_case({site for site in {*sites, made.site} if site.casefold() == made.site.casefold()})
+    overlapping = reservations.list_overlapping(desk, made)
+    for one in overlapping[:NOTES]:
+        who, span = one.creator or one.creator_id, f"{_utc(one.start_ms)} to {_utc(one.end_ms)} UTC"
+        yield f"The reservation overlaps that of {who} for {one.site}, {span}: both may command in the common time."
+    if len(overlapping) > NOTES:
+        yield f"The reservation overlaps {len(overlapping) - NOTES} more."
+
+
+def _utc(time_ms: int) -> str:
+    return moment(time_ms).strftime("%Y-%m-%d %H:%M")
