@@ -9,7 +9,7 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prjobs.access import reservations, reserving, rights
+from prjobs.access import known, reservations, reserving, rights
 from prjobs.access.audit import OPERATOR
 from prjobs.access.identity import Identity
 from prjobs.access.reservations import RESERVED, Event, NewReservation
@@ -22,6 +22,7 @@ from prjobs.jobs.requests import Command
 from prjobs.jobs.submission import submit_job
 from tests.program import JOB
 from tests.verbs import USER, make_token, take
+from tests.waiting import wait_for
 
 ALICE, BOB = "auth0|alice", "auth0|bob"
 HOUR_MS = 3_600_000
@@ -289,7 +290,7 @@ def test_only_those_made_here_can_be_removed(local, clock):
         ("SAF", ALICE, "Did you mean saf?"),
         ("saf", "auth0|alcie", f"names this user. Did you mean {ALICE}?"),
         ("saf", "AUTH0|ALICE", f"names this user. Did you mean {ALICE}?"),
-        ("saf", "zed", "names this user. To reserve"),
+        ("saf", "zed", "names this user. If the name is right"),
         ("nowhere", "zed", "site: "),
     ],
 )
@@ -316,7 +317,7 @@ def test_users_and_sites_are_known_by_tokens_jobs_polls_settings_and_the_calenda
     for site in ("tok", "cal", "job", "pol", "wema", "mrc1", "tst"):
         for user in users:
             assert ask_for(appliance, site, user).site == site
-    assert reserving.known_users(appliance.desk) == set(users)
+    assert known.known_users(appliance.desk) == set(users)
 
 
 @pytest.mark.parametrize("mode", ["none", "local", "calendar"])
@@ -341,6 +342,15 @@ def test_many_overlaps_are_counted(local):
     for number in range(reserving.NOTES + 3):
         reserve(local, f"u{number}")
     assert ask_for(local, "saf", BOB, force=True).notes[-1] == "The reservation overlaps 3 more."
+
+
+def test_a_site_that_differs_by_case_alone_is_a_notice_when_it_appears(make_server):
+    server = make_server()
+    for site in ("saf", "SAF", "mrc1"):
+        requests.post(f"{server.url}/getnewjobs", json={"site": site})
+    wait_for(server.appliance.queue.notices.all)
+    said = requests.get(f"{server.url}/healthz").json()
+    assert said["ok"] and "SAF and saf differ by letter case alone" in json.dumps(said["notices"])
 
 
 def test_sites_that_differ_by_case_alone_are_said(make_appliance):

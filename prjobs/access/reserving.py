@@ -4,19 +4,17 @@ from collections.abc import Iterator
 
 import msgspec
 
-from prjobs.access import reservations, tokens
+from prjobs.access import reservations
 from prjobs.access.audit import Actor
 from prjobs.access.desk import Desk, Reservation
+from prjobs.access.known import known_sites, known_users
 from prjobs.access.reservations import NewReservation, ShownReservation
 from prjobs.base.clock import moment
 from prjobs.base.errors import UnknownName
-from prjobs.base.sites import same_but_case, sites_in_settings
+from prjobs.base.sites import same_but_case
 from prjobs.base.suggestions import did_you_mean
 
-# The newest jobs among which users are looked for.
-NEWEST = 100_000
 NOTES = 5
-_SENDERS = f"SELECT DISTINCT user_id FROM (SELECT user_id FROM job ORDER BY seq DESC LIMIT {NEWEST}) AS newest"
 
 
 class AskedReservation(NewReservation, frozen=True):
@@ -44,20 +42,6 @@ def reserve(desk: Desk, asked: AskedReservation, polled: set[str], actor: Actor)
     return Reserved(**msgspec.structs.asdict(reservations.show(desk.settings, made)), notes=notes)
 
 
-def known_users(desk: Desk) -> set[str]:
-    """Return the users with a token or a recent job, and those whom the calendar names."""
-    fetch = desk.database.fetch
-    named = fetch("SELECT DISTINCT creator_id FROM reservation WHERE source = ?", (reservations.CALENDAR,))
-    return {row[0] for row in [*named, *fetch(_SENDERS)]} | {token.user_id for token in tokens.list_tokens(desk)}
-
-
-def known_sites(desk: Desk, polled: set[str]) -> set[str]:
-    """Return the sites with polls or jobs, and those that a setting, a valid token or the calendar names."""
-    answered = {row[0] for row in desk.database.fetch("SELECT site FROM calendar_answer")}
-    valid = (token for token in tokens.list_tokens(desk) if token.revoked_ms is None)
-    return polled | answered | sites_in_settings(desk.settings).keys() | {site for one in valid for site in one.sites}
-
-
 def _require_known(desk: Desk, asked: NewReservation, sites: set[str]) -> None:
     if asked.site not in sites:
         raise _unknown(
@@ -70,7 +54,7 @@ def _require_known(desk: Desk, asked: NewReservation, sites: set[str]) -> None:
 
 
 def _unknown(said: str, word: str, known: set[str]) -> UnknownName:
-    remedy = "To reserve all the same, use --force (in a request force: true)."
+    remedy = "If the name is right, force the reservation (--force; in a request force: true)."
     return UnknownName(" ".join(filter(None, [said, did_you_mean(word, known), remedy])))
 
 

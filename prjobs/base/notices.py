@@ -21,6 +21,7 @@ class Code(StrEnum):
     CALENDAR = "calendar"
     POLL_REFUSED = "poll_refused"
     TOKEN_ENDS = "token_ends"
+    SITE_NAMES = "site_names"
     CLOUD_DOWN = "cloud_down"
     CLOUD_PARKED = "cloud_parked"
     CLOUD_UNREAD = "cloud_unread"
@@ -36,7 +37,7 @@ class Code(StrEnum):
 
 PROBLEMS = frozenset({Code.STORE, Code.DISK_LOW, Code.CLOUD_OVERFLOW, Code.CLOUD_JUDGING})
 # The monitor plays a sound for every notice but these.
-QUIET = frozenset({Code.BACKUP, Code.AUDIT, Code.CALENDAR, Code.TOKEN_ENDS})
+QUIET = frozenset({Code.BACKUP, Code.AUDIT, Code.CALENDAR, Code.TOKEN_ENDS, Code.SITE_NAMES})
 
 
 class Notice(NamedTuple):

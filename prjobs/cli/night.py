@@ -108,7 +108,7 @@ def _write_text(source: Source, site: str | None, night: Night, out: IO[bytes]) 
 
 
 def _tables(tables: Tables, report: NightReport) -> Iterator[tuple[str, Table]]:
-    reserved = " ".join(["Reservations", *(f"({note})" for note in report.notes[2:])])
+    reserved = "\n".join(["Reservations", *report.notes[2:]])
     found = [
         ("Stops", tables.stops(report.stops.first)),
         ("Silences", tables.silences(report.silences)),

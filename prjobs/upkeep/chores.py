@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from prjobs.access import audit_notes, ending_tokens
+from prjobs.access import audit_notes, ending_tokens, known
 from prjobs.appliance import Appliance
 from prjobs.base.errors import Unavailable
 from prjobs.base.folder import Folder
@@ -50,6 +50,7 @@ class Chores:
             Chore("settling", 1, lambda: stops.wake_settled(queue)),
             Chore("refused polls", 1, lambda: refused_polls.end_old_once(queue)),
             Chore("tokens", 60, lambda: ending_tokens.watch_once(desk)),
+            Chore("site names", 5, lambda: known.watch_once(desk, queue.polls.sites())),
             Chore("make safe", 1, lambda: making_safe.advance_once(queue)),
             Chore("disk", 5, lambda: watch_disk_once(queue, ballast)),
             Chore("retention", 1, Retention(queue).once),

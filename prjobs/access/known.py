@@ -1,0 +1,33 @@
+"""The users and sites that are known here, to find typing errors in the names of others."""
+
+from prjobs.access import tokens
+from prjobs.access.desk import Desk
+from prjobs.access.reservations import CALENDAR
+from prjobs.base.notices import Code
+from prjobs.base.sites import same_but_case, sites_in_settings
+
+# The newest jobs among which users are looked for.
+NEWEST = 100_000
+NAMED = 5
+_SENDERS = f"SELECT DISTINCT user_id FROM (SELECT user_id FROM job ORDER BY seq DESC LIMIT {NEWEST}) AS newest"
+
+
+def known_users(desk: Desk) -> set[str]:
+    """Return the users with a token or a recent job, and those whom the calendar names."""
+    fetch = desk.database.fetch
+    named = fetch("SELECT DISTINCT creator_id FROM reservation WHERE source = ?", (CALENDAR,))
+    return {row[0] for row in [*named, *fetch(_SENDERS)]} | {token.user_id for token in tokens.list_tokens(desk)}
+
+
+def known_sites(desk: Desk, polled: set[str]) -> set[str]:
+    """Return the sites with polls or jobs, and those that a setting, a valid token or the calendar names."""
+    answered = {row[0] for row in desk.database.fetch("SELECT site FROM calendar_answer")}
+    valid = (token for token in tokens.list_tokens(desk) if token.revoked_ms is None)
+    return polled | answered | sites_in_settings(desk.settings).keys() | {site for one in valid for site in one.sites}
+
+
+def watch_once(desk: Desk, polled: set[str]) -> None:
+    """Raise a notice while names of known sites differ by letter case alone, from a site's first appearance on."""
+    found = same_but_case(known_sites(desk, polled))
+    # A caller may poll for many invented names: a notice of all would fill the page.
+    desk.notices.say(Code.SITE_NAMES, " ".join(found[:NAMED]))
