@@ -178,8 +178,10 @@ def _begin(
         # Without this step the leases of an earlier process would never run out.
         leases.return_once(queue)
         stops.begin_settling(queue)
+    removed = {site for (site,) in database.fetch("SELECT site FROM removed_site")}
     for site in lookup.sites_with_jobs(database):
-        queue.polls.know(site)
+        if site not in removed:
+            queue.polls.know(site)
     pending = views.count_pending(queue)
     return Start("welcomed" not in facts, facts.get("running") != "yes", unconfirmed=unconfirmed, **pending)
 

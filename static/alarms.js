@@ -48,9 +48,9 @@ export function groupWords({ site, alarms }, waiting, nowMs) {
   const counts = new Map();
   for (const alarm of alarms) counts.set(kindOf(alarm), (counts.get(kindOf(alarm)) || 0) + 1);
   const silent = alarms.find((alarm) => alarm.kind === "silent");
-  counts.delete("silent");
+  if (silent) counts.delete(kindOf(silent));
   const words = [...counts].map(([kind, count]) => countWords(count, KIND_WORDS[kind] || [`${kind} alarm`, `${kind} alarms`]));
-  if (silent) words.unshift(`silent ${ageWords(silent, nowMs)}`.trim());
+  if (silent) words.unshift(kindOf(silent) === "never-polled" ? "never polled" : `silent ${ageWords(silent, nowMs)}`.trim());
   if (silent && waiting) words.splice(1, 0, countWords(waiting, ["job waiting", "jobs waiting"]));
   return `${site}: ${words.join(" · ")}`;
 }

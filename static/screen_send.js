@@ -84,6 +84,13 @@ export class SendScreen {
     const chips = keyed(this.here.sites, sites, (site) => makeChip(site, () => choose(site)));
     drawChips(chips, sites, this.chosenSite);
     show(this.here.noSite, !sites.length);
+    setText(this.here.siteNote, this.siteNote());
+    show(this.here.siteNote, this.siteNote());
+  }
+
+  // The server's sentence about a site that never polled: nobody fetches a job there.
+  siteNote() {
+    return this.model.sites.get(this.chosenSite)?.note || "";
   }
 
   drawDevices() {
@@ -189,6 +196,8 @@ export class SendScreen {
     link.href = jobRoute(job.ulid);
     setText(link, "open the job");
     this.here.sent.replaceChildren(`Sent to ${site} ${utcClock(this.clock.now())} UTC · `, link);
-    announce(`Sent to ${site}`);
+    const note = this.siteNote();
+    if (note) this.here.sent.append(` · ${note}`);
+    announce(`Sent to ${site}. ${note}`.trim());
   }
 }

@@ -26,8 +26,8 @@ function card(key, name, kind, word, why, todo = "", manual = "") {
 function pollCard(site, nowMs) {
   if (site.last_poll_ms == null) {
     return card("polls", "Requests for jobs", "bad", "never", "No program has ever asked for this site's jobs.",
-      "Point the observatory program's base URL for jobs at this server, and check its site code.",
-      "manual/install#point-an-observatory-at-prjobs");
+      "Point the observatory program's base URL for jobs at this server, and check its site code. A site that was a typing "
+      + "error is removed by “prjobs sites remove”.", "manual/trouble#a-site-never-polled");
   }
   const polls = site.polls?.primary;
   const why = askedSentence(site.last_poll_ms, site.usual_gap_ms, nowMs);

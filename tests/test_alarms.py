@@ -88,9 +88,10 @@ def test_a_stop_is_late_by_elapsed_time_whatever_the_clock_says(submit, clock, l
     assert f"stop/{stop.ulid}" in look()
 
 
-def test_other_commands_may_wait(submit, clock, look):
+def test_other_commands_may_wait(appliance, submit, clock, look):
+    poll_twice(appliance)
     submit()
-    clock.advance(100)
+    clock.advance(60)
     assert look() == []
 
 
@@ -213,10 +214,12 @@ def test_where_nobody_reports_somebody_must_look(appliance, submit, clock, look,
     assert raised(appliance).sentence.endswith(said)
     for _ in range(3):
         clock.advance(20 * 3600)
+        take(appliance, PEER)
         assert look() == [f"{name}-look/{job.ulid}"]
     alarms.acknowledge(appliance.board, [f"{name}-look/{job.ulid}"], ANN)
     assert look() == [f"{name}-look/{job.ulid}"]
     clock.advance(1800)
+    take(appliance, PEER)
     assert look() == []
 
 
@@ -265,18 +268,15 @@ def test_a_failed_closing_is_looked_after_and_a_newer_one_takes_its_place(applia
 def test_a_stop_of_yesterday_is_history(submit, clock, look):
     submit(device="all", action="stop")
     clock.advance(86_000)
-    assert len(look()) == 1
+    assert len(look()) == 2
     clock.advance(401)
-    assert look() == []
+    assert look() == ["never-polled/saf"]
 
 
 # ---- silence
 
 
 def test_a_silent_site(appliance, submit, clock, look):
-    submit()
-    clock.advance(100)
-    assert look() == []  # it never asked
     for _ in range(5):
         take(appliance)
         clock.advance(20)
@@ -286,11 +286,97 @@ def test_a_silent_site(appliance, submit, clock, look):
     clock.advance(1)
     assert look() == [f"silent/saf/{polled_ms}"]
     assert raised(appliance).since_ms == polled_ms
-    assert raised(appliance).sentence == "saf has been silent since 22:16:20 UTC"
+    assert raised(appliance).sentence == "saf has been silent since 22:14:40 UTC"
     clock.advance(60)
-    assert len(look()) == 1 and raised(appliance).sentence == "saf has been silent since 22:16:20 UTC"
+    assert len(look()) == 1 and raised(appliance).sentence == "saf has been silent since 22:14:40 UTC"
     take(appliance)
     assert look() == []
+
+
+def test_a_site_that_never_polled(appliance, submit, clock, look):
+    poll_twice(appliance)
+    job = submit(site="sfa")
+    clock.advance(59)
+    take(appliance)
+    assert look() == []
+    clock.advance(1)
+    assert look() == ["never-polled/sfa"]
+    alarm = raised(appliance)
+    assert (alarm.kind, alarm.site, alarm.since_ms, alarm.loud) == ("silent", "sfa", job.created_ms, True)
+    said = "No program has ever polled for jobs of sfa, and a job is open since 22:13:20 UTC. Did you mean saf?"
+    assert alarm.sentence == said
+    assert "prjobs sites remove" in alarm.todo and alarm.manual == "manual/trouble#a-site-never-polled"
+    withdrawals.cancel_job(appliance.queue, job.ulid, ANN)
+    assert look() == []
+
+
+def test_a_site_of_the_settings_is_suggested(make_appliance, clock):
+    opened = make_appliance(stations=["wema=saf"])
+    submission.submit_job(opened.queue, Command("sfa", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {}), USER)
+    watch = Watch(opened.board)
+    clock.advance(60)
+    watch.once()
+    assert raised(opened).sentence.endswith(". Did you mean saf?")
+
+
+@pytest.mark.parametrize("is_picked_up", [False, True])
+def test_a_site_that_polled_once(appliance, submit, clock, look, is_picked_up):
+    jobs = [submit()] if is_picked_up else []
+    take(appliance)
+    polled_ms = clock.wall_ms
+    if not is_picked_up:
+        clock.advance(30)
+        submit()
+    clock.advance(60)
+    assert look() == ([] if is_picked_up else [f"silent/saf/{polled_ms}"])
+    clock.advance(1)
+    assert look() == [f"silent/saf/{polled_ms}"]
+    if jobs:
+        report(appliance, jobs[0], "COMPLETE")
+    else:
+        take(appliance)
+    assert look() == []
+
+
+def test_a_job_makes_a_long_silence_an_alarm_again(appliance, submit, clock, look):
+    poll_twice(appliance)
+    polled_ms = clock.wall_ms
+    clock.advance(3 * 86_400)
+    assert look() == []
+    submit()
+    clock.advance(59)
+    assert look() == []
+    clock.advance(1)
+    assert look() == [f"silent/saf/{polled_ms}"]
+    clock.advance(86_400)
+    assert look() == [f"silent/saf/{polled_ms}"]
+    poll_twice(appliance)
+    assert look() == []
+
+
+def test_a_job_that_waits_since_days_is_an_alarm_after_a_start(folder, clock, patient):
+    opened, _ = open_appliance(folder, Settings(), clock)
+    command = Command("sfa", "mount", "m", "go", "u", "U", "[]", "{}", "{}", {})
+    submission.submit_job(opened.queue, command, USER)
+    clock.advance(3 * 86_400)
+    close_appliance(opened, folder)
+    opened, _ = open_appliance(folder, Settings(), clock)
+    watch = Watch(opened.board)
+    for wait_s, keys in ((0, []), (59, []), (1, ["never-polled/sfa"])):
+        clock.advance(wait_s)
+        watch.once()
+        assert [alarm.key for alarm in alarms.list_alarms(opened.board)] == keys
+    close_appliance(opened, folder)
+
+
+def test_a_program_of_the_alternate_queue_polls(appliance, submit, clock, look):
+    submit()
+    for _ in range(10):
+        take(appliance, alternate=True)
+        clock.advance(12)
+    assert look() == []
+    clock.advance(60)
+    assert [key.split("/")[0] for key in look()] == ["silent"]
 
 
 def test_one_stray_poll_is_no_alarm_and_no_site_for_long(appliance, clock, look):

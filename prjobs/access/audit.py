@@ -21,6 +21,7 @@ TOKEN_USE = "token use"
 LOGIN = "login by link"
 RESERVE_ADD = "reserve add"
 RESERVE_REMOVE = "reserve remove"
+SITE_REMOVE = "site remove"
 
 # Commands of these classes are recorded for every user, and so is every command for an enclosure, also "close".
 WATCHED_CLASSES = frozenset({"roof", "safety", "restart"})

@@ -35,6 +35,7 @@ SECTIONS = {
     "park-doubt": "trouble#a-closing-or-parking-may-not-have-happened",
     "park-look": "trouble#a-closing-or-parking-may-not-have-happened",
     "silent": "trouble#the-site-is-silent",
+    "never-polled": "trouble#a-site-never-polled",
     "stuck": "trouble#a-job-is-stuck",
     # Refusals: the code, or the topic where one is named.
     "login_link": "trouble#the-login-link-does-not-work",

@@ -20,6 +20,7 @@ COMMANDS = {
     "reserve": "reservations:add_reserve",
     "send": "jobs:add_send",
     "jobs": "jobs:add_jobs",
+    "sites": "sites:add_sites",
     "watch": "jobs:add_watch",
     "cancel": "jobs:add_cancel",
     "night": "night:add_night",

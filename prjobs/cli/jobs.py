@@ -83,8 +83,10 @@ def parameter(text: str) -> tuple[str, Any]:
 
 def _send(client: Client, site: str, **command: Any) -> dict[str, Any]:
     now = client.api("GET", "/api/now")
-    if not any(one["site"] == site and one["last_poll_ms"] for one in now["sites"]):
-        stderr(f"note: no observatory of the site {plain(site)} has polled here yet; the job waits")
+    polled = [one["site"] for one in now["sites"] if any(polls["last_ms"] for polls in one["polls"].values())]
+    if site not in polled:
+        said = f"note: no observatory of the site {plain(site)} has polled here yet; the job waits."
+        stderr(f"{said} {did_you_mean(site, polled)}".rstrip())
     _print_notes(client, {"site": site, "instance": "", **command})
     user = now["user"] or {"user_id": "operator", "user_name": "operator"}
     return client.new_job(site, **command, user_id=user["user_id"], user_name=user["user_name"])

@@ -42,6 +42,7 @@ def insert_row(transaction: Transaction, queue: Queue, row: JobRow, who: str, no
     """Store a new job and log the insertion; return the job with the number."""
     row = log.begun(row)._replace(note=note)
     row = row._replace(seq=transaction.execute(_INSERT_JOB, row[1:]).fetchone()[0])
+    transaction.execute("DELETE FROM removed_site WHERE site = ?", (row.site,))
     queue_name = BOTH if row.status == row.alternate_status else PRIMARY
     event = Event(queue_name, row.status, row.changed_ms, who, note, estimate_s=row.estimate_s)
     log.append_created(transaction, row, event)

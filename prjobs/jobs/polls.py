@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from prjobs.base.clock import Clock
+from prjobs.jobs.states import ALTERNATE, PRIMARY
 
 SILENT_AFTER_MS = 60_000
 SILENT_GAPS = 4
@@ -74,6 +75,21 @@ class Polls:
         """Return the polls of one queue; None before the first poll."""
         return self._pollers.get((site, queue))
 
+    def has_polled(self, site: str) -> bool:
+        """Return True if a poll of either queue is known."""
+        return any((site, queue) in self._pollers for queue in (PRIMARY, ALTERNATE))
+
+    def polled_sites(self) -> set[str]:
+        """Return every site with a known poll."""
+        return {site for site, _ in list(self._pollers)}
+
+    def forget(self, site: str) -> None:
+        """Forget a site until the next poll or job."""
+        with self._lock:
+            self._sites.discard(site)
+            for queue in (PRIMARY, ALTERNATE):
+                self._pollers.pop((site, queue), None)
+
     def sites(self) -> set[str]:
         """Return every site with polls or jobs; a single stray poll counts for an hour only."""
         return self._sites | {site for (site, _), poller in list(self._pollers.items()) if self._is_in_use(poller)}
@@ -97,5 +113,5 @@ class Polls:
         """Mark the polls as saved; a queue with a newer poll stays unsaved."""
         with self._lock:
             for site, queue_name, last_ms, _ in polls:
-                poller = self._pollers[(site, queue_name)]
-                poller.unsaved = poller.last_ms != last_ms
+                if poller := self._pollers.get((site, queue_name)):
+                    poller.unsaved = poller.last_ms != last_ms

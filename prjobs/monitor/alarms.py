@@ -22,6 +22,8 @@ STOP, SAFETY, SILENT, PROBLEM, STUCK, NOTICE = "stop", "safety", "silent", "prob
 KINDS = (STOP, SAFETY, SILENT, PROBLEM, STUCK, NOTICE)
 # A class of commands and one of these make the name of an alarm, such as stop-doubt.
 DOUBT, LOOK = "doubt", "look"
+# The name of the alarm for a site that never polled.
+NEVER = "never-polled"
 LIMIT = 500
 OVER = "This alarm is not raised any more."
 SAVE_PATIENCE_S = 0.5
@@ -36,6 +38,8 @@ WHAT_TO_DO = {
     "stop-doubt": "See whether the telescope stopped. If not, use the hardware stop.",
     SILENT: "See whether the observatory program runs and its network is up. "
     "Until the program polls again, no stop reaches the site.",
+    NEVER: "Check the name of the site. Until a program polls for the site, no job and no stop arrives. "
+    "After a typing error cancel the jobs, then run `prjobs sites remove`.",
     STUCK: "Look at the device. If the job is over, close the job.",
 }
 _COLUMNS = ", ".join(Alarm.__struct_fields__)
@@ -94,6 +98,7 @@ def settle(board: Board, found: Sequence[Wrong]) -> None:
     for key, wrong in worst.items():
         if key not in board.alarms:
             board.alarms.add(_raised(wrong, now_ms))
+    board.alarms.searched_s = board.queue.clock.elapsed_s()
     save(board)
 
 

@@ -44,6 +44,8 @@ class RaisedAlarms:
         self._lock = threading.Lock()
         self._raised: dict[str, Alarm] = {}
         self._unsaved: dict[tuple[str, int], Alarm] = {}
+        # The elapsed time of the last search for faults.
+        self.searched_s: float | None = None
 
     def __contains__(self, key: str) -> bool:
         return key in self._raised

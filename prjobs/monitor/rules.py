@@ -15,6 +15,8 @@ UNREPORTED_S = 300.0
 UNREPORTED_UNTIL_S = 1800.0
 OVERDUE_AT_LEAST_S = 30.0
 OVERDUE_SHARE = 0.25
+# A job of a site that does not poll is an alarm from this age on.
+OPEN_S = 60.0
 # The view of a site lists and counts the jobs of this time, and at most this many open ones.
 LISTED_S = 86_400.0
 OPEN_LIMIT = 50

@@ -4,6 +4,7 @@ import msgspec
 from peewee import SQL
 
 from prjobs.base.ulids import floor_ulid
+from prjobs.jobs import unpolled
 from prjobs.jobs.polls import Poller
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.states import ALTERNATE, OPEN_PHASES, PHASES, PRIMARY, REPORTED_PHASES, in_phases, phase_of
@@ -24,7 +25,8 @@ class Polls(msgspec.Struct, kw_only=True):
 class SiteView(msgspec.Struct, kw_only=True):
     """The view of a site. `polls` has the primary queue, and the alternate queue once a program polled there.
 
-    `reporting` has the devices with a report on a job of the last day.
+    `reporting` has the devices with a report on a job of the last day; `note` is a sentence for whoever sends a job to
+    a site that never polled, else empty.
     """
 
     site: str
@@ -35,6 +37,7 @@ class SiteView(msgspec.Struct, kw_only=True):
     polls: dict[str, Polls]
     counts: dict[str, int]
     reporting: list[str]
+    note: str
     open: list[JobView]
 
 
@@ -71,6 +74,7 @@ def _view_site(queue: Queue, site: str) -> SiteView:
         polls=_polls(queue, site),
         counts=counts,
         reporting=sorted(reporting),
+        note=unpolled.note_of(queue, site),
         open=[view_job(row) for row in _open_jobs(queue, site, since)] if busy else [],
     )
 

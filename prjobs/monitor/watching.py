@@ -10,16 +10,22 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
-from prjobs.access import ending_tokens
 from prjobs.base.catalogue import MAKES_SAFE
 from prjobs.base.clock import moment
 from prjobs.base.errors import NotFound, Unavailable
 from prjobs.base.ulids import floor_ulid
 from prjobs.jobs import log
 from prjobs.jobs.lookup import find_job
-from prjobs.jobs.states import OPEN_PHASES, PRIMARY, REPORTED_PHASES, UNCONFIRMED, in_phases, phase_of
+from prjobs.jobs.states import (
+    OPEN_PHASES,
+    PRIMARY,
+    REPORTED_PHASES,
+    UNCONFIRMED,
+    in_phases,
+    phase_of,
+)
 from prjobs.monitor import alarms, health, views
-from prjobs.monitor.alarms import DOUBT, LOOK, NOTICE, PROBLEM, SAFETY, SILENT, STOP, STUCK, Wrong
+from prjobs.monitor.alarms import DOUBT, LOOK, NOTICE, PROBLEM, SAFETY, STOP, STUCK, Wrong
 from prjobs.monitor.board import Board
 from prjobs.monitor.rules import (
     ENDED_S,
@@ -30,6 +36,7 @@ from prjobs.monitor.rules import (
     UNREPORTED_S,
     UNREPORTED_UNTIL_S,
 )
+from prjobs.monitor.silence import OpenJob, Silence
 
 PAGE = 1000
 DAY_S = 86_400.0
@@ -108,7 +115,7 @@ class Watch:
 
     def __init__(self, board: Board) -> None:
         self._board, self._queue = board, board.queue
-        self._began_s = board.queue.clock.elapsed_s()
+        self._silence = Silence(board)
         self._seq: int | None = None
         self._watched: dict[int, Watched] = {}
         # Picked-up stops without a proof of arrival; True once the hand-out is UNCONFIRMED.
@@ -126,8 +133,9 @@ class Watch:
             self._read()
             self._prove()
         self._forget_old()
-        found = [*self._stops(), *self._unseen(), *self._silent(), *self._stuck(), *self._of_house()]
-        alarms.settle(self._board, found)
+        shown = self._queue.polls.sites()
+        of_jobs = [one for one in (*self._stops(), *self._unseen(), *self._stuck()) if one.site in shown]
+        alarms.settle(self._board, [*of_jobs, *self._silence.find(shown), *self._of_house()])
 
     # ---- following the log
 
@@ -150,6 +158,7 @@ class Watch:
         for site, device, created_ms in database.fetch(_REPORTED, (after,)):
             self._note_report((site, device), created_ms)
         self._read_endings(after)
+        self._silence.read_waiting(after)
         while found := database.fetch(_OPEN, (after,)):
             for row in found:
                 self._take(Seen(*row))
@@ -190,6 +199,7 @@ class Watch:
         if phase in REPORTED_PHASES:
             is_known = (job.site, job.device) in self._reported_ms
             self._note_report((job.site, job.device), job.created_ms)
+        self._silence.note(OpenJob(job.seq, job.site, job.created_ms, phase))
         if job.command_class in _LOOK:
             self._take_ending(job, phase)
         is_doubtful = phase == "picked_up" and job.command_class in MAKES_SAFE
@@ -314,36 +324,6 @@ class Watch:
             return views.view_job(find_job(self._queue.database, job.ulid)).label
         except (NotFound, Unavailable):
             return job.ulid
-
-    def _silent(self) -> Iterator[Wrong]:
-        """Yield the sites that stopped polling. A site without polls, or without polls for a day, is not in use.
-
-        No site could poll while the server was down: after a start each site gets its usual time before an alarm.
-        """
-        up_ms = (self._queue.clock.elapsed_s() - self._began_s) * 1000
-        polls = self._queue.polls
-        for site in polls.sites():
-            poller = polls.of(site, PRIMARY)
-            if poller is None or poller.usual_gap_ms is None:
-                # A single poll may come from a test by hand, not from a program that goes on polling.
-                continue
-            # Read the last poll before the silence: a poll in between ends this silence, and must not name a new alarm.
-            last_ms = poller.last_ms
-            key = f"{SILENT}/{site}/{last_ms}"
-            is_new_here = poller.last_elapsed_s is None and up_ms <= poller.silent_after_ms
-            if is_new_here and key not in self._board.alarms:
-                continue
-            if poller.silent_after_ms < polls.silence_ms(poller) <= DAY_S * 1000:
-                yield Wrong(key, SILENT, last_ms, partial(self._silence, site, last_ms), site)
-
-    def _silence(self, site: str, last_ms: int) -> str:
-        """Return the sentence for a silent site, with what is known of the reason."""
-        known = []
-        if refused := self._queue.refused.of(site):
-            known.append(refused.sentence)
-        with suppress(Unavailable):
-            known += ending_tokens.ended_between(self._queue, site, last_ms, self._queue.clock.now_ms())
-        return ". ".join([f"{site} has been silent since {_clock(last_ms)}", *known])
 
     def _of_house(self) -> Iterator[Wrong]:
         now_ms = self._queue.clock.now_ms()

@@ -154,6 +154,14 @@ class Poll(Table):
         primary_key = False
 
 
+class RemovedSite(Table):
+    """A site with jobs that an operator removed from the monitor. A new job deletes the row."""
+
+    site = TextField(primary_key=True)
+    removed_ms = BigIntegerField()
+    removed_by = TextField()
+
+
 class Token(Table):
     """A token of the appliance's own. The token itself is not stored."""
 

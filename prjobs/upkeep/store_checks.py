@@ -157,7 +157,8 @@ def _check_polls(patient: Patient, connection: sqlite3.Connection) -> Findings:
     if not polls and not waiting:
         yield Finding(NOTE, "polls", "No observatory has polled yet.")
     for site in sorted(waiting.keys() - {site for site, queue, *_ in polls if queue == PRIMARY}):
-        yield _poll_finding(patient, f"{site} never polled", True, waiting[site])
+        meant = did_you_mean(site, {site for site, *_ in polls} | sites_in_settings(patient.settings).keys() - {site})
+        yield _poll_finding(patient, f"{site} never polled", True, waiting[site], meant)
 
 
 def _check_sites(patient: Patient, polled: set[str], waiting: set[str]) -> Findings:
@@ -187,16 +188,15 @@ def _polls(patient: Patient, connection: sqlite3.Connection) -> list[tuple[str, 
     return connection.execute(sql).fetchall()
 
 
-def _poll_finding(patient: Patient, said: str, silent: bool, waiting: int) -> Finding:
+def _poll_finding(patient: Patient, said: str, silent: bool, waiting: int, meant: str = "") -> Finding:
     if not silent:
         return Finding(OK, "polls", f"{said}.")
     if not waiting:
         return Finding(NOTE, "polls", f"{said}.")
     wait = "1 job waits" if waiting == 1 else f"{waiting} jobs wait"
     level = WRONG if patient.is_served else NOTE
-    return Finding(
-        level, "polls", f"{said}, and {wait}: check that the observatory's program runs and reaches this machine."
-    )
+    sentence = f"{said}, and {wait}: check that the observatory's program runs and reaches this machine. {meant}"
+    return Finding(level, "polls", sentence.rstrip())
 
 
 def _check_handouts(patient: Patient, connection: sqlite3.Connection) -> Finding:

@@ -146,7 +146,7 @@ def shown(found: Identity) -> dict[str, Any]:
 # ---- rights
 
 
-def _is_open(desk: Desk) -> bool:
+def is_open(desk: Desk) -> bool:
     """Return True if the caller may read, fetch jobs and report without a token."""
     open_for = desk.settings.observatory_access
     return open_for == "open" or (open_for == "loopback" and is_local())
@@ -154,12 +154,12 @@ def _is_open(desk: Desk) -> bool:
 
 def require_reader(desk: Desk) -> Identity | None:
     """Return the identity of a reader: any role, None where the observatory endpoints are open without a token."""
-    return identity_if_good(desk) if _is_open(desk) else require_identity(desk)
+    return identity_if_good(desk) if is_open(desk) else require_identity(desk)
 
 
 def require_observatory(desk: Desk, site: str) -> Identity | None:
     """Return the identity of an observatory program of the site; None where no token is needed."""
-    if _is_open(desk):
+    if is_open(desk):
         return None
     found = identity(desk, basic=True)
     if found is None:

@@ -11,7 +11,7 @@ from prjobs.access.desk import Desk
 from prjobs.access.identity import Identity
 from prjobs.appliance import Appliance
 from prjobs.base.errors import BadRequest, Conflict, Fault, TooMany, Unavailable
-from prjobs.jobs import handouts, lookup, proofs, refused_polls, reports, submission
+from prjobs.jobs import handouts, lookup, proofs, refused_polls, reports, submission, unpolled
 from prjobs.jobs.requests import Command, StatusUpdate
 from prjobs.monitor import health
 from prjobs.store.models import JobRow
@@ -47,7 +47,8 @@ def post_newjob(appliance: Appliance) -> HTTPResponse:
     _require_pace(desk, identity, command.command_class)
     row = _submit(appliance, command, caller.actor(identity, judged.despite))
     logger.info("newjob %s %s by %s: %s", row.site, row.ulid, identity.user_id, f"{row.device} {row.action}")
-    return reply(wire.job_document(row), X_Prjobs_Reservations=judged.basis)
+    note = unpolled.note_of(appliance.queue, row.site, identity.reaches)
+    return reply(wire.job_document(row), X_Prjobs_Reservations=judged.basis, X_Prjobs_Note=note)
 
 
 def _idempotency_key() -> str | None:

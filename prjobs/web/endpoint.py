@@ -87,8 +87,8 @@ def query_number(name: str) -> int | None:
 
 
 def reply(body: bytes, content_type: str = JSON, *, status: int = 200, **headers: str) -> HTTPResponse:
-    """Return an answer with this body; names of headers are given with underscores."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    """Return an answer with this body; names of headers are given with underscores, and empty headers are left out."""
+    named = {name.replace("_", "-"): value for name, value in headers.items() if value}
     return HTTPResponse(body, status, {"Content-Type": content_type, **ALWAYS, **named})
 
 

@@ -85,7 +85,9 @@ def check_path(path: str) -> None:
 def cors_headers(environ: Environ, origin: str) -> list[tuple[str, str]]:
     """Return the headers with which a browser lets an allowed page read the answer."""
     headers = [("Access-Control-Allow-Origin", origin), ("Vary", "Origin")]
-    headers.append(("Access-Control-Expose-Headers", "X-Prjobs-Error, X-Prjobs-Reservations, Retry-After"))
+    headers.append(
+        ("Access-Control-Expose-Headers", "X-Prjobs-Error, X-Prjobs-Note, X-Prjobs-Reservations, Retry-After")
+    )
     if environ["REQUEST_METHOD"] == "OPTIONS":
         headers.append(("Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS"))
         headers.append(("Access-Control-Allow-Headers", ALLOWED_HEADERS))

@@ -14,7 +14,7 @@ from prjobs.base import catalogue
 from prjobs.base.errors import BadRequest, Forbidden, NotFound
 from prjobs.base.parameters import limits_of, range_words
 from prjobs.base.ulids import is_ulid
-from prjobs.jobs import log, lookup, submission, withdrawals
+from prjobs.jobs import log, lookup, submission, unpolled, withdrawals
 from prjobs.jobs.states import PHASES
 from prjobs.monitor import health, views
 from prjobs.monitor.command_notes import Draft, notes_on
@@ -117,7 +117,8 @@ def post_again(appliance: Appliance, ulid: str) -> HTTPResponse:
     health.require_room(appliance.queue, old.command_class)
     row = submission.again(appliance.queue, ulid, identity, caller.actor(identity, judged.despite))
     logger.info("newjob %s %s by %s: %s again", row.site, row.ulid, identity.user_id, ulid)
-    return reply_json(views.view_job(row), X_Prjobs_Reservations=judged.basis)
+    note = unpolled.note_of(appliance.queue, row.site, identity.reaches)
+    return reply_json(views.view_job(row), X_Prjobs_Reservations=judged.basis, X_Prjobs_Note=note)
 
 
 def get_commands(appliance: Appliance) -> HTTPResponse:

@@ -1,7 +1,7 @@
 """The state of the appliance and its sites under /api/: now, changes, alarms, settings; and /healthz."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import msgspec
@@ -11,23 +11,24 @@ from msgspec import Meta
 from prjobs.access import reservations, rights
 from prjobs.access.identity import Identity
 from prjobs.appliance import Appliance
-from prjobs.base.errors import NotFound
+from prjobs.base.errors import BadRequest, NotFound
 from prjobs.base.fields import Site
 from prjobs.base.settings_sources import reference
 from prjobs.cloud.status import state_of
-from prjobs.jobs import log, making_safe
+from prjobs.jobs import log, making_safe, removal
 from prjobs.jobs.queue import Queue
-from prjobs.monitor import alarms, health, sites, views
+from prjobs.monitor import alarms, health, sites, views, watchdog
 from prjobs.monitor.board import Board
 from prjobs.monitor.rules import rules_of
 from prjobs.version import VERSION
 from prjobs.web import caller
 from prjobs.web.cloud_api import describe_for
-from prjobs.web.endpoint import MAX_WAIT_S, Route, parse_body, query_number, reply_json
+from prjobs.web.endpoint import MAX_WAIT_S, Route, parse_body, query_number, query_text, reply_json, require_names
 from prjobs.web.holding import hold
 from prjobs.web.pages import build_name
 
 logger = logging.getLogger(__name__)
+WATCHDOG = "watchdog"
 
 
 Key = Annotated[str, Meta(min_length=1, max_length=200, description="the key of an alarm, 1 to 200 characters")]
@@ -41,13 +42,25 @@ class AlarmKeys(msgspec.Struct, frozen=True):
 
 
 def get_healthz(appliance: Appliance) -> HTTPResponse:
-    """Answer 200 while everything works, else 503 with the reasons. Open to everybody."""
+    """Answer 200 while all works, else 503 with reasons; `for=watchdog` adds sites and alarms. Open to everybody."""
+    asked_for = query_text("for")
+    if asked_for not in (None, WATCHDOG):
+        raise BadRequest(f"for must be {WATCHDOG}; something else came.")
     found = health.examine(appliance.queue)
     said = msgspec.to_builtins(found)
     if appliance.queue.settings.cloud_mode != "off":
         state, sentence = state_of(appliance.cloud)
         said["cloud"] = {"state": state, "sentence": sentence}
-    return reply_json(said, status=200 if found.ok else 503)
+    if asked_for == WATCHDOG:
+        reasons = watchdog.list_reasons(appliance.board, _reached(appliance))
+        said |= {"ok": found.ok and not reasons, "reasons": reasons}
+    return reply_json(said, status=200 if said["ok"] else 503)
+
+
+def _reached(appliance: Appliance) -> Callable[[str], bool]:
+    """Return the test for the sites whose alarms the caller may read; a wrong token counts as none."""
+    identity = caller.identity_if_good(appliance.desk)
+    return identity.reaches if identity else lambda _site: caller.is_open(appliance.desk)
 
 
 def get_now(appliance: Appliance) -> HTTPResponse:
@@ -85,6 +98,17 @@ def get_settings(appliance: Appliance) -> HTTPResponse:
         for name, value in values.items()
     }
     return reply_json({"settings": said})
+
+
+def delete_site(appliance: Appliance, site: str) -> HTTPResponse:
+    """Remove a site that does not poll, as after a typing error; `force=1` cancels what waits there: administrators."""
+    identity = caller.require_admin(appliance.desk)
+    caller.require_site(identity, site)
+    require_names(["force"])
+    force = query_text("force") == "1"
+    cancelled = removal.remove_site(appliance.queue, site, caller.actor(identity), force)
+    logger.info("site removed by %s: %s, %s jobs cancelled", identity.user_id, site, cancelled)
+    return reply_json({"removed": site, "cancelled": cancelled})
 
 
 # ---- changes
@@ -181,6 +205,7 @@ ROUTES = [
     Route("POST", "/api/make_safe", post_make_safe),
     Route("GET", "/healthz", get_healthz),
     Route("GET", "/api/now", get_now),
+    Route("DELETE", "/api/sites/<site>", delete_site),
     Route("GET", "/api/changes", get_changes),
     Route("POST", "/api/alarms/ack", post_ack),
     Route("DELETE", "/api/alarms/ack", delete_ack),

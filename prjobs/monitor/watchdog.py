@@ -1,0 +1,58 @@
+"""The reasons for which a watchdog outside the appliance should call somebody."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from prjobs.monitor.alarms import NOTICE, PROBLEM, SAFETY, SILENT, STOP, STUCK
+from prjobs.monitor.board import Alarm, Board
+
+# The search for faults runs once a second.
+SEARCH_LATE_S = 30.0
+SEARCH = "search"
+# These count until the fault is over: an acknowledgement wakes no site and carries out no stop.
+LASTING = frozenset({STOP, SILENT})
+_WORDS = {
+    STOP: "a stop is late or in doubt",
+    SAFETY: "a closing or parking is late or in doubt",
+    SILENT: "the site does not poll",
+    STUCK: "a job is stuck",
+}
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """A raised alarm, or the search for faults itself; `site` is empty for the server."""
+
+    kind: str
+    site: str
+    sentence: str
+    since_ms: int
+
+
+def list_reasons(board: Board, reaches: Callable[[str], bool]) -> list[Reason]:
+    """Return the silent sites, the late stops, and the loud alarms that nobody has acknowledged.
+
+    A caller that does not reach the site gets general words instead of the alarm's sentence.
+    """
+    raised = sorted(board.alarms.raised(), key=lambda alarm: (alarm.since_ms, alarm.key))
+    return [*_search(board), *(_reason(alarm, reaches) for alarm in raised if _counts(alarm))]
+
+
+def _counts(alarm: Alarm) -> bool:
+    return alarm.kind in LASTING or (alarm.loud and alarm.seen_by is None)
+
+
+def _reason(alarm: Alarm, reaches: Callable[[str], bool]) -> Reason:
+    # /healthz tells problems and notices to everybody.
+    is_open = alarm.kind in (PROBLEM, NOTICE) or reaches(alarm.site)
+    return Reason(alarm.kind, alarm.site, alarm.sentence if is_open else _WORDS[alarm.kind], alarm.since_ms)
+
+
+def _search(board: Board) -> list[Reason]:
+    """Return the search as a reason when it stands still: no alarm would be raised or ended."""
+    searched_s, clock = board.alarms.searched_s, board.queue.clock
+    late_s = 0.0 if searched_s is None else clock.elapsed_s() - searched_s
+    if late_s <= SEARCH_LATE_S:
+        return []
+    sentence = f"The search for faults has not run for {round(late_s)} s: restart the server."
+    return [Reason(SEARCH, "", sentence, clock.now_ms() - round(late_s * 1000))]
