@@ -101,6 +101,23 @@ def test_units_and_notes_stand_beside_the_form_and_refuse_nothing(served: Progra
     notes.wait_for(state="hidden")
 
 
+def test_a_site_that_never_polled_is_said(served: Program, admin: str, observatory: Observatory, page: Any) -> None:
+    observatory.fetch()
+    served.new_job(admin, user_id="staff", site="sfa")
+    page.goto(f"{served.url}/#/send")
+    chips, note = page.locator("[data-screen=send] [data-part=sites]"), page.locator("[data-part=siteNote]")
+    chips.get_by_text("saf").click()
+    note.wait_for(state="hidden")
+    chips.get_by_text("sfa").click()
+    said = "No program has ever polled for jobs of sfa: the job waits until a program does. Did you mean saf?"
+    wait_text(note, said)
+    page.fill("[data-screen=send] [data-part=search]", "park")
+    page.locator(".command", has_text="mount park").first.click()
+    page.click(".send-form [data-part=submit]")
+    wait_text(page.locator(".sent"), re.compile("Sent to sfa .*" + re.escape(said)))
+    assert page.complaints == []
+
+
 def test_a_misspelt_command_and_a_new_device_are_noted(served: Program, page: Any, admin: str) -> None:
     served.new_job(admin, user_id="staff")
     page.goto(f"{served.url}/#/send")
