@@ -39,7 +39,7 @@ WHAT_TO_DO = {
     SILENT: "See whether the observatory program runs and its network is up. "
     "Until the program polls again, no stop reaches the site.",
     NEVER: "Check the name of the site. Until a program polls for the site, no job and no stop arrives. "
-    "After a typing error cancel the jobs, then run `prjobs sites remove`.",
+    "After a typing error cancel the jobs, then remove the site with “prjobs sites remove”.",
     STUCK: "Look at the device. If the job is over, close the job.",
 }
 _COLUMNS = ", ".join(Alarm.__struct_fields__)
