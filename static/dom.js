@@ -1,6 +1,8 @@
 // The few DOM helpers that the screens share. Text goes in as text, templates come from index.html, and the
 // elements of a template are found by their data-part names.
 
+import { markedText } from "./marks.js";
+
 const known = new WeakMap();
 
 export function clone(templateId) {
@@ -17,7 +19,8 @@ export function parts(root) {
 }
 
 export function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  const shown = markedText(String(text ?? ""));
+  if (element.textContent !== shown) element.textContent = shown;
 }
 
 export function setAttr(element, name, value) {

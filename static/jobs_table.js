@@ -6,7 +6,7 @@ import { visibleRows } from "./list.js";
 import { jobRoute } from "./route.js";
 import { zoneOf } from "./sky.js";
 import { phaseOf, progress, startOf } from "./state.js";
-import { bothTimes, utcClock } from "./time.js";
+import { bothTimes, utcClock, utcDate } from "./time.js";
 import {
   besides, deviceName, jobLabel, statusMeaning, statusWord, timeWords, tookWords, userName, waitedWords,
 } from "./words.js";
@@ -18,11 +18,15 @@ const GUESSED_HEIGHT = 38;
 const FIRST_ROW = 2;
 // A quick scroll passes many rows while the next page of them is on its way.
 const FETCH_BEFORE = 500;
+// A label of more letters may not have room in its two lines.
+const LONG = 50;
 
 export class JobsTable {
   constructor({ table, above, rows, below, nearEnd, clock, around }) {
     Object.assign(this, { table, above, rows, below, nearEnd, clock, around });
     this.list = null;
+    // Whether the jobs are of several days: a time alone would not say which.
+    this.dated = false;
     this.height = GUESSED_HEIGHT;
     this.pointerInside = false;
     rows.addEventListener("pointerenter", (event) => { this.pointerInside = event.pointerType === "mouse"; });
@@ -45,6 +49,7 @@ export class JobsTable {
   render(list = this.list) {
     this.list = list;
     if (!list) return;
+    setAttr(this.table, "data-dated", this.dated ? "yes" : null);
     const window = this.window();
     const ulids = list.order.slice(window.from, window.to);
     const elements = keyed(this.rows, ulids, (ulid) => this.makeRow(ulid));
@@ -86,6 +91,7 @@ export class JobsTable {
     setAttr(row, "data-leaving", this.list.leaving.has(ulid) ? "yes" : null);
     setAttr(row, "data-odd", at % 2 ? "yes" : null);
     const job = this.list.jobs.get(ulid);
+    setText(parts(row).sent, `${this.dated ? `${utcDate(job.created_ms)} ` : ""}${utcClock(job.created_ms)}`);
     showJob(parts(row), job, now, zoneOf(this.around, job.site));
   }
 
@@ -98,7 +104,6 @@ export class JobsTable {
 
 function showJob(here, job, now, zone) {
   setAttr(here.row, "data-phase", phaseOf(job));
-  setText(here.sent, utcClock(job.created_ms));
   setTip(here.sent, bothTimes(job.created_ms, zone));
   setGlyph(here.glyph, phaseOf(job));
   setText(here.status, statusWord(job.status));
@@ -108,6 +113,7 @@ function showJob(here, job, now, zone) {
   setText(here.site, job.site);
   setText(here.device, deviceName(job));
   setText(here.label, jobLabel(job));
+  setTip(here.lines, jobLabel(job).length > LONG ? jobLabel(job) : "");
   setText(here.user, userName(job));
   setMeter(here.meter, progress(job, now));
   showLength(here.waited, waitedWords(job, now));

@@ -2,7 +2,7 @@
 // Pure functions; devices at work stand above as jobs with their progress.
 
 import { isOpen, phaseOf } from "./state.js";
-import { compact, utcClock } from "./time.js";
+import { compact, datedClock } from "./time.js";
 import { deviceName, jobLabel, statusWord } from "./words.js";
 
 const LANES_SHOWN = 8;
@@ -20,6 +20,6 @@ export function restingLanes(events, busy, site, nowMs) {
 }
 
 function laneOf(job, device, nowMs) {
-  const words = `${statusWord(job.status)} ${utcClock(job.changed_ms)} · idle ${compact(nowMs - job.changed_ms)}`;
+  const words = `${statusWord(job.status)} ${datedClock(job.changed_ms, nowMs)} · idle ${compact(nowMs - job.changed_ms)}`;
   return { key: device, device, phase: phaseOf(job), ulid: job.ulid, label: jobLabel(job), words };
 }

@@ -199,6 +199,7 @@ export class JobsScreen {
     const { here } = this;
     const tonight = this.tonight();
     const byAge = Boolean(this.filter.age);
+    this.table.dated = byAge;
     setText(here.night, byAge ? "by age" : nightTitle(this.night()));
     setTip(here.night, byAge ? "" : `From noon to noon, ${this.zone ? `${this.zone} (${this.zoneSite})` : zoneName(this.clock.now())}`);
     show(here.tonight, !byAge && this.night() === tonight);

@@ -1,6 +1,8 @@
 // Tips for elements with data-tip, on hover and on keyboard focus. The browser's own tooltips (title=) are not
 // used: they are white, which nobody wants in a dark dome.
 
+import { setText } from "./dom.js";
+
 const DELAY_MS = 350;
 const MARGIN = 8;
 
@@ -19,7 +21,7 @@ export function startTips(tip) {
 
 function place(tip, target) {
   if (!target.isConnected || !target.dataset.tip) return;
-  tip.textContent = target.dataset.tip;
+  setText(tip, target.dataset.tip);
   tip.hidden = false;
   const at = target.getBoundingClientRect();
   const own = tip.getBoundingClientRect();

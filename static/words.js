@@ -1,8 +1,9 @@
 // The words of the page, none of which may lie: a job that was handed out reads "picked up", never "running",
 // and a status this page does not know is shown as it came. Pure functions.
 
+import { marked } from "./marks.js";
 import { phaseOf, progress, silentFor, startOf, stuck } from "./state.js";
-import { ago, compact, countdown, datedClock, elapsed, span, utcClock } from "./time.js";
+import { ago, compact, countdown, datedClock, elapsed, span } from "./time.js";
 
 export const PHASE_WORDS = {
   waiting: "waiting", picked_up: "picked up", running: "running", done: "done", failed: "failed", gone: "gone",
@@ -29,15 +30,14 @@ export function statusMeaning(job) {
 
 const UNSEEN = /^[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]+$/u;
 const TURNS_TEXT = /[\u0590-\u{10ffff}]/u;
-const TURNING_MARKS = /[\u202a-\u202e\u2066-\u2069]/g;
 
-// A name of nothing that can be seen says so.
-const seen = (name) => (UNSEEN.test(name) ? "(no name)" : name);
+// A name of nothing that can be seen says so; characters that nobody can see are marks.
+const seen = (name) => (UNSEEN.test(name) ? "(no name)" : marked(name));
 
 // A name beside others: one that reads from right to left turns round itself only, never what stands next to it.
 export function besides(name) {
   const shown = seen(name);
-  return TURNS_TEXT.test(shown) ? `\u2068${shown.replace(TURNING_MARKS, "")}\u2069` : shown;
+  return TURNS_TEXT.test(shown) ? `\u2068${shown}\u2069` : shown;
 }
 
 // Names one after the other, from left to right also when the first of them reads the other way.
@@ -89,20 +89,20 @@ function isTimed(job) {
 // The line of times under a job that is under way.
 export function sinceWords(job, nowMs) {
   const phase = phaseOf(job);
-  if (phase === "waiting") return `sent ${utcClock(job.created_ms)}`;
+  if (phase === "waiting") return `sent ${datedClock(job.created_ms, nowMs)}`;
   if (phase === "picked_up") {
-    return `picked up ${utcClock(job.changed_ms)}, ${ago(nowMs - job.changed_ms)}; no report since`;
+    return `picked up ${datedClock(job.changed_ms, nowMs)}, ${ago(nowMs - job.changed_ms)}; no report since`;
   }
-  if (phase !== "running") return `${statusWord(job.status)} ${utcClock(job.changed_ms)}`;
+  if (phase !== "running") return `${statusWord(job.status)} ${datedClock(job.changed_ms, nowMs)}`;
   const known = progress(job, nowMs);
   const until = known ? `until about ${datedClock(known.endMs, nowMs)}` : "no estimate";
-  return `since ${utcClock(startOf(job))} · ${until}`;
+  return `since ${datedClock(startOf(job), nowMs)} · ${until}`;
 }
 
 export function stuckWords(job, nowMs, deviceReports) {
   const why = stuck(job, nowMs, deviceReports);
   if (why === "overdue") return `${span(-progress(job, nowMs).leftMs)} past its own estimate`;
-  if (why === "unreported") return `picked up ${utcClock(job.changed_ms)}, no report for ${compact(nowMs - job.changed_ms)}`;
+  if (why === "unreported") return `picked up ${datedClock(job.changed_ms, nowMs)}, no report for ${compact(nowMs - job.changed_ms)}`;
   return "";
 }
 

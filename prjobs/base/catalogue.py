@@ -18,6 +18,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from prjobs.base.marks import marked
+
 CLASSES = (
     "stop",
     "close",
@@ -225,9 +227,8 @@ def _number(value: float, spec: str) -> str:
 
 
 def _clean(text: str) -> str:
-    """Cut the text and replace unprintable characters by spaces, so that a label stays on one line."""
-    text = _cut(text, VALUE_CHARS)
-    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+    """Cut the text and mark invisible characters, so that a label stays on one line."""
+    return _cut(marked(_cut(text, VALUE_CHARS)), VALUE_CHARS)
 
 
 def _cut(text: str, length: int) -> str:

@@ -7,9 +7,10 @@ from prjobs.access.identity import ROLES
 from prjobs.access.tokens import NewToken, TokenInfo
 from prjobs.appliance import Appliance
 from prjobs.base.decoding import convert
+from prjobs.base.marks import marked
 from prjobs.cli.running import require_client
 from prjobs.cli.stored import ask_or_open
-from prjobs.cli.terminal import Commands, Namespace, Parser, add_actions, folder_of, plain, print_json, stderr, utc
+from prjobs.cli.terminal import Commands, Namespace, Parser, add_actions, folder_of, print_json, stderr, utc
 from prjobs.client import Client
 
 
@@ -52,7 +53,7 @@ def run_create(asked: Namespace) -> None:
 
     token, info = ask_or_open(folder_of(asked), ask, act, create=True)
     print(token)
-    stderr(f"token {info.id} for {plain(info.user_id)}, until {utc(info.expires_ms)} UTC")
+    stderr(f"token {info.id} for {marked(info.user_id)}, until {utc(info.expires_ms)} UTC")
 
 
 def run_list(asked: Namespace) -> None:
@@ -68,7 +69,7 @@ def run_list(asked: Namespace) -> None:
     for info in infos:
         state = f"revoked {utc(info.revoked_ms)}" if info.revoked_ms else f"until {utc(info.expires_ms)}"
         roles, sites = ",".join(info.roles) or "user", ",".join(info.sites) or "all sites"
-        print(f"{info.id}  {plain(info.user_id)}  {plain(info.user_name)}  {roles}  {sites}  {state}")
+        print(f"{info.id}  {marked(info.user_id)}  {marked(info.user_name)}  {roles}  {sites}  {state}")
 
 
 def run_revoke(asked: Namespace) -> None:

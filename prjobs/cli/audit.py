@@ -16,7 +16,8 @@ from prjobs.access.audit import Fetch
 from prjobs.access.chain import Anchor, Chain, Verdict, examine, line_of
 from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
-from prjobs.cli.terminal import Commands, Namespace, Parser, add_actions, folder_of, plain, print_json, stderr, utc
+from prjobs.base.marks import marked
+from prjobs.cli.terminal import Commands, Namespace, Parser, add_actions, folder_of, print_json, stderr, utc
 from prjobs.store.faults import trouble_of
 from prjobs.store.models import AuditRow
 from prjobs.upkeep.inspection import has_log, older_migrations, open_read_only, require_ours
@@ -63,7 +64,7 @@ def run_verify(asked: Namespace) -> int:
     elif verdict.seq is None:
         print(_sentence(verdict, behind))
     else:
-        stderr(plain(f"prjobs: {verdict.finding} {_count(verdict.rows)} before it, unbroken."))
+        stderr(marked(f"prjobs: {verdict.finding} {_count(verdict.rows)} before it, unbroken."))
     return 0 if verdict.seq is None else 1
 
 

@@ -7,6 +7,7 @@ import msgspec
 
 from prjobs.appliance import Appliance
 from prjobs.base.errors import Unusable
+from prjobs.base.marks import marked
 from prjobs.cli.running import require_client
 from prjobs.cli.stored import ask_or_open, own_appliance, reading_database
 from prjobs.cli.terminal import (
@@ -16,7 +17,6 @@ from prjobs.cli.terminal import (
     add_actions,
     folder_of,
     past_ms,
-    plain,
     print_json,
     stderr,
     utc,
@@ -103,12 +103,12 @@ def _print(asked: Namespace, found: CloudStatus | None) -> None:
     if found is None:
         print(OFF)
         return
-    print(plain(f"{found.mode}: {found.sentence}"))
+    print(marked(f"{found.mode}: {found.sentence}"))
     for site in found.sites:
         read = (
             f"read until {utc(site.read_until_ms)} UTC of the cloud's clock" if site.read_until_ms else "not read yet"
         )
-        print(plain(f"{site.site}: {read}{', a cancel_all is being looked into' if site.judging else ''}"))
+        print(marked(f"{site.site}: {read}{', a cancel_all is being looked into' if site.judging else ''}"))
     if found.oldest_unsent_ms:
         print(f"the oldest unsent status is of a job of {utc(found.oldest_unsent_ms)} UTC")
     if found.offset_ms is not None:
@@ -118,9 +118,9 @@ def _print(asked: Namespace, found: CloudStatus | None) -> None:
     if found.ghosts:
         print(f"records that are no jobs, and were ignored in the last list: {found.ghosts}")
     for notice in found.notices:
-        print(plain(notice))
+        print(marked(notice))
     for row in found.parked:
-        print(plain(f"parked: {row.site} {row.ulid} {row.status} since {utc(row.since_ms)} UTC: {row.reason}"))
+        print(marked(f"parked: {row.site} {row.ulid} {row.status} since {utc(row.since_ms)} UTC: {row.reason}"))
 
 
 def run_import(asked: Namespace) -> int:
@@ -155,7 +155,7 @@ def _older_line(job: dict[str, Any]) -> str:
     if job["stopped"]:
         becomes = "CANCELLED: the site was stopped since: does not run"
     what = f"{job['site']:8} {job['ulid']}  {job['device']} {job['action']}  ({job['user_name']})"
-    return plain(f"{utc(job['created_ms'])}  {what}  {becomes}")
+    return marked(f"{utc(job['created_ms'])}  {what}  {becomes}")
 
 
 def _say_import(asked: Namespace, found: dict[str, Any]) -> int:
@@ -180,4 +180,4 @@ def run_shadow_report(asked: Namespace) -> None:
     if asked.json:
         print_json(msgspec.to_builtins(report))
     else:
-        print("\n".join(plain(line) for line in shadow.lines(report)))
+        print("\n".join(marked(line) for line in shadow.lines(report)))

@@ -12,10 +12,11 @@ import msgspec
 from prjobs.base import catalogue
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
+from prjobs.base.marks import marked
 from prjobs.base.suggestions import did_you_mean
 from prjobs.cli.running import require_client
 from prjobs.cli.stored import reading_database
-from prjobs.cli.terminal import Commands, Namespace, Parser, duration_s, folder_of, plain, print_json, stderr, utc
+from prjobs.cli.terminal import Commands, Namespace, Parser, duration_s, folder_of, print_json, stderr, utc
 from prjobs.client import CallFailed, Client
 from prjobs.jobs import log, lookup
 from prjobs.jobs.states import WORDS
@@ -85,7 +86,7 @@ def _send(client: Client, site: str, **command: Any) -> dict[str, Any]:
     now = client.api("GET", "/api/now")
     polled = [one["site"] for one in now["sites"] if any(polls["last_ms"] for polls in one["polls"].values())]
     if site not in polled:
-        said = f"note: no observatory of the site {plain(site)} has polled here yet; the job waits."
+        said = f"note: no observatory of the site {marked(site)} has polled here yet; the job waits."
         stderr(f"{said} {did_you_mean(site, polled)}".rstrip())
     _print_notes(client, {"site": site, "instance": "", **command})
     user = now["user"] or {"user_id": "operator", "user_name": "operator"}
@@ -98,7 +99,7 @@ def _print_notes(client: Client, draft: dict[str, Any]) -> None:
         return
     with suppress(CallFailed):
         for note in client.api("POST", "/api/commands/notes", draft)["notes"]:
-            stderr(f"note: {plain(note)}")
+            stderr(f"note: {marked(note)}")
 
 
 def run_send(asked: Namespace) -> None:
@@ -150,7 +151,7 @@ def run_jobs(asked: Namespace) -> None:
 def _note_site(database: Database, site: str) -> None:
     sites = lookup.sites_with_jobs(database)
     if site not in sites:
-        stderr(f"note: no job of the site {plain(site)} is stored here. {did_you_mean(site, sites)}".rstrip())
+        stderr(f"note: no job of the site {marked(site)} is stored here. {did_you_mean(site, sites)}".rstrip())
 
 
 def _require_status(database: Database, word: str) -> None:
@@ -160,14 +161,14 @@ def _require_status(database: Database, word: str) -> None:
     reported = {status for (status,) in database.fetch("SELECT DISTINCT status FROM change")} - WORDS
     if word.casefold() not in map(str.casefold, reported):
         near = did_you_mean(word, WORDS | reported)
-        listed = ", ".join(map(plain, [*sorted(WORDS), *sorted(reported)[:REPORTED_SHOWN]]))
-        raise Unusable(f"No job here ever had the status {plain(word)}. {near and f'{near} '}Known: {listed}.")
+        listed = ", ".join(map(marked, [*sorted(WORDS), *sorted(reported)[:REPORTED_SHOWN]]))
+        raise Unusable(f"No job here ever had the status {marked(word)}. {near and f'{near} '}Known: {listed}.")
 
 
 def _job_line(row: JobRow) -> str:
     job = view_job(row)
     line = f"{utc(job.created_ms)}  {job.site:8} {job.ulid}  {job.status:10}  {job.label}  ({job.user_name})"
-    return plain(f"{line}  {job.note}".rstrip())
+    return marked(f"{line}  {job.note}".rstrip())
 
 
 def run_watch(asked: Namespace) -> None:
@@ -186,6 +187,6 @@ def run_watch(asked: Namespace) -> None:
                 line = (
                     f"{utc(view.time_ms)}  {job.site:8} {job.ulid}  {view.status:10}  {job.label}{queue}  {view.note}"
                 )
-                print(plain(line.rstrip()))
+                print(marked(line.rstrip()))
         sys.stdout.flush()
         time.sleep(WATCH_S)

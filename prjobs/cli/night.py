@@ -9,9 +9,10 @@ from typing import IO
 
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
+from prjobs.base.marks import marked
 from prjobs.base.settings_sources import load_settings
 from prjobs.cli.stored import reading_database
-from prjobs.cli.terminal import Commands, Namespace, Parser, folder_of, plain
+from prjobs.cli.terminal import Commands, Namespace, Parser, folder_of
 from prjobs.night.files import write_document, write_sheet
 from prjobs.night.markup import el
 from prjobs.night.nights import Night, night_at, night_named, zones_note
@@ -122,7 +123,7 @@ def _tables(tables: Tables, report: NightReport) -> Iterator[tuple[str, Table]]:
 
 
 def _line(row: Sequence[Cell]) -> str:
-    return "  ".join(_fitted(plain(text), WIDTHS[name[0]]) for name, text in row).rstrip()
+    return "  ".join(_fitted(marked(text), WIDTHS[name[0]]) for name, text in row).rstrip()
 
 
 def _fitted(text: str, width: int) -> str:

@@ -7,6 +7,7 @@ from prjobs.access.reservations import ShownReservation
 from prjobs.access.reserving import AskedReservation, Reserved
 from prjobs.appliance import Appliance
 from prjobs.base.decoding import convert
+from prjobs.base.marks import marked
 from prjobs.cli.stored import ask_or_open
 from prjobs.cli.terminal import (
     Commands,
@@ -15,7 +16,6 @@ from prjobs.cli.terminal import (
     add_actions,
     folder_of,
     future_ms,
-    plain,
     print_json,
     stderr,
     utc,
@@ -68,7 +68,7 @@ def run_add(asked: Namespace) -> None:
     added = ask_or_open(folder_of(asked), ask, act, create=True)
     print(added.id)
     for line in (_line(added), *added.notes):
-        stderr(plain(line))
+        stderr(marked(line))
 
 
 def run_list(asked: Namespace) -> None:
@@ -89,7 +89,7 @@ def run_list(asked: Namespace) -> None:
 def _line(one: ShownReservation) -> str:
     who, span = f"{one.creator} ({one.creator_id})", f"{utc(one.start_ms)} - {utc(one.end_ms)} UTC"
     unused = "" if one.counts else "does not count now"
-    return plain("  ".join(filter(None, [str(one.id), one.site, span, who, one.source, one.title, unused])))
+    return marked("  ".join(filter(None, [str(one.id), one.site, span, who, one.source, one.title, unused])))
 
 
 def run_remove(asked: Namespace) -> None:

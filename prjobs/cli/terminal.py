@@ -95,11 +95,6 @@ def stderr(sentence: str) -> None:
     print(sentence, file=sys.stderr)
 
 
-def plain(text: str) -> str:
-    """Return a text of others fit for a terminal: no character can move the cursor or change colours."""
-    return "".join(char if char.isprintable() else "?" for char in text)
-
-
 def utc(time_ms: int) -> str:
     """Return a time for people: UTC, to the second."""
     return moment(time_ms).strftime("%Y-%m-%d %H:%M:%S")

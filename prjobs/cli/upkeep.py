@@ -7,7 +7,8 @@ import msgspec
 
 from prjobs.base.clock import Clock
 from prjobs.base.failpoints import planned
-from prjobs.cli.terminal import Commands, Namespace, Parser, folder_of, plain, print_json, utc
+from prjobs.base.marks import marked
+from prjobs.cli.terminal import Commands, Namespace, Parser, folder_of, print_json, utc
 from prjobs.upkeep import backup, doctor, restore
 from prjobs.upkeep.findings import WRONG
 
@@ -44,7 +45,7 @@ def run_doctor(asked: Namespace) -> int:
         print_json({"ok": is_well, "findings": msgspec.to_builtins(findings)})
     else:
         for finding in findings:
-            print(plain(f"{finding.level:5}  {finding.sentence}"))
+            print(marked(f"{finding.level:5}  {finding.sentence}"))
         if not is_well:
             print('The page "When something is wrong" of the manual has more: /manual/trouble of a running server.')
     return 0 if is_well else 1

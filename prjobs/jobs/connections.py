@@ -7,7 +7,7 @@ proves that the program read the answer before completely.
 import threading
 from dataclasses import dataclass
 
-from prjobs.jobs.requests import Program
+from prjobs.jobs.states import Program
 from prjobs.store.models import JobRow
 
 

@@ -10,8 +10,8 @@ from prjobs.jobs import redelivery
 from prjobs.jobs.connections import Handed
 from prjobs.jobs.queue import Queue, post
 from prjobs.jobs.recent_polls import NotedPoll, Verdict
-from prjobs.jobs.requests import PollRequest, Program
-from prjobs.jobs.states import CONFIRMED, OPEN, RETURNED, UNCONFIRMED
+from prjobs.jobs.requests import PollRequest
+from prjobs.jobs.states import CONFIRMED, OPEN, RETURNED, UNCONFIRMED, Program
 from prjobs.store.transaction import Transaction
 
 # The program did not throw an answer away when a job of the answer has a report.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from prjobs.jobs.flushes import KEPT, Request, find_thrown_away
-from prjobs.jobs.requests import Program
+from prjobs.jobs.states import Program
 
 # By then the next poll of the loop has come: the known observatories poll every 3 to 15 s.
 DECIDED_AFTER_S = 15.0

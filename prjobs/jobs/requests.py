@@ -6,11 +6,8 @@ from typing import Any
 import msgspec
 
 from prjobs.base import catalogue
-from prjobs.jobs.states import ALTERNATE, PRIMARY
+from prjobs.jobs.states import ALTERNATE, PRIMARY, Program
 from prjobs.store.models import JobRow
-
-# Site, queue, and the filters of the program's polls.
-Program = tuple[str, str, str | None, str | None]
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,8 @@ CLOUD = "cloud"
 PRIMARY = "primary"
 ALTERNATE = "alternate"
 BOTH = "both"
+# Site, queue, and the filters of the program's polls.
+Program = tuple[str, str, str | None, str | None]
 # The columns of a queue's status and estimate.
 COLUMNS = {PRIMARY: ("status", "estimate_s"), ALTERNATE: ("alternate_status", "alternate_estimate_s")}
 

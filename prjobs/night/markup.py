@@ -4,6 +4,8 @@ import html
 from collections.abc import Iterable
 from xml.etree.ElementTree import Element, tostring
 
+from prjobs.base.marks import marked
+
 Part = Element | str | None
 
 
@@ -29,10 +31,10 @@ def _append(element: Element, part: Part) -> None:
 
 
 def text_of(value: str | float) -> str:
-    """Return a text fit for a page: unprintable characters become question marks, numbers have one decimal at most."""
+    """Return a text fit for a page: invisible characters become marks, numbers have one decimal at most."""
     if not isinstance(value, str):
         return f"{value:.1f}".removesuffix(".0")
-    return value if value.isprintable() else "".join(char if char.isprintable() else "?" for char in value)
+    return marked(value)
 
 
 def markup(element: Element) -> str:

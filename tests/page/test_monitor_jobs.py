@@ -3,13 +3,17 @@
 import html
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
+
+import pytest
 
 from tests.page.here import Here
 from tests.page.watching import Observatory, wait_change, wait_text
 from tests.program import Program
 
 OpenPage = Callable[..., Any]
+IS_WHOLE = "(element) => element.scrollWidth <= element.clientWidth && element.scrollHeight <= element.clientHeight + 1"
 NOTHING = "\N{EN DASH}"
 
 
@@ -286,3 +290,35 @@ def test_a_job_that_a_stop_ended_says_so_on_every_screen(
     wait_text(page.locator(".work-row", has_text="EXPOSING").locator(".work-about"), note)
     night = page.context.request.get(f"{served.url}/night?site=saf").text()
     assert note.search(html.unescape(night))
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_search_over_nights_shows_dates(served: Here, alice: str, open_page: OpenPage, width: int) -> None:
+    served.new_job(alice)
+    served.after(3 * 86_400)
+    served.new_job(served.token())
+    page = open_page(f"{served.url}/#/jobs?q=age%3A%3C7d", width=width)
+    rows = page.locator("table.jobs tbody tr[data-phase]")
+    rows.nth(1).wait_for()
+    dated = [rows.nth(at).locator("[data-part=sent]").inner_text() for at in range(2)]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", text) for text in dated)
+    days = [datetime.fromisoformat(text).date() for text in dated]
+    assert (days[0] - days[1]).days in (2, 3, 4)
+    assert page.locator(".c-sent >> visible=true").last.evaluate(IS_WHOLE)
+    page.goto(f"{served.url}/#/jobs")
+    wait_text(rows.locator("[data-part=sent]"), re.compile(r"^\d\d:\d\d:\d\d$"))
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_names_of_filters_and_devices_are_not_cut(served: Here, alice: str, open_page: OpenPage, width: int) -> None:
+    params = {"required_params": {"time": "120"}, "optional_params": {"count": "10", "filter": "Halpha-7nm-Baader"}}
+    served.new_job(alice, device="camera", instance="QHY600M-kepler-1", action="expose", **params)
+    page = open_page(f"{served.url}/#/jobs", width=width)
+    row = page.locator("table.jobs tbody tr[data-phase]")
+    wait_text(row, "Expose 120 s ×10 in Halpha-7nm-Baader")  # noqa: RUF001
+    for part in ("lines", "device"):
+        assert row.locator(f"[data-part={part}]").evaluate(IS_WHOLE), part
+    chips = page.locator("[data-screen=jobs] .chip >> visible=true")
+    for at in range(chips.count()):
+        box = chips.nth(at).bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= width

@@ -4,9 +4,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from prjobs.base.marks import marked
+from tests.page.calling import Call
 from tests.page.here import Here
 from tests.page.watching import Observatory, log_in, state_word, stop_clock, wait_text, wait_until
 from tests.program import Program
+from tests.test_marks import OTHERS, TURNING
 
 OpenPage = Callable[..., Any]
 HOSTILE = "<img src=x onerror='window.hacked=1'><script>window.hacked=1</script>"
@@ -39,6 +42,21 @@ def test_hostile_names_stay_text(served: Program, observatory: Observatory, open
     assert page.evaluate("window.hacked") is None
     assert page.locator("main img, main script, main s, main b").count() == 0
     assert page.complaints == []
+
+
+def test_direction_characters_are_marks_and_the_page_does_as_prjobs_does(
+    served: Program, admin: str, observatory: Observatory, page: Any, call: Call
+) -> None:
+    texts = [f"M{char}31" for char in TURNING + OTHERS] + ["\U0001f469\u200d\U0001f680", "Hβ\u202f3 nm", "\u05d0"]
+    assert [call("marks.js", "marked", text) for text in texts] == [marked(text) for text in texts]
+    turned = "Ann\u202ekcab\u2066\u200f"
+    names = {"device": f"cam{turned}", "instance": turned, "action": f"go{turned}", "user_name": turned}
+    sent = served.new_job(admin, user_id="staff", required_params={"object": turned}, **names)
+    observatory.fetch()
+    for address in ("#/now", "#/jobs", f"#/jobs/{sent['ulid']}"):
+        page.goto(f"{served.url}/{address}")
+        wait_text(page.locator("main >> visible=true"), "Ann<U+202E>kcab<U+2066><U+200F>")
+        assert not set(page.locator("body").inner_text()) & set("\u202e\u2066\u200f")
 
 
 def test_the_server_dies_and_comes_back(process: Program, open_page: OpenPage) -> None:

@@ -183,7 +183,8 @@ def test_a_name_from_right_to_left_turns_itself_only(call: Call) -> None:
     }
     assert (
         call("words.js", "deviceName", job(**alone))
-        == "\N{LEFT-TO-RIGHT MARK}\N{FIRST STRONG ISOLATE}\N{HEBREW LETTER ALEF}\N{POP DIRECTIONAL ISOLATE} / cam1"
+        == "\N{LEFT-TO-RIGHT MARK}\N{FIRST STRONG ISOLATE}\N{HEBREW LETTER ALEF}<U+202E><U+2069>"
+        "\N{POP DIRECTIONAL ISOLATE} / cam1"
     )
     assert call("words.js", "deviceName", job()) == "camera / camera1"
 
