@@ -7,8 +7,9 @@ import msgspec
 
 from prjobs.access import audit
 from prjobs.appliance import Appliance
+from prjobs.base.marks import marked
 from prjobs.cli.stored import ask_or_open
-from prjobs.cli.terminal import Commands, Namespace, Parser, add_actions, folder_of, plain, print_json, stderr, utc
+from prjobs.cli.terminal import Commands, Namespace, Parser, add_actions, folder_of, print_json, stderr, utc
 from prjobs.client import Client
 from prjobs.jobs import removal
 from prjobs.monitor import sites
@@ -48,7 +49,7 @@ def _line(one: dict[str, Any]) -> str:
     counts = one["counts"]
     jobs = " · ".join(f"{counts[phase]} {phase.replace('_', ' ')}" for phase in counts if counts[phase])
     polled = f"polled {utc(one['last_poll_ms'])} UTC" if one["last_poll_ms"] else "never polled"
-    return plain(f"{one['site']:8} {polled}  {jobs or 'no jobs'} in 24 h".rstrip())
+    return marked(f"{one['site']:8} {polled}  {jobs or 'no jobs'} in 24 h".rstrip())
 
 
 def run_remove(asked: Namespace) -> None:
@@ -64,4 +65,4 @@ def run_remove(asked: Namespace) -> None:
 
     cancelled = ask_or_open(folder_of(asked), ask, act)
     jobs = {0: "", 1: "; 1 job was cancelled"}.get(cancelled, f"; {cancelled} jobs were cancelled")
-    stderr(f"the site {plain(asked.site)} is removed{jobs}")
+    stderr(f"the site {marked(asked.site)} is removed{jobs}")
