@@ -26,7 +26,14 @@ STAGES = ("jobs", "dev", "test", "prod")
 ERROR_HEADER = "X-Prjobs-Error"
 SENTENCE_CHARS = 500
 CONNECT_S = 5.0
+STOPS = ("stop", "cancel", "cancel_all_commands")
 GATEWAY_ERRORS = (502, 504)
+
+
+def is_stop(job: Job) -> bool:
+    """Return True if the job ends all work at its site: a stop or cancel for any device, or the script `stopScript`."""
+    action, script = job["action"].lower(), str(job["required_params"].get("script"))
+    return action in STOPS or (action == "run" and script.lower() == "stopscript")
 
 
 class CallFailed(Exception):

@@ -29,7 +29,14 @@ def blocks(text: str, *languages: str) -> list[str]:
 
 def sections() -> dict[str, str]:
     """Marker -> what stands between `<!-- marker -->` and `<!-- end -->`."""
-    return {"settings": _settings(), "commands": _commands(), "routes": _routes(), "errors": _errors()}
+    made = {"settings": _settings(), "commands": _commands(), "routes": _routes(), "errors": _errors()}
+    return {**made, "sample": f"```python\n{sample()}```"}
+
+
+def sample() -> str:
+    """Return the sample program of the README."""
+    (program,) = blocks(README.read_text(encoding="utf-8"), "python")
+    return program
 
 
 def _table(heads: str, rows: list[str]) -> str:
