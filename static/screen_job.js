@@ -1,7 +1,7 @@
 // The screen Job: one job with its timeline, parameters, every change with time and sender, and what its
 // hand-outs mean. What can be done with it is in job_acts.js.
 
-import { clone, keyed, parts, setAttr, setGlyph, setMeter, setText, show } from "./dom.js";
+import { clone, keyed, parts, setAttr, setGlyph, setMeter, setText, setTip, show } from "./dom.js";
 import { JobActs } from "./job_acts.js";
 import { jobRoute, jobsRoute } from "./route.js";
 import { zoneOf } from "./sky.js";
@@ -9,7 +9,8 @@ import { phaseOf, progress } from "./state.js";
 import { bothTimes, localClock, showsUtc, utcClock, zoneName } from "./time.js";
 import { alternateDiffers, cautions, expectedEnd, growingGap, steps } from "./timeline.js";
 import {
-  besides, deviceName, estimateWords, eventWord, handoutWord, jobLabel, sinceWords, statusMeaning, statusWord, userName,
+  actorName, actorTip, besides, deviceName, estimateWords, eventWord, handoutWord, jobLabel, sinceWords, statusMeaning,
+  statusWord, userName,
 } from "./words.js";
 
 // Whether a hand-out arrived is not a change of the job: while that is open, ask again.
@@ -161,7 +162,7 @@ export class JobScreen {
     setText(this.here.localName, zone ? "At the site" : "Local");
     setAttr(this.here.changesTable, "data-one-clock", entries.every((entry) => showsUtc(entry.time_ms, zone)) ? "yes" : null);
     const rows = keyed(this.here.changes, entries.map((entry) => entry.seq), () => clone("t-change"));
-    entries.forEach((entry, at) => drawChange(parts(rows[at]), entry, rows[at], zone));
+    entries.forEach((entry, at) => drawChange(parts(rows[at]), entry, this.job, zone));
   }
 
   zone() {
@@ -213,19 +214,21 @@ function drawFact(here, name, value, href) {
   setText(here.value.firstElementChild, value);
 }
 
-function drawChange(here, entry, row, zone) {
-  setAttr(row, "data-phase", phaseOf(entry));
+function drawChange(here, entry, job, zone) {
+  setAttr(here.row, "data-phase", phaseOf(entry));
   setText(here.utc, utcClock(entry.time_ms));
   setText(here.local, `${localClock(entry.time_ms, zone)} ${zoneName(entry.time_ms, zone)}`);
   setText(here.queue, entry.queue);
   setGlyph(here.glyph, eventWord(entry) === "sent" ? "sent" : phaseOf(entry));
   setText(here.status, eventWord(entry));
   setText(here.estimate, phaseOf(entry) === "running" ? estimateWords(entry.estimate_s) : "");
-  setText(here.who, entry.who || "–");
+  setText(here.who, actorName(entry, job));
+  setTip(here.who, actorTip(entry, job));
   setText(here.note, [entry.note, handoutNote(entry.handout)].filter(Boolean).join(" · "));
+  setTip(here.note, entry.handout?.peer ? `Address ${entry.handout.peer}` : "");
 }
 
 function handoutNote(handout) {
   if (!handout) return "";
-  return `hand-out ${handout.id} to ${handout.peer || "–"}: ${handoutWord(handout)}`;
+  return `hand-out ${handout.id} to the observatory: ${handoutWord(handout)}`;
 }

@@ -14,8 +14,8 @@ import { zoneOf } from "./sky.js";
 import { isPastNow, phaseOf, progress, silentFor, siteReports, siteState, stuck } from "./state.js";
 import { bothTimes, utcClock } from "./time.js";
 import {
-  askedWords, besides, deviceName, eventWord, jobLabel, sinceWords, siteSentence, statusMeaning, statusWord, stuckWords,
-  tallyWords, timeWords, userName,
+  actorName, actorTip, askedWords, besides, deviceName, eventWord, jobLabel, sinceWords, siteSentence, statusMeaning,
+  statusWord, stuckWords, tallyWords, timeWords, userName,
 } from "./words.js";
 
 const WORK_SHOWN = 14;
@@ -224,5 +224,6 @@ function showEvent(row, event, many, zone) {
   setAttr(here.link, "href", jobRoute(event.job.ulid));
   setText(here.site, many ? event.job.site : "");
   setText(here.queue, event.queue === "alternate" ? "alternate queue" : "");
-  setText(here.who, [event.who, event.note].filter(Boolean).join(" · "));
+  setText(here.who, [actorName(event, event.job), event.note].filter(Boolean).join(" · "));
+  setTip(here.who, actorTip(event, event.job));
 }

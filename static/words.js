@@ -58,6 +58,17 @@ export function userName(job) {
   return seen(job.user_name || job.user_id || "–");
 }
 
+// Who did it: the name of the job's own user, otherwise as the server names a user or a program.
+export function actorName(entry, job) {
+  return entry.who === job.user_id ? userName(job) : seen(entry.who || "–");
+}
+
+// What stands behind that name: the address of a program, the id of a user; "" where the name says it all.
+export function actorTip(entry, job) {
+  if (entry.address) return `Address ${entry.address}`;
+  return entry.who && entry.who !== actorName(entry, job) ? `User ${entry.who}` : "";
+}
+
 // What time says about a job under way: how long it waits, what is left of its estimate, how long it took.
 export function timeWords(job, nowMs) {
   const phase = phaseOf(job);

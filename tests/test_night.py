@@ -33,6 +33,7 @@ from prjobs.night.page import Frame, write_page
 from prjobs.night.report import SAVED_MS, night_report, source_of, stored_source
 from prjobs.night.shapes import LONGEST, STOP_S
 from prjobs.night.silence import Polled, Quiet
+from prjobs.night.tables import Tables
 from prjobs.night.words import duration
 from prjobs.store.models import JOB_COLUMNS
 from tests.clocks import ManualClock
@@ -326,6 +327,8 @@ def test_hand_outs_in_doubt(appliance, submit, clock, read):
     assert doubts.total == 2 and [one.peer for one in doubts.first] == [ONE, ONE]
     said = [(one.state, one.maybe_flushed, one.jobs_total, len(one.jobs)) for one in doubts.first]
     assert said == [("UNCONFIRMED", False, 2, 2), ("OPEN", True, 1, 1)]
+    table = Tables(night_at(Settings(), "saf", clock.wall_ms), "saf").doubts(doubts.first)
+    assert [row[1] for row in table.rows] == [("u", "observatory", ONE)] * 2
 
 
 def test_reservations_that_overlap_the_night(appliance, clock, read):

@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from prjobs.access.audit import (
-    OPERATOR,
     Entry,
     Fetch,
     highest_given,
@@ -20,6 +19,7 @@ from prjobs.access.audit import (
     list_restores,
     list_rows,
     newest,
+    operator,
 )
 from prjobs.access.chain import RESTORE, START, Anchor, Chain, Verdict, anchor_of, ending, examine
 from prjobs.base.notices import Code
@@ -45,8 +45,8 @@ def read_anchor(folder: Path) -> Anchor | None:
 
 def restore_entry(folder: Path, backup: Path) -> Entry:
     """Return the first row after a restore; its detail names the anchor of the chain that the restore ended."""
-    known = read_anchor(folder)
-    return Entry(OPERATOR.who, RESTORE, backup.name, OPERATOR.where_from, f"after {known or 'nothing'}")
+    known, actor = read_anchor(folder), operator()
+    return Entry(actor.who, RESTORE, backup.name, actor.where_from, f"after {known or 'nothing'}")
 
 
 def save_anchor(common: Common) -> None:

@@ -130,12 +130,15 @@ def _info(row: tuple[object, ...]) -> TokenInfo:
 
 
 def operator_token(secret: bytes, now_s: int) -> str:
-    """Return a token of the operator, good for a minute: a user who can read the folder's secret is the operator."""
+    """Return a token of the operator, good for a minute: a user who can read the folder's secret is the operator.
+
+    The token names the operating system's user, for audit and jobs.
+    """
     claims = {
         "iss": ISSUER,
         "aud": OPERATOR_AUDIENCE,
-        "sub": "operator",
-        "jti": "operator",
+        "sub": audit.operator().who,
+        "jti": audit.OPERATOR.who,
         "iat": now_s,
         "exp": now_s + OPERATOR_S,
     }
@@ -158,7 +161,7 @@ def identify(desk: Desk, token: str) -> Identity:
     if claims["exp"] * 1000 <= desk.clock.now_ms():
         raise Unauthorized(LOG_IN + "the token has expired.")
     if claims["aud"] == OPERATOR_AUDIENCE:
-        return Identity("operator", "operator", ("admin",), (), "operator")
+        return Identity(claims["sub"], claims["sub"], ("admin",), (), audit.OPERATOR.who)
     return _stored(desk, claims["jti"])
 
 

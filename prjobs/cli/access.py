@@ -7,6 +7,7 @@ from prjobs.access.identity import ROLES
 from prjobs.access.tokens import NewToken, TokenInfo
 from prjobs.appliance import Appliance
 from prjobs.base.decoding import convert
+from prjobs.base.errors import Unusable
 from prjobs.base.marks import marked
 from prjobs.cli.running import require_client
 from prjobs.cli.stored import ask_or_open
@@ -49,7 +50,7 @@ def run_create(asked: Namespace) -> None:
         return made["token"], msgspec.convert(made["info"], TokenInfo)
 
     def act(appliance: Appliance) -> tuple[str, TokenInfo]:
-        return tokens.create_token(appliance.desk, wanted, audit.OPERATOR)
+        return tokens.create_token(appliance.desk, wanted, audit.operator())
 
     token, info = ask_or_open(folder_of(asked), ask, act, create=True)
     print(token)
@@ -77,7 +78,7 @@ def run_revoke(asked: Namespace) -> None:
     ask_or_open(
         folder_of(asked),
         lambda client: client.api("DELETE", f"/api/tokens/{asked.id}"),
-        lambda appliance: tokens.revoke_token(appliance.desk, asked.id, audit.OPERATOR),
+        lambda appliance: tokens.revoke_token(appliance.desk, asked.id, audit.operator()),
     )
     stderr(f"token {asked.id} is revoked")
 
@@ -85,11 +86,16 @@ def run_revoke(asked: Namespace) -> None:
 def add_login(commands: Commands, data: Parser) -> None:
     """Declare `login`."""
     login = commands.add_parser("login", parents=[data], help="print a link that logs a browser in, once")
+    login.add_argument("--user", metavar="ID", help="the user whom the link logs in, as an administrator: jobs, audit")
+    login.add_argument("--name", default="", help="the user's name, for display")
     login.set_defaults(run=run_login)
 
 
 def run_login(asked: Namespace) -> None:
     """Print a new one-time link; links printed before become worthless."""
     folder = folder_of(asked)
-    key = require_client(folder).api("POST", "/api/login-key", {})["once"]
+    if asked.name and not asked.user:
+        raise Unusable("--name names the user of --user: give both.")
+    user = {"user_id": asked.user, "user_name": asked.name} if asked.user else {}
+    key = require_client(folder).api("POST", "/api/login-key", user)["once"]
     print(f"{folder.server()['url']}/login#once={key}")

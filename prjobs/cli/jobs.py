@@ -89,7 +89,7 @@ def _send(client: Client, site: str, **command: Any) -> dict[str, Any]:
         said = f"note: no observatory of the site {marked(site)} has polled here yet; the job waits."
         stderr(f"{said} {did_you_mean(site, polled)}".rstrip())
     _print_notes(client, {"site": site, "instance": "", **command})
-    user = now["user"] or {"user_id": "operator", "user_name": "operator"}
+    user = now["user"]
     return client.new_job(site, **command, user_id=user["user_id"], user_name=user["user_name"])
 
 

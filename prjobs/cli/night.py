@@ -123,7 +123,7 @@ def _tables(tables: Tables, report: NightReport) -> Iterator[tuple[str, Table]]:
 
 
 def _line(row: Sequence[Cell]) -> str:
-    return "  ".join(_fitted(marked(text), WIDTHS[name[0]]) for name, text in row).rstrip()
+    return "  ".join(_fitted(marked(text), WIDTHS[name[0]]) for name, text, *_ in row).rstrip()
 
 
 def _fitted(text: str, width: int) -> str:

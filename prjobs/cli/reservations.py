@@ -63,7 +63,7 @@ def run_add(asked: Namespace) -> None:
         return msgspec.convert(client.api("POST", "/api/reservations", body), Reserved)
 
     def act(appliance: Appliance) -> Reserved:
-        return reserving.reserve(appliance.desk, wanted, appliance.queue.polls.sites(), audit.OPERATOR)
+        return reserving.reserve(appliance.desk, wanted, appliance.queue.polls.sites(), audit.operator())
 
     added = ask_or_open(folder_of(asked), ask, act, create=True)
     print(added.id)
@@ -97,6 +97,6 @@ def run_remove(asked: Namespace) -> None:
     ask_or_open(
         folder_of(asked),
         lambda client: client.api("DELETE", f"/api/reservations/{asked.id}"),
-        lambda appliance: reservations.remove_reservation(appliance.desk, asked.id, audit.OPERATOR),
+        lambda appliance: reservations.remove_reservation(appliance.desk, asked.id, audit.operator()),
     )
     stderr(f"reservation {asked.id} is removed")

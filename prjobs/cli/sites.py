@@ -61,7 +61,7 @@ def run_remove(asked: Namespace) -> None:
         return int(answer["cancelled"])
 
     def act(appliance: Appliance) -> int:
-        return removal.remove_site(appliance.queue, asked.site, audit.OPERATOR, asked.force)
+        return removal.remove_site(appliance.queue, asked.site, audit.operator(), asked.force)
 
     cancelled = ask_or_open(folder_of(asked), ask, act)
     jobs = {0: "", 1: "; 1 job was cancelled"}.get(cancelled, f"; {cancelled} jobs were cancelled")

@@ -1,7 +1,9 @@
 """The views of jobs, changes and hand-outs in the appliance's own API, for the monitor and the command line."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from string import ascii_uppercase, digits
 from typing import Any, get_type_hints
 
@@ -18,6 +20,8 @@ from prjobs.store.engine import Engine, Row, Source
 from prjobs.store.models import INTERNAL, LONG, Job, JobRow
 
 DAY_MS = 86_400_000
+# The name for people of a program that only its address is known of.
+OBSERVATORY = "observatory"
 MAX_LIMIT = 1000
 WORD_CHARACTERS = [*ascii_uppercase, *digits, "_"]
 COLUMNS = [getattr(Job, name) for name in JobRow._fields]
@@ -51,7 +55,10 @@ class HandoutView(msgspec.Struct):
 
 
 class ChangeView(msgspec.Struct, omit_defaults=True):
-    """A row of the log; with the job in the feed, with the hand-out in a timeline."""
+    """A row of the log; with the job in the feed, with the hand-out in a timeline.
+
+    `who` is a user, the appliance, the cloud, or "observatory" for a program without a token, which has an `address`.
+    """
 
     seq: int
     time_ms: int
@@ -61,6 +68,7 @@ class ChangeView(msgspec.Struct, omit_defaults=True):
     estimate_s: int | None
     who: str
     note: str
+    address: str = ""
     job: JobView | msgspec.UnsetType = msgspec.UNSET
     handout: HandoutView | msgspec.UnsetType | None = msgspec.UNSET
 
@@ -111,8 +119,23 @@ def _label(row: JobRow) -> str:
     return catalogue.label(row.device, row.action, decode(row.required_params), decode(row.optional_params))
 
 
+def named(who: str) -> tuple[str, str]:
+    """Return the name for people, and the address of a program that is known by nothing else."""
+    return (OBSERVATORY, who) if _is_address(who) else (who, "")
+
+
+def _is_address(who: str) -> bool:
+    """Return True for address:port, and for an address alone as behind a proxy."""
+    host, _, port = who.rpartition(":")
+    for text in (host if port.isdigit() else "", who):
+        with suppress(ValueError):
+            return bool(ip_address(text))
+    return False
+
+
 def view_change(change: Change) -> ChangeView:
     """Return a row of the feed as a view."""
+    who, address = named(change.who)
     return ChangeView(
         seq=change.seq,
         time_ms=change.time_ms,
@@ -120,8 +143,9 @@ def view_change(change: Change) -> ChangeView:
         status=change.status,
         phase=phase_of(change.status),
         estimate_s=change.estimate_s,
-        who=change.who,
+        who=who,
         note=change.note,
+        address=address,
         job=view_job(change.job),
     )
 
@@ -138,8 +162,9 @@ def view_detail(source: Source, row: JobRow) -> JobDetail:
 
 
 def _view_past(past: Row) -> ChangeView:
-    seq, queue, status, estimate_s, time_ms, who, note = past[:7]
+    seq, queue, status, estimate_s, time_ms, actor, note = past[:7]
     handout = past[7:]
+    who, address = named(actor)
     return ChangeView(
         seq=seq,
         time_ms=time_ms,
@@ -149,6 +174,7 @@ def _view_past(past: Row) -> ChangeView:
         estimate_s=estimate_s,
         who=who,
         note=note,
+        address=address,
         handout=_view_handout(handout) if handout[0] is not None else None,
     )
 

@@ -16,7 +16,7 @@ from prjobs.night.nights import Night, zones_note
 from prjobs.night.report import Source, night_report
 from prjobs.night.shapes import NightJob, NightReport
 from prjobs.night.sky import Sky
-from prjobs.night.tables import Cell, Table, Tables
+from prjobs.night.tables import Pair, Table, Tables
 from prjobs.night.words import PHASE_WORDS, duration
 
 IN_MEMORY = 4_000_000
@@ -187,7 +187,7 @@ def _alarms_title(report: NightReport) -> str:
 
 def _section(title: str, table: Table, total: int = 0, note: str = "") -> Element:
     more = total - len(table.rows)
-    rows = el("tbody", [el("tr", [el("td", text, class_=name) for name, text in row]) for row in table.rows])
+    rows = el("tbody", [el("tr", [_cell(*cell) for cell in row]) for row in table.rows])
     return el(
         "section",
         el("h2", title),
@@ -198,5 +198,9 @@ def _section(title: str, table: Table, total: int = 0, note: str = "") -> Elemen
     )
 
 
-def _head(heads: Sequence[Cell]) -> Element:
+def _cell(name: str, text: str, tip: str = "") -> Element:
+    return el("td", text, class_=name, data_tip=tip or None)
+
+
+def _head(heads: Sequence[Pair]) -> Element:
     return el("thead", el("tr", [el("th", text, class_=name, scope="col") for name, text in heads]))

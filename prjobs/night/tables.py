@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from prjobs.access.reservations import ShownReservation
+from prjobs.monitor import views
 from prjobs.monitor.alarms import STOP
 from prjobs.monitor.board import Alarm
 from prjobs.night.nights import Night
@@ -12,14 +13,15 @@ from prjobs.night.silence import Silence
 from prjobs.night.words import counted, duration
 
 DAY_FORM = "%d %b %H:%M"
-# (class, text): the class says how it is set.
-Cell = tuple[str, str]
+# (class, text), maybe with a tooltip: the class says how it is set.
+Pair = tuple[str, str]
+Cell = Pair | tuple[str, str, str]
 
 
 class Table(NamedTuple):
     """Heads and rows of one length."""
 
-    heads: Sequence[Cell]
+    heads: Sequence[Pair]
     rows: Sequence[Sequence[Cell]]
 
 
@@ -31,12 +33,12 @@ class Tables:
         self._clock = night.clock
         self._site = site
 
-    def job_heads(self) -> list[Cell]:
+    def job_heads(self) -> list[Pair]:
         """Return the heads of the table of all jobs."""
         heads = [("t", "sent"), ("d", "device"), ("l", "command"), ("u", "user"), ("n", "waited"), ("n", "took")]
         return [*heads, ("s", "status")] if self._site else [("i", "site"), *heads, ("s", "status")]
 
-    def job(self, job: NightJob) -> list[Cell]:
+    def job(self, job: NightJob) -> list[Pair]:
         """Return a row of the table of all jobs."""
         cells = [
             ("t", self._clock(job.created_ms)),
@@ -144,9 +146,10 @@ class Tables:
         labels = "; ".join(job.label for job in one.jobs) + (f"; and {counted(more, 'more job')}" if more else "")
         why = "the site may have thrown it away" if one.maybe_flushed else "nothing confirmed it"
         queue = " (alternate queue)" if one.queue == "alternate" else ""
-        return [("t", self._clock(one.time_ms)), ("u", one.peer), ("l", labels), ("s", why + queue)]
+        to = ("u", *views.named(one.peer))
+        return [("t", self._clock(one.time_ms)), to, ("l", labels), ("s", why + queue)]
 
-    def _table(self, heads: list[Cell], rows: Iterable[tuple[str, list[Cell]]]) -> Table:
+    def _table(self, heads: list[Pair], rows: Iterable[tuple[str, list[Cell]]]) -> Table:
         if self._site:
             return Table(heads, [cells for _, cells in rows])
         return Table([("i", "site"), *heads], [[("i", site), *cells] for site, cells in rows])

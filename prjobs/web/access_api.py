@@ -10,6 +10,7 @@ from msgspec import Meta
 from prjobs.access import audit, login, rights, tokens
 from prjobs.access.desk import Desk
 from prjobs.access.identity import Identity
+from prjobs.access.login import LinkUser
 from prjobs.access.tokens import NewToken, TokenInfo
 from prjobs.appliance import Appliance
 from prjobs.base import catalogue
@@ -21,7 +22,6 @@ from prjobs.web.endpoint import Route, parse_body, parse_query, reply_json
 logger = logging.getLogger(__name__)
 LOGIN_DAYS = 30
 LOGIN_LINK = "login link"
-LOGIN_TOKEN = NewToken("staff", "Staff", ["admin"], [], LOGIN_DAYS)
 
 
 class Login(msgspec.Struct, frozen=True):
@@ -107,19 +107,20 @@ def post_login(appliance: Appliance) -> HTTPResponse:
 def _token_for_key(desk: Desk, key: str) -> str:
     """Spend the key of the one-time link on a token. Raises Unauthorized for a wrong or used key."""
     try:
-        login.use_login_key(desk, key)
+        user = login.use_login_key(desk, key)
     except Unauthorized:
         caller.count_failure(desk)
         raise
-    token, info = tokens.create_token(desk, LOGIN_TOKEN, audit.Actor(LOGIN_LINK, caller.peer()), audit.LOGIN)
-    logger.info("a browser logged in by the one-time link: token %s", info.id)
+    new = NewToken(user.user_id, user.user_name, ["admin"], [], LOGIN_DAYS)
+    token, info = tokens.create_token(desk, new, audit.Actor(LOGIN_LINK, caller.peer()), audit.LOGIN)
+    logger.info("a browser of %s logged in by the one-time link: token %s", info.user_id, info.id)
     return token
 
 
 def post_login_key(appliance: Appliance) -> HTTPResponse:
     """Make a new key for the one-time link, which logs in for every site; the key before becomes worthless."""
     caller.require_admin_everywhere(appliance.desk)
-    return reply_json({"once": login.create_login_key(appliance.desk)})
+    return reply_json({"once": login.create_login_key(appliance.desk, parse_body(LinkUser, empty=b"{}"))})
 
 
 def post_logout(appliance: Appliance) -> HTTPResponse:

@@ -107,7 +107,7 @@ def test_the_timeline_of_a_job(served: Program, alice: str, observatory: Observa
     assert all(re.fullmatch(r"[\d.:]+( s)?", gap) for gap in page.locator(".step-gap").all_inner_texts()[1:])
     changes = page.locator(".changes tbody tr")
     assert changes.count() == 4
-    assert "auth0|alice" in changes.first.inner_text()
+    assert "Alice A." in changes.first.inner_text()
     assert "hand-out" in changes.nth(1).inner_text()
 
 
@@ -301,3 +301,32 @@ def test_a_wrong_token_is_answered_with_a_sentence(served: Program, open_page: O
     page.keyboard.press("Enter")
     wait_text(page.locator(".problem"), re.compile(r"\w+ .*\."))
     assert page.url == f"{served.url}/login"
+
+
+def test_a_program_is_an_observatory_and_its_address_a_tip(
+    served: Program, alice: str, observatory: Observatory, open_page: OpenPage
+) -> None:
+    sent = served.new_job(alice)
+    observatory.fetch()
+    observatory.report(sent["ulid"], "EXPOSING", 600)
+    address = re.compile(r"^Address 127\.0\.0\.1:\d+$")
+    page = open_page(served.url, height=1400)
+    who = page.locator(".event-who [data-part=who]")
+    wait_text(who, "observatory")
+    wait_until(page, lambda: who.all_inner_texts() == ["observatory", "observatory", "Alice A."])
+    assert [address.match(tip or "") is not None for tip in tips(who)] == [True, True, False]
+    assert tips(who)[2] == "User auth0|alice"
+    page.goto(f"{served.url}/#/jobs/{sent['ulid']}")
+    history = page.locator("[data-part=changes] tr")
+    wait_text(history, "EXPOSING")
+    assert history.locator("[data-part=who]").all_inner_texts() == ["Alice A.", "observatory", "observatory"]
+    handed = history.nth(1).locator("[data-part=note]")
+    assert re.match(r"^hand-out \d+ to the observatory: confirmed$", handed.inner_text())
+    assert address.match(tips(handed)[0])
+    handed.hover()
+    wait_text(page.locator(".tip"), address)
+    assert "127.0.0.1" not in page.locator("main").inner_text()
+
+
+def tips(found: Any) -> list[str]:
+    return [one.get_attribute("data-tip") for one in found.all()]
