@@ -15,7 +15,7 @@ const SAID_BY_THE_LINK = ["cloud_down", "cloud_parked"];
 export function siteCards(model, site, nowMs, skewMs) {
   return [
     pollCard(site, nowMs), alternateCard(site, nowMs), waitingCard(model, site, nowMs), stuckCard(model, site, nowMs),
-    reportsCard(site), ...serverCards(model), clockCard(skewMs), stationCard(model, site),
+    reportsCard(site), ...serverCards(model, site.site), clockCard(skewMs), stationCard(model, site),
   ].filter(Boolean);
 }
 
@@ -79,12 +79,23 @@ function reportsCard(site) {
     "In a day the site reported on no job: “picked up” is all that is known.", "", "manual/operate#what-picked-up-means");
 }
 
-function serverCards({ health, cloud }) {
+// Those about another site stand on that site's screen, unless the page does not know the site.
+function serverCards({ health, cloud, sites }, own) {
+  const isHere = ({ site }) => !site || site === own || !sites?.has(site);
   const made = (list, kind, word) => (list || [])
-    .filter((one) => !cloud || !SAID_BY_THE_LINK.includes(one.code))
-    .map((one) => card(`${kind}/${one.code}`, `Server: ${one.code.replaceAll("_", " ")}`, kind, word, one.sentence, "", one.manual));
+    .filter((one) => isHere(one) && (!cloud || !SAID_BY_THE_LINK.includes(one.code)))
+    .map((one) => findingCard(one, kind, word));
   const cards = [...made(health.problems, "bad", "problem"), ...made(health.notices, "note", "notice")];
   return cards.length ? cards : [card("server", "Server", "good", "well", "Store, disk and clock are as they should be.")];
+}
+
+function findingCard({ code, site, sentence, manual }, kind, word) {
+  const key = [kind, code, site].filter(Boolean).join("/");
+  if (code === "poll_refused") {
+    return card(key, "Refused polls", "bad", site || "unknown site", sentence,
+      "Correct the address, the site or the token in that program: until then no job and no stop reaches it.", manual);
+  }
+  return card(key, `Server: ${code.replaceAll("_", " ")}`, kind, word, sentence, "", manual);
 }
 
 function clockCard(skewMs) {

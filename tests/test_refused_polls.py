@@ -6,6 +6,7 @@ import socket
 import pytest
 import requests
 
+from prjobs.access import tokens
 from prjobs.base import sockets
 from prjobs.base.notices import Code
 from prjobs.jobs.refused_polls import SHOWN_S
@@ -13,6 +14,7 @@ from prjobs.monitor.watching import Watch
 from prjobs.upkeep.chores import Chores
 from tests.clocks import ManualClock
 from tests.verbs import make_token, take
+from tests.waiting import wait_for
 
 DAY_S = 86_400
 WRONG_HOST = {"Host": "jobs.elsewhere.example:8642"}
@@ -48,6 +50,18 @@ def test_it_works(make_server):
     alarm = alarms(server)["notice/poll_refused/saf"]
     assert (alarm["sentence"], alarm["site"], alarm["loud"]) == (said, "saf", True)
     assert alarm["manual"] == "manual/trouble#the-polls-of-a-program-are-refused"
+
+
+def test_the_alarm_tells_the_last_refusal(make_server):
+    clock = ManualClock()
+    server = make_server(clock, observatory_access="token")
+    poll(server, **WRONG_HOST)
+    first = alarms(server)["notice/poll_refused/saf"]
+    clock.advance(12)
+    assert poll(server).status_code == 401
+    last = alarms(server)["notice/poll_refused/saf"]
+    assert "(421)" in first["sentence"] and "last at 22:13:32 UTC (401)" in last["sentence"]
+    assert {**last, "sentence": first["sentence"]} == first
 
 
 def test_an_accepted_poll_from_the_address_ends_it(server):
@@ -123,7 +137,7 @@ def test_a_token_that_ends_is_said_before(make_server):
 @pytest.mark.parametrize("body", ["", "nonsense", '{"site": "a b"}', '{"site": 5}', "[" * 5000])
 def test_a_request_that_names_no_site(server, body):
     assert poll(server, body=body, **WRONG_HOST).status_code == 421
-    assert "without naming a site" in notices(server)[""]
+    assert "asks for jobs of an unknown site and was refused at" in notices(server)[""]
 
 
 def test_names_can_be_invented(server):
@@ -134,6 +148,13 @@ def test_names_can_be_invented(server):
     take(server.appliance, site="saf")
     poll(server, site="saf", **WRONG_HOST)
     assert "saf" in notices(server) and len(notices(server)) <= 21
+
+
+@pytest.mark.parametrize("header", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}])
+def test_a_page_of_the_web_raises_no_alarm(server, header):
+    assert poll(server, **header).status_code == 403
+    assert poll(server, **header, **WRONG_HOST).status_code == 421
+    assert notices(server) == {}
 
 
 def test_other_requests_are_no_polls(server):
@@ -148,6 +169,72 @@ def test_doctor_says_it(program):
     requests.post(f"{url}/getnewjobs", data='{"site": "saf"}', headers=WRONG_HOST)
     said = program.run("doctor").stdout
     assert "A program at 127.0.0.1 asks for jobs of saf and was refused at" in said
+
+
+def seen(program, token):
+    """What the alarms of a real server say of refused polls, by site."""
+
+    def found():
+        headers = bearer(token)
+        answer = requests.get(f"{program.url}/api/now", headers=headers).json()
+        return {one["site"]: one for one in answer["alarms"] if one["key"].startswith("notice/poll_refused")}
+
+    return found
+
+
+def test_a_real_server_and_real_refusals(program):
+    """A wrong Host, a token of another site, a revoked token: each is an alarm, in doctor and told to a watchdog."""
+    url = program.serve("--observatory-access", "token")
+    admin = program.token("staff", "--role", "admin")
+    obs, wema = (program.token(site, "--role", "observatory", "--site", site) for site in ("saf", "wema"))
+    found = seen(program, admin)
+
+    def ask(site, token, **headers):
+        body = json.dumps({"site": site})
+        return requests.post(f"{url}/jobs/getnewjobs", data=body, headers={**bearer(token), **headers})
+
+    assert ask("saf", obs).status_code == 200
+    assert ask("saf", obs, **WRONG_HOST).status_code == 421
+    assert "The program asks for jobs.elsewhere.example:8642." in wait_for(lambda: found().get("saf"))["sentence"]
+    assert ask("saf", obs).status_code == 200
+    assert wait_for(lambda: not found())
+    assert ask("mrc1", wema).status_code == 403
+    assert "(403). This token is not for this site." in wait_for(lambda: found().get("mrc1"))["sentence"]
+    tokens = [line.split() for line in program.run("token", "list").stdout.splitlines()]
+    (number,) = [words[0] for words in tokens if "saf" in words]
+    assert program.run("token", "revoke", number).returncode == 0
+    answer = ask("saf", obs)
+    assert (answer.status_code, answer.json()) == (401, [])
+    alarm = wait_for(lambda: found().get("saf"))
+    assert alarm["loud"] and "(401)" in alarm["sentence"] and "revoked" in alarm["sentence"]
+    assert alarm["todo"].startswith("Correct the address, the site or the token")
+    assert requests.post(f"{url}/getnewjobs", data="nonsense", headers=WRONG_HOST).status_code == 421
+    assert wait_for(lambda: found().get(""))["sentence"].startswith(
+        "A program at 127.0.0.1 asks for jobs of an unknown"
+    )
+    said = program.run("doctor").stdout
+    assert all(f"asks for jobs of {site}" in said for site in ("saf", "mrc1", "an unknown site"))
+    watchdog = requests.get(f"{url}/healthz?for=watchdog")
+    assert watchdog.status_code == 503
+    assert {one["site"] for one in watchdog.json()["reasons"]} == {"saf", "mrc1", ""}
+
+
+def test_a_revoked_token_is_named_in_the_silence(make_server):
+    clock = ManualClock()
+    server = make_server(clock, observatory_access="token")
+    token = make_token(server.appliance, "obs", "observatory", sites=("saf",))
+    for _ in range(2):
+        clock.advance(12)
+        assert poll(server, **bearer(token)).status_code == 200
+    (info,) = [one for one in tokens.list_tokens(server.appliance.desk) if "observatory" in one.roles]
+    admin = bearer(make_token(server.appliance, "ann", "admin"))
+    clock.advance(5)
+    assert requests.delete(f"{server.url}/api/tokens/{info.id}", headers=admin).ok
+    clock.advance(7)
+    assert poll(server, **bearer(token)).status_code == 401
+    clock.advance(60)
+    silent = next(one for key, one in alarms(server).items() if key.startswith("silent/saf"))["sentence"]
+    assert f"The observatory token {info.id} of obs was revoked at 22:13:49 UTC: give the program another." in silent
 
 
 # ---- the machine's own names and addresses

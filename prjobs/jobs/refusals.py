@@ -30,7 +30,7 @@ class Refusals:
     def sentence(self) -> str:
         """The refusals in words, with the reason of the last one."""
         last = self.last
-        whose = f"for jobs of {last.site}" if last.site else "for jobs, without naming a site,"
+        whose = f"for jobs of {last.site or 'an unknown site'}"
         times = f"since {_clock(self.first_ms)}, last at {_clock(self.last_ms)}" if self.count > 1 else ""
         times = times or f"at {_clock(self.last_ms)}"
         return f"A program at {last.address} asks {whose} and was refused {times} ({last.status}). {last.reason}"

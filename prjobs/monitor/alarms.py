@@ -13,6 +13,7 @@ import msgspec
 from prjobs.access.audit import Actor
 from prjobs.base.errors import NotFound, Unavailable
 from prjobs.base.manual import section_of
+from prjobs.base.notices import Code
 from prjobs.monitor.board import Alarm, Board
 from prjobs.store.engine import Engine
 from prjobs.store.transaction import Transaction
@@ -40,18 +41,20 @@ WHAT_TO_DO = {
     "Until the program polls again, no stop reaches the site.",
     NEVER: "Check the name of the site. Until a program polls for the site, no job and no stop arrives. "
     "After a typing error cancel the jobs, then remove the site with “prjobs sites remove”.",
+    Code.POLL_REFUSED: "Correct the address, the site or the token in that program: "
+    "until then no job and no stop reaches it.",
     STUCK: "Look at the device. If the job is over, close the job.",
 }
 _COLUMNS = ", ".join(Alarm.__struct_fields__)
 _SAVE = (
     f"INSERT INTO alarm ({_COLUMNS}) VALUES ({', '.join('?' * len(Alarm.__struct_fields__))}) "
-    "ON CONFLICT (key, raised_ms) DO UPDATE SET cleared_ms = excluded.cleared_ms, seen_by = excluded.seen_by, "
-    "seen_ms = excluded.seen_ms"
+    "ON CONFLICT (key, raised_ms) DO UPDATE SET cleared_ms = excluded.cleared_ms, sentence = excluded.sentence, "
+    "seen_by = excluded.seen_by, seen_ms = excluded.seen_ms"
 )
 
 
 class Wrong(NamedTuple):
-    """A present fault. `words()` returns the sentence, and is called only when the alarm is raised."""
+    """A present fault. `words()` returns the sentence, and is called when the alarm is raised; again if `changes`."""
 
     key: str
     kind: str
@@ -60,6 +63,7 @@ class Wrong(NamedTuple):
     site: str = ""
     ulid: str = ""
     loud: bool = True
+    changes: bool = False
 
 
 class Ack(msgspec.Struct, frozen=True):
@@ -98,6 +102,8 @@ def settle(board: Board, found: Sequence[Wrong]) -> None:
     for key, wrong in worst.items():
         if key not in board.alarms:
             board.alarms.add(_raised(wrong, now_ms))
+        elif wrong.changes:
+            board.alarms.reword(key, wrong.words())
     board.alarms.searched_s = board.queue.clock.elapsed_s()
     save(board)
 
@@ -175,15 +181,16 @@ def _rank(alarm: Alarm) -> tuple[bool, int, int, str]:
 def _view(alarm: Alarm) -> AlarmView:
     seen = alarm.seen_by is not None and alarm.seen_ms is not None
     name, rest = alarm.key.split("/", 1)
+    # The key of a notice has its code after the kind.
+    code = rest.partition("/")[0] if alarm.kind in (PROBLEM, NOTICE) else name
     return AlarmView(
         key=alarm.key,
         kind=alarm.kind,
         site=alarm.site,
         ulid=alarm.ulid,
         sentence=alarm.sentence,
-        todo=WHAT_TO_DO.get(name, ""),
-        # The key of a notice has its code after the kind.
-        manual=section_of(rest.partition("/")[0] if alarm.kind in (PROBLEM, NOTICE) else name),
+        todo=WHAT_TO_DO.get(code, ""),
+        manual=section_of(code),
         since_ms=alarm.since_ms,
         raised_ms=alarm.raised_ms,
         loud=alarm.loud,

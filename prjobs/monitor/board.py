@@ -66,6 +66,12 @@ class RaisedAlarms:
             if alarm.key not in self._raised:
                 self._change(alarm)
 
+    def reword(self, key: str, sentence: str) -> None:
+        """Replace the sentence of a raised alarm; the file gets the sentence with the next other change."""
+        with self._lock:
+            if alarm := self._raised.get(key):
+                self._raised[key] = msgspec.structs.replace(alarm, sentence=sentence)
+
     def clear(self, key: str, time_ms: int) -> None:
         """Clear an alarm at the end of its condition."""
         with self._lock:

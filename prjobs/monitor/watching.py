@@ -13,6 +13,7 @@ from typing import NamedTuple
 from prjobs.base.catalogue import MAKES_SAFE
 from prjobs.base.clock import moment
 from prjobs.base.errors import NotFound, Unavailable
+from prjobs.base.notices import Code
 from prjobs.base.ulids import floor_ulid
 from prjobs.jobs import log
 from prjobs.jobs.lookup import find_job
@@ -330,7 +331,9 @@ class Watch:
         for one in health.raised(self._queue):
             kind = PROBLEM if one.is_problem else NOTICE
             key = f"{kind}/{one.code}" + (f"/{one.site}" if one.site else "")
-            yield Wrong(key, kind, now_ms, partial(str, one.sentence), one.site, loud=one.is_loud)
+            # The reason of the last refused poll counts: a program with a new address may be refused for its token.
+            changes = one.code == Code.POLL_REFUSED
+            yield Wrong(key, kind, now_ms, partial(str, one.sentence), one.site, loud=one.is_loud, changes=changes)
 
 
 def _kind(job: Seen) -> str:

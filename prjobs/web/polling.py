@@ -23,6 +23,9 @@ def note_refusal(queue: Queue, environ: dict[str, Any], refused: Refused) -> Non
     """Note the refusal if the request is a poll for jobs."""
     if refused.status not in STATUSES or environ["REQUEST_METHOD"] != "POST":
         return
+    # Any page of the web can make a browser post here, and must not raise alarms: programs send neither header.
+    if "HTTP_ORIGIN" in environ or "HTTP_SEC_FETCH_SITE" in environ:
+        return
     if not str(environ["PATH_INFO"]).rstrip("/").endswith("getnewjobs"):
         return
     poll = RefusedPoll(_site(environ), str(environ["REMOTE_ADDR"]), refused.status, _reason(environ, refused))

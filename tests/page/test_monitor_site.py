@@ -296,6 +296,22 @@ def test_every_bad_card_says_what_to_do(call: Call) -> None:
     call("rules.js", "takeRules", {"stations": {}})
 
 
+def test_refused_polls_stand_on_the_screen_of_their_site(call: Call) -> None:
+    """Those of a site that the page does not know, and of an unknown one, stand on every site's screen."""
+    refused = [
+        {"code": "poll_refused", "site": name, "sentence": f"About {name}."} for name in ("saf", "mrc1", "sfa", "")
+    ]
+    script = """async ([site, now, health]) => (await import("/site_cards.js")).siteCards(
+        { open: new Map(), sites: new Map([["saf", site], ["mrc1", site]]), health, around: { settings: null } },
+        site, now, 0)"""
+    found = [
+        (card["kind"], card["word"], card["why"])
+        for card in call.page.evaluate(script, [site(), NOW, {"ok": True, "problems": [], "notices": refused}])
+        if card["name"] == "Refused polls"
+    ]
+    assert found == [("bad", "saf", "About saf."), ("bad", "sfa", "About sfa."), ("bad", "unknown site", "About .")]
+
+
 def test_the_cards_of_both_queues(call: Call) -> None:
     gaps = {"last_ms": NOW - 3000, "usual_gap_ms": 3000, "gaps_ms": [3000, 14_000]}
     assert "alternate" not in cards(call, site(polls={"primary": gaps}))
