@@ -41,6 +41,8 @@ const KIND_WORDS = {
   stuck: ["job stuck", "jobs stuck"],
   problem: ["problem", "problems"],
   notice: ["notice", "notices"],
+  poll_refused: ["program refused", "programs refused"],
+  token_ends: ["token ends soon", "tokens end soon"],
 };
 
 // "saf: silent 23m10s · 4 jobs waiting · 1 stop not picked up"
@@ -63,8 +65,11 @@ export function groupTodo({ alarms }) {
 
 const countWords = (count, [one, many]) => `${count} ${count === 1 ? one : many}`;
 
-// The server puts the kind before the first stroke of the key.
-const kindOf = (alarm) => alarm.key.split("/")[0];
+// The server puts the kind before the first stroke of the key, and the code of a notice after it.
+function kindOf(alarm) {
+  const [kind, code] = alarm.key.split("/");
+  return Object.hasOwn(KIND_WORDS, code) ? code : kind;
+}
 
 // One line for the screens that do not list the alarms.
 export function summaryWords(alarms) {

@@ -14,7 +14,7 @@ const SAID_BY_THE_LINK = ["cloud_down", "cloud_parked"];
 // `polls` are those of the cards that show gaps.
 export function siteCards(model, site, nowMs, skewMs) {
   return [
-    pollCard(site, nowMs), alternateCard(site, nowMs), waitingCard(model, site, nowMs), stuckCard(model, site, nowMs),
+    pollCard(site, nowMs, isRefused(model, site.site)), alternateCard(site, nowMs), waitingCard(model, site, nowMs), stuckCard(model, site, nowMs),
     reportsCard(site), ...serverCards(model, site.site), clockCard(skewMs), stationCard(model, site),
   ].filter(Boolean);
 }
@@ -23,7 +23,11 @@ function card(key, name, kind, word, why, todo = "", manual = "") {
   return { key, name, kind, word, why, todo, manual };
 }
 
-function pollCard(site, nowMs) {
+function isRefused({ health }, site) {
+  return (health.notices || []).some((one) => one.code === "poll_refused" && one.site === site);
+}
+
+function pollCard(site, nowMs, refused) {
   if (site.last_poll_ms == null) {
     return card("polls", "Requests for jobs", "bad", "never", "No program has ever asked for this site's jobs.",
       "Point the observatory program's base URL for jobs at this server, and check its site code. A site that was a typing "
@@ -34,7 +38,8 @@ function pollCard(site, nowMs) {
   const quiet = silentFor(site, nowMs);
   if (!quiet) return { ...card("polls", "Requests for jobs", "good", "asks", why), polls };
   return { ...card("polls", "Requests for jobs", "bad", `silent ${compact(quiet)}`, why,
-    "See whether the observatory program runs and its network is up; nothing sent here arrives until it asks again.",
+    refused ? "The program asks and is refused, see “Refused polls”; nothing sent here arrives until that is corrected."
+      : "See whether the observatory program runs and its network is up; nothing sent here arrives until it asks again.",
     "manual/trouble#the-site-is-silent"), polls };
 }
 

@@ -45,5 +45,5 @@ def _sentence(one: TokenInfo) -> str:
     sites = ", ".join(one.sites) or "every site"
     return (
         f"The observatory token {one.id} of {one.user_name} for {sites} ends on {end}: make another with "
-        "`prjobs token create`, give it to the program, then revoke this one."
+        "“prjobs token create”, give it to the program, then revoke this one."
     )

@@ -299,6 +299,13 @@ def test_the_alarms_of_a_site_in_one_line(call: Call) -> None:
     assert call("alarms.js", "groupTodo", groups[0]) == todo
 
 
+def test_the_words_of_a_group_name_the_kind_of_silence_and_of_notice(call: Call) -> None:
+    never = alarm("never-polled/sfa", kind="silent", site="sfa", todo="")
+    refused = alarm("notice/poll_refused/sfa", kind="notice", site="sfa", todo="")
+    group = {"site": "sfa", "alarms": [never, refused]}
+    assert call("alarms.js", "groupWords", group, 2, NOW) == "sfa: never polled · 2 jobs waiting · 1 program refused"
+
+
 def test_an_alarm_that_comes_again_is_another_one(call: Call) -> None:
     first, again = alarm("notice/clock"), alarm("notice/clock", raised_ms=NOW)
     assert call("alarms.js", "nameOf", first) != call("alarms.js", "nameOf", again)

@@ -310,6 +310,8 @@ def test_refused_polls_stand_on_the_screen_of_their_site(call: Call) -> None:
         if card["name"] == "Refused polls"
     ]
     assert found == [("bad", "saf", "About saf."), ("bad", "sfa", "About sfa."), ("bad", "unknown site", "About .")]
+    silent = cards(call, site(last_poll_ms=NOW - 5 * MINUTE), health={"ok": True, "notices": refused})
+    assert "is refused, see “Refused polls”" in silent["polls"]["todo"]
 
 
 def test_the_cards_of_both_queues(call: Call) -> None:
