@@ -9,7 +9,7 @@ import requests
 from prjobs.access import tokens
 from prjobs.access.provider import Provider, parse_keys, read_certificate
 from prjobs.base.clock import Clock
-from prjobs.base.errors import Unauthorized, Unusable
+from prjobs.base.errors import Unauthorized, Unavailable, Unusable
 from prjobs.base.settings import Settings
 from prjobs.opening import close_appliance, open_appliance
 from tests import provider
@@ -118,6 +118,39 @@ def test_keys_are_kept_and_verify_with_the_provider_gone(make_provider, keys, ot
         assert seen == ["jwks.json"] * 2
     again = make_provider(oidc_jwks_url=f"{url}/jwks.json")
     assert again.identify(keys.token()).user_id == again.identify(other.token()).user_id == "auth0|alice"
+
+
+def test_requests_that_come_together_wait_for_the_one_fetch_of_the_new_key(folder, clock, keys, other):
+    asked, release = [], threading.Event()
+
+    def fetch(url, headers):
+        asked.append(url)
+        if len(asked) > 1:
+            assert release.wait(60)
+        return {"keys": [keys.jwk] if len(asked) == 1 else [keys.jwk, other.jwk]}
+
+    judge = Provider(folder.path, Settings(**OIDC, threads=30), clock, fetch)
+    judge.identify(keys.token())
+    clock.advance(61)
+    found = []
+
+    def identify():
+        try:
+            found.append(judge.identify(other.token()).user_id)
+        except Unavailable as unavailable:
+            found.append(unavailable.status)
+
+    requests_at_once = [threading.Thread(target=identify) for _ in range(13)]
+    for one in requests_at_once:
+        one.start()
+    # One fetches, ten wait; the last two would take threads that polls need.
+    wait_for(lambda: len(found) == 2)
+    assert judge.identify(keys.token()).user_id == "auth0|alice"
+    release.set()
+    for one in requests_at_once:
+        one.join()
+    assert sorted(found, key=str) == [503] * 2 + ["auth0|alice"] * 11
+    assert len(asked) == 2
 
 
 @pytest.mark.parametrize("answer", [None, [], {"keys": 5}, {"keys": [5, {}, {"kid": "a"}]}, {"keys": []}, "<html>"])

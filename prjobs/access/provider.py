@@ -20,7 +20,7 @@ from cryptography.x509 import load_pem_x509_certificate
 
 from prjobs.access.identity import LOG_IN, ROLES, Identity
 from prjobs.base.clock import Clock
-from prjobs.base.errors import Unauthorized, Unusable
+from prjobs.base.errors import Unauthorized, Unavailable, Unusable
 from prjobs.base.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -30,8 +30,10 @@ MAX_TOKEN = 8192
 MIN_KEY_BITS = 2048
 ASK_AGAIN_S = 60.0
 REFRESH_S = 6 * 3600.0
+WAIT_S = 10.0
 USERINFO_KEEP_S = 600.0
 USERINFO_USERS = 1000
+_FETCHING = "The keys of the login provider are being fetched: send the request again in a few seconds."
 Fetch = Callable[[str, dict[str, str]], Any]
 
 
@@ -46,6 +48,8 @@ class Provider:
         self._kept = folder / "jwks.json"
         self._asked_s: float | None = None
         self._asking = threading.Lock()
+        # Requests that wait for keys hold threads, which polls need too.
+        self._waiting = threading.Semaphore(max(1, settings.threads // 3))
         self._roles: dict[str, tuple[float, tuple[str, ...]]] = {}
         self._certificate = read_certificate(settings.oidc_certificate) if settings.oidc_certificate else None
         self._keys = {} if self._certificate else self._read_kept()
@@ -94,8 +98,8 @@ class Provider:
             return self._certificate
         if not isinstance(kid, str):
             raise Unauthorized(LOG_IN + "the token does not name its key.")
-        if kid not in self._keys:
-            self.refresh_if_due(ASK_AGAIN_S)
+        if kid not in self._keys and not self.refresh_if_due(ASK_AGAIN_S):
+            self._wait_for_keys()
         if kid not in self._keys:
             raise Unauthorized(LOG_IN + "the token's key is not known here.")
         return self._keys[kid]
@@ -147,6 +151,17 @@ class Provider:
             return self._fetch_keys()
         finally:
             self._asking.release()
+
+    def _wait_for_keys(self) -> None:
+        """Wait while another request fetches the keys. Raise Unavailable when that takes long, or when many wait."""
+        if not self._waiting.acquire(blocking=False):
+            raise Unavailable(_FETCHING)
+        try:
+            if not self._asking.acquire(timeout=WAIT_S):
+                raise Unavailable(_FETCHING)
+            self._asking.release()
+        finally:
+            self._waiting.release()
 
     def _fetch_keys(self) -> bool:
         url = self._settings.oidc_jwks_url or self.issuer.rstrip("/") + "/.well-known/jwks.json"
