@@ -1,7 +1,7 @@
 // Wall displays on the screen Site, for administrators: a link to open on a display, with a token of its own that
 // only looks. The token stands in the fragment of the address, which no browser sends to a server.
 
-import { show } from "./dom.js";
+import { parts, setAttr, show } from "./dom.js";
 import { MadeSecret } from "./made_secret.js";
 import { sitesInOrder } from "./model.js";
 import { readWall } from "./reserve.js";
@@ -14,11 +14,6 @@ const FIELDS = [
   { name: "sites", label: "sites", kind: "checks", help: "none: all sites" },
 ];
 
-// The address to open on the display.
-export function wallLink(base, token) {
-  return `${new URL("login", base).href}#${new URLSearchParams({ token, wall: "1" })}`;
-}
-
 export class WallLink {
   // `made()`: a token more is there.
   constructor({ root, model, api, made }) {
@@ -30,14 +25,25 @@ export class WallLink {
 
   async make(body) {
     const { token, info } = await this.api.post("tokens", body);
-    const words = "Open this link on the display. It is shown this once: copy it now. "
-      + `To end it, revoke the token “${info.user_name}” in the list of tokens.`;
-    this.secret.show(wallLink(new URL("../", import.meta.url), token), words);
+    // The list of tokens has it, whatever becomes of the link.
     this.made();
+    const { link, sentence, qr } = await this.api.post("wall", { token, page: new URL("../", import.meta.url).href });
+    const words = `Open this link on the display${qr ? ", or let its camera read the code" : ""}. It is shown this once: copy it now. `
+      + `To end it, revoke the token “${info.user_name}” in the list of tokens.`;
+    this.secret.show(link, [sentence, words].filter(Boolean).join(" "));
+    this.drawCode(qr);
+  }
+
+  drawCode(qr) {
+    const { code, codePath } = parts(this.root);
+    setAttr(code, "hidden", qr ? null : "");
+    setAttr(code, "viewBox", qr && `0 0 ${qr.size} ${qr.size}`);
+    setAttr(codePath, "d", qr?.path);
   }
 
   hideMade() {
     this.secret.hide();
+    this.drawCode(null);
   }
 
   draw() {

@@ -4,6 +4,7 @@ import errno
 import os
 import socket
 import sys
+from contextlib import suppress
 from functools import cache
 from ipaddress import ip_address
 
@@ -110,6 +111,16 @@ def is_loopback(host: str) -> bool:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host.lower() == "localhost"
+
+
+def address_for_others() -> str:
+    """Return the address that other machines of the network use for this machine, else the machine's name."""
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        # No packet leaves: the system only chooses the address with which one would. The net is for documentation.
+        probe.connect(("192.0.2.1", 9))
+        if not is_loopback(address := str(probe.getsockname()[0])):
+            return address
+    return socket.gethostname()
 
 
 def is_own(host: str) -> bool:

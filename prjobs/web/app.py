@@ -20,6 +20,7 @@ from prjobs.web import (
     night_api,
     polling,
     reservations_api,
+    wall_api,
 )
 from prjobs.web.endpoint import reply
 from prjobs.web.guard import ALLOWED_HEADERS, Guard, cors_headers
@@ -38,6 +39,7 @@ ROUTES = [
     *reservations_api.ROUTES,
     *night_api.ROUTES,
     *cloud_api.ROUTES,
+    *wall_api.ROUTES,
     *manual.ROUTES,
 ]
 REASONS = {421: "Misdirected Request", 507: "Insufficient Storage"}

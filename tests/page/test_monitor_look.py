@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.page.calling import STATIC
+from tests.page.here import Here
 from tests.page.png import is_only_red, pixels
 from tests.page.tour import House, tour
 from tests.page.watching import Observatory, log_in, wait_text
@@ -295,6 +296,29 @@ def test_a_wall_is_larger_and_never_slows_down(served: Program, observatory: Obs
     )
     page.wait_for_timeout(5000)
     assert any("wait=3" in url for url in asked)
+
+
+@pytest.mark.parametrize("width", [1920, 1280])
+def test_a_wall_has_columns_and_the_alarms_come_first(
+    served: Here, admin: str, open_page: OpenPage, width: int
+) -> None:
+    for site in ("saf", "mrc1", "dpo"):
+        Observatory(served, site).poll()
+    served.new_job(admin, user_id="staff")
+    served.after(300)
+    page = open_page(f"{served.url}/?wall=1", width=width, height=1080)
+    alarm, events = page.locator(".alarm-group").first, page.locator("[data-screen=now] .events")
+    wait_text(page.locator(".alarm-group"), "silent")
+    panels = page.locator(".site")
+    wait_text(panels, "SITE SILENT")
+    boxes = [panels.nth(at).bounding_box() for at in range(3)]
+    first, last = alarm.bounding_box(), events.bounding_box()
+    assert first["x"] + first["width"] <= min(box["x"] for box in boxes)
+    assert first["y"] + first["height"] <= last["y"]
+    assert boxes[0]["y"] == boxes[1]["y"] and boxes[0]["x"] + boxes[0]["width"] <= boxes[1]["x"]
+    words = page.locator(".alarm-words >> visible=true").first.bounding_box()
+    assert words["width"] > first["width"] / 2
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_paper_has_page_numbers() -> None:

@@ -5,10 +5,15 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import segno
 
+from prjobs.base.sockets import is_own
 from tests.page.calling import Call
+from tests.page.here import Here
+from tests.page.png import scanlines, unfiltered
 from tests.page.samples import HOUR, MINUTE, NOW, site
 from tests.page.watching import Observatory, click_twice, log_in, wait_text
 from tests.program import Program
@@ -401,3 +406,36 @@ def test_the_strip_shows_the_sky_of_a_site_that_has_one(
     wait_text(page.locator("[data-part=lst]"), re.compile(r"05:(29|3\d)"))
     wait_text(page.locator("[data-part=turnBox]"), re.compile(r"dawn \d\d:\d\d"))
     assert "dawn at saf" in page.locator("[data-part=turnBox]").get_attribute("data-tip")
+
+
+@pytest.mark.parametrize("theme", ["day", "dark", "red"])
+def test_a_wall_display_gets_an_address_in_the_network_and_a_code(here: Here, open_page: OpenPage, theme: str) -> None:
+    here.serve(host="0.0.0.0")
+    page = open_page(here.url, theme=theme)
+    log_in(page, here.url, here.token("staff", "--role", "admin"))
+    page.goto(f"{here.url}/#/site")
+    Observatory(here).fetch()
+    page.locator("[data-wall-link] form").get_by_text("Make a link").click()
+    made = page.locator("[data-wall-link] .made")
+    wait_text(made, "let its camera read the code")
+    link = made.locator(".json").inner_text()
+    assert is_own(urlsplit(link).hostname) and "127.0.0.1" not in link
+    code = made.locator("svg.qr")
+    raw, stride, size = scanlines(code.screenshot())
+    lines = [list(zip(*(line[at::size] for at in range(3)), strict=True)) for line in unfiltered(raw, stride, size)]
+    rows = segno.make(link, error="l", micro=False).matrix
+    step = len(lines) / (len(rows) + 8)
+    looks: dict[bool, set[int]] = {True: set(), False: set()}
+    for y, row in enumerate(rows):
+        for x, dark in enumerate(row):
+            looks[bool(dark)].add(sum(lines[int((y + 4.5) * step)][int((x + 4.5) * step)]))
+    assert max(looks[True]) + 100 < min(looks[False])
+    page.keyboard.press("n")
+    assert (made.locator(".json").text_content(), code.locator("path").get_attribute("d")) == ("", None)
+
+
+def test_a_wall_display_of_this_machine_alone_says_which_setting_to_change(page: Any) -> None:
+    page.locator("[data-wall-link] form").get_by_text("Make a link").click()
+    made = page.locator("[data-wall-link] .made")
+    wait_text(made, "Only this machine reaches the link: prjobs listens on 127.0.0.1. For a tablet set host to 0.0.0.0")
+    assert made.locator("svg.qr").is_hidden()

@@ -1,0 +1,64 @@
+"""The link of a wall display under /api/: an address that a tablet reaches, and the link as a QR code."""
+
+from typing import Annotated
+from urllib.parse import urlencode, urlsplit
+
+import msgspec
+import segno
+from bottle import HTTPResponse, request
+from msgspec import Meta
+
+from prjobs.appliance import Appliance
+from prjobs.base.sockets import address_for_others, is_loopback
+from prjobs.web import caller
+from prjobs.web.endpoint import Route, parse_body, reply_json
+
+EVERY_ADDRESS = ("0.0.0.0", "::", "*")
+# A scanner needs that much empty space around the code, in modules.
+QUIET = 4
+ONLY_HERE = (
+    "Only this machine reaches the link: prjobs listens on {host}. For a tablet set host to 0.0.0.0 in prjobs.toml, "
+    "restart prjobs, and make a new link."
+)
+
+
+class WallLink(msgspec.Struct, frozen=True):
+    """The body of POST /api/wall: the token in the link, and the address of the page that asks."""
+
+    token: Annotated[str, Meta(min_length=1, max_length=8000, pattern=r"^[\w.-]+$", description="a token")]
+    page: Annotated[
+        str, Meta(max_length=300, pattern=r"^https?://[^\s?#@]+/$", description="the address of the monitor, with a /")
+    ]
+
+
+def post_wall(appliance: Appliance) -> HTTPResponse:
+    """Return the link of a wall display at an address that other machines reach, and its QR code."""
+    caller.require_admin(appliance.desk)
+    asked = parse_body(WallLink)
+    base = _base_for_others(asked.page, appliance.queue.settings.host)
+    query = urlencode({"token": asked.token, "wall": "1"})
+    if base is None:
+        sentence = ONLY_HERE.format(host=appliance.queue.settings.host)
+        return reply_json({"link": f"{asked.page}login#{query}", "sentence": sentence, "qr": None})
+    link = f"{base}login#{query}"
+    return reply_json({"link": link, "sentence": "", "qr": qr_code(link)})
+
+
+def _base_for_others(page: str, host: str) -> str | None:
+    """Return the address of the monitor for other machines; None if prjobs listens for this machine alone."""
+    if not is_loopback(urlsplit(page).hostname or ""):
+        return page
+    if is_loopback(host):
+        return None
+    name = address_for_others() if host in EVERY_ADDRESS else host
+    return f"http://{f'[{name}]' if ':' in name else name}:{request.environ['SERVER_PORT']}/"
+
+
+def qr_code(text: str) -> dict[str, object]:
+    """Return the QR code as the size and the path of an SVG, a unit for each module, with the space around it."""
+    rows = segno.make(text, error="l", micro=False).matrix
+    cells = [(x + QUIET, y + QUIET) for y, row in enumerate(rows) for x, dark in enumerate(row) if dark]
+    return {"size": len(rows) + 2 * QUIET, "path": "".join(f"M{x} {y}h1v1h-1z" for x, y in cells)}
+
+
+ROUTES = [Route("POST", "/api/wall", post_wall)]
