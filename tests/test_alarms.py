@@ -469,6 +469,18 @@ def test_a_device_that_never_reports_is_not_expected_to(appliance, submit, clock
     assert look() == [f"stuck/{again.ulid}"]
 
 
+def test_closing_a_job_is_no_report_of_the_device(appliance, submit, clock, look):
+    job = submit()
+    take(appliance)
+    withdrawals.close_job(appliance.queue, job.ulid, ANN, "it is over")
+    submit()
+    take(appliance)
+    poll_for(appliance, clock, 310)
+    assert look() == []
+    Watch(appliance.board).once()
+    assert alarms.list_alarms(appliance.board) == [] and sites.list_sites(appliance.board)[0].reporting == []
+
+
 def test_what_reports_is_known_after_a_start(appliance, submit, clock):
     focus, _ = submit(device="focuser", action="move"), submit()
     take(appliance)

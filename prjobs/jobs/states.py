@@ -69,8 +69,6 @@ _PHASE_OF = {
 # An observatory may report any other word too.
 WORDS = frozenset({*_PHASE_OF, STARTED})
 OPEN_PHASES = frozenset({"waiting", "picked_up", "running"})
-# The phases that only a report leads to, or somebody who closes a job.
-REPORTED_PHASES = ("running", "done", "failed")
 
 
 _FIRST_WORD = re.compile(r"[A-Za-z]+\b", re.ASCII)
@@ -96,6 +94,19 @@ def phase_of(status: str) -> str:
 def is_finished(status: str) -> bool:
     """Return True if a job with the status is over: no further report is expected."""
     return phase_of(status) not in OPEN_PHASES
+
+
+_REPORTED = ("running", "done", "failed")
+
+
+def is_report(status: str) -> bool:
+    """Return True if a report set the status. ABORTED does not count: staff set it by closing a job."""
+    return status != ABORTED and phase_of(status) in _REPORTED
+
+
+def are_reports(column: str) -> str:
+    """Return the SQL condition for a column with a status that a report set, as `is_report` has it."""
+    return f"({column} <> '{ABORTED}' AND {in_phases(column, _REPORTED)})"
 
 
 def in_phases(column: str, phases: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from prjobs.base.ulids import floor_ulid
 from prjobs.jobs import unpolled
 from prjobs.jobs.polls import Poller
 from prjobs.jobs.queue import Queue
-from prjobs.jobs.states import ALTERNATE, OPEN_PHASES, PHASES, PRIMARY, REPORTED_PHASES, in_phases, phase_of
+from prjobs.jobs.states import ALTERNATE, OPEN_PHASES, PHASES, PRIMARY, in_phases, is_report, phase_of
 from prjobs.monitor.board import Board
 from prjobs.monitor.rules import OPEN_LIMIT
 from prjobs.monitor.views import COLUMNS, DAY_MS, JobView, view_job
@@ -60,9 +60,8 @@ def _view_site(queue: Queue, site: str) -> SiteView:
     )
     reporting = set()
     for device, status, count in statuses:
-        phase = phase_of(status)
-        counts[phase] += count
-        if phase in REPORTED_PHASES:
+        counts[phase_of(status)] += count
+        if is_report(status):
             reporting.add(device)
     busy = any(counts[phase] for phase in OPEN_PHASES)
     return SiteView(

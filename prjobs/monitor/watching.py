@@ -20,9 +20,10 @@ from prjobs.jobs.lookup import find_job
 from prjobs.jobs.states import (
     OPEN_PHASES,
     PRIMARY,
-    REPORTED_PHASES,
     UNCONFIRMED,
+    are_reports,
     in_phases,
+    is_report,
     phase_of,
 )
 from prjobs.monitor import alarms, health, views
@@ -57,8 +58,7 @@ _COLUMNS = "j.seq, j.ulid, j.site, j.device, j.command_class, j.status, j.create
 
 # Every unknown status word means running.
 _REPORTED = (
-    "SELECT site, device, max(created_ms) FROM job "
-    f"WHERE ulid > ? AND {in_phases('status', REPORTED_PHASES)} GROUP BY site, device"
+    f"SELECT site, device, max(created_ms) FROM job WHERE ulid > ? AND {are_reports('status')} GROUP BY site, device"
 )
 _OPEN = (
     f"SELECT {_COLUMNS} FROM job j WHERE j.ulid > ? AND {in_phases('j.status', OPEN_PHASES)} "
@@ -197,7 +197,7 @@ class Watch:
         """Note a job. Return False if this report is the first one of the device."""
         phase = phase_of(job.status)
         is_known = True
-        if phase in REPORTED_PHASES:
+        if is_report(job.status):
             is_known = (job.site, job.device) in self._reported_ms
             self._note_report((job.site, job.device), job.created_ms)
         self._silence.note(OpenJob(job.seq, job.site, job.created_ms, phase))
