@@ -9,7 +9,7 @@ import requests
 from prjobs.access import tokens
 from prjobs.base import sockets
 from prjobs.base.notices import Code
-from prjobs.jobs.refused_polls import SHOWN_S
+from prjobs.jobs.refusals import MIXED_S, SHOWN_S
 from prjobs.monitor.watching import Watch
 from prjobs.upkeep.chores import Chores
 from tests.clocks import ManualClock
@@ -69,6 +69,27 @@ def test_an_accepted_poll_from_the_address_ends_it(server):
     poll(server, site="wema", **WRONG_HOST)
     assert poll(server).status_code == 200
     assert list(notices(server)) == ["wema"]
+
+
+def test_two_programs_at_one_address_are_one_lasting_alarm(make_server):
+    """The second program is refused every time, the first one never."""
+    clock = ManualClock()
+    server = make_server(clock)
+    chores = Chores(server.appliance, server.folder)
+    poll(server, **WRONG_HOST)
+    poll(server)
+    assert notices(server) == {}
+    for _ in range(10):
+        clock.advance(6)
+        poll(server, **WRONG_HOST)
+        clock.advance(6)
+        assert poll(server).status_code == 200
+        chores.once()
+        assert "saf" in notices(server)
+    assert len({one["raised_ms"] for one in [alarms(server)["notice/poll_refused/saf"] for _ in range(2)]}) == 1
+    clock.advance(MIXED_S)
+    poll(server)
+    assert notices(server) == {}
 
 
 def test_it_ends_some_time_after_the_last_one(make_server):

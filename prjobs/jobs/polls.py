@@ -79,9 +79,9 @@ class Polls:
         """Return True if a poll of either queue is known."""
         return any((site, queue) in self._pollers for queue in (PRIMARY, ALTERNATE))
 
-    def polled_sites(self) -> set[str]:
-        """Return every site with a known poll."""
-        return {site for site, _ in list(self._pollers)}
+    def polled_sites(self) -> list[str]:
+        """Return every site with a known poll, in the order of the first polls."""
+        return list(dict.fromkeys(site for site, _ in list(self._pollers)))
 
     def forget(self, site: str) -> None:
         """Forget a site until the next poll or job."""

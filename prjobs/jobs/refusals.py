@@ -5,6 +5,11 @@ from dataclasses import dataclass
 
 from prjobs.base.clock import moment
 
+# A refused program polls again within seconds; without a further poll the refusals are over.
+SHOWN_S = 600.0
+# The longest usual time between two polls of a second program at the same address.
+MIXED_S = 60.0
+
 
 @dataclass(frozen=True)
 class RefusedPoll:
@@ -18,13 +23,17 @@ class RefusedPoll:
 
 @dataclass(frozen=True)
 class Refusals:
-    """The refused polls of one site: the last one, when it came, and how many came since `first_ms`."""
+    """The refused polls of one site: the last one, when it came, and how many came since `first_ms`.
+
+    `is_mixed`: polls from the same address were accepted shortly before, as when two programs run there.
+    """
 
     last: RefusedPoll
     first_ms: int
     last_ms: int
     last_s: float
     count: int
+    is_mixed: bool = False
 
     @property
     def sentence(self) -> str:
@@ -43,6 +52,8 @@ class RefusedPolls:
 
     def __init__(self) -> None:
         self._by_site: dict[str, Refusals] = {}
+        # (site, address) of refused polls -> the elapsed time of an accepted poll from there.
+        self._accepted_s: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
 
     def add(self, poll: RefusedPoll, now_ms: int, now_s: float) -> Refusals:
@@ -52,8 +63,24 @@ class RefusedPolls:
                 poll = RefusedPoll("", poll.address, poll.status, poll.reason)
             before = self._by_site.get(poll.site)
             first_ms, count = (before.first_ms, before.count) if before else (now_ms, 0)
-            made = self._by_site[poll.site] = Refusals(poll, first_ms, now_ms, now_s, count + 1)
+            is_mixed = now_s - self._accepted_s.get((poll.site, poll.address), -SHOWN_S) < SHOWN_S
+            made = self._by_site[poll.site] = Refusals(
+                poll, first_ms, now_ms, last_s=now_s, count=count + 1, is_mixed=is_mixed
+            )
             return made
+
+    def accept(self, site: str, now_s: float) -> bool:
+        """Note an accepted poll from the address of the refused ones. Return False if both kinds go on there."""
+        with self._lock:
+            found = self._by_site.get(site)
+            if found is None:
+                return True
+            if found.is_mixed and now_s - found.last_s < MIXED_S:
+                return False
+            if len(self._accepted_s) >= self.LIMIT:
+                del self._accepted_s[next(iter(self._accepted_s))]
+            self._accepted_s[(site, found.last.address)] = now_s
+            return True
 
     @property
     def is_full(self) -> bool:

@@ -2,10 +2,7 @@
 
 from prjobs.base.notices import Code
 from prjobs.jobs.queue import Queue
-from prjobs.jobs.refusals import RefusedPoll
-
-# A refused program polls again within seconds; without a further poll the notice ends.
-SHOWN_S = 600.0
+from prjobs.jobs.refusals import SHOWN_S, RefusedPoll
 
 
 def note_refused(queue: Queue, poll: RefusedPoll) -> None:
@@ -25,9 +22,13 @@ def _make_place(queue: Queue, site: str) -> None:
 
 
 def note_accepted(queue: Queue, site: str, address: str) -> None:
-    """End the notice of a site once a poll from the refused address is accepted."""
+    """End the notice of a site once a poll from the refused address is accepted.
+
+    When refused polls come from there again, a second program is at work, and the notice stays while they come: an
+    alarm that ends and sounds again with each poll would be worse.
+    """
     found = queue.refused.of(site)
-    if found and found.last.address == address:
+    if found and found.last.address == address and queue.refused.accept(site, queue.clock.elapsed_s()):
         _end(queue, site)
 
 

@@ -1,10 +1,14 @@
 """Sites for which no program ever polled here: often a typing error in the site of a command."""
 
 from collections.abc import Callable
+from itertools import islice
 
 from prjobs.base.sites import sites_in_settings
 from prjobs.base.suggestions import did_you_mean
 from prjobs.jobs.queue import Queue
+
+# A caller may poll for many invented names, and comparing takes time: the sites that polled first count.
+COMPARED = 200
 
 
 def _everywhere(_site: str) -> bool:
@@ -24,5 +28,6 @@ def note_of(queue: Queue, site: str, reaches: Callable[[str], bool] = _everywher
 
 def site_meant(queue: Queue, site: str, reaches: Callable[[str], bool] = _everywhere) -> str:
     """Return `Did you mean saf?` for a name like a site that polled or stands in the settings; else an empty text."""
-    known = queue.polls.polled_sites() | sites_in_settings(queue.settings).keys()
-    return did_you_mean(site, [one for one in sorted(known - {site}) if reaches(one)])
+    known = dict.fromkeys([*sites_in_settings(queue.settings), *queue.polls.polled_sites()])
+    near = (one for one in known if one != site and reaches(one))
+    return did_you_mean(site, islice(near, COMPARED))
