@@ -10,6 +10,7 @@ SECTIONS = {
     "audit": "trouble#the-audit-does-not-match-its-anchor",
     "calendar": "trouble#the-calendar-does-not-answer-as-it-should",
     "poll_refused": "trouble#the-polls-of-a-program-are-refused",
+    "two_programs": "trouble#two-programs-poll-for-the-jobs-of-a-site",
     "site_names": "trouble#names-of-sites-differ-by-letter-case-alone",
     "token_ends": "trouble#a-token-ends",
     "cloud_down": "trouble#the-cloud-gives-no-usable-answer",

@@ -20,6 +20,7 @@ class Code(StrEnum):
     AUDIT = "audit"
     CALENDAR = "calendar"
     POLL_REFUSED = "poll_refused"
+    TWO_PROGRAMS = "two_programs"
     TOKEN_ENDS = "token_ends"
     SITE_NAMES = "site_names"
     CLOUD_DOWN = "cloud_down"

@@ -112,6 +112,11 @@ def find_interval(gaps_s: Sequence[float]) -> Interval | None:
     return min(found)[1] if found else None
 
 
+def has_known_interval(gaps_s: Sequence[float]) -> bool:
+    """Return True if most gaps are multiples of the interval of the known observatories."""
+    return len(gaps_s) >= LEAST_GAPS and _fit(gaps_s, KNOWN_INTERVAL_S) is not None
+
+
 def _fit(gaps_s: Sequence[float], unit_s: float) -> tuple[float, Interval] | None:
     """Return (how irregular the gaps are, the interval); None when most gaps are no multiples of the unit."""
     offs_s = [_off_s(gap_s, unit_s) for gap_s in gaps_s if gap_s <= unit_s * (MULTIPLES + 0.5)]

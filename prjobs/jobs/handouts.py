@@ -6,9 +6,12 @@ transaction gives the jobs back before any other write. A client that has ended 
 a program that has gone looks the same.
 """
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from prjobs.base.errors import Conflict
 from prjobs.base.notices import Code
-from prjobs.jobs import expiry, leases, log, lookup, proofs, stops
+from prjobs.jobs import expiry, leases, log, lookup, proofs, stops, two_programs
 from prjobs.jobs.connections import Handed
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue, post
@@ -38,11 +41,11 @@ def begin_poll(queue: Queue, poll: PollRequest, peer: str, own_connection: bool 
     `own_connection` is False behind a proxy: there the peer's next request is no proof, and the peer's earlier answers
     are in doubt like the answers of other programs.
     """
-    noted = NotedPoll(queue.clock.elapsed_s())
-    proofs.note_poll(queue, poll, peer if own_connection else None)
-    if poll.is_plain:
-        noted.address = peer.rpartition(":")[0] if own_connection else peer
-        proofs.find_flushes(queue, poll.program, noted)
+    noted = NotedPoll(queue.clock.elapsed_s(), address=peer, is_plain=poll.is_plain)
+    if own_connection:
+        noted.peer, noted.address = peer, peer.rpartition(":")[0]
+    proofs.note_poll(queue, poll, noted.peer or None)
+    proofs.find_flushes(queue, poll.program, noted)
     noted.gap_ms = queue.polls.polled(poll.site, poll.queue)
     return noted
 
@@ -55,13 +58,17 @@ def take_jobs(queue: Queue, poll: PollRequest, peer: str, noted: NotedPoll | Non
     back. Raise Conflict, and hand nothing out, when the client has ended its side of the connection.
     """
     given = _give(queue, poll, peer, noted)
-    if noted and poll.is_plain:
+    rows = sorted((row for handed in given for row in handed.rows), key=lambda row: row.seq)
+    if noted:
         queue.recent_polls.answered(poll.program, noted, [one.id for one in given], queue.clock.elapsed_s())
-    return sorted((row for handed in given for row in handed.rows), key=lambda row: row.seq)
+        if rows:
+            two_programs.note_stops(queue, poll.program, noted, rows)
+    return rows
 
 
 def _give(queue: Queue, poll: PollRequest, peer: str, noted: NotedPoll | None) -> list[Handed]:
-    if not (_is_repeated(queue, poll) or lookup.has_waiting(queue.database, poll.site, poll.queue)):
+    owed = two_programs.owed_stops(queue, poll.program, noted) if noted else []
+    if not (owed or _is_repeated(queue, poll) or lookup.has_waiting(queue.database, poll.site, poll.queue)):
         return []
     if noted and noted.has_ended():
         raise Conflict(HAS_ENDED)
@@ -69,8 +76,7 @@ def _give(queue: Queue, poll: PollRequest, peer: str, noted: NotedPoll | None) -
         _take,
         queue,
         poll,
-        peer,
-        noted.gap_ms if noted else None,
+        Caller(peer, noted.gap_ms if noted else None, owed),
         patience_s=TAKE_PATIENCE_S,
         commit_s=COMMIT_S,
         undo=lambda transaction, late: _give_back(transaction, queue, late),
@@ -85,30 +91,41 @@ def _give(queue: Queue, poll: PollRequest, peer: str, noted: NotedPoll | None) -
     return given
 
 
-def _take(transaction: Transaction, queue: Queue, poll: PollRequest, peer: str, gap_ms: int | None) -> list[Handed]:
+class Caller(NamedTuple):
+    """The caller of a poll; the stops in `owed_seqs` went to the other one of two programs."""
+
+    peer: str
+    gap_ms: int | None
+    owed_seqs: Sequence[int]
+
+
+def _take(transaction: Transaction, queue: Queue, poll: PollRequest, caller: Caller) -> list[Handed]:
     if given := _handed_before(transaction, queue, poll):
         return given
     waiting = lookup.waiting_of(transaction, poll.site, poll.queue, poll.device, poll.instance)
     sound = _set_aside(transaction, queue, waiting, poll.queue)
     fresh, expired = expiry.split_expired(transaction, queue, sound)
     expiry.expire_rows(transaction, queue, expired, poll.queue)
-    fresh = _alone(transaction, queue, poll, fresh)
-    if not fresh:
+    owed = two_programs.find_owed(transaction, queue, caller.owed_seqs, poll.queue) if caller.owed_seqs else []
+    leaving = _alone(transaction, queue, poll, [*owed, *fresh])
+    if not leaving:
         return []
     now_ms = queue.clock.now_ms()
     handout_id = transaction.execute(
         "INSERT INTO handout (site, queue, time_ms, peer, poll_id, gap_ms, lease_s, state, maybe_flushed) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0) RETURNING id",
-        (poll.site, poll.queue, now_ms, peer, poll.poll_id, gap_ms, poll.lease_s, OPEN),
+        (poll.site, poll.queue, now_ms, caller.peer, poll.poll_id, caller.gap_ms, poll.lease_s, OPEN),
     ).fetchone()[0]
-    log.apply(transaction, fresh, Event(poll.queue, RECEIVED, now_ms, peer, handout_id=handout_id))
-    stops.note_stopped(transaction, queue, fresh, poll.queue)
-    transaction.executemany("UPDATE job SET attempts = attempts + 1 WHERE seq = ?", [(row.seq,) for row in fresh])
+    first = [row for row in leaving if row not in owed]
+    log.apply(transaction, first, Event(poll.queue, RECEIVED, now_ms, caller.peer, handout_id=handout_id))
+    again = Event(poll.queue, RECEIVED, now_ms, caller.peer, two_programs.NOTE, handout_id=handout_id)
+    log.apply(transaction, owed, again)
+    transaction.executemany("UPDATE job SET attempts = attempts + 1 WHERE seq = ?", [(row.seq,) for row in leaving])
     if poll.lease_s:
-        leases.grant(transaction, queue, fresh, poll.queue, poll.lease_s)
+        leases.grant(transaction, queue, leaving, poll.queue, poll.lease_s)
     if poll.poll_id:
         transaction.after_commit(queue.repeats.set, handout_id, queue.clock.elapsed_s() + POLL_ID_S)
-    return [Handed(handout_id, poll.program, fresh, poll.poll_id)]
+    return [Handed(handout_id, poll.program, leaving, poll.poll_id)]
 
 
 def _alone(transaction: Transaction, queue: Queue, poll: PollRequest, fresh: list[JobRow]) -> list[JobRow]:

@@ -1,12 +1,12 @@
 """Queries of the queue: waiting jobs, a single job, the jobs of the last days."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from prjobs.base.errors import NotFound
 from prjobs.base.ulids import floor_ulid
-from prjobs.jobs.states import BOTH, COLUMNS, FORWARDING, HELD, UNREAD, in_phases
+from prjobs.jobs.states import BOTH, COLUMNS, FORWARDING, HELD, RECEIVED, UNREAD, in_phases
 from prjobs.store.engine import Source
 from prjobs.store.models import JOB_COLUMNS, JobRow
 from prjobs.store.transaction import Transaction
@@ -56,6 +56,13 @@ def waiting_of(
 
 def _as_text(value: object) -> Any:
     return value.decode(errors="replace") if isinstance(value, bytes) else value
+
+
+def picked_up(source: Source, seqs: Sequence[int], queue_name: str) -> list[JobRow]:
+    """Return those of the jobs that were handed out in the queue and have no report, oldest first."""
+    marks = ", ".join("?" * len(seqs))
+    sql = f"SELECT {JOB_COLUMNS} FROM job WHERE seq IN ({marks}) AND {COLUMNS[queue_name][0]} = '{RECEIVED}'"
+    return [JobRow(*row) for row in source.fetch(f"{sql} ORDER BY seq", list(seqs))]
 
 
 def held_of(source: Source, site: str, queue_name: str) -> list[JobRow]:

@@ -11,6 +11,7 @@ from prjobs.jobs.connections import Handed
 from prjobs.jobs.queue import Queue, post
 from prjobs.jobs.recent_polls import NotedPoll, Verdict
 from prjobs.jobs.requests import PollRequest
+from prjobs.jobs.rivals import Kind
 from prjobs.jobs.states import CONFIRMED, OPEN, RETURNED, UNCONFIRMED, Program
 from prjobs.store.transaction import Transaction
 
@@ -26,6 +27,9 @@ _NOT_THROWN = "UPDATE handout SET maybe_flushed = 0 WHERE id = ?"
 def note_poll(queue: Queue, poll: PollRequest, peer: str | None) -> None:
     """Confirm or doubt the earlier hand-outs of the program by a new poll; `peer` is None behind a proxy."""
     program = poll.program
+    if program in queue.rivals:
+        # With two programs at work, a poll of the one says nothing of the answers to the other.
+        return
     others = queue.connections.superseded(program, peer)
     if not others:
         return
@@ -35,8 +39,14 @@ def note_poll(queue: Queue, poll: PollRequest, peer: str | None) -> None:
 
 
 def find_flushes(queue: Queue, program: Program, poll: NotedPoll) -> None:
-    """Judge by a new plain poll which of the program's last answers were thrown away."""
-    for verdict in queue.recent_polls.add(program, poll):
+    """Judge by a new plain poll which of the program's last answers were thrown away.
+
+    Of two programs each is judged alone, as far as the connections tell them apart.
+    """
+    known = queue.rivals.get(program)
+    kind = known.rivals.kind if known else Kind.ADDRESS
+    verdicts = queue.recent_polls.add(program, poll, by_connection=kind == Kind.CONNECTION)
+    for verdict in verdicts if kind != Kind.TIME else ():
         post(queue, _judge_each, queue, program[0], verdict)
 
 

@@ -10,8 +10,10 @@ from prjobs.base.errors import Unavailable
 from prjobs.base.ulids import Ulids
 from prjobs.jobs.connections import Connections
 from prjobs.jobs.polls import Polls
-from prjobs.jobs.recent_polls import RecentPolls
+from prjobs.jobs.recent_polls import NotedPoll, RecentPolls
 from prjobs.jobs.refusals import RefusedPolls
+from prjobs.jobs.rivals import KnownRivals
+from prjobs.jobs.states import Program
 from prjobs.jobs.waiters import Waiters
 from prjobs.store.common import Common
 
@@ -29,8 +31,8 @@ class Queue(Common):
 
     Deadlines: `expiries` by job number; `leases` by (job number, queue); `repeats` by hand-out, the end of the time in
     which a `poll_id` gives the same jobs again; `settling` by (site, queue), the end of the time in which only stops
-    are handed out. `stops` has the newest stop of each site. `first_seq` is the number of the newest job from before
-    the start.
+    are handed out. `stops` has the newest stop of each site, `given_stops` the polls that got each of the last stops,
+    `rivals` two programs that poll the same queue. `first_seq` is the number of the newest job from before the start.
     """
 
     ulids: Ulids
@@ -44,6 +46,8 @@ class Queue(Common):
     first_seq: int
     stops: dict[str, Stop] = field(default_factory=dict)
     recent_polls: RecentPolls = field(default_factory=RecentPolls)
+    rivals: dict[Program, KnownRivals] = field(default_factory=dict)
+    given_stops: dict[Program, dict[int, tuple[NotedPoll, ...]]] = field(default_factory=dict)
     refused: RefusedPolls = field(default_factory=RefusedPolls)
 
 

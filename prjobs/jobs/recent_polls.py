@@ -1,4 +1,4 @@
-"""The recent plain polls of each program at each address, to find the flushes among them.
+"""The recent polls of each program at each address, to find the flushes among them, and a second program.
 
 A flush can be told from the poll loop only together with its neighbours, later polls too. So the hand-outs of the last
 seconds are judged again at each poll.
@@ -15,6 +15,8 @@ from prjobs.jobs.states import Program
 
 # By then the next poll of the loop has come: the known observatories poll every 3 to 15 s.
 DECIDED_AFTER_S = 15.0
+# A longer gap is a pause, after which a program begins anew.
+PAUSE_S = 120.0
 
 
 def _never() -> bool:
@@ -23,13 +25,15 @@ def _never() -> bool:
 
 @dataclass(slots=True, eq=False)
 class NotedPoll(Request):
-    """A poll: the address, the gap to the poll before, the hand-outs, True once its answer was probably thrown away.
+    """A poll: the caller, the gap to the poll before, the hand-outs, True once its answer was probably thrown away.
 
-    `has_ended` returns True if the client has ended its side of the connection.
+    `peer` is empty behind a proxy. `has_ended` returns True if the client has ended its side of the connection.
     """
 
     took_s: float = 0.0
     address: str = ""
+    peer: str = ""
+    is_plain: bool = True
     gap_ms: int | None = None
     handout_ids: Sequence[int] = ()
     is_thrown: bool = False
@@ -44,57 +48,112 @@ class Verdict(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Recent:
-    """The last polls of a program at an address; those in `undecided` gave jobs and may still be judged anew."""
+class Stream:
+    """The last polls of a program at one address or on one connection, without a pause since `since_s`."""
 
+    since_s: float
     polls: deque[NotedPoll] = field(default_factory=lambda: deque(maxlen=KEPT))
+
+    def add(self, poll: NotedPoll) -> None:
+        """Add a poll."""
+        if self.polls and poll.at_s - self.polls[-1].at_s > PAUSE_S:
+            self.since_s = poll.at_s
+            self.polls.clear()
+        self.polls.append(poll)
+
+
+@dataclass(slots=True)
+class AddressPolls(Stream):
+    """The last polls of a program at an address, and those on each of the last connections.
+
+    Polls in `undecided` gave jobs and may still be judged anew.
+    """
+
     undecided: list[NotedPoll] = field(default_factory=list)
+    connections: dict[str, Stream] = field(default_factory=dict)
 
 
 class RecentPolls:
-    """The last plain polls by program and address. Any thread may call any method."""
+    """The last polls by program and address. Any thread may call any method."""
 
     LIMIT = 1000
+    CONNECTIONS = 16
 
     def __init__(self) -> None:
-        self._recent: dict[tuple[Program, str], _Recent] = {}
+        self._recent: dict[tuple[Program, str], AddressPolls] = {}
         self._lock = threading.Lock()
 
-    def add(self, program: Program, poll: NotedPoll) -> Sequence[Verdict]:
-        """Add a plain poll; return the hand-outs of earlier polls with a verdict that changed by this poll."""
+    def add(self, program: Program, poll: NotedPoll, by_connection: bool = False) -> Sequence[Verdict]:
+        """Add a poll; return the hand-outs of earlier polls with a verdict that changed by a plain poll.
+
+        The polls of the address are judged together, or with `by_connection` those of the connection alone.
+        """
         key = (program, poll.address)
         with self._lock:
-            recent = self._recent.get(key) or self._new(key)
-            recent.polls.append(poll)
-            return _judge(recent, poll.at_s) if recent.undecided else ()
+            recent = self._recent.get(key) or self._new(key, poll.at_s)
+            recent.add(poll)
+            if poll.peer:
+                (recent.connections.get(poll.peer) or self._connect(recent, poll)).add(poll)
+            if not recent.undecided or not poll.is_plain:
+                return ()
+            neighbours = recent.connections[poll.peer] if by_connection and poll.peer else recent
+            return _judge(recent, [one for one in neighbours.polls if one.is_plain])
 
     def answered(self, program: Program, poll: NotedPoll, handout_ids: Sequence[int], now_s: float) -> None:
-        """Note the time and the hand-outs of the answer to a plain poll."""
+        """Note the time and the hand-outs of the answer to a poll."""
         poll.took_s = now_s - poll.at_s
-        if handout_ids:
+        if handout_ids and poll.is_plain:
             with self._lock:
                 poll.handout_ids = handout_ids
                 if recent := self._recent.get((program, poll.address)):
                     recent.undecided.append(poll)
 
-    def _new(self, key: tuple[Program, str]) -> _Recent:
+    def by_program(self) -> dict[Program, list[AddressPolls]]:
+        """Return the polls at each address of the programs that poll from several addresses or connections."""
+        with self._lock:
+            found: dict[Program, list[AddressPolls]] = {}
+            for (program, _), recent in self._recent.items():
+                found.setdefault(program, []).append(recent)
+            return {
+                program: [_copy(one) for one in polls]
+                for program, polls in found.items()
+                if len(polls) > 1 or len(polls[0].connections) != 1
+            }
+
+    def at_address(self, program: Program, address: str) -> AddressPolls | None:
+        """Return the last polls of a program at an address."""
+        with self._lock:
+            recent = self._recent.get((program, address))
+            return _copy(recent) if recent else None
+
+    def _new(self, key: tuple[Program, str], now_s: float) -> AddressPolls:
         # Names of sites can be invented: the program that was quiet longest gives way.
         if len(self._recent) >= self.LIMIT:
             del self._recent[min(self._recent, key=lambda other: self._recent[other].polls[-1].at_s)]
-        recent = self._recent[key] = _Recent()
+        recent = self._recent[key] = AddressPolls(now_s)
         return recent
 
+    def _connect(self, recent: AddressPolls, poll: NotedPoll) -> Stream:
+        known = recent.connections
+        if len(known) >= self.CONNECTIONS:
+            # A program with a connection for each poll must not displace a lasting connection.
+            del known[min(known, key=lambda peer: (len(known[peer].polls) > 1, known[peer].polls[-1].at_s))]
+        made = known[poll.peer] = Stream(poll.at_s)
+        return made
 
-def _judge(recent: _Recent, now_s: float) -> list[Verdict]:
-    """Judge the undecided polls, and drop those with enough later polls."""
-    polls = list(recent.polls)
+
+def _copy(recent: AddressPolls) -> AddressPolls:
+    connections = {peer: Stream(one.since_s, one.polls.copy()) for peer, one in recent.connections.items()}
+    return AddressPolls(recent.since_s, recent.polls.copy(), [], connections)
+
+
+def _judge(recent: AddressPolls, polls: list[NotedPoll]) -> list[Verdict]:
+    """Judge the undecided ones of the polls, and drop those with enough later polls."""
     changed = []
     for poll, is_thrown in zip(polls, find_thrown_away(polls), strict=True):
         if poll.handout_ids and poll.is_thrown != is_thrown and poll in recent.undecided:
             poll.is_thrown = is_thrown
             changed.append(Verdict(poll.handout_ids, is_thrown))
-    oldest_s = polls[0].at_s
-    recent.undecided = [
-        poll for poll in recent.undecided if poll.at_s > now_s - DECIDED_AFTER_S and poll.at_s >= oldest_s
-    ]
+    oldest_s, decided_s = recent.polls[0].at_s, polls[-1].at_s - DECIDED_AFTER_S
+    recent.undecided = [poll for poll in recent.undecided if poll.at_s >= oldest_s and poll.at_s > decided_s]
     return changed

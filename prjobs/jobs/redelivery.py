@@ -48,5 +48,9 @@ def return_once(transaction: Transaction, queue: Queue, handout_id: int, is_thro
 
 
 def _may_stop_return(transaction: Transaction, queue: Queue, row: JobRow, queue_name: str) -> bool:
-    """Return True unless a newer job was handed out since, which the stop would end."""
-    return queue.settings.redeliver_stop and not transaction.fetch(_NEWER, (row.seq, row.site, queue_name))
+    return queue.settings.redeliver_stop and not is_newer_given(transaction, row, queue_name)
+
+
+def is_newer_given(transaction: Transaction, row: JobRow, queue_name: str) -> bool:
+    """Return True if a newer job was handed out, which a stop would end."""
+    return bool(transaction.fetch(_NEWER, (row.seq, row.site, queue_name)))

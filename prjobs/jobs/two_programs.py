@@ -1,0 +1,95 @@
+"""Two programs on one queue of a site: the notice for staff, and the stops, which each of the two gets once.
+
+A forgotten second program takes jobs that the other one should carry out. A stop twice does no harm; a stop that only
+the wrong program got does.
+"""
+
+from collections.abc import Sequence
+
+from prjobs.base.notices import Code
+from prjobs.jobs import lookup, redelivery, stops
+from prjobs.jobs.queue import Queue
+from prjobs.jobs.recent_polls import NotedPoll
+from prjobs.jobs.rival_search import find_rivals, split_by_time
+from prjobs.jobs.rivals import Kind, KnownRivals, Rival
+from prjobs.jobs.states import ALTERNATE, Program
+from prjobs.store.models import JobRow
+from prjobs.store.transaction import Transaction
+
+# The notice ends this long after both programs were last seen at work, or after three polls of the slower one.
+SHOWN_S = 60.0
+SHOWN_GAPS = 3
+# An older stop would surprise the second program.
+STOP_S = 120.0
+NOTE = "two programs poll this queue: each of them gets the stop once"
+
+
+def find_once(queue: Queue) -> None:
+    """Look for programs that poll the same queue; raise and end the notices of the sites."""
+    now_s, known = queue.clock.elapsed_s(), queue.rivals
+    for program, addresses in queue.recent_polls.by_program().items():
+        if found := find_rivals(addresses, now_s):
+            known[program] = KnownRivals(found, now_s + max(SHOWN_S, SHOWN_GAPS * found.slower_s))
+    before = {program[0] for program in known}
+    for program in [program for program, one in known.items() if one.until_s <= now_s]:
+        del known[program]
+    for site in before:
+        sentences = [_sentence(program, one) for program, one in known.items() if program[0] == site]
+        queue.notices.say(Code.TWO_PROGRAMS, " ".join(sentences), site)
+
+
+def _sentence(program: Program, known: KnownRivals) -> str:
+    """Return the notice of two programs, with their addresses and gaps."""
+    site, queue_name, kind = program[0], program[1], known.rivals.kind
+    of_queue = " (alternate queue)" if queue_name == ALTERNATE else ""
+    how = " Both open a new connection for each poll." if kind == Kind.TIME else ""
+    return (
+        f"Two programs poll for the jobs of {site}{of_queue}: one at {_words(known.rivals.first)}, the other at "
+        f"{_words(known.rivals.second)}.{how} Each job reaches only one of them, a stop reaches both. End the program "
+        "that should not run."
+    )
+
+
+def _words(rival: Rival) -> str:
+    return f"{rival.peer or rival.address} every {rival.gap_s:.{0 if rival.gap_s >= 10 else 1}f} s"
+
+
+# ---- stops
+
+
+def note_stops(queue: Queue, program: Program, poll: NotedPoll, rows: Sequence[JobRow]) -> None:
+    """Note which poll got a stop, for the second program that may be found later."""
+    seqs = [row.seq for row in rows if row.command_class == stops.STOP]
+    if seqs:
+        known = queue.given_stops.get(program, {})
+        young = {seq: polls for seq, polls in known.items() if poll.at_s - polls[0].at_s < STOP_S}
+        queue.given_stops[program] = young | {seq: (*young.get(seq, ()), poll) for seq in seqs}
+
+
+def owed_stops(queue: Queue, program: Program, poll: NotedPoll) -> list[int]:
+    """Return the stops that the other one of two programs got, and the program of this poll did not."""
+    known, given = queue.rivals.get(program), queue.given_stops.get(program)
+    if not known or not given:
+        return []
+    young = [(seq, polls) for seq, polls in given.items() if poll.at_s - polls[0].at_s < STOP_S]
+    kind = known.rivals.kind
+    return [seq for seq, polls in young if all(_are_two(queue, program, kind, (one, poll)) for one in polls)]
+
+
+def _are_two(queue: Queue, program: Program, kind: Kind, polls: tuple[NotedPoll, NotedPoll]) -> bool:
+    """Return True if the polls are those of two programs."""
+    first, second = polls
+    if kind == Kind.ADDRESS or first.address != second.address:
+        return first.address != second.address
+    if kind == Kind.CONNECTION:
+        return first.peer != second.peer
+    recent = queue.recent_polls.at_address(program, second.address)
+    main, _ = split_by_time(recent.polls, set()) if recent else ([], [])
+    return (first in main) != (second in main)
+
+
+def find_owed(transaction: Transaction, queue: Queue, seqs: Sequence[int], queue_name: str) -> list[JobRow]:
+    """Return the stops that may be handed out again: without a report, and with nothing newer handed out since."""
+    rows = lookup.picked_up(transaction, seqs, queue_name)
+    free, _ = stops.split_covered(transaction, queue.settings, rows)
+    return [row for row in free if not redelivery.is_newer_given(transaction, row, queue_name)]
