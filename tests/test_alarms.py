@@ -10,7 +10,7 @@ from prjobs.base.errors import NotFound, Unavailable
 from prjobs.base.settings import Settings
 from prjobs.jobs import handouts, lookup, proofs, redelivery, submission, withdrawals
 from prjobs.jobs.requests import Command
-from prjobs.monitor import alarms, sites
+from prjobs.monitor import alarms, silence, sites, watching
 from prjobs.monitor.watching import Watch
 from prjobs.opening import close_appliance, open_appliance, save_polls
 from prjobs.upkeep.chores import Chores
@@ -265,12 +265,96 @@ def test_a_failed_closing_is_looked_after_and_a_newer_one_takes_its_place(applia
     assert look() == []
 
 
-def test_a_stop_of_yesterday_is_history(submit, clock, look):
-    submit(device="all", action="stop")
-    clock.advance(86_000)
-    assert len(look()) == 2
-    clock.advance(401)
-    assert look() == ["never-polled/saf"]
+@pytest.mark.parametrize(("device", "action"), [("all", "stop"), ("enclosure", "close"), ("mount", "park")])
+def test_what_makes_safe_is_an_alarm_as_long_as_it_waits(folder, clock, patient, device, action):
+    opened, _ = open_appliance(folder, Settings(), clock)
+    command = Command("saf", device, "x", action, "u", "U", "[]", "{}", "{}", {})
+    job = submission.submit_job(opened.queue, command, USER)
+    watch, key = Watch(opened.board), f"{action}/{job.ulid}"
+    for _ in range(3):
+        clock.advance(50_000)
+        watch.once()
+        assert key in [alarm.key for alarm in alarms.list_alarms(opened.board)]
+    close_appliance(opened, folder)
+    clock.advance(86_400)
+    opened, _ = open_appliance(folder, Settings(), clock)
+    watch = Watch(opened.board)
+    watch.once()
+    assert key in [alarm.key for alarm in alarms.list_alarms(opened.board)]
+    take(opened, PEER)
+    proofs.heard(opened.queue, PEER)
+    settle_writes(opened)
+    watch.once()
+    assert key not in [alarm.key for alarm in alarms.list_alarms(opened.board)]
+    close_appliance(opened, folder)
+
+
+def test_the_search_for_old_jobs_that_wait_reads_waiting_jobs_alone(appliance):
+    for sql in (*watching._SAFE_BEFORE, *(f"SELECT j.seq {waiting}" for waiting in silence.WAITING_BEFORE)):
+        plan = appliance.queue.database.fetch(f"EXPLAIN QUERY PLAN {sql}", ("",))
+        assert [row[-1].rpartition("USING INDEX ")[2].split()[0] for row in plan] in (["job_unread"], ["job_held"])
+
+
+# ---- stops pressed again and again
+
+
+def press(submit):
+    return submit(device="all", action="stop")
+
+
+def test_a_stop_pressed_again_and_again_is_late_from_the_first_press(appliance, submit, clock, look):
+    poll_twice(appliance)
+    for _ in range(2):
+        stop = press(submit)
+        clock.advance(9.5)
+        found = look()
+    assert found == [f"stop/{stop.ulid}"]
+    clock.step(-7200)
+    newer = press(submit)
+    assert look() == [f"stop/{newer.ulid}"]
+    take(appliance)
+    clock.advance(30)
+    last = press(submit)
+    assert f"stop/{last.ulid}" not in look()
+    clock.advance(15)
+    assert f"stop/{last.ulid}" in look()
+
+
+def test_presses_between_two_looks_and_before_a_start_count(appliance, submit, clock, look):
+    look()
+    for _ in range(9):
+        stop = press(submit)
+        clock.advance(1.9)
+    assert f"stop/{stop.ulid}" in look()
+    started = Watch(appliance.board)
+    started.once()
+    assert f"stop/{stop.ulid}" in [alarm.key for alarm in alarms.list_alarms(appliance.board)]
+
+
+def test_a_stop_after_one_that_a_user_cancelled_is_late_by_itself(appliance, submit, clock, look):
+    stop = press(submit)
+    clock.advance(10)
+    look()
+    withdrawals.cancel_job(appliance.queue, stop.ulid, USER)
+    clock.advance(10)
+    newer = press(submit)
+    assert look() == []
+    clock.advance(15)
+    assert f"stop/{newer.ulid}" in look()
+
+
+@pytest.mark.parametrize(("device", "action"), [("all", "stop"), ("enclosure", "close"), ("mount", "park")])
+def test_a_hand_out_without_a_proof_is_in_doubt_after_a_time(appliance, submit, clock, look, device, action):
+    job = submit(device=device, action=action)
+    take(appliance, PEER)
+    clock.advance(24)
+    key = f"{action}-doubt/{job.ulid}"
+    assert key not in look()
+    clock.advance(1)
+    assert key in look()
+    proofs.heard(appliance.queue, PEER)
+    settle_writes(appliance)
+    assert key not in look()
 
 
 # ---- silence

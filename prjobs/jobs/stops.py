@@ -99,6 +99,28 @@ def covering_stop(source: Source, settings: Settings, row: JobRow) -> Withdrawal
 _NEVER = 2**62
 
 
+_IN_A_ROW = (
+    "SELECT s.seq, s.created_ms, s.status, (SELECT min(c.seq) FROM change c WHERE c.job_seq = s.seq), "
+    f"(SELECT max(c.seq) FROM change c WHERE c.job_seq = s.seq AND c.status = '{CANCELLED}') FROM job s "
+    f"WHERE s.site = ? AND s.command_class = '{STOP}' AND s.seq <= ? ORDER BY s.seq DESC LIMIT 1000"
+)
+
+
+def withdrawn_in_a_row(source: Source, site: str, seq: int) -> list[tuple[int, int]]:
+    """Return (number, time sent) of the stops that gave way, each to the next, up to stop number `seq`; newest first.
+
+    A stop that a user cancelled before the next stop came ends the row.
+    """
+    (_, _, _, next_began, _), *older = source.fetch(_IN_A_ROW, (site, seq)) or [(None,) * 5]
+    found: list[tuple[int, int]] = []
+    for number, created_ms, status, began, ended in older:
+        if status != CANCELLED or ended is None or ended < next_began:
+            break
+        found.append((number, created_ms))
+        next_began = began
+    return found
+
+
 def split_covered(
     source: Source, settings: Settings, rows: Iterable[JobRow]
 ) -> tuple[list[JobRow], list[tuple[JobRow, Withdrawal]]]:

@@ -7,6 +7,8 @@ from prjobs.jobs.states import OPEN_PHASES, PHASES
 
 # A stop that is not picked up after this time is an alarm.
 STOP_S = 15.0
+# A hand-out of a stop, closing or parking without a proof is in doubt after this time.
+UNPROVED_S = 25.0
 # After this time somebody must look whether a picked-up closing or parking ended; later at a site that reports.
 ENDED_S = 15.0
 REPORTED_S = 120.0

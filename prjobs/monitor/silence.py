@@ -16,11 +16,11 @@ from prjobs.monitor.board import Board
 from prjobs.monitor.rules import LISTED_S, OPEN_S
 
 # A job may wait longer than a day. The hints keep SQLite from walking through all older jobs.
-_WAITING_BEFORE = [
-    f"SELECT seq, site, created_ms, status FROM job INDEXED BY {index} WHERE {condition} AND ulid <= ? ORDER BY ulid"
+WAITING_BEFORE = [
+    f"FROM job j INDEXED BY {index} WHERE {condition} AND j.ulid <= ?"
     for index, condition in (
-        ("job_unread", f"status = '{UNREAD}'"),
-        ("job_held", f"status IN ('{HELD}', '{FORWARDING}')"),
+        ("job_unread", f"j.status = '{UNREAD}'"),
+        ("job_held", f"j.status IN ('{HELD}', '{FORWARDING}')"),
     )
 ]
 
@@ -46,7 +46,8 @@ class Silence:
 
     def read_waiting(self, until_ulid: str) -> None:
         """Note the waiting jobs up to an id. Raise Unavailable."""
-        for sql in _WAITING_BEFORE:
+        for waiting in WAITING_BEFORE:
+            sql = f"SELECT j.seq, j.site, j.created_ms, j.status {waiting} ORDER BY j.ulid"
             for seq, site, created_ms, status in self._queue.database.fetch(sql, (until_ulid,)):
                 self.note(OpenJob(seq, site, created_ms, phase_of(status)))
 

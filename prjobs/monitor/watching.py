@@ -15,9 +15,10 @@ from prjobs.base.clock import moment
 from prjobs.base.errors import NotFound, Unavailable
 from prjobs.base.notices import Code
 from prjobs.base.ulids import floor_ulid
-from prjobs.jobs import log
+from prjobs.jobs import log, stops
 from prjobs.jobs.lookup import find_job
 from prjobs.jobs.states import (
+    OPEN,
     OPEN_PHASES,
     PRIMARY,
     UNCONFIRMED,
@@ -35,10 +36,11 @@ from prjobs.monitor.rules import (
     OVERDUE_SHARE,
     REPORTED_S,
     STOP_S,
+    UNPROVED_S,
     UNREPORTED_S,
     UNREPORTED_UNTIL_S,
 )
-from prjobs.monitor.silence import OpenJob, Silence
+from prjobs.monitor.silence import WAITING_BEFORE, OpenJob, Silence
 
 PAGE = 1000
 DAY_S = 86_400.0
@@ -64,6 +66,9 @@ _OPEN = (
     f"SELECT {_COLUMNS} FROM job j WHERE j.ulid > ? AND {in_phases('j.status', OPEN_PHASES)} "
     f"ORDER BY j.ulid LIMIT {PAGE}"
 )
+_SAFE = ", ".join(f"'{name}'" for name in sorted(MAKES_SAFE))
+# The alarm of a stop, closing or parking stays as long as the job waits.
+_SAFE_BEFORE = [f"SELECT {_COLUMNS} {waiting} AND j.command_class IN ({_SAFE})" for waiting in WAITING_BEFORE]
 # The newest closing and parking of each site; SQLite takes the other columns of a group from the row of the maximum.
 _NEWEST_ENDS = (
     f"SELECT max(j.seq), {_COLUMNS} FROM job j WHERE (j.ulid > ? OR j.ulid IN ({{}})) "
@@ -93,7 +98,7 @@ class Seen(NamedTuple):
 class Watched(NamedTuple):
     """An open job, in its present phase since `began_s` of elapsed time, and late `late_s` seconds after `began_s`.
 
-    The job is forgotten at `gone_s` of elapsed time.
+    The job is forgotten at `gone_s` of elapsed time; a stop, closing or parking is never forgotten while it waits.
     """
 
     job: Seen
@@ -160,6 +165,9 @@ class Watch:
             self._note_report((site, device), created_ms)
         self._read_endings(after)
         self._silence.read_waiting(after)
+        for sql in _SAFE_BEFORE:
+            for row in database.fetch(sql, (after,)):
+                self._take(Seen(*row))
         while found := database.fetch(_OPEN, (after,)):
             for row in found:
                 self._take(Seen(*row))
@@ -235,9 +243,25 @@ class Watch:
         # After a change of the clock the moment may lie in the future: its age is unknown, and counts from now.
         began_s = now_s - max(0, now_ms - began_ms) / 1000
         gone_s = now_s + DAY_S - max(0, now_ms - job.created_ms) / 1000
-        if phase == "picked_up" and job.command_class not in MAKES_SAFE:
+        if job.command_class in MAKES_SAFE:
+            gone_s = math.inf if phase == "waiting" else began_s + DAY_S
+        elif phase == "picked_up":
             gone_s = min(gone_s, began_s + UNREPORTED_UNTIL_S)
+        if phase == "waiting" and job.command_class == STOP:
+            began_s = min(began_s, self._inherited_s(job))
         return Watched(job, phase, began_s, late_s, gone_s)
+
+    def _inherited_s(self, stop: Seen) -> float:
+        """Return the start of the wait that a stop goes on with; infinite for a stop that withdrew no stop.
+
+        Each press of STOP withdraws the stop before: a fresh start each time would never give an alarm.
+        """
+        clock, began_s = self._queue.clock, math.inf
+        for seq, created_ms in stops.withdrawn_in_a_row(self._queue.database, stop.site, stop.seq):
+            if before := self._watched.get(seq):
+                return min(began_s, before.began_s)
+            began_s = clock.elapsed_s() - max(0, clock.now_ms() - created_ms) / 1000
+        return began_s
 
     def _prove(self) -> None:
         """Read the states of the hand-outs of stops, closings and parkings."""
@@ -252,7 +276,12 @@ class Watch:
             list(self._unproved),
         ):
             # A confirmed answer may turn out later to have been thrown away.
-            self._unproved[seq] = state == UNCONFIRMED or bool(maybe_flushed)
+            self._unproved[seq] = state == UNCONFIRMED or bool(maybe_flushed) or (state == OPEN and self._is_old(seq))
+
+    def _is_old(self, seq: int) -> bool:
+        """Return True if a proof of the job's hand-out is overdue: a dead machine neither reads nor closes."""
+        one = self._watched.get(seq)
+        return one is not None and self._queue.clock.elapsed_s() - one.began_s >= UNPROVED_S
 
     def _forget_old(self) -> None:
         now_s = self._queue.clock.elapsed_s()
