@@ -136,17 +136,17 @@ def refused_newjob(program: Program, token: str) -> requests.Response:
     return answer
 
 
-def stops_until_refused(program: Program, token: str) -> list[str]:
-    """Send stops, which may use what is left, until not even the store's log has room; the ids of those accepted."""
-    stop = {
+def parks_until_refused(program: Program, token: str) -> list[str]:
+    """Send parks, which may use what is left, until not even the store's log has room; the ids of those accepted."""
+    park = {
         **JOB,
         "device": "mount",
         "instance": "mount1",
-        "action": "stop",
+        "action": "park",
         "optional_params": {"filling": "x" * 5000},
     }
     accepted: list[str] = []
-    while (answer := program.post("newjob", stop, token)).status_code == 200:
+    while (answer := program.post("newjob", park, token)).status_code == 200:
         accepted.append(answer.json()["ulid"])
     assert answer.status_code == 503
     return accepted
@@ -216,7 +216,7 @@ def test_a_disk_that_is_full_without_a_reserve(small_disk: Path) -> None:
         token = program.token()
         queued = [program.new_job(token)["ulid"] for _ in range(3)]
         filling = fill_up(small_disk)
-        queued += stops_until_refused(program, token)
+        queued += parks_until_refused(program, token)
         answer = poll(program)
         assert (answer.status_code, answer.headers["X-Prjobs-Error"]) == (503, "The disk is full.")
         assert healthz(program).status_code == 503

@@ -128,6 +128,7 @@ def test_a_body_with_a_byte_order_mark(server, http):
 )
 def test_estimates(call, given, stored):
     ulid = call("newjob", JOB).json()["ulid"]
+    call("getnewjobs", {"site": "saf"})
     body = {"site": "saf", "ulid": ulid, "secondsUntilComplete": given}
     assert call("startjob", body).json()["secondsUntilComplete"] == stored
     (job,) = call("getrecentjobs", {"site": "saf"}).json()
@@ -136,6 +137,7 @@ def test_estimates(call, given, stored):
 
 def test_the_alternate_queue_is_reported_on_separately(call):
     ulid = call("newjob", JOB).json()["ulid"]
+    call("getnewjobs", {"site": "saf", "alternateQueue": True})
     body = {"site": "saf", "ulid": ulid, "newStatus": "DONE", "secondsUntilComplete": 7, "alternateQueue": True}
     assert call("updatejobstatus", body).json()["replicaStatusId"] == f"DONE#{ulid}"
     (job,) = call("getnewjobs", {"site": "saf"}).json()

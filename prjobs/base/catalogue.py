@@ -79,24 +79,31 @@ class Command:
 
 
 def command_class(device: str, action: str, required_params: Params) -> str:
-    """Return the class of a command, from CLASSES; the case of letters makes no difference.
+    """Return the class of a command, from CLASSES; letter case and spaces around a word make no difference.
 
-    Stopping actions are "stop" on every device. Unknown commands are "roof" for an enclosure, "other" elsewhere.
+    Stopping actions are "stop" on every device, closing is "close" on every enclosure, and parking is "park" on every
+    other device. Unknown commands are "roof" for an enclosure, "other" elsewhere.
     """
     if is_stop(action, required_params):
         return "stop"
-    command = find(device, action, required_params) or find(device.lower(), action.lower(), required_params)
+    plain_device, plain_action = _plain(device), _plain(action)
+    command = find(device, action, required_params) or find(plain_device, plain_action, required_params)
     if command:
         return command.command_class
     # A misspelt roof command would otherwise pass without the rights that a roof needs.
-    plain = unicodedata.normalize("NFKC", device).strip().lower()
-    return "roof" if plain.startswith(ENCLOSURES) else "other"
+    if plain_device.startswith(ENCLOSURES):
+        return "close" if plain_action == "close" else "roof"
+    return "park" if plain_action == "park" else "other"
 
 
 def is_stop(action: str, required_params: Params) -> bool:
-    """Return True if the action stops a site on whatever device; the case of letters makes no difference."""
-    stops_script = action.lower() == "run" and str(_script(required_params)).lower() == "stopscript"
-    return action.lower() in STOP_ACTIONS or stops_script
+    """Return True if the action stops a site, whatever the device, letter case and spaces around the word."""
+    plain = _plain(action)
+    return plain in STOP_ACTIONS or (plain == "run" and _plain(_script(required_params) or "") == "stopscript")
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).strip().lower()
 
 
 def label(device: str, action: str, required_params: Params, optional_params: Params) -> str:

@@ -12,6 +12,7 @@ within ten minutes and while the user's token is valid. The token stays in memor
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from jwt import PyJWTError
 
@@ -33,6 +34,7 @@ from prjobs.cloud.network import (
 )
 from prjobs.cloud.pushing import Pusher
 from prjobs.jobs import lookup, submission
+from prjobs.jobs.queue import write_command
 from prjobs.jobs.requests import Command
 from prjobs.jobs.states import CANCELLED, EXPIRED, FORWARDED, FORWARDING, HELD, UNREAD
 from prjobs.store.models import JobRow
@@ -87,8 +89,9 @@ def submit(context: Context, network: Network, command: Command, token: str, act
 
 def _store(context: Context, command: Command, status: str, actor: Actor) -> tuple[JobRow, bool]:
     """Return the stored job, and True if it is new: False with a known idempotency key."""
-    act, database = Act(actor, audit.NEWJOB), context.queue.database
-    return database.write(_insert, context, command, status, act, makes_safe=command.makes_safe)
+    insert = partial(_insert, context=context, command=command, status=status, act=Act(actor, audit.NEWJOB))
+    stored: tuple[JobRow, bool] = write_command(context.queue, insert, makes_safe=command.makes_safe)
+    return stored
 
 
 def _insert(transaction: Transaction, context: Context, command: Command, status: str, act: Act) -> tuple[JobRow, bool]:

@@ -33,6 +33,7 @@ HAS_ENDED = (
 POLL_ID_S = 600.0
 LATE = "its poll gave up before it was stored: it waits again"
 ENDED = "its poll had ended before the answer: it waits again"
+REPEATED = "its poll was repeated while a stop waited: it waits until after the stop"
 
 
 def begin_poll(queue: Queue, poll: PollRequest, peer: str, own_connection: bool = True) -> NotedPoll:
@@ -118,6 +119,7 @@ def _take(transaction: Transaction, queue: Queue, poll: PollRequest, caller: Cal
     ).fetchone()[0]
     first = [row for row in leaving if row not in owed]
     log.apply(transaction, first, Event(poll.queue, RECEIVED, now_ms, caller.peer, handout_id=handout_id))
+    stops.note_stopped(transaction, queue, first, poll.queue)
     again = Event(poll.queue, RECEIVED, now_ms, caller.peer, two_programs.NOTE, handout_id=handout_id)
     log.apply(transaction, owed, again)
     transaction.executemany("UPDATE job SET attempts = attempts + 1 WHERE seq = ?", [(row.seq,) for row in leaving])
@@ -131,7 +133,8 @@ def _take(transaction: Transaction, queue: Queue, poll: PollRequest, caller: Cal
 def _alone(transaction: Transaction, queue: Queue, poll: PollRequest, fresh: list[JobRow]) -> list[JobRow]:
     """Return only the stops, if any: a malformed job beside a stop loses the whole answer at the observatory.
 
-    After a stop no other job leaves until the site has settled: a newer command would clear the site's stop flag.
+    While a stop waits for another program of the site, only closing and parking leave. After a stop no other job leaves
+    until the site has settled: a newer command would clear the site's stop flag.
     """
     key, settle_s = (poll.site, poll.queue), queue.settings.stop_settle_s
     found = [row for row in fresh if row.command_class == stops.STOP]
@@ -139,8 +142,16 @@ def _alone(transaction: Transaction, queue: Queue, poll: PollRequest, fresh: lis
         transaction.after_commit(queue.settling.set, key, queue.clock.elapsed_s() + settle_s)
     if found:
         return found
-    over_s = queue.settling.over_s(key)
-    return fresh if over_s is None or over_s >= 0 else []
+    if not _is_settled(queue, poll):
+        return []
+    if poll.is_filtered and lookup.has_waiting_stop(transaction, *key):
+        return [row for row in fresh if row.command_class in stops.SPARED]
+    return fresh
+
+
+def _is_settled(queue: Queue, poll: PollRequest) -> bool:
+    over_s = queue.settling.over_s((poll.site, poll.queue))
+    return over_s is None or over_s >= 0
 
 
 def _set_aside(transaction: Transaction, queue: Queue, rows: list[JobRow], queue_name: str) -> list[JobRow]:
@@ -202,14 +213,25 @@ def _given_to(source: Source, queue: Queue, poll: PollRequest) -> list[int]:
 
 def _handed_before(transaction: Transaction, queue: Queue, poll: PollRequest) -> list[Handed]:
     """Return the hand-outs to the same poll_id in the last ten minutes, with the jobs that may leave again."""
+    earlier = _given_to(transaction, queue, poll) if poll.poll_id else []
+    if earlier and lookup.has_waiting_stop(transaction, poll.site, poll.queue):
+        # The program did not get the earlier answer. The stop goes first, and alone.
+        _give_back(transaction, queue, [Handed(one, poll.program, [], poll.poll_id) for one in earlier], REPEATED)
+        return []
+    if not _is_settled(queue, poll):
+        earlier = [one for one in earlier if _gave_stop(transaction, one)]
     given = []
-    for handout_id in _given_to(transaction, queue, poll) if poll.poll_id else ():
+    for handout_id in earlier:
         rows = _still_due(transaction, queue, poll, handout_id)
         if rows:
             given.append(Handed(handout_id, poll.program, rows, poll.poll_id, is_repeated=True))
         for row in rows if poll.lease_s else ():
             transaction.after_commit(leases.renew, queue, row.seq, poll.queue, poll.lease_s)
     return given
+
+
+def _gave_stop(transaction: Transaction, handout_id: int) -> bool:
+    return any(row.command_class == stops.STOP for row in lookup.given_by(transaction, handout_id, reported=True))
 
 
 def _is_repeatable(queue: Queue, handout_id: int, time_ms: int) -> bool:

@@ -2,7 +2,7 @@
 
 A lease is granted with a hand-out when the poll asks for a lease, renewed by a report of RECEIVED and by a repeat of
 the same poll, ended by any other report. When a lease runs out without a report the job returns to the queue, unless a
-stop came since.
+stop came since. A stop returns only while no other job was handed out since.
 """
 
 from collections.abc import Sequence
@@ -76,8 +76,13 @@ def _return_over(transaction: Transaction, queue: Queue, over: list[tuple[int, s
         status = COLUMNS[queue_name][0]
         sql = f"SELECT {JOB_COLUMNS} FROM job WHERE seq = ? AND {status} = '{RECEIVED}'"
         rows = [JobRow(*row) for row in transaction.fetch(sql, (job_seq,))]
+        rows = [row for row in rows if not _is_overtaken_stop(transaction, row, queue_name)]
         free, covered = stops.split_covered(transaction, queue.settings, rows)
         log.apply(transaction, free, Event(queue_name, UNREAD, queue.clock.now_ms(), APPLIANCE, NOTE))
         stops.withdraw(transaction, queue, covered, queue_name)
         count += len(free)
     return count
+
+
+def _is_overtaken_stop(transaction: Transaction, row: JobRow, queue_name: str) -> bool:
+    return row.command_class == stops.STOP and stops.is_overtaken(transaction, row, queue_name)

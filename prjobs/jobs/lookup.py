@@ -54,6 +54,11 @@ def waiting_of(
         return [JobRow(*(_as_text(value) for value in row)) for row in found]
 
 
+def has_waiting_stop(source: Source, site: str, queue_name: str) -> bool:
+    """Return True if a stop of the site waits in the queue."""
+    return bool(source.fetch(_LOOK[queue_name].replace(" LIMIT 1", " AND command_class = 'stop' LIMIT 1"), (site,)))
+
+
 def _as_text(value: object) -> Any:
     return value.decode(errors="replace") if isinstance(value, bytes) else value
 

@@ -12,7 +12,7 @@ from prjobs.access import audit
 from prjobs.access.audit import Act, Actor, Entry
 from prjobs.access.identity import Identity
 from prjobs.jobs import submission
-from prjobs.jobs.queue import Queue
+from prjobs.jobs.queue import Queue, write_command
 from prjobs.jobs.requests import Command
 from prjobs.jobs.states import UNREAD, phase_of
 from prjobs.store.engine import Source
@@ -90,7 +90,7 @@ def begin(queue: Queue, site: str, station: str, identity: Identity, actor: Acto
         roles=identity.roles_json,
         steps=_steps(queue.database, site, station),
     )
-    number: int = queue.database.write(_begin, queue, making, identity, makes_safe=True)
+    number: int = write_command(queue, _begin, queue, making, identity, makes_safe=True)
     return number
 
 

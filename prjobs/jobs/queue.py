@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from prjobs.base.deadlines import Deadlines
-from prjobs.base.errors import Unavailable
+from prjobs.base.errors import Fault, Unavailable
 from prjobs.base.ulids import Ulids
 from prjobs.jobs.connections import Connections
 from prjobs.jobs.polls import Polls
@@ -23,6 +23,10 @@ class Stop(NamedTuple):
 
     job_seq: int
     at_s: float
+
+
+# The upkeep gives the reserve on the disk up within a quarter of a second.
+MAKE_ROOM_S = 0.6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +53,20 @@ class Queue(Common):
     rivals: dict[Program, KnownRivals] = field(default_factory=dict)
     given_stops: dict[Program, dict[int, tuple[NotedPoll, ...]]] = field(default_factory=dict)
     refused: RefusedPolls = field(default_factory=RefusedPolls)
+
+
+def write_command(queue: Queue, verb: Callable[..., Any], *arguments: Any, makes_safe: bool) -> Any:
+    """Return the result of a verb that stores a command.
+
+    On a full disk a command that makes a telescope safe is tried again once the upkeep made room.
+    """
+    try:
+        return queue.database.write(verb, *arguments, makes_safe=makes_safe)
+    except Unavailable as unavailable:
+        if unavailable.fault != Fault.FULL or not makes_safe:
+            raise
+        queue.stopping.wait(MAKE_ROOM_S)
+        return queue.database.write(verb, *arguments, makes_safe=makes_safe)
 
 
 def post(queue: Queue, verb: Callable[..., None], *arguments: Any) -> None:

@@ -1,8 +1,8 @@
 """Redelivery: jobs of an unconfirmed or thrown-away hand-out are handed out once more.
 
 Stops come back unless the setting `redeliver_stop` is off: a stop twice does no harm, a lost stop does. A stop does
-not come back once a newer job was handed out, because the stop would end the newer job. Other jobs come back only where
-the setting `redeliver` is `once`. Excluded are jobs with a report, jobs with a later stop, and jobs handed out twice.
+not come back once another job was handed out since, because the stop would end that job. Other jobs come back only
+where the setting `redeliver` is `once`. Excluded are jobs with a report, with a later stop, or handed out twice.
 Hand-outs with a lease are left alone, since the lease returns the jobs; of hand-outs with a `poll_id` only stops come
 back, since the observatory repeats the poll.
 """
@@ -21,13 +21,13 @@ _TIMES = (
     "SELECT count(*) FROM change c JOIN handout h ON h.id = c.handout_id "
     f"WHERE c.job_seq = ? AND c.queue = ? AND h.state <> '{RETURNED}'"
 )
-_NEWER = "SELECT 1 FROM change WHERE job_seq > ? AND site = ? AND queue = ? AND handout_id IS NOT NULL LIMIT 1"
 
 
 def return_once(transaction: Transaction, queue: Queue, handout_id: int, is_thrown: bool = False) -> int:
     """Return the jobs that may be handed out once more from the hand-out to the queue, and return their number.
 
-    Of an answer that was thrown away only stops come back."""
+    Of an answer that was thrown away only stops come back.
+    """
     site, queue_name, poll_id, lease_s = transaction.fetch(
         "SELECT site, queue, poll_id, lease_s FROM handout WHERE id = ?", (handout_id,)
     )[0]
@@ -48,9 +48,4 @@ def return_once(transaction: Transaction, queue: Queue, handout_id: int, is_thro
 
 
 def _may_stop_return(transaction: Transaction, queue: Queue, row: JobRow, queue_name: str) -> bool:
-    return queue.settings.redeliver_stop and not is_newer_given(transaction, row, queue_name)
-
-
-def is_newer_given(transaction: Transaction, row: JobRow, queue_name: str) -> bool:
-    """Return True if a newer job was handed out, which a stop would end."""
-    return bool(transaction.fetch(_NEWER, (row.seq, row.site, queue_name)))
+    return queue.settings.redeliver_stop and not stops.is_overtaken(transaction, row, queue_name)

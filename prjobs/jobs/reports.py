@@ -7,17 +7,26 @@ from prjobs.jobs.lookup import only_row
 from prjobs.jobs.proofs import prove_by_report
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.requests import StatusUpdate
-from prjobs.jobs.states import LINK_WORDS, RECEIVED, UNREAD, is_finished, shown, word_of
+from prjobs.jobs.states import LINK_WORDS, RECEIVED, RETURNED, UNREAD, is_finished, shown, word_of
 from prjobs.store.models import JOB_COLUMNS
 from prjobs.store.transaction import Transaction
 
+_HANDED_OUT = (
+    "SELECT 1 FROM change c JOIN handout h ON h.id = c.handout_id "
+    f"WHERE c.job_seq = ? AND c.queue = ? AND h.state <> '{RETURNED}' LIMIT 1"
+)
 
-def update_status(queue: Queue, report: StatusUpdate, who: str) -> None:
-    """Store a reported status in one queue. Raise NotFound, or Conflict for UNREAD on a job that cannot wait again."""
-    queue.database.write(_update_status, queue, report, who)
+
+def update_status(queue: Queue, report: StatusUpdate, who: str, is_trusted: bool = True) -> None:
+    """Store a reported status in one queue. `is_trusted`: the sender showed a token for the site.
+
+    Raise NotFound, or Conflict for UNREAD on a job that cannot wait again, and for a report without a token on a job
+    that the queue never handed out: the job would be lost.
+    """
+    queue.database.write(_update_status, queue, report, who, is_trusted)
 
 
-def _update_status(transaction: Transaction, queue: Queue, report: StatusUpdate, who: str) -> None:
+def _update_status(transaction: Transaction, queue: Queue, report: StatusUpdate, who: str, is_trusted: bool) -> None:
     row = only_row(
         transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE site = ? AND ulid = ?", (report.site, report.ulid))
     )
@@ -29,6 +38,8 @@ def _update_status(transaction: Transaction, queue: Queue, report: StatusUpdate,
         raise Conflict(f"A finished job cannot become UNREAD again; its status is {shown(before)}.")
     if word == UNREAD and stops.covering_stop(transaction, queue.settings, row):
         raise Conflict("A stop came after this job, so that it cannot wait again: send the command anew.")
+    if not is_trusted and not transaction.fetch(_HANDED_OUT, (row.seq, report.queue)):
+        raise Conflict("This job was never handed out in this queue: only a report with an observatory's token counts.")
     if word == UNREAD and report.status != UNREAD:
         raise Conflict("A job waits again only with the status UNREAD alone; send the rest as its message.")
     if before in (RECEIVED, UNREAD):

@@ -73,6 +73,11 @@ class PollRequest(msgspec.Struct, frozen=True):
         return not (self.poll_id or self.lease_s or self.wait_s)
 
     @property
+    def is_filtered(self) -> bool:
+        """Return True if the poll asks for the jobs of one device or instance only."""
+        return self.device is not None or self.instance is not None
+
+    @property
     def program(self) -> Program:
         """Return the polling program, as known from the request: different filters mean a different program."""
         return (self.site, self.queue, self.device, self.instance)

@@ -15,7 +15,7 @@ from prjobs.jobs import log, lookup
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue, Stop
 from prjobs.jobs.requests import StatusUpdate, is_cancel_all
-from prjobs.jobs.states import ALTERNATE, CANCELLED, CLOUD, FORWARDED, PRIMARY, in_phases, phase_of
+from prjobs.jobs.states import ALTERNATE, CANCELLED, CLOUD, FORWARDED, PRIMARY, RETURNED, in_phases, phase_of
 from prjobs.store.engine import Source
 from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
@@ -184,6 +184,17 @@ def note_of_report(row: JobRow, report: StatusUpdate) -> str:
     is_ended = phase_of(report.status) in ("failed", "gone")
     was_stopped = row.note.startswith("stopped by ") and _STOPPED in row.note
     return row.note if not report.message and is_ended and was_stopped and not report.alternate else report.message
+
+
+_HANDED_SINCE = (
+    f"SELECT 1 FROM handout h WHERE h.site = ? AND h.queue = ? AND h.state <> '{RETURNED}' "
+    "AND h.id > (SELECT max(c.handout_id) FROM change c WHERE c.job_seq = ? AND c.queue = ?) LIMIT 1"
+)
+
+
+def is_overtaken(source: Source, stop: JobRow, queue_name: str) -> bool:
+    """Return True if the queue gave another answer with jobs since: a second hand-out of the stop would end those."""
+    return bool(source.fetch(_HANDED_SINCE, (stop.site, queue_name, stop.seq, queue_name)))
 
 
 def begin_settling(queue: Queue) -> None:

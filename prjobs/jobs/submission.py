@@ -13,7 +13,7 @@ from prjobs.base.errors import Conflict
 from prjobs.jobs import expiry, stops
 from prjobs.jobs.insertion import insert_row, new_row
 from prjobs.jobs.lookup import find_job
-from prjobs.jobs.queue import Queue
+from prjobs.jobs.queue import Queue, write_command
 from prjobs.jobs.requests import Command, carried
 from prjobs.jobs.states import UNREAD
 from prjobs.store.models import JOB_COLUMNS, JobRow, sent_by
@@ -28,7 +28,8 @@ def submit_job(queue: Queue, command: Command, actor: Actor, what: str = audit.N
     A stop withdraws every older waiting job of the site, except closing and parking. The same idempotency key of the
     same user within a day gives the job of the first call. Raise Conflict when the first call had a different command.
     """
-    return queue.database.write(insert_job, queue, command, Act(actor, what), makes_safe=command.makes_safe)
+    row: JobRow = write_command(queue, insert_job, queue, command, Act(actor, what), makes_safe=command.makes_safe)
+    return row
 
 
 def insert_job(transaction: Transaction, queue: Queue, command: Command, act: Act, status: str = UNREAD) -> JobRow:

@@ -7,7 +7,7 @@ the wrong program got does.
 from collections.abc import Sequence
 
 from prjobs.base.notices import Code
-from prjobs.jobs import lookup, redelivery, stops
+from prjobs.jobs import lookup, stops
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.recent_polls import NotedPoll
 from prjobs.jobs.rival_search import find_rivals, split_by_time
@@ -92,4 +92,4 @@ def find_owed(transaction: Transaction, queue: Queue, seqs: Sequence[int], queue
     """Return the stops that may be handed out again: without a report, and with nothing newer handed out since."""
     rows = lookup.picked_up(transaction, seqs, queue_name)
     free, _ = stops.split_covered(transaction, queue.settings, rows)
-    return [row for row in free if not redelivery.is_newer_given(transaction, row, queue_name)]
+    return [row for row in free if not stops.is_overtaken(transaction, row, queue_name)]

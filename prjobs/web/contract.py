@@ -10,7 +10,8 @@ from prjobs.access.audit import Actor
 from prjobs.access.desk import Desk
 from prjobs.access.identity import Identity
 from prjobs.appliance import Appliance
-from prjobs.base.errors import BadRequest, Conflict, Fault, TooMany, Unavailable
+from prjobs.base.catalogue import MAKES_SAFE
+from prjobs.base.errors import BadRequest, Conflict, TooMany
 from prjobs.jobs import handouts, lookup, proofs, refused_polls, reports, submission, unpolled
 from prjobs.jobs.requests import Command, StatusUpdate
 from prjobs.monitor import health
@@ -20,8 +21,6 @@ from prjobs.web.endpoint import IMPORTANT, Handler, Route, read_body, reply
 from prjobs.web.holding import hold
 
 logger = logging.getLogger(__name__)
-# The upkeep gives the reserve on the disk up within a quarter of a second.
-MAKE_ROOM_S = 0.6
 # Base URLs and names as deployed programs join them. The server strips double slashes at the start of a path.
 PREFIXES = ("/", "/jobs/", "/dev/", "/test/", "/prod/", "/jobs//", "/jobs")
 
@@ -59,25 +58,14 @@ def _idempotency_key() -> str | None:
 
 
 def _require_pace(desk: Desk, identity: Identity, command_class: str) -> None:
-    """Raise TooMany for a program that sends too many new jobs; a stop always passes."""
+    """Raise TooMany for a program that sends too many new jobs; a stop, a close and a park always pass."""
     of_user = desk.new_jobs.take(f"user {identity.user_id}")
     of_address = desk.new_jobs.take(f"address {request.environ['REMOTE_ADDR']}")
-    if command_class != "stop" and not (of_user and of_address):
+    if command_class not in MAKES_SAFE and not (of_user and of_address):
         raise TooMany("Too many new jobs from this user or address: wait a moment.")
 
 
 def _submit(appliance: Appliance, command: Command, actor: Actor) -> JobRow:
-    """Store the job. On a full disk a command that makes safe is tried again once the upkeep made room."""
-    try:
-        return _submit_once(appliance, command, actor)
-    except Unavailable as unavailable:
-        if unavailable.fault != Fault.FULL or not command.makes_safe:
-            raise
-        appliance.queue.stopping.wait(MAKE_ROOM_S)
-        return _submit_once(appliance, command, actor)
-
-
-def _submit_once(appliance: Appliance, command: Command, actor: Actor) -> JobRow:
     forward, token = appliance.cloud.memory.forward, caller.bearer_token()
     if forward is None or not token or tokens.is_own(token):
         return submission.submit_job(appliance.queue, command, actor)
@@ -145,7 +133,8 @@ def _post_status(appliance: Appliance, parse: Callable[[bytes], StatusUpdate]) -
         proofs.heard(appliance.queue, peer)
     update = parse(read_body())
     identity = caller.require_observatory(appliance.desk, update.site)
-    reports.update_status(appliance.queue, update, identity.user_id if identity else peer)
+    who, is_trusted = (identity.user_id, True) if identity else (peer, False)
+    reports.update_status(appliance.queue, update, who, is_trusted)
     return reply(wire.status_document(update))
 
 
