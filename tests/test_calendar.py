@@ -353,36 +353,47 @@ def test_wrong_events_are_counted_and_hold_back_whom_they_do_not_name(appliance,
 @pytest.mark.parametrize(
     "changes", [{"end": "soon"}, {"end": None}, {"start": 7, "end": ["x"]}, {"start": "9"}], ids=str
 )
-def test_an_event_without_clear_times_counts_while_the_calendar_says_that_it_is_on(
-    appliance, service, event, clock, changes
+@pytest.mark.parametrize("named_by", ["coming", "on_now"])
+@pytest.mark.parametrize("stale", ["deny", "allow"])
+def test_a_site_with_an_event_without_clear_times_is_not_known_to_be_free(
+    make_appliance, service, event, clock, changes, named_by, stale
 ):
-    service.events = [event(BOB, HOUR_S, 2 * HOUR_S)]
-    service.on_now = [event(ALICE, **changes)]
+    appliance = make_appliance(calendar_stale=stale)
+    carol = "auth0|carol"
+    service.coming, service.on_now = [event(carol)], []
+    setattr(service, named_by, [event(ALICE, **changes), event(carol)])
     asking = Calendar(appliance.desk, appliance.queue.polls.sites)
     asking.once()
     judged = may(appliance, BOB)
-    assert (judged.allowed, judged.basis, judged.holders) == (False, "live", ["AUTH0|ALICE"])
-    assert may(appliance, ALICE).allowed and "only its user" in appliance.queue.notices.sentence("calendar")
-    # The stale answer holds until it is too old; then the setting decides.
-    service.fault = Fault(status=502)
-    clock.advance(HOUR_S - 1)
+    assert not judged.allowed and judged.basis == "live"
+    assert may(appliance, carol).allowed and may(appliance, ALICE).allowed == (stale == "deny")
+    assert "not known to be free" in appliance.queue.notices.sentence("calendar")
+    service.coming = service.on_now = [event(ALICE, **changes)]
+    clock.advance(reservations.REFRESH_S)
     asking.once()
-    assert not may(appliance, BOB).allowed
-    service.fault, service.on_now = None, []
+    assert may(appliance, BOB).allowed == (stale == "allow")
+    assert may(appliance, BOB).holders == (["AUTH0|ALICE"] if stale == "deny" else [])
+    service.coming = service.on_now = []
     clock.advance(reservations.REFRESH_S)
     asking.once()
     assert may(appliance, BOB).allowed and appliance.queue.notices.all() == []
 
 
-def test_an_event_without_clear_times_may_be_on_when_the_calendar_does_not_say(appliance, service, event):
-    service.events, service.on_now = [event(ALICE)], []
-    service.coming = [event(ALICE, end="soon", creator_id=None, creator=None)]
+def test_what_is_clear_of_an_event_counts(appliance, service, event, clock):
+    later = event(ALICE, HOUR_S, 2 * HOUR_S, end="soon", creator=None)
+    over = event(BOB, -2 * HOUR_S, -HOUR_S, start="x", creator_id=None)
+    service.coming, service.on_now = [later, over], []
     refresh_once(appliance.desk, appliance.queue.polls.sites)
     assert may(appliance, BOB).allowed
-    service.fault = Fault(status=502, path="/get-event-at-time")
+    clock.advance(HOUR_S - 1)
     refresh_once(appliance.desk, appliance.queue.polls.sites)
-    judged = may(appliance, BOB)
-    assert not judged.allowed and judged.holders == [calendar.NOT_UNDERSTOOD]
+    assert may(appliance, BOB).allowed
+    clock.advance(2)
+    assert not may(appliance, BOB).allowed and may(appliance, BOB).holders == [ALICE]
+    # Start and end the wrong way round: neither is clear.
+    service.coming = [event(ALICE, HOUR_S, -HOUR_S, creator_id=None, creator=None)]
+    refresh_once(appliance.desk, appliance.queue.polls.sites)
+    assert may(appliance, BOB).holders == [calendar.NOT_UNDERSTOOD]
 
 
 def test_a_whole_day_is_one_of_the_sites_zone(make_appliance, service, event, clock):

@@ -1,8 +1,8 @@
 """The calendar service: a background thread fetches present and coming events and keeps them in the store.
 
 The contract (§8) defines the two endpoints and the form of the events. Every answer is validated: an answer that is
-wrong as a whole changes nothing, and a wrong event is counted in a notice. A wrong event of the present still keeps
-users back who are not named by the event: the reservation is real, only the form is not understood.
+wrong as a whole changes nothing, and a wrong event is counted in a notice. While the site has an event without clear
+times or user, the setting `calendar_stale` decides for the users whom no event names: the site is not known to be free.
 """
 
 import logging
@@ -54,7 +54,7 @@ class Answer(NamedTuple):
         """The number of wrong events, and their effect, in words; empty without any."""
         if not self.wrong:
             return ""
-        return f"{self.wrong} events were wrong in form; while such an event is on, only its user may command"
+        return f"{self.wrong} events were wrong in form, so the site is not known to be free"
 
 
 class Calendar:
@@ -137,13 +137,14 @@ def refresh_site(desk: Desk, site: str, limits: Limits = LIMITS) -> str:
         fault = coming.fault or running.fault
     except Outside as outside:
         # Only this endpoint finds events that end beyond the horizon: keep the stored ones, or a reservation is lost.
-        # Only this endpoint tells whether an event without clear times is on: without the answer, each may be.
-        running = Answer(_known_beyond(desk, site, horizon_ms), coming.unclear, 0)
+        running = Answer(_known_beyond(desk, site, horizon_ms), [], 0)
         fault = coming.fault or str(outside)
-    until_ms = now_ms + desk.settings.calendar_max_age_s * 1000
-    unclear = [_on_now(event, now_ms, until_ms) for event in running.unclear]
-    found = dict.fromkeys([*running.events, *coming.events, *unclear])
-    kept = [event for event in found if event.end_ms > now_ms and event.start_ms < now_ms + AHEAD_MS]
+    lasts_ms = desk.settings.calendar_max_age_s * 1000
+    assumed = [_assume_times(event, now_ms, lasts_ms) for event in [*running.unclear, *coming.unclear]]
+    found = [*running.events, *coming.events, *assumed]
+    if desk.settings.calendar_stale == "allow":
+        found = [event for event in [*running.events, *coming.events] if event.creator_id]
+    kept = [one for one in dict.fromkeys(found) if one.end_ms > now_ms and one.start_ms < now_ms + AHEAD_MS]
     reservations.replace_calendar(desk, site, kept, now_ms)
     return fault
 
@@ -159,10 +160,14 @@ def _asked(desk: Desk, endpoint: str, body: dict[str, str], limits: Limits) -> A
     return answer
 
 
-def _on_now(unclear: Event, now_ms: int, until_ms: int) -> Event:
-    """Return the event as one that is on; the next answer replaces the unknown times."""
-    start_ms = unclear.start_ms if 0 <= unclear.start_ms < now_ms else now_ms
-    return unclear._replace(start_ms=start_ms, end_ms=unclear.end_ms if unclear.end_ms > now_ms else until_ms)
+def _assume_times(unclear: Event, now_ms: int, lasts_ms: int) -> Event:
+    """Return the event as one from now on, where the start is not known; the next answer replaces the event."""
+    start_ms, end_ms = unclear.start_ms, unclear.end_ms
+    if start_ms >= 0 and end_ms >= 0:
+        # The end comes before the start: neither can be relied on.
+        start_ms = end_ms = -1
+    start_ms = now_ms if start_ms < 0 else start_ms
+    return unclear._replace(start_ms=start_ms, end_ms=max(start_ms, now_ms) + lasts_ms if end_ms < 0 else end_ms)
 
 
 def _known_beyond(desk: Desk, site: str, horizon_ms: int) -> list[Event]:
