@@ -292,7 +292,7 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_nonsense_changes_nothing_and_is_told_and_is_forgotten_when_it_works_again(appliance, service, event, fault):
     service.events = [event(ALICE)]
-    refresh_once(appliance.desk, appliance.queue.polls.sites, QUICK)
+    refresh_once(appliance.desk, appliance.queue.polls.sites)
     service.events = [event(BOB)]
     service.fault = fault
     refresh_once(appliance.desk, appliance.queue.polls.sites, QUICK)
@@ -302,7 +302,7 @@ def test_nonsense_changes_nothing_and_is_told_and_is_forgotten_when_it_works_aga
     )
     assert may(appliance, ALICE).allowed and not may(appliance, BOB).allowed
     service.fault = None
-    refresh_once(appliance.desk, appliance.queue.polls.sites, QUICK)
+    refresh_once(appliance.desk, appliance.queue.polls.sites)
     assert may(appliance, BOB).allowed and appliance.queue.notices.all() == []
 
 
