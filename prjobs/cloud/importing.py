@@ -80,7 +80,8 @@ class PageImport:
             word, row = NEW if waits else SEEN_LATE, self._store(record)
             tables.remember(self.transaction, record.ulid, self.page.site, row.seq, OURS if waits else ELSEWHERE)
         if stops.is_stop(self.queue.settings, row):
-            withdrawals.withdraw_older(self.transaction, self.queue, self.page, row, copied)
+            gives_way = copied or stop is not None
+            withdrawals.withdraw_older(self.transaction, self.queue, self.page, row, gives_way)
         return word
 
     def _stop_after(self, record: Record) -> Withdrawal | None:

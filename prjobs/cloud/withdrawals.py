@@ -7,35 +7,42 @@ from prjobs.jobs import log, lookup, stops
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.requests import is_cancel_all
-from prjobs.jobs.states import ALTERNATE, CANCELLED, CLOUD, HELD, PRIMARY
-from prjobs.jobs.stops import SPARED, Withdrawal
+from prjobs.jobs.states import ALTERNATE, CANCELLED, CLOUD, COLUMNS, HELD, PRIMARY, UNREAD
+from prjobs.jobs.stops import SPARED, STOP, Withdrawal
 from prjobs.store.engine import Source
 from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
 
 DOUBT_MS = 30_000
-# The cloud's dates are in whole seconds, and answers take a moment.
+# The cloud's dates are in whole seconds, and answers take a moment. In doubt a stop of the cloud is handed out.
 STOP_DOUBT_MS = 5_000
 HELD_NOTE = "a cancel_all in the cloud came after it: held until the cloud says whether it still has it"
 
 
-def withdraw_older(transaction: Transaction, queue: Queue, page: Page, stop: JobRow, copied: bool) -> None:
+def withdraw_older(transaction: Transaction, queue: Queue, page: Page, stop: JobRow, gives_way: bool) -> None:
     """Withdraw the jobs that are older than a stop of the cloud, except closing and parking.
 
     A cancel_all may have deleted jobs in the cloud, whose status must not be sent any more: jobs of the cloud are held
-    until a complete look finds the withdrawn ones. Older jobs of the site are cancelled, but not by the copy of a stop
-    at the site (`copied`): the stop did so itself.
+    until a complete look finds the withdrawn ones. Older jobs of the site are cancelled, but not by a stop that gives
+    way to a newer one, or to the stop at the site of which it is a copy: the other stop did so itself. Older stops give
+    way only in a queue where the new stop waits: otherwise no stop would be handed out.
     """
     note, cancels_all = stops.withdrawal_of(stop).note, is_cancel_all(stop.action)
-    stop_ms = ulid_ms(stop.ulid) - page.offset_ms + DOUBT_MS
+    stop_ms = ulid_ms(stop.ulid) - page.offset_ms
 
     def is_older(row: JobRow) -> bool:
         if row.command_class in SPARED or row.ulid == stop.ulid:
             return False
-        return row.ulid < stop.ulid if row.origin == CLOUD else row.created_ms <= stop_ms and not copied
+        if row.origin == CLOUD:
+            return row.ulid < stop.ulid
+        # In doubt both stops are handed out.
+        doubt_ms = 0 if row.command_class == STOP else DOUBT_MS
+        return row.created_ms <= stop_ms + doubt_ms and not gives_way
 
     for queue_name in (PRIMARY, ALTERNATE):
-        older = [*filter(is_older, lookup.waiting_of(transaction, page.site, queue_name))]
+        waits = getattr(stop, COLUMNS[queue_name][0]) == UNREAD
+        waiting = lookup.waiting_of(transaction, page.site, queue_name)
+        older = [row for row in waiting if is_older(row) and (waits or row.command_class != STOP)]
         forwarding = [row for row in lookup.held_of(transaction, page.site, queue_name) if row.origin != CLOUD]
         held = [row for row in older if row.origin == CLOUD and cancels_all]
         withdrawn = [row for row in older if row not in held] + [*filter(is_older, forwarding)]
@@ -57,9 +64,9 @@ def stop_after(source: Source, queue: Queue, page: Page, row: JobRow) -> Withdra
         return None
     if of_cloud := stops.covering_stop(source, queue.settings, row):
         return of_cloud
-    of_site = stops.newest_local_stop(source, queue.settings, page.site)
+    of_site = stops.newest_local_stop(source, queue.settings, row)
     stop_ms = _cloud_ms(queue, page, of_site) if of_site else None
-    doubt_ms = 0 if row.command_class == stops.STOP else STOP_DOUBT_MS
+    doubt_ms = -STOP_DOUBT_MS if row.command_class == STOP else STOP_DOUBT_MS
     return of_site if stop_ms is not None and row.created_ms <= stop_ms + doubt_ms else None
 
 

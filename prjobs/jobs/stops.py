@@ -27,8 +27,10 @@ _SCOPES = {
     "site": "s.command_class = 'stop'",
     "cancel_all": "s.command_class = 'stop' AND lower(s.action) = 'cancel_all_commands'",
 }
-# The cloud's copy of a local stop arrives after newer jobs: the copy must not withdraw jobs from after the stop.
-_AFTER_LOCAL = f"s.seq > ? AND (s.origin <> '{CLOUD}' OR s.status <> '{FORWARDED}')"
+# A stop of the cloud may arrive after newer jobs of the site: the copy of a local stop, and a stop that gave way to a
+# newer one on arrival, must not withdraw jobs from after the stop.
+_ON_ARRIVAL = "(SELECT c.status FROM change c WHERE c.job_seq = s.seq ORDER BY c.seq LIMIT 1)"
+_AFTER_LOCAL = f"s.seq > ? AND (s.origin <> '{CLOUD}' OR {_ON_ARRIVAL} NOT IN ('{FORWARDED}', '{CANCELLED}'))"
 # A job of the cloud may arrive long after the time in the id: arrival alone would miss a stop in between.
 _AFTER_CLOUD = f"(s.origin <> '{CLOUD}' AND s.seq > ?) OR (s.origin = '{CLOUD}' AND s.ulid > ?)"
 
@@ -69,10 +71,13 @@ def is_stop(settings: Settings, row: JobRow) -> bool:
     return row.command_class == STOP and (settings.stop_scope == "site" or is_cancel_all(row.action))
 
 
-def newest_local_stop(source: Source, settings: Settings, site: str) -> Withdrawal | None:
-    """Return the newest stop sent here; None without a stop."""
-    sql = f"SELECT {_COLUMNS} FROM job s WHERE s.site = ? AND {_SCOPES[settings.stop_scope]} AND s.origin <> ?"
-    found = source.fetch(f"{sql} ORDER BY s.seq DESC LIMIT 1", (site, CLOUD))
+def newest_local_stop(source: Source, settings: Settings, row: JobRow) -> Withdrawal | None:
+    """Return the newest stop sent here that may withdraw a job of the cloud; None without a stop."""
+    found = source.fetch(
+        f"SELECT {_COLUMNS} FROM job s WHERE s.site = ? AND {_may_withdraw(settings, row)} AND s.origin <> ? "
+        "ORDER BY s.seq DESC LIMIT 1",
+        (row.site, CLOUD),
+    )
     return Withdrawal(*found[0]) if found else None
 
 
@@ -89,7 +94,7 @@ def covering_stop(source: Source, settings: Settings, row: JobRow) -> Withdrawal
     else:
         later, parameters = _AFTER_CLOUD, [row.site, row.seq or _NEVER, row.ulid]
     found = source.fetch(
-        f"SELECT {_COLUMNS} FROM job s WHERE s.site = ? AND {_SCOPES[settings.stop_scope]} AND ({later}) "
+        f"SELECT {_COLUMNS} FROM job s WHERE s.site = ? AND {_may_withdraw(settings, row)} AND ({later}) "
         "ORDER BY s.seq DESC LIMIT 1",
         parameters,
     )
@@ -97,6 +102,15 @@ def covering_stop(source: Source, settings: Settings, row: JobRow) -> Withdrawal
 
 
 _NEVER = 2**62
+
+
+def _may_withdraw(settings: Settings, row: JobRow) -> str:
+    """Return the SQL condition for a stop that withdraws jobs like this one.
+
+    A stop that a person withdrew goes on to withdraw the older jobs, but no older stop: no stop would be handed out.
+    """
+    scope = _SCOPES[settings.stop_scope]
+    return f"{scope} AND s.status <> '{CANCELLED}'" if row.command_class == STOP else scope
 
 
 _IN_A_ROW = (
