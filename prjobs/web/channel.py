@@ -161,9 +161,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         with self.requests_lock:
             self.has_ended, self.ended_s = True, time.monotonic()
             is_pending = bool(self.requests)
+        if is_pending:
+            return
         if self.total_outbufs_len:
             self.close_when_flushed = True
-        elif not is_pending:
+        else:
             self.handle_close()
 
     def check_client_disconnected(self) -> bool:

@@ -112,7 +112,7 @@ def post_getnewjobs(appliance: Appliance) -> HTTPResponse:
             raise Conflict(handouts.HAS_ENDED)
     if rows is None:
         return reply(b"[]", Retry_After="1")
-    if rows:
+    if rows and own_connection:
         request.environ[IMPORTANT] = True
     return reply(wire.taken_document(rows, poll.alternate))
 
