@@ -8,6 +8,7 @@ import { countPhases, openJobs } from "./model.js";
 import { jobRoute } from "./route.js";
 import { zoneOf } from "./sky.js";
 import { bothTimes, utcClock } from "./time.js";
+import { besides } from "./words.js";
 
 const BEEP_EVERY_MS = 5000;
 const SPOKEN = 3;
@@ -99,6 +100,16 @@ export class AlarmList {
     const groups = groupsOf(alarms);
     const rows = keyed(this.here.list, groups.map((group) => group.name), (name) => this.makeGroup(name));
     groups.forEach((group, at) => this.drawGroup(parts(rows[at]), group));
+    this.drawAll(groups);
+  }
+
+  // The list leaves room for the panels and scrolls: what is out of its sight is named below it.
+  drawAll(groups) {
+    const { list, all } = this.here;
+    const isCut = list.scrollHeight > list.clientHeight + 1;
+    const sites = groups.map((group) => group.site).filter(Boolean).map(besides).join(", ");
+    setText(all, `Scroll for all ${groups.length}${sites && `: ${sites}`}`);
+    show(all, isCut);
   }
 
   // ---- the alarms of one site

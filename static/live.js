@@ -88,8 +88,8 @@ export class Live {
     Object.assign(model, { seq: 0, version: null, store: null, events: [] });
     for (const known of [model.sites, model.open]) known.clear();
     this.takeNow(now);
-    model.seq = Math.max(0, now.seq - OLD_EVENTS);
-    const changes = await this.ask("changes", { since: model.seq });
+    model.seq = 0;
+    const changes = await this.ask("changes", { last: OLD_EVENTS });
     const fresh = applyChanges(model, changes);
     this.full = 0;
     model.loaded = true;

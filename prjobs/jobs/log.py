@@ -10,6 +10,8 @@ from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
 
 LIMIT = 500
+# How far back the newest events are searched: a site of few changes must not cost a look through the whole log.
+SEARCHED = 20_000
 _INSERT = (
     "INSERT INTO change (job_seq, site, queue, status, estimate_s, time_ms, who, note, handout_id) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -120,14 +122,26 @@ def last_seq(source: Source) -> int:
 
 def list_changes(source: Source, since: int, sites: Sequence[str] = (), limit: int = LIMIT) -> list[Change]:
     """Return the changes after number `since`, oldest first, at most `limit`; of the given sites, or of all."""
-    job = ", ".join(f"j.{column}" for column in JobRow._fields)
     where = _of_sites("c.site", sites)
-    found = source.fetch(
-        f"SELECT {_CHANGE_COLUMNS}, {job} FROM change c JOIN job j ON j.seq = c.job_seq "
-        f"WHERE c.seq > ? {where} ORDER BY c.seq LIMIT ?",
-        [since, *sites, limit],
-    )
+    found = source.fetch(f"{_CHANGES} WHERE c.seq > ? {where} ORDER BY c.seq LIMIT ?", [since, *sites, limit])
     return [_change(row) for row in found]
+
+
+def newest_events(source: Source, count: int, sites: Sequence[str] = ()) -> list[Change]:
+    """Return the newest changes, oldest first, without the ends of jobs in the alternate queue alone.
+
+    A stop withdraws each job from the alternate queue as well, and a finished job expires there: such rows would fill
+    the list.
+    """
+    is_end = f"c.queue = '{ALTERNATE}' AND {in_phases('c.status', ['gone'])}"
+    where = f"c.seq > ? AND NOT ({is_end}) {_of_sites('c.site', sites)}"
+    since = last_seq(source) - SEARCHED
+    found = source.fetch(f"{_CHANGES} WHERE {where} ORDER BY c.seq DESC LIMIT ?", [since, *sites, min(count, LIMIT)])
+    return [_change(row) for row in reversed(found)]
+
+
+_JOB = ", ".join(f"j.{column}" for column in JobRow._fields)
+_CHANGES = f"SELECT {_CHANGE_COLUMNS}, {_JOB} FROM change c JOIN job j ON j.seq = c.job_seq"
 
 
 def _change(row: Row) -> Change:

@@ -115,23 +115,25 @@ def delete_site(appliance: Appliance, site: str) -> HTTPResponse:
 
 
 def get_changes(appliance: Appliance) -> HTTPResponse:
-    """Return the log after `since`; the answer is held up to `wait` seconds while there is no change."""
+    """Return the log after `since`, held up to `wait` seconds while there is no change; or the `last` events."""
     queue = appliance.queue
     sites_asked = caller.sites_asked(appliance.desk)
-    since = query_number("since")
+    since, last = query_number("since"), query_number("last")
+    if last is not None:
+        newest = log.last_seq(queue.database)
+        return _changes(log.newest_events(queue.database, last, sites_asked), newest)
     if since is None:
         return reply_json({"seq": log.last_seq(queue.database), "changes": [], "more": False, "again_s": 0})
     again_s = _wait_for_changes(queue, since, sites_asked, min(query_number("wait") or 0, MAX_WAIT_S))
     newest = log.last_seq(queue.database)
     changes = log.list_changes(queue.database, since, sites_asked)
-    return reply_json(
-        {
-            "seq": changes[-1].seq if changes else newest,
-            "changes": [views.view_change(change) for change in changes],
-            "more": len(changes) == log.LIMIT,
-            "again_s": again_s,
-        }
-    )
+    more = len(changes) == log.LIMIT
+    return _changes(changes, changes[-1].seq if changes else newest, more=more, again_s=again_s)
+
+
+def _changes(changes: list[log.Change], seq: int, more: bool = False, again_s: int = 0) -> HTTPResponse:
+    shown = [views.view_change(change) for change in changes]
+    return reply_json({"seq": seq, "changes": shown, "more": more, "again_s": again_s})
 
 
 def _wait_for_changes(queue: Queue, since: int, sites_asked: Sequence[str], wait_s: float) -> int:

@@ -330,3 +330,33 @@ def test_a_program_is_an_observatory_and_its_address_a_tip(
 
 def tips(found: Any) -> list[str]:
     return [one.get_attribute("data-tip") for one in found.all()]
+
+
+def test_what_ends_in_the_alternate_queue_leaves_the_events_alone(
+    served: Here, admin: str, observatory: Observatory, open_page: OpenPage
+) -> None:
+    def send_and_fetch(action: str) -> None:
+        for _ in range(70):
+            served.new_job(admin, user_id="staff", action=action)
+        observatory.fetch()
+
+    # The stop withdraws each of them from the alternate queue, long after it left the primary one.
+    send_and_fetch("before")
+    served.new_job(admin, device="all", action="stop", user_id="staff")
+    page = open_page(served.url)
+    events = page.locator(".event")
+    wait_text(events.first, "sent")
+    assert [events.nth(at).locator("[data-part=status]").inner_text() for at in range(2)] == ["sent", "picked up"]
+    # And what is finished or picked up expires there.
+    observatory.fetch()
+    send_and_fetch("after")
+    served.after(7200)
+    wait_until(page, lambda: ended_in_alternate(served) >= 140)
+    page.reload()
+    wait_text(events.first, "picked up")
+    assert events.count() == 14 and page.locator(".event-queue:not(:empty)").count() == 0
+
+
+def ended_in_alternate(served: Here) -> int:
+    sql = "SELECT count(*) FROM change WHERE queue = 'alternate' AND status IN ('CANCELLED', 'EXPIRED')"
+    return int(served.server.appliance.queue.database.fetch(sql)[0][0])

@@ -310,3 +310,39 @@ def test_an_alarm_that_comes_again_is_another_one(call: Call) -> None:
     first, again = alarm("notice/clock"), alarm("notice/clock", raised_ms=NOW)
     assert call("alarms.js", "nameOf", first) != call("alarms.js", "nameOf", again)
     assert call("alarms.js", "nameOf", first) == call("alarms.js", "nameOf", {**first, "ack": SEEN})
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_the_alarms_of_many_sites_leave_the_panels_in_view(
+    here: Here, open_page: OpenPage, width: int, height: int
+) -> None:
+    here.serve(redeliver_stop=False)
+    admin = here.token("staff", "--role", "admin")
+    names = ["aro", "eco", "mrc1", "saf", "tan", "wema"]
+    sites = [Observatory(here, name) for name in names]
+    for _ in range(2):
+        for site in sites:
+            site.fetch()
+        here.after(8)
+    here.new_job(admin, site="tan", device="all", action="cancel_all_commands", user_id="staff")
+    here.new_job(admin, site="tan", user_id="staff")
+    here.after(300)
+    page = open_page(here.url, width=width, height=height)
+    log_in(page, here.url, admin)
+    groups = page.locator(".alarm-group")
+    wait_until(page, lambda: groups.count() == len(names))
+    # The worst first; its other alarms are in the same line.
+    wait_text(groups.first, re.compile(r"tan: silent 5m\d\ds · 2 jobs waiting · 1 stop not picked up"))
+    wait_text(groups.first, "Acknowledge all")
+    assert page.locator(".site .state").first.bounding_box()["y"] < height * 0.9
+    wait_text(page.locator(".alarm-all"), "Scroll for all 6: tan, ")
+    last = groups.last
+    last.locator(".stop-here").scroll_into_view_if_needed()
+    assert page.locator("[data-strip]").bounding_box()["y"] == 0 and last.locator(".stop-here").is_visible()
+    assert page.evaluate("scrollY") == 0
+    # Fewer alarms need no such line.
+    for site in sites[:5]:
+        site.fetch()
+    wait_until(page, lambda: groups.count() == 1)
+    page.locator(".alarm-all").wait_for(state="hidden")
+    assert page.complaints == []
