@@ -122,6 +122,7 @@ def _take(transaction: Transaction, queue: Queue, poll: PollRequest, caller: Cal
     stops.note_stopped(transaction, queue, first, poll.queue)
     again = Event(poll.queue, RECEIVED, now_ms, caller.peer, two_programs.NOTE, handout_id=handout_id)
     log.apply(transaction, owed, again)
+    stops.note_stopped(transaction, queue, leaving, poll.queue)
     transaction.executemany("UPDATE job SET attempts = attempts + 1 WHERE seq = ?", [(row.seq,) for row in leaving])
     if poll.lease_s:
         leases.grant(transaction, queue, leaving, poll.queue, poll.lease_s)
