@@ -782,3 +782,37 @@ def test_sites_of_two_zones_in_one_log_are_said():
     )
     assert zones_note(two, "saf") == ""
     assert zones_note(Settings(site_zones=["saf=America/Denver", "aro=America/Denver"]), None) == ""
+
+
+@pytest.mark.parametrize(
+    ("moments", "since", "until"),
+    [
+        (["2023-11-15T03:00+00:00", "2023-11-15T11:00+00:00"], ["19:00", "20:00"], "05:00"),  # from dusk to dawn
+        (["2023-11-15T00:30+00:00", "2023-11-15T03:00+00:00"], ["17:00", "18:00"], "06:00"),  # from sunset to sunrise
+        (["2023-11-14T22:30+00:00", "2023-11-15T03:00+00:00"], ["12:00", "14:00"], "12:00"),  # all of it
+        (["2023-11-15T03:00+00:00", "2023-11-15T14:00+00:00"], ["12:00", "14:00"], "12:00"),
+    ],
+)
+def test_the_charts_reach_from_dusk_to_dawn_unless_a_job_is_outside(appliance, submit, clock, moments, since, until):
+    for moment in moments:
+        clock.advance((ms(moment) - clock.now_ms()) / 1000)
+        submit()
+        [job] = take(appliance)
+        update(appliance, job, "COMPLETE")
+    clock.advance(HOUR_MS // 1000)
+    page = page_of(appliance, date="2023-11-14")
+    charts = page.split("<figure>")[1:]
+    assert len(charts) == 3
+    for chart in charts:
+        hours = re.findall(r'class="hour">([^<]+)<', chart)
+        assert (hours[:2], hours[-1]) == (since, until)
+        assert not re.search(r'(?:width|x|height)="-', chart)
+        assert 'class="dark"' in chart
+
+
+def test_the_charts_of_a_place_without_darkness_show_the_whole_night(appliance, submit, clock):
+    settings = Settings(site_places=["saf=78.2,15.6,10"])
+    clock.advance((ms("2024-06-20T22:00+00:00") - clock.now_ms()) / 1000)
+    submit()
+    hours = re.findall(r'class="hour">([^<]+)<', page_of(appliance, settings=settings))
+    assert hours[0] == hours[12] == "12:00"

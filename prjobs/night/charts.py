@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from prjobs.base.catalogue import CLASSES
@@ -17,12 +18,14 @@ from prjobs.base.places import Place
 from prjobs.night.markup import el
 from prjobs.night.nights import Night
 from prjobs.night.shapes import NightJob, NightReport
-from prjobs.night.sky import sun_altitude_deg
+from prjobs.night.sky import sky_between, sun_altitude_deg
 from prjobs.night.words import counted
 
 WIDTH, LEFT, RIGHT, TOP = 1000, 112, 20, 8
 PLOT = WIDTH - LEFT - RIGHT
 BIN_MS = 900_000
+# An axis of up to so long has a label for each hour.
+HOURLY_MS = 15 * 3_600_000
 BARS, WAITS = 190, 190
 # Dots closer than this are drawn as one.
 DOT = 2
@@ -42,13 +45,27 @@ class Block:
     count: int = 1
 
 
+class Span(NamedTuple):
+    """The time from the left to the right end of the pictures."""
+
+    since_ms: int
+    until_ms: int
+
+
 class Charts:
-    """The pictures of a night; `place` gives the hours of darkness, `now_ms` ends a night that still lasts."""
+    """The pictures of a night: from dusk to dawn, from sunset to sunrise, or of the whole, by the times of the jobs.
+
+    `place` gives the hours of darkness, `now_ms` ends a night that still lasts.
+    """
 
     def __init__(self, night: Night, site: str | None, place: Place | None, now_ms: int) -> None:
         self._night, self._site, self._place = night, site, place
         self._end_ms = min(now_ms, night.until_ms)
-        self._pixel_ms = (night.until_ms - night.since_ms) / PLOT
+        self._spans = list(_spans(night, place))
+        # The jobs decide on the span at the end: until then times are kept as exactly as the shortest span needs.
+        self._span = self._spans[-1]
+        self._pixel_ms = (self._spans[0].until_ms - self._spans[0].since_ms) / PLOT
+        self._seen: tuple[int, int] | None = None
         self._bins: Counter[tuple[int, str]] = Counter()
         self._dots: defaultdict[str, set[tuple[int, int]]] = defaultdict(set)
         self._longest_s = 60.0
@@ -63,6 +80,7 @@ class Charts:
             self._bins[((job.created_ms - self._night.since_ms) // BIN_MS, _class(job))] += 1
             self._add_wait(job)
             self._add_block(job)
+            self._see(job.created_ms)
 
     def _add_wait(self, job: NightJob) -> None:
         seconds = job.waited_s
@@ -71,7 +89,8 @@ class Charts:
         self._longest_s = max(self._longest_s, seconds)
         # A waiting time of w seconds has the height 100 log10 w: exact enough for a dot, and bounded in number.
         key = "never" if job.waited_s is None else _class(job)
-        self._dots[key].add((round(self._x(job.created_ms) / DOT), round(100 * math.log10(max(seconds, 1)))))
+        place = (job.created_ms - self._night.since_ms) / (self._pixel_ms * DOT)
+        self._dots[key].add((round(place), round(100 * math.log10(max(seconds, 1)))))
 
     def _add_block(self, job: NightJob) -> None:
         begun_ms = job.picked_up_ms if job.started_ms is None else job.started_ms
@@ -79,6 +98,8 @@ class Charts:
             return
         lane = self._lane(job)
         ended_ms = self._end_ms if job.phase == "running" else job.ended_ms
+        for time_ms in filter(None, (begun_ms, ended_ms)):
+            self._see(time_ms)
         kind = "moment" if ended_ms is None else "failed" if job.phase == "failed" else job.phase
         style = f"c-{_class(job)} {kind}"
         last = self._open.get((lane, style))
@@ -97,16 +118,25 @@ class Charts:
         self._lanes.setdefault(lane, [])
         return lane
 
+    def _see(self, time_ms: int) -> None:
+        first, last = self._seen or (time_ms, time_ms)
+        self._seen = (min(first, time_ms), max(last, time_ms))
+
     def _x(self, time_ms: float) -> float:
-        inside = min(max(time_ms, self._night.since_ms), self._night.until_ms)
-        return LEFT + (inside - self._night.since_ms) / self._pixel_ms
+        since_ms, until_ms = self._span
+        inside = min(max(time_ms, since_ms), until_ms)
+        return LEFT + PLOT * (inside - since_ms) / (until_ms - since_ms)
 
     # ---- drawing
 
     def draw(self, report: NightReport) -> list[Element]:
         """Return the figures; none for a night without jobs."""
-        if not report.total:
+        if not report.total or self._seen is None:
             return []
+        first, last = self._seen
+        self._span = next(
+            (span for span in self._spans if span.since_ms <= first and last <= span.until_ms), self._spans[-1]
+        )
         return [
             _figure("Jobs, by class", "Each bar is a quarter of an hour.", self._bars(report), self._legend(report)),
             _figure(
@@ -150,7 +180,7 @@ class Charts:
                 since_ms = self._night.since_ms + index * BIN_MS
                 said = f"{self._night.clock(since_ms, '%H:%M')}, {name}: {counted(count, 'job')} of {totals[index]:,}"
                 y, height = TOP + BARS * (1 - heights[index] / top), BARS * count / top
-                x, width = self._x(since_ms) + 0.5, self._x(since_ms + BIN_MS) - self._x(since_ms) - 1
+                x, width = self._x(since_ms) + 0.5, max(0.5, self._x(since_ms + BIN_MS) - self._x(since_ms) - 1)
                 svg.append(el("rect", el("title", said), x=x, y=y, width=width, height=height, class_=f"c-{name}"))
         return svg
 
@@ -161,10 +191,14 @@ class Charts:
         _scale(svg, ((TOP + WAITS * (1 - 100 * math.log10(seconds) / top), said) for seconds, said in ticks))
         for name in (*CLASSES, "never"):
             mark = "m-2.5-2.5l5 5m0-5l-5 5" if name == "never" else "h0"
-            dots = (f"M{x * DOT} {TOP + WAITS * (1 - y / top):.1f}{mark}" for x, y in sorted(self._dots[name]))
+            places = {(round(self._x(self._time_of(x)) / DOT), y) for x, y in self._dots[name]}
+            dots = (f"M{x * DOT} {TOP + WAITS * (1 - y / top):.1f}{mark}" for x, y in sorted(places))
             if path := "".join(dots):
                 svg.append(el("path", d=path, class_="never" if name == "never" else f"dot s-{name}"))
         return svg
+
+    def _time_of(self, dot: int) -> float:
+        return self._night.since_ms + dot * DOT * self._pixel_ms
 
     def _devices(self, report: NightReport) -> Element:
         lanes = [
@@ -181,16 +215,20 @@ class Charts:
                 svg.append(self._block(block, y))
         return svg
 
-    @staticmethod
-    def _house_lanes(report: NightReport) -> Iterator[tuple[str, list[Block]]]:
-        reserved = [one for one in report.reservations if one.counts]
-        if reserved:
-            yield (
-                "reserved",
-                [Block(one.start_ms, one.end_ms, "reserved", one.creator or one.creator_id) for one in reserved],
-            )
-        if report.silences:
-            yield "no poll", [Block(one.since_ms, one.until_ms, "silent", "no poll") for one in report.silences]
+    def _house_lanes(self, report: NightReport) -> Iterator[tuple[str, list[Block]]]:
+        reserved = [
+            Block(one.start_ms, one.end_ms, "reserved", one.creator or one.creator_id)
+            for one in report.reservations
+            if one.counts
+        ]
+        silent = [Block(one.since_ms, one.until_ms, "silent", "no poll") for one in report.silences]
+        for name, blocks in (("reserved", reserved), ("no poll", silent)):
+            if shown := [block for block in blocks if self._is_in_span(block)]:
+                yield name, shown
+
+    def _is_in_span(self, block: Block) -> bool:
+        end_ms = self._end_ms if block.until_ms is None else block.until_ms
+        return block.since_ms < self._span.until_ms and end_ms > self._span.since_ms
 
     def _block(self, block: Block, y: float) -> Element:
         x = self._x(block.since_ms)
@@ -206,11 +244,12 @@ class Charts:
         # On a phone the chart scrolls; without a tab stop the keyboard could not scroll.
         svg = el("svg", viewBox=f"0 0 {WIDTH} {TOP + height + 24:.0f}", role="img", aria_label=said, tabindex="0")
         for since_ms, until_ms, name in self._darkness(report):
-            x = self._x(since_ms)
-            svg.append(el("rect", x=x, y=TOP, width=self._x(until_ms) - x, height=height, class_=name))
-        for hours in range(0, 26, 2):
+            x, width = self._x(since_ms), self._x(until_ms) - self._x(since_ms)
+            if width > 0:
+                svg.append(el("rect", x=x, y=TOP, width=width, height=height, class_=name))
+        for hours in range(0, 26, 2 if self._span.until_ms - self._span.since_ms > HOURLY_MS else 1):
             time_ms = self._night.since_ms + hours * 3_600_000
-            if time_ms <= self._night.until_ms:
+            if self._span.since_ms <= time_ms <= self._span.until_ms:
                 x, bottom = self._x(time_ms), TOP + height
                 svg.append(el("path", d=f"M{x:.1f} {TOP}V{bottom + 4:.1f}", class_="grid"))
                 said_hour = moment(time_ms, self._night.zone).strftime("%H:%M")
@@ -229,6 +268,16 @@ class Charts:
             height_deg = sun_altitude_deg(self._place, (since_ms + until_ms) // 2)
             if height_deg < -0.83:
                 yield since_ms, until_ms, "dark" if height_deg < -18 else "twilight"
+
+
+def _spans(night: Night, place: Place | None) -> Iterator[Span]:
+    """Return the possible spans, the shortest first, the whole night last."""
+    if place is not None:
+        sky = sky_between(place, night.since_ms, night.until_ms)
+        for since_ms, until_ms in ((sky.dusk_ms, sky.dawn_ms), (sky.sunset_ms, sky.sunrise_ms)):
+            if since_ms is not None and until_ms is not None and since_ms < until_ms:
+                yield Span(since_ms, until_ms)
+    yield Span(night.since_ms, night.until_ms)
 
 
 def _class(job: NightJob) -> str:
