@@ -121,8 +121,10 @@ function stationCard(model, site) {
 }
 
 // Who has the site now, and who is next: {now: [reservation], next: reservation | null, uncounted: number}.
+// A reservation of an observatory reserves its enclosure station too.
 export function reservationsOf(around, site, nowMs) {
-  const known = around.reservations.filter((one) => one.site === site && one.end_ms > nowMs);
+  const isOf = (one) => one.site === site || rules.stations[one.site] === site;
+  const known = around.reservations.filter((one) => isOf(one) && one.end_ms > nowMs);
   const own = known.filter((one) => one.counts);
   const now = own.filter((one) => one.start_ms <= nowMs);
   const next = own.filter((one) => one.start_ms > nowMs).sort((a, b) => a.start_ms - b.start_ms)[0] || null;

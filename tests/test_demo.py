@@ -6,18 +6,23 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import bottle
 import pytest
+import requests
 
 from prjobs.base import catalogue
+from prjobs.base.settings_sources import load_settings
 from prjobs.client import Client
 from prjobs.demo.observatory import Behaviour, Observatory
-from prjobs.demo.running import Demo, is_station
+from prjobs.demo.running import Demo, demo_settings
 from prjobs.demo.users import TARGETS, Command, Habits, User, Users
 from tests.clocks import ManualClock
+from tests.program import Program
 from tests.serving import Serving
+from tests.waiting import wait_for
 
 SITE = "mrc1"
 
@@ -437,17 +442,10 @@ def test_targets_are_on_the_sky() -> None:
         assert math.fabs(target.dec_deg) < 75
 
 
-def test_which_site_is_a_station() -> None:
-    assert is_station("mrc", ["mrc1", "mrc"])
-    assert not is_station("mrc1", ["mrc1", "mrc"])
-    assert not is_station("mrc1", ["mrc1", "mrc11"])
-    assert not is_station("saf", ["saf", "mrc1"])
-
-
 def test_the_demo_brings_jobs_to_their_end(service: Service) -> None:
     users = [("demo|ann", "Ann K.", "one"), ("demo|tim", "Tim B.", "two")]
     stop = threading.Event()
-    threads = Demo(service.url, users, ["mrc1", "mrc"], 2000.0, poll_gap_s=0.1).start(stop)
+    threads = Demo(service.url, users, ["mrc1"], 2000.0, poll_gap_s=0.1, stations={"mrc1": "mrc"}).start(stop)
     try:
         with service.changed:
             done = service.changed.wait_for(lambda: service.statuses().count("COMPLETE") >= 2, timeout=60)
@@ -460,3 +458,34 @@ def test_the_demo_brings_jobs_to_their_end(service: Service) -> None:
     assert not any(thread.is_alive() for thread in threads)
     assert service.jobs[0]["token"] == "Bearer one"
     assert service.jobs[0]["user_name"] == "Ann K."
+
+
+def test_the_demo_has_a_sky_reservations_and_a_station_that_reports(program: Program) -> None:
+    program.serve("--demo")
+    ask = lambda path: requests.get(f"{program.url}/api/{path}", timeout=60).json()  # noqa: E731
+
+    def opened() -> list[Any]:
+        return [one for one in ask("jobs?site=wema")["jobs"] if one["device"] == "enclosure" and one["phase"] == "done"]
+
+    [job] = wait_for(opened)[:1]
+    assert (job["action"], job["user_name"]) == ("open", "Ann K.")
+    assert {one["site"] for one in ask("now")["sites"]} == {"mrc1", "wema"}
+    assert ask("now")["rules"]["stations"] == {"mrc1": "wema"}
+    sky = ask("sky?site=mrc1")
+    assert sky["dusk_ms"] and sky["dawn_ms"] and 0 <= sky["lst_h"] < 24
+    first, *later = ask("reservations?site=mrc1")["reservations"]
+    assert first["creator"] == "Ann K." and first["start_ms"] <= ask("now")["time_ms"] < first["end_ms"]
+    assert len(later) == 5
+    # The users whose hour it is not do not try.
+    refused = [one for one in ask("jobs?site=mrc1")["jobs"] if one["user_name"] != "Ann K."]
+    assert refused == []
+    program.stop()
+    program.serve("--demo")
+    assert len(ask("reservations?site=mrc1")["reservations"]) == 6
+
+
+def test_the_settings_of_a_demo_give_way_to_the_operators(tmp_path: Path) -> None:
+    (tmp_path / "prjobs.toml").write_text('reservations = "none"\nsite_places = ["mrc1=1,2,3"]\n')
+    settings = demo_settings(*load_settings(tmp_path, {}, {"stations": "dome=mrc1"}))
+    assert (settings.reservations, settings.site_places, settings.stations) == ("none", ["mrc1=1,2,3"], ["dome=mrc1"])
+    assert settings.site_zones == ["mrc1=America/Los_Angeles", "wema=America/Los_Angeles"]

@@ -4,7 +4,7 @@ from prjobs import server
 from prjobs.base.settings import Settings
 from prjobs.base.settings_sources import load_settings, reference
 from prjobs.cli.terminal import Commands, Namespace, Parser, folder_of, say
-from prjobs.demo.running import start_demo
+from prjobs.demo.running import demo_settings, start_demo
 
 
 def add_serve(commands: Commands, data: Parser) -> None:
@@ -22,5 +22,7 @@ def run_serve(asked: Namespace) -> int:
     """Serve until stopped; return 1 if the store could not be closed well."""
     folder = folder_of(asked)
     flags = {name: getattr(asked, name) for name in Settings.__struct_fields__ if getattr(asked, name) is not None}
-    settings, _ = load_settings(folder.path, flags=flags)
+    settings, origins = load_settings(folder.path, flags=flags)
+    if asked.demo:
+        settings = demo_settings(settings, origins)
     return 0 if server.serve(folder, settings, say, start_demo if asked.demo else None) else 1

@@ -137,7 +137,7 @@ class Users:
         return step.command
 
     def _plan_session(self) -> None:
-        user = self._users[self._sessions % len(self._users)]
+        user = self._next_user()
         commands = self._session(user)
         work_s = sum(command.usual_s() for command in commands)
         rest_s = self._chance.uniform(10, 60)
@@ -149,6 +149,19 @@ class Users:
         else:
             self._plan.append(Step(user, commands[-1], work_s + rest_s))
         self._sessions += 1
+
+    def _next_user(self) -> User:
+        """Return the user whose turn it is; a user who may not command now lets the others pass."""
+        turn = self._sessions % len(self._users)
+        ordered = self._users[turn:] + self._users[:turn]
+        return next(filter(self._may_command, ordered), ordered[0])
+
+    def _may_command(self, user: User) -> bool:
+        try:
+            answer = user.client.api("GET", "/api/may", query={"site": self.site})
+        except (Refused, NotReached):
+            return True
+        return not isinstance(answer, dict) or answer.get("may", True) is True
 
     def _session(self, user: User) -> list[Command]:
         if self._sessions == 0:

@@ -88,6 +88,15 @@ def test_a_reservation_is_added_shown_and_removed(page: Any) -> None:
     wait_text(page.locator("[data-reservations] [data-part=words]"), "Reserved by nobody")
 
 
+def test_a_reservation_of_an_observatory_shows_at_its_station_too(reserved: Program, page: Any) -> None:
+    Observatory(reserved, "wema").poll()
+    made = ("reserve", "add", "saf", "--user", "ann", "--name", "Ann K.", "--start", "now", "--end", "+2h", "--force")
+    assert reserved.run(*made).returncode == 0
+    page.goto(f"{reserved.url}/")
+    for name in ("saf", "wema"):
+        wait_text(page.locator(".site", has_text=name).locator("[data-part=holders]"), "Reserved: Ann K. until")
+
+
 def test_reservations_that_do_not_count_are_not_shown_as_if_they_did(program: Program, open_page: OpenPage) -> None:
     program.serve("--reservations", "none")
     program.fetch(0)
