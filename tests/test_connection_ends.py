@@ -2,6 +2,7 @@
 
 import json
 import select
+import signal
 import socket
 import struct
 import threading
@@ -13,6 +14,7 @@ import requests
 from prjobs.base import sockets
 from prjobs.base.failpoints import Failpoints
 from prjobs.base.settings import Settings
+from tests.program import JOB
 from tests.verbs import make_token, submit
 from tests.waiting import wait_for
 
@@ -236,3 +238,37 @@ def test_a_held_poll_ends_when_its_client_ends_its_side(server):
         client.shutdown(socket.SHUT_WR)
         answer = read_all(client)
     assert answer.endswith(b"[]") and b"X-Prjobs-Error: The program has ended its side" in answer
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="the system cannot pause a process")
+@pytest.mark.parametrize("end", ["closed", "closed half", "reset"])
+def test_after_a_pause_of_the_process_no_job_goes_to_a_dead_connection(program, end):
+    """The polls, each given up during the pause, came before the one that is alive."""
+    program.serve()
+    token = program.run("token", "create", "--user", "boss", "--role", "admin").stdout.strip()
+    stop = {**JOB, "device": "all", "action": "cancel_all_commands", "user_id": "boss"}
+    bearer = {"Authorization": f"Bearer {token}"}
+    ulid = requests.post(f"{program.url}/jobs/newjob", json=stop, headers=bearer).json()["ulid"]
+    address = ("127.0.0.1", int(program.url.rpartition(":")[2]))
+    program.process.send_signal(signal.SIGSTOP)
+    dead = []
+    try:
+        for _ in range(12):
+            dead.append(socket.create_connection(address, timeout=60))
+            dead[-1].sendall(POLL)
+            if end == "closed half":
+                dead[-1].shutdown(socket.SHUT_WR)
+                continue
+            if end == "reset":
+                dead[-1].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            dead[-1].close()
+        alive = socket.create_connection(address, timeout=60)
+        alive.sendall(POLL)
+    finally:
+        program.process.send_signal(signal.SIGCONT)
+    with closing(alive):
+        assert ulid.encode() in read_answer(alive)[1]
+    for one in dead if end == "closed half" else ():
+        assert b"UNREAD" not in read_all(one)
+    for one in dead:
+        one.close()
