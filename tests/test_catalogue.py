@@ -13,16 +13,11 @@ from hypothesis import strategies as st
 from prjobs.base import catalogue
 from prjobs.base.catalogue import CLASSES, LABEL_CHARS, Command, command_class, commands, find, label, usual_seconds
 from prjobs.base.marks import marked
+from tests.odd_texts import json_values
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "commands.json"
 FACTS = ("device", "action", "class", "required", "optional", "ui_sends", "site_runs")
 
-scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
-json_values = st.recursive(
-    scalars,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=12,
-)
 names = st.sampled_from(
     sorted({name for one in commands() for name in (*one.required, *one.optional, "ha", "az", "alt")})
 )

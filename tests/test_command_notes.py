@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from prjobs.base.catalogue import commands
 from prjobs.base.parameters import limits_of, range_words
 from prjobs.monitor.command_notes import Draft, notes_on
-from tests.test_catalogue import json_values
+from tests.odd_texts import json_values
 from tests.verbs import make_token
 
 

@@ -3,12 +3,7 @@
 import pytest
 
 from prjobs.base.marks import marked
-
-# Every control, override, isolate and mark of direction that there is.
-TURNING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-
-
-OTHERS = "\u200b\u2060\ufeff\xad\x00\x1b\x9b\u2028\ue000"
+from tests.odd_texts import OTHERS, TURNING
 
 
 @pytest.mark.parametrize("char", [*TURNING, *OTHERS])

@@ -165,6 +165,7 @@ def test_an_act_that_cannot_be_begun_says_so_at_once(domes: Domes) -> None:
     hold(domes.page, part="safe")
     wait_text(domes.page.locator(".stop-trouble"), re.compile("^Stop of .* not sent: use the hardware stop$"))
     wait_step(domes.page, re.compile("STOP NOT SENT. The server cannot be reached.$"))
+    assert domes.page.locator(".stop-trouble").is_visible()
 
 
 # ---- stops side by side

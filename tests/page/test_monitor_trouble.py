@@ -5,11 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 from prjobs.base.marks import marked
+from tests.odd_texts import OTHERS, TURNING
 from tests.page.calling import Call
 from tests.page.here import Here
 from tests.page.watching import Observatory, log_in, state_word, stop_clock, wait_text, wait_until
 from tests.program import Program
-from tests.test_marks import OTHERS, TURNING
 
 OpenPage = Callable[..., Any]
 HOSTILE = "<img src=x onerror='window.hacked=1'><script>window.hacked=1</script>"

@@ -2,6 +2,8 @@
 
 import json
 import re
+import socket
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -36,8 +38,13 @@ class Observatory:
         self._post("updatejobstatus", body)
 
     def hang_up(self) -> None:
-        """The connection is gone; what it got last is proved by nothing."""
-        self.session.close()
+        """The connection is reset; what it got last is proved by nothing."""
+        pools = self.session.get_adapter(self.program.url).poolmanager.pools
+        for pool in map(pools.get, pools.keys()):
+            connection = pool._get_conn()
+            if connection.sock is not None:
+                connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
 
     def _post(self, name: str, body: dict[str, Any]) -> requests.Response:
         answer = self.session.post(f"{self.program.url}/{name}", data=json.dumps(body), timeout=60)
