@@ -19,7 +19,7 @@ from prjobs.base.settings import Settings
 from prjobs.base.ulids import Ulids
 from prjobs.cloud.context import Context
 from prjobs.cloud.transport import open_transport
-from prjobs.jobs import leases, lookup, proofs, stops
+from prjobs.jobs import leases, lookup, proofs, settling
 from prjobs.jobs.connections import Connections
 from prjobs.jobs.polls import Polls
 from prjobs.jobs.queue import Queue
@@ -132,6 +132,7 @@ def _put_together(common: Common, secret: bytes, provider: Provider, identity: d
         leases=Deadlines(clock),
         repeats=Deadlines(clock),
         settling=Deadlines(clock),
+        settled=Deadlines(clock),
         first_seq=database.fetch("SELECT coalesce(max(seq), 0) FROM job")[0][0],
     )
     return Appliance(desk, queue, Board(queue, Shared(clock)), Context(queue))
@@ -177,7 +178,7 @@ def _begin(
         alarms.adopt(appliance.board)
         # Without this step the leases of an earlier process would never run out.
         leases.return_once(queue)
-        stops.begin_settling(queue)
+        settling.go_on(queue)
     removed = {site for (site,) in database.fetch("SELECT site FROM removed_site")}
     for site in lookup.sites_with_jobs(database):
         if site not in removed:

@@ -1,6 +1,6 @@
 """Deadlines by elapsed time: a step of the wall clock must not make a job old or young."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 from prjobs.base.clock import Clock
@@ -40,6 +40,10 @@ class Deadlines:
         """Return the seconds since the deadline; negative before the deadline, None for an unknown key."""
         at_s = self._at_s.get(key)
         return None if at_s is None else self._clock.elapsed_s() - at_s
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield every known key, also with a deadline that has passed."""
+        return iter(list(self._at_s))
 
     def __contains__(self, key: Hashable) -> bool:
         return key in self._at_s

@@ -110,7 +110,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = "site"
     stop_settle_s: Annotated[
         Annotated[int, Meta(ge=0, le=3600)],
-        Meta(description="seconds after the hand-out of a stop during which nothing but stops is handed out"),
+        Meta(
+            description="seconds after the hand-out of a stop during which nothing but stops is handed out; further "
+            "stops extend the time, but closing and parking leave at the latest when the first such time since they "
+            "were sent is over"
+        ),
     ] = 0
     stop_needs: Annotated[
         Literal["token", "reservation"],

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from prjobs.base.errors import Conflict
 from prjobs.base.notices import Code
-from prjobs.jobs import expiry, leases, log, lookup, proofs, stops, two_programs
+from prjobs.jobs import expiry, leases, log, lookup, proofs, settling, stops, two_programs
 from prjobs.jobs.connections import Handed
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue, post
@@ -119,7 +119,6 @@ def _take(transaction: Transaction, queue: Queue, poll: PollRequest, caller: Cal
     ).fetchone()[0]
     first = [row for row in leaving if row not in owed]
     log.apply(transaction, first, Event(poll.queue, RECEIVED, now_ms, caller.peer, handout_id=handout_id))
-    stops.note_stopped(transaction, queue, first, poll.queue)
     again = Event(poll.queue, RECEIVED, now_ms, caller.peer, two_programs.NOTE, handout_id=handout_id)
     log.apply(transaction, owed, again)
     stops.note_stopped(transaction, queue, leaving, poll.queue)
@@ -135,24 +134,19 @@ def _alone(transaction: Transaction, queue: Queue, poll: PollRequest, fresh: lis
     """Return only the stops, if any: a malformed job beside a stop loses the whole answer at the observatory.
 
     While a stop waits for another program of the site, only closing and parking leave. After a stop no other job leaves
-    until the site has settled: a newer command would clear the site's stop flag.
+    until the site has settled: a newer command would clear the site's stop flag. Further stops extend that time, but
+    not for a closing or parking that waits: it leaves at the latest when the first settling time since it was sent is
+    over.
     """
-    key, settle_s = (poll.site, poll.queue), queue.settings.stop_settle_s
     found = [row for row in fresh if row.command_class == stops.STOP]
-    if found and settle_s:
-        transaction.after_commit(queue.settling.set, key, queue.clock.elapsed_s() + settle_s)
+    if found and queue.settings.stop_settle_s:
+        settling.begin(transaction, queue, poll.site, poll.queue)
     if found:
         return found
-    if not _is_settled(queue, poll):
-        return []
-    if poll.is_filtered and lookup.has_waiting_stop(transaction, *key):
-        return [row for row in fresh if row.command_class in stops.SPARED]
-    return fresh
-
-
-def _is_settled(queue: Queue, poll: PollRequest) -> bool:
-    over_s = queue.settling.over_s((poll.site, poll.queue))
-    return over_s is None or over_s >= 0
+    settled = [row for row in fresh if not settling.left_s(queue, row.site, poll.queue, row.seq)]
+    if poll.is_filtered and lookup.has_waiting_stop(transaction, poll.site, poll.queue):
+        return [row for row in settled if row.command_class in stops.SPARED]
+    return settled
 
 
 def _set_aside(transaction: Transaction, queue: Queue, rows: list[JobRow], queue_name: str) -> list[JobRow]:
@@ -219,11 +213,9 @@ def _handed_before(transaction: Transaction, queue: Queue, poll: PollRequest) ->
         # The program did not get the earlier answer. The stop goes first, and alone.
         _give_back(transaction, queue, [Handed(one, poll.program, [], poll.poll_id) for one in earlier], REPEATED)
         return []
-    if not _is_settled(queue, poll):
-        earlier = [one for one in earlier if _gave_stop(transaction, one)]
     given = []
     for handout_id in earlier:
-        rows = _still_due(transaction, queue, poll, handout_id)
+        rows = [row for row in _still_due(transaction, queue, poll, handout_id) if _may_repeat(queue, poll, row)]
         if rows:
             given.append(Handed(handout_id, poll.program, rows, poll.poll_id, is_repeated=True))
         for row in rows if poll.lease_s else ():
@@ -231,8 +223,8 @@ def _handed_before(transaction: Transaction, queue: Queue, poll: PollRequest) ->
     return given
 
 
-def _gave_stop(transaction: Transaction, handout_id: int) -> bool:
-    return any(row.command_class == stops.STOP for row in lookup.given_by(transaction, handout_id, reported=True))
+def _may_repeat(queue: Queue, poll: PollRequest, row: JobRow) -> bool:
+    return row.command_class == stops.STOP or not settling.left_s(queue, row.site, poll.queue, row.seq)
 
 
 def _is_repeatable(queue: Queue, handout_id: int, time_ms: int) -> bool:

@@ -35,8 +35,9 @@ class Queue(Common):
 
     Deadlines: `expiries` by job number; `leases` by (job number, queue); `repeats` by hand-out, the end of the time in
     which a `poll_id` gives the same jobs again; `settling` by (site, queue), the end of the time in which only stops
-    are handed out. `stops` has the newest stop of each site, `given_stops` the polls that got each of the last stops,
-    `rivals` two programs that poll the same queue. `first_seq` is the number of the newest job from before the start.
+    are handed out, and `settled` by (job number, queue), that end for a closing or parking. `stops` has the newest stop
+    of each site, `given_stops` the polls that got each of the last stops, `rivals` two programs that poll the same
+    queue. `first_seq` is the number of the newest job from before the start.
     """
 
     ulids: Ulids
@@ -47,6 +48,7 @@ class Queue(Common):
     leases: Deadlines
     repeats: Deadlines
     settling: Deadlines
+    settled: Deadlines
     first_seq: int
     stops: dict[str, Stop] = field(default_factory=dict)
     recent_polls: RecentPolls = field(default_factory=RecentPolls)

@@ -209,25 +209,3 @@ _HANDED_SINCE = (
 def is_overtaken(source: Source, stop: JobRow, queue_name: str) -> bool:
     """Return True if the queue gave another answer with jobs since: a second hand-out of the stop would end those."""
     return bool(source.fetch(_HANDED_SINCE, (stop.site, queue_name, stop.seq, queue_name)))
-
-
-def begin_settling(queue: Queue) -> None:
-    """Continue the settling times of stops handed out by an earlier process."""
-    settle_ms, now_ms = queue.settings.stop_settle_s * 1000, queue.clock.now_ms()
-    if not settle_ms:
-        return
-    for site, queue_name, time_ms in queue.database.fetch(
-        "SELECT h.site, h.queue, max(h.time_ms) FROM handout h JOIN change c ON c.handout_id = h.id "
-        "JOIN job j ON j.seq = c.job_seq WHERE j.command_class = 'stop' "
-        "AND h.id > (SELECT max(id) FROM handout) - 1000 AND h.time_ms > ? GROUP BY h.site, h.queue",
-        (now_ms - settle_ms,),
-    ):
-        left_s = min(settle_ms, time_ms + settle_ms - now_ms) / 1000
-        queue.settling.set((site, queue_name), queue.clock.elapsed_s() + left_s)
-
-
-def wake_settled(queue: Queue) -> None:
-    """Wake the held polls of sites with an ended settling time after a stop."""
-    over = queue.settling.take_over()
-    if over:
-        queue.waiters.wake({site for site, _ in over})

@@ -15,7 +15,7 @@ from prjobs.base.clock import moment
 from prjobs.base.errors import NotFound, Unavailable
 from prjobs.base.notices import Code
 from prjobs.base.ulids import floor_ulid
-from prjobs.jobs import log, stops
+from prjobs.jobs import log, settling, stops
 from prjobs.jobs.lookup import find_job
 from prjobs.jobs.states import (
     OPEN,
@@ -306,13 +306,23 @@ class Watch:
         return self._reported_ms.get((job.site, job.device), 0) >= self._queue.clock.now_ms() - DAY_S * 1000
 
     def _stops(self) -> Iterator[Wrong]:
-        for one in self._watched.values():
-            if one.phase == "waiting" and self._is_late(one):
+        for one in list(self._watched.values()):
+            if one.phase == "waiting" and not self._settles(one) and self._is_late(one):
                 yield self._of_job(one.job.command_class, _kind(one.job), one, one.job.created_ms)
         for seq in [seq for seq, is_doubted in self._unproved.items() if is_doubted]:
             if doubtful := self._watched.get(seq):
                 job = doubtful.job
                 yield self._of_job(f"{job.command_class}-{DOUBT}", _kind(job), doubtful, job.changed_ms)
+
+    def _settles(self, one: Watched) -> bool:
+        """Return True while settling keeps a closing or parking back; its wait begins at the end of the settling."""
+        job = one.job
+        if job.command_class not in stops.SPARED:
+            return False
+        left_s = settling.left_s(self._queue, job.site, PRIMARY, job.seq)
+        if left_s:
+            self._watched[job.seq] = one._replace(began_s=self._queue.clock.elapsed_s() + left_s)
+        return left_s > 0
 
     def _unseen(self) -> Iterator[Wrong]:
         """Yield closings and parkings whose end nobody reported; an acknowledgement ends each after half an hour."""

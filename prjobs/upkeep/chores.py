@@ -9,7 +9,7 @@ from prjobs.access import audit_notes, ending_tokens, known
 from prjobs.appliance import Appliance
 from prjobs.base.errors import Unavailable
 from prjobs.base.folder import Folder
-from prjobs.jobs import expiry, leases, making_safe, refused_polls, stops, two_programs
+from prjobs.jobs import expiry, leases, making_safe, refused_polls, settling, two_programs
 from prjobs.monitor.watching import Watch
 from prjobs.opening import save_polls
 from prjobs.upkeep.backup import Nightly
@@ -47,7 +47,7 @@ class Chores:
             Chore("trouble", 1, lambda: probe_once(queue)),
             Chore("expiry", 1, lambda: expiry.expire_once(queue)),
             Chore("leases", 1, lambda: leases.return_once(queue)),
-            Chore("settling", 1, lambda: stops.wake_settled(queue)),
+            Chore("settling", 1, lambda: settling.wake_settled(queue)),
             Chore("refused polls", 1, lambda: refused_polls.end_old_once(queue)),
             Chore("two programs", 2, lambda: two_programs.find_once(queue)),
             Chore("tokens", 60, lambda: ending_tokens.watch_once(desk)),
