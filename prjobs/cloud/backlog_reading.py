@@ -97,5 +97,5 @@ class BacklogReading:
             action=row.action,
             user_name=row.user_name,
             expired_s=(now_ms - row.created_ms) / 1000 if over else None,
-            stopped=not record.marker and withdrawals.stop_after(queue.database, queue, page, row) is not None,
+            stopped=withdrawals.stop_after(queue.database, queue, page.offset_ms, row) is not None,
         )

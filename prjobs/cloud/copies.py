@@ -13,16 +13,17 @@ from prjobs.store.transaction import Transaction
 NOT_THERE = "the cloud does not have the job: it runs as a job of the site"
 
 
-def may_run(transaction: Transaction, queue: Queue, record: Record) -> bool:
-    """Return False for the copy of a job that ran, runs or was withdrawn at the site.
+def may_run(transaction: Transaction, queue: Queue, record: Record) -> bool | None:
+    """Return True for the copy of a FORWARDING job, and False for the copy of any other job of the site.
 
-    A FORWARDING job becomes FORWARDED: the record runs in the job's place.
+    The FORWARDING job becomes FORWARDED: the copy runs in the job's place. Any other job ran, runs or was withdrawn at
+    the site. Return None for a job of the cloud, and for a marker whose job is unknown here.
     """
     if record.marker is None:
-        return True
+        return None
     sql = "SELECT 1 FROM job WHERE site = ? AND ulid = ? AND origin <> ?"
     if not transaction.fetch(sql, (record.command.site, record.marker, CLOUD)):
-        return True
+        return None
     return decide(transaction, queue, record.marker, FORWARDED, f"runs as {record.ulid}, its cloud id")
 
 

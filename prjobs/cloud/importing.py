@@ -16,7 +16,7 @@ from prjobs.cloud.wire import Page, Record, Sighting, read_record
 from prjobs.jobs import expiry, insertion, log, lookup, stops
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue
-from prjobs.jobs.states import CANCELLED, CLOUD, EXPIRED, FORWARDED, HELD, PRIMARY, UNREAD
+from prjobs.jobs.states import ALTERNATE, CANCELLED, CLOUD, EXPIRED, FORWARDED, HELD, PRIMARY, UNREAD, phase_of
 from prjobs.jobs.stops import Withdrawal
 from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
@@ -70,26 +70,32 @@ class PageImport:
         if self.transaction.fetch("SELECT 1 FROM job WHERE ulid = ?", (record.ulid,)):
             # A hub lists jobs made at this site under their own ids: such a job must not run twice.
             return None
-        waits, copied = seen.status == UNREAD, not copies.may_run(self.transaction, self.queue, record)
-        stop = self._stop_after(record) if waits and not copied else None
+        if phase_of(seen.status) == "gone":
+            # The cloud takes no status for the alternate queue: there the job would still run.
+            record = msgspec.structs.replace(record, alternate_status=seen.status)
+        may_run = copies.may_run(self.transaction, self.queue, record)
+        waits, copied = seen.status == UNREAD, may_run is False
+        stop = self._stop_after(record) if may_run is None else None
         if waits and copied:
             word, row = RUNS_HERE, self._store_not_run(record, FORWARDED)
-        elif stop is not None:
+        elif waits and stop is not None:
             word, row = STOPPED, self._store_not_run(record, CANCELLED, stop.note)
         else:
             word, row = NEW if waits else SEEN_LATE, self._store(record)
             tables.remember(self.transaction, record.ulid, self.page.site, row.seq, OURS if waits else ELSEWHERE)
+            if stop is not None:
+                stops.withdraw(self.transaction, self.queue, [(row, stop)], ALTERNATE)
         if stops.is_stop(self.queue.settings, row):
             gives_way = copied or stop is not None
             withdrawals.withdraw_older(self.transaction, self.queue, self.page, row, gives_way)
         return word
 
     def _stop_after(self, record: Record) -> Withdrawal | None:
-        """Return the stop that withdraws the job; a stop withdraws no copy of a job of the site."""
-        if record.marker or not self.rules.is_primary:
+        """Return the stop that withdraws the job where the job waits, if any."""
+        if not self.rules.is_primary or UNREAD not in (record.status, record.alternate_status):
             return None
         row = new_row(self.queue, record)
-        return withdrawals.stop_after(self.transaction, self.queue, self.page, row)
+        return withdrawals.stop_after(self.transaction, self.queue, self.page.offset_ms, row)
 
     def _store_not_run(self, record: Record, status: str, note: str = "") -> JobRow:
         """Store a job that must not run under its id, and have the cloud told."""

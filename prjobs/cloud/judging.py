@@ -2,7 +2,7 @@
 
 from prjobs.base.notices import Code
 from prjobs.base.ulids import floor_ulid, ulid_ms
-from prjobs.cloud import tables
+from prjobs.cloud import tables, withdrawals
 from prjobs.cloud.context import Context
 from prjobs.cloud.network import Failure, Overflow
 from prjobs.cloud.sweep import Reader, Walk
@@ -19,6 +19,8 @@ from prjobs.store.transaction import Transaction
 HANDED_MS = 7 * 86_400_000
 RELEASED, KEPT = "released after a cancel_all", "kept after a cancel_all"
 WITHDRAWN = "withdrawn by a stop"
+_SPARED = tuple(sorted(stops.SPARED))
+SPARED_HERE = "deleted in the cloud, and still to close or park here"
 CANCELLED_THERE, DELETED_THERE = "cancelled in the cloud", "deleted in the cloud after its hand-out"
 
 
@@ -28,6 +30,7 @@ class Judgement:
     def __init__(self, context: Context, reader: Reader, cancel_ulid: str) -> None:
         self._context = context
         self._site = reader.site
+        self._time = reader.connection.time
         self._cancel_ulid = cancel_ulid
         self._present: dict[str, str] = {}
         since = floor_ulid(reader.connection.time.now_ms() - HANDED_MS)
@@ -38,11 +41,12 @@ class Judgement:
         return {ulid for ulid in _held(source, self._site) if ulid < self._cancel_ulid}
 
     def _find_questions(self, since: str) -> list[str]:
-        """Return the older jobs in question: held, or with statuses still to push."""
+        """Return the older jobs in question: held, or with statuses still to push, now or later."""
         database = self._context.queue.database
         handed = database.fetch(
             f"SELECT k.ulid, j.status, k.pushed_seq < {NEWEST} FROM cloud_job k JOIN job j ON j.seq = k.job_seq "
-            f"WHERE k.site = ? AND k.ulid < ? AND k.ulid >= ? AND k.state = '{OURS}' AND j.status NOT IN (?, ?)",
+            f"WHERE k.site = ? AND k.ulid < ? AND k.ulid >= ? AND k.state = '{OURS}' "
+            f"AND (j.status NOT IN (?, ?) OR j.command_class IN {_SPARED})",
             (self._site, self._cancel_ulid, since, UNREAD, HELD),
         )
         pushed_for = [ulid for ulid, status, unsent in handed if unsent or not is_finished(status)]
@@ -78,22 +82,25 @@ class Judgement:
 
     def _decide_one(self, transaction: Transaction, row: JobRow) -> str:
         """Release or cancel the job in each holding queue; return the word for the decision."""
-        present, settings = self._present.get(row.ulid), self._context.queue.settings
-        now_ms = self._context.queue.clock.now_ms()
-        stop = stops.covering_stop(transaction, settings, row)
-        for queue, status in ((PRIMARY, row.status), (ALTERNATE, row.alternate_status)):
-            if status != HELD or (present is not None and not self._context.is_primary):
+        present, queue = self._present.get(row.ulid), self._context.queue
+        # A job that arrived at a standby was not compared with the stops at the site.
+        stop = withdrawals.stop_after(transaction, queue, self._time.offset_ms, row)
+        stays = present is not None or row.command_class in stops.SPARED
+        for queue_name, status in ((PRIMARY, row.status), (ALTERNATE, row.alternate_status)):
+            if status != HELD or (stays and not self._context.is_primary):
                 continue
-            word = CANCELLED if present is None else UNREAD
-            if present is not None and queue == PRIMARY and not tables.was_handed(transaction, row.seq):
+            word = UNREAD if stays else CANCELLED
+            if present is not None and queue_name == PRIMARY and not tables.was_handed(transaction, row.seq):
                 # For a job that was handed out and came back, the cloud shows a status pushed by this appliance.
                 word = present
             note = GONE_NOTE if present is None else ""
             if stop and word == UNREAD:
                 word, note = CANCELLED, stop.note
-            log.apply(transaction, [row], Event(queue, word, now_ms, CLOUD, note))
+            log.apply(transaction, [row], Event(queue_name, word, queue.clock.now_ms(), CLOUD, note))
         if present is None:
             tables.needs_no_push(transaction, [row.seq], GONE)
+            if stays and row.status in (UNREAD, HELD):
+                return SPARED_HERE
             return CANCELLED_THERE if row.status == HELD else DELETED_THERE
         if row.status == HELD and stop and present == UNREAD:
             # The cloud is told: it shows the job as waiting.

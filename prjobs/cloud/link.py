@@ -19,6 +19,7 @@ from prjobs.cloud.reading import Bell, Reading
 from prjobs.cloud.sweep import Reader
 from prjobs.cloud.timings import Timings
 from prjobs.cloud.transport import open_transport, token_source
+from prjobs.cloud.withdrawals import StopTimes
 
 logger = logging.getLogger(__name__)
 STEP_S = 0.25
@@ -74,12 +75,14 @@ class Link:
         self.pusher = pusher = Pusher(context, self.connection)
         self.rules = Rules(context.is_primary, self._timings.repairs, pusher.settled, pusher.untold, pusher.again)
         self.sites = [SiteLink(context, self.connection, site, self.rules) for site in context.linked_sites]
+        self._stop_times = StopTimes(context.queue, self.connection.time)
         self._note_s, self._noted = 0.0, ""
         for site in context.primary_sites:
             judge_held(context.queue.database, site)
 
     def once(self) -> None:
         """Do the due work; note a failure of the cloud and go on with the next step."""
+        self._stop_times.note_once()
         self._act()
         forwarding.forget_once(self._context)
         memory, now_s = self._context.memory, self.connection.clock.elapsed_s()

@@ -179,3 +179,23 @@ def set_cancel(transaction: Transaction, site: str, ulid: str) -> None:
 def clear_cancel(transaction: Transaction, site: str) -> None:
     """End the judgement."""
     transaction.execute("UPDATE cloud_site SET cancel_ulid = NULL WHERE site = ?", (site,))
+
+
+# ---- the times of stops
+
+
+def note_stop(transaction: Transaction, site: str, job_seq: int, cloud_ms: int) -> None:
+    """Note the cloud's time of the site's newest stop."""
+    name = _STOP_TIME + site
+    transaction.execute("DELETE FROM fact WHERE name = ?", (name,))
+    transaction.execute("INSERT INTO fact (name, value) VALUES (?, ?)", (name, f"{job_seq} {cloud_ms}"))
+
+
+def noted_stop(source: Source, site: str) -> tuple[int, int]:
+    """Return (number, the cloud's time in ms) of the site's last noted stop; zeros without one."""
+    found = source.fetch("SELECT value FROM fact WHERE name = ?", (_STOP_TIME + site,))
+    job_seq, _, cloud_ms = (found[0][0] if found else "0 0").partition(" ")
+    return int(job_seq), int(cloud_ms)
+
+
+_STOP_TIME = "cloud_stop "

@@ -2,10 +2,11 @@
 
 from prjobs.base.ulids import ulid_ms
 from prjobs.cloud import tables
+from prjobs.cloud.connection import CloudTime
 from prjobs.cloud.wire import Page
 from prjobs.jobs import log, lookup, stops
 from prjobs.jobs.log import Event
-from prjobs.jobs.queue import Queue
+from prjobs.jobs.queue import Queue, Stop
 from prjobs.jobs.requests import is_cancel_all
 from prjobs.jobs.states import ALTERNATE, CANCELLED, CLOUD, COLUMNS, HELD, PRIMARY, UNREAD
 from prjobs.jobs.stops import SPARED, STOP, Withdrawal
@@ -55,8 +56,8 @@ def withdraw_older(transaction: Transaction, queue: Queue, page: Page, stop: Job
         tables.set_cancel(transaction, page.site, stop.ulid)
 
 
-def stop_after(source: Source, queue: Queue, page: Page, row: JobRow) -> Withdrawal | None:
-    """Return the stop that withdraws a new job of the cloud; None if the job may run.
+def stop_after(source: Source, queue: Queue, offset_ms: int, row: JobRow) -> Withdrawal | None:
+    """Return the stop that withdraws a job of the cloud; None if the job may run.
 
     A stop at the site counts if the job was asked for before the stop, or too soon after it to tell.
     """
@@ -65,21 +66,47 @@ def stop_after(source: Source, queue: Queue, page: Page, row: JobRow) -> Withdra
     if of_cloud := stops.covering_stop(source, queue.settings, row):
         return of_cloud
     of_site = stops.newest_local_stop(source, queue.settings, row)
-    stop_ms = _cloud_ms(queue, page, of_site) if of_site else None
+    stop_ms = _cloud_ms(source, queue, offset_ms, of_site, row.site) if of_site else None
     doubt_ms = -STOP_DOUBT_MS if row.command_class == STOP else STOP_DOUBT_MS
     return of_site if stop_ms is not None and row.created_ms <= stop_ms + doubt_ms else None
 
 
-def _cloud_ms(queue: Queue, page: Page, stop: Withdrawal) -> int | None:
+def _cloud_ms(source: Source, queue: Queue, offset_ms: int, stop: Withdrawal, site: str) -> int | None:
     """Return the cloud's time of a stop at the site; None if unknown.
 
-    Elapsed time dates a stop of this process. The wall clock dates an earlier stop, unless the clock went back behind
-    the stop.
+    Elapsed time dates the newest stop of this process. An earlier stop has the time noted for it, else the time of the
+    wall clock, unless the clock went back behind the stop.
     """
-    now_ms, known = queue.clock.now_ms(), queue.stops.get(page.site)
+    now_ms, known = queue.clock.now_ms(), queue.stops.get(site)
     if known and known.job_seq == stop.seq:
-        return now_ms + page.offset_ms - int((queue.clock.elapsed_s() - known.at_s) * 1000)
-    if stop.seq > queue.first_seq:
+        return now_ms + offset_ms - _age_ms(queue, known)
+    if stop.seq > max(queue.first_seq, known.job_seq if known else 0):
         # The stop stands in the same transaction: memory follows after the commit.
-        return now_ms + page.offset_ms
-    return stop.created_ms + page.offset_ms if stop.created_ms <= now_ms else None
+        return now_ms + offset_ms
+    noted_seq, noted_ms = tables.noted_stop(source, site)
+    if noted_seq == stop.seq:
+        return noted_ms
+    return stop.created_ms + offset_ms if stop.created_ms <= now_ms else None
+
+
+def _age_ms(queue: Queue, stop: Stop) -> int:
+    return int((queue.clock.elapsed_s() - stop.at_s) * 1000)
+
+
+class StopTimes:
+    """The cloud's times of the stops at the sites, noted for a later process: the clock may be corrected meanwhile."""
+
+    def __init__(self, queue: Queue, time: CloudTime) -> None:
+        self._queue = queue
+        self._time = time
+        self._noted: dict[str, Stop] = {}
+
+    def note_once(self) -> None:
+        """Note the newest stop of each site, once the cloud's time is known."""
+        if not self._time.is_known:
+            return
+        for site, stop in list(self._queue.stops.items()):
+            if self._noted.get(site) != stop:
+                cloud_ms = self._time.now_ms() - _age_ms(self._queue, stop)
+                self._queue.database.write(tables.note_stop, site, stop.job_seq, cloud_ms)
+                self._noted[site] = stop

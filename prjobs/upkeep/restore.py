@@ -12,7 +12,7 @@ from prjobs.base.folder import Folder, sync_folder
 from prjobs.cloud import tables
 from prjobs.jobs import log
 from prjobs.jobs.log import Event
-from prjobs.jobs.states import ALTERNATE, BOTH, CANCELLED, COLUMNS, PRIMARY, UNREAD
+from prjobs.jobs.states import ALTERNATE, BOTH, CANCELLED, COLUMNS, FORWARDING, PRIMARY, UNREAD
 from prjobs.store.faults import trouble_of
 from prjobs.store.models import JOB_COLUMNS, JobRow
 from prjobs.store.schema import open_database
@@ -29,6 +29,8 @@ from prjobs.upkeep.inspection import (
 
 NOTE = "restored from a backup: may have been delivered already"
 WHO = "restore"
+# A FORWARDING job without a copy in the cloud, or without a link, would run at the site.
+WAITING = (UNREAD, FORWARDING)
 STEP = 500
 # The numbers to skip when the replaced store cannot be read: a number given twice would mix up cursors.
 SKIP = 1_000_000
@@ -163,7 +165,7 @@ def _prepare(temporary: Path, now_ms: int, old: Past | None, entry: audit.Entry)
         database.write(_raise_numbers, old.numbers if old else None)
         database.write(audit.record, now_ms, entry)
         while step := database.write(_withdraw, now_ms):
-            cancelled += sum(1 for row in step if row.status == UNREAD)
+            cancelled += sum(1 for row in step if row.status in WAITING)
         jobs = database.write(_settle)
     finally:
         database.close()
@@ -190,8 +192,8 @@ def _withdraw(transaction: Transaction, now_ms: int) -> list[JobRow]:
     rows = [
         JobRow(*row)
         for row in transaction.fetch(
-            f"SELECT {JOB_COLUMNS} FROM job WHERE {status} = '{UNREAD}' "
-            f"UNION SELECT {JOB_COLUMNS} FROM job WHERE {alternate} = '{UNREAD}' LIMIT {STEP}"
+            f"SELECT {JOB_COLUMNS} FROM job WHERE {status} IN {WAITING} "
+            f"UNION SELECT {JOB_COLUMNS} FROM job WHERE {alternate} IN {WAITING} LIMIT {STEP}"
         )
     ]
     by_queue: dict[str, list[JobRow]] = {}
@@ -203,9 +205,9 @@ def _withdraw(transaction: Transaction, now_ms: int) -> list[JobRow]:
 
 
 def _waits_in(row: JobRow) -> str:
-    if row.status != UNREAD:
+    if row.status not in WAITING:
         return ALTERNATE
-    return BOTH if row.alternate_status == UNREAD else PRIMARY
+    return BOTH if row.alternate_status in WAITING else PRIMARY
 
 
 def _settle(transaction: Transaction) -> int:

@@ -1,9 +1,11 @@
 """One case a test: what the link does with each kind of record, answer, mode and status."""
 
+import msgspec
 import pytest
 
+from prjobs.access.audit import Act
 from prjobs.base.errors import NotFound
-from prjobs.cloud import importing, network, shadow, status, tables, wire
+from prjobs.cloud import importing, network, shadow, status, switched_off, tables, wire
 from prjobs.cloud.network import AMBIGUOUS, CREDENTIALS, PERMANENT, REFUSED, Answer, Failure, require_usable
 from prjobs.cloud.wire import Page
 from prjobs.jobs import lookup, submission, withdrawals
@@ -452,4 +454,26 @@ def test_a_held_job_can_be_cancelled_by_a_person():
     ulid = world.cloud.newjob(delay_ms=0)
     world.pass_time()
     assert withdrawals.cancel_job(world.appliance.queue, ulid, USER).status == "CANCELLED"
+    world.close()
+
+
+def test_a_restored_job_on_its_way_to_the_cloud_does_not_run_at_the_site(tmp_path):
+    from prjobs.base.clock import Clock
+    from prjobs.upkeep import backup, restore
+
+    world = told(PLAIN)
+    world.observing = False
+    world.pass_time()
+    command = Command(SITE, "mount", "m", "goto", "u", "U", "[]", "{}", "{}", {})
+    queue = world.appliance.queue
+    ulid = queue.database.write(submission.insert_job, queue, command, Act(USER, "newjob"), "FORWARDING").ulid
+    world.stop()
+    backup.make_backup(world.folder, tmp_path / "old.sqlite3")
+    assert restore.restore(world.folder, tmp_path / "old.sqlite3", Clock()).cancelled == 1
+    world.settings = msgspec.structs.replace(world.settings, cloud_mode="off")
+    opened = world.start()
+    switched_off.hold_and_give_back(opened.cloud)
+    assert take(world) == []
+    row = lookup.find_job(opened.queue.database, ulid)
+    assert (row.status, row.alternate_status, row.note) == ("CANCELLED", "CANCELLED", restore.NOTE)
     world.close()
