@@ -22,7 +22,10 @@ export function isOver(act) {
 // [{state, words, pickedMs}]: who began it, then its steps.
 export function actLines(act, alarms, nowMs) {
   const head = `Stop and make safe: ${act.site}, by ${act.user_name || act.user_id}, ${utcClock(act.since_ms)}`;
-  return [{ state: "head", words: head }, ...act.steps.map((step) => lineOf(step, alarms, nowMs))];
+  const lines = [{ state: "head", words: head }, ...act.steps.map((step) => lineOf(step, alarms, nowMs))];
+  // The roof stays as it is: someone else must close it.
+  const leftOut = `${act.left_out}: not closed, the user has no rights there. Close the roof in another way.`;
+  return act.left_out ? [...lines, { state: "failed", words: leftOut }] : lines;
 }
 
 function lineOf(step, alarms, nowMs) {

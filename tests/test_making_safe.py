@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 import requests
 
+from prjobs.access.audit import Actor
 from prjobs.access.identity import Identity
 from prjobs.appliance import Appliance
 from prjobs.jobs import making_safe, withdrawals
@@ -130,6 +131,36 @@ def test_a_park_that_somebody_withdraws_is_not_sent_again(appliance: Appliance, 
     withdrawals.cancel_job(appliance.queue, act.steps[1].ulid, USER)
     act = look(appliance, clock, 30)
     assert [step.state for step in act.steps] == ["picked_up", "gone"] and act.ended_ms is not None
+
+
+def test_an_act_of_a_user_who_does_not_reach_the_station_still_closes_for_the_first_user(
+    appliance: Appliance, clock: ManualClock
+) -> None:
+    bob = Identity("auth0|bob", "Bob", sites=("saf",))
+    begin_here(appliance)
+    for _ in range(2):
+        take(appliance)
+        look(appliance, clock, 3)
+        making_safe.begin(appliance.queue, "saf", "wema", bob, Actor("auth0|bob", "tests"))
+    act = look(appliance, clock, 1)
+    assert [(step.word, step.state) for step in act.steps] == [("STOP", "sent"), ("PARK", "next"), ("CLOSE", "next")]
+    assert act.left_out == ""
+    look(appliance, clock, 45)
+    (close,) = take(appliance, site="wema")
+    assert (close.action, close.user_id, close.user_name) == ("close", USER.who, "Ann")
+    (stop,) = take(appliance)
+    assert (stop.command_class, stop.user_id) == ("stop", "auth0|bob")
+
+
+def test_the_answer_names_the_station_that_is_left_out(make_server):
+    server = make_server(stations=["wema=saf"])
+    bob = make_token(server.appliance, "auth0|bob", sites=("saf",))
+    begun = begin(server.url, bob).json()
+    assert (states(begun), begun["left_out"]) == ([("STOP", "sent"), ("PARK", "next")], "wema")
+    assert acts(server.url, bob)[0]["left_out"] == "wema"
+    assert begin(server.url, make_token(server.appliance, "auth0|ann")).json()["left_out"] == ""
+    begun = begin(server.url, bob).json()
+    assert [step["site"] for step in begun["steps"]] == ["saf", "saf", "wema"] and begun["left_out"] == ""
 
 
 @pytest.mark.parametrize("role", ["viewer", "observatory"])

@@ -1,7 +1,9 @@
 """Making a site safe: stop, then park, then close, carried out by the server and kept in the store.
 
 A step is sent once the step before was picked up, or after its patience, and not while a stop of its site is under way.
-A second act at the same site replaces the first. A restart of the process goes on with the next step.
+A second act at the same site replaces the first, and sends the steps of the first that it does not have itself, as the
+first user: the second user's rights may not reach the enclosure station. A restart of the process goes on with the next
+step.
 """
 
 from typing import Any
@@ -28,8 +30,19 @@ HELD_MS = 45_000
 SHOWN_MS = 3_600_000
 
 
+class Sender(msgspec.Struct, frozen=True, kw_only=True):
+    """The user who sends the steps, as rights and audit need it."""
+
+    who: str
+    where_from: str
+    is_staff: bool
+    despite: str
+    roles: str
+    user_name: str
+
+
 class Step(msgspec.Struct, kw_only=True):
-    """A step of an act; `ulid` is the job of the step, empty before it is sent."""
+    """A step of an act; `ulid` is the step's job, empty before it is sent. `sender` is set in a step carried over."""
 
     word: str
     site: str
@@ -38,10 +51,16 @@ class Step(msgspec.Struct, kw_only=True):
     action: str
     ulid: str = ""
     sent_ms: int | None = None
+    sender: Sender | None = None
+
+    @property
+    def target(self) -> tuple[str, str, str]:
+        """Return site, device and action: two steps with the same ones do the same."""
+        return self.site, self.device, self.action
 
 
 class Making(msgspec.Struct, kw_only=True):
-    """An act as it is stored: the sender, as rights and audit need it, and the steps."""
+    """An act as it is stored: the sender, as rights and audit need it, the steps, the station out of reach."""
 
     who: str
     where_from: str
@@ -49,6 +68,18 @@ class Making(msgspec.Struct, kw_only=True):
     despite: str
     roles: str
     steps: list[Step]
+    left_out: str = ""
+
+    def sender(self, user_name: str) -> Sender:
+        """Return the user who began the act."""
+        return Sender(
+            who=self.who,
+            where_from=self.where_from,
+            is_staff=self.is_staff,
+            despite=self.despite,
+            roles=self.roles,
+            user_name=user_name,
+        )
 
 
 class StepView(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +99,10 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MakingView(msgspec.Struct, frozen=True, kw_only=True):
-    """An act for the page; `replaced` by a newer one at the same site, `ended_ms` when nothing is left to send."""
+    """An act for the page; `replaced` by a newer one at the same site, `ended_ms` when nothing is left to send.
+
+    `left_out` is the enclosure station that the user's rights do not reach, and that no step closes; empty for none.
+    """
 
     id: int
     site: str
@@ -78,17 +112,23 @@ class MakingView(msgspec.Struct, frozen=True, kw_only=True):
     user_id: str
     user_name: str
     steps: list[StepView]
+    left_out: str
 
 
 def begin(queue: Queue, site: str, station: str, identity: Identity, actor: Actor) -> int:
-    """Send the stop and keep the steps that follow; return the number of the act. `station` is empty without one."""
+    """Send the stop and keep the steps that follow; return the number of the act.
+
+    `station` is empty without one. A station that the user does not reach is left out.
+    """
+    reached = station if identity.reaches(station) else ""
     making = Making(
         who=actor.who,
         where_from=actor.where_from,
         is_staff=actor.is_staff,
         despite=actor.despite,
         roles=identity.roles_json,
-        steps=_steps(queue.database, site, station),
+        steps=_steps(queue.database, site, reached),
+        left_out="" if reached else station,
     )
     number: int = write_command(queue, _begin, queue, making, identity, makes_safe=True)
     return number
@@ -108,11 +148,13 @@ def _steps(source: Source, site: str, station: str) -> list[Step]:
 def _begin(transaction: Transaction, queue: Queue, making: Making, identity: Identity) -> int:
     now_ms, steps = queue.clock.now_ms(), making.steps
     site = steps[0].site
+    steps += _carried_over(transaction, making)
     transaction.execute(
         "UPDATE make_safe SET ended_ms = ?, replaced = 1 WHERE site = ? AND ended_ms IS NULL", (now_ms, site)
     )
     _send(transaction, queue, making, steps[0], identity.user_name)
-    detail = " ".join(f"{step.site} {step.action}" for step in steps) + (f" {making.despite}" if making.despite else "")
+    named = [f"{step.site} {step.action}" + (f" of {step.sender.who}" if step.sender else "") for step in steps]
+    detail = " ".join([*named, *filter(None, [making.despite])])
     audit.record(transaction, now_ms, Entry(making.who, MAKE_SAFE, site, making.where_from, detail))
     row = (site, now_ms, identity.user_id, identity.user_name, _encode(making))
     return int(
@@ -120,6 +162,23 @@ def _begin(transaction: Transaction, queue: Queue, making: Making, identity: Ide
             "INSERT INTO make_safe (site, since_ms, user_id, user_name, act) VALUES (?, ?, ?, ?, ?) RETURNING id", row
         ).fetchone()[0]
     )
+
+
+def _carried_over(transaction: Transaction, making: Making) -> list[Step]:
+    """Return the unsent steps of the acts at the same site that the new act does not have, each with its sender."""
+    carried: list[Step] = []
+    for _, user_name, act in _open(transaction):
+        old = msgspec.json.decode(act, type=Making)
+        if old.steps[0].site != making.steps[0].site:
+            continue
+        known = {step.target for step in (*making.steps, *carried)}
+        for step in old.steps:
+            if not step.ulid and step.target not in known:
+                step.sender = step.sender or old.sender(user_name)
+                carried.append(step)
+    if making.left_out in {step.site for step in carried}:
+        making.left_out = ""
+    return carried
 
 
 def _instance(source: Source, site: str, device: str) -> str:
@@ -130,19 +189,20 @@ def _instance(source: Source, site: str, device: str) -> str:
 
 
 def _send(transaction: Transaction, queue: Queue, making: Making, step: Step, user_name: str) -> None:
+    sender = step.sender or making.sender(user_name)
     command = Command(
         site=step.site,
         device=step.device,
         instance=step.instance,
         action=step.action,
-        user_id=making.who,
-        user_name=user_name or making.who,
-        user_roles=making.roles,
+        user_id=sender.who,
+        user_name=sender.user_name or sender.who,
+        user_roles=sender.roles,
         required_params="{}",
         optional_params="{}",
         values={},
     )
-    actor = Actor(making.who, making.where_from, making.is_staff, making.despite)
+    actor = Actor(sender.who, sender.where_from, sender.is_staff, sender.despite)
     row = submission.insert_job(transaction, queue, command, Act(actor, audit.NEWJOB))
     step.ulid, step.sent_ms = row.ulid, row.created_ms
 
@@ -264,6 +324,7 @@ def _view(source: Source, row: tuple[Any, ...], now_ms: int) -> MakingView:
         user_id=user_id,
         user_name=user_name,
         steps=[_view_step(source, step, now_ms) for step in making.steps],
+        left_out=making.left_out,
     )
 
 
