@@ -3,7 +3,7 @@
 import base64
 import binascii
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -166,6 +166,16 @@ def require_observatory(desk: Desk, site: str) -> Identity | None:
         raise Unauthorized(LOG_IN + "from another machine this needs an observatory token.")
     rights.require_observatory(found, site)
     return found
+
+
+def observatory_if_shown(desk: Desk, site: str) -> Identity | None:
+    """Return the identity of a token for the site, where none is needed; None without a good one."""
+    found = identity_if_good(desk)
+    with suppress(Forbidden):
+        if found:
+            rights.require_observatory(found, site)
+            return found
+    return None
 
 
 def require_identity(desk: Desk) -> Identity:

@@ -22,6 +22,10 @@ def hub(tmp_path):
 @pytest.fixture
 def site(tmp_path, hub):
     site = QuickProgram(tmp_path / "site", hub.url)
+    # The hub hands nothing out: the site reads its jobs, and only a token makes the site's reports count.
+    token = tmp_path / "token"
+    token.write_text(hub.token("saf", "--role", "observatory", "--site", SITE))
+    site.flags += ["--cloud-token-file", str(token)]
     site.serve()
     yield site
     site.kill()
