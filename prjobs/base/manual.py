@@ -23,6 +23,7 @@ SECTIONS = {
     "cloud_refused": "trouble#the-cloud-refuses-a-status",
     "cloud_clock": "trouble#the-clouds-clock-differs",
     "cloud_reader": "trouble#another-program-reads-the-queue-in-the-cloud",
+    "cloud_odd": "trouble#a-stop-close-or-park-of-the-cloud-cannot-be-read",
     "cloud_reset": "trouble#somebody-set-a-job-back-to-unread-in-the-cloud",
     "cloud_held": "trouble#jobs-of-the-cloud-are-held",
     "cloud_unsent": "trouble#statuses-did-not-reach-the-cloud",

@@ -30,6 +30,7 @@ class Code(StrEnum):
     CLOUD_REFUSED = "cloud_refused"
     CLOUD_CLOCK = "cloud_clock"
     CLOUD_READER = "cloud_reader"
+    CLOUD_ODD = "cloud_odd"
     CLOUD_RESET = "cloud_reset"
     CLOUD_LOOK_BACK = "cloud_look_back"
     CLOUD_HELD = "cloud_held"

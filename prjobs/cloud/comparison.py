@@ -47,9 +47,9 @@ def _differs(known: Known | None, seen: Sighting, rules: Rules) -> bool:
     return known.status not in (None, seen.status) and consequence(known, seen, rules) is not None
 
 
-def count_unreadable(page: Page, known: dict[str, Known]) -> int:
-    """Return the number of records that look like jobs and cannot be imported, with a list for params for example."""
-    return sum(1 for seen in page.listing.sightings if seen.ulid not in known and read_record(seen) is None)
+def unreadable(page: Page, known: dict[str, Known]) -> list[Sighting]:
+    """Return the records that look like jobs and cannot be imported, with a list for params for example."""
+    return [seen for seen in page.listing.sightings if seen.ulid not in known and read_record(seen) is None]
 
 
 def taken_twice(source: Source, page: Page, known: dict[str, Known], rules: Rules) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from prjobs.base.notices import Code
 from prjobs.base.ulids import ulid_ms
 from prjobs.cloud import comparison, copies, tables, wire, withdrawals
 from prjobs.cloud.comparison import REPAIR, TAKEN, Rules
@@ -198,12 +199,21 @@ class Importer:
         """Return the news of a page, read without the writer: most pages bring none. Note ghosts and second readers."""
         database, memory = self._context.queue.database, self._context.memory
         known = comparison.known_of(database, page)
-        memory.ghosts = page.listing.ghosts + comparison.count_unreadable(page, known)
+        ghosts = comparison.unreadable(page, known)
+        memory.ghosts = page.listing.ghosts + len(ghosts)
+        self._note_safe_ghosts(page.listing.safe_ghosts + sum(1 for seen in ghosts if wire.makes_safe(seen.raw)))
         for ulid in comparison.taken_twice(database, page, known, self._rules):
             if ulid not in memory.doubled:
                 memory.doubled.append(ulid)
                 self._note_reader(ulid)
         return comparison.news_of(page, known, self._rules)
+
+    def _note_safe_ghosts(self, count: int) -> None:
+        sentence = (
+            f"{self._site}: the cloud lists records of a stop, a close or a park that cannot be read: {count}. Send "
+            "these commands again at the site, and have the program that made the records checked."
+        )
+        self._context.queue.notices.say(Code.CLOUD_ODD, sentence if count else "", self._site)
 
     def _store(self, page: Page, news: list[Sighting]) -> None:
         queue = self._context.queue

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from prjobs.base import catalogue
 from prjobs.base.decoding import parse_json
 from prjobs.base.errors import BadRequest
 from prjobs.base.ulids import floor_ulid, is_ulid, ulid_ms
@@ -64,11 +65,13 @@ class _Head(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Listing:
-    """A page of jobs, by ulid. `ghosts` counts records without an action or with a bad id."""
+    """A page of jobs, by ulid. `ghosts` counts records without an action or with a bad id, `safe_ghosts` the stops,
+    closes and parks among them."""
 
     sightings: list[Sighting]
     ghosts: int
     size: int
+    safe_ghosts: int = 0
 
     @property
     def last_ms(self) -> int | None:
@@ -140,10 +143,12 @@ def read_listing(body: bytes, site: str, date_ms: int) -> Listing:
     if documents is None:
         raise Failure(AMBIGUOUS, BETWEEN)
     latest = floor_ulid(date_ms + DAY_MS)
-    sightings = [seen for document in documents if (seen := _sighting(document, site, latest))]
+    found = [(document, _sighting(document, site, latest)) for document in documents]
+    sightings = [seen for _, seen in found if seen]
     if any(one.ulid >= other.ulid for one, other in itertools.pairwise(sightings)):
         raise Failure(AMBIGUOUS, "The cloud's list is out of order.")
-    return Listing(sightings, len(documents) - len(sightings), len(body))
+    safe_ghosts = sum(1 for document, seen in found if seen is None and makes_safe(document))
+    return Listing(sightings, len(documents) - len(sightings), len(body), safe_ghosts)
 
 
 def _sighting(raw: msgspec.Raw, site: str, latest: str) -> Sighting | None:
@@ -160,11 +165,40 @@ def _sighting(raw: msgspec.Raw, site: str, latest: str) -> Sighting | None:
 
 
 def read_record(seen: Sighting) -> Record | None:
-    """Return the whole job; None for an unusable record."""
+    """Return the whole job; None for an unusable record. A stop is usable without its other fields."""
     try:
-        found = _decode_document(seen.raw)
-    except (msgspec.ValidationError, UnicodeDecodeError, RecursionError):
+        found = _record(_decode_document(seen.raw), seen.status)
+    except _UNREADABLE:
+        found = None
+    return found or _read_stop(seen)
+
+
+def _read_stop(seen: Sighting) -> Record | None:
+    """Return a stop with empty texts and params where these are unusable; None for any other job."""
+    try:
+        fields = _decode_fields(seen.raw)
+    except _UNREADABLE:
         return None
+    texts = {name: value for name in _TEXTS if isinstance(value := _loose(bytes(fields.get(name, b"0"))), str)}
+    params = {name: _usable_params(fields.get(name)) for name in _PARAMS}
+    record = _record(_Document(**{"ulid": seen.ulid, "statusId": "", **texts, **params}), seen.status)
+    return record if record and record.command.command_class == "stop" else None
+
+
+def makes_safe(raw: msgspec.Raw) -> bool:
+    """Return True for a record of a waiting stop, close or park, however odd the other fields are."""
+    try:
+        fields = _decode_fields(raw)
+    except _UNREADABLE:
+        return False
+    status, action, device = (_loose(bytes(fields.get(name, b"0"))) for name in ("statusId", "action", "deviceType"))
+    if not isinstance(action, str) or not str(status).startswith(UNREAD):
+        return False
+    required = _params(_usable_params(fields.get("required_params"))) or {}
+    return catalogue.command_class(str(device), action, required) in catalogue.MAKES_SAFE
+
+
+def _record(found: _Document, status: str) -> Record | None:
     required, optional = _params(found.required_params), _params(found.optional_params)
     if required is None or optional is None:
         return None
@@ -183,7 +217,7 @@ def read_record(seen: Sighting) -> Record | None:
     marker = optional.get(MARKER)
     return Record(
         ulid=found.ulid,
-        status=seen.status,
+        status=status,
         alternate_status=found.replicaStatusId.rpartition("#")[0] or UNREAD,
         estimate_s=_estimate_s(found.secondsUntilComplete),
         command=command,
@@ -193,6 +227,17 @@ def read_record(seen: Sighting) -> Record | None:
 
 _decode_head = msgspec.json.Decoder(_Head).decode
 _decode_document = msgspec.json.Decoder(_Document).decode
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_TEXTS = ("site", "action", "replicaStatusId", "deviceType", "deviceInstance", "user_id", "user_name")
+_PARAMS = ("required_params", "optional_params")
+
+
+def _usable_params(raw: msgspec.Raw | None) -> msgspec.Raw:
+    """Return params that are an object, also an object within a text; an empty object for any other value."""
+    value = _loose(bytes(raw or b"null"))
+    inner = msgspec.Raw(value.encode()) if isinstance(value, str) else raw
+    return inner if inner is not None and isinstance(_loose(bytes(inner)), dict) else msgspec.Raw(b"{}")
 
 
 def _params(raw: msgspec.Raw) -> dict[str, Any] | None:

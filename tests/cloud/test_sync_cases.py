@@ -66,6 +66,42 @@ def test_a_job_whose_params_are_no_object_is_not_handed_out(world, params):
     assert take(world) == []
 
 
+ODD = [
+    *({name: value} for name in ("required_params", "optional_params") for value in ([], "{}", "stop", 5)),
+    *({name: value} for name in ("deviceType", "replicaStatusId") for value in (None, 5)),
+    *({name: 5} for name in ("user_id", "user_name", "deviceInstance")),
+    {"action": "run", "required_params": '{"script": "stopScript"}'},
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=str)
+def test_a_stop_with_odd_fields_is_a_stop(world, odd):
+    before = world.cloud.newjob("goto", delay_ms=0, deviceType="mount")
+    world.pass_time()
+    stop = world.cloud.newjob(**{"action": "stop", "delay_ms": 0, **odd})
+    world.pass_time(20)
+    assert take(world) == [stop] and local(world, before).status == "CANCELLED"
+    assert world.appliance.cloud.memory.ghosts == 0 and "cloud_odd" not in world.appliance.queue.notices
+
+
+@pytest.mark.parametrize(
+    ("action", "odd", "is_told"),
+    [
+        ("close", {"required_params": []}, True),
+        ("park", {"user_id": 5}, True),
+        ("stop", {"statusId": "UNREAD"}, True),
+        ("park", {"user_id": 5, "statusId": "COMPLETE"}, False),
+        ("expose", {"required_params": []}, False),
+    ],
+)
+def test_a_stop_a_close_and_a_park_that_cannot_be_read_are_told(world, action, odd, is_told):
+    device = {"close": "enclosure", "park": "mount"}.get(action, "camera")
+    world.cloud.newjob(action, delay_ms=0, deviceType=device, **odd)
+    world.pass_time()
+    assert take(world) == [] and world.appliance.cloud.memory.ghosts == 1
+    assert ("cloud_odd" in world.appliance.queue.notices) is is_told
+
+
 def test_a_known_job_is_never_queued_again(world):
     ulid = world.cloud.newjob(delay_ms=0)
     world.pass_time()
