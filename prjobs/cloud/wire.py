@@ -181,7 +181,8 @@ def _read_stop(seen: Sighting) -> Record | None:
         return None
     texts = {name: value for name in _TEXTS if isinstance(value := _loose(bytes(fields.get(name, b"0"))), str)}
     params = {name: _usable_params(fields.get(name)) for name in _PARAMS}
-    record = _record(_Document(**{"ulid": seen.ulid, "statusId": "", **texts, **params}), seen.status)
+    values: dict[str, Any] = {"ulid": seen.ulid, "statusId": "", **texts, **params}
+    record = _record(_Document(**values), seen.status)
     return record if record and record.command.command_class == "stop" else None
 
 
