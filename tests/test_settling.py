@@ -140,3 +140,4 @@ def test_a_held_poll_gets_the_closing_while_stops_extend_the_time(program: Progr
     program.new_job(token, device="all", action="stop", required_params={}, optional_params={})
     wait_for(lambda: "close" in found)
     thread.join()
+    assert found[0] == "stop"

@@ -17,7 +17,7 @@ from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue, post
 from prjobs.jobs.recent_polls import NotedPoll
 from prjobs.jobs.requests import PollRequest
-from prjobs.jobs.states import APPLIANCE, BOTH, CANCELLED, OPEN, RECEIVED, RETURNED, UNREAD
+from prjobs.jobs.states import APPLIANCE, BOTH, CANCELLED, OPEN, RECEIVED, RETURNED, UNCONFIRMED, UNREAD
 from prjobs.store.engine import Source
 from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
@@ -33,6 +33,7 @@ HAS_ENDED = (
 POLL_ID_S = 600.0
 LATE = "its poll gave up before it was stored: it waits again"
 ENDED = "its poll had ended before the answer: it waits again"
+_UNPROVED = f"state IN ('{OPEN}', '{UNCONFIRMED}')"
 REPEATED = "its poll was repeated while a stop waited: it waits until after the stop"
 
 
@@ -182,7 +183,7 @@ def _give_back(transaction: Transaction, queue: Queue, given: list[Handed], note
         stops.withdraw(transaction, queue, covered, queue_name)
         for row in rows:
             leases.end(transaction, queue, row.seq, queue_name)
-        transaction.execute(f"UPDATE handout SET state = '{RETURNED}' WHERE id = ? AND state = '{OPEN}'", (handed.id,))
+        transaction.execute(f"UPDATE handout SET state = '{RETURNED}' WHERE id = ? AND {_UNPROVED}", (handed.id,))
 
 
 # ---- a poll that is asked again

@@ -19,7 +19,8 @@ DECIDED_AFTER_S = 15.0
 PAUSE_S = 120.0
 
 
-def _never() -> bool:
+def never() -> bool:
+    """Return False."""
     return False
 
 
@@ -37,7 +38,7 @@ class NotedPoll(Request):
     gap_ms: int | None = None
     handout_ids: Sequence[int] = ()
     is_thrown: bool = False
-    has_ended: Callable[[], bool] = _never
+    has_ended: Callable[[], bool] = never
 
 
 class Verdict(NamedTuple):

@@ -4,6 +4,7 @@ A forgotten second program takes jobs that the other one should carry out. A sto
 the wrong program got does.
 """
 
+import threading
 from collections.abc import Sequence
 
 from prjobs.base.notices import Code
@@ -21,7 +22,10 @@ SHOWN_S = 60.0
 SHOWN_GAPS = 3
 # An older stop would surprise the second program.
 STOP_S = 120.0
+# The programs are told apart by signs that may change: a stop must not go out for ever.
+MOST_POLLS = 3
 NOTE = "two programs poll this queue: each of them gets the stop once"
+_noting = threading.Lock()
 
 
 def find_once(queue: Queue) -> None:
@@ -60,9 +64,16 @@ def _words(rival: Rival) -> str:
 def note_stops(queue: Queue, program: Program, poll: NotedPoll, rows: Sequence[JobRow]) -> None:
     """Note which poll got a stop, for the second program that may be found later."""
     seqs = [row.seq for row in rows if row.command_class == stops.STOP]
-    if seqs:
-        known = queue.given_stops.get(program, {})
-        young = {seq: polls for seq, polls in known.items() if poll.at_s - polls[0].at_s < STOP_S}
+    if not seqs:
+        return
+    with _noting:
+        for other, given in list(queue.given_stops.items()):
+            young = {seq: polls for seq, polls in given.items() if poll.at_s - polls[0].at_s < STOP_S}
+            if young or other == program:
+                queue.given_stops[other] = young
+            else:
+                del queue.given_stops[other]
+        young = queue.given_stops.get(program, {})
         queue.given_stops[program] = young | {seq: (*young.get(seq, ()), poll) for seq in seqs}
 
 
@@ -72,20 +83,29 @@ def owed_stops(queue: Queue, program: Program, poll: NotedPoll) -> list[int]:
     if not known or not given:
         return []
     young = [(seq, polls) for seq, polls in given.items() if poll.at_s - polls[0].at_s < STOP_S]
-    kind = known.rivals.kind
-    return [seq for seq, polls in young if all(_are_two(queue, program, kind, (one, poll)) for one in polls)]
+    return [
+        seq
+        for seq, polls in young
+        if len(polls) < MOST_POLLS and all(_are_two(queue, program, known, (one, poll)) for one in polls)
+    ]
 
 
-def _are_two(queue: Queue, program: Program, kind: Kind, polls: tuple[NotedPoll, NotedPoll]) -> bool:
+def _are_two(queue: Queue, program: Program, known: KnownRivals, polls: tuple[NotedPoll, NotedPoll]) -> bool:
     """Return True if the polls are those of two programs."""
     first, second = polls
+    kind = known.rivals.kind
     if kind == Kind.ADDRESS or first.address != second.address:
         return first.address != second.address
     if kind == Kind.CONNECTION:
-        return first.peer != second.peer
+        return _lasting_peer(known, first) != _lasting_peer(known, second)
     recent = queue.recent_polls.at_address(program, second.address)
     main, _ = split_by_time(recent.polls, set()) if recent else ([], [])
-    return (first in main) != (second in main)
+    return recent is not None and first in recent.polls and (first in main) != (second in main)
+
+
+def _lasting_peer(known: KnownRivals, poll: NotedPoll) -> str:
+    """Return the lasting connection of the poll, empty for one of the connections that last a single poll."""
+    return poll.peer if poll.peer in (known.rivals.first.peer, known.rivals.second.peer) else ""
 
 
 def find_owed(transaction: Transaction, queue: Queue, seqs: Sequence[int], queue_name: str) -> list[JobRow]:

@@ -64,12 +64,15 @@ class Silence:
     def _oldest(self, site: str) -> tuple[int, float] | None:
         """Return number and age of the oldest open job of a site. A picked-up job is history after a day."""
         jobs, now_s = self._open.get(site, {}), self._queue.clock.elapsed_s()
-        while jobs:
-            seq, (began_s, waits) = next(iter(jobs.items()))
+        found, over = None, []
+        for seq, (began_s, waits) in jobs.items():
             if waits or now_s - began_s <= LISTED_S:
-                return seq, now_s - began_s
+                found = seq, now_s - began_s
+                break
+            over.append(seq)
+        for seq in over:
             del jobs[seq]
-        return None
+        return found
 
     def find(self, sites: Iterable[str]) -> Iterator[Wrong]:
         """Yield the sites whose program does not poll.
@@ -78,6 +81,9 @@ class Silence:
         """
         up_s = self._queue.clock.elapsed_s() - self._began_s
         polls = self._queue.polls
+        for site in self._open:
+            # Without a look the jobs of a site that never reports would stay in memory.
+            self._oldest(site)
         for site in sites:
             poller = polls.of(site, PRIMARY) or polls.of(site, ALTERNATE)
             wrong = self._silent(site, poller, up_s) if poller else self._never_polled(site, up_s)

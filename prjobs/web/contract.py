@@ -13,6 +13,7 @@ from prjobs.appliance import Appliance
 from prjobs.base.catalogue import MAKES_SAFE
 from prjobs.base.errors import BadRequest, Conflict, TooMany
 from prjobs.jobs import handouts, lookup, proofs, refused_polls, reports, submission, unpolled
+from prjobs.jobs.recent_polls import never
 from prjobs.jobs.requests import Command, StatusUpdate
 from prjobs.monitor import health
 from prjobs.store.models import JobRow
@@ -105,11 +106,15 @@ def post_getnewjobs(appliance: Appliance) -> HTTPResponse:
     def take() -> list[JobRow]:
         return handouts.take_jobs(queue, poll, peer, noted)
 
-    rows: list[JobRow] | None = take()
-    if not rows and poll.wait_s:
-        rows = hold(queue, poll.site, poll.wait_s, take)
-        if not rows and noted.has_ended():
-            raise Conflict(handouts.HAS_ENDED)
+    try:
+        rows: list[JobRow] | None = take()
+        if not rows and poll.wait_s:
+            rows = hold(queue, poll.site, poll.wait_s, take)
+            if not rows and noted.has_ended():
+                raise Conflict(handouts.HAS_ENDED)
+    finally:
+        # The poll is kept for a while to be judged; its connection is not.
+        noted.has_ended = never
     if rows is None:
         return reply(b"[]", Retry_After="1")
     if rows and own_connection:
