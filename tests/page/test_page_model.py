@@ -205,7 +205,7 @@ LOOP = """async ([answers]) => {
     const { ServerClock } = await import("/clock.js");
     const asked = [], told = [];
     const api = { get: async (path, params) => {
-        asked.push([path, params?.since ?? null]);
+        asked.push([path, params?.since ?? (params?.last ? `last ${params.last}` : null)]);
         const answer = answers.shift();
         if (answer.error) throw Object.assign(new Error(answer.error), { name: "ApiError" });
         return answer;
@@ -237,7 +237,7 @@ def test_the_loop_loads_and_follows(call: Call) -> None:
         an_answer(changes(change(101))),
         an_answer(changes(seq=101)),
     )
-    assert found["asked"] == [["now", None], ["changes", 40], ["changes", 100], ["changes", 101]]
+    assert found["asked"] == [["now", None], ["changes", "last 60"], ["changes", 100], ["changes", 101]]
     assert found["told"] == ["now", "loaded", "changed", "changed"]
     assert found["pauses"] == [250, 250, 250] and found["seq"] == 101
 
@@ -251,7 +251,7 @@ def test_the_loop_starts_anew_with_another_server(call: Call) -> None:
         an_answer(now(3, site())),
         an_answer(changes(change(2), change(3))),
     )
-    assert found["asked"][2:] == [["changes", 100], ["now", None], ["changes", 0]]
+    assert found["asked"][2:] == [["changes", 100], ["now", None], ["changes", "last 60"]]
     assert found["told"] == ["now", "loaded", "changed", "now", "loaded again", "changed"] and found["seq"] == 3
 
 
