@@ -15,6 +15,10 @@ from prjobs.server import Server
 from tests.clocks import ClockAhead
 from tests.program import Program
 
+DAY_S = 86_400
+# No test that shows the lists of tonight sets the clock ahead by more.
+LONGEST_S = 6500
+
 
 class Here(Program):
     """What tests of the page need of a `Program`: real HTTP, a real store, its chores. It cannot be killed, only ended.
@@ -25,6 +29,10 @@ class Here(Program):
     def __init__(self, data: Path) -> None:
         super().__init__(data)
         self.clock = ClockAhead()
+        # At noon the lists of tonight begin anew: no test sets the clock ahead over noon.
+        since_noon_s = (self.clock.now_ms() // 1000 - DAY_S // 2) % DAY_S
+        if since_noon_s + LONGEST_S >= DAY_S:
+            self.clock.ahead_s = DAY_S - since_noon_s
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
 
