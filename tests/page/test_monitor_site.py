@@ -399,14 +399,14 @@ def test_a_spreadsheet_runs_nothing_of_a_job(call: Call) -> None:
 
 
 def test_the_strip_shows_the_sky_of_a_site_that_has_one(
-    served: Program, observatory: Observatory, open_page: OpenPage
+    served: Here, observatory: Observatory, open_page: OpenPage
 ) -> None:
     observatory.fetch()
     page = open_page(f"{served.url}/favicon.ico", width=1600)
     hour = 3_600_000
 
     def answer(route: Any) -> None:
-        now_ms = round(time.time() * 1000)
+        now_ms = served.clock.now_ms()
         sky = {"site": "saf", "time_ms": now_ms, "lst_h": 5.5, "dawn_ms": now_ms + hour, "sunset_ms": now_ms - hour}
         route.fulfill(json={**sky, "zone": "America/Denver"})
 
