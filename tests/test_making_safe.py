@@ -168,3 +168,19 @@ def test_who_may_not_stop_may_not_make_safe(server, role):
     refused = begin(server.url, make_token(server.appliance, "auth0|bob", role))
     assert refused.status_code == 403 and refused.json()["code"] == "forbidden"
     assert requests.post(f"{server.url}/api/make_safe", json={"site": "saf"}, timeout=60).status_code == 401
+
+
+def test_a_damaged_act_keeps_no_stop_back(appliance: Appliance, caplog: pytest.LogCaptureFixture) -> None:
+    begin_here(appliance)
+    appliance.queue.database.write(lambda transaction: transaction.execute("UPDATE make_safe SET act = '{\"who\": 1'"))
+    assert making_safe.list_makings(appliance.queue) == []
+    making_safe.advance_once(appliance.queue)
+    making_safe.advance_once(appliance.queue)
+    assert len([one for one in caplog.messages if "is damaged in the store" in one]) == 1
+    begin_here(appliance)
+    appliance.queue.database.write(
+        lambda transaction: transaction.execute("UPDATE make_safe SET act = 'x' WHERE ended_ms IS NULL")
+    )
+    begin_here(appliance)
+    (making,) = making_safe.list_makings(appliance.queue)
+    assert [step.state for step in making.steps] == ["sent", "next", "next"]

@@ -6,6 +6,7 @@ first user: the second user's rights may not reach the enclosure station. A rest
 step.
 """
 
+import logging
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from prjobs.jobs.states import UNREAD, phase_of
 from prjobs.store.engine import Source
 from prjobs.store.transaction import Transaction
 
+logger = logging.getLogger(__name__)
 MAKE_SAFE = "make safe"
 STOP = "STOP"
 PATIENCE_MS = 15_000
@@ -168,8 +170,8 @@ def _carried_over(transaction: Transaction, making: Making) -> list[Step]:
     """Return the unsent steps of the acts at the same site that the new act does not have, each with its sender."""
     carried: list[Step] = []
     for _, user_name, act in _open(transaction):
-        old = msgspec.json.decode(act, type=Making)
-        if old.steps[0].site != making.steps[0].site:
+        old = _decode(act)
+        if old is None or old.steps[0].site != making.steps[0].site:
             continue
         known = {step.target for step in (*making.steps, *carried)}
         for step in old.steps:
@@ -223,6 +225,14 @@ def _encode(making: Making) -> str:
     return msgspec.json.encode(making).decode()
 
 
+def _decode(act: str) -> Making | None:
+    """Return a stored act; None for a damaged one, which must not keep other stops and acts back."""
+    try:
+        return msgspec.json.decode(act, type=Making)
+    except msgspec.MsgspecError:
+        return None
+
+
 # ---- going on
 
 
@@ -241,7 +251,11 @@ def _advance(transaction: Transaction, queue: Queue, number: int) -> None:
     if not found:
         return
     user_name, act = found[0]
-    making, now_ms = msgspec.json.decode(act, type=Making), queue.clock.now_ms()
+    making, now_ms = _decode(act), queue.clock.now_ms()
+    if making is None:
+        logger.error("make safe %d is damaged in the store: its later steps are not sent, send them by hand", number)
+        transaction.execute("UPDATE make_safe SET ended_ms = ? WHERE id = ?", (now_ms, number))
+        return
     due = _due(transaction, making, now_ms)
     if due is None:
         return
@@ -309,12 +323,12 @@ def list_makings(queue: Queue) -> list[MakingView]:
         "WHERE since_ms > ? OR ended_ms IS NULL ORDER BY id DESC LIMIT 20",
         (now_ms - SHOWN_MS,),
     )
-    return [_view(queue.database, row, now_ms) for row in found]
+    acts = [(row, _decode(act)) for *row, act in found]
+    return [_view(queue.database, row, making, now_ms) for row, making in acts if making]
 
 
-def _view(source: Source, row: tuple[Any, ...], now_ms: int) -> MakingView:
-    number, site, since_ms, ended_ms, replaced, user_id, user_name, act = row
-    making = msgspec.json.decode(act, type=Making)
+def _view(source: Source, row: list[Any], making: Making, now_ms: int) -> MakingView:
+    number, site, since_ms, ended_ms, replaced, user_id, user_name = row
     return MakingView(
         id=number,
         site=site,
