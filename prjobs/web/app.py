@@ -18,7 +18,7 @@ from prjobs.web import (
     manual,
     monitor_api,
     night_api,
-    polling,
+    poll_refusals,
     reservations_api,
     wall_api,
 )
@@ -125,7 +125,7 @@ def _error(error: HTTPError) -> HTTPResponse:
 
 def _refuse(queue: Queue, environ: Environ, start_response: StartResponse, refused: Refused) -> Iterable[bytes]:
     _log_refusal(environ, refused)
-    polling.note_refusal(queue, environ, refused)
+    poll_refusals.note_refusal(queue, environ, refused)
     status, content_type, headers, body = refusal_parts(refused, str(environ["PATH_INFO"]), environ)
     reason = REASONS.get(status, "Refused")
     start_response(

@@ -1,11 +1,7 @@
 """The refused polls of observatory programs, noted so that staff learn of them: the programs look at no status."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
-
-from bottle import request
 
 from prjobs.base.errors import Refused
 from prjobs.jobs.queue import Queue
@@ -30,16 +26,6 @@ def note_refusal(queue: Queue, environ: dict[str, Any], refused: Refused) -> Non
         return
     poll = RefusedPoll(_site(environ), str(environ["REMOTE_ADDR"]), refused.status, _reason(environ, refused))
     note_refused(queue, poll)
-
-
-@contextmanager
-def refusals_noted(queue: Queue) -> Iterator[None]:
-    """Note a refusal that is raised inside this block."""
-    try:
-        yield
-    except Refused as refused:
-        note_refusal(queue, request.environ, refused)
-        raise
 
 
 def _site(environ: dict[str, Any]) -> str:
