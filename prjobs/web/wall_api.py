@@ -4,7 +4,6 @@ from typing import Annotated
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
-import segno
 from bottle import HTTPResponse, request
 from msgspec import Meta
 
@@ -56,6 +55,9 @@ def _base_for_others(page: str, host: str) -> str | None:
 
 def qr_code(text: str) -> dict[str, object]:
     """Return the QR code as the size and the path of an SVG, a unit for each module, with the space around it."""
+    # The start of the appliance does not wait for a module that one button needs.
+    import segno
+
     rows = segno.make(text, error="l", micro=False).matrix
     cells = [(x + QUIET, y + QUIET) for y, row in enumerate(rows) for x, dark in enumerate(row) if dark]
     return {"size": len(rows) + 2 * QUIET, "path": "".join(f"M{x} {y}h1v1h-1z" for x, y in cells)}
