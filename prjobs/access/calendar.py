@@ -1,8 +1,9 @@
 """The calendar service: a background thread fetches present and coming events and keeps them in the store.
 
 The contract (§8) defines the two endpoints and the form of the events. Every answer is validated: an answer that is
-wrong as a whole changes nothing, and a wrong event is counted in a notice. While the site has an event without clear
-times or user, the setting `calendar_stale` decides for the users whom no event names: the site is not known to be free.
+wrong as a whole changes nothing, and a wrong event is counted in a notice. While the answer has an event without clear
+site, times or user, the setting `calendar_stale` decides for the users whom no event names: the site is not known to be
+free.
 """
 
 import logging
@@ -36,13 +37,15 @@ _DATE = re.compile(rf"{_DAY}\Z", re.ASCII)
 _TIME = re.compile(
     rf"{_DAY}[Tt ](\d\d:\d\d(:\d\d([.,]\d{{1,9}})?)?|\d{{4}}(\d\d)?) ?([Zz]|[+-]\d\d(:?\d\d)?)?\Z", re.ASCII
 )
+_NO_EVENT = Event(event_id="", start_ms=-1, end_ms=-1, creator_id="", creator=NOT_UNDERSTOOD, title="")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Answer(NamedTuple):
     """The site's events of one answer: those with clear times, and the unclear ones.
 
-    `wrong` counts the unclear events, the events without a user, and whatever is no event of the site.
+    An entry without a site is unclear: it may be an event of the site. `wrong` counts the unclear events, the events
+    without a user, and the events of other sites.
     """
 
     events: list[Event]
@@ -54,7 +57,9 @@ class Answer(NamedTuple):
         """The number of wrong events, and their effect, in words; empty without any."""
         if not self.wrong:
             return ""
-        return f"{self.wrong} events were wrong in form, so the site is not known to be free"
+        holds = self.unclear or any(not event.creator_id for event in self.events)
+        effect = "so the site is not known to be free" if holds else "as events of other sites"
+        return f"{self.wrong} events were wrong in form, {effect}"
 
 
 class Calendar:
@@ -137,15 +142,21 @@ def refresh_site(desk: Desk, site: str, limits: Limits = LIMITS) -> str:
         fault = coming.fault or running.fault
     except Outside as outside:
         # Only this endpoint finds events that end beyond the horizon: keep the stored ones, or a reservation is lost.
-        running = Answer(_known_beyond(desk, site, horizon_ms), [], 0)
+        running = Answer([one for one in _known(desk, site) if one.end_ms > horizon_ms], [], 0)
         fault = coming.fault or str(outside)
+    clear, unclear = [*running.events, *coming.events], [*running.unclear, *coming.unclear]
+    if not clear and set(unclear) == {_NO_EVENT}:
+        # The answer is nonsense: the stored reservations may still hold.
+        clear = _known(desk, site)
     lasts_ms = desk.settings.calendar_max_age_s * 1000
-    assumed = [_assume_times(event, now_ms, lasts_ms) for event in [*running.unclear, *coming.unclear]]
-    found = [*running.events, *coming.events, *assumed]
+    assumed = [_assume_times(event, now_ms, lasts_ms) for event in unclear]
     if desk.settings.calendar_stale == "allow":
-        found = [event for event in [*running.events, *coming.events] if event.creator_id]
-    kept = [one for one in dict.fromkeys(found) if one.end_ms > now_ms and one.start_ms < now_ms + AHEAD_MS]
-    reservations.replace_calendar(desk, site, kept, now_ms)
+        clear, assumed = [event for event in clear if event.creator_id], []
+
+    def coming_up(events: list[Event]) -> list[Event]:
+        return [one for one in dict.fromkeys(events) if one.end_ms > now_ms and one.start_ms < now_ms + AHEAD_MS]
+
+    reservations.replace_calendar(desk, site, coming_up(clear), now_ms, coming_up(assumed))
     return fault
 
 
@@ -170,11 +181,12 @@ def _assume_times(unclear: Event, now_ms: int, lasts_ms: int) -> Event:
     return unclear._replace(start_ms=start_ms, end_ms=max(start_ms, now_ms) + lasts_ms if end_ms < 0 else end_ms)
 
 
-def _known_beyond(desk: Desk, site: str, horizon_ms: int) -> list[Event]:
+def _known(desk: Desk, site: str) -> list[Event]:
+    """Return the stored events with clear times."""
     return [
         Event(*(getattr(one, name) for name in Event._fields))
         for one in reservations.list_reservations(desk, site)
-        if one.source == CALENDAR and one.end_ms > horizon_ms
+        if one.source == CALENDAR
     ]
 
 
@@ -188,8 +200,7 @@ def parse_events(document: Any, site: str, zone: tzinfo = UTC) -> Answer:
     """
     if not isinstance(document, list):
         raise Outside("the answer is not a list of events")
-    ours = [value for value in document if isinstance(value, dict) and value.get("site") == site]
-    events = [_parse_event(value, zone) for value in ours]
+    events = [_parse_event(value, zone) for value in document if not _is_elsewhere(value, site)]
     return Answer(
         events=[event for event in events if _is_clear(event)],
         unclear=[event for event in events if not _is_clear(event)],
@@ -197,12 +208,20 @@ def parse_events(document: Any, site: str, zone: tzinfo = UTC) -> Answer:
     )
 
 
+def _is_elsewhere(value: Any, site: str) -> bool:
+    """Return True for an event that names another site; capitals and spaces around the name make no other site."""
+    named = value.get("site") if isinstance(value, dict) else None
+    return isinstance(named, str) and named.strip().casefold() not in ("", site.casefold())
+
+
 def _is_clear(event: Event) -> bool:
     return 0 <= event.start_ms < event.end_ms
 
 
-def _parse_event(value: dict[str, Any], zone: tzinfo) -> Event:
-    """Return an event: an unreadable time as -1, an unreadable user as an empty text."""
+def _parse_event(value: Any, zone: tzinfo) -> Event:
+    """Return an event: an unreadable time as -1, an unreadable user as an empty text; all so without a site."""
+    if not isinstance(value, dict) or not isinstance(value.get("site"), str):
+        return _NO_EVENT
     creator_id = _id(value.get("creator_id"))
     start_ms, end_ms = _parse_span(value.get("start"), value.get("end"), zone)
     return Event(

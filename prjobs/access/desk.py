@@ -15,7 +15,7 @@ class Reservation(msgspec.Struct, frozen=True):
 
     id: int
     site: str
-    source: Literal["local", "calendar"]
+    source: Literal["local", "calendar", "unclear"]
     event_id: str
     start_ms: int
     end_ms: int

@@ -2,7 +2,7 @@
 
 from prjobs.access import tokens
 from prjobs.access.desk import Desk
-from prjobs.access.reservations import CALENDAR
+from prjobs.access.reservations import LOCAL
 from prjobs.base.notices import Code
 from prjobs.base.sites import same_but_case, sites_in_settings
 
@@ -15,7 +15,7 @@ _SENDERS = f"SELECT DISTINCT user_id FROM (SELECT user_id FROM job ORDER BY seq 
 def known_users(desk: Desk) -> set[str]:
     """Return the users with a token or a recent job, and those whom the calendar names."""
     fetch = desk.database.fetch
-    named = fetch("SELECT DISTINCT creator_id FROM reservation WHERE source = ?", (CALENDAR,))
+    named = fetch("SELECT DISTINCT creator_id FROM reservation WHERE source <> ?", (LOCAL,))
     return {row[0] for row in [*named, *fetch(_SENDERS)]} | {token.user_id for token in tokens.list_tokens(desk)}
 
 

@@ -24,6 +24,8 @@ from prjobs.store.transaction import Transaction
 
 LOCAL = "local"
 CALENDAR = "calendar"
+# An event of the calendar that could not be read, with assumed times: the setting `calendar_stale` denies by the event.
+UNCLEAR = "unclear"
 # The period of the calendar's requests; an answer younger than two periods counts as live.
 REFRESH_S = 60
 MAX_TIME_MS = 253_370_764_800_000  # the year 9999
@@ -97,13 +99,17 @@ class Judgement(msgspec.Struct, frozen=True):
 
 
 # The reservations that count, by the setting `reservations`.
-_SOURCES: dict[str, tuple[str, ...]] = {"none": (), LOCAL: (LOCAL,), CALENDAR: (LOCAL, CALENDAR)}
+_SOURCES: dict[str, tuple[str, ...]] = {"none": (), LOCAL: (LOCAL,), CALENDAR: (LOCAL, CALENDAR, UNCLEAR)}
 _COLUMNS = ", ".join(Reservation.__struct_fields__)
 _INSERT = (
     "INSERT INTO reservation (site, source, event_id, start_ms, end_ms, creator_id, creator, title, created_by) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id"
 )
 RESERVED = "Someone else has a reservation right now. Please see the calendar for details."
+UNREADABLE = (
+    "The calendar has an event that cannot be read, so the present reservation is unknown. "
+    "Administrators can still command: ask one, or have the event corrected in the calendar."
+)
 _NOT_USED_SAID = "Reservations are not used here: every user with a token may command."
 MAKES_SAFE = "Every user who may command a site at some time may stop, close and park at any time."
 NOT_USED = Judgement(True, "none", Reason.NOT_USED, _NOT_USED_SAID, [])
@@ -139,8 +145,10 @@ def _decide(settings: Settings, window: Window, is_fresh: bool, user_id: str) ->
     own = [one for one in counted if one.creator_id == user_id != ""]
     if own:
         return True, Reason.OWN, f"You have a reservation until {_utc(max(one.end_ms for one in own))} UTC."
-    if counted:
+    if any(one.source != UNCLEAR for one in counted):
         return False, Reason.RESERVED, RESERVED
+    if counted:
+        return False, Reason.UNKNOWN, UNREADABLE
     if is_fresh:
         return True, Reason.FREE, "Nobody has a reservation right now: every user with a token may command."
     since = f"since {_utc(window.answered_ms)} UTC" if window.answered_ms is not None else "yet"
@@ -314,15 +322,15 @@ def _record(transaction: Transaction, desk: Desk, what: str, one: Reservation, a
     audit.record(transaction, desk.clock.now_ms(), Entry(actor.who, what, str(one.id), actor.where_from, detail))
 
 
-def replace_calendar(desk: Desk, site: str, events: Sequence[Event], at_ms: int) -> None:
-    """Replace the site's stored events of the calendar with the events of its answer at `at_ms`."""
-    _change(desk, _replace, site, events, at_ms)
+def replace_calendar(desk: Desk, site: str, events: Sequence[Event], at_ms: int, unclear: Sequence[Event] = ()) -> None:
+    """Replace the site's stored events of the calendar with those of its answer at `at_ms`, clear and unclear."""
+    found = [(site, source, *event, "") for source, of in ((CALENDAR, events), (UNCLEAR, unclear)) for event in of]
+    _change(desk, _replace, site, found, at_ms)
 
 
-def _replace(transaction: Transaction, site: str, events: Sequence[Event], at_ms: int) -> None:
-    transaction.execute("DELETE FROM reservation WHERE site = ? AND source = ?", (site, CALENDAR))
-    insert = _INSERT.removesuffix(" RETURNING id")
-    transaction.executemany(insert, [(site, CALENDAR, *event, "") for event in events])
+def _replace(transaction: Transaction, site: str, found: Sequence[Sequence[object]], at_ms: int) -> None:
+    transaction.execute("DELETE FROM reservation WHERE site = ? AND source IN (?, ?)", (site, CALENDAR, UNCLEAR))
+    transaction.executemany(_INSERT.removesuffix(" RETURNING id"), found)
     transaction.execute("DELETE FROM calendar_answer WHERE site = ?", (site,))
     transaction.execute("INSERT INTO calendar_answer (site, answered_ms) VALUES (?, ?)", (site, at_ms))
 

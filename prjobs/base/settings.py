@@ -176,8 +176,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     calendar_stale: Annotated[
         Literal["allow", "deny"],
         Meta(
-            description="allow or deny users' commands when the calendar was never reached or the answer is too old; "
-            "administrators may always command"
+            description="allow or deny users' commands when the calendar was never reached, when the answer is too "
+            "old, and while an event cannot be read; administrators may always command"
         ),
     ] = "deny"
     calendar_max_age_s: Annotated[

@@ -112,6 +112,7 @@ class Tables:
     def _reservation(self, one: ShownReservation) -> list[Cell]:
         form = DAY_FORM if one.end_ms - one.start_ms < 30 * 86_400_000 else "%Y-%m-%d"
         made = f"by {one.created_by}" if one.source == "local" else "in the calendar"
+        made += ", times assumed" if one.source == "unclear" else ""
         made += "" if one.counts else ", does not count now"
         return [
             ("t", self._clock(one.start_ms, form)),
