@@ -45,7 +45,7 @@ class Keys:
             "sub": user_id,
             "iat": now,
             "exp": now + 3600,
-            f"{NAMESPACE}/user_metadata": {"roles": list(roles)},
+            f"{NAMESPACE}/app_metadata": {"roles": list(roles)},
             **changes,
         }
         claims = {name: value for name, value in claims.items() if value is not None}
@@ -108,6 +108,10 @@ def bad_tokens(keys, other):
         "crit": keys.token(headers={"crit": ["exp2"], "exp2": 1}),
         "long": keys.token(filling="x" * 9000),
         "sub_list": keys.token(sub=["auth0|alice"]),
+        "sub_controls": keys.token(sub="auth0|alice\n"),
+        "sub_long": keys.token(sub="a" * 129),
+        "sub_half": keys.token(sub="a\ud800"),
+        "sub_empty": keys.token(sub=""),
     }
 
 

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 
 import pytest
 import requests
@@ -80,7 +81,50 @@ def test_every_attack_is_refused_whatever_the_key_comes_from(make_provider, keys
     ],
 )
 def test_roles_come_from_the_namespace_alone(ours, keys, claims, roles):
-    assert ours.identify(keys.token(**{f"{NAMESPACE}/user_metadata": None, **claims})).roles == roles
+    assert ours.identify(keys.token(**{f"{NAMESPACE}/app_metadata": None, **claims})).roles == roles
+
+
+@pytest.mark.parametrize("setting", [False, True])
+def test_roles_that_users_may_change_themselves_count_only_with_the_setting(make_provider, keys, setting):
+    judge = make_provider(oidc_certificate=keys.certificate, oidc_user_metadata=setting)
+    written = {f"{NAMESPACE}/user_metadata": {"roles": ["admin"]}}
+    assert judge.identify(keys.token(**{**written, f"{NAMESPACE}/app_metadata": {"roles": ["viewer"]}})).roles == (
+        "viewer",
+    )
+    assert not judge.unread_roles
+    bare = keys.token(**{**written, f"{NAMESPACE}/app_metadata": None})
+    assert judge.identify(bare).roles == (("admin",) if setting else ())
+    assert bool(judge.unread_roles) is not setting
+
+
+@pytest.mark.parametrize("setting", [NAMESPACE, f"{NAMESPACE}/"])
+@pytest.mark.parametrize("claim", [f"{NAMESPACE}/app_metadata", f"{NAMESPACE}//app_metadata"])
+def test_a_slash_at_the_end_of_the_namespace_changes_nothing(make_provider, keys, setting, claim):
+    judge = make_provider(oidc_certificate=keys.certificate, oidc_namespace=setting)
+    token = keys.token(**{f"{NAMESPACE}/app_metadata": None, claim: {"roles": ["admin"]}})
+    assert judge.identify(token).roles == ("admin",)
+
+
+@pytest.mark.parametrize("claim", ["iat", "nbf"])
+def test_a_token_from_the_future_names_the_clock(ours, keys, claim):
+    with pytest.raises(Unauthorized, match=r"not valid here yet.*in the future.*clock"):
+        ours.identify(keys.token(**{claim: int(time.time()) + 7200}))
+
+
+@pytest.mark.parametrize("name", [None, 5, ["a"], {"a": "b"}, "", "\n\t", "\ud800", "\x00"])
+def test_a_token_without_a_usable_name_has_the_name_of_its_user(ours, keys, name):
+    assert ours.identify(keys.token(name=name)).user_name == "auth0|alice"
+
+
+def test_a_name_holds_what_a_page_can_show(ours, keys):
+    assert ours.identify(keys.token(name=" A\nlice\ud800 \u202eA. ")).user_name == "Alice A."
+    assert ours.identify(keys.token(name="x" * 500)).user_name == "x" * 128
+
+
+@pytest.mark.parametrize("claims", [{"exp": 2**63}, {"exp": 1e300}, {"iat": True}, {"iat": -(2**70)}, {"iat": 0.5}])
+def test_odd_times_of_a_token_are_stored_and_shown(ours, keys, claims):
+    identity = ours.identify(keys.token(**claims))
+    assert identity.ends_ms < 2**53 and abs(identity.made_ms) < 2**53
 
 
 def test_a_service_is_one_whose_token_says_so(ours, keys):
@@ -90,7 +134,7 @@ def test_a_service_is_one_whose_token_says_so(ours, keys):
 
 
 def test_roles_from_userinfo_when_the_token_has_none_and_never_an_error(make_provider, keys, clock):
-    bare = keys.token(**{f"{NAMESPACE}/user_metadata": None})
+    bare = keys.token(**{f"{NAMESPACE}/app_metadata": None})
     with provider.published(keys) as (url, answers, seen):
         judge = make_provider(oidc_certificate=keys.certificate, oidc_userinfo_url=f"{url}/userinfo")
         assert judge.identify(bare).roles == ()
@@ -151,6 +195,36 @@ def test_requests_that_come_together_wait_for_the_one_fetch_of_the_new_key(folde
         one.join()
     assert sorted(found, key=str) == [503] * 2 + ["auth0|alice"] * 11
     assert len(asked) == 2
+
+
+def test_a_failed_fetch_of_the_keys_is_tried_again_after_seconds(folder, clock, keys):
+    asked = []
+
+    def fetch(url, headers):
+        asked.append(clock.elapsed_s())
+        if len(asked) <= 3:
+            raise OSError("the provider is away")
+        return {"keys": [keys.jwk]}
+
+    judge = Provider(folder.path, Settings(**OIDC), clock, fetch)
+    begun_s = clock.elapsed_s()
+    for _ in range(120):
+        judge.refresh_if_due()
+        clock.advance(1)
+    assert [at_s - begun_s for at_s in asked] == [0, 5, 15, 35]
+    assert judge.identify(keys.token()).user_id == "auth0|alice"
+    assert len(asked) == 4
+
+
+def test_a_token_that_cannot_be_checked_without_the_keys_asks_for_patience(folder, clock, keys):
+    def fetch(url, headers):
+        raise OSError("the provider is away")
+
+    judge = Provider(folder.path, Settings(**OIDC), clock, fetch)
+    for _ in range(2):
+        # 401 would make a page ask for another login.
+        with pytest.raises(Unavailable, match="could not be fetched"):
+            judge.identify(keys.token())
 
 
 @pytest.mark.parametrize("answer", [None, [], {"keys": 5}, {"keys": [5, {}, {"kid": "a"}]}, {"keys": []}, "<html>"])

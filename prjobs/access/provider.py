@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from cryptography.x509 import load_pem_x509_certificate
 
 from prjobs.access.identity import LOG_IN, ROLES, Identity
-from prjobs.base.clock import Clock
+from prjobs.base.clock import Clock, moment
 from prjobs.base.errors import Unauthorized, Unavailable, Unusable
 from prjobs.base.settings import Settings
 
@@ -30,10 +30,22 @@ MAX_TOKEN = 8192
 MIN_KEY_BITS = 2048
 ASK_AGAIN_S = 60.0
 REFRESH_S = 6 * 3600.0
+# The wait after a failed fetch of the keys: doubled at each failure, up to ASK_AGAIN_S.
+RETRY_S = 5.0
 WAIT_S = 10.0
 USERINFO_KEEP_S = 600.0
 USERINFO_USERS = 1000
 _FETCHING = "The keys of the login provider are being fetched: send the request again in a few seconds."
+_NOT_FETCHED = (
+    "The keys of the login provider could not be fetched, so this token cannot be checked: send the request again in "
+    "a minute. The log of the appliance has the reason."
+)
+UNREAD_ROLES = (
+    "The login provider lists roles of a user in user_metadata, which is not read: at some providers users may change "
+    "it themselves. Move the roles to app_metadata, or set oidc_user_metadata to true."
+)
+# The latest time that is stored and shown.
+MAX_S = 10**11
 Fetch = Callable[[str, dict[str, str]], Any]
 
 
@@ -47,6 +59,9 @@ class Provider:
         self._fetch = fetch
         self._kept = folder / "jwks.json"
         self._asked_s: float | None = None
+        self._failures = 0
+        # A sentence for staff once a user has roles in user_metadata alone, which are not read.
+        self.unread_roles = ""
         self._asking = threading.Lock()
         # Requests that wait for keys hold threads, which polls need too.
         self._waiting = threading.Semaphore(max(1, settings.threads // 3))
@@ -81,17 +96,28 @@ class Provider:
             )
         except jwt.ExpiredSignatureError:
             raise Unauthorized(LOG_IN + "the token has expired.") from None
-        except (jwt.PyJWTError, ValueError, TypeError):
+        except jwt.ImmatureSignatureError:
+            raise Unauthorized(LOG_IN + self._too_early()) from None
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
             raise Unauthorized(LOG_IN + "the token is not valid here.") from None
         return self._identity(token, claims)
 
+    def _too_early(self) -> str:
+        now = moment(self._clock.now_ms())
+        return (
+            "the token is not valid here yet, because its iat or nbf is in the future by this server's clock, which "
+            f"shows {now:%Y-%m-%d %H:%M:%S} UTC. Check the clock of the server."
+        )
+
     def _identity(self, token: str, claims: dict[str, Any]) -> Identity:
-        user_id = str(claims["sub"])
+        user_id = _printable(claims["sub"])
+        if not user_id or user_id != claims["sub"]:
+            raise Unauthorized(LOG_IN + "the token's sub is not a text of 1 to 128 printable characters.")
         service = claims.get("gty") == "client-credentials" and user_id.endswith("@clients")
-        name = claims.get("name") or claims.get("nickname") or user_id
-        made_ms, ends_ms = (int(claims.get(claim) or 0) * 1000 for claim in ("iat", "exp"))
+        name = _printable(claims.get("name")) or _printable(claims.get("nickname")) or user_id
+        made_ms, ends_ms = (_seconds(claims.get(claim)) * 1000 for claim in ("iat", "exp"))
         roles = self._roles_of(token, claims)
-        return Identity(user_id, str(name)[:128], roles, service=service, made_ms=made_ms, ends_ms=ends_ms)
+        return Identity(user_id, name, roles, service=service, made_ms=made_ms, ends_ms=ends_ms)
 
     def _key(self, kid: Any) -> RSAPublicKey:
         if self._certificate:
@@ -100,6 +126,8 @@ class Provider:
             raise Unauthorized(LOG_IN + "the token does not name its key.")
         if kid not in self._keys and not self.refresh_if_due(ASK_AGAIN_S):
             self._wait_for_keys()
+        if kid not in self._keys and self._failures:
+            raise Unavailable(_NOT_FETCHED)
         if kid not in self._keys:
             raise Unauthorized(LOG_IN + "the token's key is not known here.")
         return self._keys[kid]
@@ -108,7 +136,7 @@ class Provider:
 
     def _roles_of(self, token: str, claims: dict[str, Any]) -> tuple[str, ...]:
         """Return the roles in the token, else from userinfo; without either an empty tuple, never an error."""
-        found = _metadata_roles(claims, self._settings.oidc_namespace)
+        found = self._metadata_roles(claims)
         if found is None and self._settings.oidc_userinfo_url:
             return self._asked_roles(token, str(claims["sub"]))
         return found or ()
@@ -123,7 +151,7 @@ class Provider:
         try:
             answer = self._fetch(self._settings.oidc_userinfo_url, {"Authorization": f"Bearer {token}"})
             if isinstance(answer, dict) and answer.get("sub") == user_id:
-                keep_s, roles = USERINFO_KEEP_S, _metadata_roles(answer, self._settings.oidc_namespace) or ()
+                keep_s, roles = USERINFO_KEEP_S, self._metadata_roles(answer) or ()
         except Exception as error:
             logger.warning("the provider gave no roles of a user, who has none until the next try: %s", error)
         if len(self._roles) >= USERINFO_USERS:
@@ -131,24 +159,42 @@ class Provider:
         self._roles[user_id] = (now_s + keep_s, roles)
         return roles
 
+    def _metadata_roles(self, claims: dict[str, Any]) -> tuple[str, ...] | None:
+        """Return the known roles in a set of claims; None when the claims have no list of roles."""
+        found = _listed_roles(claims, self._settings.oidc_namespace, "app_metadata")
+        if found is not None:
+            return found
+        found = _listed_roles(claims, self._settings.oidc_namespace, "user_metadata")
+        if found and not self._settings.oidc_user_metadata:
+            self.unread_roles = UNREAD_ROLES
+            return None
+        return found
+
     # ---- keys
 
     def run(self, stop: threading.Event) -> None:
         """Refresh the keys in the background until `stop` is set. Return immediately when no keys are to be fetched."""
         while self.issuer and not self._certificate and not stop.is_set():
             self.refresh_if_due()
-            stop.wait(60)
+            stop.wait(RETRY_S)
 
     def refresh_if_due(self, every_s: float = REFRESH_S) -> bool:
-        """Fetch the key set unless the last try is less than `every_s` ago. Return True if keys were fetched."""
+        """Fetch the key set unless the last fetch is less than `every_s` ago. Return True if keys were fetched.
+
+        After a failed fetch the next one is due after seconds.
+        """
         if self._certificate or not self.issuer or not self._asking.acquire(blocking=False):
             return False
         try:
             now_s = self._clock.elapsed_s()
+            if self._failures:
+                every_s = min(RETRY_S * 2 ** (self._failures - 1), ASK_AGAIN_S)
             if self._asked_s is not None and now_s - self._asked_s < every_s:
                 return False
             self._asked_s = now_s
-            return self._fetch_keys()
+            fetched = self._fetch_keys()
+            self._failures = 0 if fetched else self._failures + 1
+            return fetched
         finally:
             self._asking.release()
 
@@ -193,13 +239,26 @@ class Provider:
             return {}
 
 
-def _metadata_roles(claims: dict[str, Any], namespace: str) -> tuple[str, ...] | None:
-    """Return the known roles in a set of claims; None when the claims have no list of roles."""
-    for name in ("app_metadata", "user_metadata"):
-        metadata = claims.get(f"{namespace}/{name}")
+def _listed_roles(claims: dict[str, Any], namespace: str, name: str) -> tuple[str, ...] | None:
+    """Return the known roles of NAMESPACE/name; None without a list. A slash at the namespace's end is left out."""
+    base = namespace.rstrip("/")
+    for claim in (f"{base}/{name}", f"{base}//{name}"):
+        metadata = claims.get(claim)
         if isinstance(metadata, dict) and isinstance(metadata.get("roles"), list):
             return tuple(role for role in metadata["roles"] if role in ROLES)
     return None
+
+
+def _seconds(value: Any) -> int:
+    """Return a time of an accepted token, within what JSON numbers of a page can hold."""
+    return max(0, min(int(value or 0), MAX_S))
+
+
+def _printable(value: Any) -> str:
+    """Return a text without control characters and halves of characters, cut at 128 characters; empty for no text."""
+    if not isinstance(value, str):
+        return ""
+    return "".join(char for char in value if char.isprintable()).strip()[:128]
 
 
 def parse_keys(key_set: Any) -> dict[str, RSAPublicKey]:

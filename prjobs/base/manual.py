@@ -13,6 +13,7 @@ SECTIONS = {
     "two_programs": "trouble#two-programs-poll-for-the-jobs-of-a-site",
     "site_names": "trouble#names-of-sites-differ-by-letter-case-alone",
     "token_ends": "trouble#a-token-ends",
+    "roles_unread": "secure#users-of-an-outside-provider",
     "cloud_down": "trouble#the-cloud-gives-no-usable-answer",
     "cloud_unread": "trouble#the-jobs-of-a-site-cannot-be-read-in-the-cloud",
     "cloud_overflow": "trouble#the-list-of-the-cloud-is-too-long",

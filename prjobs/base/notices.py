@@ -23,6 +23,7 @@ class Code(StrEnum):
     TWO_PROGRAMS = "two_programs"
     TOKEN_ENDS = "token_ends"
     SITE_NAMES = "site_names"
+    ROLES_UNREAD = "roles_unread"
     CLOUD_DOWN = "cloud_down"
     CLOUD_PARKED = "cloud_parked"
     CLOUD_UNREAD = "cloud_unread"
@@ -39,7 +40,16 @@ class Code(StrEnum):
 
 PROBLEMS = frozenset({Code.STORE, Code.DISK_LOW, Code.CLOUD_OVERFLOW, Code.CLOUD_JUDGING})
 # The monitor plays a sound for every notice but these.
-QUIET = frozenset({Code.BACKUP, Code.AUDIT, Code.CALENDAR, Code.TOKEN_ENDS, Code.SITE_NAMES})
+QUIET = frozenset(
+    {
+        Code.BACKUP,
+        Code.AUDIT,
+        Code.CALENDAR,
+        Code.TOKEN_ENDS,
+        Code.SITE_NAMES,
+        Code.ROLES_UNREAD,
+    }
+)
 
 
 class Notice(NamedTuple):

@@ -140,8 +140,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = ""
     oidc_namespace: Annotated[
         str,
-        Meta(description="the prefix of the provider's claims; NAMESPACE/app_metadata or /user_metadata has the roles"),
+        Meta(description="the prefix of the provider's claims; NAMESPACE/app_metadata has the roles"),
     ] = ""
+    oidc_user_metadata: Annotated[
+        bool,
+        Meta(
+            description="whether NAMESPACE/user_metadata gives roles too, to users without NAMESPACE/app_metadata; at "
+            "Auth0 users may change their user_metadata themselves"
+        ),
+    ] = False
     oidc_userinfo_url: Annotated[
         str, Meta(description="the address that gives the roles when the token has neither claim; empty: no address")
     ] = ""

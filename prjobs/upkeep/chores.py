@@ -9,6 +9,7 @@ from prjobs.access import audit_notes, ending_tokens, known
 from prjobs.appliance import Appliance
 from prjobs.base.errors import Unavailable
 from prjobs.base.folder import Folder
+from prjobs.base.notices import Code
 from prjobs.jobs import expiry, leases, making_safe, refused_polls, settling, two_programs
 from prjobs.monitor.watching import Watch
 from prjobs.opening import save_polls
@@ -51,6 +52,7 @@ class Chores:
             Chore("refused polls", 1, lambda: refused_polls.end_old_once(queue)),
             Chore("two programs", 2, lambda: two_programs.find_once(queue)),
             Chore("tokens", 60, lambda: ending_tokens.watch_once(desk)),
+            Chore("roles", 5, lambda: desk.notices.say(Code.ROLES_UNREAD, desk.provider.unread_roles)),
             Chore("site names", 5, lambda: known.watch_once(desk, queue.polls.sites())),
             Chore("make safe", 1, lambda: making_safe.advance_once(queue)),
             Chore("disk", 5, lambda: watch_disk_once(queue, ballast)),
