@@ -4,8 +4,9 @@ Strict red uses no green and no blue light, in three levels of brightness.
 """
 
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
 from typing import NamedTuple
+
+from prjobs.base.cookies import cookie_of
 
 COOKIE = "prjobs_theme"
 
@@ -34,11 +35,4 @@ THEMES = {
 
 def theme_of(environ: Mapping[str, object]) -> Theme | None:
     """Return the theme that the request's cookie names; None without the cookie or for an unknown name."""
-    sent = str(environ.get("HTTP_COOKIE", ""))
-    if COOKIE not in sent:
-        return None
-    try:
-        morsel = SimpleCookie(sent).get(COOKIE)
-    except CookieError:
-        return None
-    return THEMES.get(morsel.value) if morsel else None
+    return THEMES.get(cookie_of(environ, COOKIE))

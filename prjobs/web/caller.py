@@ -14,6 +14,7 @@ from prjobs.access import audit, audit_notes, rights, tokens
 from prjobs.access.audit import Actor
 from prjobs.access.desk import Desk
 from prjobs.access.identity import LOG_IN, Identity
+from prjobs.base.cookies import cookie_of
 from prjobs.base.errors import Forbidden, TooMany, Unauthorized
 from prjobs.web.endpoint import query_text
 
@@ -72,18 +73,12 @@ def cookie_name(desk: Desk) -> str:
     return f"prjobs_login_{desk.identity}"
 
 
-def _cookie(name: str) -> str:
-    """Return a cookie of the request; programs on the same machine may have left others in the header."""
-    pairs = (pair.strip().partition("=") for pair in str(request.environ.get("HTTP_COOKIE", "")).split(";"))
-    return next((value for key, _, value in pairs if key == name), "")
-
-
 def _sent_token(desk: Desk, basic: bool) -> str | None:
     """Return the token of the Authorization header, else of the login cookie."""
     token = bearer_token(basic)
     if token is not None:
         return token
-    cookie = _cookie(cookie_name(desk))
+    cookie = cookie_of(request.environ, cookie_name(desk))
     if cookie and request.method not in ("GET", "HEAD") and request.environ.get(PAGE_HEADER) != "1":
         raise Forbidden("A change with the login cookie needs the header X-Prjobs-Page. Programs send a token.")
     return cookie or None
@@ -157,14 +152,17 @@ def require_reader(desk: Desk) -> Identity | None:
     return identity_if_good(desk) if is_open(desk) else require_identity(desk)
 
 
-def require_observatory(desk: Desk, site: str) -> Identity | None:
-    """Return the identity of an observatory program of the site; None where no token is needed."""
+def require_observatory(desk: Desk) -> Identity | None:
+    """Return the identity of an observatory program; None where no token is needed.
+
+    The caller judges the site after the body, and a stranger's body is not read.
+    """
     if is_open(desk):
         return None
     found = identity(desk, basic=True)
     if found is None:
         raise Unauthorized(LOG_IN + "from another machine this needs an observatory token.")
-    rights.require_observatory(found, site)
+    rights.require_observatory(found)
     return found
 
 
@@ -173,7 +171,8 @@ def observatory_if_shown(desk: Desk, site: str) -> Identity | None:
     found = identity_if_good(desk)
     with suppress(Forbidden):
         if found:
-            rights.require_observatory(found, site)
+            rights.require_observatory(found)
+            require_site(found, site)
             return found
     return None
 

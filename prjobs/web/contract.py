@@ -79,8 +79,9 @@ def _submit(appliance: Appliance, command: Command, actor: Actor) -> JobRow:
 
 def post_getrecentjobs(appliance: Appliance) -> HTTPResponse:
     """List every job of a site that is young enough; streamed, so that a year of history needs no memory."""
+    reader = caller.require_reader(appliance.desk)
     site, range_ms = wire.parse_getrecentjobs(read_body())
-    caller.require_site(caller.require_reader(appliance.desk), site)
+    caller.require_site(reader, site)
     queue = appliance.queue
     pages = lookup.list_since(queue.database, site, queue.clock.now_ms() - range_ms)
     first = next(pages)
@@ -100,8 +101,9 @@ def post_getnewjobs(appliance: Appliance) -> HTTPResponse:
     if own_connection:
         proofs.heard(queue, peer)
     try:
+        identity = caller.require_observatory(appliance.desk)
         poll = wire.parse_getnewjobs(read_body())
-        caller.require_observatory(appliance.desk, poll.site)
+        caller.require_site(identity, poll.site)
     except Refused as refused:
         poll_refusals.note_refusal(queue, request.environ, refused)
         raise
@@ -144,9 +146,11 @@ def _post_status(appliance: Appliance, parse: Callable[[bytes], StatusUpdate]) -
     peer = caller.peer()
     if caller.has_own_connection():
         proofs.heard(appliance.queue, peer)
-    update = parse(read_body())
     desk = appliance.desk
-    identity = caller.require_observatory(desk, update.site) or caller.observatory_if_shown(desk, update.site)
+    identity = caller.require_observatory(desk)
+    update = parse(read_body())
+    caller.require_site(identity, update.site)
+    identity = identity or caller.observatory_if_shown(desk, update.site)
     who, is_trusted = (identity.user_id, True) if identity else (peer, False)
     reports.update_status(appliance.queue, update, who, is_trusted)
     return reply(wire.status_document(update))
