@@ -9,7 +9,8 @@ from prjobs.access.audit import Actor
 from prjobs.access.identity import Identity
 from prjobs.appliance import Appliance
 from prjobs.jobs import making_safe, withdrawals
-from prjobs.jobs.making_safe import MakingView
+from prjobs.monitor import makings
+from prjobs.monitor.makings import MakingView
 from prjobs.store.models import JobRow
 from tests.clocks import ManualClock
 from tests.verbs import USER, make_token, take
@@ -79,7 +80,7 @@ def look(appliance: Appliance, clock: ManualClock, seconds: int) -> MakingView:
     for _ in range(seconds):
         clock.advance(1)
         making_safe.advance_once(appliance.queue)
-    return making_safe.list_makings(appliance.queue)[0]
+    return makings.list_makings(appliance.queue)[0]
 
 
 def test_the_park_waits_for_every_stop_and_the_close_for_the_park(
@@ -173,7 +174,7 @@ def test_who_may_not_stop_may_not_make_safe(server, role):
 def test_a_damaged_act_keeps_no_stop_back(appliance: Appliance, caplog: pytest.LogCaptureFixture) -> None:
     begin_here(appliance)
     appliance.queue.database.write(lambda transaction: transaction.execute("UPDATE make_safe SET act = '{\"who\": 1'"))
-    assert making_safe.list_makings(appliance.queue) == []
+    assert makings.list_makings(appliance.queue) == []
     making_safe.advance_once(appliance.queue)
     making_safe.advance_once(appliance.queue)
     assert len([one for one in caplog.messages if "is damaged in the store" in one]) == 1
@@ -182,5 +183,5 @@ def test_a_damaged_act_keeps_no_stop_back(appliance: Appliance, caplog: pytest.L
         lambda transaction: transaction.execute("UPDATE make_safe SET act = 'x' WHERE ended_ms IS NULL")
     )
     begin_here(appliance)
-    (making,) = making_safe.list_makings(appliance.queue)
+    (making,) = makings.list_makings(appliance.queue)
     assert [step.state for step in making.steps] == ["sent", "next", "next"]

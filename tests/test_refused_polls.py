@@ -294,3 +294,12 @@ def test_no_other_name_is_known_on_loopback(server):
 )
 def test_loopback(host, expected):
     assert sockets.is_loopback(host) is expected
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [("/jobs/getnewjobs", '{"site": "saf", "wait": "long"}', 400), ("/wrong/getnewjobs", '{"site": "saf"}', 404)],
+)
+def test_a_poll_that_can_never_work_is_seen(server, path, body, status):
+    assert requests.post(server.url + path, data=body).status_code == status
+    assert f"({status})" in notices(server)["saf"]

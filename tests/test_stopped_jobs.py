@@ -77,7 +77,13 @@ def test_only_what_stops_the_site_ends_its_jobs(
 
 @pytest.mark.parametrize(
     ("status", "message", "is_kept"),
-    [("FAILED", "", True), ("FAILED", "guide star lost", False), ("COMPLETE", "", False), ("EXPOSING", "", False)],
+    [
+        ("FAILED", "", True),
+        ("FAILED", "guide star lost", False),
+        ("COMPLETE", "", False),
+        ("EXPOSING", "", False),
+        ("STOPPING", "", True),
+    ],
 )
 def test_a_report_says_otherwise_unless_it_is_of_a_failure_without_a_reason(
     appliance: Appliance, clock: ManualClock, submit: Submit, status: str, message: str, is_kept: bool

@@ -29,7 +29,6 @@ PATIENCE_MS = 15_000
 AFTER_MS = 5_000
 # The longest time after the act's stop that other stops may keep a step back: a roof must still close.
 HELD_MS = 45_000
-SHOWN_MS = 3_600_000
 
 
 class Sender(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,39 +81,6 @@ class Making(msgspec.Struct, kw_only=True):
             roles=self.roles,
             user_name=user_name,
         )
-
-
-class StepView(msgspec.Struct, frozen=True, kw_only=True):
-    """A step for the page. `state`: next, sent, late, picked_up, running, done, failed or gone.
-
-    State and pick-up of a stop that a newer stop withdrew are those of the newer one, by `gave_way_to`.
-    """
-
-    word: str
-    site: str
-    action: str
-    ulid: str
-    state: str
-    sent_ms: int | None
-    picked_up_ms: int | None
-    gave_way_to: str
-
-
-class MakingView(msgspec.Struct, frozen=True, kw_only=True):
-    """An act for the page; `replaced` by a newer one at the same site, `ended_ms` when nothing is left to send.
-
-    `left_out` is the enclosure station that the user's rights do not reach, and that no step closes; empty for none.
-    """
-
-    id: int
-    site: str
-    since_ms: int
-    ended_ms: int | None
-    replaced: bool
-    user_id: str
-    user_name: str
-    steps: list[StepView]
-    left_out: str
 
 
 def begin(queue: Queue, site: str, station: str, identity: Identity, actor: Actor) -> int:
@@ -170,7 +136,7 @@ def _carried_over(transaction: Transaction, making: Making) -> list[Step]:
     """Return the unsent steps of the acts at the same site that the new act does not have, each with its sender."""
     carried: list[Step] = []
     for _, user_name, act in _open(transaction):
-        old = _decode(act)
+        old = decode(act)
         if old is None or old.steps[0].site != making.steps[0].site:
             continue
         known = {step.target for step in (*making.steps, *carried)}
@@ -225,7 +191,7 @@ def _encode(making: Making) -> str:
     return msgspec.json.encode(making).decode()
 
 
-def _decode(act: str) -> Making | None:
+def decode(act: str) -> Making | None:
     """Return a stored act; None for a damaged one, which must not keep other stops and acts back."""
     try:
         return msgspec.json.decode(act, type=Making)
@@ -251,7 +217,7 @@ def _advance(transaction: Transaction, queue: Queue, number: int) -> None:
     if not found:
         return
     user_name, act = found[0]
-    making, now_ms = _decode(act), queue.clock.now_ms()
+    making, now_ms = decode(act), queue.clock.now_ms()
     if making is None:
         logger.error("make safe %d is damaged in the store: its later steps are not sent, send them by hand", number)
         transaction.execute("UPDATE make_safe SET ended_ms = ? WHERE id = ?", (now_ms, number))
@@ -272,11 +238,11 @@ def _due(source: Source, making: Making, now_ms: int) -> Step | bool | None:
     held_until_ms = (making.steps[0].sent_ms or 0) + HELD_MS
     for step in making.steps:
         if not step.ulid:
-            is_held = now_ms < held_until_ms and _is_fresh(_newest_stop(source, step.site), now_ms)
+            is_held = now_ms < held_until_ms and _is_fresh(newest_stop(source, step.site), now_ms)
             return None if is_held else step
-        if step.word != STOP and _is_fresh(_job(source, step.ulid), now_ms):
+        if step.word != STOP and _is_fresh(job_of(source, step.ulid), now_ms):
             return None
-    return None if _is_fresh(_newest_stop(source, making.steps[0].site), now_ms) else True
+    return None if _is_fresh(newest_stop(source, making.steps[0].site), now_ms) else True
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -292,12 +258,14 @@ class Told(msgspec.Struct, frozen=True):
 _TOLD = "SELECT ulid, status, created_ms, coalesce(picked_up_ms, started_ms), coalesce(nullif(user_name, ''), user_id)"
 
 
-def _job(source: Source, ulid: str) -> Told | None:
+def job_of(source: Source, ulid: str) -> Told | None:
+    """Return the job of a step."""
     found = source.fetch(f"{_TOLD} FROM job WHERE ulid = ?", (ulid,))
     return Told(*found[0]) if found else None
 
 
-def _newest_stop(source: Source, site: str) -> Told | None:
+def newest_stop(source: Source, site: str) -> Told | None:
+    """Return the newest stop of a site, whoever sent it."""
     sql = f"{_TOLD} FROM job WHERE site = ? AND command_class = 'stop' ORDER BY seq DESC LIMIT 1"
     found = source.fetch(sql, (site,))
     return Told(*found[0]) if found else None
@@ -310,61 +278,3 @@ def _is_fresh(job: Told | None, now_ms: int) -> bool:
     since_ms, wait_ms = (job.sent_ms, PATIENCE_MS) if job.picked_up_ms is None else (job.picked_up_ms, AFTER_MS)
     # A clock that was set back must not keep the next step back.
     return 0 <= now_ms - since_ms < wait_ms
-
-
-# ---- looking
-
-
-def list_makings(queue: Queue) -> list[MakingView]:
-    """Return the acts that are under way, and those of the last hour, newest first."""
-    now_ms = queue.clock.now_ms()
-    found = queue.database.fetch(
-        "SELECT id, site, since_ms, ended_ms, replaced, user_id, user_name, act FROM make_safe "
-        "WHERE since_ms > ? OR ended_ms IS NULL ORDER BY id DESC LIMIT 20",
-        (now_ms - SHOWN_MS,),
-    )
-    acts = [(row, _decode(act)) for *row, act in found]
-    return [_view(queue.database, row, making, now_ms) for row, making in acts if making]
-
-
-def _view(source: Source, row: list[Any], making: Making, now_ms: int) -> MakingView:
-    number, site, since_ms, ended_ms, replaced, user_id, user_name = row
-    return MakingView(
-        id=number,
-        site=site,
-        since_ms=since_ms,
-        ended_ms=ended_ms,
-        replaced=bool(replaced),
-        user_id=user_id,
-        user_name=user_name,
-        steps=[_view_step(source, step, now_ms) for step in making.steps],
-        left_out=making.left_out,
-    )
-
-
-def _view_step(source: Source, step: Step, now_ms: int) -> StepView:
-    job = _job(source, step.ulid) if step.ulid else None
-    gave_way_to = ""
-    if step.word == STOP and job and phase_of(job.status) == "gone":
-        newer = _newest_stop(source, step.site)
-        if newer and newer.ulid > job.ulid:
-            job, gave_way_to = newer, newer.user_name
-    return StepView(
-        word=step.word,
-        site=step.site,
-        action=step.action,
-        ulid=job.ulid if job else step.ulid,
-        state=_state(step, job, now_ms),
-        sent_ms=step.sent_ms,
-        picked_up_ms=job.picked_up_ms if job else None,
-        gave_way_to=gave_way_to,
-    )
-
-
-def _state(step: Step, job: Told | None, now_ms: int) -> str:
-    if not step.ulid:
-        return "next"
-    phase = phase_of(job.status) if job else "gone"
-    if job and phase == "waiting":
-        return "late" if now_ms - job.sent_ms >= PATIENCE_MS else "sent"
-    return phase

@@ -54,11 +54,12 @@ class RefusedPolls:
         self._by_site: dict[str, Refusals] = {}
         # (site, address) of refused polls -> the elapsed time of an accepted poll from there.
         self._accepted_s: dict[tuple[str, str], float] = {}
-        self._lock = threading.Lock()
+        # Held too by whoever changes a refusal and its notice together.
+        self.lock = threading.RLock()
 
     def add(self, poll: RefusedPoll, now_ms: int, now_s: float) -> Refusals:
         """Count a refused poll. Above the limit of sites a new site counts as unnamed: names can be invented."""
-        with self._lock:
+        with self.lock:
             if poll.site not in self._by_site and self.is_full:
                 poll = RefusedPoll("", poll.address, poll.status, poll.reason)
             before = self._by_site.get(poll.site)
@@ -71,7 +72,7 @@ class RefusedPolls:
 
     def accept(self, site: str, now_s: float) -> bool:
         """Note an accepted poll from the address of the refused ones. Return False if both kinds go on there."""
-        with self._lock:
+        with self.lock:
             found = self._by_site.get(site)
             if found is None:
                 return True
@@ -93,12 +94,12 @@ class RefusedPolls:
 
     def all(self) -> list[Refusals]:
         """Return the refusals of all sites."""
-        with self._lock:
+        with self.lock:
             return list(self._by_site.values())
 
     def drop(self, site: str) -> None:
         """Forget the refusals of a site."""
-        with self._lock:
+        with self.lock:
             self._by_site.pop(site, None)
 
 

@@ -7,10 +7,11 @@ from prjobs.jobs.refusals import SHOWN_S, RefusedPoll
 
 def note_refused(queue: Queue, poll: RefusedPoll) -> None:
     """Remember a refused poll, and raise the notice. Known sites keep their place when many names are invented."""
-    if queue.refused.is_full and queue.refused.of(poll.site) is None:
-        _make_place(queue, poll.site)
-    found = queue.refused.add(poll, queue.clock.now_ms(), queue.clock.elapsed_s())
-    queue.notices.say(Code.POLL_REFUSED, found.sentence, found.last.site)
+    with queue.refused.lock:
+        if queue.refused.is_full and queue.refused.of(poll.site) is None:
+            _make_place(queue, poll.site)
+        found = queue.refused.add(poll, queue.clock.now_ms(), queue.clock.elapsed_s())
+        queue.notices.say(Code.POLL_REFUSED, found.sentence, found.last.site)
 
 
 def _make_place(queue: Queue, site: str) -> None:
@@ -41,5 +42,6 @@ def end_old_once(queue: Queue) -> None:
 
 
 def _end(queue: Queue, site: str) -> None:
-    queue.refused.drop(site)
-    queue.notices.end(Code.POLL_REFUSED, site)
+    with queue.refused.lock:
+        queue.refused.drop(site)
+        queue.notices.end(Code.POLL_REFUSED, site)

@@ -193,11 +193,15 @@ def note_stopped(transaction: Transaction, queue: Queue, handed: Iterable[JobRow
     )
 
 
+# The words of a job on the way to its end: STOPPING, ABORTING, CANCELLING.
+_ENDING = ("STOP", "ABORT", "CANCEL")
+
+
 def note_of_report(row: JobRow, report: StatusUpdate) -> str:
-    """Return the note for a reported status: the message, else the stop that ended the job where the job failed."""
-    is_ended = phase_of(report.status) in ("failed", "gone")
-    was_stopped = row.note.startswith("stopped by ") and _STOPPED in row.note
-    return row.note if not report.message and is_ended and was_stopped and not report.alternate else report.message
+    """Return the note for a reported status: the message, else the stop where the job failed or is ending."""
+    was_stopped = row.note.startswith("stopped by ") and _STOPPED in row.note and not report.alternate
+    is_ended = phase_of(report.status) in ("failed", "gone") or report.status.upper().startswith(_ENDING)
+    return row.note if was_stopped and is_ended and not report.message else report.message
 
 
 _HANDED_SINCE = (

@@ -73,7 +73,7 @@ def build_routes(appliance: Appliance) -> Bottle:
     app = Bottle()
     for plugin in list(app.plugins):
         app.uninstall(plugin)
-    app.default_error_handler = _error
+    app.default_error_handler = partial(_error, appliance.queue)
     routes = [*contract.ROUTES, *ROUTES]
     for method, path, handler in routes:
         app.route(path, method, _answering(partial(handler, appliance)))
@@ -107,7 +107,7 @@ def _options(**_parts: str) -> HTTPResponse:
     return reply(b"", status=204, Allow="DELETE, GET, OPTIONS, POST", Access_Control_Allow_Headers=ALLOWED_HEADERS)
 
 
-def _error(error: HTTPError) -> HTTPResponse:
+def _error(queue: Queue, error: HTTPError) -> HTTPResponse:
     """Return a refusal of Bottle's own in the form of this part of the interface."""
     if error.status_code == 405:
         refused: Refused = MethodNotAllowed("This method is not allowed here.")
@@ -117,6 +117,7 @@ def _error(error: HTTPError) -> HTTPResponse:
         logger.error("unexpected error %s: %s", error.status_code, error.exception, exc_info=error.exception)
         refused = Internal("Internal error; the log of the appliance has the details.")
     _log_refusal(request.environ, refused)
+    poll_refusals.note_refusal(queue, request.environ, refused)
     answer = refusal(refused, request.environ)
     if "Allow" in error.headers:
         answer.set_header("Allow", error.headers["Allow"])

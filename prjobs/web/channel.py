@@ -170,7 +170,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     def check_client_disconnected(self) -> bool:
         """Return True if the client has closed the connection, or has ended its side: the two look the same."""
-        return not self.connected or self.has_ended or is_ended(self.socket)
+        # The loop may close the connection meanwhile, and then takes the socket away.
+        opened = self.socket
+        return not self.connected or self.has_ended or opened is None or is_ended(opened)
 
     def note_important_answer(self) -> None:
         """Note that an answer leaves whose arrival is to be proved by the end of the connection."""

@@ -17,7 +17,7 @@ from prjobs.base.settings_sources import reference
 from prjobs.cloud.status import state_of
 from prjobs.jobs import log, making_safe, removal
 from prjobs.jobs.queue import Queue
-from prjobs.monitor import alarms, health, sites, views, watchdog
+from prjobs.monitor import alarms, health, makings, sites, views, watchdog
 from prjobs.monitor.board import Board
 from prjobs.monitor.rules import rules_of
 from prjobs.version import VERSION
@@ -79,7 +79,7 @@ def get_now(appliance: Appliance) -> HTTPResponse:
             "alarms": alarms.list_alarms(appliance.board, reaches),
             "rules": rules_of(reservations.stations(queue.settings)),
             "user": caller.shown(identity) if identity else None,
-            "make_safe": [one for one in making_safe.list_makings(queue) if reaches(one.site)],
+            "make_safe": [one for one in makings.list_makings(queue) if reaches(one.site)],
             "health": health.examine(queue),
             "cloud": describe_for(appliance, identity),
             "sites": [site for site in sites.list_sites(appliance.board) if reaches(site.site)],
@@ -201,7 +201,7 @@ def post_make_safe(appliance: Appliance) -> HTTPResponse:
     station = next((one for one in stations if identity.reaches(one)), next(iter(stations), ""))
     number = making_safe.begin(queue, site, station, identity, caller.actor(identity, judged.despite))
     logger.info("make safe %s by %s", site, identity.user_id)
-    return reply_json(next(one for one in making_safe.list_makings(queue) if one.id == number))
+    return reply_json(next(one for one in makings.list_makings(queue) if one.id == number))
 
 
 ROUTES = [

@@ -10,21 +10,26 @@ from prjobs.jobs.refused_polls import note_refused
 from prjobs.web import wire
 from prjobs.web.endpoint import MAX_BODY
 
-# A wrong token or Host header, or too many of them. Other refusals are about a single request.
+# Refusals that a program meets at each poll: a wrong token or Host header, or too many of them.
 STATUSES = frozenset({401, 403, 421, 429})
+# A wrong body or path: of a program that names its site, or else of anybody.
+IF_NAMED = frozenset({400, 404})
 _HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,60}\Z")
 
 
 def note_refusal(queue: Queue, environ: dict[str, Any], refused: Refused) -> None:
     """Note the refusal if the request is a poll for jobs."""
-    if refused.status not in STATUSES or environ["REQUEST_METHOD"] != "POST":
+    if refused.status not in STATUSES | IF_NAMED or environ["REQUEST_METHOD"] != "POST":
         return
     # Any page of the web can make a browser post here, and must not raise alarms: programs send neither header.
     if "HTTP_ORIGIN" in environ or "HTTP_SEC_FETCH_SITE" in environ:
         return
     if not str(environ["PATH_INFO"]).rstrip("/").endswith("getnewjobs"):
         return
-    poll = RefusedPoll(_site(environ), str(environ["REMOTE_ADDR"]), refused.status, _reason(environ, refused))
+    site = _site(environ)
+    if refused.status in IF_NAMED and not site:
+        return
+    poll = RefusedPoll(site, str(environ["REMOTE_ADDR"]), refused.status, _reason(environ, refused))
     note_refused(queue, poll)
 
 
