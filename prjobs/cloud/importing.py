@@ -87,8 +87,7 @@ class PageImport:
             if stop is not None:
                 stops.withdraw(self.transaction, self.queue, [(row, stop)], ALTERNATE)
         if stops.is_stop(self.queue.settings, row):
-            gives_way = copied or stop is not None
-            withdrawals.withdraw_older(self.transaction, self.queue, self.page, row, gives_way)
+            withdrawals.withdraw_older(self.transaction, self.queue, self.page, row)
         return word
 
     def _stop_after(self, record: Record) -> Withdrawal | None:

@@ -14,31 +14,27 @@ from prjobs.store.engine import Source
 from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
 
-DOUBT_MS = 30_000
 # The cloud's dates are in whole seconds, and answers take a moment. In doubt a stop of the cloud is handed out.
 STOP_DOUBT_MS = 5_000
 HELD_NOTE = "a cancel_all in the cloud came after it: held until the cloud says whether it still has it"
 
 
-def withdraw_older(transaction: Transaction, queue: Queue, page: Page, stop: JobRow, gives_way: bool) -> None:
+def withdraw_older(transaction: Transaction, queue: Queue, page: Page, stop: JobRow) -> None:
     """Withdraw the jobs that are older than a stop of the cloud, except closing and parking.
 
     A cancel_all may have deleted jobs in the cloud, whose status must not be sent any more: jobs of the cloud are held
-    until a complete look finds the withdrawn ones. Older jobs of the site are cancelled, but not by a stop that gives
-    way to a newer one, or to the stop at the site of which it is a copy: the other stop did so itself. Older stops give
-    way only in a queue where the new stop waits: otherwise no stop would be handed out.
+    until a complete look finds the withdrawn ones. Older jobs of the site are cancelled. Older stops give way only in a
+    queue where the new stop waits: otherwise no stop would be handed out.
     """
     note, cancels_all = stops.withdrawal_of(stop).note, is_cancel_all(stop.action)
-    stop_ms = ulid_ms(stop.ulid) - page.offset_ms
+    stops.note_cloud_stop(transaction, stop.seq, ulid_ms(stop.ulid) - page.offset_ms)
 
     def is_older(row: JobRow) -> bool:
         if row.command_class in SPARED or row.ulid == stop.ulid:
             return False
         if row.origin == CLOUD:
             return row.ulid < stop.ulid
-        # In doubt both stops are handed out.
-        doubt_ms = 0 if row.command_class == STOP else DOUBT_MS
-        return row.created_ms <= stop_ms + doubt_ms and not gives_way
+        return stops.covering_stop(transaction, queue.settings, row) is not None
 
     for queue_name in (PRIMARY, ALTERNATE):
         waits = getattr(stop, COLUMNS[queue_name][0]) == UNREAD

@@ -27,10 +27,18 @@ _SCOPES = {
     "site": "s.command_class = 'stop'",
     "cancel_all": "s.command_class = 'stop' AND lower(s.action) = 'cancel_all_commands'",
 }
-# A stop of the cloud may arrive after newer jobs of the site: the copy of a local stop, and a stop that gave way to a
-# newer one on arrival, must not withdraw jobs from after the stop.
+# A stop of the cloud may arrive after newer jobs of the site. The copy of a local stop, and a stop that gave way to a
+# newer one on arrival, withdraw nothing. Any other one withdraws the jobs sent before the time noted for the stop, or
+# little later: the cloud's dates are in whole seconds, and clocks differ. In doubt two stops are both handed out.
+DOUBT_MS = 30_000
 _ON_ARRIVAL = "(SELECT c.status FROM change c WHERE c.job_seq = s.seq ORDER BY c.seq LIMIT 1)"
-_AFTER_LOCAL = f"s.seq > ? AND (s.origin <> '{CLOUD}' OR {_ON_ARRIVAL} NOT IN ('{FORWARDED}', '{CANCELLED}'))"
+_STOP_TIME = "cloud_stop_ms "
+_TIMED_STOPS = 10_000
+_NOTED_MS = f"(SELECT CAST(f.value AS BIGINT) FROM fact f WHERE f.name = '{_STOP_TIME}' || s.seq)"
+_AFTER_LOCAL = (
+    f"s.seq > ? AND (s.origin <> '{CLOUD}' OR ({_ON_ARRIVAL} NOT IN ('{FORWARDED}', '{CANCELLED}') "
+    f"AND ? <= coalesce({_NOTED_MS}, {2**62})))"
+)
 # A job of the cloud may arrive long after the time in the id: arrival alone would miss a stop in between.
 _AFTER_CLOUD = f"(s.origin <> '{CLOUD}' AND s.seq > ?) OR (s.origin = '{CLOUD}' AND s.ulid > ?)"
 
@@ -84,13 +92,14 @@ def newest_local_stop(source: Source, settings: Settings, row: JobRow) -> Withdr
 def covering_stop(source: Source, settings: Settings, row: JobRow) -> Withdrawal | None:
     """Return the newest stop that came after the job and withdraws the job; None when the job may still run.
 
-    The order is by arrival here, and between two jobs of the cloud by id. A job not stored yet (`seq` 0) is covered by
-    stops of the cloud only.
+    The order is by arrival here, between two jobs of the cloud by id, and between a job of the site and a stop of the
+    cloud by time as well. A job not stored yet (`seq` 0) is covered by stops of the cloud only.
     """
     if row.command_class in SPARED:
         return None
     if row.origin != CLOUD:
-        later, parameters = _AFTER_LOCAL, [row.site, row.seq]
+        doubt_ms = 0 if row.command_class == STOP else DOUBT_MS
+        later, parameters = _AFTER_LOCAL, [row.site, row.seq, row.created_ms - doubt_ms]
     else:
         later, parameters = _AFTER_CLOUD, [row.site, row.seq or _NEVER, row.ulid]
     found = source.fetch(
@@ -102,6 +111,16 @@ def covering_stop(source: Source, settings: Settings, row: JobRow) -> Withdrawal
 
 
 _NEVER = 2**62
+
+
+def note_cloud_stop(transaction: Transaction, stop_seq: int, stop_ms: int) -> None:
+    """Note the time of a stop of the cloud by the clock here. A stop without the note covers every job before it.
+
+    The times of the oldest stops are dropped.
+    """
+    transaction.execute("INSERT INTO fact (name, value) VALUES (?, ?)", (f"{_STOP_TIME}{stop_seq}", str(stop_ms)))
+    old = f"name LIKE '{_STOP_TIME}%' AND CAST(substr(name, {len(_STOP_TIME) + 1}) AS BIGINT) <= ?"
+    transaction.execute(f"DELETE FROM fact WHERE {old}", (stop_seq - _TIMED_STOPS,))
 
 
 def _may_withdraw(settings: Settings, row: JobRow) -> str:

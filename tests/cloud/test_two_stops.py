@@ -139,6 +139,36 @@ def test_an_older_stop_seen_late_keeps_no_stop_from_a_second_hand_out(world, ask
     assert polled("127.0.0.1:5001") == [here]
 
 
+@pytest.mark.parametrize("gap_s", [-40, 0, 20, 40])
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_stop_of_the_cloud_seen_late_withdraws_the_same_waiting_and_leased_jobs(world, gap_s, restart):
+    """A job sent long after the stop is none of its older jobs, wherever the job is when the stop is seen."""
+    queue = world.appliance.queue
+
+    def send_two():
+        leased = send(world, "expose")
+        poll = PollRequest(SITE, False, 0.0, None, 30, None, None)
+        assert [row.ulid for row in handouts.take_jobs(queue, poll, world.peer, None)] == [leased]
+        return leased, send(world, "expose")
+
+    world.outage_until_ms = world.clock.true_ms + 120_000
+    jobs = send_two() if gap_s < 0 else ()
+    world.clock.true_ms += max(0, -gap_s) * 1000
+    there = world.cloud.newjob("stop", delay_ms=0)
+    world.clock.true_ms += max(0, gap_s) * 1000
+    jobs = jobs or send_two()
+    world.pass_time(10)
+    if restart:
+        world.stop()
+        world.pass_time(2)
+        queue = world.appliance.queue
+    world.pass_time(260)
+    leases.return_once(queue)
+    withdrawn = gap_s < 30
+    assert [status_of(world, ulid)[0] for ulid in jobs] == ["CANCELLED" if withdrawn else "UNREAD"] * 2
+    assert take(world) == [there] and sorted(take(world)) == ([] if withdrawn else sorted(jobs))
+
+
 def test_a_withdrawn_stop_of_the_cloud_still_withdraws_what_a_lease_brings_back(world):
     queue = world.appliance.queue
     leased = send(world, "expose")
