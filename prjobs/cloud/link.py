@@ -82,8 +82,8 @@ class Link:
 
     def once(self) -> None:
         """Do the due work; note a failure of the cloud and go on with the next step."""
-        self._stop_times.note_once()
         self._act()
+        self._stop_times.note_once()
         forwarding.forget_once(self._context)
         memory, now_s = self._context.memory, self.connection.clock.elapsed_s()
         if self._context.is_primary:

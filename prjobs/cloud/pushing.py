@@ -96,11 +96,19 @@ class Pusher:
         self._log_seq = found[-1][0]
         fresh = {ulid: site for _, ulid, site in found if site in self._sites}
         for ulid, site in fresh.items():
-            self._waiting.setdefault(ulid, Rest(site, 0.0))
+            self._begin(ulid, site)
         for ulid in fresh.keys() & {parked[0] for parked in tables.parked_rows(self._database)}:
             # The refused status was another one.
             self._database.write(tables.unpark, ulid, False)
         return bool(fresh)
+
+    def _begin(self, ulid: str, site: str) -> None:
+        """Have a new status sent. The refusals of the status before say nothing of the new one."""
+        before = self._waiting.setdefault(ulid, Rest(site, 0.0))
+        if before.refused:
+            before.refused, before.tries = 0, 0
+            before.until_s = min(before.until_s, self._last_push_s.get(ulid, 0.0) + self._timings.quarantine_s)
+            self._context.memory.refused.pop(ulid, None)
 
     def _retry(self, ulid: str) -> None:
         """Try a job afresh at a person's request, once the last push cannot take effect any more."""
@@ -218,7 +226,7 @@ class Pusher:
         if failure.kind == AMBIGUOUS:
             delay_s = max(delay_s, self._timings.quarantine_s)
         if is_its_own:
-            delay_s = max(delay_s, self._timings.refused_s[min(rest.refused, len(self._timings.refused_s)) - 1])
+            delay_s = max(delay_s, self._timings.refused_first_s * 2.0 ** (rest.refused - 1))
         rest.until_s = self._clock.elapsed_s() + max(delay_s, failure.retry_after_s)
         if rest.refused >= self._timings.park_after:
             self._park(unsent, failure)

@@ -36,9 +36,9 @@ class Timings:
     half_open_after: int = 5
     credentials_every_s: float = 300.0
     push_batch: int = 20
-    park_after: int = 8
-    # Eight tries in about a day.
-    refused_s: tuple[float, ...] = (60, 300, 1200, 3600, 10_800, 21_600, 43_200)
+    # Fifteen tries in about a day.
+    park_after: int = 15
+    refused_first_s: float = 5.0
     repairs: int = 3
     marker_s: float = 120.0
     bell_every_s: float = 1.0

@@ -90,19 +90,24 @@ def _age_ms(queue: Queue, stop: Stop) -> int:
 
 
 class StopTimes:
-    """The cloud's times of the stops at the sites, noted for a later process: the clock may be corrected meanwhile."""
+    """The cloud's times of the stops at the sites, noted for a later process: the clock may be corrected meanwhile.
+
+    The note of a stop during an outage rests on the elapsed time since an older answer, which misses the time in which
+    the machine slept. The first answer after the stop replaces the note.
+    """
 
     def __init__(self, queue: Queue, time: CloudTime) -> None:
         self._queue = queue
         self._time = time
-        self._noted: dict[str, Stop] = {}
+        self._noted: dict[str, tuple[Stop, bool]] = {}
 
     def note_once(self) -> None:
         """Note the newest stop of each site, once the cloud's time is known."""
         if not self._time.is_known:
             return
         for site, stop in list(self._queue.stops.items()):
-            if self._noted.get(site) != stop:
+            noted = (stop, self._time.heard_s >= stop.at_s)
+            if self._noted.get(site) != noted:
                 cloud_ms = self._time.now_ms() - _age_ms(self._queue, stop)
                 self._queue.database.write(tables.note_stop, site, stop.job_seq, cloud_ms)
-                self._noted[site] = stop
+                self._noted[site] = noted

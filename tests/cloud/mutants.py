@@ -113,7 +113,7 @@ def sent_before_it_is_sent() -> Iterator[Timings]:
 def cancel_judged_by_one_page() -> Iterator[Timings]:
     """What the page of the cancel_all does not show counts as deleted."""
 
-    def hold(transaction: Any, queue: Any, page: Page, stop: JobRow, _copied: bool) -> None:
+    def hold(transaction: Any, queue: Any, page: Page, stop: JobRow) -> None:
         present = {seen.ulid for seen in page.listing.sightings}
         waiting = importing.withdrawals.lookup.waiting_of(transaction, page.site, PRIMARY)
         gone = [row for row in waiting if row.ulid < stop.ulid and row.ulid not in present]

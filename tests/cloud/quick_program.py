@@ -24,7 +24,7 @@ QUICK = Timings(
     backoff_first_s=0.04,
     backoff_most_s=0.5,
     credentials_every_s=1.0,
-    refused_s=(0.1,) * 7,
+    refused_first_s=0.001,
     marker_s=4.0,
     # What a page of so many records counts as cut above, as 600 kB do of 1 MB.
     full_page_bytes=int(os.environ.get(PAGE_VARIABLE, "50000")),

@@ -203,6 +203,50 @@ def test_one_job_that_is_denied_is_parked_and_holds_up_no_other(world):
     assert [one.ulid for one in status.describe(world.appliance.cloud).parked] == [denied]
 
 
+def failing_for(world, ulid, words, status=502):
+    """Have the cloud fail over statuses of a job with one of the words."""
+
+    def is_odd(name, body):
+        return name == "updatejobstatus" and body["ulid"] == ulid and body["newStatus"] in words
+
+    answering(world, is_odd, lambda: world.cloud.answer(b"{}", status))
+
+
+def test_two_failures_that_have_nothing_to_do_with_the_status_delay_it_by_seconds(world):
+    unlucky, *others = [world.cloud.newjob(delay_ms=0) for _ in range(5)]
+    world.pass_time()
+    take(world)
+    world.pass_time(20)
+    words = ["STARTED"]
+    failing_for(world, unlucky, words)
+    report(world, unlucky, "STARTED")
+    for word in ("ONE", "TWO"):
+        for ulid in others:
+            report(world, ulid, word)
+        world.pass_time(45)
+    assert world.appliance.cloud.memory.refused.keys() == {unlucky}
+    words.clear()
+    world.pass_time(90)
+    assert world.cloud.status_of(unlucky) == "STARTED" and not world.appliance.cloud.memory.refused
+
+
+@pytest.mark.parametrize("code", [400, 502])
+def test_a_newer_status_does_not_wait_for_the_refused_one(world, code):
+    refused, other = (world.cloud.newjob(delay_ms=0) for _ in range(2))
+    world.pass_time()
+    take(world)
+    world.pass_time(20)
+    failing_for(world, refused, ["ODD"], code)
+    report(world, refused, "ODD")
+    for _ in range(60):
+        report(world, other, "STARTED")
+        world.pass_time(60)
+    assert world.link.pusher._waiting[refused].until_s - world.clock.elapsed_s() > 120
+    report(world, refused, "COMPLETE")
+    world.pass_time(40)
+    assert world.cloud.status_of(refused) == "COMPLETE"
+
+
 # ---- parked
 
 

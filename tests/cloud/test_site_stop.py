@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from prjobs.access.audit import Actor
+from prjobs.cloud import tables
 from prjobs.cloud.wire import MARKER
 from prjobs.jobs import handouts, lookup, submission
 from prjobs.jobs.requests import Command, PollRequest
@@ -231,4 +232,24 @@ def test_a_close_that_waits_here_and_is_deleted_in_the_cloud_makes_no_ghost_ther
     assert take(world) == [stopped] and take(world) == [close]
     passing(world, 20)
     assert world.cloud.ghosts == 0 and close not in world.cloud.records
+    world.close()
+
+
+def test_the_time_of_a_stop_noted_in_an_outage_is_corrected_by_the_first_answer(monkeypatch):
+    """The elapsed time misses the ten minutes in which the machine slept."""
+    world = ready()
+    slept_s = []
+    monkeypatch.setattr(world.clock, "elapsed_s", lambda: world.clock.true_ms / 1000 - sum(slept_s))
+    world.outage_until_ms = world.clock.true_ms + 700_000
+    world.clock.true_ms += 600_000
+    slept_s.append(600)
+    stopped = stop(world)
+    stopped_ms = world.clock.true_ms
+    passing(world, 10)
+    database = world.appliance.queue.database
+    seq, noted_ms = tables.noted_stop(database, SITE)
+    assert seq == stopped.seq and stopped_ms - noted_ms > 500_000
+    passing(world, 300)
+    seq, noted_ms = tables.noted_stop(database, SITE)
+    assert seq == stopped.seq and abs(stopped_ms - noted_ms) < 5_000
     world.close()
