@@ -1,0 +1,39 @@
+"""`python -m tests.power.mutant NAME …`: prjobs with a fault put in on purpose, to try the campaign itself.
+
+The fault is in this process alone; the product has no switch for it.
+"""
+
+import os
+import stat
+import sys
+from collections.abc import Callable
+from types import SimpleNamespace
+
+from prjobs import cli
+from prjobs.base import folder
+from prjobs.store import database
+
+
+def commit_without_sync() -> None:
+    """Let SQLite sync the log at checkpoints only."""
+    database.PRAGMAS["synchronous"] = "normal"
+
+
+def small_files_without_sync() -> None:
+    """Let the small files of the folder go without their sync; their names are synced as ever."""
+
+    def fsync(file: int) -> None:
+        if stat.S_ISDIR(os.fstat(file).st_mode):
+            os.fsync(file)
+
+    folder.os = SimpleNamespace(**{**vars(os), "fsync": fsync})
+
+
+MUTANTS: dict[str, Callable[[], None]] = {
+    "commit_without_sync": commit_without_sync,
+    "small_files_without_sync": small_files_without_sync,
+}
+
+if __name__ == "__main__":
+    MUTANTS[sys.argv[1]]()
+    sys.exit(cli.main(sys.argv[2:]))

@@ -1,0 +1,80 @@
+"""Power cuts: everything that was answered is there on every disk that a cut can leave.
+
+`python -m tests.bench power` looks at thousands of such disks.
+"""
+
+import random
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.power import states
+from tests.power.disks import Disk
+from tests.power.judging import State, judge
+from tests.power.mutant import MUTANTS
+from tests.power.recording import MARK, Recording, needs_recorder
+from tests.power.story import SHORT, record
+
+pytestmark = [needs_recorder, pytest.mark.long]
+ANYWHERE, BY_PROCESS = 50, 10
+MUTANT_STATES = 40
+
+
+names_are_synced_late = pytest.mark.xfail(
+    strict=False, reason="a new data folder and the audit's anchor have no durable name; restore parts the old store"
+)
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    return record(tmp_path_factory.mktemp("recording"))
+
+
+@pytest.fixture
+def found_in(tmp_path: Path) -> Callable[[Recording, Iterable[State]], Iterator[tuple[State, list[str]]]]:
+    """Judge states one after the other, every tenth by a process; yield those with something wrong."""
+
+    def found_in(recording: Recording, chosen: Iterable[State]) -> Iterator[tuple[State, list[str]]]:
+        for number, state in enumerate(chosen):
+            found = judge(recording, state, tmp_path / f"disk{number}", number % BY_PROCESS == BY_PROCESS - 1)
+            if found:
+                yield state, found
+
+    return found_in
+
+
+def test_the_recording_has_everything_that_was_written(recording, tmp_path):
+    """Rebuilt with all steps, the disk is the folder that the program left."""
+    disk = Disk(recording.root_inode).replay(recording.steps)
+    disk.write_to(tmp_path / "disk", "all", "journal, all", random.Random(0))
+    assert contents_of(tmp_path / "disk") == contents_of(recording.root)
+    whats = {step.mark.get("what") for step in recording.steps if step.kind == MARK}
+    assert whats >= {"new_job", "poll", "report", "make_token", "revoke", "back_up", "restore"}
+
+
+def contents_of(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else b""
+        for path in folder.rglob("*")
+        if not path.name.endswith("-shm")
+    }
+
+
+@names_are_synced_late
+def test_both_sides_of_each_rename_and_sync_of_restore(recording, found_in):
+    chosen = [*states.around_restore(recording, random.Random(1))]
+    assert len(chosen) > 20
+    assert [*found_in(recording, chosen)] == []
+
+
+@names_are_synced_late
+def test_nothing_answered_is_lost_by_a_cut_anywhere(recording, found_in):
+    assert [*found_in(recording, states.anywhere(recording, ANYWHERE, random.Random(2)))] == []
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_a_program_with_a_fault_is_caught(mutant, found_in, tmp_path):
+    recording = record(tmp_path / "recording", SHORT, ("-m", "tests.power.mutant", mutant))
+    chosen = states.anywhere(recording, MUTANT_STATES, random.Random(3))
+    assert next(found_in(recording, chosen), None), f"{MUTANT_STATES} states did not show the fault"
