@@ -19,7 +19,7 @@ from prjobs.base.settings import Settings
 from prjobs.base.ulids import Ulids
 from prjobs.cloud.context import Context
 from prjobs.cloud.transport import open_transport
-from prjobs.jobs import leases, lookup, proofs, settling
+from prjobs.jobs import leases, lookup, proofs, repeats, settling
 from prjobs.jobs.connections import Connections
 from prjobs.jobs.polls import Polls
 from prjobs.jobs.queue import Queue
@@ -121,6 +121,7 @@ def _put_together(common: Common, secret: bytes, provider: Provider, identity: d
         provider=provider,
         wrong_tokens=Rate(clock, settings.login_failures),
         new_jobs=Rate(clock, settings.newjob_rate),
+        safe_jobs=Rate(clock, repeats.PER_MINUTE),
     )
     queue = Queue(
         **vars(common),

@@ -4,9 +4,8 @@ import itertools
 
 import pytest
 
-from prjobs.access.identity import Identity
 from prjobs.base.errors import Conflict, NotFound
-from prjobs.jobs import log, lookup, reports, submission, withdrawals
+from prjobs.jobs import log, lookup, reports, withdrawals
 from prjobs.jobs.requests import StatusUpdate
 from tests.verbs import USER, report, take
 
@@ -140,14 +139,6 @@ def test_one_job_can_be_withdrawn_while_it_waits(appliance, submit):
     for ulid, error in ((job.ulid, Conflict), (other.ulid, Conflict), ("01DZVY846T52P6P3JWAJNJMJ1Z", NotFound)):
         with pytest.raises(error):
             withdrawals.cancel_job(appliance.queue, ulid, USER)
-
-
-def test_sending_again_makes_a_new_job_that_names_the_old_one(appliance, submit):
-    old = submit(required_params='{"ra": "1.10"}')
-    take(appliance)
-    new = submission.again(appliance.queue, old.ulid, Identity("auth0|bob", "Bob"), USER)
-    assert (new.again_of, new.required_params, new.user_id) == (old.ulid, old.required_params, "auth0|bob")
-    assert [row.ulid for row in take(appliance)] == [new.ulid]
 
 
 def test_the_same_idempotency_key_gives_the_same_job_within_a_day(appliance, submit, clock):

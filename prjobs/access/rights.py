@@ -8,6 +8,7 @@ from prjobs.base.catalogue import MAKES_SAFE
 from prjobs.base.errors import Forbidden, Unauthorized
 
 HEADER = "X-Prjobs-Reservations"
+NO_COMMANDS = frozenset({"observatory", "viewer"})
 
 
 def require_rights(desk: Desk, identity: Identity, site: str, user_id: str, command_class: str = "") -> Judgement:
@@ -62,7 +63,7 @@ def _require_class(desk: Desk, identity: Identity, command_class: str) -> None:
 
 def require_commander(identity: Identity) -> None:
     """Raise Forbidden for observatory and viewer tokens, except tokens of staff."""
-    if {"observatory", "viewer"} & set(identity.roles) and not identity.is_staff:
+    if NO_COMMANDS & set(identity.roles) and not identity.is_staff:
         raise Forbidden("A token of an observatory or a viewer may not send commands.")
 
 
@@ -87,5 +88,6 @@ def require_admin(identity: Identity) -> None:
 
 
 def may_cancel(identity: Identity, site: str, owner_id: str) -> bool:
-    """Return True for staff, and for the user who asked for the job."""
-    return identity.reaches(site) and (identity.is_staff or identity.user_id == owner_id)
+    """Return True for staff, and for the user who asked for the job, but not by a token that may not command."""
+    is_owner = identity.user_id == owner_id and not NO_COMMANDS & set(identity.roles)
+    return identity.reaches(site) and (identity.is_staff or is_owner)

@@ -158,7 +158,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     newjob_rate: Annotated[
         int,
         Meta(
-            description="new jobs a minute from a user or address; more get 429, stops are always taken",
+            description="new jobs a minute from a user; more get 429, but stops, closings and parkings are taken",
             ge=1,
             le=10**7,
         ),

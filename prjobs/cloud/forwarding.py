@@ -16,7 +16,7 @@ from functools import partial
 
 from jwt import PyJWTError
 
-from prjobs.access import audit, tokens
+from prjobs.access import tokens
 from prjobs.access.audit import Act, Actor
 from prjobs.base.errors import BadRequest, Forbidden, NotFound, Refused, Unauthorized
 from prjobs.cloud import copies, importing, wire
@@ -89,7 +89,7 @@ def submit(context: Context, network: Network, command: Command, token: str, act
 
 def _store(context: Context, command: Command, status: str, actor: Actor) -> tuple[JobRow, bool]:
     """Return the stored job, and True if it is new: False with a known idempotency key."""
-    insert = partial(_insert, context=context, command=command, status=status, act=Act(actor, audit.NEWJOB))
+    insert = partial(_insert, context=context, command=command, status=status, act=submission.act_of(command, actor))
     stored: tuple[JobRow, bool] = write_command(context.queue, insert, makes_safe=command.makes_safe)
     return stored
 

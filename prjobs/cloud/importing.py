@@ -17,6 +17,7 @@ from prjobs.cloud.wire import Page, Record, Sighting, read_record
 from prjobs.jobs import expiry, insertion, log, lookup, stops
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue
+from prjobs.jobs.requests import is_stop
 from prjobs.jobs.states import ALTERNATE, CANCELLED, CLOUD, EXPIRED, FORWARDED, HELD, PRIMARY, UNREAD, phase_of
 from prjobs.jobs.stops import Withdrawal
 from prjobs.store.models import JobRow
@@ -86,7 +87,7 @@ class PageImport:
             tables.remember(self.transaction, record.ulid, self.page.site, row.seq, OURS if waits else ELSEWHERE)
             if stop is not None:
                 stops.withdraw(self.transaction, self.queue, [(row, stop)], ALTERNATE)
-        if stops.is_stop(self.queue.settings, row):
+        if is_stop(self.queue.settings, row):
             withdrawals.withdraw_older(self.transaction, self.queue, self.page, row)
         return word
 

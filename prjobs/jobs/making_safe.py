@@ -7,6 +7,7 @@ step.
 """
 
 import logging
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ import msgspec
 from prjobs.access import audit
 from prjobs.access.audit import Act, Actor, Entry
 from prjobs.access.identity import Identity
-from prjobs.jobs import submission
+from prjobs.jobs import repeats, submission
 from prjobs.jobs.queue import Queue, write_command
 from prjobs.jobs.requests import Command
 from prjobs.jobs.states import UNREAD, phase_of
@@ -83,10 +84,11 @@ class Making(msgspec.Struct, kw_only=True):
         )
 
 
-def begin(queue: Queue, site: str, station: str, identity: Identity, actor: Actor) -> int:
+def begin(queue: Queue, site: str, station: str, identity: Identity, actor: Actor, *, is_repeat: bool = False) -> int:
     """Send the stop and keep the steps that follow; return the number of the act.
 
-    `station` is empty without one. A station that the user does not reach is left out.
+    `station` is empty without one. A station that the user does not reach is left out. `is_repeat`: an act of the user
+    whose stop waits may stand for this one. Raise TooMany for a repeat at a site that no program polls.
     """
     reached = station if identity.reaches(station) else ""
     making = Making(
@@ -98,7 +100,7 @@ def begin(queue: Queue, site: str, station: str, identity: Identity, actor: Acto
         steps=_steps(queue.database, site, reached),
         left_out="" if reached else station,
     )
-    number: int = write_command(queue, _begin, queue, making, identity, makes_safe=True)
+    number: int = write_command(queue, partial(_begin, is_repeat=is_repeat), queue, making, identity, makes_safe=True)
     return number
 
 
@@ -113,7 +115,9 @@ def _steps(source: Source, site: str, station: str) -> list[Step]:
     return steps
 
 
-def _begin(transaction: Transaction, queue: Queue, making: Making, identity: Identity) -> int:
+def _begin(transaction: Transaction, queue: Queue, making: Making, identity: Identity, is_repeat: bool) -> int:
+    if is_repeat and (number := _standing_for(transaction, queue, making)):
+        return number
     now_ms, steps = queue.clock.now_ms(), making.steps
     site = steps[0].site
     steps += _carried_over(transaction, making)
@@ -130,6 +134,17 @@ def _begin(transaction: Transaction, queue: Queue, making: Making, identity: Ide
             "INSERT INTO make_safe (site, since_ms, user_id, user_name, act) VALUES (?, ?, ?, ?, ?) RETURNING id", row
         ).fetchone()[0]
     )
+
+
+def _standing_for(transaction: Transaction, queue: Queue, making: Making) -> int | None:
+    """Return the act of the same user and site whose stop waits and does the same; None when a new act is needed."""
+    stop = making.steps[0]
+    waiting = repeats.standing_for(transaction, queue, _command(stop, making.sender("")))
+    for number, _, act in _open(transaction):
+        old = decode(act)
+        if waiting and old and old.who == making.who and old.steps[0].ulid == waiting.ulid:
+            return int(number)
+    return None
 
 
 def _carried_over(transaction: Transaction, making: Making) -> list[Step]:
@@ -158,7 +173,13 @@ def _instance(source: Source, site: str, device: str) -> str:
 
 def _send(transaction: Transaction, queue: Queue, making: Making, step: Step, user_name: str) -> None:
     sender = step.sender or making.sender(user_name)
-    command = Command(
+    actor = Actor(sender.who, sender.where_from, sender.is_staff, sender.despite)
+    row = submission.insert_job(transaction, queue, _command(step, sender), Act(actor, audit.NEWJOB))
+    step.ulid, step.sent_ms = row.ulid, row.created_ms
+
+
+def _command(step: Step, sender: Sender) -> Command:
+    return Command(
         site=step.site,
         device=step.device,
         instance=step.instance,
@@ -170,9 +191,6 @@ def _send(transaction: Transaction, queue: Queue, making: Making, step: Step, us
         optional_params="{}",
         values={},
     )
-    actor = Actor(sender.who, sender.where_from, sender.is_staff, sender.despite)
-    row = submission.insert_job(transaction, queue, command, Act(actor, audit.NEWJOB))
-    step.ulid, step.sent_ms = row.ulid, row.created_ms
 
 
 def _adopt(transaction: Transaction, step: Step) -> bool:

@@ -6,13 +6,17 @@ from typing import Any
 import msgspec
 
 from prjobs.base import catalogue
+from prjobs.base.settings import Settings
 from prjobs.jobs.states import ALTERNATE, PRIMARY, Program
 from prjobs.store.models import JobRow
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command to be queued. The params and roles are JSON texts; `values` are the required params, decoded."""
+    """A command to be queued. The params and roles are JSON texts; `values` are the required params, decoded.
+
+    `is_repeat`: the user sent more than the pace, so that a waiting command that does the same may stand for this one.
+    """
 
     site: str
     device: str
@@ -26,6 +30,7 @@ class Command:
     values: dict[str, object]
     again_of: str | None = None
     idempotency_key: str | None = None
+    is_repeat: bool = False
 
     @property
     def command_class(self) -> str:
@@ -44,6 +49,11 @@ _CARRIED = [field.name for field in fields(Command) if field.name in JobRow._fie
 def carried(holder: Command | JobRow) -> dict[str, Any]:
     """Return the fields that a command and a job share, as arguments for the other."""
     return {name: getattr(holder, name) for name in _CARRIED}
+
+
+def is_stop(settings: Settings, command: Command | JobRow) -> bool:
+    """Return True if the job withdraws older jobs of the site; the setting `stop_scope` decides."""
+    return command.command_class == "stop" and (settings.stop_scope == "site" or is_cancel_all(command.action))
 
 
 def is_cancel_all(action: str) -> bool:

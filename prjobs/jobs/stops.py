@@ -14,7 +14,7 @@ from prjobs.base.ulids import floor_ulid
 from prjobs.jobs import log, lookup
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue, Stop
-from prjobs.jobs.requests import StatusUpdate, is_cancel_all
+from prjobs.jobs.requests import StatusUpdate, is_stop
 from prjobs.jobs.states import ALTERNATE, CANCELLED, CLOUD, FORWARDED, PRIMARY, RETURNED, in_phases, phase_of
 from prjobs.store.engine import Source
 from prjobs.store.models import JobRow
@@ -74,11 +74,6 @@ def withdrawal_of(stop: JobRow) -> Withdrawal:
     return Withdrawal(stop.seq, stop.user_name, stop.user_id, stop.created_ms)
 
 
-def is_stop(settings: Settings, row: JobRow) -> bool:
-    """Return True if the job withdraws older jobs of the site; the setting `stop_scope` decides."""
-    return row.command_class == STOP and (settings.stop_scope == "site" or is_cancel_all(row.action))
-
-
 def newest_local_stop(source: Source, settings: Settings, row: JobRow) -> Withdrawal | None:
     """Return the newest stop sent here that may withdraw a job of the cloud; None without a stop."""
     found = source.fetch(
@@ -130,28 +125,6 @@ def _may_withdraw(settings: Settings, row: JobRow) -> str:
     """
     scope = _SCOPES[settings.stop_scope]
     return f"{scope} AND s.status <> '{CANCELLED}'" if row.command_class == STOP else scope
-
-
-_IN_A_ROW = (
-    "SELECT s.seq, s.created_ms, s.status, (SELECT min(c.seq) FROM change c WHERE c.job_seq = s.seq), "
-    f"(SELECT max(c.seq) FROM change c WHERE c.job_seq = s.seq AND c.status = '{CANCELLED}') FROM job s "
-    f"WHERE s.site = ? AND s.command_class = '{STOP}' AND s.seq <= ? ORDER BY s.seq DESC LIMIT 1000"
-)
-
-
-def withdrawn_in_a_row(source: Source, site: str, seq: int) -> list[tuple[int, int]]:
-    """Return (number, time sent) of the stops that gave way, each to the next, up to stop number `seq`; newest first.
-
-    A stop that a user cancelled before the next stop came ends the row.
-    """
-    (_, _, _, next_began, _), *older = source.fetch(_IN_A_ROW, (site, seq)) or [(None,) * 5]
-    found: list[tuple[int, int]] = []
-    for number, created_ms, status, began, ended in older:
-        if status != CANCELLED or ended is None or ended < next_began:
-            break
-        found.append((number, created_ms))
-        next_began = began
-    return found
 
 
 def split_covered(

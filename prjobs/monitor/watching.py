@@ -15,7 +15,7 @@ from prjobs.base.clock import moment
 from prjobs.base.errors import NotFound, Unavailable
 from prjobs.base.notices import Code
 from prjobs.base.ulids import floor_ulid
-from prjobs.jobs import log, settling, stops
+from prjobs.jobs import log, repeats, settling, stops
 from prjobs.jobs.lookup import find_job
 from prjobs.jobs.states import (
     OPEN,
@@ -257,7 +257,7 @@ class Watch:
         Each press of STOP withdraws the stop before: a fresh start each time would never give an alarm.
         """
         clock, began_s = self._queue.clock, math.inf
-        for seq, created_ms in stops.withdrawn_in_a_row(self._queue.database, stop.site, stop.seq):
+        for seq, created_ms in repeats.withdrawn_in_a_row(self._queue.database, stop.site, stop.seq):
             if before := self._watched.get(seq):
                 return min(began_s, before.began_s)
             began_s = clock.elapsed_s() - max(0, clock.now_ms() - created_ms) / 1000

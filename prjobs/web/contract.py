@@ -5,19 +5,14 @@ from collections.abc import Callable
 
 from bottle import HTTPResponse, request
 
-from prjobs.access import rights, tokens
-from prjobs.access.audit import Actor
-from prjobs.access.desk import Desk
-from prjobs.access.identity import Identity
+from prjobs.access import rights
 from prjobs.appliance import Appliance
-from prjobs.base.catalogue import MAKES_SAFE
-from prjobs.base.errors import BadRequest, Conflict, Refused, TooMany
-from prjobs.jobs import handouts, lookup, proofs, refused_polls, reports, submission, unpolled
+from prjobs.base.errors import Conflict, Refused
+from prjobs.jobs import handouts, lookup, proofs, refused_polls, reports
 from prjobs.jobs.recent_polls import never
-from prjobs.jobs.requests import Command, StatusUpdate
-from prjobs.monitor import health
+from prjobs.jobs.requests import StatusUpdate
 from prjobs.store.models import JobRow
-from prjobs.web import caller, poll_refusals, wire
+from prjobs.web import caller, poll_refusals, sending, wire
 from prjobs.web.endpoint import IMPORTANT, Handler, Route, read_body, reply
 from prjobs.web.holding import hold
 
@@ -43,38 +38,11 @@ def post_newjob(appliance: Appliance) -> HTTPResponse:
     with caller.audited(desk, "newjob") as refusable:
         identity = refusable.identity = caller.require_identity(desk)
         rights.require_commander(identity)
-        command = wire.parse_newjob(read_body(), identity.roles_json, _idempotency_key())
+        command = wire.parse_newjob(read_body(), identity.roles_json, sending.idempotency_key())
         refusable.asked = f"{command.site} {command.device} {command.action}"
         judged = rights.require_rights(desk, identity, command.site, command.user_id, command.command_class)
-    health.require_room(appliance.queue, command.command_class)
-    _require_pace(desk, identity, command.command_class)
-    row = _submit(appliance, command, caller.actor(identity, judged.despite))
-    logger.info("newjob %s %s by %s: %s", row.site, row.ulid, identity.user_id, f"{row.device} {row.action}")
-    note = unpolled.note_of(appliance.queue, row.site, identity.reaches)
-    return reply(wire.job_document(row), X_Prjobs_Reservations=judged.basis, X_Prjobs_Note=note)
-
-
-def _idempotency_key() -> str | None:
-    key: str | None = request.environ.get("HTTP_IDEMPOTENCY_KEY")
-    if key is not None and not (0 < len(key) <= 128 and key.isprintable()):
-        raise BadRequest("Idempotency-Key must be a text of 1 to 128 printable characters.")
-    return key
-
-
-def _require_pace(desk: Desk, identity: Identity, command_class: str) -> None:
-    """Raise TooMany for a program that sends too many new jobs; a stop, a close and a park always pass."""
-    of_user = desk.new_jobs.take(f"user {identity.user_id}")
-    of_address = desk.new_jobs.take(f"address {request.environ['REMOTE_ADDR']}")
-    if command_class not in MAKES_SAFE and not (of_user and of_address):
-        raise TooMany("Too many new jobs from this user or address: wait a moment.")
-
-
-def _submit(appliance: Appliance, command: Command, actor: Actor) -> JobRow:
-    forward, token = appliance.cloud.memory.forward, caller.bearer_token()
-    if forward is None or not token or tokens.is_own(token):
-        return submission.submit_job(appliance.queue, command, actor)
-    forwarded: JobRow = forward(command, token, actor)
-    return forwarded
+    sent = sending.send(appliance, identity, command, judged)
+    return reply(wire.job_document(sent.row), X_Prjobs_Reservations=sent.basis, X_Prjobs_Note=sent.note)
 
 
 def post_getrecentjobs(appliance: Appliance) -> HTTPResponse:

@@ -14,11 +14,11 @@ from prjobs.base import catalogue
 from prjobs.base.errors import BadRequest, Forbidden, NotFound
 from prjobs.base.parameters import limits_of, range_words
 from prjobs.base.ulids import is_ulid
-from prjobs.jobs import log, lookup, submission, unpolled, withdrawals
+from prjobs.jobs import log, lookup, withdrawals
 from prjobs.jobs.states import PHASES
-from prjobs.monitor import health, views
+from prjobs.monitor import views
 from prjobs.monitor.command_notes import Draft, notes_on
-from prjobs.web import caller
+from prjobs.web import caller, sending, wire
 from prjobs.web.endpoint import Route, parse_body, query_number, query_text, reply_json, require_names
 
 logger = logging.getLogger(__name__)
@@ -89,6 +89,7 @@ def post_cancel(appliance: Appliance, ulid: str) -> HTTPResponse:
     row = lookup.find_job(appliance.queue.database, ulid)
     if not rights.may_cancel(identity, row.site, row.user_id):
         raise Forbidden("Only staff or the user who sent a job may cancel the job.")
+    sending.require_cancel_pace(appliance.desk, identity, row)
     row = withdrawals.cancel_job(appliance.queue, ulid, caller.actor(identity), reason)
     logger.info("cancel %s %s by %s", row.site, ulid, identity.user_id)
     return reply_json(views.view_job(row))
@@ -109,16 +110,17 @@ def post_close(appliance: Appliance, ulid: str) -> HTTPResponse:
 
 
 def post_again(appliance: Appliance, ulid: str) -> HTTPResponse:
-    """Send a job again, as a new job in the caller's own name."""
-    with caller.audited(appliance.desk, f"{ulid} again") as refusable:
-        identity = refusable.identity = caller.require_identity(appliance.desk)
+    """Send a job again, as a new job in the caller's own name, checked as newjob is."""
+    desk = appliance.desk
+    with caller.audited(desk, f"{ulid} again") as refusable:
+        identity = refusable.identity = caller.require_identity(desk)
+        rights.require_commander(identity)
         old = lookup.find_job(appliance.queue.database, ulid)
-        judged = rights.require_rights(appliance.desk, identity, old.site, identity.user_id, old.command_class)
-    health.require_room(appliance.queue, old.command_class)
-    row = submission.again(appliance.queue, ulid, identity, caller.actor(identity, judged.despite))
-    logger.info("newjob %s %s by %s: %s again", row.site, row.ulid, identity.user_id, ulid)
-    note = unpolled.note_of(appliance.queue, row.site, identity.reaches)
-    return reply_json(views.view_job(row), X_Prjobs_Reservations=judged.basis, X_Prjobs_Note=note)
+        caller.require_site(identity, old.site)
+        command = wire.parse_again(old, identity, sending.idempotency_key())
+        judged = rights.require_rights(desk, identity, command.site, command.user_id, command.command_class)
+    sent = sending.send(appliance, identity, command, judged)
+    return reply_json(views.view_job(sent.row), X_Prjobs_Reservations=sent.basis, X_Prjobs_Note=sent.note)
 
 
 def get_commands(appliance: Appliance) -> HTTPResponse:

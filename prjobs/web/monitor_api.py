@@ -21,7 +21,7 @@ from prjobs.monitor import alarms, health, makings, sites, views, watchdog
 from prjobs.monitor.board import Board
 from prjobs.monitor.rules import rules_of
 from prjobs.version import VERSION
-from prjobs.web import caller
+from prjobs.web import caller, sending
 from prjobs.web.cloud_api import describe_for
 from prjobs.web.endpoint import MAX_WAIT_S, Route, parse_body, query_number, query_text, reply_json, require_names
 from prjobs.web.holding import hold
@@ -199,7 +199,9 @@ def post_make_safe(appliance: Appliance) -> HTTPResponse:
     tied = reservations.stations(queue.settings)
     stations = [one for one, sites in tied.items() if site in sites]
     station = next((one for one in stations if identity.reaches(one)), next(iter(stations), ""))
-    number = making_safe.begin(queue, site, station, identity, caller.actor(identity, judged.despite))
+    is_repeat = not sending.is_within_pace(desk, identity, makes_safe=True)
+    actor = caller.actor(identity, judged.despite)
+    number = making_safe.begin(queue, site, station, identity, actor, is_repeat=is_repeat)
     logger.info("make safe %s by %s", site, identity.user_id)
     return reply_json(next(one for one in makings.list_makings(queue) if one.id == number))
 

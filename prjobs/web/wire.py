@@ -6,10 +6,12 @@ the contract's JSON. Params pass through as the JSON text of the request.
 
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import msgspec
 
+from prjobs.access.identity import Identity
 from prjobs.base.decoding import parse_json, sentence_of, strip_mark
 from prjobs.base.errors import BadRequest, kind_of
 from prjobs.base.fields import (
@@ -127,6 +129,21 @@ def parse_newjob(body: bytes, user_roles: str, idempotency_key: str | None = Non
         values=value["required_params"],
         idempotency_key=idempotency_key,
     )
+
+
+def parse_again(old: JobRow, identity: Identity, idempotency_key: str | None) -> Command:
+    """Return the command of a job in the name of another user, checked as the body of newjob."""
+    asked = NewJob(
+        site=old.site,
+        device=old.device,
+        instance=old.instance,
+        action=old.action,
+        user_name=identity.user_name,
+        user_id=identity.user_id,
+        required_params=msgspec.Raw(old.required_params),
+        optional_params=msgspec.Raw(old.optional_params),
+    )
+    return replace(parse_newjob(_encode(asked), identity.roles_json, idempotency_key), again_of=old.ulid)
 
 
 def parse_getnewjobs(body: bytes) -> PollRequest:

@@ -1,0 +1,81 @@
+"""Sending a command: the checks of newjob after the judgement of the rights, the pace of each user, and the cloud."""
+
+import logging
+from dataclasses import replace
+from typing import NamedTuple
+
+from bottle import request
+
+from prjobs.access import tokens
+from prjobs.access.audit import Actor
+from prjobs.access.desk import Desk
+from prjobs.access.identity import Identity
+from prjobs.access.reservations import Judgement
+from prjobs.appliance import Appliance
+from prjobs.base.catalogue import MAKES_SAFE
+from prjobs.base.errors import BadRequest, TooMany
+from prjobs.jobs import repeats, submission, unpolled
+from prjobs.jobs.requests import Command
+from prjobs.monitor import health
+from prjobs.store.models import JobRow
+from prjobs.web import caller
+
+logger = logging.getLogger(__name__)
+
+
+class Sent(NamedTuple):
+    """The job of a command; for the answer's headers, the basis of the judgement and a note for the sender."""
+
+    row: JobRow
+    basis: str
+    note: str
+
+
+def idempotency_key() -> str | None:
+    """Return the key of the request, by which a repeated request gives the same job. Raise BadRequest."""
+    key: str | None = request.environ.get("HTTP_IDEMPOTENCY_KEY")
+    if key is not None and not (0 < len(key) <= 128 and key.isprintable()):
+        raise BadRequest("Idempotency-Key must be a text of 1 to 128 printable characters.")
+    return key
+
+
+def send(appliance: Appliance, identity: Identity, command: Command, judged: Judgement) -> Sent:
+    """Queue a command whose sender has the right. Raise DiskFull, TooMany, Conflict or Unavailable."""
+    queue = appliance.queue
+    health.require_room(queue, command.command_class)
+    short = repeats.shortened(command)
+    is_repeat = not is_within_pace(appliance.desk, identity, command.makes_safe)
+    started_ms = queue.clock.now_ms()
+    row = _submit(appliance, replace(short, is_repeat=is_repeat), caller.actor(identity, judged.despite))
+    words = f"{row.device} {row.action}" + (f", {command.again_of} again" if command.again_of else "")
+    logger.info("newjob %s %s by %s: %s", row.site, row.ulid, identity.user_id, words)
+    notes = [unpolled.note_of(queue, row.site, identity.reaches)]
+    if short is not command:
+        notes.append("The command is larger than 4 kB, and needs no params: it is sent without them.")
+    if is_repeat and row.created_ms < started_ms:
+        notes.append(f"Many such commands were sent in a minute: job {row.ulid}, which waits, stands for this one.")
+    return Sent(row, judged.basis, " ".join(filter(None, notes)))
+
+
+def is_within_pace(desk: Desk, identity: Identity, makes_safe: bool) -> bool:
+    """Return True if the user is within the pace for such commands; above it raise TooMany, unless it makes safe."""
+    # An address may be that of a whole control room: one user there must not hold another one back.
+    if makes_safe:
+        return desk.safe_jobs.take(identity.user_id)
+    if not desk.new_jobs.take(identity.user_id):
+        raise TooMany("Too many new jobs from this user: wait a moment.")
+    return True
+
+
+def require_cancel_pace(desk: Desk, identity: Identity, row: JobRow) -> None:
+    """Raise TooMany above the pace for commands that make safe: sent and cancelled in turn they would fill the disk."""
+    if row.command_class in MAKES_SAFE and not desk.safe_jobs.take(identity.user_id):
+        raise TooMany("Too many stops, closings and parkings sent and cancelled in a minute: wait a moment.")
+
+
+def _submit(appliance: Appliance, command: Command, actor: Actor) -> JobRow:
+    forward, token = appliance.cloud.memory.forward, caller.bearer_token()
+    if forward is None or not token or tokens.is_own(token):
+        return submission.submit_job(appliance.queue, command, actor)
+    forwarded: JobRow = forward(command, token, actor)
+    return forwarded
