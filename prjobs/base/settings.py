@@ -163,6 +163,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             le=10**7,
         ),
     ] = 60_000
+    max_params_kb: Annotated[
+        int,
+        Meta(
+            description="the largest params of a new job in kB, both objects together; larger ones get 413, but a "
+            "stop, closing or parking goes without its params",
+            ge=4,
+            le=1000,
+        ),
+    ] = 64
     trusted_proxy: Annotated[
         str,
         Meta(

@@ -5,7 +5,7 @@ proves that the program read the answer before completely.
 """
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prjobs.jobs.states import Program
 from prjobs.store.models import JobRow
@@ -37,7 +37,8 @@ class Connections:
     def opened(self, handed: list[Handed], peer: str) -> None:
         """Note an answer with these hand-outs, about to leave on the peer's connection."""
         with self._lock:
-            self._by_peer.setdefault(peer, []).extend(handed)
+            # The jobs with their params have left; for each of hundreds of connections they would fill the memory.
+            self._by_peer.setdefault(peer, []).extend(replace(one, rows=[]) for one in handed)
 
     def dropped(self, handed: list[Handed], peer: str) -> None:
         """Remove hand-outs whose answer does not leave."""

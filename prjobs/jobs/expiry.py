@@ -5,7 +5,7 @@ from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.states import ALTERNATE, APPLIANCE, COLUMNS, EXPIRED, PRIMARY, UNREAD
 from prjobs.store.engine import Source
-from prjobs.store.models import JOB_COLUMNS, JobRow
+from prjobs.store.models import BRIEF_COLUMNS, JobRow
 from prjobs.store.transaction import Transaction
 
 STEP = 500
@@ -70,7 +70,7 @@ def _aged(age_s: float | None) -> str:
 def expire_once(queue: Queue) -> int:
     """Expire the jobs over time in both queues, in one sweep, and return their number."""
     found = queue.database.fetch(
-        f"SELECT {JOB_COLUMNS} FROM job WHERE expires_ms IS NOT NULL "
+        f"SELECT {BRIEF_COLUMNS} FROM job WHERE expires_ms IS NOT NULL "
         f"AND (status = '{UNREAD}' OR alternate_status = '{UNREAD}') ORDER BY expires_ms LIMIT {STEP}"
     )
     _, expired = split_expired(queue.database, queue, [JobRow(*row) for row in found])
@@ -83,7 +83,7 @@ def _expire(transaction: Transaction, queue: Queue, seqs: list[int]) -> int:
     count = 0
     for queue_name in (PRIMARY, ALTERNATE):
         marks = ", ".join("?" * len(seqs))
-        sql = f"SELECT {JOB_COLUMNS} FROM job WHERE seq IN ({marks}) AND {COLUMNS[queue_name][0]} = '{UNREAD}'"
+        sql = f"SELECT {BRIEF_COLUMNS} FROM job WHERE seq IN ({marks}) AND {COLUMNS[queue_name][0]} = '{UNREAD}'"
         rows = [JobRow(*row) for row in transaction.fetch(sql, seqs)]
         expire_rows(transaction, queue, rows, queue_name)
         count += len(rows)

@@ -7,6 +7,7 @@ a program that has gone looks the same.
 """
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from prjobs.base.errors import Conflict
@@ -33,6 +34,9 @@ HAS_ENDED = (
 POLL_ID_S = 600.0
 LATE = "its poll gave up before it was stored: it waits again"
 ENDED = "its poll had ended before the answer: it waits again"
+# The most in one answer; the rest leaves with the next polls. A larger job leaves alone.
+MOST_JOBS = 200
+MOST_BYTES = 1_000_000
 _UNPROVED = f"state IN ('{OPEN}', '{UNCONFIRMED}')"
 REPEATED = "its poll was repeated while a stop waited: it waits until after the stop"
 
@@ -104,12 +108,8 @@ class Caller(NamedTuple):
 def _take(transaction: Transaction, queue: Queue, poll: PollRequest, caller: Caller) -> list[Handed]:
     if given := _handed_before(transaction, queue, poll):
         return given
-    waiting = lookup.waiting_of(transaction, poll.site, poll.queue, poll.device, poll.instance)
-    sound = _set_aside(transaction, queue, waiting, poll.queue)
-    fresh, expired = expiry.split_expired(transaction, queue, sound)
-    expiry.expire_rows(transaction, queue, expired, poll.queue)
     owed = two_programs.find_owed(transaction, queue, caller.owed_seqs, poll.queue) if caller.owed_seqs else []
-    leaving = _alone(transaction, queue, poll, [*owed, *fresh])
+    leaving = _find_leaving(transaction, queue, poll, owed)
     if not leaving:
         return []
     now_ms = queue.clock.now_ms()
@@ -131,26 +131,51 @@ def _take(transaction: Transaction, queue: Queue, poll: PollRequest, caller: Cal
     return [Handed(handout_id, poll.program, leaving, poll.poll_id)]
 
 
-def _alone(transaction: Transaction, queue: Queue, poll: PollRequest, fresh: list[JobRow]) -> list[JobRow]:
-    """Return only the stops, if any: a malformed job beside a stop loses the whole answer at the observatory.
+def _find_leaving(transaction: Transaction, queue: Queue, poll: PollRequest, owed: list[JobRow]) -> list[JobRow]:
+    """Return the jobs for one answer, oldest first, with the stops in `owed`.
 
-    While a stop waits for another program of the site, only closing and parking leave. After a stop no other job leaves
-    until the site has settled: a newer command would clear the site's stop flag. Further stops extend that time, but
-    not for a closing or parking that waits: it leaves at the latest when the first settling time since it was sent is
-    over.
+    Only the stops, if any: a malformed job beside a stop loses the whole answer at the observatory. While a stop waits
+    for another program of the site, only closing and parking leave. After a stop no other job leaves until the site has
+    settled: a newer command would clear the site's stop flag. Further stops extend that time, but not for a closing or
+    parking that waits: it leaves at the latest when the first settling time since it was sent is over.
     """
-    found = [row for row in fresh if row.command_class == stops.STOP]
-    if found and queue.settings.stop_settle_s:
+    waiting = lookup.waiting_of(transaction, poll.site, poll.queue, poll.device, poll.instance)
+    found = [row for row in waiting if row.command_class == stops.STOP]
+    leaving = _first(transaction, queue, poll.queue, found, owed)
+    if leaving and queue.settings.stop_settle_s:
         settling.begin(transaction, queue, poll.site, poll.queue)
-    if found:
-        return found
-    settled = [row for row in fresh if not settling.left_s(queue, row.site, poll.queue, row.seq)]
+    if leaving:
+        return leaving
+    others = [row for row in waiting if row.command_class != stops.STOP]
+    settled = [row for row in others if not settling.left_s(queue, row.site, poll.queue, row.seq)]
     if poll.is_filtered and lookup.has_waiting_stop(transaction, poll.site, poll.queue):
-        return [row for row in settled if row.command_class in stops.SPARED]
-    return settled
+        settled = [row for row in settled if row.command_class in stops.SPARED]
+    return _first(transaction, queue, poll.queue, settled)
 
 
-def _set_aside(transaction: Transaction, queue: Queue, rows: list[JobRow], queue_name: str) -> list[JobRow]:
+def _first(
+    transaction: Transaction, queue: Queue, queue_name: str, rows: list[JobRow], owed: Sequence[JobRow] = ()
+) -> list[JobRow]:
+    """Return the first of the jobs that fit into one answer, complete; set damaged and expired ones aside."""
+    leaving: list[JobRow] = []
+    size = 0
+    for page in chain([owed], lookup.complete(transaction, rows)):
+        for row in page if page is owed else _fresh(transaction, queue, page, queue_name):
+            size += row.size_bytes
+            if leaving and (len(leaving) == MOST_JOBS or size > MOST_BYTES):
+                return leaving
+            leaving.append(row)
+    return leaving
+
+
+def _fresh(transaction: Transaction, queue: Queue, rows: Sequence[JobRow], queue_name: str) -> list[JobRow]:
+    sound = _set_aside(transaction, queue, rows, queue_name)
+    fresh, expired = expiry.split_expired(transaction, queue, sound)
+    expiry.expire_rows(transaction, queue, expired, queue_name)
+    return fresh
+
+
+def _set_aside(transaction: Transaction, queue: Queue, rows: Sequence[JobRow], queue_name: str) -> list[JobRow]:
     """Return the undamaged rows; withdraw and show the damaged ones, so that the others can go out."""
     sound = []
     for row in rows:
@@ -216,7 +241,8 @@ def _handed_before(transaction: Transaction, queue: Queue, poll: PollRequest) ->
         return []
     given = []
     for handout_id in earlier:
-        rows = [row for row in _still_due(transaction, queue, poll, handout_id) if _may_repeat(queue, poll, row)]
+        due = [row for row in _still_due(transaction, queue, poll, handout_id) if _may_repeat(queue, poll, row)]
+        rows = [row for page in lookup.complete(transaction, due) for row in page]
         if rows:
             given.append(Handed(handout_id, poll.program, rows, poll.poll_id, is_repeated=True))
         for row in rows if poll.lease_s else ():
@@ -237,7 +263,7 @@ def _is_repeatable(queue: Queue, handout_id: int, time_ms: int) -> bool:
 
 
 def _still_due(transaction: Transaction, queue: Queue, poll: PollRequest, handout_id: int) -> list[JobRow]:
-    """Return the jobs of a hand-out that may leave again: neither expired nor withdrawn, and not filtered out."""
+    """Return the jobs of a hand-out that may leave again, without params: neither over nor filtered out."""
     rows = lookup.given_by(transaction, handout_id, reported=True)
     free, covered = stops.split_covered(transaction, queue.settings, rows)
     fresh, expired = expiry.split_expired(transaction, queue, free)

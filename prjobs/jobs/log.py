@@ -6,7 +6,7 @@ from functools import cache
 
 from prjobs.jobs.states import ALTERNATE, BOTH, COLUMNS, in_phases, phase_of
 from prjobs.store.engine import Row, Source
-from prjobs.store.models import JobRow
+from prjobs.store.models import LISTED_COLUMNS, JobRow
 from prjobs.store.transaction import Transaction
 
 LIMIT = 500
@@ -140,8 +140,9 @@ def newest_events(source: Source, count: int, sites: Sequence[str] = ()) -> list
     return [_change(row) for row in reversed(found)]
 
 
-_JOB = ", ".join(f"j.{column}" for column in JobRow._fields)
-_CHANGES = f"SELECT {_CHANGE_COLUMNS}, {_JOB} FROM change c JOIN job j ON j.seq = c.job_seq"
+# Both tables have columns of the same names: the job's have their names inside the subquery.
+_JOB = f"(SELECT {LISTED_COLUMNS} FROM job)"
+_CHANGES = f"SELECT {_CHANGE_COLUMNS}, j.* FROM change c JOIN {_JOB} j ON j.seq = c.job_seq"
 
 
 def _change(row: Row) -> Change:

@@ -1,4 +1,7 @@
-"""Queries of the queue: waiting jobs, a single job, the jobs of the last days."""
+"""Queries of the queue: waiting jobs, a single job, the jobs of the last days.
+
+Lists of jobs are rows without params (BRIEF_COLUMNS); complete rows come a few at a time.
+"""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -8,10 +11,13 @@ from prjobs.base.errors import NotFound
 from prjobs.base.ulids import floor_ulid
 from prjobs.jobs.states import BOTH, COLUMNS, FORWARDING, HELD, RECEIVED, UNREAD, in_phases
 from prjobs.store.engine import Source
-from prjobs.store.models import JOB_COLUMNS, JobRow
+from prjobs.store.models import BRIEF_COLUMNS, JOB_COLUMNS, LONG, JobRow
 from prjobs.store.transaction import Transaction
 
 PAGE = 500
+PAGE_BYTES = 1_000_000
+# A job from before the limit on params may have a megabyte.
+STEP = 8
 
 
 def has_waiting(source: Source, site: str, queue_name: str) -> bool:
@@ -19,39 +25,47 @@ def has_waiting(source: Source, site: str, queue_name: str) -> bool:
     return bool(source.fetch(_LOOK[queue_name], (site,)))
 
 
-_LOOK = {
-    queue_name: f"SELECT 1 FROM job WHERE site = ? AND {status} = '{UNREAD}' LIMIT 1"
-    for queue_name, (status, _) in COLUMNS.items()
+_WAITS = {queue_name: f"site = ? AND {status} = '{UNREAD}'" for queue_name, (status, _) in COLUMNS.items()}
+_LOOK = {queue_name: f"SELECT 1 FROM job WHERE {where} LIMIT 1" for queue_name, where in _WAITS.items()}
+
+_AS_BYTES = {
+    column: f"CASE typeof({column}) WHEN 'text' THEN CAST({column} AS BLOB) ELSE {column} END"
+    for column in JobRow._fields
 }
-
-_WAITING = {
-    queue_name: f"SELECT {JOB_COLUMNS} FROM job WHERE site = ? AND {status} = '{UNREAD}'"
-    for queue_name, (status, _) in COLUMNS.items()
+_READ_AS_BYTES = {
+    JOB_COLUMNS: ", ".join(_AS_BYTES.values()),
+    BRIEF_COLUMNS: ", ".join("'{}'" if column in LONG else text for column, text in _AS_BYTES.items()),
 }
-
-
-_AS_BYTES = ", ".join(
-    f"CASE typeof({column}) WHEN 'text' THEN CAST({column} AS BLOB) ELSE {column} END" for column in JobRow._fields
-)
 
 
 def waiting_of(
     transaction: Transaction, site: str, queue_name: str, device: str | None = None, instance: str | None = None
 ) -> list[JobRow]:
-    """Return the site's waiting jobs in the queue, oldest first, of one device or instance when given."""
-    sql = _WAITING[queue_name]
-    parameters = [site]
+    """Return the site's waiting jobs in the queue, oldest first, without params; of one device or instance if given."""
+    where = _WAITS[queue_name]
+    parameters: list[object] = [site]
     for column, value in (("device", device), ("instance", instance)):
         if value is not None:
-            sql += f" AND {column} = ?"
+            where += f" AND {column} = ?"
             parameters.append(value)
-    sql += " ORDER BY seq"
+    return _read(transaction, BRIEF_COLUMNS, where, parameters)
+
+
+def _read(source: Source, columns: str, where: str, parameters: Sequence[object]) -> list[JobRow]:
+    """Return the jobs, oldest first; a damaged text may not be UTF-8, and must not hold the other jobs back."""
     try:
-        return [JobRow(*row) for row in transaction.fetch(sql, parameters)]
+        sql = f"SELECT {columns} FROM job WHERE {where} ORDER BY seq"
+        return [JobRow(*row) for row in source.fetch(sql, parameters)]
     except sqlite3.OperationalError:
-        # A damaged text may not be UTF-8: a single damaged row must not hold the other jobs back.
-        found = transaction.fetch(sql.replace(JOB_COLUMNS, _AS_BYTES, 1), parameters)
-        return [JobRow(*(_as_text(value) for value in row)) for row in found]
+        sql = f"SELECT {_READ_AS_BYTES[columns]} FROM job WHERE {where} ORDER BY seq"
+        return [JobRow(*(_as_text(value) for value in row)) for row in source.fetch(sql, parameters)]
+
+
+def complete(source: Source, rows: Sequence[JobRow]) -> Iterator[list[JobRow]]:
+    """Yield the jobs with their params, a few at a time; `rows` are in the order of their numbers."""
+    for begin in range(0, len(rows), STEP):
+        seqs = [row.seq for row in rows[begin : begin + STEP]]
+        yield _read(source, JOB_COLUMNS, f"seq IN ({', '.join('?' * len(seqs))})", seqs)
 
 
 def has_waiting_stop(source: Source, site: str, queue_name: str) -> bool:
@@ -71,9 +85,9 @@ def picked_up(source: Source, seqs: Sequence[int], queue_name: str) -> list[JobR
 
 
 def held_of(source: Source, site: str, queue_name: str) -> list[JobRow]:
-    """Return the site's jobs held back by the cloud link, oldest first."""
+    """Return the site's jobs held back by the cloud link, oldest first, without params."""
     status = f"{COLUMNS[queue_name][0]} IN ('{HELD}', '{FORWARDING}')"
-    sql = f"SELECT {JOB_COLUMNS} FROM job WHERE site = ? AND {status} ORDER BY ulid"
+    sql = f"SELECT {BRIEF_COLUMNS} FROM job WHERE site = ? AND {status} ORDER BY ulid"
     return [JobRow(*row) for row in source.fetch(sql, (site,))]
 
 
@@ -84,19 +98,18 @@ def forwarding_of(source: Source, site: str) -> list[str]:
     return [ulid for (ulid,) in source.fetch(sql, (site,))]
 
 
-_COLUMNS = ", ".join(f"j.{column}" for column in JobRow._fields)
 _OVER = in_phases("n.status", ("waiting", "done", "failed", "gone"))
 _LATER = f"n.job_seq = c.job_seq AND n.seq > c.seq AND n.queue IN (c.queue, '{BOTH}')"
 _GIVEN = (
-    f"SELECT {_COLUMNS} FROM change c JOIN job j ON j.seq = c.job_seq WHERE c.handout_id = ? "
-    f"AND NOT EXISTS (SELECT 1 FROM change n WHERE {_LATER}%s) ORDER BY j.seq"
+    f"SELECT {BRIEF_COLUMNS} FROM job WHERE seq IN (SELECT c.job_seq FROM change c WHERE c.handout_id = ? "
+    f"AND NOT EXISTS (SELECT 1 FROM change n WHERE {_LATER}%s)) ORDER BY seq"
 )
 _UNTOUCHED = _GIVEN % ""
 _NOT_OVER = _GIVEN % f" AND {_OVER}"
 
 
 def given_by(source: Source, handout_id: int, reported: bool = False) -> list[JobRow]:
-    """Return the jobs of the hand-out without a later change in the queue, oldest first.
+    """Return the jobs of the hand-out without a later change in the queue, oldest first, without params.
 
     With `reported` also return the jobs with later reports, except finished jobs and jobs that wait again.
     """
@@ -119,19 +132,35 @@ def sites_with_jobs(source: Source) -> list[str]:
 
 
 def list_since(source: Source, site: str, since_ms: int) -> Iterator[list[JobRow]]:
-    """Yield every job of the site created at or after `since_ms`, oldest first, in pages."""
+    """Yield every job of the site created at or after `since_ms`, oldest first, in pages of about a megabyte."""
     after = floor_ulid(since_ms)
     inclusive = ">="
     while True:
         found = source.fetch(
-            f"SELECT {JOB_COLUMNS} FROM job WHERE site = ? AND ulid {inclusive} ? ORDER BY ulid LIMIT {PAGE}",
+            f"SELECT ulid, {_LENGTH} FROM job WHERE site = ? AND ulid {inclusive} ? ORDER BY ulid LIMIT {PAGE}",
             (site, after),
         )
-        rows = [JobRow(*row) for row in found]
-        yield rows
-        if len(rows) < PAGE:
+        for first, last in _spans(found):
+            sql = f"SELECT {JOB_COLUMNS} FROM job WHERE site = ? AND ulid BETWEEN ? AND ? ORDER BY ulid"
+            yield [JobRow(*row) for row in source.fetch(sql, (site, first, last))]
+        if len(found) < PAGE:
             return
-        after, inclusive = rows[-1].ulid, ">"
+        after, inclusive = found[-1][0], ">"
+
+
+_LENGTH = "length(required_params) + length(optional_params)"
+
+
+def _spans(found: Sequence[tuple[str, int]]) -> Iterator[tuple[str, str]]:
+    """Yield the first and last id of each page; the length of a job with its params may be over the page's."""
+    first, length = "", 0
+    for number, (ulid, more) in enumerate(found):
+        if first and length + more > PAGE_BYTES:
+            yield first, found[number - 1][0]
+            first, length = "", 0
+        first, length = first or ulid, length + more
+    if first:
+        yield first, found[-1][0]
 
 
 def only_row(found: list[tuple[object, ...]]) -> JobRow:

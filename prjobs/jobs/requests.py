@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 
 from prjobs.base import catalogue
+from prjobs.base.errors import TooLarge
 from prjobs.base.settings import Settings
 from prjobs.jobs.states import ALTERNATE, PRIMARY, Program
-from prjobs.store.models import JobRow
+from prjobs.store.models import JobRow, params_bytes
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,18 @@ def carried(holder: Command | JobRow) -> dict[str, Any]:
 def is_stop(settings: Settings, command: Command | JobRow) -> bool:
     """Return True if the job withdraws older jobs of the site; the setting `stop_scope` decides."""
     return command.command_class == "stop" and (settings.stop_scope == "site" or is_cancel_all(command.action))
+
+
+def require_size(settings: Settings, command: Command) -> None:
+    """Raise TooLarge for a command with too large params: the jobs of a site must fit into memory and answers."""
+    size, most_kb = params_bytes(command), settings.max_params_kb
+    if not command.makes_safe:
+        # A long list of roles must not keep a stop out.
+        size += len(command.user_roles.encode())
+    if size > most_kb * 1024:
+        raise TooLarge(
+            f"required_params and optional_params must have at most {most_kb} kB together; {-(-size // 1024)} kB came."
+        )
 
 
 def is_cancel_all(action: str) -> bool:

@@ -17,14 +17,14 @@ from prjobs.jobs.log import Change
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.states import PHASES, RECEIVED, UNREAD, in_phases, phase_of
 from prjobs.store.engine import Engine, Row, Source
-from prjobs.store.models import INTERNAL, LONG, Job, JobRow
+from prjobs.store.models import INTERNAL, LISTED_COLUMNS, LONG, Job, JobRow
 
 DAY_MS = 86_400_000
 # The name for people of a program that only its address is known of.
 OBSERVATORY = "observatory"
 MAX_LIMIT = 1000
 WORD_CHARACTERS = [*ascii_uppercase, *digits, "_"]
-COLUMNS = [getattr(Job, name) for name in JobRow._fields]
+COLUMNS = [SQL(LISTED_COLUMNS)]
 
 
 SHOWN = {name: kind for name, kind in get_type_hints(JobRow).items() if name not in INTERNAL | LONG}

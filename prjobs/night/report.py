@@ -21,7 +21,7 @@ from prjobs.night.shapes import NightJob, NightReport, Tally
 from prjobs.night.silence import Polled
 from prjobs.night.sky import Sky, sky_between
 from prjobs.store.engine import Engine, Row
-from prjobs.store.models import JOB_COLUMNS, JobRow
+from prjobs.store.models import LISTED_COLUMNS, JobRow
 
 PAGE = 1000
 # How old the stored time of the last poll may be while a server runs.
@@ -121,7 +121,7 @@ def _pages(database: Engine, site: str | None, night: Night) -> Iterator[list[Jo
     after, sign = floor_ulid(night.since_ms), ">="
     while True:
         found = database.fetch(
-            f"SELECT {JOB_COLUMNS} FROM job WHERE {where} ulid {sign} ? AND ulid < ? ORDER BY ulid LIMIT {PAGE}",
+            f"SELECT {LISTED_COLUMNS} FROM job WHERE {where} ulid {sign} ? AND ulid < ? ORDER BY ulid LIMIT {PAGE}",
             (*parameters, after, floor_ulid(night.until_ms)),
         )
         if found:

@@ -68,12 +68,36 @@ class JobRow(NamedTuple):
             # A damaged row may hold other types than texts, which cannot be joined.
             return False
 
+    @property
+    def size_bytes(self) -> int:
+        """Return the size of the job in an answer, at most: JSON may need two bytes for a character of a name."""
+        names = (self.site, self.user_id, self.user_name, self.device, self.instance, self.action)
+        texts = "".join((*names, self.status, self.alternate_status))
+        return _FIXED_BYTES + 2 * len(texts.encode()) + len(self.user_roles.encode()) + params_bytes(self)
+
+
+# The names of the fields, the ids and the numbers.
+_FIXED_BYTES = 500
+
+
+def params_bytes(holder: Any) -> int:
+    """Return the size of the params of a job or command."""
+    return len(holder.required_params.encode()) + len(holder.optional_params.encode())
+
 
 # Columns that only the queue needs.
 INTERNAL = frozenset({"seq", "origin", "checksum", "idempotency_key"})
 # Columns that lists of jobs leave out, since they may be long.
 LONG = frozenset({"required_params", "optional_params", "user_roles"})
 JOB_COLUMNS = ", ".join(JobRow._fields)
+# The params of many jobs would fill the memory. A row of BRIEF_COLUMNS has none, and is for changes of status; a row of
+# LISTED_COLUMNS has short ones alone, for the label of a job in a list.
+LISTED_CHARS = 16_000
+BRIEF_COLUMNS = ", ".join(f"'{{}}' AS {name}" if name in LONG else name for name in JobRow._fields)
+LISTED_COLUMNS = ", ".join(
+    f"CASE WHEN length({name}) > {LISTED_CHARS} THEN '{{}}' ELSE {name} END AS {name}" if name in LONG else name
+    for name in JobRow._fields
+)
 
 
 # The columns with the sent command. A change of the list would make the checksums of stored jobs wrong.

@@ -14,7 +14,7 @@ from prjobs.jobs import log
 from prjobs.jobs.log import Event
 from prjobs.jobs.states import ALTERNATE, BOTH, CANCELLED, COLUMNS, FORWARDING, PRIMARY, UNREAD
 from prjobs.store.faults import trouble_of
-from prjobs.store.models import JOB_COLUMNS, JobRow
+from prjobs.store.models import BRIEF_COLUMNS, JobRow
 from prjobs.store.schema import open_database
 from prjobs.store.transaction import Transaction
 from prjobs.upkeep.backup import stamp
@@ -192,8 +192,8 @@ def _withdraw(transaction: Transaction, now_ms: int) -> list[JobRow]:
     rows = [
         JobRow(*row)
         for row in transaction.fetch(
-            f"SELECT {JOB_COLUMNS} FROM job WHERE {status} IN {WAITING} "
-            f"UNION SELECT {JOB_COLUMNS} FROM job WHERE {alternate} IN {WAITING} LIMIT {STEP}"
+            f"SELECT {BRIEF_COLUMNS} FROM job WHERE {status} IN {WAITING} "
+            f"UNION SELECT {BRIEF_COLUMNS} FROM job WHERE {alternate} IN {WAITING} LIMIT {STEP}"
         )
     ]
     by_queue: dict[str, list[JobRow]] = {}

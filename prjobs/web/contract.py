@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from itertools import chain
 
 from bottle import HTTPResponse, request
 
@@ -46,17 +47,17 @@ def post_newjob(appliance: Appliance) -> HTTPResponse:
 
 
 def post_getrecentjobs(appliance: Appliance) -> HTTPResponse:
-    """List every job of a site that is young enough; streamed, so that a year of history needs no memory."""
+    """List every job of a site that is young enough, with params; streamed: a year of history needs no memory."""
     reader = caller.require_reader(appliance.desk)
     site, range_ms = wire.parse_getrecentjobs(read_body())
     caller.require_site(reader, site)
     queue = appliance.queue
     pages = lookup.list_since(queue.database, site, queue.clock.now_ms() - range_ms)
-    first = next(pages)
-    if len(first) < lookup.PAGE:
+    first, second = next(pages, []), next(pages, [])
+    if not second:
         return reply(wire.jobs_document(first))
     answer = reply(b"")
-    answer.body = wire.jobs_stream(first, pages)
+    answer.body = wire.jobs_stream(first, chain([second], pages))
     return answer
 
 

@@ -15,7 +15,7 @@ from prjobs.appliance import Appliance
 from prjobs.base.catalogue import MAKES_SAFE
 from prjobs.base.errors import BadRequest, TooMany
 from prjobs.jobs import repeats, submission, unpolled
-from prjobs.jobs.requests import Command
+from prjobs.jobs.requests import Command, require_size
 from prjobs.monitor import health
 from prjobs.store.models import JobRow
 from prjobs.web import caller
@@ -40,10 +40,11 @@ def idempotency_key() -> str | None:
 
 
 def send(appliance: Appliance, identity: Identity, command: Command, judged: Judgement) -> Sent:
-    """Queue a command whose sender has the right. Raise DiskFull, TooMany, Conflict or Unavailable."""
+    """Queue a command whose sender has the right. Raise TooLarge, DiskFull, TooMany, Conflict or Unavailable."""
     queue = appliance.queue
-    health.require_room(queue, command.command_class)
     short = repeats.shortened(command)
+    require_size(queue.settings, short)
+    health.require_room(queue, command.command_class)
     is_repeat = not is_within_pace(appliance.desk, identity, command.makes_safe)
     started_ms = queue.clock.now_ms()
     row = _submit(appliance, replace(short, is_repeat=is_repeat), caller.actor(identity, judged.despite))

@@ -37,6 +37,14 @@ def take(world: World) -> list[str]:
     return [row.ulid for row in rows]
 
 
+def take_all(world: World) -> list[str]:
+    """Polls of the observatory until nothing waits; the ids it got."""
+    got: list[str] = []
+    while some := take(world):
+        got += some
+    return got
+
+
 def report(world: World, ulid: str, status: str) -> None:
     """The observatory reports."""
     _report(world.appliance, StatusUpdate(SITE, ulid, status, -1, False), world.peer)

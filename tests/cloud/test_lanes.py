@@ -10,7 +10,7 @@ from prjobs.cloud.network import AMBIGUOUS, UNSENT, Failure, TooLong
 from prjobs.cloud.transport import TOO_LONG
 from tests.cloud.model import DAY_MS, SITE, World
 from tests.cloud.mutants import PLAIN
-from tests.cloud.stories import report, take, told, verdict
+from tests.cloud.stories import report, take, take_all, told, verdict
 
 # As in the product: half a minute between the pages of a long walk.
 PAUSED = replace(PLAIN, walk_pause_s=30.0)
@@ -101,7 +101,7 @@ def test_the_daily_look_back_delays_neither_new_jobs_nor_statuses():
     for _ in range(500):
         world.cloud.newjob(delay_ms=0)
         world.step(7000)
-    take(world)
+    take_all(world)
     while world.link.sites[0].reading._deep.walk is None:
         world.step(1000)
     fresh = world.cloud.newjob(delay_ms=0)
@@ -126,7 +126,7 @@ def test_an_outage_in_the_middle_of_a_page_does_not_hide_what_is_new():
     world.outage_until_ms = 0
     fresh = world.cloud.newjob(delay_ms=0)
     world.pass_time(6)
-    assert fresh in take(world)
+    assert fresh in take_all(world)
     world.close()
 
 
