@@ -5,185 +5,229 @@ decides at once. Without a clear answer the request is never repeated: the sweep
 marker the job runs at the site. So a job runs exactly once. A stop never waits: the site gets the stop at once, the
 cloud gets a copy, and the copy never runs.
 
-Late registration: a job made while the cloud is unreachable runs at the site and gets a record in the cloud afterwards,
-within ten minutes and while the user's token is valid. The token stays in memory only.
+Few threads send the requests. The user's request waits a few seconds for the decision, and few of these wait at a time:
+polls and stops need the workers.
 """
 
 import logging
 import threading
-from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
-from jwt import PyJWTError
-
-from prjobs.access import tokens
 from prjobs.access.audit import Act, Actor
-from prjobs.base.errors import BadRequest, Forbidden, NotFound, Refused, Unauthorized
-from prjobs.cloud import copies, importing, wire
+from prjobs.base.catalogue import MAKES_SAFE
+from prjobs.base.errors import BadRequest, Forbidden, Refused, Unauthorized
+from prjobs.cloud import copies, importing
 from prjobs.cloud.context import Context
-from prjobs.cloud.memory import Unregistered
-from prjobs.cloud.network import (
-    CREDENTIALS,
-    PERMANENT,
-    REFUSED,
-    UNSENT,
-    Answer,
-    Failure,
-    Network,
-    require_job_taken,
-)
-from prjobs.cloud.pushing import Pusher
+from prjobs.cloud.network import CREDENTIALS, PERMANENT, UNSENT, Failure, Network
+from prjobs.cloud.requesting import register_later, send
+from prjobs.cloud.senders import Sender, Senders
 from prjobs.jobs import lookup, submission
 from prjobs.jobs.queue import write_command
 from prjobs.jobs.requests import Command
-from prjobs.jobs.states import CANCELLED, EXPIRED, FORWARDED, FORWARDING, HELD, UNREAD
+from prjobs.jobs.states import CANCELLED, FORWARDED, FORWARDING, UNREAD
 from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
 
 logger = logging.getLogger(__name__)
-LATE_S = 600.0
-MOST_UNREGISTERED = 1000
+# The longest time that a user's request waits for the decision, and the time between two looks at the store.
+DECISION_S = 5.0
+LOOK_S = 0.25
+# A request or a copy that waited longer for a thread is not sent: a late copy could withdraw newer jobs of the cloud.
+STALE_S = 10.0
+SENDERS, MOST_WAITING = 4, 40
 REFUSED_NOTE = "the cloud refused the job"
 UNREACHABLE_NOTE = "the cloud cannot be reached: it runs as a job of the site"
+BUSY_NOTE = "the cloud is slow and the job was not sent there: it runs as a job of the site"
+OPEN_NOTE = "on its way to the cloud, which has not answered: it runs at the site unless it shows up there soon"
 _REFUSALS: dict[int, type[Refused]] = {401: Unauthorized, 403: Forbidden}
 
 
-def forwarder(context: Context, network: Network) -> Callable[[Command, str, Actor], JobRow]:
-    """Return the function for newjob, to call with a command, the user's token and the actor."""
+class Forwarded(NamedTuple):
+    """The job to answer with, and a sentence for the user on where the job is; empty when the job waits as usual."""
 
-    def forward(command: Command, token: str, actor: Actor) -> JobRow:
+    row: JobRow
+    note: str = ""
+
+
+@dataclass
+class _Sending:
+    """The request for a job: sent by a thread, awaited by the user's request. `ulid` is the job's id in the cloud."""
+
+    command: Command
+    row: JobRow
+    token: str = field(repr=False)
+    began_s: float
+    refusal: Refused | None = None
+    ulid: str | None = None
+    done: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def claim(self) -> bool:
+        """Return True for the first caller, who sends the request or decides not to."""
+        return self._lock.acquire(blocking=False)
+
+
+class Forwarder:
+    """The way to the cloud of the jobs that users make here; `patience_s` is the longest wait for a decision."""
+
+    def __init__(
+        self, context: Context, network: Network, sender: Sender | None = None, patience_s: float = DECISION_S
+    ) -> None:
+        settings = context.queue.settings
+        self._context = context
+        self._network = network
+        self._patience_s = patience_s
+        self._jobs = sender or Senders("forward", SENDERS, MOST_WAITING)
+        # One thread keeps the order of the stops.
+        self._copies = sender or Senders("copy", 1, MOST_WAITING)
+        # Polls that wait may hold `held_share` of the workers: of the other workers half stay free.
+        self._places = threading.Semaphore(int(settings.threads * (1 - settings.held_share) / 2))
+
+    def submit(self, command: Command, token: str, actor: Actor) -> Forwarded:
+        """Store a job and hand it to the cloud. Refused if the cloud refuses the job within the patience."""
+        context = self._context
         if command.site not in context.linked_sites:
-            return submission.submit_job(context.queue, command, actor)
+            return Forwarded(submission.submit_job(context.queue, command, actor))
+        if command.makes_safe:
+            row, is_new = self._store(command, UNREAD, actor)
+            if is_new:
+                # A second copy of a stop would withdraw jobs that users asked for in the cloud since the first.
+                self.copy(row, token)
+            return Forwarded(row)
         if not context.memory.is_reachable:
             row = submission.submit_job(context.queue, command, actor)
-            if not command.makes_safe:
-                register_later(context, command, row, token)
-            return row
-        return submit(context, network, command, token, actor)
-
-    return forward
-
-
-def submit(context: Context, network: Network, command: Command, token: str, actor: Actor) -> JobRow:
-    """Store a job and hand it to the cloud; return the job to answer with. Refused if the cloud refuses the job."""
-    if command.makes_safe:
-        row, is_new = _store(context, command, UNREAD, actor)
-        if is_new:
-            # A second copy of a stop would withdraw jobs that users asked for in the cloud since the first.
-            sending = (network, command, row.ulid, token)
-            threading.Thread(target=_send_copy, args=sending, name="forward", daemon=True).start()
-        return row
-    row, is_new = _store(context, command, FORWARDING, actor)
-    if not is_new:
-        # The same Idempotency-Key again: a second request would make a second job in the cloud.
-        return _as_unread(row)
-    try:
-        answer = _send(network, command, row.ulid, token)
-    except Failure as failure:
-        if failure.kind == UNSENT:
             register_later(context, command, row, token)
-        return _without_answer(context, row, failure)
-    ulid = importing.import_answer(context, row.site, answer)
-    return _as_unread(row) if ulid is None else lookup.find_job(context.queue.database, ulid)
+            return Forwarded(row, _sentence(row, UNREACHABLE_NOTE))
+        row, is_new = self._store(command, FORWARDING, actor)
+        if is_new:
+            return self._forward(_Sending(command, row, token, context.queue.clock.elapsed_s()))
+        # The same Idempotency-Key again: a second request would make a second job in the cloud.
+        return self._whereabouts(row)
+
+    def _store(self, command: Command, status: str, actor: Actor) -> tuple[JobRow, bool]:
+        """Return the stored job, and True if it is new: False with a known idempotency key."""
+        insert = partial(
+            _insert, context=self._context, command=command, status=status, act=submission.act_of(command, actor)
+        )
+        stored: tuple[JobRow, bool] = write_command(self._context.queue, insert, makes_safe=command.makes_safe)
+        return stored
+
+    # ---- jobs
+
+    def _forward(self, sending: _Sending) -> Forwarded:
+        queue = self._context.queue
+        is_taken = self._jobs.add(partial(self._send, sending))
+        if not is_taken or (self._wait(sending) and not sending.done.is_set()):
+            self._keep_here(sending)
+        if sending.refusal:
+            raise sending.refusal
+        if sending.ulid:
+            return Forwarded(lookup.find_job(queue.database, sending.ulid))
+        return self._whereabouts(lookup.find_job(queue.database, sending.row.ulid))
+
+    def _wait(self, sending: _Sending) -> bool:
+        """Wait for the decision, for the patience at most; return False without a place to wait."""
+        queue = self._context.queue
+        if not self._places.acquire(blocking=False):
+            return False
+        try:
+            end_s = sending.began_s + self._patience_s
+            while queue.clock.elapsed_s() < end_s and not queue.stopping.is_set() and not self._is_decided(sending):
+                (queue.stopping if sending.done.is_set() else sending.done).wait(LOOK_S)
+        finally:
+            self._places.release()
+        return True
+
+    def _is_decided(self, sending: _Sending) -> bool:
+        if sending.refusal or sending.ulid:
+            return True
+        if self._is_open(sending):
+            return False
+        # The thread that decided ends in a moment. A stop at the site decides while the thread waits for the cloud.
+        sending.done.wait(LOOK_S)
+        return True
+
+    def _is_open(self, sending: _Sending) -> bool:
+        """Return True while nobody decided: neither a sweep, nor a stop that withdrew the job."""
+        return lookup.find_job(self._context.queue.database, sending.row.ulid).status == FORWARDING
+
+    def _keep_here(self, sending: _Sending) -> None:
+        """Run the job at the site, unless a thread began to send the request."""
+        if sending.claim():
+            self._decide(sending.row, UNREAD, BUSY_NOTE)
+
+    def _decide(self, row: JobRow, status: str, note: str) -> None:
+        self._context.queue.database.write(copies.decide, self._context.queue, row.ulid, status, note)
+
+    def _send(self, sending: _Sending) -> None:
+        """Send the request and carry the decision out, in a thread of its own."""
+        if not sending.claim():
+            return
+        try:
+            if self._is_stale(sending.began_s):
+                self._decide(sending.row, UNREAD, BUSY_NOTE)
+            elif self._is_open(sending):
+                self._exchange(sending)
+        finally:
+            sending.done.set()
+
+    def _is_stale(self, began_s: float) -> bool:
+        return self._context.queue.clock.elapsed_s() - began_s > STALE_S
+
+    def _exchange(self, sending: _Sending) -> None:
+        try:
+            answer = send(self._network, sending.command, sending.row.ulid, sending.token)
+        except Failure as failure:
+            self._failed(sending, failure)
+        else:
+            sending.ulid = importing.import_answer(self._context, sending.row.site, answer)
+
+    def _failed(self, sending: _Sending, failure: Failure) -> None:
+        """Decide after a clear failure. After any other the sweeps decide."""
+        if failure.kind in (CREDENTIALS, PERMANENT):
+            sending.refusal = _REFUSALS.get(failure.status, BadRequest)(str(failure))
+            self._decide(sending.row, CANCELLED, REFUSED_NOTE)
+        elif failure.kind == UNSENT:
+            register_later(self._context, sending.command, sending.row, sending.token)
+            self._decide(sending.row, UNREAD, UNREACHABLE_NOTE)
+        else:
+            self._context.memory.awaited.add(sending.row.site)
+
+    def _whereabouts(self, row: JobRow) -> Forwarded:
+        """Return the job as waiting, the user's view during the search for the marker, and the place of the job."""
+        notes = {FORWARDING: OPEN_NOTE, FORWARDED: row.note, UNREAD: row.note}
+        note = notes.get(row.status, "")
+        shown = {FORWARDING: UNREAD, FORWARDED: UNREAD}
+        status, alternate = (shown.get(one, one) for one in (row.status, row.alternate_status))
+        return Forwarded(row._replace(status=status, alternate_status=alternate), _sentence(row, note) if note else "")
+
+    # ---- copies of stops
+
+    def copy(self, row: JobRow, token: str) -> None:
+        """Send the cloud a copy of a stop, close or park made at the site, without waiting."""
+        context = self._context
+        if row.command_class in MAKES_SAFE and row.site in context.linked_sites and context.memory.is_reachable:
+            work = partial(self._send_copy, row, token, context.queue.clock.elapsed_s())
+            if not self._copies.add(work):
+                logger.warning("cloud: no copy of %s was sent: too many wait", row.ulid)
+
+    def _send_copy(self, row: JobRow, token: str, began_s: float) -> None:
+        if self._is_stale(began_s):
+            return
+        try:
+            send(self._network, row, row.ulid, token)
+        except Failure:
+            # A repeated copy could arrive late and withdraw newer jobs: the site has the stop, which is enough.
+            return
 
 
-def _store(context: Context, command: Command, status: str, actor: Actor) -> tuple[JobRow, bool]:
-    """Return the stored job, and True if it is new: False with a known idempotency key."""
-    insert = partial(_insert, context=context, command=command, status=status, act=submission.act_of(command, actor))
-    stored: tuple[JobRow, bool] = write_command(context.queue, insert, makes_safe=command.makes_safe)
-    return stored
+def _sentence(row: JobRow, note: str) -> str:
+    return f"Job {row.ulid}: {note}."
 
 
 def _insert(transaction: Transaction, context: Context, command: Command, status: str, act: Act) -> tuple[JobRow, bool]:
     last_seq = transaction.fetch("SELECT coalesce(max(seq), 0) FROM job")[0][0]
     row = submission.insert_job(transaction, context.queue, command, act, status)
     return row, row.seq > last_seq
-
-
-def _send(network: Network, command: Command, marker: str, token: str) -> Answer:
-    """Ask the cloud for the job and return the answer. Failure, with the cloud's own words after a refusal."""
-    answer = network.call("newjob", wire.newjob_body(command, marker), token)
-    require_job_taken(answer)
-    return answer
-
-
-def _send_copy(network: Network, command: Command, marker: str, token: str) -> None:
-    try:
-        _send(network, command, marker, token)
-    except Failure:
-        # A repeated copy could arrive late and withdraw newer jobs: the site has the stop, which is enough.
-        return
-
-
-def _without_answer(context: Context, row: JobRow, failure: Failure) -> JobRow:
-    queue = context.queue
-    if failure.kind in (CREDENTIALS, PERMANENT):
-        queue.database.write(copies.decide, queue, row.ulid, CANCELLED, REFUSED_NOTE)
-        raise _REFUSALS.get(failure.status, BadRequest)(str(failure)) from None
-    if failure.kind == UNSENT:
-        queue.database.write(copies.decide, queue, row.ulid, UNREAD, UNREACHABLE_NOTE)
-        return row._replace(status=UNREAD, alternate_status=UNREAD)
-    return _as_unread(row)
-
-
-def _as_unread(row: JobRow) -> JobRow:
-    """Return the job as waiting: the user's view during the search for the marker."""
-    shown = {FORWARDING: UNREAD, FORWARDED: UNREAD}
-    return row._replace(
-        status=shown.get(row.status, row.status), alternate_status=shown.get(row.alternate_status, row.alternate_status)
-    )
-
-
-# ---- late registration
-
-
-def register_later(context: Context, command: Command, row: JobRow, token: str) -> None:
-    """Remember a job of the site and the user's token, to register the job once the cloud answers."""
-    waiting = context.memory.unregistered
-    if context.queue.settings.cloud_late_register == "on" and len(waiting) < MOST_UNREGISTERED:
-        until_s = context.queue.clock.elapsed_s() + min(LATE_S, valid_s(token, context.queue.clock.now_ms()))
-        waiting.setdefault(row.ulid, Unregistered(command, until_s, token))
-
-
-def valid_s(token: str, now_ms: int) -> float:
-    """Return the rest of the token's validity by its own claim; the token was verified before."""
-    try:
-        return tokens.left_s(token, now_ms)
-    except (PyJWTError, KeyError):
-        return LATE_S
-
-
-def forget_once(context: Context) -> None:
-    """Forget expired tokens."""
-    now_s, waiting = context.queue.clock.elapsed_s(), context.memory.unregistered
-    for ulid in [ulid for ulid, one in list(waiting.items()) if one.until_s <= now_s]:
-        del waiting[ulid]
-
-
-def register_once(context: Context, network: Network, pusher: Pusher) -> None:
-    """Register a job in the cloud. Failure if the cloud cannot be reached."""
-    waiting = context.memory.unregistered
-    ulid = next(iter(waiting), None)
-    if ulid is None:
-        return
-    # A request repeated without a clear answer could register the job twice: its marker shows whether it arrived.
-    one = waiting.pop(ulid)
-    try:
-        row = lookup.find_job(context.queue.database, ulid)
-        if row.status in (CANCELLED, EXPIRED):
-            return
-        answer = _send(network, one.command, ulid, one.token)
-    except NotFound:
-        return
-    except Failure as failure:
-        if failure.kind in (UNSENT, REFUSED):
-            waiting[ulid] = one
-            raise
-        context.memory.counts["perhaps not registered"] += 1
-        logger.warning("cloud: job %s ran at the site, and the cloud may have no record of it: %s", ulid, failure)
-        return
-    copy = importing.import_answer(context, row.site, answer)
-    if copy:
-        status = lookup.find_job(context.queue.database, ulid).status
-        pusher.tell_of_copy(copy, FORWARDED if status in (UNREAD, HELD) else status)
-        context.memory.counts["registered late"] += 1

@@ -5,12 +5,13 @@ import threading
 from collections.abc import Callable
 
 from prjobs.base.errors import Unavailable
-from prjobs.cloud import forwarding, status, switched_off
+from prjobs.cloud import registering, status, switched_off
 from prjobs.cloud.backlog_reading import BacklogReading
 from prjobs.cloud.comparison import Rules
 from prjobs.cloud.connection import Backoff, Connection, no_token
 from prjobs.cloud.context import Context
 from prjobs.cloud.copies import CopySearch
+from prjobs.cloud.forwarding import Forwarder
 from prjobs.cloud.importing import Importer
 from prjobs.cloud.judging import Judging, judge_held
 from prjobs.cloud.network import Failure, Network
@@ -84,7 +85,7 @@ class Link:
         """Do the due work; note a failure of the cloud and go on with the next step."""
         self._act()
         self._stop_times.note_once()
-        forwarding.forget_once(self._context)
+        registering.forget_once(self._context)
         memory, now_s = self._context.memory, self.connection.clock.elapsed_s()
         if self._context.is_primary:
             memory.unsent, memory.oldest_unsent = self.pusher.count, self.pusher.oldest
@@ -98,13 +99,14 @@ class Link:
         fresh = self.pusher.look()
         if self.connection.backoff.must_wait:
             return
-        now_s = self.connection.clock.elapsed_s()
+        now_s, awaited = self.connection.clock.elapsed_s(), self._context.memory.awaited
         try:
             for site in list(self.sites):
                 # A failing site is asked last the next time: asked first, it would keep the others waiting for ever.
                 self.sites.remove(site)
                 self.sites.append(site)
-                if fresh:
+                if fresh or site.site in awaited:
+                    awaited.discard(site.site)
                     site.reading.soon(now_s)
                 site.step()
             if self._context.is_primary and not self._sending.must_wait:
@@ -121,7 +123,7 @@ class Link:
             if self.pusher.push_once(fresh, self._must_read) or not self.pusher.count:
                 self._sending.worked()
                 self._context.memory.untaken = None
-            forwarding.register_once(self._context, self._network, self.pusher)
+            registering.register_once(self._context, self._network, self.pusher)
         except Failure as failure:
             if failure.concerns_all:
                 raise
@@ -177,5 +179,5 @@ def open_link(context: Context) -> Link | None:
         return None
     network = open_transport(settings, context.queue.clock)
     if context.is_primary and settings.cloud_newjob == "forward":
-        context.memory.forward = forwarding.forwarder(context, network)
+        context.memory.forward = Forwarder(context, network)
     return Link(context, network, token=token_source(settings.cloud_token_file))

@@ -1,12 +1,13 @@
 """The link's memory: knowledge of the cloud and requests of people, for the life of the process."""
 
 from collections import Counter, deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Protocol
 
+from prjobs.access.audit import Actor
 from prjobs.cloud.backlog import Backlog
 from prjobs.jobs.requests import Command
+from prjobs.store.models import JobRow
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,18 @@ class Unregistered:
     command: Command
     until_s: float
     token: str = field(repr=False)
+
+
+class Forwarding(Protocol):
+    """The way to the cloud of the jobs that users make here."""
+
+    def submit(self, command: Command, token: str, actor: Actor) -> tuple[JobRow, str]:
+        """Store a job and hand it to the cloud; return the job, and a sentence on where the job is. Refused."""
+        ...
+
+    def copy(self, row: JobRow, token: str) -> None:
+        """Send the cloud a copy of a stop, close or park made at the site, without waiting."""
+        ...
 
 
 @dataclass
@@ -46,8 +59,10 @@ class Memory:
     # Requests of people: the ids of jobs with a parked status to send again; the backlog to read.
     retries: deque[str] = field(default_factory=deque)
     backlog: Backlog | None = None
-    # Forwarding: the function that hands a job of the site to the cloud, None while off; jobs to register, by id.
-    forward: Callable[..., Any] | None = None
+    # Forwarding: the way of the site's jobs to the cloud, None while off; the sites of jobs whose marker a user waits
+    # for; jobs to register, by id.
+    forward: Forwarding | None = None
+    awaited: set[str] = field(default_factory=set)
     unregistered: dict[str, Unregistered] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
 

@@ -14,6 +14,7 @@ from prjobs.cloud.network import AMBIGUOUS, BETWEEN, Failure
 from prjobs.cloud.timings import DAY_MS, MAX_BODY
 from prjobs.jobs.requests import Command
 from prjobs.jobs.states import FORWARDING, HELD, UNREAD
+from prjobs.store.models import JobRow
 
 MARKER = "prjobs_ulid"
 _TEXT = 200
@@ -91,7 +92,7 @@ class Page:
     is_last: bool
 
 
-def newjob_body(command: Command, marker: str) -> dict[str, object]:
+def newjob_body(command: Command | JobRow, marker: str) -> dict[str, object]:
     """Return the body of newjob: the command, with the job's id as a marker among the optional params."""
     return {
         "site": command.site,

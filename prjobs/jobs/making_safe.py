@@ -8,7 +8,7 @@ step.
 
 import logging
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -20,6 +20,7 @@ from prjobs.jobs.queue import Queue, write_command
 from prjobs.jobs.requests import Command
 from prjobs.jobs.states import UNREAD, phase_of
 from prjobs.store.engine import Source
+from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
 
 logger = logging.getLogger(__name__)
@@ -84,8 +85,16 @@ class Making(msgspec.Struct, kw_only=True):
         )
 
 
-def begin(queue: Queue, site: str, station: str, identity: Identity, actor: Actor, *, is_repeat: bool = False) -> int:
-    """Send the stop and keep the steps that follow; return the number of the act.
+class Begun(NamedTuple):
+    """An act that began: its number, and the stop. `is_new` is False for an earlier act that stands for a repeat."""
+
+    number: int
+    stop: JobRow
+    is_new: bool = True
+
+
+def begin(queue: Queue, site: str, station: str, identity: Identity, actor: Actor, *, is_repeat: bool = False) -> Begun:
+    """Send the stop and keep the steps that follow.
 
     `station` is empty without one. A station that the user does not reach is left out. `is_repeat`: an act of the user
     whose stop waits may stand for this one. Raise TooMany for a repeat at a site that no program polls.
@@ -100,8 +109,8 @@ def begin(queue: Queue, site: str, station: str, identity: Identity, actor: Acto
         steps=_steps(queue.database, site, reached),
         left_out="" if reached else station,
     )
-    number: int = write_command(queue, partial(_begin, is_repeat=is_repeat), queue, making, identity, makes_safe=True)
-    return number
+    begun: Begun = write_command(queue, partial(_begin, is_repeat=is_repeat), queue, making, identity, makes_safe=True)
+    return begun
 
 
 def _steps(source: Source, site: str, station: str) -> list[Step]:
@@ -115,35 +124,32 @@ def _steps(source: Source, site: str, station: str) -> list[Step]:
     return steps
 
 
-def _begin(transaction: Transaction, queue: Queue, making: Making, identity: Identity, is_repeat: bool) -> int:
-    if is_repeat and (number := _standing_for(transaction, queue, making)):
-        return number
+def _begin(transaction: Transaction, queue: Queue, making: Making, identity: Identity, is_repeat: bool) -> Begun:
+    if is_repeat and (standing := _standing_for(transaction, queue, making)):
+        return standing
     now_ms, steps = queue.clock.now_ms(), making.steps
     site = steps[0].site
     steps += _carried_over(transaction, making)
     transaction.execute(
         "UPDATE make_safe SET ended_ms = ?, replaced = 1 WHERE site = ? AND ended_ms IS NULL", (now_ms, site)
     )
-    _send(transaction, queue, making, steps[0], identity.user_name)
+    stop = _send(transaction, queue, making, steps[0], identity.user_name)
     named = [f"{step.site} {step.action}" + (f" of {step.sender.who}" if step.sender else "") for step in steps]
     detail = " ".join([*named, *filter(None, [making.despite])])
     audit.record(transaction, now_ms, Entry(making.who, MAKE_SAFE, site, making.where_from, detail))
     row = (site, now_ms, identity.user_id, identity.user_name, _encode(making))
-    return int(
-        transaction.execute(
-            "INSERT INTO make_safe (site, since_ms, user_id, user_name, act) VALUES (?, ?, ?, ?, ?) RETURNING id", row
-        ).fetchone()[0]
-    )
+    sql = "INSERT INTO make_safe (site, since_ms, user_id, user_name, act) VALUES (?, ?, ?, ?, ?) RETURNING id"
+    return Begun(transaction.execute(sql, row).fetchone()[0], stop)
 
 
-def _standing_for(transaction: Transaction, queue: Queue, making: Making) -> int | None:
+def _standing_for(transaction: Transaction, queue: Queue, making: Making) -> Begun | None:
     """Return the act of the same user and site whose stop waits and does the same; None when a new act is needed."""
     stop = making.steps[0]
     waiting = repeats.standing_for(transaction, queue, _command(stop, making.sender("")))
     for number, _, act in _open(transaction):
         old = decode(act)
         if waiting and old and old.who == making.who and old.steps[0].ulid == waiting.ulid:
-            return int(number)
+            return Begun(int(number), waiting, is_new=False)
     return None
 
 
@@ -171,11 +177,12 @@ def _instance(source: Source, site: str, device: str) -> str:
     return str(found[0][0]) if found else ""
 
 
-def _send(transaction: Transaction, queue: Queue, making: Making, step: Step, user_name: str) -> None:
+def _send(transaction: Transaction, queue: Queue, making: Making, step: Step, user_name: str) -> JobRow:
     sender = step.sender or making.sender(user_name)
     actor = Actor(sender.who, sender.where_from, sender.is_staff, sender.despite)
     row = submission.insert_job(transaction, queue, _command(step, sender), Act(actor, audit.NEWJOB))
     step.ulid, step.sent_ms = row.ulid, row.created_ms
+    return row
 
 
 def _command(step: Step, sender: Sender) -> Command:

@@ -201,9 +201,11 @@ def post_make_safe(appliance: Appliance) -> HTTPResponse:
     station = next((one for one in stations if identity.reaches(one)), next(iter(stations), ""))
     is_repeat = not sending.is_within_pace(desk, identity, makes_safe=True)
     actor = caller.actor(identity, judged.despite)
-    number = making_safe.begin(queue, site, station, identity, actor, is_repeat=is_repeat)
+    begun = making_safe.begin(queue, site, station, identity, actor, is_repeat=is_repeat)
+    if begun.is_new:
+        sending.copy_to_cloud(appliance, begun.stop)
     logger.info("make safe %s by %s", site, identity.user_id)
-    return reply_json(next(one for one in makings.list_makings(queue) if one.id == number))
+    return reply_json(next(one for one in makings.list_makings(queue) if one.id == begun.number))
 
 
 ROUTES = [

@@ -47,10 +47,10 @@ def send(appliance: Appliance, identity: Identity, command: Command, judged: Jud
     health.require_room(queue, command.command_class)
     is_repeat = not is_within_pace(appliance.desk, identity, command.makes_safe)
     started_ms = queue.clock.now_ms()
-    row = _submit(appliance, replace(short, is_repeat=is_repeat), caller.actor(identity, judged.despite))
+    row, place = _submit(appliance, replace(short, is_repeat=is_repeat), caller.actor(identity, judged.despite))
     words = f"{row.device} {row.action}" + (f", {command.again_of} again" if command.again_of else "")
     logger.info("newjob %s %s by %s: %s", row.site, row.ulid, identity.user_id, words)
-    notes = [unpolled.note_of(queue, row.site, identity.reaches)]
+    notes = [place, unpolled.note_of(queue, row.site, identity.reaches)]
     if short is not command:
         notes.append("The command is larger than 4 kB, and needs no params: it is sent without them.")
     if is_repeat and row.created_ms < started_ms:
@@ -74,9 +74,22 @@ def require_cancel_pace(desk: Desk, identity: Identity, row: JobRow) -> None:
         raise TooMany("Too many stops, closings and parkings sent and cancelled in a minute: wait a moment.")
 
 
-def _submit(appliance: Appliance, command: Command, actor: Actor) -> JobRow:
-    forward, token = appliance.cloud.memory.forward, caller.bearer_token()
-    if forward is None or not token or tokens.is_own(token):
-        return submission.submit_job(appliance.queue, command, actor)
-    forwarded: JobRow = forward(command, token, actor)
-    return forwarded
+def _submit(appliance: Appliance, command: Command, actor: Actor) -> tuple[JobRow, str]:
+    """Return the stored job, and a sentence on where the job is if it was handed to the cloud."""
+    forward, token = appliance.cloud.memory.forward, _outside_token()
+    if forward is None or token is None:
+        return submission.submit_job(appliance.queue, command, actor), ""
+    return forward.submit(command, token, actor)
+
+
+def copy_to_cloud(appliance: Appliance, row: JobRow) -> None:
+    """Send the cloud a copy of a stop that the caller made, as newjob does, where new jobs are forwarded."""
+    forward, token = appliance.cloud.memory.forward, _outside_token()
+    if forward and token:
+        forward.copy(row, token)
+
+
+def _outside_token() -> str | None:
+    """Return the caller's token of an outside provider, which the cloud may take; None for any other caller."""
+    token = caller.bearer_token()
+    return token if token and not tokens.is_own(token) else None

@@ -1,9 +1,11 @@
 """Short stories in which one safeguard decides. Each takes timings, plays, and returns what went wrong, or None."""
 
+from collections.abc import Callable
 from typing import Any
 
 from prjobs.access.audit import Actor
 from prjobs.cloud import backlog
+from prjobs.cloud.forwarding import Forwarder
 from prjobs.cloud.network import Failure
 from prjobs.cloud.timings import Timings
 from prjobs.cloud.wire import status_body
@@ -48,6 +50,19 @@ def take_all(world: World) -> list[str]:
 def report(world: World, ulid: str, status: str) -> None:
     """The observatory reports."""
     _report(world.appliance, StatusUpdate(SITE, ulid, status, -1, False), world.peer)
+
+
+class AtOnce:
+    """Sends a user's request in the thread that asks for it."""
+
+    def add(self, work: Callable[[], None]) -> bool:
+        work()
+        return True
+
+
+def forwarder(world: World) -> Forwarder:
+    """The way to the cloud of a user's new job, without a wait for the decision."""
+    return Forwarder(world.appliance.cloud, world.network, AtOnce(), patience_s=0.0)
 
 
 def begin_backlog(world: World, since_ms: int, sites: list[str], take_in: bool) -> None:

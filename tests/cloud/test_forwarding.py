@@ -1,19 +1,17 @@
 """Jobs asked for at the site and handed to the cloud: each runs exactly once, whatever becomes of the request."""
 
-import threading
 import time
 
 import pytest
 
 from prjobs.base.errors import BadRequest, Unauthorized
 from prjobs.base.settings import Settings
-from prjobs.cloud import forwarding
 from prjobs.jobs import lookup, submission
 from prjobs.jobs.requests import Command
 from tests import provider
 from tests.cloud.campaign import STEPS, Campaign
 from tests.cloud.cloud_model import SITE
-from tests.cloud.stories import report, take
+from tests.cloud.stories import forwarder, report, take
 from tests.program import JOB
 from tests.verbs import USER
 from tests.waiting import wait_for
@@ -21,7 +19,7 @@ from tests.waiting import wait_for
 
 def forward(world, action="expose", device="camera"):
     command = Command(SITE, device, "c1", action, "u", "U", "[]", '{"time":0.5}', '{"bin":"1,1"}', {})
-    return forwarding.forwarder(world.appliance.cloud, world.network)(command, "a token", USER)
+    return forwarder(world).submit(command, "a token", USER).row
 
 
 def marked(world, row):
@@ -167,9 +165,8 @@ def test_it_is_off_unless_asked_for():
 
 def test_the_same_key_again_is_not_forwarded_again(world):
     command = Command(SITE, "camera", "c", "expose", "u", "U", "[]", "{}", "{}", {}, idempotency_key="k")
-    forwarder = forwarding.forwarder(world.appliance.cloud, world.network)
     world.plan = ["lost answer"]
-    first, again = forwarder(command, "a token", USER), forwarder(command, "a token", USER)
+    first, again = (forwarder(world).submit(command, "a token", USER).row for _ in range(2))
     assert first.ulid == again.ulid and len(marked(world, first)) == 1
     world.pass_time(60)
     assert len(take(world)) == 1
@@ -181,9 +178,7 @@ def test_the_same_key_again_is_not_forwarded_again(world):
 def stop_with(world, key=None):
     """A cancel_all at the site whose copy has arrived in the cloud."""
     command = Command(SITE, "all", "all", "cancel_all_commands", "u", "U", "[]", "{}", "{}", {}, idempotency_key=key)
-    row = forwarding.submit(world.appliance.cloud, world.network, command, "a token", USER)
-    wait_for(lambda: not any(thread.name == "forward" for thread in threading.enumerate()))
-    return row
+    return forwarder(world).submit(command, "a token", USER).row
 
 
 def test_what_the_copy_of_a_stop_deleted_is_not_reported_on(world):

@@ -3,12 +3,12 @@
 import jwt
 import pytest
 
-from prjobs.cloud import forwarding
+from prjobs.cloud import requesting
 from prjobs.jobs import lookup, withdrawals
 from prjobs.jobs.requests import Command
 from tests.cloud.model import SITE
 from tests.cloud.mutants import PLAIN
-from tests.cloud.stories import report, take
+from tests.cloud.stories import forwarder, report, take
 from tests.verbs import USER
 
 
@@ -24,7 +24,7 @@ def down_for(world, seconds):
 
 def forward(world, action="expose", token="a token", key=None):
     command = Command(SITE, "camera", "c1", action, "u", "U", "[]", "{}", "{}", {}, idempotency_key=key)
-    return forwarding.forwarder(world.appliance.cloud, world.network)(command, token, USER)
+    return forwarder(world).submit(command, token, USER).row
 
 
 def token_until(world, seconds):
@@ -203,4 +203,4 @@ def test_a_token_is_in_no_text(world):
 
 
 def test_what_is_no_token_of_ours_is_kept_for_the_ten_minutes(world):
-    assert forwarding.valid_s("opaque", world.clock.now_ms()) == forwarding.LATE_S
+    assert requesting.valid_s("opaque", world.clock.now_ms()) == requesting.LATE_S

@@ -5,12 +5,12 @@ import threading
 import pytest
 
 from prjobs.base.settings import Settings
-from prjobs.cloud import forwarding, status, switched_off
+from prjobs.cloud import status, switched_off
 from prjobs.jobs import handouts, lookup, withdrawals
 from prjobs.jobs.requests import Command
 from tests.cloud.model import SITE, World
 from tests.cloud.mutants import PLAIN
-from tests.cloud.stories import report, take
+from tests.cloud.stories import forwarder, report, take
 from tests.verbs import USER
 
 
@@ -29,7 +29,7 @@ def again(world, **settings):
 
 def forwarded_without_an_answer(world, action="expose"):
     command = Command(SITE, "camera", "c1", action, "u", "U", "[]", "{}", "{}", {})
-    row = forwarding.submit(world.appliance.cloud, world.network, command, "a token", USER)
+    row = forwarder(world).submit(command, "a token", USER).row
     assert lookup.find_job(world.appliance.queue.database, row.ulid).status == "FORWARDING"
     return row
 
