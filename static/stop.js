@@ -53,7 +53,8 @@ export function takeChange(stop, change) {
 // The first hand-out is the proof; a report is one too.
 function takeProof(proof, change) {
   const phase = phaseOf(change);
-  if (phase === "waiting") proof.sentMs = change.time_ms;
+  // A stop that comes back from an answer in doubt waits anew.
+  if (phase === "waiting") proof.sentMs ??= change.time_ms;
   else if (phase === "gone") proof.endedAs = change.status;
   else proof.pickedMs ??= change.time_ms;
 }

@@ -62,6 +62,13 @@ def test_a_stop_that_gave_way_is_proved_by_the_newer_one(call: Call) -> None:
     assert call.page.evaluate(STOP, [own, NOW, SENT, []])[1] == "saf: STOP sent 06:00:00 → picked up 06:00:00"
 
 
+def test_a_stop_that_comes_back_was_sent_once(call: Call) -> None:
+    told = [change(0, status="UNREAD", phase="waiting"), change(1000, status="RECEIVED", phase="picked_up")]
+    told.append(change(2000, status="UNREAD", phase="waiting"))
+    words = call.page.evaluate(STOP, [told, NOW + 3000, {"ulid": picked_up()["ulid"]}, []])[1]
+    assert words == "saf: STOP sent 06:00:00 → picked up 06:00:01"
+
+
 def test_only_its_own_doubt_makes_a_stop_doubtful(call: Call) -> None:
     said = [change(5, status="RECEIVED", phase="picked_up")]
     own, other = ({"key": f"stop-doubt/{ulid}"} for ulid in (picked_up()["ulid"], "01KB0000000000000000000002"))
