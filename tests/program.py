@@ -1,6 +1,7 @@
 """The program as its users have it: a process that is started, used, stopped and killed."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,8 @@ JOB = {
     "required_params": {"time": "1", "image_type": "light"},
     "optional_params": {"bin": "1,1", "count": 1},
 }
+# The exit code of a process that a failpoint killed.
+KILLED = -signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM
 # The stored document of a job as the contract has it: names and types.
 DOCUMENT = {
     "site": str,

@@ -1,7 +1,6 @@
 """The process dies at a named point of the house: in the middle of a migration, or when a backup just got its name."""
 
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from prjobs.base.folder import Folder
 from prjobs.base.settings import Settings
 from prjobs.opening import close_appliance, open_appliance
 from prjobs.store.schema import MIGRATIONS, open_database
+from tests.program import KILLED
 
 OLDEST = "0001_first"
 JOBS = 40
@@ -110,7 +110,7 @@ def test_in_the_middle_of_a_migration_nothing_is_half_done(old, tmp_path):
         work = Folder(tmp_path / f"work{passes}")
         work.create()
         work.database.write_bytes(old.database.read_bytes())
-        assert opened_with(work, f"migrate_middle:{passes}") == -signal.SIGKILL
+        assert opened_with(work, f"migrate_middle:{passes}") == KILLED
         # Whole migrations stand there and no part of another one.
         done = applied(work.database)
         reference = tmp_path / f"reference{passes}.sqlite3"
@@ -129,7 +129,7 @@ def test_in_the_middle_of_a_migration_nothing_is_half_done(old, tmp_path):
 def test_the_real_program_dies_there_and_the_next_start_goes_on(program, tmp_path, old):
     program.data = old.path
     before = contents(old.database)
-    with pytest.raises(AssertionError, match=str(-signal.SIGKILL)):
+    with pytest.raises(AssertionError, match=str(KILLED)):
         program.serve(env={**os.environ, "PRJOBS_FAIL": "migrate_middle:15"})
     program.process = None
     program.serve()
@@ -145,7 +145,7 @@ def test_a_backup_whose_maker_died_is_whole_and_the_store_is_untouched(program, 
     sent = [program.new_job(token)["ulid"] for _ in range(5)]
     target = tmp_path / "copy.sqlite3"
     died = program.run("backup", str(target), env={**os.environ, "PRJOBS_FAIL": "backup_after_rename:1"})
-    assert died.returncode == -signal.SIGKILL and died.stdout == ""
+    assert died.returncode == KILLED and died.stdout == ""
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("copy")] == [target.name]
     assert look(target, "PRAGMA integrity_check") == [("ok",)]
     assert [ulid for (ulid,) in look(target, "SELECT ulid FROM job ORDER BY seq")] == sent

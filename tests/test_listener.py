@@ -3,13 +3,15 @@
 import json
 import os
 import socket
-from contextlib import closing
+from contextlib import ExitStack
 
+import msgspec
 import pytest
 import requests
 
 from prjobs.access.audit import NEWJOB, Act, Actor
 from prjobs.base import sockets
+from prjobs.base.settings import Settings
 from prjobs.base.sockets import bind_sockets
 from prjobs.jobs import submission
 from prjobs.jobs.requests import Command
@@ -26,17 +28,19 @@ def listening(host: str, port: int = 0):
 
 
 def test_a_port_is_given_once():
-    (first,) = listening("127.0.0.1")
-    with closing(first), pytest.raises(OSError):
-        listening("127.0.0.1", first.getsockname()[1])
+    with ExitStack() as opened:
+        first, *_ = [opened.enter_context(one) for one in listening("127.0.0.1")]
+        with pytest.raises(OSError):
+            listening("127.0.0.1", first.getsockname()[1])
 
 
 def test_where_exclusive_use_is_refused_for_now_a_plain_bind_is_tried(monkeypatch):
     """As on Windows, while a connection of the server before lingers. No system knows this option."""
     monkeypatch.setattr(sockets, "OPTIONS", (99_999, None))
-    (first,) = listening("127.0.0.1")
-    with closing(first), pytest.raises(OSError):
-        listening("127.0.0.1", first.getsockname()[1])
+    with ExitStack() as opened:
+        first, *_ = [opened.enter_context(one) for one in listening("127.0.0.1")]
+        with pytest.raises(OSError):
+            listening("127.0.0.1", first.getsockname()[1])
 
 
 @pytest.mark.skipif(os.name != "nt", reason="elsewhere SO_REUSEADDR takes no port from another process")
@@ -126,3 +130,18 @@ def test_a_client_that_reads_slowly_gets_all_of_it(make_server, monkeypatch):
         server.appliance.queue.stopping.wait(0.5)
     got += answer.raw.read()
     assert len(json.loads(got)) == 100
+
+
+@pytest.mark.skipif(os.name != "nt", reason="only select() of Windows has the limit of 512 sockets")
+def test_as_many_connections_as_windows_can_wait_for(make_server):
+    with pytest.raises(msgspec.ValidationError, match="480"):
+        msgspec.convert({"connections": 481}, Settings)
+    server = make_server(connections=480)
+    callers = []
+    try:
+        for _ in range(600):
+            callers.append(socket.create_connection(("127.0.0.1", server.listener.port)))
+    finally:
+        for caller in callers:
+            caller.close()
+    wait_for(lambda: requests.get(f"{server.url}/healthz", timeout=30).status_code == 200)

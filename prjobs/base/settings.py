@@ -1,5 +1,6 @@
 """The declaration of every setting: default, limits and description."""
 
+import os
 from typing import Annotated, Literal
 
 import msgspec
@@ -17,7 +18,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The settings in force. Every field is a setting, and the description is the manual's reference."""
 
     host: Annotated[
-        str, Meta(description="the address to listen on; 127.0.0.1 keeps other machines out", min_length=1)
+        str,
+        Meta(
+            description="the address to listen on; 127.0.0.1, which stands for ::1 too, keeps other machines out",
+            min_length=1,
+        ),
     ] = "127.0.0.1"
     port: Annotated[int, Meta(description="the TCP port; 0 takes any free one", ge=0, le=65535)] = 8642
     allowed_hosts: Annotated[
@@ -40,7 +45,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         float, Meta(description="the share of the threads that long polls may hold", ge=0.0, le=0.9)
     ] = 0.5
     connections: Annotated[
-        int, Meta(description="the number of connections that may be open at the same time", ge=16, le=20_000)
+        int,
+        Meta(
+            description="the number of connections that may be open at the same time; on Windows 480 at most",
+            ge=16,
+            le=480 if os.name == "nt" else 20_000,
+        ),
     ] = 480
     min_free_mb: Annotated[int, Meta(description="free disk in MB below which new jobs are refused (507)", ge=0)] = 200
     keep_days: Annotated[int, Meta(description="days that finished jobs are kept; 0 keeps them for ever", ge=0)] = 0

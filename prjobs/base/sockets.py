@@ -1,12 +1,14 @@
 """The listening sockets, on whose port no other process may listen; ends of connections; the machine's own names."""
 
 import errno
+import logging
 import os
 import socket
 import sys
 from contextlib import suppress
 from functools import cache
 from ipaddress import ip_address
+from typing import Any
 
 try:
     import fcntl
@@ -14,24 +16,48 @@ try:
 except ImportError:  # Windows
     fcntl = termios = None  # type: ignore[assignment]
 
+logger = logging.getLogger(__name__)
 # Windows: with SO_REUSEADDR, which waitress would set, a second process could listen on the same port and get a share
 # of the requests. SO_EXCLUSIVEADDRUSE prevents a second listener, but fails while connections of a stopped server
 # linger; then a bind without an option succeeds, and still fails if another process listens.
 # https://learn.microsoft.com/en-us/windows/win32/winsock/using-so-reuseaddr-and-so-exclusiveaddruse
 # Elsewhere SO_REUSEADDR only allows a bind while old connections linger.
 OPTIONS = (getattr(socket, "SO_EXCLUSIVEADDRUSE", None), None) if os.name == "nt" else (socket.SO_REUSEADDR,)
-Address = tuple[int, int, int, tuple[str, int]]
+Address = tuple[int, int, int, tuple[Any, ...]]
+LOOPBACKS = ("127.0.0.1", "::1")
+# The errors of a system without IPv6, and those of a taken port.
+NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+TAKEN = (errno.EADDRINUSE, errno.EACCES)
+# With port 0, the port that is free at the first address may be taken at the second.
+TRIES = 20
 
 
 def bind_sockets(host: str, port: int) -> list[socket.socket]:
-    """Return a bound socket for each address of the host, a name, an address or `*`.
+    """Return a bound socket for each address of the host, a name, an address or `*`, all on the same port.
 
-    Raises OSError if the port is taken at any of the addresses.
+    127.0.0.1 and `localhost` stand for ::1 too: many systems try ::1 first for `localhost`, and Windows waits for two
+    seconds before 127.0.0.1. Raises OSError, with the address as its file name, if the port is taken at any of them.
     """
+    hosts = LOOPBACKS if host.lower() in (LOOPBACKS[0], "localhost") else (host,)
+    for _ in range(TRIES):
+        try:
+            return _bind_all(hosts, port)
+        except OSError as error:
+            if port or error.errno not in TAKEN:
+                raise
+    return _bind_all(hosts, port)
+
+
+def _bind_all(hosts: tuple[str, ...], port: int) -> list[socket.socket]:
     bound: list[socket.socket] = []
     try:
-        for address in _addresses(host, port):
-            bound.append(_bind(address))
+        for address in (address for host in hosts for address in _addresses(host)):
+            try:
+                bound.append(_bind(address, bound[0].getsockname()[1] if bound else port))
+            except OSError as error:
+                if not (bound and address[0] == socket.AF_INET6 and error.errno in NO_IPV6):
+                    raise
+                logger.info("no IPv6 on this machine: prjobs does not listen on %s (%s)", address[3][0], error.strerror)
     except OSError:
         for opened in bound:
             opened.close()
@@ -39,43 +65,43 @@ def bind_sockets(host: str, port: int) -> list[socket.socket]:
     return bound
 
 
-def _addresses(host: str, port: int) -> list[Address]:
+def _addresses(host: str) -> list[Address]:
     """Return the addresses of the host; the system may name an IPv6 address once for each zone."""
-    found: dict[tuple[str, int], Address] = {}
+    found: dict[str, Address] = {}
     asked = None if host == "*" else host.strip("[]")
+    if asked == LOOPBACKS[1]:
+        # A system without IPv6 may not read the address either.
+        return [(socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, (asked, 0))]
     try:
         answers = socket.getaddrinfo(
-            asked, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
+            asked, 0, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
         )
     except UnicodeError:
         raise OSError(errno.EINVAL, "the host is no name or address") from None
     for family, kind, protocol, _, address in answers:
-        name = str(address[0]).partition("%")[0], port
-        found.setdefault(name, (family, kind, protocol, address))  # type: ignore[arg-type]
+        found.setdefault(str(address[0]).partition("%")[0], (family, kind, protocol, address))
     return list(found.values())
 
 
-def _bind(address: Address) -> socket.socket:
+def _bind(address: Address, port: int) -> socket.socket:
     for option in OPTIONS[:-1]:
-        try:
-            return _bind_with(address, option)
-        except OSError:
-            continue
-    return _bind_with(address, OPTIONS[-1])
+        with suppress(OSError):
+            return _bind_with(address, port, option)
+    return _bind_with(address, port, OPTIONS[-1])
 
 
-def _bind_with(address: Address, option: int | None) -> socket.socket:
-    family, kind, protocol, host_and_port = address
+def _bind_with(address: Address, port: int, option: int | None) -> socket.socket:
+    family, kind, protocol, (host, _, *scope) = address
     opened = socket.socket(family, kind, protocol)
     try:
         if option is not None:
             opened.setsockopt(socket.SOL_SOCKET, option, 1)
         if family == socket.AF_INET6:
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        opened.bind(host_and_port)
-    except OSError:
+        opened.bind((host, port, *scope))
+    except OSError as error:
         opened.close()
-        raise
+        raise OSError(error.errno, error.strerror, host) from None
     return opened
 
 

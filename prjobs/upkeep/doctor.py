@@ -90,7 +90,7 @@ def check_port(patient: Patient) -> Findings:
         for probe in bind_sockets(host, port):
             probe.close()
     except OSError as error:
-        sentence = f"{host} port {port} cannot be used ({error.strerror})"
+        sentence = f"{error.filename or host} port {port} cannot be used ({error.strerror})"
         yield Finding(WRONG, "port", f"{sentence}: stop the program that uses the port, or set another port.")
         return
     yield Finding(OK, "port", f"{host} port {port} is free.")

@@ -34,7 +34,8 @@ def peer() -> str:
     environ = request.environ
     if PROXIED in environ:
         return str(environ["REMOTE_ADDR"])
-    return f"{environ['REMOTE_ADDR']}:{environ['REMOTE_PORT']}"
+    # 127.0.0.1 and ::1 are one REMOTE_ADDR, but a port of each may be in use at the same time.
+    return f"{environ['REMOTE_HOST']}:{environ['REMOTE_PORT']}"
 
 
 def has_own_connection() -> bool:

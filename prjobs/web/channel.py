@@ -10,7 +10,7 @@ from waitress.channel import HTTPChannel
 from waitress.task import ErrorTask, WSGITask
 
 from prjobs.base.errors import BadRequest, HeadersTooLarge, Refused, TooLarge
-from prjobs.base.sockets import is_ended, unacknowledged
+from prjobs.base.sockets import LOOPBACKS, is_ended, unacknowledged
 from prjobs.web.endpoint import IMPORTANT
 from prjobs.web.respond import refusal_parts
 
@@ -55,6 +55,13 @@ class _Task(WSGITask):  # type: ignore[misc]
 
     wrote_header: bool
     environ: dict[str, Any]
+
+    def get_environment(self) -> dict[str, Any]:
+        """Return the WSGI environment. The address ::1 becomes 127.0.0.1 for rights, limits and the trusted proxy."""
+        environ: dict[str, Any] = super().get_environment()
+        if environ["REMOTE_ADDR"] == LOOPBACKS[1]:
+            environ["REMOTE_ADDR"] = LOOPBACKS[0]
+        return environ
 
     def write(self, data: bytes) -> None:
         """Send header and body in one packet, where waitress sends two: a packet costs as much as an empty poll."""

@@ -12,7 +12,7 @@ from typing import Any
 import waitress
 
 from prjobs.base.settings import Settings
-from prjobs.base.sockets import bind_sockets
+from prjobs.base.sockets import LOOPBACKS, bind_sockets
 from prjobs.web.channel import Channel, sparing
 from prjobs.web.endpoint import MAX_BODY
 from prjobs.web.workers import Workers
@@ -28,6 +28,9 @@ def _proxy(address: str) -> dict[str, Any]:
     if not address:
         return {}
     named = {"x-forwarded-for", "x-forwarded-proto"}
+    if address == LOOPBACKS[1]:
+        # The channel calls this address 127.0.0.1.
+        address = LOOPBACKS[0]
     return {"trusted_proxy": address, "trusted_proxy_count": 1, "trusted_proxy_headers": named}
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import signal
 import socket
 import subprocess
 import threading
@@ -22,6 +21,7 @@ from prjobs.cloud.transport import Transport, open_transport, token_source
 from prjobs.cloud.wire import read_listing
 from tests.cloud.campaign import Campaign
 from tests.cloud.cloud_model import SITE
+from tests.program import KILLED
 from tests.waiting import wait_for
 
 # The points that the link comes by; tests/test_failpoints.py has the others.
@@ -78,7 +78,7 @@ def test_a_power_cut_at_a_named_point(campaign, name):
     campaign.observatory.start()
     process = campaign.program.process
     wait_for(lambda: campaign.send(1, rate=2) or process.poll() is not None)
-    assert process.returncode == -signal.SIGKILL
+    assert process.returncode == KILLED
     campaign.program.kill()
     campaign.program.serve()
     campaign.send(3)
