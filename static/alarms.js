@@ -32,6 +32,9 @@ const TODOS_SHOWN = 3;
 const KIND_WORDS = {
   stop: ["stop not picked up", "stops not picked up"],
   "stop-doubt": ["stop in doubt", "stops in doubt"],
+  "stop-reported": ["stop reported, not handed out", "stops reported, not handed out"],
+  "close-reported": ["close reported, not handed out", "closes reported, not handed out"],
+  "park-reported": ["park reported, not handed out", "parks reported, not handed out"],
   close: ["close not picked up", "closes not picked up"],
   "close-doubt": ["close in doubt", "closes in doubt"],
   "close-look": ["close to look after", "closes to look after"],

@@ -31,6 +31,9 @@ SECTIONS = {
     # Alarms.
     "stop": "trouble#a-stop-is-not-picked-up",
     "stop-doubt": "trouble#a-stop-may-not-have-arrived",
+    "stop-reported": "trouble#a-stop-was-reported-but-not-handed-out",
+    "close-reported": "trouble#a-stop-was-reported-but-not-handed-out",
+    "park-reported": "trouble#a-stop-was-reported-but-not-handed-out",
     "close": "trouble#a-closing-or-parking-may-not-have-happened",
     "close-doubt": "trouble#a-closing-or-parking-may-not-have-happened",
     "close-look": "trouble#a-closing-or-parking-may-not-have-happened",

@@ -1,5 +1,6 @@
 """Reports: the statuses of jobs, sent by observatories."""
 
+from prjobs.base.catalogue import MAKES_SAFE
 from prjobs.base.errors import Conflict
 from prjobs.jobs import leases, log, stops
 from prjobs.jobs.log import Event
@@ -15,6 +16,9 @@ _HANDED_OUT = (
     "SELECT 1 FROM change c JOIN handout h ON h.id = c.handout_id "
     f"WHERE c.job_seq = ? AND c.queue = ? AND h.state <> '{RETURNED}' LIMIT 1"
 )
+
+
+NOT_HANDED_OUT = "reported, not handed out"
 
 
 def update_status(queue: Queue, report: StatusUpdate, who: str, is_trusted: bool = True) -> None:
@@ -38,7 +42,8 @@ def _update_status(transaction: Transaction, queue: Queue, report: StatusUpdate,
         raise Conflict(f"A finished job cannot become UNREAD again; its status is {shown(before)}.")
     if word == UNREAD and stops.covering_stop(transaction, queue.settings, row):
         raise Conflict("A stop came after this job, so that it cannot wait again: send the command anew.")
-    if not is_trusted and not transaction.fetch(_HANDED_OUT, (row.seq, report.queue)):
+    was_handed_out = bool(transaction.fetch(_HANDED_OUT, (row.seq, report.queue)))
+    if not is_trusted and not was_handed_out:
         raise Conflict("This job was never handed out in this queue: only a report with an observatory's token counts.")
     if word == UNREAD and report.status != UNREAD:
         raise Conflict("A job waits again only with the status UNREAD alone; send the rest as its message.")
@@ -50,6 +55,10 @@ def _update_status(transaction: Transaction, queue: Queue, report: StatusUpdate,
         leases.end(transaction, queue, row.seq, report.queue)
     now_ms = queue.clock.now_ms()
     note = stops.note_of_report(row, report)
+    if not was_handed_out and row.command_class in MAKES_SAFE and word != UNREAD:
+        note = f"{NOT_HANDED_OUT}: {note}" if note else NOT_HANDED_OUT
+        if not report.alternate:
+            transaction.after_commit(queue.reported.add, row.seq)
     event = Event(report.queue, report.status, now_ms, who, note, estimate_s=report.estimate_s)
     log.apply(transaction, [row], event)
 

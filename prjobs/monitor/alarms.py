@@ -22,7 +22,7 @@ STOP, SAFETY, SILENT, PROBLEM, STUCK, NOTICE = "stop", "safety", "silent", "prob
 # The worst first.
 KINDS = (STOP, SAFETY, SILENT, PROBLEM, STUCK, NOTICE)
 # A class of commands and one of these make the name of an alarm, such as stop-doubt.
-DOUBT, LOOK = "doubt", "look"
+DOUBT, LOOK, REPORTED = "doubt", "look", "reported"
 # The name of the alarm for a site that never polled.
 NEVER = "never-polled"
 LIMIT = 500
@@ -36,6 +36,9 @@ WHAT_TO_DO = {
     "park": "Park the mount by hand.",
     "park-doubt": "Look whether the mount parked. If not, park the mount by hand.",
     "park-look": "Look whether the mount parked. Acknowledge when you have looked.",
+    "close-reported": "Look whether the roof closed. If not, close the roof by hand.",
+    "park-reported": "Look whether the mount parked. If not, park the mount by hand.",
+    "stop-reported": "See whether the telescope stopped. If not, use the hardware stop.",
     "stop-doubt": "See whether the telescope stopped. If not, use the hardware stop.",
     SILENT: "See whether the observatory program runs and its network is up. "
     "Until the program polls again, no stop reaches the site.",

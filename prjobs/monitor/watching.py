@@ -30,6 +30,7 @@ from prjobs.jobs.states import (
 from prjobs.monitor import alarms, health, views
 from prjobs.monitor.alarms import DOUBT, LOOK, NOTICE, PROBLEM, SAFETY, STOP, STUCK, Wrong
 from prjobs.monitor.board import Board
+from prjobs.monitor.reported import Reported
 from prjobs.monitor.rules import (
     ENDED_S,
     OVERDUE_AT_LEAST_S,
@@ -122,6 +123,7 @@ class Watch:
     def __init__(self, board: Board) -> None:
         self._board, self._queue = board, board.queue
         self._silence = Silence(board)
+        self._reported = Reported(board)
         self._seq: int | None = None
         self._watched: dict[int, Watched] = {}
         # Picked-up stops without a proof of arrival; True once the hand-out is UNCONFIRMED.
@@ -138,9 +140,10 @@ class Watch:
         with suppress(Unavailable):
             self._read()
             self._prove()
+            self._reported.look()
         self._forget_old()
         shown = self._queue.polls.sites()
-        of_jobs = [one for one in (*self._stops(), *self._unseen(), *self._stuck()) if one.site in shown]
+        of_jobs = [one for one in self._of_jobs() if one.site in shown]
         alarms.settle(self._board, [*of_jobs, *self._silence.find(shown), *self._of_house()])
 
     # ---- following the log
@@ -164,6 +167,7 @@ class Watch:
         for site, device, created_ms in database.fetch(_REPORTED, (after,)):
             self._note_report((site, device), created_ms)
         self._read_endings(after)
+        self._reported.read_day()
         self._silence.read_waiting(after)
         for sql in _SAFE_BEFORE:
             for row in database.fetch(sql, (after,)):
@@ -209,6 +213,8 @@ class Watch:
             is_known = (job.site, job.device) in self._reported_ms
             self._note_report((job.site, job.device), job.created_ms)
         self._silence.note(OpenJob(job.seq, job.site, job.created_ms, phase))
+        if job.command_class in MAKES_SAFE:
+            self._reported.note(job.seq, phase)
         if job.command_class in _LOOK:
             self._take_ending(job, phase)
         is_doubtful = phase == "picked_up" and job.command_class in MAKES_SAFE
@@ -304,6 +310,12 @@ class Watch:
     def _reports(self, job: Seen) -> bool:
         """Return True if the job's device reported on a job of the last day: other devices need not report."""
         return self._reported_ms.get((job.site, job.device), 0) >= self._queue.clock.now_ms() - DAY_S * 1000
+
+    def _of_jobs(self) -> Iterator[Wrong]:
+        yield from self._stops()
+        yield from self._unseen()
+        yield from self._reported.find()
+        yield from self._stuck()
 
     def _stops(self) -> Iterator[Wrong]:
         for one in list(self._watched.values()):

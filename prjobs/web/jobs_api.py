@@ -15,7 +15,7 @@ from prjobs.base.errors import BadRequest, Forbidden, NotFound
 from prjobs.base.parameters import limits_of, range_words
 from prjobs.base.ulids import is_ulid
 from prjobs.jobs import log, lookup, withdrawals
-from prjobs.jobs.states import PHASES
+from prjobs.jobs.states import PHASES, phase_of
 from prjobs.monitor import views
 from prjobs.monitor.command_notes import Draft, notes_on
 from prjobs.web import caller, sending, wire
@@ -96,7 +96,7 @@ def post_cancel(appliance: Appliance, ulid: str) -> HTTPResponse:
 
 
 def post_close(appliance: Appliance, ulid: str) -> HTTPResponse:
-    """Close a job on which no report comes any more: staff, with a reason."""
+    """Close a job on which no report comes any more: staff, with a reason; administrators also what still waits."""
     identity = caller.require_identity(appliance.desk)
     reason = parse_body(Reason, empty=b"{}").reason
     row = lookup.find_job(appliance.queue.database, ulid)
@@ -104,7 +104,9 @@ def post_close(appliance: Appliance, ulid: str) -> HTTPResponse:
         raise Forbidden("Only staff may close a job.")
     if not reason.strip():
         raise BadRequest("reason must say why the job is closed; an empty text came.")
-    row = withdrawals.close_job(appliance.queue, ulid, caller.actor(identity), reason)
+    is_cancelled = identity.is_admin and phase_of(row.status) == "waiting"
+    end = withdrawals.cancel_job if is_cancelled else withdrawals.close_job
+    row = end(appliance.queue, ulid, caller.actor(identity), reason)
     logger.info("close %s %s by %s", row.site, ulid, identity.user_id)
     return reply_json(views.view_job(row))
 

@@ -1,0 +1,183 @@
+"""Stops, closings and parkings that were reported without a hand-out: said so, and an alarm until somebody looked."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+
+from prjobs.access.audit import Actor
+from prjobs.appliance import Appliance
+from prjobs.base.folder import Folder
+from prjobs.base.settings import Settings
+from prjobs.jobs import withdrawals
+from prjobs.jobs.lookup import find_job
+from prjobs.monitor import alarms
+from prjobs.monitor.watching import Watch
+from prjobs.opening import close_appliance, open_appliance
+from prjobs.server import Server
+from prjobs.store.models import JobRow
+from tests.clocks import ManualClock
+from tests.verbs import USER, make_token, report, take
+from tests.verbs import submit as submit_to
+
+ANN = Actor("auth0|ann", "tests")
+Submit = Callable[..., JobRow]
+SAFE = [("camera", "stop", "stop"), ("enclosure", "close", "close"), ("mount", "park", "park")]
+
+
+@pytest.fixture
+def look(appliance: Appliance) -> Callable[[], list[str]]:
+    """One look; the keys that are raised after it."""
+    watch = Watch(appliance.board)
+
+    def look() -> list[str]:
+        take(appliance, site="mrc1")
+        watch.once()
+        return [alarm.key for alarm in alarms.list_alarms(appliance.board)]
+
+    return look
+
+
+@pytest.mark.parametrize(("device", "action", "name"), SAFE)
+@pytest.mark.parametrize("word", ["RECEIVED", "STARTED", "COMPLETE", "FAILED: jammed", "CANCELLED"])
+def test_it_works(
+    appliance: Appliance, submit: Submit, look: Callable[[], list[str]], device: str, action: str, name: str, word: str
+) -> None:
+    take(appliance)
+    job = submit(device=device, action=action)
+    look()
+    report(appliance, job, word)
+    key = f"{name}-reported/{job.ulid}"
+    assert key in look()
+    raised = next(alarm for alarm in alarms.list_alarms(appliance.board) if alarm.key == key)
+    assert "but never handed out here" in raised.sentence and raised.todo and raised.manual
+    assert find_job(appliance.queue.database, job.ulid).note == "reported, not handed out"
+
+
+def test_the_alarm_stays_until_somebody_looked(
+    appliance: Appliance, submit: Submit, look: Callable[[], list[str]], clock: ManualClock
+) -> None:
+    job = submit(action="stop")
+    key = f"stop-reported/{job.ulid}"
+    report(appliance, job, "COMPLETE")
+    clock.advance(86_400)
+    assert key in look()
+    alarms.acknowledge(appliance.board, [key], ANN)
+    clock.advance(1000)
+    assert key in look()
+    clock.advance(1000)
+    assert key not in look()
+    report(appliance, job, "COMPLETE")
+    assert key not in look()
+
+
+@pytest.mark.parametrize("word", ["COMPLETE", "CANCELLED"])
+def test_the_alarm_outlives_the_process(folder: Folder, clock: ManualClock, patient: None, word: str) -> None:
+    before, _ = open_appliance(folder, Settings(), clock)
+    job = submit_to(before, action="stop")
+    watch = Watch(before.board)
+    watch.once()
+    report(before, job, word)
+    watch.once()
+    close_appliance(before, folder)
+    clock.advance(2 * 86_400)
+    after, _ = open_appliance(folder, Settings(), clock)
+    watch = Watch(after.board)
+    key = f"stop-reported/{job.ulid}"
+    watch.once()
+    assert key in after.board.alarms
+    alarms.acknowledge(after.board, [key], ANN)
+    clock.advance(2000)
+    watch.once()
+    assert key not in after.board.alarms
+    close_appliance(after, folder)
+    again, _ = open_appliance(folder, Settings(), clock)
+    Watch(again.board).once()
+    assert key not in again.board.alarms
+    close_appliance(again, folder)
+
+
+def test_a_report_before_the_first_look_counts(appliance: Appliance, submit: Submit) -> None:
+    """As when the process died between the report and the alarm."""
+    job = submit(action="stop")
+    report(appliance, job, "COMPLETE")
+    appliance.queue.reported.clear()
+    Watch(appliance.board).once()
+    assert f"stop-reported/{job.ulid}" in appliance.board.alarms
+
+
+def test_no_alarm_for_what_was_handed_out_or_withdrawn_or_moves(
+    appliance: Appliance, submit: Submit, look: Callable[[], list[str]]
+) -> None:
+    stop = submit(action="stop")
+    take(appliance)
+    report(appliance, stop, "COMPLETE")
+    park, go = submit(action="park"), submit()
+    report(appliance, go, "COMPLETE")
+    withdrawals.cancel_job(appliance.queue, park.ulid, USER)
+    assert [key for key in look() if "reported" in key] == []
+    assert find_job(appliance.queue.database, stop.ulid).note == ""
+
+
+def test_a_report_for_the_alternate_queue_alone_leaves_the_stop_waiting(
+    appliance: Appliance, submit: Submit, look: Callable[[], list[str]]
+) -> None:
+    stop = submit(action="stop")
+    report(appliance, stop, "COMPLETE", alternate=True)
+    assert [key for key in look() if "reported" in key] == []
+    assert [row.ulid for row in take(appliance)] == [stop.ulid]
+
+
+# ---- over HTTP
+
+
+@pytest.fixture
+def ask(server: Server) -> Callable[..., Any]:
+    def ask(path: str, *roles: str, sites: tuple[str, ...] = (), **body: Any) -> requests.Response:
+        token = make_token(server.appliance, "auth0|alice", *roles, sites=sites)
+        headers = {"Authorization": f"Bearer {token}"} if roles != ("nobody",) else {}
+        return requests.post(server.url + path, json=body, headers=headers, timeout=60)
+
+    return ask
+
+
+def send_stop(ask: Callable[..., Any]) -> str:
+    names = {"device": "all", "instance": "all", "action": "cancel_all_commands", "user_name": "Alice"}
+    sent = ask("/newjob", site="saf", user_id="auth0|alice", required_params={}, optional_params={}, **names)
+    return str(sent.json()["ulid"])
+
+
+PATHS = [f"{prefix}{name}" for prefix in ("/", "/jobs/", "/dev/") for name in ("updatejobstatus", "startjob")]
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("alternate", [False, True])
+def test_no_report_without_the_right_token_takes_a_stop_away(
+    ask: Callable[..., Any], path: str, alternate: bool
+) -> None:
+    ulid = send_stop(ask)
+    said = {"site": "saf", "ulid": ulid, "newStatus": "COMPLETE", "alternateQueue": alternate}
+    assert ask(path, "nobody", **said).status_code == 409
+    assert ask(path, "viewer", **said).status_code == 409
+    assert ask(path, **said).status_code == 409
+    assert ask(path, "observatory", sites=("mrc1",), **said).status_code == 409
+    assert [job["ulid"] for job in ask("/getnewjobs", "nobody", site="saf").json()] == [ulid]
+
+
+@pytest.mark.parametrize("role", ["observatory", "owner", "admin"])
+def test_a_report_with_the_token_is_taken_and_said(ask: Callable[..., Any], role: str) -> None:
+    ulid = send_stop(ask)
+    said = {"site": "saf", "ulid": ulid, "newStatus": "COMPLETE", "message": "done"}
+    assert ask("/updatejobstatus", role, sites=("saf",), **said).status_code == 200
+    url = ask("/getnewjobs", "nobody", site="saf").url.removesuffix("/getnewjobs")
+    job = requests.get(f"{url}/api/jobs/{ulid}").json()
+    assert job["note"] == job["timeline"][-1]["note"] == "reported, not handed out: done"
+
+
+def test_an_administrator_closes_what_waits_with_a_reason(ask: Callable[..., Any]) -> None:
+    ulid = send_stop(ask)
+    assert ask(f"/api/jobs/{ulid}/close", "owner", reason="x").status_code == 409
+    assert ask(f"/api/jobs/{ulid}/close", "admin", reason=" ").status_code == 400
+    closed = ask(f"/api/jobs/{ulid}/close", "admin", reason="the program is gone for good").json()
+    assert (closed["status"], closed["note"]) == ("CANCELLED", "the program is gone for good")
