@@ -1,4 +1,4 @@
-"""`python -m tests.bench [NAME…] [--quick]`: print the table. `site` and `kill` are loads of their own.
+"""`python -m tests.bench [NAME…] [--quick]`: print the table. `site`, `kill` and `power` are campaigns of their own.
 
 Both sides of a ratio run in turns on this machine; nothing leaves it. Figures of different machines, and the
 absolute ones of one machine, are not worth comparing.
@@ -10,7 +10,7 @@ import sqlite3
 import sys
 from collections.abc import Callable
 
-from tests.bench import history, kill, memory, poll, rivals, site, start, wakeup, writing
+from tests.bench import history, kill, memory, poll, power, rivals, site, start, wakeup, writing
 from tests.bench.rounds import FULL, QUICK, Line, Plan
 
 MEASURES: dict[str, Callable[[Plan], list[Line]]] = {
@@ -22,7 +22,7 @@ MEASURES: dict[str, Callable[[Plan], list[Line]]] = {
     "memory": memory.measure,
     "rivals": rivals.measure,
 }
-LOADS: dict[str, Callable[[argparse.Namespace], bool]] = {"site": site.main, "kill": kill.main}
+LOADS: dict[str, Callable[[argparse.Namespace], bool]] = {"site": site.main, "kill": kill.main, "power": power.main}
 
 
 def main() -> int:
@@ -46,7 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="short rounds and small stores, for a first look")
     parser.add_argument("--seconds", type=float, default=120.0, help="how long `site` runs (default: 120)")
     parser.add_argument("--rounds", type=int, default=100, help="how often `kill` kills (default: 100)")
-    parser.add_argument("--seed", type=int, help="the same seed kills at the same moments")
+    parser.add_argument("--states", type=int, help="how many disks `power` starts on (default: 2000)")
+    parser.add_argument("--seed", type=int, help="the same seed kills at the same moments, and chooses the same cuts")
     return parser
 
 

@@ -1,0 +1,93 @@
+"""`python -m tests.bench power`: start on thousands of disks that power cuts can leave, and look for every answer.
+
+The story of tests/power is recorded again and again: of each recording both sides of every rename and sync of the
+restore are tried, and then cuts anywhere, with every kind of contents and names.
+"""
+
+import argparse
+import os
+import random
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+
+from tests.bench.processes import scratch
+from tests.power import states, story
+from tests.power.judging import State, judge
+from tests.power.recording import MARK, Recording, why_not
+
+STATES, QUICK_STATES = 2000, 100
+STATES_OF_A_RECORDING = 500
+BY_PROCESS = 20
+SHOWN, FINDINGS_SHOWN = 20, 3
+
+Result = tuple[State, list[str]]
+
+
+def main(asked: argparse.Namespace) -> bool:
+    """Try the states and print the counts. Return True if nothing was lost."""
+    if why_not:
+        print(f"not tried: {why_not}")
+        return False
+    count = asked.states or (QUICK_STATES if asked.quick else STATES)
+    seed = asked.seed if asked.seed is not None else random.randrange(2**32)
+    print(f"seed {seed}", flush=True)
+    tried, answers, bad = Counter[str](), 0, list[Result]()
+    with scratch() as folder:
+        for number, size in enumerate(_sizes(count)):
+            recording = story.record(folder / f"recording{number}")
+            answers += sum("answer" in step.mark for step in recording.steps if step.kind == MARK)
+            for state, found in _judge_all(recording, _choose(recording, size, random.Random(seed + number))):
+                tried.update([state.contents, state.names])
+                bad += [(state, found)] if found else []
+    _say(count, answers, tried, bad)
+    return not bad
+
+
+def _sizes(count: int) -> Iterator[int]:
+    """Yield the number of states of each recording."""
+    for done in range(0, count, STATES_OF_A_RECORDING):
+        yield min(STATES_OF_A_RECORDING, count - done)
+
+
+def _choose(recording: Recording, count: int, chance: random.Random) -> list[State]:
+    sides = islice(states.around_restore(recording, chance), count)
+    return [*(chosen := list(sides)), *states.anywhere(recording, count - len(chosen), chance)]
+
+
+def _judge_all(recording: Recording, chosen: list[State]) -> Iterable[Result]:
+    """Judge the states, in as many processes as there are processors."""
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        works = [(recording.scratch, state, number % BY_PROCESS == 0) for number, state in enumerate(chosen)]
+        for number, result in enumerate(pool.map(_judge_one, works)):
+            if result[1]:
+                print(f"{result[0]}: {result[1][0]}", flush=True)
+            if number % 100 == 99:
+                print(f"… {number + 1} of this recording", flush=True)
+            yield result
+
+
+@cache
+def _opened(scratch_path: Path) -> Recording:
+    return Recording(scratch_path)
+
+
+def _judge_one(work: tuple[Path, State, bool]) -> Result:
+    scratch_path, state, as_process = work
+    with tempfile.TemporaryDirectory(prefix="power-", dir=scratch_path, ignore_cleanup_errors=True) as name:
+        try:
+            return state, judge(_opened(scratch_path), state, Path(name) / "disk", as_process)
+        except Exception as error:
+            return state, [f"the start or the look failed: {error!r}"]
+
+
+def _say(count: int, answers: int, tried: Counter[str], bad: list[Result]) -> None:
+    print(f"disks {count}, answers recorded {answers}, disks with something lost, twice or wrong {len(bad)}")
+    print(", ".join(f"{what}: {times}" for what, times in sorted(tried.items())))
+    for state, found in bad[:SHOWN]:
+        print(f"{state}:", *found[:FINDINGS_SHOWN], sep="\n  ")
