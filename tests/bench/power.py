@@ -1,7 +1,8 @@
 """`python -m tests.bench power`: start on thousands of disks that power cuts can leave, and look for every answer.
 
 The story of tests/power is recorded again and again: of each recording both sides of every rename and sync of the
-restore are tried, and then cuts anywhere, with every kind of contents and names.
+restore are tried, then cuts anywhere, with every kind of contents and names, and second cuts: after a start on such a
+disk, which is recorded too.
 """
 
 import argparse
@@ -18,11 +19,14 @@ from pathlib import Path
 
 from tests.bench.processes import scratch
 from tests.power import states, story
-from tests.power.judging import State, judge
-from tests.power.recording import MARK, Recording, why_not
+from tests.power.disks import State
+from tests.power.judging import judge
+from tests.power.recording import Recording, why_not
 
 STATES, QUICK_STATES = 2000, 100
 STATES_OF_A_RECORDING = 500
+# One start on a disk after a cut is recorded for so many states, and cut so often.
+STATES_FOR_A_SECOND, SECOND_CUTS = 100, 20
 BY_PROCESS = 20
 SHOWN, FINDINGS_SHOWN = 20, 3
 
@@ -39,36 +43,38 @@ def main(asked: argparse.Namespace) -> bool:
     print(f"seed {seed}", flush=True)
     tried, answers, bad = Counter[str](), 0, list[Result]()
     with scratch() as folder:
-        for number, size in enumerate(_sizes(count)):
-            recording = story.record(folder / f"recording{number}")
-            answers += sum("answer" in step.mark for step in recording.steps if step.kind == MARK)
-            for state, found in _judge_all(recording, _choose(recording, size, random.Random(seed + number))):
+        for recording, chosen in _parts(folder, count, random.Random(seed)):
+            before = sum("answer" in mark for mark in recording.marks(recording.first))
+            answers += sum("answer" in mark for mark in recording.marks()) - before
+            for state, found in _judge_all(recording, chosen):
                 tried.update([state.contents, state.names])
                 bad += [(state, found)] if found else []
     _say(count, answers, tried, bad)
     return not bad
 
 
-def _sizes(count: int) -> Iterator[int]:
-    """Yield the number of states of each recording."""
+def _parts(folder: Path, count: int, chance: random.Random) -> Iterator[tuple[Recording, list[State]]]:
+    """Yield recordings, each with the states to try, `count` states in all."""
     for done in range(0, count, STATES_OF_A_RECORDING):
-        yield min(STATES_OF_A_RECORDING, count - done)
-
-
-def _choose(recording: Recording, count: int, chance: random.Random) -> list[State]:
-    sides = islice(states.around_restore(recording, chance), count)
-    return [*(chosen := list(sides)), *states.anywhere(recording, count - len(chosen), chance)]
+        size = min(STATES_OF_A_RECORDING, count - done)
+        seconds = size // STATES_FOR_A_SECOND
+        whole = story.record(folder / f"recording{done}")
+        chosen = [*islice(states.around_restore(whole, chance), size - seconds * SECOND_CUTS)]
+        chosen += states.anywhere(whole, size - seconds * SECOND_CUTS - len(chosen), chance)
+        yield whole, chosen
+        for number in range(seconds):
+            before = states.before_second_cut(whole, chance)
+            again = story.record_again(folder / f"recording{done}-{number}", whole, before)
+            yield again, [*states.anywhere(again, SECOND_CUTS, chance)]
 
 
 def _judge_all(recording: Recording, chosen: list[State]) -> Iterable[Result]:
     """Judge the states, in as many processes as there are processors."""
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         works = [(recording.scratch, state, number % BY_PROCESS == 0) for number, state in enumerate(chosen)]
-        for number, result in enumerate(pool.map(_judge_one, works)):
+        for result in pool.map(_judge_one, works):
             if result[1]:
                 print(f"{result[0]}: {result[1][0]}", flush=True)
-            if number % 100 == 99:
-                print(f"… {number + 1} of this recording", flush=True)
             yield result
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.power.recording import CREATE, FOLDER, LINK, MARK, REMOVE, RENAME, SYNC, TRUNCATE, WRITE, Step
+from tests.power.recording import CREATE, FOLDER, LINK, MARK, REMOVE, RENAME, SYNC, TRUNCATE, WRITE, Recording, Step
 
 SECTOR = 512
 CONTENTS = ("none", "all", "torn", "reordered", "mixed")
@@ -49,6 +49,25 @@ class Change:
     folder: Directory
     names: dict[str, Node | None]
     needs: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class State:
+    """A disk after a cut: the step after the cut, the rest of contents and names, and the seed of chance."""
+
+    cut: int
+    contents: str
+    names: str
+    seed: int
+
+    def __str__(self) -> str:
+        return f"cut {self.cut}, contents {self.contents}, names {self.names}, seed {self.seed}"
+
+
+def rebuild(recording: Recording, state: State, target: Path) -> None:
+    """Write the disk after the cut into a new folder."""
+    disk = Disk(recording.root_inode).replay(recording.steps[: state.cut])
+    disk.write_to(target, state.contents, state.names, random.Random(state.seed))
 
 
 class Disk:

@@ -149,9 +149,12 @@ class _Story:
         self.store.jobs[done["ulid"]] = job
 
     def _poll(self, done: dict[str, Any]) -> None:
+        site = done["site"]
+        # A job of which the sender has no answer may be a stop.
+        may_stop = any(asked.get("is_stop") and asked["site"] == site for asked in self.open.values())
         self.store.delivered |= set(done["ulids"])
         for ulid, digest in zip(done["ulids"], done["digests"], strict=True):
-            self.store.jobs.setdefault(ulid, Job(done["site"], digest, False, set())).statuses = {RECEIVED}
+            self.store.jobs.setdefault(ulid, Job(site, digest, may_stop, set())).statuses = {RECEIVED}
 
     def _report(self, done: dict[str, Any]) -> None:
         self.store.jobs[done["ulid"]].statuses = {done["status"]}

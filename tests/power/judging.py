@@ -1,14 +1,12 @@
 """A start on a disk that a power cut left, looked at over HTTP and held against the promises."""
 
 import json
-import random
 import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import requests
@@ -20,35 +18,23 @@ from prjobs.base.settings import Settings
 from prjobs.server import Server
 from prjobs.upkeep import restore
 from prjobs.upkeep.inspection import damages, open_read_only
-from tests.power.disks import Disk
+from tests.power.disks import State, rebuild
 from tests.power.expected import Expected, Jobs, Seen, Store, expect
-from tests.power.recording import MARK, Recording
+from tests.power.recording import Recording
 from tests.power.story import BACKUP, DATA, FLAGS, SITES, digest_of
 from tests.program import JOB, Program
 
 SETTINGS = Settings(port=0, min_free_mb=0, backup_keep=0, expire_exposure_s=0)
+# A busy machine answers 503 when a write does not begin in time.
+PATIENCE = 100
 # No power cut is a reason to accuse anybody of changing the audit, or to call the store damaged.
 FALSE_ALARMS = ("audit", "store", "damaged_job", "backup")
 
 
-@dataclass(frozen=True)
-class State:
-    """A disk after a cut: the step after the cut, the rest of contents and names, and the seed of chance."""
-
-    cut: int
-    contents: str
-    names: str
-    seed: int
-
-    def __str__(self) -> str:
-        return f"cut {self.cut}, contents {self.contents}, names {self.names}, seed {self.seed}"
-
-
 def judge(recording: Recording, state: State, disk: Path, as_process: bool = False) -> list[str]:
     """Rebuild the disk, start on it, and return what is wrong, in sentences."""
-    steps = recording.steps[: state.cut]
-    Disk(recording.root_inode).replay(steps).write_to(disk, state.contents, state.names, random.Random(state.seed))
-    expected = expect(step.mark for step in steps if step.kind == MARK)
+    rebuild(recording, state, disk)
+    expected = expect(recording.marks(state.cut))
     return [*_of_backups(disk / DATA, expected), *_of_start(disk / DATA, expected, as_process)]
 
 
@@ -169,7 +155,11 @@ def look(url: str, stores: list[Store]) -> Seen:
 
         def post(name: str, body: object, token: str | None = None) -> requests.Response:
             headers = {"Authorization": f"Bearer {token}"} if token else {}
-            return session.post(f"{url}/{name}", data=json.dumps(body), headers=headers, timeout=60)
+            for _ in range(PATIENCE):
+                answer = session.post(f"{url}/{name}", data=json.dumps(body), headers=headers, timeout=60)
+                if answer.status_code != 503:
+                    break
+            return answer
 
         for notice in session.get(f"{url}/healthz", timeout=60).json()["notices"]:
             if notice["code"] in FALSE_ALARMS:

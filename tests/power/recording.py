@@ -10,7 +10,7 @@ import shutil
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -44,9 +44,9 @@ class Step:
         return os.fsdecode(self.second if self.kind == RENAME else self.first)
 
     @property
-    def mark(self) -> Any:
-        """Return the sentence of a mark."""
-        return json.loads(self.first)
+    def mark(self) -> dict[str, Any]:
+        """Return the note of a mark."""
+        return dict(json.loads(self.first))
 
     def __str__(self) -> str:
         what = f"{len(self.first)} bytes at {self.offset}" if self.kind == WRITE else os.fsdecode(self.first)
@@ -61,13 +61,29 @@ class Recording:
         self.root = self.scratch / "disk"
         self._log = self.scratch / "steps"
         self._library = self.scratch / "recorder.so"
+        # The number of steps that stand for an earlier recording.
+        self.first = 0
 
-    def begin(self) -> "Recording":
-        """Build the recorder, and make the folder."""
-        self.root.mkdir(parents=True)
-        self._log.touch()
+    def begin(self, marks: Iterable[dict[str, Any]] = ()) -> "Recording":
+        """Build the recorder, and make the folder. A folder that is there is gone on with, after the given marks."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        self._log.write_bytes(b"")
+        for path in sorted(self.root.rglob("*")):
+            self._note_found(path)
+        for mark in marks:
+            self.mark(mark)
+        self.first = sum(1 for _ in read_steps(self._log.read_bytes()))
         subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", self._library, SOURCE, "-ldl"], check=True)
         return self
+
+    def _note_found(self, path: Path) -> None:
+        """Note what was there before the recording: durable, content and name."""
+        inode, name = path.stat().st_ino, os.fsencode(path.relative_to(self.root))
+        self._note(FOLDER if path.is_dir() else CREATE, inode, name)
+        if path.is_file():
+            self._note(WRITE, inode, path.read_bytes())
+            self._note(SYNC, inode)
+        self._note(SYNC, path.parent.stat().st_ino)
 
     @property
     def root_inode(self) -> int:
@@ -82,14 +98,20 @@ class Recording:
 
     def mark(self, sentence: dict[str, Any]) -> None:
         """Write a mark between the steps."""
-        text = json.dumps(sentence).encode()
+        self._note(MARK, 0, json.dumps(sentence).encode())
+
+    def _note(self, kind: str, inode: int, first: bytes = b"") -> None:
         with self._log.open("ab", buffering=0) as log:
-            log.write(HEADER.pack(0, 0, len(text), 0, ord(MARK), 0) + text)
+            log.write(HEADER.pack(inode, 0, len(first), 0, ord(kind), 0) + first)
 
     @cached_property
     def steps(self) -> list[Step]:
         """The steps; to be read when no process is recorded any more."""
         return list(read_steps(self._log.read_bytes()))
+
+    def marks(self, cut: int | None = None) -> list[dict[str, Any]]:
+        """Return the marks before the cut; all without a cut."""
+        return [step.mark for step in self.steps[:cut] if step.kind == MARK]
 
 
 def read_steps(log: bytes) -> Iterator[Step]:

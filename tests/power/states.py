@@ -3,11 +3,11 @@
 import random
 from collections.abc import Iterator
 
-from tests.power.disks import CONTENTS, NAMES
-from tests.power.judging import State
+from tests.power.disks import CONTENTS, NAMES, State
 from tests.power.recording import CREATE, FOLDER, LINK, MARK, REMOVE, RENAME, SYNC, Recording
 
-NAMING = frozenset({CREATE, FOLDER, LINK, REMOVE, RENAME})
+# Beside the many writes.
+NOTABLE = frozenset({CREATE, FOLDER, LINK, REMOVE, RENAME, SYNC, MARK})
 
 
 def around_restore(recording: Recording, chance: random.Random) -> Iterator[State]:
@@ -25,10 +25,24 @@ def around_restore(recording: Recording, chance: random.Random) -> Iterator[Stat
             yield State(number + 1, "none", chance.choice(("journal, none", "strict, none")), chance.getrandbits(32))
 
 
+def before_second_cut(recording: Recording, chance: random.Random) -> State:
+    """Return a state from which the program can go on: its start is not refused, and the store is a known one."""
+    answers = restores = 0
+    places: list[int] = []
+    for number, step in enumerate(recording.steps):
+        if step.kind == MARK:
+            answers += "answer" in step.mark
+            restores += step.mark.get("what") == "restore"
+        if answers and not restores:
+            places.append(number)
+    return State(chance.choice(places), chance.choice(CONTENTS), chance.choice(NAMES), chance.getrandbits(32))
+
+
 def anywhere(recording: Recording, count: int, chance: random.Random) -> Iterator[State]:
-    """Yield states with cuts anywhere: near marks, names and syncs, and in the midst of the writes."""
-    steps = recording.steps
-    places = [number for number, step in enumerate(steps) if step.kind in NAMING or step.kind in (SYNC, MARK)]
+    """Yield states with cuts anywhere: near marks, names and syncs, and amid the writes."""
+    steps, first = recording.steps, recording.first
+    places = [number for number in range(first, len(steps)) if steps[number].kind in NOTABLE]
     for _ in range(count):
-        cut = chance.choice(places) + chance.randint(0, 1) if chance.random() < 0.7 else chance.randrange(len(steps))
+        near = chance.choice(places) + chance.randint(0, 1)
+        cut = near if chance.random() < 0.7 else chance.randrange(first, len(steps))
         yield State(cut, chance.choice(CONTENTS), chance.choice(NAMES), chance.getrandbits(32))

@@ -15,6 +15,7 @@ from typing import Any
 
 import requests
 
+from tests.power.disks import State, rebuild
 from tests.power.recording import Recording
 from tests.program import JOB, Program
 
@@ -35,12 +36,12 @@ def digest_of(params: Any) -> str:
 class Client:
     """The users and the observatories. A question without an answer raises: the story itself has no faults."""
 
-    def __init__(self, recording: Recording, launcher: tuple[str, ...] = ("-m", "prjobs")) -> None:
+    def __init__(self, recording: Recording, launcher: tuple[str, ...] = ("-m", "prjobs"), asked: int = 0) -> None:
         self.recording = recording
         self.launcher = launcher
         self.program = Program(recording.root / DATA, launcher)
         self.token = ""
-        self._numbers = itertools.count(1)
+        self._numbers = itertools.count(asked + 1)
 
     @contextmanager
     def asking(self, what: str, **about: Any) -> Iterator[dict[str, Any]]:
@@ -143,6 +144,29 @@ def record(scratch: Path, length: Length = WHOLE, launcher: tuple[str, ...] = ("
             client.new_job("big", FILL_BYTES)
         if length.large:
             _end(client)
+    finally:
+        client.program.kill()
+    return recording
+
+
+def record_again(scratch: Path, earlier: Recording, state: State) -> Recording:
+    """Record the start on the disk that an earlier recording's cut left, and a little work there: for a second cut."""
+    recording = Recording(scratch)
+    scratch.mkdir()
+    rebuild(earlier, state, recording.root)
+    marks = earlier.marks(state.cut)
+    recording.begin(marks)
+    client = Client(recording, asked=max(mark.get("ask", 0) for mark in marks))
+    client.token = next(mark["token"] for mark in marks if "token" in mark)
+    try:
+        client.serve()
+        for _ in range(3):
+            client.new_job("saf")
+        with requests.Session() as session:
+            for ulid in client.poll("saf", session)[::2]:
+                client.report(ulid, "COMPLETE", session=session)
+        client.new_job("mrc")
+        client.program.stop()
     finally:
         client.program.kill()
     return recording

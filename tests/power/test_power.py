@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 
 from tests.power import states
-from tests.power.disks import Disk
-from tests.power.judging import State, judge
+from tests.power.disks import Disk, State
+from tests.power.judging import judge
 from tests.power.mutant import MUTANTS
-from tests.power.recording import MARK, Recording, needs_recorder
-from tests.power.story import SHORT, record
+from tests.power.recording import Recording, needs_recorder
+from tests.power.story import SHORT, record, record_again
 
 pytestmark = [needs_recorder, pytest.mark.long]
 ANYWHERE, BY_PROCESS = 50, 10
+SECOND_CUTS = 15
 MUTANT_STATES = 40
 
 
@@ -49,7 +50,7 @@ def test_the_recording_has_everything_that_was_written(recording, tmp_path):
     disk = Disk(recording.root_inode).replay(recording.steps)
     disk.write_to(tmp_path / "disk", "all", "journal, all", random.Random(0))
     assert contents_of(tmp_path / "disk") == contents_of(recording.root)
-    whats = {step.mark.get("what") for step in recording.steps if step.kind == MARK}
+    whats = {mark.get("what") for mark in recording.marks()}
     assert whats >= {"new_job", "poll", "report", "make_token", "revoke", "back_up", "restore"}
 
 
@@ -71,6 +72,13 @@ def test_both_sides_of_each_rename_and_sync_of_restore(recording, found_in):
 @names_are_synced_late
 def test_nothing_answered_is_lost_by_a_cut_anywhere(recording, found_in):
     assert [*found_in(recording, states.anywhere(recording, ANYWHERE, random.Random(2)))] == []
+
+
+@names_are_synced_late
+def test_a_second_cut_during_and_after_the_next_start_loses_nothing_either(recording, found_in, tmp_path):
+    chance = random.Random(4)
+    again = record_again(tmp_path / "again", recording, states.before_second_cut(recording, chance))
+    assert [*found_in(again, states.anywhere(again, SECOND_CUTS, chance))] == []
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)
