@@ -10,6 +10,11 @@ export function mayCommand(user) {
   return isStaff(user) || !user.roles?.some((role) => role === "observatory" || role === "viewer");
 }
 
+// As the server judges it: staff, and users with a token for the alarm's own site.
+export function mayAcknowledge(user, site) {
+  return mayCommand(user) && (isStaff(user) || (site !== "" && (user.sites || []).includes(site)));
+}
+
 // The body of the wire contract.
 export function commandBody(command, user) {
   const { site, device, instance, action, required_params, optional_params } = command;

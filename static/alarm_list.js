@@ -1,7 +1,7 @@
 // The alarms on the screen Now, those of a site in one line, with their acknowledgement, the line about them on the other screens, and their
 // sound, which goes on until each loud one was acknowledged.
 
-import { mayCommand } from "./acts.js";
+import { mayAcknowledge } from "./acts.js";
 import { ageWords, groupsOf, groupTodo, groupWords, nameOf, sounding, summaryWords, unseen } from "./alarms.js";
 import { clone, keyed, parts, setAttr, setMore, setProblem, setText, setTip, show } from "./dom.js";
 import { countPhases, openJobs } from "./model.js";
@@ -140,7 +140,7 @@ export class AlarmList {
     setText(here.groupWords, groupWords(group, Math.max(waiting, this.model.sites.get(site)?.counts?.waiting || 0), this.clock.now()));
     setText(here.groupTodo, groupTodo(group));
     setText(here.unfold, isFolded ? `Show the ${alarms.length} alarms` : "Fold");
-    show(here.ackAll, mayCommand(this.model.user));
+    show(here.ackAll, mayAcknowledge(this.model.user, site));
     setText(here.ackAll, isSeen ? "Sound again" : "Acknowledge all");
     this.stop.drawHere(here.stopHere, site);
     show(here.rows, !isFolded);
@@ -151,7 +151,7 @@ export class AlarmList {
     const rows = keyed(list, alarms.map(nameOf), (name) => this.makeRow(name));
     const { around, user } = this.model;
     const now = this.clock.now();
-    alarms.forEach((alarm, at) => drawAlarm(parts(rows[at]), alarm, now, mayCommand(user), zoneOf(around, alarm.site)));
+    alarms.forEach((alarm, at) => drawAlarm(parts(rows[at]), alarm, now, mayAcknowledge(user, alarm.site), zoneOf(around, alarm.site)));
   }
 
   makeRow(name) {

@@ -829,7 +829,7 @@ def test_the_page_gets_them_and_acknowledges_them(make_server):
     clock = ManualClock()
     server = make_server(clock)
     appliance = server.appliance
-    headers = {"Authorization": f"Bearer {make_token(appliance, 'auth0|ann')}"}
+    headers = {"Authorization": f"Bearer {make_token(appliance, 'auth0|ann', 'owner')}"}
     appliance.queue.notices.say("backup", "It failed.")
     Watch(appliance.board).once()
     (alarm,) = requests.get(f"{server.url}/api/now").json()["alarms"]

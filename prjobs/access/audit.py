@@ -23,6 +23,13 @@ LOGIN = "login by link"
 RESERVE_ADD = "reserve add"
 RESERVE_REMOVE = "reserve remove"
 SITE_REMOVE = "site remove"
+LOGIN_LINK = "login link made"
+ALARM_ACK = "alarm ack"
+ALARM_UNACK = "alarm ack removed"
+FETCH = "fetch jobs"
+REPORT = "report"
+CLOUD_STATUS = "cloud status"
+CLOUD_IMPORT = "cloud import"
 
 # Commands of these classes are recorded for every user, and so is every command for an enclosure, also "close".
 WATCHED_CLASSES = frozenset({"roof", "safety", "restart"})

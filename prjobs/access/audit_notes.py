@@ -8,7 +8,7 @@ from prjobs.access.audit import LEFT_OUT, TOKEN_USE, UNKNOWN, Entry, actor_of, r
 from prjobs.access.desk import Desk
 from prjobs.access.identity import Identity
 from prjobs.base.errors import Unavailable
-from prjobs.base.limits import Quota
+from prjobs.base.limits import OTHERS, Quota
 from prjobs.store.transaction import Transaction
 
 logger = logging.getLogger(__name__)
@@ -17,13 +17,26 @@ logger = logging.getLogger(__name__)
 def note(desk: Desk, entry: Entry) -> None:
     """Queue a row for an act without a transaction of its own, such as a refused command; do not wait for the commit.
 
-    Entries of one address beyond the quota become a single row with their number.
+    Entries of one address and user beyond the quota become a single row with their number.
     """
     now_s = desk.clock.elapsed_s()
     entries = _left_out(desk.refusals, now_s)
-    if desk.refusals.take(_address(entry.where_from), now_s):
+    if desk.refusals.take(f"{_address(entry.where_from)} {entry.who}", now_s):
         entries.append(entry)
     _post(desk, entries)
+
+
+def note_hourly(desk: Desk, entry: Entry, kind: str) -> None:
+    """Queue a row for an act that a program repeats: once an hour for each address, user and kind."""
+    now_s = desk.clock.elapsed_s()
+    if desk.repeated.take(f"{_address(entry.where_from)} {entry.who} {kind}", now_s):
+        desk.repeated.left_out(now_s)
+        _post(desk, [entry])
+
+
+def note_act(desk: Desk, entry: Entry) -> None:
+    """Queue a row for an act of staff without a transaction of its own; do not wait for the commit."""
+    _post(desk, [entry])
 
 
 def note_use(desk: Desk, identity: Identity, peer: str) -> None:
@@ -38,10 +51,12 @@ def note_use(desk: Desk, identity: Identity, peer: str) -> None:
 
 
 def _left_out(quota: Quota, now_s: float) -> list[Entry]:
-    return [
-        Entry(UNKNOWN, LEFT_OUT, "", address, f"{count} more refusals within a minute")
-        for address, count in quota.left_out(now_s)
-    ]
+    return [_rest(caller, count) for caller, count in quota.left_out(now_s)]
+
+
+def _rest(caller: str, count: int) -> Entry:
+    address, _, who = (OTHERS, "", UNKNOWN) if caller == OTHERS else caller.partition(" ")
+    return Entry(who, LEFT_OUT, "", address, f"{count} more refusals within a minute")
 
 
 def _address(where_from: str) -> str:

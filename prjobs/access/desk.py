@@ -53,8 +53,8 @@ class Desk(Common):
     """The state that the verbs of this package take.
 
     `secret` signs the appliance's own tokens; `provider` checks the tokens of an outside provider. `wrong_tokens`,
-    `new_jobs`, and `safe_jobs` for commands that make safe, limit callers; `refusals` and `token_uses` limit the
-    callers' rows in the audit. `verified` holds the claims of tokens with a checked signature.
+    `new_jobs`, and `safe_jobs` for commands that make safe, limit callers; `refusals`, `token_uses` and `repeated`
+    limit the callers' rows in the audit. `verified` holds the claims of tokens with a checked signature.
     """
 
     secret: bytes
@@ -64,5 +64,6 @@ class Desk(Common):
     safe_jobs: Rate
     refusals: Quota = field(default_factory=Quota)
     token_uses: Quota = field(default_factory=lambda: Quota(limit=1, window_s=3600, callers=1000))
+    repeated: Quota = field(default_factory=lambda: Quota(limit=1, window_s=3600, callers=200))
     windows: Windows = field(default_factory=Windows)
     verified: dict[str, dict[str, Any]] = field(default_factory=dict)

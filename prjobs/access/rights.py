@@ -91,3 +91,11 @@ def may_cancel(identity: Identity, site: str, owner_id: str) -> bool:
     """Return True for staff, and for the user who asked for the job, but not by a token that may not command."""
     is_owner = identity.user_id == owner_id and not NO_COMMANDS & set(identity.roles)
     return identity.reaches(site) and (identity.is_staff or is_owner)
+
+
+def may_acknowledge(identity: Identity, site: str) -> bool:
+    """Return True for staff, and for a user with a token for some sites, this one among them.
+
+    An empty site stands for the server itself.
+    """
+    return identity.is_staff or (bool(site) and site in identity.sites)

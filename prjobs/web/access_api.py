@@ -16,7 +16,7 @@ from prjobs.appliance import Appliance
 from prjobs.base import catalogue
 from prjobs.base.errors import Forbidden, NotFound, Unauthorized, Unavailable
 from prjobs.base.fields import Instance, Site
-from prjobs.web import caller
+from prjobs.web import caller, connection
 from prjobs.web.endpoint import Route, parse_body, parse_query, reply_json
 
 logger = logging.getLogger(__name__)
@@ -112,15 +112,16 @@ def _token_for_key(desk: Desk, key: str) -> str:
         caller.count_failure(desk)
         raise
     new = NewToken(user.user_id, user.user_name, ["admin"], [], LOGIN_DAYS)
-    token, info = tokens.create_token(desk, new, audit.Actor(LOGIN_LINK, caller.peer()), audit.LOGIN)
+    token, info = tokens.create_token(desk, new, audit.Actor(LOGIN_LINK, connection.peer()), audit.LOGIN)
     logger.info("a browser of %s logged in by the one-time link: token %s", info.user_id, info.id)
     return token
 
 
 def post_login_key(appliance: Appliance) -> HTTPResponse:
     """Make a new key for the one-time link, which logs in for every site; the key before becomes worthless."""
-    caller.require_admin_everywhere(appliance.desk)
-    return reply_json({"once": login.create_login_key(appliance.desk, parse_body(LinkUser, empty=b"{}"))})
+    identity = caller.require_admin_everywhere(appliance.desk)
+    user = parse_body(LinkUser, empty=b"{}")
+    return reply_json({"once": login.create_login_key(appliance.desk, user, caller.actor(identity))})
 
 
 def post_logout(appliance: Appliance) -> HTTPResponse:

@@ -22,6 +22,7 @@ from prjobs.web import (
     reservations_api,
     wall_api,
 )
+from prjobs.web.audited_acts import note_refusal
 from prjobs.web.endpoint import reply
 from prjobs.web.guard import ALLOWED_HEADERS, Guard, cors_headers
 from prjobs.web.pages import get_file, get_icon, load_files
@@ -76,7 +77,7 @@ def build_routes(appliance: Appliance) -> Bottle:
     app.default_error_handler = partial(_error, appliance.queue)
     routes = [*contract.ROUTES, *ROUTES]
     for method, path, handler in routes:
-        app.route(path, method, _answering(partial(handler, appliance)))
+        app.route(path, method, _answering(partial(handler, appliance), partial(note_refusal, appliance.desk)))
     for path in {path for _, path, _ in routes}:
         app.route(path, "OPTIONS", _options)
     files = load_files()
@@ -87,14 +88,17 @@ def build_routes(appliance: Appliance) -> Bottle:
     return app
 
 
-def _answering(handler: Callable[..., HTTPResponse]) -> Callable[..., HTTPResponse]:
-    """Return the handler, with refusals turned into answers and defects into a log entry."""
+def _answering(
+    handler: Callable[..., HTTPResponse], note: Callable[[Refused], None] = lambda _refused: None
+) -> Callable[..., HTTPResponse]:
+    """Return the handler, with refusals noted and turned into answers, and defects into a log entry."""
 
     def answer(**parts: str) -> HTTPResponse:
         try:
             return handler(**parts)
         except Refused as refused:
             _log_refusal(request.environ, refused)
+            note(refused)
             return refusal(refused, request.environ)
         except Exception:
             logger.exception("a defect in %s %s", request.method, request.path)

@@ -2,55 +2,25 @@
 
 import base64
 import binascii
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from ipaddress import ip_address
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from bottle import request
 
-from prjobs.access import audit, audit_notes, rights, tokens
+from prjobs.access import audit_notes, rights, tokens
 from prjobs.access.audit import Actor
 from prjobs.access.desk import Desk
 from prjobs.access.identity import LOG_IN, Identity
 from prjobs.base.cookies import cookie_of
 from prjobs.base.errors import Forbidden, TooMany, Unauthorized
+from prjobs.web import connection
 from prjobs.web.endpoint import query_text
 
-# waitress removes it unless it comes from the trusted proxy.
-PROXIED = "HTTP_X_FORWARDED_FOR"
 PAGE_HEADER = "HTTP_X_PRJOBS_PAGE"
 # A login that lasts less than four weeks is warned of in its last quarter.
 WARNED_MS = 7 * 86_400_000
 STAFF_ONLY = "Only an administrator or an owner may do this."
-
-
-# ---- the connection
-
-
-def peer() -> str:
-    """Return the other end of the connection as address:port; the address alone behind a trusted proxy."""
-    environ = request.environ
-    if PROXIED in environ:
-        return str(environ["REMOTE_ADDR"])
-    # 127.0.0.1 and ::1 are one REMOTE_ADDR, but a port of each may be in use at the same time.
-    return f"{environ['REMOTE_HOST']}:{environ['REMOTE_PORT']}"
-
-
-def has_own_connection() -> bool:
-    """Return True if the next request on the connection proves that the caller got the answer before."""
-    return PROXIED not in request.environ
-
-
-def is_local() -> bool:
-    """Return True if the caller is on this machine."""
-    address = request.environ["REMOTE_ADDR"]
-    try:
-        return address == "127.0.0.1" or ip_address(address).is_loopback
-    except ValueError:
-        # A proxy may name the caller by anything: `unknown`, or with a port.
-        return False
 
 
 # ---- the token
@@ -114,7 +84,8 @@ def identify(desk: Desk, token: str) -> Identity:
 
 def _identify(desk: Desk, token: str) -> Identity:
     found = tokens.identify(desk, token)
-    audit_notes.note_use(desk, found, peer())
+    request.environ[connection.IDENTITY] = found
+    audit_notes.note_use(desk, found, connection.peer())
     return found
 
 
@@ -127,12 +98,12 @@ def count_failure(desk: Desk) -> None:
 
 def actor(found: Identity | None, despite: str = "") -> Actor:
     """Return the caller as the audit names users and programs."""
-    return audit.actor_of(found, peer(), despite)
+    return connection.actor(found, despite)
 
 
 def shown(found: Identity) -> dict[str, Any]:
     """Return the user for the page, with when the login ends and from when the page warns of that."""
-    user = {"user_id": found.user_id, "user_name": found.user_name, "roles": found.roles}
+    user = {"user_id": found.user_id, "user_name": found.user_name, "roles": found.roles, "sites": found.sites}
     if not found.ends_ms:
         return user
     warned_ms = min(WARNED_MS, (found.ends_ms - found.made_ms) // 4) if found.made_ms else WARNED_MS // 7
@@ -145,7 +116,7 @@ def shown(found: Identity) -> dict[str, Any]:
 def is_open(desk: Desk) -> bool:
     """Return True if the caller may read, fetch jobs and report without a token."""
     open_for = desk.settings.observatory_access
-    return open_for == "open" or (open_for == "loopback" and is_local())
+    return open_for == "open" or (open_for == "loopback" and connection.is_local())
 
 
 def require_reader(desk: Desk) -> Identity | None:
@@ -230,23 +201,3 @@ def sites_asked(desk: Desk) -> Sequence[str]:
         return found.sites if found else ()
     require_site(found, site)
     return (site,)
-
-
-@dataclass
-class Refusable:
-    """A command while the right to send the command is judged, as far as known."""
-
-    asked: str
-    identity: Identity | None = None
-
-
-@contextmanager
-def audited(desk: Desk, asked: str) -> Iterator[Refusable]:
-    """Write refusals for want of a right, raised inside this block, into the audit."""
-    refusable = Refusable(asked)
-    try:
-        yield refusable
-    except (Unauthorized, Forbidden, TooMany) as refused:
-        entry = audit.refusal(actor(refusable.identity), refusable.asked, refused.sentence)
-        audit_notes.note(desk, entry)
-        raise

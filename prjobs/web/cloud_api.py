@@ -7,13 +7,14 @@ import msgspec
 from bottle import HTTPResponse
 from msgspec import Meta
 
+from prjobs.access import audit
 from prjobs.access.identity import Identity
 from prjobs.appliance import Appliance
 from prjobs.base.errors import Forbidden
 from prjobs.cloud import backlog, status
 from prjobs.cloud.status import CloudStatus
 from prjobs.jobs import lookup
-from prjobs.web import caller
+from prjobs.web import audited_acts, caller
 from prjobs.web.endpoint import Route, parse_body, reply_json
 
 logger = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ def post_import(appliance: Appliance) -> HTTPResponse:
     memory.backlog = begun
     if asked.take:
         logger.info("import of the cloud's jobs since %d by %s", asked.since_ms, identity.user_id)
+        audited_acts.note_act(appliance.desk, identity, audit.CLOUD_IMPORT, " ".join(sites), str(asked.since_ms))
     return reply_json({"import": begun.view()})
 
 
@@ -87,6 +89,7 @@ def _decide(appliance: Appliance, ulid: str, give_up: bool) -> HTTPResponse:
     identity = caller.require_staff(appliance.desk, "Only staff may decide about parked statuses.")
     caller.require_site(identity, lookup.find_job(appliance.queue.database, ulid).site)
     status.decide_parked(appliance.cloud, ulid, give_up)
+    audited_acts.note_act(appliance.desk, identity, audit.CLOUD_STATUS, ulid, "given up" if give_up else "sent again")
     return reply_json({"cloud": describe_for(appliance, identity)})
 
 

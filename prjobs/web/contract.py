@@ -6,14 +6,14 @@ from itertools import chain
 
 from bottle import HTTPResponse, request
 
-from prjobs.access import rights
+from prjobs.access import audit, rights
 from prjobs.appliance import Appliance
 from prjobs.base.errors import Conflict, Refused
 from prjobs.jobs import handouts, lookup, proofs, refused_polls, reports
 from prjobs.jobs.recent_polls import never
 from prjobs.jobs.requests import StatusUpdate
 from prjobs.store.models import JobRow
-from prjobs.web import caller, poll_refusals, sending, wire
+from prjobs.web import audited_acts, caller, connection, poll_refusals, sending, wire
 from prjobs.web.endpoint import IMPORTANT, Handler, Route, read_body, reply
 from prjobs.web.holding import hold
 
@@ -36,12 +36,12 @@ def paths_of(name: str) -> list[str]:
 def post_newjob(appliance: Appliance) -> HTTPResponse:
     """Queue a command. The token is judged before the body."""
     desk = appliance.desk
-    with caller.audited(desk, "newjob") as refusable:
-        identity = refusable.identity = caller.require_identity(desk)
-        rights.require_commander(identity)
-        command = wire.parse_newjob(read_body(), identity.roles_json, sending.idempotency_key())
-        refusable.asked = f"{command.site} {command.device} {command.action}"
-        judged = rights.require_rights(desk, identity, command.site, command.user_id, command.command_class)
+    connection.asks_for("newjob")
+    identity = caller.require_identity(desk)
+    rights.require_commander(identity)
+    command = wire.parse_newjob(read_body(), identity.roles_json, sending.idempotency_key())
+    connection.asks_for(f"{command.site} {command.device} {command.action}")
+    judged = rights.require_rights(desk, identity, command.site, command.user_id, command.command_class)
     sent = sending.send(appliance, identity, command, judged)
     return reply(wire.job_document(sent.row), X_Prjobs_Reservations=sent.basis, X_Prjobs_Note=sent.note)
 
@@ -66,7 +66,7 @@ def post_getrecentjobs(appliance: Appliance) -> HTTPResponse:
 
 def post_getnewjobs(appliance: Appliance) -> HTTPResponse:
     """Hand out the jobs that wait; the answer is held only when the poll asks for it."""
-    queue, peer, own_connection = appliance.queue, caller.peer(), caller.has_own_connection()
+    queue, peer, own_connection = appliance.queue, connection.peer(), connection.has_own_connection()
     if own_connection:
         proofs.heard(queue, peer)
     try:
@@ -83,15 +83,25 @@ def post_getnewjobs(appliance: Appliance) -> HTTPResponse:
     def take() -> list[JobRow]:
         return handouts.take_jobs(queue, poll, peer, noted)
 
+    def judge_and_take() -> list[JobRow]:
+        # The token may have been revoked, or may have ended, while the poll was held.
+        try:
+            caller.require_site(caller.require_observatory(appliance.desk), poll.site)
+        except Refused as refused:
+            poll_refusals.note_refusal(queue, request.environ, refused)
+            raise
+        return take()
+
     try:
         rows: list[JobRow] | None = take()
         if not rows and poll.wait_s:
-            rows = hold(queue, poll.site, poll.wait_s, take)
+            rows = hold(queue, poll.site, poll.wait_s, judge_and_take)
             if not rows and noted.has_ended():
                 raise Conflict(handouts.HAS_ENDED)
     finally:
         # The poll is kept for a while to be judged; its connection is not.
         noted.has_ended = never
+    audited_acts.note_fetch(appliance.desk, identity, poll.site, rows or [])
     if rows is None:
         return reply(b"[]", Retry_After="1")
     if not rows:
@@ -112,8 +122,8 @@ def post_startjob(appliance: Appliance) -> HTTPResponse:
 
 
 def _post_status(appliance: Appliance, parse: Callable[[bytes], StatusUpdate]) -> HTTPResponse:
-    peer = caller.peer()
-    if caller.has_own_connection():
+    peer = connection.peer()
+    if connection.has_own_connection():
         proofs.heard(appliance.queue, peer)
     desk = appliance.desk
     identity = caller.require_observatory(desk)
@@ -122,6 +132,9 @@ def _post_status(appliance: Appliance, parse: Callable[[bytes], StatusUpdate]) -
     identity = identity or caller.observatory_if_shown(desk, update.site)
     who, is_trusted = (identity.user_id, True) if identity else (peer, False)
     reports.update_status(appliance.queue, update, who, is_trusted)
+    if identity and identity.is_staff:
+        reported = f"{update.site} {update.status} {update.message}"
+        audited_acts.note_act(desk, identity, audit.REPORT, update.ulid, reported)
     return reply(wire.status_document(update))
 
 

@@ -18,7 +18,7 @@ from prjobs.jobs import log, lookup, withdrawals
 from prjobs.jobs.states import PHASES, phase_of
 from prjobs.monitor import views
 from prjobs.monitor.command_notes import Draft, notes_on
-from prjobs.web import caller, sending, wire
+from prjobs.web import caller, connection, sending, wire
 from prjobs.web.endpoint import Route, parse_body, query_number, query_text, reply_json, require_names
 
 logger = logging.getLogger(__name__)
@@ -114,13 +114,13 @@ def post_close(appliance: Appliance, ulid: str) -> HTTPResponse:
 def post_again(appliance: Appliance, ulid: str) -> HTTPResponse:
     """Send a job again, as a new job in the caller's own name, checked as newjob is."""
     desk = appliance.desk
-    with caller.audited(desk, f"{ulid} again") as refusable:
-        identity = refusable.identity = caller.require_identity(desk)
-        rights.require_commander(identity)
-        old = lookup.find_job(appliance.queue.database, ulid)
-        caller.require_site(identity, old.site)
-        command = wire.parse_again(old, identity, sending.idempotency_key())
-        judged = rights.require_rights(desk, identity, command.site, command.user_id, command.command_class)
+    connection.asks_for(f"{ulid} again")
+    identity = caller.require_identity(desk)
+    rights.require_commander(identity)
+    old = lookup.find_job(appliance.queue.database, ulid)
+    caller.require_site(identity, old.site)
+    command = wire.parse_again(old, identity, sending.idempotency_key())
+    judged = rights.require_rights(desk, identity, command.site, command.user_id, command.command_class)
     sent = sending.send(appliance, identity, command, judged)
     return reply_json(views.view_job(sent.row), X_Prjobs_Reservations=sent.basis, X_Prjobs_Note=sent.note)
 

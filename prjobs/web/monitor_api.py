@@ -8,10 +8,10 @@ import msgspec
 from bottle import HTTPResponse
 from msgspec import Meta
 
-from prjobs.access import reservations, rights
+from prjobs.access import audit, reservations, rights
 from prjobs.access.identity import Identity
 from prjobs.appliance import Appliance
-from prjobs.base.errors import BadRequest, NotFound
+from prjobs.base.errors import BadRequest, Forbidden, NotFound
 from prjobs.base.fields import Site
 from prjobs.base.settings_sources import reference
 from prjobs.cloud.status import state_of
@@ -21,7 +21,7 @@ from prjobs.monitor import alarms, health, makings, sites, views, watchdog
 from prjobs.monitor.board import Board
 from prjobs.monitor.rules import rules_of
 from prjobs.version import VERSION
-from prjobs.web import caller, sending
+from prjobs.web import audited_acts, caller, connection, sending
 from prjobs.web.cloud_api import describe_for
 from prjobs.web.endpoint import MAX_WAIT_S, Route, parse_body, query_number, query_text, reply_json, require_names
 from prjobs.web.holding import hold
@@ -125,6 +125,8 @@ def get_changes(appliance: Appliance) -> HTTPResponse:
     if since is None:
         return reply_json({"seq": log.last_seq(queue.database), "changes": [], "more": False, "again_s": 0})
     again_s = _wait_for_changes(queue, since, sites_asked, min(query_number("wait") or 0, MAX_WAIT_S))
+    # The token may have been revoked, or may have ended, while the request was held.
+    sites_asked = caller.sites_asked(appliance.desk)
     newest = log.last_seq(queue.database)
     changes = log.list_changes(queue.database, since, sites_asked)
     more = len(changes) == log.LIMIT
@@ -151,10 +153,11 @@ def _wait_for_changes(queue: Queue, since: int, sites_asked: Sequence[str], wait
 
 
 def post_ack(appliance: Appliance) -> HTTPResponse:
-    """Note that the caller has seen some alarms."""
+    """Note that the caller has seen some alarms: staff, and users with a token for the alarm's site."""
     identity = caller.require_commander(appliance.desk)
     keys = _reached_alarms(appliance.board, identity)
     alarms.acknowledge(appliance.board, keys, caller.actor(identity))
+    audited_acts.note_act(appliance.desk, identity, audit.ALARM_ACK, keys[0], " ".join(keys[1:]))
     logger.info("alarms seen by %s: %s", identity.user_id, ", ".join(keys))
     return reply_json({"alarms": alarms.list_alarms(appliance.board, identity.reaches)})
 
@@ -164,17 +167,24 @@ def delete_ack(appliance: Appliance) -> HTTPResponse:
     identity = caller.require_commander(appliance.desk)
     keys = _reached_alarms(appliance.board, identity)
     alarms.forget(appliance.board, keys)
+    audited_acts.note_act(appliance.desk, identity, audit.ALARM_UNACK, keys[0], " ".join(keys[1:]))
     logger.info("alarms to be heard again, by %s: %s", identity.user_id, ", ".join(keys))
     return reply_json({"alarms": alarms.list_alarms(appliance.board, identity.reaches)})
 
 
 def _reached_alarms(board: Board, identity: Identity) -> list[str]:
-    """Return the keys of the body that are raised and within the caller's reach. Raises NotFound for none."""
+    """Return the keys of the body that are raised and that the caller may acknowledge.
+
+    Raises NotFound if none is raised, and Forbidden if the caller may acknowledge none of them.
+    """
     asked = parse_body(AlarmKeys, empty=b"{}")
-    raised = {alarm.key for alarm in alarms.list_alarms(board, identity.reaches)}
-    keys = [key for key in (*asked.keys, *filter(None, [asked.key])) if key in raised]
-    if not keys:
+    sites_of = {alarm.key: alarm.site for alarm in alarms.list_alarms(board, identity.reaches)}
+    raised = [key for key in (*asked.keys, *filter(None, [asked.key])) if key in sites_of]
+    if not raised:
         raise NotFound(alarms.OVER)
+    keys = [key for key in raised if rights.may_acknowledge(identity, sites_of[key])]
+    if not keys:
+        raise Forbidden("Only staff, and users with a token for this site alone, may acknowledge this alarm.")
     return keys
 
 
@@ -190,12 +200,12 @@ class SiteToMakeSafe(msgspec.Struct, frozen=True):
 def post_make_safe(appliance: Appliance) -> HTTPResponse:
     """Stop a site, then park its mount, then close its enclosure station: rights as for a stop."""
     desk, queue = appliance.desk, appliance.queue
-    with caller.audited(desk, "make safe") as refusable:
-        identity = refusable.identity = caller.require_identity(desk)
-        rights.require_commander(identity)
-        site = parse_body(SiteToMakeSafe).site
-        refusable.asked = f"{site} make safe"
-        judged = rights.require_rights(desk, identity, site, identity.user_id, "stop")
+    connection.asks_for("make safe")
+    identity = caller.require_identity(desk)
+    rights.require_commander(identity)
+    site = parse_body(SiteToMakeSafe).site
+    connection.asks_for(f"{site} make safe")
+    judged = rights.require_rights(desk, identity, site, identity.user_id, "stop")
     tied = reservations.stations(queue.settings)
     stations = [one for one, sites in tied.items() if site in sites]
     station = next((one for one in stations if identity.reaches(one)), next(iter(stations), ""))
