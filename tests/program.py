@@ -1,6 +1,7 @@
 """The program as its users have it: a process that is started, used, stopped and killed."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -41,6 +42,14 @@ DOCUMENT = {
 }
 
 
+def _first_line(file: int) -> str:
+    """Read no byte more: `communicate` loses what a buffered reader holds of the next lines."""
+    line = b""
+    while not line.endswith(b"\n") and (byte := os.read(file, 1)):
+        line += byte
+    return line.decode()
+
+
 class Program:
     """`prjobs` on one data folder. Commands run to their end; `serve` starts a process.
 
@@ -68,7 +77,7 @@ class Program:
         named.setdefault("stderr", subprocess.PIPE)
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **named)
         assert self.process.stdout is not None
-        line = self.process.stdout.readline()
+        line = _first_line(self.process.stdout.fileno())
         if not line:
             _, errors = self.process.communicate(timeout=60)
             raise AssertionError(f"serve ended with {self.process.returncode}: {errors}")
