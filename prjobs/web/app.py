@@ -24,7 +24,7 @@ from prjobs.web import (
 )
 from prjobs.web.audited_acts import note_refusal
 from prjobs.web.endpoint import reply
-from prjobs.web.guard import ALLOWED_HEADERS, Guard, cors_headers
+from prjobs.web.guard import ALLOWED_HEADERS, Guard, cors_headers, preflight_headers
 from prjobs.web.pages import get_file, get_icon, load_files
 from prjobs.web.respond import refusal, refusal_parts
 
@@ -56,17 +56,23 @@ def build_app(appliance: Appliance) -> Wsgi:
         try:
             origin = guard.check(environ)
         except Refused as refused:
-            return _refuse(appliance.queue, environ, start_response, refused)
-        if origin is None:
-            return routes(environ, start_response)  # type: ignore[no-any-return]
-        extra = cors_headers(environ, origin)
-
-        def with_cors(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
-            return start_response(status, headers + extra, *rest)
-
-        return routes(environ, with_cors)  # type: ignore[no-any-return]
+            answer = _with_cors(environ, start_response, guard.allowed_origin(environ))
+            return _refuse(appliance, environ, answer, refused)
+        return routes(environ, _with_cors(environ, start_response, origin))  # type: ignore[no-any-return]
 
     return application
+
+
+def _with_cors(environ: Environ, start_response: StartResponse, origin: str | None) -> StartResponse:
+    """Return `start_response` with the headers that let pages of the origin read the answer."""
+    if origin is None:
+        return start_response
+    extra = cors_headers(origin) + preflight_headers(environ)
+
+    def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+        return start_response(status, headers + extra, *rest)
+
+    return start
 
 
 def build_routes(appliance: Appliance) -> Bottle:
@@ -113,6 +119,9 @@ def _options(**_parts: str) -> HTTPResponse:
 
 def _error(queue: Queue, error: HTTPError) -> HTTPResponse:
     """Return a refusal of Bottle's own in the form of this part of the interface."""
+    if request.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.environ:
+        # After a refused preflight a page learns nothing: the request itself is refused, and the page can show why.
+        return _options()
     if error.status_code == 405:
         refused: Refused = MethodNotAllowed("This method is not allowed here.")
     elif error.status_code == 404:
@@ -128,9 +137,9 @@ def _error(queue: Queue, error: HTTPError) -> HTTPResponse:
     return answer
 
 
-def _refuse(queue: Queue, environ: Environ, start_response: StartResponse, refused: Refused) -> Iterable[bytes]:
+def _refuse(appliance: Appliance, environ: Environ, start_response: StartResponse, refused: Refused) -> Iterable[bytes]:
     _log_refusal(environ, refused)
-    poll_refusals.note_refusal(queue, environ, refused)
+    poll_refusals.note_refusal(appliance.queue, environ, refused)
     status, content_type, headers, body = refusal_parts(refused, str(environ["PATH_INFO"]), environ)
     reason = REASONS.get(status, "Refused")
     start_response(

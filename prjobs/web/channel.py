@@ -7,47 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 from waitress.channel import HTTPChannel
-from waitress.task import ErrorTask, WSGITask
+from waitress.task import WSGITask
 
-from prjobs.base.errors import BadRequest, HeadersTooLarge, Refused, TooLarge
 from prjobs.base.sockets import LOOPBACKS, is_ended, unacknowledged
 from prjobs.web.endpoint import IMPORTANT
-from prjobs.web.respond import refusal_parts
+from prjobs.web.parsing import Parser, Refusal
 
 IDLE_S = 75.0
 SLOW_S = 20.0
-HEAD = 500
 # Where the system does not tell what has arrived, a client that ends later may have given up on a lost answer.
 PROMPT_END_S = 10.0
-
-
-class _ErrorTask(ErrorTask):  # type: ignore[misc]
-    """The answer to a request that waitress itself refuses: too large, malformed, not HTTP."""
-
-    def execute(self) -> None:
-        error = self.request.error
-        status, content_type, headers, body = refusal_parts(_refused(error), _path(self.channel.head))
-        self.status = f"{status} {error.reason}"
-        self.response_headers += [("Content-Type", content_type), *headers.items()]
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
-
-
-def _path(head: bytes) -> str:
-    """Return the path of a request that could not be parsed, as far as the first bytes tell."""
-    words = head.partition(b"\r\n")[0].decode("latin-1").split()
-    return words[1].partition("?")[0] if len(words) > 1 else ""
-
-
-def _refused(error: Any) -> Refused:
-    known = {
-        413: TooLarge("The body is too large: 1 MiB is the limit."),
-        431: HeadersTooLarge("The headers are too large: 16 KiB is the limit."),
-    }
-    refused: Refused = known.get(error.code, BadRequest("This is not a valid HTTP request."))
-    refused.status = error.code
-    return refused
 
 
 class _Task(WSGITask):  # type: ignore[misc]
@@ -87,19 +56,20 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     the connection in order, and the system resets the connection of a client that did not.
     """
 
-    error_task_class = _ErrorTask
+    error_task_class = Refusal
+    parser_class = Parser
     task_class = _Task
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.active_s = self.moved_s = time.monotonic()
         self.request_began_s: float | None = None
-        self.head = b""
         self.deaf = False
         self.writing = False
         # The client ended its side; it did so before an important answer; this side waits for the client's end.
         self.has_ended = self.ended_early = self.waits_for_end = False
-        self.has_important_answer = False
+        # The client is to end the connection: that proves the arrival of the answer, or the client is still sending.
+        self.lets_client_end = False
         self.ended_s = 0.0
 
     def writable(self) -> bool:
@@ -183,12 +153,12 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     def note_important_answer(self) -> None:
         """Note that an answer leaves whose arrival is to be proved by the end of the connection."""
-        self.has_important_answer = True
+        self.lets_client_end = True
         self.ended_early = self.ended_early or self.check_client_disconnected()
 
     def handle_write(self) -> None:
-        """Send the bytes that did not fit. After an important answer let the client end first: that proves arrival."""
-        if not (self.close_when_flushed and self.has_important_answer) or self.has_ended or self.will_close:
+        """Send the bytes that did not fit; then close, after the client where `lets_client_end` says so."""
+        if not (self.close_when_flushed and self.lets_client_end) or self.has_ended or self.will_close:
             super().handle_write()
             return
         self._flush_exception(self._flush_some)
@@ -203,8 +173,6 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     def received(self, data: bytes) -> bool:
         self.active_s = time.monotonic()
-        if self.request is None and not self.requests:
-            self.head = data[:HEAD]
         answer: bool = super().received(data)
         if self.request is None:
             self.request_began_s = None

@@ -24,7 +24,7 @@ class Guard:
     def __init__(self, host: str, allowed_hosts: list[str], allowed_origins: list[str]) -> None:
         names = (*_LOCAL_NAMES, host, f"[{host}]" if ":" in host else host, *allowed_hosts)
         self._names = frozenset(name.lower() for name in names) - {"0.0.0.0", "::", "[::]"}
-        self._origins = frozenset(origin.rstrip("/").lower() for origin in allowed_origins)
+        self._origins = origins(allowed_origins)
         # A name of the web may be made to lead to this machine, and never is one of the machine's own names.
         self._takes_own = not is_loopback(host)
         self._good_hosts: set[str] = set()
@@ -38,6 +38,11 @@ class Guard:
         if origin is None and fetch_site is None:
             return None
         return self._check_origin(environ, str(origin) if origin is not None else None, str(fetch_site))
+
+    def allowed_origin(self, environ: Environ) -> str | None:
+        """Return the origin of a refused request if a setting allows its pages to read the answer; else None."""
+        origin = str(environ.get("HTTP_ORIGIN", ""))
+        return origin if allowed_origin(origin, self._origins) else None
 
     def _check_host(self, host: str) -> None:
         if host in self._good_hosts:
@@ -55,7 +60,7 @@ class Guard:
 
     def _check_origin(self, environ: Environ, origin: str | None, fetch_site: str) -> str | None:
         if origin is not None:
-            if self._is_own(environ, origin) or origin.rstrip("/").lower() in self._origins:
+            if self._is_own(environ, origin) or allowed_origin(origin, self._origins):
                 return origin
             if acts(environ):
                 sentence = "This web site is not allowed to call the appliance: allowed_origins does not name it."
@@ -70,6 +75,16 @@ class Guard:
         return origin.rstrip("/").lower() == f"{environ['wsgi.url_scheme']}://{environ.get('HTTP_HOST')}".lower()
 
 
+def origins(allowed: list[str]) -> frozenset[str]:
+    """Return the web origins of the setting `allowed_origins`, in the form for comparison."""
+    return frozenset(origin.rstrip("/").lower() for origin in allowed)
+
+
+def allowed_origin(origin: str, allowed: frozenset[str]) -> bool:
+    """Return True if a setting allows the pages of the origin to call the appliance."""
+    return origin.rstrip("/").lower() in allowed
+
+
 def acts(environ: Environ) -> bool:
     """Return True if a foreign page must not make the request: for every change, and for all data."""
     path = str(environ["PATH_INFO"])
@@ -82,16 +97,24 @@ def check_path(path: str) -> None:
         raise NotFound("There is nothing at this address.")
 
 
-def cors_headers(environ: Environ, origin: str) -> list[tuple[str, str]]:
+def cors_headers(origin: str) -> list[tuple[str, str]]:
     """Return the headers with which a browser lets an allowed page read the answer."""
-    headers = [("Access-Control-Allow-Origin", origin), ("Vary", "Origin")]
-    headers.append(
-        ("Access-Control-Expose-Headers", "X-Prjobs-Error, X-Prjobs-Note, X-Prjobs-Reservations, Retry-After")
-    )
-    if environ["REQUEST_METHOD"] == "OPTIONS":
-        headers.append(("Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS"))
-        headers.append(("Access-Control-Allow-Headers", ALLOWED_HEADERS))
-        headers.append(("Access-Control-Max-Age", "600"))
-        if environ.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true":
-            headers.append(("Access-Control-Allow-Private-Network", "true"))
+    return [
+        ("Access-Control-Allow-Origin", origin),
+        ("Vary", "Origin"),
+        ("Access-Control-Expose-Headers", "X-Prjobs-Error, X-Prjobs-Note, X-Prjobs-Reservations, Retry-After"),
+    ]
+
+
+def preflight_headers(environ: Environ) -> list[tuple[str, str]]:
+    """Return the headers that let the browser send the request it asks for by OPTIONS; none for another method."""
+    if environ["REQUEST_METHOD"] != "OPTIONS":
+        return []
+    headers = [
+        ("Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS"),
+        ("Access-Control-Allow-Headers", ALLOWED_HEADERS),
+        ("Access-Control-Max-Age", "600"),
+    ]
+    if environ.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true":
+        headers.append(("Access-Control-Allow-Private-Network", "true"))
     return headers

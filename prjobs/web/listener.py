@@ -15,6 +15,7 @@ from prjobs.base.settings import Settings
 from prjobs.base.sockets import LOOPBACKS, bind_sockets
 from prjobs.web.channel import Channel, sparing
 from prjobs.web.endpoint import MAX_BODY
+from prjobs.web.guard import origins
 from prjobs.web.workers import Workers
 
 logger = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class Listener:
         self._servers = [one for one in self._sockets.values() if hasattr(one, "active_channels")]
         for server in self._servers:
             server.channel_class = Channel
+            server.allowed_origins = origins(settings.allowed_origins)
             server.connection_ended = lambda _peer, _is_orderly: None
             server.pull_trigger = sparing(server.pull_trigger)
 

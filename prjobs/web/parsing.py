@@ -1,0 +1,85 @@
+"""Requests that are not valid HTTP or too large: each gets a refusal in the contract's form."""
+
+import re
+from http.client import responses
+
+from waitress.parser import HTTPRequestParser
+from waitress.task import ErrorTask
+from waitress.utilities import BadRequest as InvalidRequest
+from waitress.utilities import RequestEntityTooLarge
+
+from prjobs.base.errors import BadRequest, HeadersTooLarge, Internal, Refused, TooLarge
+from prjobs.web.endpoint import TOO_LARGE
+from prjobs.web.guard import allowed_origin, cors_headers
+from prjobs.web.respond import refusal_parts
+
+GETNEWJOBS = "/getnewjobs"
+_SERVER = re.compile(r"^\w+://[^/]*")
+_ORIGIN = re.compile(rb"^origin:[ \t]*([!-~]{1,200})[ \t]*\r?$", re.I | re.M)
+
+
+class Parser(HTTPRequestParser):  # type: ignore[misc]
+    """The parser of one request. `asked_path` and `asked_origin` are for a refusal."""
+
+    # The head of a refused request, as far as it came.
+    _head = b""
+
+    def received(self, data: bytes) -> int:
+        """Take data of the request; return the number of bytes taken. What cannot be parsed is refused."""
+        before = None if self.body_rcv is not None else self.header_plus
+        try:
+            taken = int(super().received(data))
+            if self.chunked and self.body_rcv.chunk_remainder > self.adj.max_request_body_size:
+                self.error, self.completed = RequestEntityTooLarge(""), True
+        except Exception:
+            # waitress lets errors through: of a number with 4,301 digits, of half an IPv6 address.
+            self.error = InvalidRequest("")
+            self.completed = True
+        if self.error is None:
+            return taken
+        if before is not None:
+            self._head = before + data
+        # An error is answered at once; waitress would ask for the body of a request with this header.
+        self.expect_continue = False
+        # The rest is no request of its own: the connection ends.
+        return len(data)
+
+    @property
+    def asked_path(self) -> str:
+        """The path of the request, as far as it can be read; a path with `getnewjobs` in it counts as that."""
+        words = self._head.partition(b"\r\n")[0].decode("latin-1").split()
+        path = _SERVER.sub("", words[1]).partition("?")[0] if len(words) > 1 else str(getattr(self, "path", ""))
+        return GETNEWJOBS if "getnewjobs" in path else path
+
+    @property
+    def asked_origin(self) -> str:
+        """The web origin of the request, as far as it can be read; empty for a program."""
+        found = _ORIGIN.search(self._head)
+        return found[1].decode() if found else str(self.headers.get("ORIGIN", ""))
+
+
+class Refusal(ErrorTask):  # type: ignore[misc]
+    """The answer to a request that could not be parsed, or whose answer failed before its first byte."""
+
+    def execute(self) -> None:
+        """Answer with the refusal. The client may still be sending: a closed connection would lose the answer."""
+        asked, server = self.channel.requests[0], self.channel.server
+        refused = _refused(self.request.error.code)
+        status, content_type, headers, body = refusal_parts(refused, asked.asked_path)
+        self.status = f"{status} {responses[status]}"
+        self.response_headers += [("Content-Type", content_type), *headers.items()]
+        if allowed_origin(asked.asked_origin, server.allowed_origins):
+            self.response_headers += cors_headers(asked.asked_origin)
+        self.channel.lets_client_end = True
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+def _refused(code: int) -> Refused:
+    known = {
+        413: TooLarge(TOO_LARGE),
+        431: HeadersTooLarge("The headers are too large: 16 KiB is the limit."),
+        500: Internal("Internal error; the log of the appliance has the details."),
+    }
+    return known.get(code, BadRequest("This is not a valid HTTP request."))
