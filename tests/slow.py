@@ -14,7 +14,8 @@ class Disk:
 
     def __init__(self) -> None:
         self.delay_s: Callable[[], float] = lambda: 0.0
-        self.full = False
+        # The number of commits still to refuse.
+        self.full = 0
         self.commits = 0
 
 
@@ -29,6 +30,7 @@ class SlowConnection:
             return self._connection.execute(sql, *parameters)
         self._disk.commits += 1
         if self._disk.full:
+            self._disk.full -= 1
             error = sqlite3.OperationalError("database or disk is full")
             error.sqlite_errorcode = sqlite3.SQLITE_FULL
             raise error

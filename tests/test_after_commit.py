@@ -159,7 +159,7 @@ def disk(monkeypatch):
 def appliance(disk, folder, clock, patient):
     opened, _ = open_appliance(folder, Settings(reservations="calendar", redeliver="once"), clock)
     yield opened
-    disk.full = False
+    disk.full = 0
     close_appliance(opened, folder)
 
 
@@ -170,7 +170,7 @@ def world(appliance, folder, clock, submit):
 
 @pytest.mark.parametrize("name", VERBS)
 def test_a_commit_that_fails_changes_nothing_in_memory(world, disk, name):
-    before, commits, disk.full = memory(world.appliance), disk.commits, True
+    before, commits, disk.full = memory(world.appliance), disk.commits, 99
     with suppress(Unavailable):
         VERBS[name](world)
     assert disk.commits > commits, "the verb wrote nothing: this test shows nothing"

@@ -82,7 +82,7 @@ def test_what_it_frees_is_not_for_new_jobs(appliance: Appliance, folder: Folder,
     reserve.once()
     assert reserve.given_up
     assert not ballast_of(folder.path).exists()
-    appliance.queue.database.condition.worked()
+    appliance.queue.database.write(lambda _transaction: None)
     clock.advance(6)
     reserve.once()
     assert not reserve.given_up

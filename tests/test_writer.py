@@ -9,7 +9,8 @@ import requests
 
 from prjobs.base.errors import Unavailable
 from prjobs.store.schema import open_database
-from tests.program import JOB
+from tests.preload import needs_gcc, with_fsync
+from tests.program import JOB, Program
 from tests.waiting import wait_for
 
 
@@ -34,8 +35,8 @@ class Failing:
 @pytest.mark.parametrize("times", [1, 1000])
 def test_a_file_that_is_no_database_is_said_at_once_and_work_goes_on_when_it_is_one_again(tmp_path, monkeypatch, times):
     database = open_database(tmp_path / "store.sqlite3")
-    connection, left = database._peewee.connection, [times]
-    monkeypatch.setattr(database._peewee, "connection", lambda: Failing(connection(), left))
+    connect, left = database._writer._connect, [times]
+    monkeypatch.setattr(database._writer, "_connect", lambda: Failing(connect(), left))
     database.start(lambda _sites: None)
     with pytest.raises(Unavailable, match="damaged"):
         database.write(lambda _transaction: None)
@@ -50,8 +51,8 @@ def test_a_file_that_is_no_database_is_said_at_once_and_work_goes_on_when_it_is_
 
 def test_what_nobody_waits_for_is_not_given_up_in_silence(tmp_path, monkeypatch, caplog):
     database = open_database(tmp_path / "store.sqlite3")
-    connection, left = database._peewee.connection, [1000]
-    monkeypatch.setattr(database._peewee, "connection", lambda: Failing(connection(), left))
+    connect, left = database._writer._connect, [1000]
+    monkeypatch.setattr(database._writer, "_connect", lambda: Failing(connect(), left))
     database.start(lambda _sites: None)
     database.hurry()
     for _ in range(3):
@@ -128,3 +129,92 @@ def test_polls_are_answered_while_many_writes_and_long_polls_wait(program):
     program.stop()
     for thread in threads:
         thread.join(60)
+
+
+# ---- a disk that refuses to sync
+
+REFUSING = """
+char p[64], n[4096]; sprintf(p, "/proc/self/fd/%d", f); ssize_t l = readlink(p, n, sizeof n - 1);
+n[l > 0 ? l : 0] = 0;
+char left = '0'; int c = open("LEFT", O_RDWR);
+if (c >= 0) {
+  if (read(c, &left, 1) < 1) left = '0';
+  if (strstr(n, "sqlite3-wal") && left != '0') {
+    if (left != 'x') { left--; pwrite(c, &left, 1, 0); }
+    close(c); c = open("TRIED", O_WRONLY|O_APPEND|O_CREAT, 0600); write(c, "x", 1); close(c);
+    errno = EIO; return -1;
+  }
+  close(c);
+}
+"""
+
+
+class Refusing(Program):
+    """The program on a disk that refuses so many syncs of the write-ahead log; "x" for all."""
+
+    def begin(self, folder):
+        self.left, self.tried = folder / "left", folder / "tried"
+        body = REFUSING.replace("LEFT", str(self.left)).replace("TRIED", str(self.tried))
+        self.bearer = self.token()
+        self.serve(env=with_fsync(folder, body))
+        # The first answer comes after all writes of the start.
+        assert self.health()
+        return self
+
+    def refuse(self, count):
+        self.left.write_text(str(count))
+
+    def refusals(self):
+        return self.tried.stat().st_size if self.tried.exists() else 0
+
+    def health(self):
+        return requests.get(f"{self.url}/healthz", timeout=60).json()["ok"]
+
+    def ulids(self):
+        return [job["ulid"] for job in self.post("getrecentjobs", {"site": "saf"}).json()]
+
+
+@pytest.fixture
+def refusing(tmp_path):
+    program = Refusing(tmp_path / "data")
+    yield program.begin(tmp_path)
+    program.kill()
+
+
+@needs_gcc
+def test_a_refused_job_does_not_come_back_after_a_kill(refusing):
+    known = refusing.new_job(refusing.bearer)["ulid"]
+    refusing.refuse(1)
+    answer = refusing.post("newjob", JOB, refusing.bearer)
+    assert answer.status_code == 503 and "carried out" not in answer.text
+    refusing.kill()
+    refusing.serve()
+    assert refusing.ulids() == [known]
+
+
+@needs_gcc
+def test_a_job_in_doubt_is_said_to_be_in_doubt_until_a_write_succeeds(refusing):
+    refusing.refuse("x")
+    answer = refusing.post("newjob", JOB, refusing.bearer)
+    assert answer.status_code == 503 and "may still be carried out" in answer.text
+    refusing.refuse(0)
+    wait_for(refusing.health)
+    refusing.kill()
+    refusing.serve()
+    assert refusing.ulids() == []
+
+
+@needs_gcc
+def test_health_stays_red_while_the_disk_takes_nothing(refusing):
+    """Neither a refused request, which changes nothing, nor an empty poll ends the trouble."""
+    refusing.refuse("x")
+    assert refusing.post("newjob", JOB, refusing.bearer).status_code == 503
+    begun, seen = refusing.refusals(), []
+    while refusing.refusals() < begun + 4:
+        refusing.post("updatejobstatus", {"site": "saf", "ulid": "0" * 26, "newStatus": "STARTED"})
+        refusing.post("getnewjobs", {"site": "saf"})
+        seen.append(refusing.health())
+    assert not any(seen)
+    refusing.refuse(0)
+    wait_for(refusing.health)
+    assert refusing.new_job(refusing.bearer)["ulid"] in refusing.ulids()

@@ -95,9 +95,8 @@ class Database:
     # ---- writing
 
     def _open_writing(self) -> sqlite3.Connection:
-        # peewee keeps one connection a thread: the writer's thread gets a new one after closing the old one.
-        self._peewee.close()
-        connection: sqlite3.Connection = self._peewee.connection()
+        # peewee keeps one connection a thread; the writer's thread has the old one open beside the new one.
+        connection: sqlite3.Connection = SqliteDatabase(str(self.path), pragmas=PRAGMAS, timeout=BUSY_S).connection()
         connection.execute(_WRITER_CACHE)
         return connection
 

@@ -45,12 +45,26 @@ def _code(error: BaseException) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
+def write_once(connection: sqlite3.Connection) -> None:
+    """Commit a small transaction that really writes: SQLite writes nothing for an update that changes nothing.
+
+    In the log the transaction takes the place of the frames of a failed COMMIT, which a restart would take for
+    committed.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    number = connection.execute("PRAGMA user_version").fetchone()[0]
+    connection.execute(f"PRAGMA user_version = {(number + 1) % 2**31}")
+    connection.execute("COMMIT")
+
+
 class Condition:
     """The condition of an open file: the trouble of the last use, until a transaction succeeds."""
 
     def __init__(self) -> None:
         self._trouble: Trouble | None = None
         self._replaced: Trouble | None = None
+        # False from a fault of the disk or the file on, until a transaction that really writes is on disk.
+        self.is_proved = True
 
     @property
     def trouble(self) -> Trouble | None:
@@ -63,11 +77,18 @@ class Condition:
         if trouble != self._trouble:
             logger.error("%s (%s)", trouble.sentence, error)
         self._trouble = trouble
+        self.is_proved &= trouble.fault == Fault.LOCKED
         return trouble
 
-    def worked(self) -> None:
-        """End the trouble: a transaction is on disk."""
-        self._trouble = None
+    def committed(self) -> None:
+        """End the trouble with another program's lock; a COMMIT without a change proves nothing about the disk."""
+        if self.is_proved:
+            self._trouble = None
+
+    def prove(self, connection: sqlite3.Connection) -> None:
+        """End the trouble if the disk takes a write; raise sqlite3.Error if not."""
+        write_once(connection)
+        self.is_proved, self._trouble = True, None
 
     def lose(self, sentence: str) -> None:
         """Refuse reads and writes from now on: another file is in the place of the opened file."""

@@ -11,9 +11,9 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from prjobs.base.errors import Fault, Refused, Unavailable
+from prjobs.base.errors import Fault, Refused, Trouble, Unavailable
 from prjobs.store.engine import Undo
-from prjobs.store.faults import Condition, is_store_trouble
+from prjobs.store.faults import Condition, is_store_trouble, write_once
 from prjobs.store.transaction import Transaction
 from prjobs.store.work import LOOK_S, Places, Work
 
@@ -27,6 +27,7 @@ BATCH = 64
 WAITING_LIMIT = 1000
 # A failed transaction that takes results back is tried again after this time.
 AGAIN_S = 0.25
+IN_DOUBT = "may still be carried out: look before you send the request again"
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -119,7 +120,7 @@ class Writer:
         if work.done.acquire(timeout=min(commit_s, LAST_PATIENCE_S) if self._hurry.is_set() else commit_s):
             return
         if work.taken.acquire(blocking=False):
-            what = "is taken back" if work.undo else "may still be carried out: look before you send the request again"
+            what = "is taken back" if work.undo else IN_DOUBT
             raise Unavailable(f"The disk did not confirm the request in time; it {what}.")
         work.done.acquire()
 
@@ -149,14 +150,19 @@ class Writer:
             logger.warning("the write-ahead log was not emptied, and is left to the next start: %s", error)
 
     def _reopened(self, connection: sqlite3.Connection, error: sqlite3.Error) -> sqlite3.Connection:
-        """Return a new connection: after a failed transaction the old connection may not see the file's real state."""
+        """Return a new connection: after a failed transaction the old connection may not see the file's real state.
+
+        The old connection closes last: SQLite reads the log anew for the first connection to a file, and the frames of
+        a refused transaction that are still in the log would count as committed.
+        """
         logger.error("the writing connection is opened again after: %s", error)
         try:
+            opened = self._connect()
             connection.close()
-            return self._connect()
         except Exception as again:
             logger.error("the database cannot be opened again yet: %s", again)
             return connection
+        return opened
 
     def _gather(self) -> list[Work] | None:
         """Return the requests for the next transaction, at most `BATCH`; None when the database is to be closed.
@@ -190,15 +196,27 @@ class Writer:
             return
         transaction = Transaction(connection)
         running = [work for work in batch if work.lasts or work.started.acquire(blocking=False)]
+        committing = False
         try:
             for work in running:
                 self._carry_out(transaction, work, alone=len(running) == 1)
+            committing = True
             connection.execute("COMMIT")
         except sqlite3.Error as error:
-            self._fail(connection, running, error)
+            trouble = self._roll_back(connection, error)
+            self._refuse(running, trouble, in_doubt=committing and not self._overwrites(connection))
             raise
-        self._condition.worked()
+        self._condition.committed()
         self._finish(transaction, running)
+
+    def _overwrites(self, connection: sqlite3.Connection) -> bool:
+        """Return True if a failed COMMIT is overwritten in the log now. The trouble stays, for the ballast to see."""
+        try:
+            write_once(connection)
+        except sqlite3.Error as error:
+            self._roll_back(connection, error)
+            return False
+        return True
 
     def _finish(self, transaction: Transaction, running: list[Work]) -> None:
         """Run the after-commit steps, give the results to the callers, wake the requests that wait for changes."""
@@ -219,16 +237,18 @@ class Writer:
         """Take the write lock. Return False if all callers of the batch gave up first, or the process is to end."""
         while any(work.lasts or not work.started.locked() for work in batch):
             try:
+                if not self._condition.is_proved:
+                    self._condition.prove(connection)
                 connection.execute("BEGIN IMMEDIATE")
                 return True
             except sqlite3.Error as error:
-                trouble = self._condition.note(error)
+                trouble = self._roll_back(connection, error)
                 if trouble.fault == Fault.LOCKED and self._may_try_again():
                     if all(work.lasts for work in batch):
                         return False
                     continue
                 claimed = [work for work in batch if not work.lasts and work.started.acquire(blocking=False)]
-                self._fail(connection, claimed, error)
+                self._refuse(claimed, trouble)
                 if trouble.fault != Fault.LOCKED:
                     raise
                 return False
@@ -257,17 +277,24 @@ class Writer:
         if not alone:
             transaction.execute("RELEASE request")
 
-    def _fail(self, connection: sqlite3.Connection, batch: list[Work], error: sqlite3.Error) -> None:
+    def _roll_back(self, connection: sqlite3.Connection, error: sqlite3.Error) -> Trouble:
+        """End the failed transaction and return the trouble."""
         try:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
         except sqlite3.Error as again:
             logger.error("the transaction cannot be rolled back: %s", again)
-        trouble = self._condition.note(error)
+        return self._condition.note(error)
+
+    def _refuse(self, batch: list[Work], trouble: Trouble, in_doubt: bool = False) -> None:
+        """Refuse the requests for the trouble; `in_doubt`: their COMMIT failed, and a restart may find them."""
         refused = [work for work in batch if not work.lasts]
         if posted := sum(work.posted for work in refused):
             logger.error("%d writes without a waiting caller were given up: %s", posted, trouble.sentence)
             self._given_up += posted if self._hurry.is_set() else 0
+        if in_doubt:
+            trouble = trouble._replace(sentence=f"{trouble.sentence} The request {IN_DOUBT}.")
         for work in refused:
-            work.error = trouble.refusal()
+            # A request with an error of its own changed nothing, whatever became of the COMMIT.
+            work.error = work.error or trouble.refusal()
             work.finish()
