@@ -13,6 +13,7 @@ from prjobs.base.clock import Clock
 from prjobs.base.deadlines import Deadlines
 from prjobs.base.errors import Fault, Unavailable, Unusable
 from prjobs.base.failpoints import Failpoints, planned
+from prjobs.base.files import reason_of
 from prjobs.base.folder import Folder
 from prjobs.base.limits import Rate
 from prjobs.base.settings import Settings
@@ -195,7 +196,7 @@ def _say_whose(folder: Folder, known: dict[str, Any], common: Common) -> None:
     try:
         folder.write_identity(ours)
     except OSError as error:
-        raise Unusable(f"{folder.path}: cannot write identity.json: {error.strerror}.") from None
+        raise Unusable(f"{folder.path}: cannot write identity.json: {reason_of(error)}.") from None
 
 
 def _mark_open(transaction: Transaction, queue: Queue, serving: bool) -> int:
@@ -242,13 +243,18 @@ def save_polls(queue: Queue, folder: Folder) -> None:
     if polls := queue.polls.unsaved():
         queue.database.write(_save_polls, queue, polls)
     stored = queue.database.fetch("SELECT max(ulid) FROM job")[0][0]
-    identity = folder.identity()
+    try:
+        identity = folder.identity()
+    except Unusable as unusable:
+        # The open store knows who it is, so the damaged file is written anew.
+        logger.error("%s", unusable)
+        identity = {}
     if not stored or stored <= identity.get("last_ulid", ""):
         return
     try:
         folder.write_identity({**identity, "identity": queue.identity, "demo": queue.demo, "last_ulid": stored})
     except OSError as error:
-        logger.error("%s cannot be written: %s", folder.path / "identity.json", error.strerror)
+        logger.error("%s cannot be written: %s", folder.path / "identity.json", reason_of(error))
 
 
 def _save_polls(transaction: Transaction, queue: Queue, polls: list[tuple[str, str, int, int | None]]) -> None:

@@ -24,6 +24,7 @@ from prjobs.jobs import proofs
 from prjobs.opening import Purpose, Start, close_appliance, open_appliance, require_settings
 from prjobs.upkeep.ballast import give_up_when_full
 from prjobs.upkeep.chores import Chores
+from prjobs.upkeep.replacing import forget_half_done
 from prjobs.version import VERSION
 from prjobs.web.app import build_app
 from prjobs.web.listener import Listener
@@ -52,6 +53,7 @@ class Server:
         folder.create()
         self._lock = folder.lock()
         give_up_when_full(folder.path)
+        forget_half_done(folder)
         self.appliance, self.start = open_appliance(folder, settings, clock, Purpose(demo, fetch=_fetch))
         try:
             self.link = open_link(self.appliance.cloud)

@@ -4,6 +4,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from prjobs.jobs.requests import StatusUpdate
 from prjobs.opening import close_appliance, open_appliance
 from prjobs.server import Server
 from prjobs.store.models import JobRow
-from prjobs.upkeep import backup
+from prjobs.upkeep import backup, replacing
 from prjobs.upkeep.backup import Nightly, _is_between, default_target, made_at_ms, make_backup, nightly_backups
 from prjobs.upkeep.inspection import Census, damages, open_read_only, take_census
 from prjobs.upkeep.restore import NOTE, restore
@@ -415,7 +416,7 @@ def test_numbers_after_the_restore_of_a_lost_store_are_new(
         again.queue.database.close()
 
 
-def test_all_three_files_of_what_is_replaced_are_kept_together(program: Program, tmp_path: Path) -> None:
+def test_the_replaced_store_is_kept_as_one_file_with_the_newest_changes(program: Program, tmp_path: Path) -> None:
     program.serve()
     token = program.token()
     program.new_job(token)
@@ -427,7 +428,7 @@ def test_all_three_files_of_what_is_replaced_are_kept_together(program: Program,
     assert done.returncode == 0, done.stderr
     assert "1 job that waited in the backup became CANCELLED" in done.stdout
     replaced = next((program.data / "backups").glob("replaced-*"))
-    assert {"prjobs.sqlite3", "prjobs.sqlite3-wal"} <= {path.name for path in replaced.iterdir()}
+    assert {path.name for path in replaced.iterdir()} == {"prjobs.sqlite3"}
     assert later in {ulid for (ulid,) in ask(replaced / "prjobs.sqlite3", "SELECT ulid FROM job")}
     assert str(replaced) in done.stdout
     program.serve()
@@ -524,3 +525,116 @@ def test_many_waiting_jobs(appliance: Appliance, folder: Folder, submit: Submit,
     close_appliance(appliance, folder)
     assert restore(folder, made.path, appliance.queue.clock).cancelled == 1201
     assert ask(folder.database, "SELECT count(*) FROM job WHERE 'UNREAD' IN (status, alternate_status)") == [(0,)]
+
+
+# ---- a power cut in the middle
+
+
+class PowerCut(BaseException):
+    """The end of the process in the middle of a restore."""
+
+
+def cut_before(monkeypatch: pytest.MonkeyPatch, steps_left: int) -> list[int]:
+    """Cut the power before a step of the change of places; the list counts the steps."""
+    left = [steps_left]
+
+    def counted(step: Callable[..., Any]) -> Callable[..., Any]:
+        def act(*arguments: Any) -> Any:
+            if left[0] == 0:
+                raise PowerCut
+            left[0] -= 1
+            return step(*arguments)
+
+        return act
+
+    for name in ("make_folder", "sync_file", "sync_folder", "replace", "remove", "_link", "empty_log"):
+        monkeypatch.setattr(replacing, name, counted(getattr(replacing, name)))
+    monkeypatch.setattr(Folder, "write_identity", counted(Folder.write_identity))
+    return left
+
+
+def without_links(*_: object) -> None:
+    raise OSError(1, "no links here")
+
+
+def whole_with(ulid: str, path: Path) -> bool:
+    found = ask(path, f"SELECT count(*) FROM job WHERE ulid = '{ulid}'")
+    return ask(path, "PRAGMA quick_check") == [("ok",)] and found == [(1,)]
+
+
+@pytest.mark.parametrize("log", ["emptied", "kept", "kept without links"])
+@pytest.mark.parametrize("step", range(14))
+def test_a_power_cut_leaves_the_old_or_the_new_store_whole(
+    step: int, log: str, lived: dict[str, Any], appliance: Appliance, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a whole store in place the start is refused; a second restore goes on in each case."""
+    for side in ("", "-wal"):
+        shutil.copy(f"{folder.database}{side}", f"{folder.path}/saved{side}")
+    close_appliance(appliance, folder)
+    for side in ("", "-wal"):
+        (folder.path / f"saved{side}").rename(f"{folder.database}{side}")
+    if log != "emptied":
+        monkeypatch.setattr(replacing, "empty_log", lambda _store: None)
+    if log == "kept without links":
+        monkeypatch.setattr(replacing.os, "link", without_links)
+    with monkeypatch.context() as power:
+        left = cut_before(power, step)
+        try:
+            restore(folder, lived["path"], appliance.queue.clock)
+        except PowerCut:
+            assert not left[0]
+    stores = [path for path in (folder.database, *folder.backups.glob("replaced-*/*.sqlite3")) if path.exists()]
+    assert any(whole_with(lived["later"], path) for path in stores)
+    if folder.database.exists():
+        again, _ = reopened(folder)
+        assert whole_with(lived["waits"], folder.database)
+        close_appliance(again, folder)
+    else:
+        with pytest.raises(Unusable, match="missing or empty"):
+            reopened(folder)
+    appliance.queue.clock.advance(2)
+    restore(folder, lived["path"], appliance.queue.clock)
+    assert whole_with(lived["waits"], folder.database)
+    assert any(whole_with(lived["later"], path) for path in folder.backups.glob("replaced-*/*.sqlite3"))
+    assert not [path for path in folder.backups.glob("replaced-*/*") if path.samefile(folder.database)]
+
+
+def test_a_scanner_holds_up_no_backup_and_no_restore(
+    lived: dict[str, Any], appliance: Appliance, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each rename and removal is refused once, as on Windows while a virus scanner reads the file."""
+    refused: set[tuple[str, Path]] = set()
+
+    def once(name: str) -> None:
+        real = getattr(Path, name)
+
+        def act(self: Path, *arguments: Any, **named: Any) -> Any:
+            if (name, self) not in refused and self.exists():
+                refused.add((name, self))
+                raise PermissionError(13, "Access is denied")
+            return real(self, *arguments, **named)
+
+        monkeypatch.setattr(Path, name, act)
+
+    for name in ("rename", "replace", "unlink"):
+        once(name)
+    made = make_backup(folder, folder.backups / "scanned.sqlite3")
+    close_appliance(appliance, folder)
+    assert restore(folder, made.path, appliance.queue.clock).jobs == 8
+    assert {name for name, _ in refused} == {"rename", "replace", "unlink"}
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"demo": false}', "\x00" * 40])
+def test_a_damaged_identity_is_never_a_new_folder(
+    content: str, lived: dict[str, Any], appliance: Appliance, folder: Folder
+) -> None:
+    close_appliance(appliance, folder)
+    path = folder.path / "identity.json"
+    path.write_text(content)
+    folder.database.rename(folder.path / "lost.sqlite3")
+    for act in (reopened, partial(restore, source=lived["path"], clock=appliance.queue.clock)):
+        with pytest.raises(Unusable, match=r"identity.json is damaged.*move the file away"):
+            act(folder)
+    assert path.read_text() == content and not folder.database.exists()
+    path.unlink()
+    assert restore(folder, lived["path"], appliance.queue.clock).jobs == 7

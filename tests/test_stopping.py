@@ -10,7 +10,7 @@ import pytest
 import requests
 from filelock import FileLock
 
-from prjobs.base import folder as folder_module
+from prjobs.base import files
 from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
 from tests.clocks import ManualClock
@@ -110,7 +110,7 @@ def test_an_identity_that_cannot_be_written_does_not_spoil_the_stop(program):
 def refusing(monkeypatch, times: int) -> list[float]:
     """Path.replace fails so many times, as Windows does while another program has the file open."""
     left, waited = [times], []
-    replace = folder_module.Path.replace
+    replace = files.Path.replace
 
     def refuse(self, target):
         if left[0]:
@@ -118,8 +118,8 @@ def refusing(monkeypatch, times: int) -> list[float]:
             raise PermissionError(13, "Access is denied")
         return replace(self, target)
 
-    monkeypatch.setattr(folder_module.Path, "replace", refuse)
-    monkeypatch.setattr(folder_module.time, "sleep", waited.append)
+    monkeypatch.setattr(files.Path, "replace", refuse)
+    monkeypatch.setattr(files.time, "sleep", waited.append)
     return waited
 
 

@@ -6,7 +6,6 @@ row, but always names a row of the chain.
 
 import json
 import logging
-import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from prjobs.access.audit import (
     operator,
 )
 from prjobs.access.chain import RESTORE, START, Anchor, Chain, Verdict, anchor_of, ending, examine
+from prjobs.base.files import reason_of, write_whole
 from prjobs.base.notices import Code
 from prjobs.store.common import Common
 from prjobs.store.models import AuditRow
@@ -62,10 +62,10 @@ def save_anchor(common: Common) -> None:
         _notice(common, ANCHOR_MISMATCH)
         return
     try:
-        _write_anchor(common.folder, now)
+        write_whole(common.folder / ANCHOR_FILE, json.dumps(now._asdict()))
     except OSError as error:
         file = common.folder / ANCHOR_FILE
-        _notice(common, f"{file} cannot be written: {error.strerror}. Check the folder's rights and its free space.")
+        _notice(common, f"{file} cannot be written: {reason_of(error)}. Check the folder's rights and its free space.")
     else:
         common.notices.end(Code.AUDIT)
 
@@ -83,15 +83,6 @@ def _notice(common: Common, sentence: str) -> None:
     if common.notices.sentence(Code.AUDIT) != sentence:
         logger.error("%s", sentence)
     common.notices.say(Code.AUDIT, sentence)
-
-
-def _write_anchor(folder: Path, anchor: Anchor) -> None:
-    temporary = folder / f"{ANCHOR_FILE}.new"
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(anchor._asdict(), file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(folder / ANCHOR_FILE)
 
 
 def verify(fetch: Fetch, folder: Path, anchors: Iterable[Anchor] = ()) -> tuple[Verdict, int]:

@@ -21,6 +21,7 @@ from cryptography.x509 import load_pem_x509_certificate
 from prjobs.access.identity import LOG_IN, ROLES, Identity
 from prjobs.base.clock import Clock, moment
 from prjobs.base.errors import Unauthorized, Unavailable, Unusable
+from prjobs.base.files import write_whole
 from prjobs.base.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -225,10 +226,8 @@ class Provider:
         return True
 
     def _keep(self, answer: Any) -> None:
-        temporary = self._kept.with_suffix(".new")
         try:
-            temporary.write_text(json.dumps(answer), encoding="utf-8")
-            temporary.replace(self._kept)
+            write_whole(self._kept, json.dumps(answer))
         except OSError as error:
             logger.warning("the provider's keys are used, but not kept for the next start: %s", error)
 

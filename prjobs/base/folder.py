@@ -5,10 +5,8 @@ identity.json   the store's identity      server.json  the serving process   loc
 backups/        logs/
 """
 
-import errno
 import json
 import os
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +16,14 @@ from filelock import FileLock, Timeout
 
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
+from prjobs.base.files import make_folder, reason_of, remove, write_whole
 
 SECRET_BYTES = 48
 LOCK_S = 1.0
-REPLACE_WAITS_S = (0.05, 0.1, 0.2)
-# The answers of file systems that cannot sync a folder; PostgreSQL and others know the same.
-FOLDER_SYNC_REFUSED = {errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+IDENTITY_ADVICE = (
+    "Look for prjobs.sqlite3 beside the file. With the store in place, move the file away: the next start writes a new "
+    "one from the store. Without the store, move the file away and restore a backup by `prjobs restore FILE`."
+)
 
 
 @dataclass(frozen=True)
@@ -50,15 +50,14 @@ class Folder:
     def create(self) -> None:
         """Make the folder, for the owner only. Raises Unusable if the folder cannot be made or written."""
         try:
-            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for folder in (self.backups, self.logs):
-                folder.mkdir(exist_ok=True)
+            for folder in (self.path, self.backups, self.logs):
+                make_folder(folder)
             probe = self.path / ".writable"
             probe.write_bytes(b"")
-            probe.unlink()
+            remove(probe)
         except OSError as error:
             raise Unusable(
-                f"{self.path}: cannot write in the data folder: {error.strerror}. "
+                f"{self.path}: cannot write in the data folder: {reason_of(error)}. "
                 "Give this user the right to write there, or choose another folder by --data."
             ) from None
 
@@ -76,7 +75,7 @@ class Folder:
             process = f"process {server['pid']} at {server['url']}" if server else "another process"
             raise Unusable(f"{self.path} is served by {process} already: stop that process first.") from None
         except OSError as error:
-            raise Unusable(f"{self.path}: cannot lock the data folder: {error.strerror}.") from None
+            raise Unusable(f"{self.path}: cannot lock the data folder: {reason_of(error)}.") from None
         return lock
 
     def is_served(self) -> bool:
@@ -101,9 +100,9 @@ class Folder:
         path = self.path / "secret"
         try:
             if not path.exists():
-                _write(path, clock.random_bytes(SECRET_BYTES).hex(), mode=0o600)
+                write_whole(path, clock.random_bytes(SECRET_BYTES).hex())
         except OSError as error:
-            raise Unusable(f"{path}: cannot write the secret: {error.strerror}.") from None
+            raise Unusable(f"{path}: cannot write the secret: {reason_of(error)}.") from None
         return self.known_secret()
 
     def known_secret(self) -> bytes:
@@ -122,12 +121,27 @@ class Folder:
         return secret
 
     def identity(self) -> dict[str, Any]:
-        """Return the identity of the store: identity, last_ulid, demo. Empty for a new folder."""
-        return _read_json(self.path / "identity.json")
+        """Return the identity of the store: identity, last_ulid, demo. Empty for a new folder.
+
+        Raises Unusable for a damaged file: taken for a new folder, the folder would open as an empty queue.
+        """
+        path = self.path / "identity.json"
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+            damage = "" if isinstance(value, dict) and value.get("identity") else "it names no identity"
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise Unusable(f"{path} cannot be read: {reason_of(error)}. {IDENTITY_ADVICE}") from None
+        except ValueError:
+            damage = "it is no JSON object"
+        if damage:
+            raise Unusable(f"{path} is damaged: {damage}. {IDENTITY_ADVICE}")
+        return value  # type: ignore[no-any-return]
 
     def write_identity(self, identity: dict[str, Any]) -> None:
         """Replace the identity in one step."""
-        _write_json(self.path / "identity.json", identity)
+        write_whole(self.path / "identity.json", json.dumps(identity))
 
     def server(self) -> dict[str, Any]:
         """Return the pid and url of the process that serves the folder; empty without a server."""
@@ -135,7 +149,7 @@ class Folder:
 
     def write_server(self, url: str) -> None:
         """Name this process as the server of the folder, under the URL."""
-        _write_json(self.path / "server.json", {"pid": os.getpid(), "url": url})
+        write_whole(self.path / "server.json", json.dumps({"pid": os.getpid(), "url": url}))
 
     def remove_server(self) -> None:
         """Remove the server's name. A file that cannot be removed does no harm: `is_served` asks the lock."""
@@ -155,57 +169,9 @@ class Folder:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
+    """Return the object in the file; empty for a missing or damaged file."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _write_json(path: Path, value: dict[str, Any]) -> None:
-    _write(path, json.dumps(value))
-
-
-def _write(path: Path, text: str, mode: int = 0o666) -> None:
-    """Replace the file in one step: after a power cut the old or the new text is there, whole."""
-    temporary = path.with_suffix(".new")
-    with open(temporary, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, mode)) as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    _replace(temporary, path)
-    sync_folder(path.parent)
-
-
-def sync_folder(path: Path) -> None:
-    """Wait until the names in the folder are on disk, where the file system can do so.
-
-    Windows needs no such call. Many drivers of network drives refuse the call for folders: the file itself is synced,
-    so their refusal is no error. Raise OSError for every other failure, such as a broken disk.
-    """
-    if os.name == "nt":
-        return
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError as error:
-        if error.errno in (errno.EACCES, errno.EISDIR):  # a folder that takes files and shows none
-            return
-        raise
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in FOLDER_SYNC_REFUSED:
-            raise
-    finally:
-        os.close(descriptor)
-
-
-def _replace(temporary: Path, path: Path) -> None:
-    """Replace the file; try again for a moment while a virus scanner or an indexer on Windows has the file open."""
-    for wait_s in REPLACE_WAITS_S:
-        try:
-            temporary.replace(path)
-            return
-        except PermissionError:
-            time.sleep(wait_s)
-    temporary.replace(path)

@@ -9,6 +9,7 @@ from playhouse.migrations import Runner
 
 from prjobs.base.errors import Fault, Unusable
 from prjobs.base.failpoints import Failpoints
+from prjobs.base.files import reason_of
 from prjobs.store.database import PRAGMAS, Database
 from prjobs.store.faults import trouble_of
 
@@ -32,7 +33,7 @@ def require_writable(path: Path) -> None:
     try:
         path.open("ab").close()
     except OSError as error:
-        raise Unusable(f"{path}: the database file cannot be opened for writing: {error.strerror}.") from None
+        raise Unusable(f"{path}: the database file cannot be opened for writing: {reason_of(error)}.") from None
 
 
 def open_database(path: Path, create: bool = True, failpoints: Failpoints | None = None) -> Database:

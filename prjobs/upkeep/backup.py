@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,8 @@ from pathlib import Path
 from prjobs.base.clock import moment
 from prjobs.base.errors import Unusable
 from prjobs.base.failpoints import Failpoints
-from prjobs.base.folder import Folder, sync_folder
+from prjobs.base.files import insist, make_folder, reason_of, remove, sync_folder
+from prjobs.base.folder import Folder
 from prjobs.base.notices import Code
 from prjobs.jobs.queue import Queue
 from prjobs.store.faults import trouble_of
@@ -69,17 +70,18 @@ def make_backup(
     try:
         jobs = _copy(folder.database, temporary, stopped)
         _require_free_name(target)
-        temporary.rename(target)
+        insist(lambda: temporary.rename(target))
         if failpoints:
             failpoints.passing("backup_after_rename")
         _sync_name(target)
     except sqlite3.Error as error:
         raise Unusable(f"No backup of {folder.database} was made: {trouble_of(error).sentence}") from None
     except OSError as error:
-        raise Unusable(f"No backup was made: {target} cannot be written: {error.strerror}.") from None
+        raise Unusable(f"No backup was made: {target} cannot be written: {reason_of(error)}.") from None
     finally:
         for name in (temporary, temporary.with_name(f"{temporary.name}-journal")):
-            name.unlink(missing_ok=True)
+            with suppress(OSError):
+                remove(name)
     return Backup(target, jobs)
 
 
@@ -88,7 +90,7 @@ def _sync_name(target: Path) -> None:
         sync_folder(target.parent)
     except OSError:
         # The caller says that no backup was made: a file under this name would refuse the next backup.
-        target.unlink(missing_ok=True)
+        remove(target)
         raise
 
 
@@ -194,7 +196,7 @@ class Nightly:
     def _make(self) -> Backup:
         if trouble := self._queue.database.trouble:
             raise Unusable(f"No backup was made: {trouble.sentence}")
-        self._folder.backups.mkdir(exist_ok=True)
+        make_folder(self._folder.backups)
         target = self._folder.backups / f"prjobs-nightly-{stamp(self._queue.clock.now_ms())}.sqlite3"
         spare_bytes = self._queue.settings.min_free_mb * MB
         stopped, failpoints = self._queue.stopping.is_set, self._queue.failpoints
@@ -205,7 +207,7 @@ class Nightly:
         kept = self._queue.settings.backup_keep - 1
         for path in others[: max(len(others) - kept, 0)] + self._leftovers():
             try:
-                path.unlink()
+                remove(path)
             except OSError as error:
                 logger.warning("the old backup %s cannot be removed: %s", path, error)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prjobs.base.errors import Unusable
+from prjobs.base.files import sync_file
 from prjobs.store.faults import trouble_of
 from prjobs.store.schema import MIGRATIONS
 
@@ -94,12 +95,6 @@ def require_whole(connection: sqlite3.Connection, path: Path) -> None:
     """Raise Unusable for a damaged file."""
     if found := damages(connection):
         raise Unusable(f"{path} is damaged: {found[0]}")
-
-
-def sync_file(path: Path) -> None:
-    """Return once the file's content is on disk."""
-    with path.open("r+b") as file:
-        os.fsync(file.fileno())
 
 
 def copy_into(source: sqlite3.Connection, target: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from prjobs.access import anchor, audit
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Refused, Unusable
-from prjobs.base.folder import Folder, sync_folder
+from prjobs.base.files import reason_of, remove, sync_file
+from prjobs.base.folder import Folder
 from prjobs.cloud import tables
 from prjobs.jobs import log
 from prjobs.jobs.log import Event
@@ -24,8 +25,8 @@ from prjobs.upkeep.inspection import (
     open_read_only,
     require_ours,
     require_whole,
-    sync_file,
 )
+from prjobs.upkeep.replacing import SIDES, change_places, empty_log, forget_half_done
 
 NOTE = "restored from a backup: may have been delivered already"
 WHO = "restore"
@@ -34,7 +35,6 @@ WAITING = (UNREAD, FORWARDING)
 STEP = 500
 # The numbers to skip when the replaced store cannot be read: a number given twice would mix up cursors.
 SKIP = 1_000_000
-SIDES = ("", "-wal", "-shm")
 
 
 @dataclass(frozen=True)
@@ -87,21 +87,26 @@ def _require_store(source: Path) -> None:
 
 
 def _restore(folder: Folder, source: Path, clock: Clock) -> Restored:
+    forget_half_done(folder)
     old = _past_of_replaced(folder)
     temporary = folder.path / "restoring.sqlite3"
     try:
         new = _copy_checked(folder, source, temporary, old)
         jobs, cancelled = _prepare(temporary, clock.now_ms(), old, anchor.restore_entry(folder.path, source))
-        replaced = _change_places(folder, temporary, _identity(folder, new, old), clock.now_ms())
+        identity = _identity(folder, new, old)
+        if old and has_log(folder.database):
+            empty_log(folder.database)
+        aside = folder.backups / f"replaced-{stamp(clock.now_ms())}"
+        replaced = change_places(folder, temporary, identity, aside)
     except sqlite3.Error as error:
         raise Unusable(f"{source} was not restored: {trouble_of(error).sentence}") from None
     except Refused as refused:
         raise Unusable(f"{source} was not restored: {refused.sentence}") from None
     except OSError as error:
-        raise Unusable(f"{source} was not restored: {error.filename or folder.path}: {error.strerror}.") from None
+        raise Unusable(f"{source} was not restored: {error.filename or folder.path}: {reason_of(error)}.") from None
     finally:
         for side in SIDES:
-            temporary.with_name(temporary.name + side).unlink(missing_ok=True)
+            remove(temporary.with_name(temporary.name + side))
     return Restored(jobs, new.newest_ms, cancelled, replaced, not (folder.path / "secret").exists())
 
 
@@ -130,7 +135,7 @@ def _past(connection: sqlite3.Connection) -> Past:
 def _copy_checked(folder: Folder, source: Path, temporary: Path, old: Past | None) -> Past:
     """Copy the backup beside the store, after a check for damages and for the right appliance."""
     for side in SIDES:
-        temporary.with_name(temporary.name + side).unlink(missing_ok=True)
+        remove(temporary.with_name(temporary.name + side))
     with closing(open_read_only(source, still=not has_log(source))) as connection:
         require_whole(connection, source)
         new = _past(connection)
@@ -216,43 +221,3 @@ def _settle(transaction: Transaction) -> int:
     tables.begin_after_restore(transaction)
     transaction.execute("UPDATE fact SET value = 'no' WHERE name = 'running'")
     return int(transaction.fetch("SELECT count(*) FROM job")[0][0])
-
-
-# ---- changing places
-
-
-def _change_places(folder: Folder, temporary: Path, identity: dict[str, object], now_ms: int) -> Path | None:
-    aside = _set_aside(folder, now_ms)
-    try:
-        # With the file first, a crash in between could give an id twice.
-        folder.write_identity(identity)
-        temporary.rename(folder.database)
-    except OSError:
-        if aside:
-            _put_back(folder, aside)
-        raise
-    sync_folder(folder.path)
-    return aside
-
-
-def _set_aside(folder: Folder, now_ms: int) -> Path | None:
-    """Move the store and its side files out of the way, all or none: parted files would be damaged."""
-    present = [path for side in SIDES if (path := folder.path / f"{folder.database.name}{side}").exists()]
-    if not present:
-        return None
-    aside = folder.backups / f"replaced-{stamp(now_ms)}"
-    aside.mkdir()
-    try:
-        for path in present:
-            path.rename(aside / path.name)
-    except OSError:
-        _put_back(folder, aside)
-        raise
-    sync_folder(aside)
-    return aside
-
-
-def _put_back(folder: Folder, aside: Path) -> None:
-    for path in aside.iterdir():
-        path.rename(folder.path / path.name)
-    aside.rmdir()
