@@ -375,10 +375,10 @@ def test_an_anchor_that_cannot_be_written_is_said_and_ends_by_itself(ten, folder
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(anchor.os, "fsync", full)
+        patched.setattr("os.fsync", full)
         record(ten)
         anchor.save_anchor(ten.desk)
-    assert "No space left" in ten.queue.notices.sentence("audit")
+    assert "the disk is full" in ten.queue.notices.sentence("audit")
     anchor.save_anchor(ten.desk)
     assert "audit" not in ten.queue.notices
     assert anchor.read_anchor(folder.path).seq == 11
