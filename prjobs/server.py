@@ -54,7 +54,7 @@ class Server:
         self._lock = folder.lock()
         give_up_when_full(folder.path)
         forget_half_done(folder)
-        self.appliance, self.start = open_appliance(folder, settings, clock, Purpose(demo, fetch=_fetch))
+        self.appliance, self.start = open_appliance(folder, settings, clock, Purpose(demo, fetch=_fetcher(settings)))
         try:
             self.link = open_link(self.appliance.cloud)
             self.listener = _listen(self.appliance)
@@ -126,8 +126,8 @@ class Server:
         self.appliance.queue.database.hurry()
 
 
-def _fetch(url: str, headers: dict[str, str]) -> object:
-    return get_json(url, headers, PROVIDER_LIMITS)
+def _fetcher(settings: Settings) -> Callable[[str, dict[str, str]], object]:
+    return partial(get_json, limits=PROVIDER_LIMITS, proxies=settings.proxies)
 
 
 def _listen(appliance: Appliance) -> Listener:

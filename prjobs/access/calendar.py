@@ -164,7 +164,7 @@ def _asked(desk: Desk, endpoint: str, body: dict[str, str], limits: Limits) -> A
     if not desk.settings.calendar_url:
         raise Outside("the setting calendar_url is empty: set it to the address of the calendar service")
     site = body["site"]
-    document = post_json(f"{desk.settings.calendar_url.rstrip('/')}/{endpoint}", body, limits)
+    document = post_json(f"{desk.settings.calendar_url.rstrip('/')}/{endpoint}", body, limits, desk.settings.proxies)
     answer = parse_events(document, site, parse_zones(desk.settings.site_zones).get(site, UTC))
     if answer.wrong and not answer.events and not answer.unclear:
         raise Outside(f"{endpoint} answered {answer.wrong} events, and all are wrong in form")

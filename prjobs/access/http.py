@@ -1,4 +1,4 @@
-"""JSON requests to outside services: short timeouts, small answers, no redirects, verified TLS, no proxies.
+"""JSON requests to outside services: short timeouts, small answers, no redirects, verified TLS.
 
 Every answer other than one JSON document with status 200 raises Outside, never an error of the user.
 """
@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any, NamedTuple
 
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPConnection, HTTPSConnection, ProxyConfig
 from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
-from urllib3.util import Url, parse_url
+from urllib3.util import Url, make_headers, parse_url
 
 from prjobs.base.decoding import parse_json, strip_mark
-from prjobs.base.errors import BadRequest
+from prjobs.base.errors import BadRequest, Unusable
+from prjobs.base.proxies import NONE, PROXY_ASKS, PROXY_LOGIN, TUNNEL, Proxy, proxy_for
 
 
 class Outside(Exception):
@@ -69,32 +70,36 @@ class _Cutter:
 
     def _cut(self) -> None:
         self.fired = True
+        # The answer of a proxy and TLS come before the connection is open.
+        sock = self._sock or self._connection.sock
         try:
-            if self._sock is not None:
-                self._sock.shutdown(socket.SHUT_RDWR)
+            if sock is not None:
+                sock.shutdown(socket.SHUT_RDWR)
         except OSError:
             # The connection ended between the timer and the shutdown.
             return
 
 
-def get_json(url: str, headers: Mapping[str, str], limits: Limits = LIMITS) -> Any:
-    """Return the JSON at an address. Raise Outside."""
-    return _ask("GET", url, None, headers, limits)
+def get_json(url: str, headers: Mapping[str, str], limits: Limits = LIMITS, proxies: str = NONE) -> Any:
+    """Return the JSON at an address. Raise Outside. `proxies`: the setting."""
+    return _ask(_Request("GET", _address(url), None, headers), limits, proxies)
 
 
-def post_json(url: str, body: Mapping[str, Any], limits: Limits = LIMITS) -> Any:
-    """Return the JSON that answers a JSON body. Raise Outside."""
-    return _ask("POST", url, json.dumps(body).encode(), {"Content-Type": "application/json"}, limits)
+def post_json(url: str, body: Mapping[str, Any], limits: Limits = LIMITS, proxies: str = NONE) -> Any:
+    """Return the JSON that answers a JSON body. Raise Outside. `proxies`: the setting."""
+    headers = {"Content-Type": "application/json"}
+    return _ask(_Request("POST", _address(url), json.dumps(body).encode(), headers), limits, proxies)
 
 
-def _ask(method: str, url: str, body: bytes | None, headers: Mapping[str, str], limits: Limits) -> Any:
-    address = _address(url)
-    where = str(address.netloc)
-    # A compressed answer could unpack to far more than the limit of bytes.
-    sent = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "prjobs", **headers}
-    asked = _Request(method, address, body, sent)
+def _ask(asked: "_Request", limits: Limits, proxies: str) -> Any:
     try:
-        connection = _connection(address, limits)
+        proxy = None if proxies == NONE else proxy_for(asked.address.url)
+    except Unusable as unusable:
+        raise Outside(f"{asked.address.netloc} cannot be asked: {unusable}") from None
+    asked = asked.through(proxy)
+    where = asked.where
+    try:
+        connection = _connection(asked.address, proxy, limits)
         with _Cutter(connection, limits.total_s) as cutter:
             try:
                 return _answer(_exchange(connection, cutter, asked, limits), where)
@@ -111,35 +116,51 @@ class _Request(NamedTuple):
     address: Url
     body: bytes | None
     headers: Mapping[str, str]
+    target: str = ""
+    where: str = ""
+
+    def through(self, proxy: Proxy | None) -> "_Request":
+        """Return the request as it is sent: to a proxy with the whole address, unless through a tunnel."""
+        # A compressed answer could unpack to far more than the limit of bytes.
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "prjobs", **self.headers}
+        where = f"{self.address.netloc} through the proxy {proxy}" if proxy else str(self.address.netloc)
+        if proxy is None or self.address.scheme == "https":
+            return self._replace(headers=headers, target=self.address.request_uri, where=where)
+        return self._replace(headers=headers | _credentials(proxy), target=self.address.url, where=where)
+
+
+def _credentials(proxy: Proxy) -> dict[str, str]:
+    return dict(make_headers(proxy_basic_auth=proxy.credentials)) if proxy.credentials else {}
 
 
 def _exchange(connection: HTTPConnection, cutter: _Cutter, asked: _Request, limits: Limits) -> bytes:
-    address = asked.address
     cutter.connect()
     connection.timeout = limits.first_byte_s
     connection.request(
         asked.method,
-        address.request_uri,
+        asked.target,
         body=asked.body,
         headers=asked.headers,
         preload_content=False,
         decode_content=False,
     )
     response = connection.getresponse()
-    _require_status(response, address)
+    _require_status(response, asked.where)
     data = response.read(limits.body_bytes + 1, decode_content=False)
     # An answer without a length ends with the connection: a cut connection would make half an answer look whole.
     cutter.require_time()
     if len(data) > limits.body_bytes:
-        raise Outside(f"{address.netloc} answered with more than {limits.body_bytes} bytes")
+        raise Outside(f"{asked.where} answered with more than {limits.body_bytes} bytes")
     return data
 
 
-def _require_status(response: BaseHTTPResponse, address: Url) -> None:
+def _require_status(response: BaseHTTPResponse, where: str) -> None:
     if 300 <= response.status < 400:
-        raise Outside(f"{address.netloc} redirects to another address, and prjobs follows none: check the address")
+        raise Outside(f"{where} redirects to another address, and prjobs follows none: check the address")
+    if response.status == PROXY_LOGIN:
+        raise Outside(f"{where} cannot be asked: {PROXY_ASKS}")
     if response.status != 200:
-        raise Outside(f"{address.netloc} answered with status {response.status}")
+        raise Outside(f"{where} answered with status {response.status}")
 
 
 def _answer(data: bytes, where: str) -> Any:
@@ -159,10 +180,18 @@ def _address(url: str) -> Url:
     return address._replace(auth=None, path=address.path or "/", fragment=None)
 
 
-def _connection(address: Url, limits: Limits) -> HTTPConnection:
+def _connection(address: Url, proxy: Proxy | None, limits: Limits) -> HTTPConnection:
     host = str(address.host).strip("[]")
-    kind = HTTPSConnection if address.scheme == "https" else HTTPConnection
-    return kind(host, address.port, timeout=limits.connect_s)
+    is_secure = address.scheme == "https"
+    if proxy is None:
+        return (HTTPSConnection if is_secure else HTTPConnection)(host, address.port, timeout=limits.connect_s)
+    if not is_secure:
+        kind = HTTPSConnection if proxy.scheme == "https" else HTTPConnection
+        return kind(proxy.host, proxy.port, timeout=limits.connect_s)
+    config = ProxyConfig(None, False, None, None)
+    tunnel = HTTPSConnection(proxy.host, proxy.port, timeout=limits.connect_s, proxy_config=config)
+    tunnel.set_tunnel(host, address.port or 443, _credentials(proxy), proxy.scheme)
+    return tunnel
 
 
 def _reason(error: Exception) -> str:
@@ -172,6 +201,8 @@ def _reason(error: Exception) -> str:
             return f"has no secure connection to offer: {getattr(one, 'verify_message', '') or one.reason}"
         if isinstance(one, TimeoutError) or "timed out" in str(one):
             return "did not answer in time"
+    if refused := TUNNEL.search(str(error)):
+        return f"cannot be reached: {PROXY_ASKS if refused[1] == str(PROXY_LOGIN) else f'it answered {refused[1]}'}"
     if isinstance(cause, OSError) and cause.strerror:
         return f"cannot be reached: {cause.strerror}"
     return "closed the connection without a whole answer"

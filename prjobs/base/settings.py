@@ -230,6 +230,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     staff_classes: Annotated[
         list[CommandClass], Meta(description="classes of commands that need the admin or owner role")
     ] = msgspec.field(default_factory=lambda: ["roof", "safety", "restart"])
+    proxies: Annotated[
+        Literal["environment", "none"],
+        Meta(
+            description="the proxies for the cloud, the calendar and the provider: those of HTTP_PROXY, HTTPS_PROXY "
+            "and NO_PROXY, or of the system's settings (environment), or no proxy (none)"
+        ),
+    ] = "environment"
     cloud_mode: Annotated[
         Literal["off", "primary", "standby", "shadow"],
         Meta(

@@ -22,6 +22,7 @@ from prjobs.cloud.wire import read_listing
 from tests.cloud.campaign import Campaign
 from tests.cloud.cloud_model import SITE
 from tests.program import KILLED
+from tests.test_proxies import Proxy
 from tests.waiting import wait_for
 
 # The points that the link comes by; tests/test_failpoints.py has the others.
@@ -190,7 +191,7 @@ def test_nobody_there_is_certain_and_a_reset_is_not(campaign):
         assert failure.value.kind == AMBIGUOUS
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path):
+def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path, monkeypatch):
     key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
     made = subprocess.run(
         f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=site "
@@ -206,6 +207,13 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path):
     assert failure.value.kind == UNSENT and "certificate is not accepted: self-signed" in str(failure.value)
     assert "cloud_ca_file" in str(failure.value)
     assert Transport(url, str(certificate), Clock()).call("getrecentjobs", {}).body == b"[]"
+    through = Proxy(int(url.rpartition(":")[2]))
+    monkeypatch.setenv("HTTPS_PROXY", through.url)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    proxied = Transport(url, str(certificate), Clock(), "environment")
+    assert proxied.call("getrecentjobs", {}).body == b"[]" and through.heads[0].startswith("CONNECT 127.0.0.1:")
+    through.close()
     elsewhere = url.replace("127.0.0.1", "localhost")
     with pytest.raises(Failure, match=r"not accepted: Hostname mismatch.*localhost"):
         Transport(elsewhere, str(certificate), Clock()).call("getrecentjobs", {})
