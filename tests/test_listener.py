@@ -9,15 +9,11 @@ import msgspec
 import pytest
 import requests
 
-from prjobs.access.audit import NEWJOB, Act, Actor
 from prjobs.base import sockets
 from prjobs.base.settings import Settings
 from prjobs.base.sockets import bind_sockets
-from prjobs.jobs import submission
-from prjobs.jobs.requests import Command
+from tests.verbs import fill
 from tests.waiting import wait_for
-
-BIG = "x" * 60_000
 
 
 def listening(host: str, port: int = 0):
@@ -88,15 +84,6 @@ def test_a_name_with_several_addresses_is_bound_on_all_of_them_or_on_none():
         v4.close()
 
 
-def fill(server, count: int) -> None:
-    """`count` jobs of 60 kB: more than waits in a connection's buffers."""
-    command = Command("saf", "camera", "camera1", "expose", "u", "U", "[]", json.dumps({"a": BIG}), "{}", {})
-    appliance, act = server.appliance, Act(Actor("u", "t"), NEWJOB)
-    appliance.queue.database.write(
-        lambda transaction: [submission.insert_job(transaction, appliance.queue, command, act) for _ in range(count)]
-    )
-
-
 def ask_and_never_read(server) -> socket.socket:
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -110,7 +97,7 @@ def ask_and_never_read(server) -> socket.socket:
 def test_clients_that_do_not_read_do_not_hold_the_threads_for_ever(make_server, monkeypatch):
     monkeypatch.setattr("prjobs.web.channel.SLOW_S", 1.0)
     server = make_server(threads=4)
-    fill(server, 600)
+    fill(server.appliance, 600)
     readers = [ask_and_never_read(server) for _ in range(4)]
     answer = requests.post(f"{server.url}/getnewjobs", data='{"site": "mrc1"}', timeout=60)
     assert answer.json() == []
@@ -122,7 +109,7 @@ def test_a_client_that_reads_slowly_gets_all_of_it(make_server, monkeypatch):
     """It takes longer than the limit, but something moves all the time."""
     monkeypatch.setattr("prjobs.web.channel.SLOW_S", 1.5)
     server = make_server()
-    fill(server, 100)
+    fill(server.appliance, 100)
     answer = requests.post(f"{server.url}/getrecentjobs", data='{"site": "saf"}', stream=True, timeout=60)
     got = bytearray()
     for _ in range(6):

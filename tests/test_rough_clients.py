@@ -1,17 +1,28 @@
 """Nobody who reads or asks keeps polls and stops waiting: dear requests are refused early or wait behind the others."""
 
 import json
+import socket
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
+from http.client import HTTPResponse
 
 import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
+from waitress.adjustments import Adjustments
+from waitress.parser import HTTPRequestParser
 
 from prjobs.base.cookies import cookie_of
 from prjobs.base.decoding import MAX_CONTAINERS, MAX_DEPTH, parse_json
 from prjobs.base.errors import BadRequest
 from prjobs.base.theme import theme_of
+from prjobs.web.urgency import Urgency, urgency_of
+from prjobs.web.workers import MOST, Workers
+from tests.verbs import fill, make_token, submit
+from tests.waiting import wait_for
 
 # ---- what a header or a body costs
 
@@ -96,3 +107,236 @@ def test_the_token_is_judged_before_the_body(make_server, endpoint):
     for headers in ({}, {"Authorization": "Bearer wrong"}):
         answer = requests.post(f"{server.url}/{endpoint}", data=b"[" * 900, headers=headers, timeout=60)
         assert answer.status_code == 401
+
+
+# ---- who is served first
+
+
+class Task:
+    """A request of this urgency that runs until it is let go."""
+
+    def __init__(self, urgency: Urgency, served: list["Task"]) -> None:
+        self._urgency, self._served = urgency, served
+        self.may_end = threading.Event()
+
+    def urgency(self) -> Urgency:
+        return self._urgency
+
+    def service(self) -> None:
+        self._served.append(self)
+        self.may_end.wait(60)
+
+    def cancel(self) -> None:
+        self.may_end.set()
+
+
+@pytest.fixture
+def give():
+    """Give workers tasks of these urgencies; return the tasks and the list of those that run or ran."""
+    everything, workers, served = [], Workers(6), []
+
+    def give(*urgencies: Urgency) -> tuple[list[Task], list[Task]]:
+        tasks = [Task(urgency, served) for urgency in urgencies]
+        everything.extend(tasks)
+        for task in tasks:
+            workers.add_task(task)
+        return tasks, served
+
+    yield give
+    workers.shutdown(timeout=0)
+    for task in everything:
+        task.may_end.set()
+    assert workers.shutdown(timeout=60)
+
+
+def test_two_threads_are_for_urgent_requests_alone(give):
+    writes, served = give(*[Urgency.WRITE] * 9)
+    wait_for(lambda: len(served) == 6)
+    urgent, _ = give(*[Urgency.URGENT] * 3)
+    wait_for(lambda: len(served) == 8)
+    assert [task for task in served if task not in writes] == urgent[:2]
+    # The next thread that becomes free serves the urgent request, though it came last.
+    writes[0].may_end.set()
+    wait_for(lambda: len(served) == 9)
+    assert served[8] is urgent[2]
+
+
+def test_few_reading_requests_run_at_the_same_time(give):
+    reads, served = give(*[Urgency.READ] * 9, *[Urgency.PIECE] * 3)
+    most = MOST[Urgency.READ] + MOST[Urgency.PIECE]
+    wait_for(lambda: len(served) == most)
+    give(Urgency.WRITE)
+    wait_for(lambda: len(served) == most + 1)
+    for number, task in enumerate(reads[:9]):
+        task.may_end.set()
+        wait_for(lambda number=number: len(served) >= min(most + 2 + number, 11))
+    assert [task.urgency() for task in served].count(Urgency.PIECE) == 1
+
+
+def test_a_held_page_lets_others_read(server):
+    """More pages are held than requests may read at the same time, and one more reads."""
+    seq = requests.get(f"{server.url}/api/now", timeout=60).json()["seq"]
+    url = f"{server.url}/api/changes?since={seq}&wait=20"
+    with ThreadPoolExecutor(6) as pool:
+        held = [pool.submit(requests.get, url, timeout=60) for _ in range(6)]
+        wait_for(lambda: server.appliance.queue.waiters.held == 6)
+        assert requests.get(f"{server.url}/healthz", timeout=60).status_code == 200
+        assert not any(page.done() for page in held)
+        submit(server.appliance)
+        assert {page.result().status_code for page in held} == {200}
+
+
+def test_polls_are_answered_while_every_other_thread_waits(make_server, token_of):
+    server = make_server(threads=4)
+    headers, gate, begun = token_of(server), threading.Event(), threading.Event()
+    server.appliance.queue.database.post(lambda _: (begun.set(), gate.wait(60)))
+    wait_for(begun.is_set)
+    with ThreadPoolExecutor(12) as pool:
+        jobs = [pool.submit(send, server, headers, "go") for _ in range(10)]
+        wait_for(lambda: sum(bool(channel.requests) for channel in server.listener.channels()) == 10)
+        for _ in range(3):
+            assert requests.post(f"{server.url}/getnewjobs", data=b'{"site":"mrc1"}', timeout=60).json() == []
+        held = requests.post(f"{server.url}/getnewjobs", data=b'{"site":"mrc1","wait":20}', timeout=60)
+        assert (held.json(), held.headers["Retry-After"]) == ([], "1")
+        assert not any(job.done() for job in jobs)
+        gate.set()
+        assert {job.result().status_code for job in jobs} == {200}
+
+
+def send(server, headers: dict[str, str], action: str) -> requests.Response:
+    job = {"site": "saf", "device": "mount", "instance": "m1", "action": action, "user_name": "A", "user_id": "u1"}
+    body = json.dumps({**job, "required_params": {}, "optional_params": {}})
+    return requests.post(f"{server.url}/newjob", data=body, headers=headers, timeout=60)
+
+
+@pytest.fixture
+def token_of():
+    return lambda server: {"Authorization": f"Bearer {make_token(server.appliance, 'u1')}"}
+
+
+def job_body(**fields: object) -> bytes:
+    return json.dumps({"site": "saf", "device": "mount", "required_params": {}, **fields}).encode()
+
+
+@pytest.mark.parametrize(
+    ("line", "body", "urgency"),
+    [
+        ("POST /getnewjobs", b'{"site":"saf"}', Urgency.URGENT),
+        ("POST /dev/getnewjobs/?site=saf", b'{"site":"saf"}', Urgency.URGENT),
+        ("POST /getnewjobs", b" " * 8193, Urgency.READ),
+        ("POST /newjob", job_body(action="stop"), Urgency.URGENT),
+        ("POST /jobs/newjob", job_body(action=" Cancel_All_Commands "), Urgency.URGENT),
+        ("POST /newjob", job_body(action="run", required_params={"script": "stopScript"}), Urgency.URGENT),
+        ("POST /newjob", job_body(action="park"), Urgency.URGENT),
+        ("POST /newjob", job_body(device="enclosure", action="close"), Urgency.URGENT),
+        ("POST /newjob", job_body(action="go"), Urgency.WRITE),
+        ("POST /newjob", job_body(action="stop", note="x" * 9000), Urgency.WRITE),
+        ("POST /api/make_safe", b'{"site":"saf"}', Urgency.URGENT),
+        ("POST /updatejobstatus", b'{"site":"saf"}', Urgency.WRITE),
+        ("POST /getrecentjobs", b'{"site":"saf"}', Urgency.READ),
+        ("GET /night", b"", Urgency.READ),
+        ("GET /getnewjobs", b"", Urgency.READ),
+    ],
+)
+def test_urgent_requests_are_known_by_their_first_bytes(line, body, urgency):
+    request = HTTPRequestParser(Adjustments())
+    sent = b"%s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (line.encode(), len(body)) + body
+    while not request.completed:
+        sent = sent[request.received(sent) :]
+    assert urgency_of(request) == urgency
+    assert request.get_body_stream().read() == body
+
+
+# ---- slow readers
+
+
+def ask_for_history(server, receives: int = 4096) -> socket.socket:
+    connection = socket.socket()
+    connection.settimeout(60)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receives)
+    connection.connect(("127.0.0.1", server.listener.port))
+    body = b'{"site":"saf"}'
+    head = b"POST /getrecentjobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+    connection.sendall(head % len(body) + body)
+    return connection
+
+
+def read_answer(connection: socket.socket) -> list[dict]:
+    with closing(connection), HTTPResponse(connection) as answer:
+        answer.begin()
+        return json.loads(answer.read())
+
+
+def test_slow_readers_hold_no_thread_and_get_all(make_server, monkeypatch, token_of):
+    monkeypatch.setattr("prjobs.jobs.lookup.PAGE", 10)
+    server = make_server(threads=4)
+    headers, count = token_of(server), 200
+    fill(server.appliance, count)
+    readers = [ask_for_history(server) for _ in range(30)]
+    wait_for(lambda: len([channel for channel in server.listener.channels() if channel.is_parked]) == 30)
+    assert requests.post(f"{server.url}/getnewjobs", data=b'{"site":"mrc1"}', timeout=60).json() == []
+    assert send(server, headers, "stop").status_code == 200
+    assert requests.get(f"{server.url}/healthz", timeout=60).status_code == 200
+    for reader in readers[3:]:
+        reader.close()
+    for reader in readers[:3]:
+        # The stop came while the answer was being read.
+        assert len({job["ulid"] for job in read_answer(reader)}) == count + 1
+    wait_for(lambda: not server.listener.channels())
+
+
+def test_a_client_that_reads_too_slowly_is_cut(make_server, monkeypatch):
+    """A chunked answer that is cut has no end: the client notices."""
+    monkeypatch.setattr("prjobs.web.channel.SLOW_S", 1.0)
+    monkeypatch.setattr("prjobs.web.channel.LEAST_RATE", 10**9)
+    server = make_server()
+    fill(server.appliance, 300)
+    reader, got = ask_for_history(server, receives=65536), b""
+    with closing(reader), suppress(ConnectionResetError):
+        while part := reader.recv(65536):
+            got = (got + part)[-5:]
+            time.sleep(0.1)
+    assert got != b"0\r\n\r\n"
+
+
+# ---- connections
+
+
+def open_connection(server) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", server.listener.port), timeout=60)
+
+
+def test_at_the_limit_the_connection_that_idles_longest_is_closed(make_server):
+    server = make_server(connections=48)
+    with requests.Session() as kept, ExitStack() as opened:
+        assert kept.post(f"{server.url}/getnewjobs", data=b'{"site":"saf"}', timeout=60).json() == []
+        port = next(iter(server.listener.channels())).addr[1]
+        half = [opened.enter_context(open_connection(server)) for _ in range(60)]
+        for connection in half:
+            with suppress(OSError):
+                connection.sendall(b"POST /getnewjobs HT")
+        for _ in range(60):
+            opened.enter_context(open_connection(server))
+        answer = requests.post(f"{server.url}/getnewjobs", data=b'{"site":"saf"}', timeout=60)
+        assert answer.json() == []
+        # A connection that asked something is worth more than those that never did.
+        assert port in {channel.addr[1] for channel in server.listener.channels()}
+        assert half[0].recv(1) == b""
+
+
+def test_of_connections_that_asked_the_oldest_idle_one_is_closed(make_server):
+    server = make_server(connections=32)
+    with ExitStack() as opened:
+        sessions = [opened.enter_context(requests.Session()) for _ in range(60)]
+        for session in sessions:
+            assert session.get(f"{server.url}/healthz", timeout=60).status_code == 200
+        assert 20 < len(server.listener.channels()) < 32
+
+
+def test_blank_lines_are_no_activity(make_server, monkeypatch):
+    monkeypatch.setattr("prjobs.web.channel.IDLE_S", 1.0)
+    server = make_server()
+    with open_connection(server) as connection, pytest.raises(OSError):
+        for _ in range(600):
+            connection.sendall(b"\r\n")
+            time.sleep(0.1)

@@ -1,9 +1,10 @@
 """What users and a site's program do, called without HTTP; every part has a default."""
 
+import json
 from typing import Any
 
 from prjobs.access import tokens
-from prjobs.access.audit import Actor
+from prjobs.access.audit import NEWJOB, Act, Actor
 from prjobs.access.tokens import NewToken
 from prjobs.appliance import Appliance
 from prjobs.jobs import handouts, reports, submission
@@ -57,3 +58,13 @@ def make_token(appliance: Appliance, user_id: str, *roles: str, sites: tuple[str
     """Make a token of the appliance's own."""
     new = NewToken(user_id, "", list(roles), list(sites), days)
     return tokens.create_token(appliance.desk, new, Actor("tests", "tests"))[0]
+
+
+def fill(appliance: Appliance, count: int) -> None:
+    """Insert `count` jobs of 60 kB at saf: more than waits in a connection's buffers."""
+    params = json.dumps({"a": "x" * 60_000})
+    command = Command("saf", "camera", "camera1", "expose", "u", "U", "[]", params, "{}", {})
+    queue, act = appliance.queue, Act(Actor("u", "t"), NEWJOB)
+    queue.database.write(
+        lambda transaction: [submission.insert_job(transaction, queue, command, act) for _ in range(count)]
+    )

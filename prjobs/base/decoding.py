@@ -15,7 +15,7 @@ from prjobs.base.errors import BadRequest, kind_of
 
 MAX_DEPTH = 64
 # Making lists and objects of a body stops every other thread: 500,000 take 0.2 seconds. A job has a few.
-MAX_CONTAINERS = 50_000
+MAX_CONTAINERS = 20_000
 _GENERIC = msgspec.json.Decoder()
 _PATH = re.compile(r"- at `\$\.(\w+)")
 _MISSING = re.compile(r"missing required field `(\w+)`")

@@ -40,14 +40,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "programs on this machine (loopback), nobody (token), every program that reaches the port (open)",
         ),
     ] = "loopback"
-    threads: Annotated[int, Meta(description="the number of requests answered at the same time", ge=4, le=256)] = 24
+    threads: Annotated[
+        int,
+        Meta(description="the number of requests answered at the same time, besides two polls or stops", ge=4, le=256),
+    ] = 24
     held_share: Annotated[
         float, Meta(description="the share of the threads that long polls may hold", ge=0.0, le=0.9)
     ] = 0.5
     connections: Annotated[
         int,
         Meta(
-            description="the number of connections that may be open at the same time; on Windows 480 at most",
+            description="the number of connections that may be open at the same time, on Windows 480 at most; near it "
+            "the one that idles longest is closed for a new one",
             ge=16,
             le=480 if os.name == "nt" else 20_000,
         ),

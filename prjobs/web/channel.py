@@ -3,20 +3,29 @@
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from waitress.channel import HTTPChannel
 from waitress.task import WSGITask
 
 from prjobs.base.sockets import LOOPBACKS, is_ended, unacknowledged
-from prjobs.web.endpoint import IMPORTANT
+from prjobs.web.endpoint import IMPORTANT, PIECES
 from prjobs.web.parsing import Parser, Refusal
+from prjobs.web.urgency import Urgency, urgency_of
 
 IDLE_S = 75.0
 SLOW_S = 20.0
+# The least bytes a second that a client must read of an answer.
+LEAST_RATE = 1000
+# The bytes of a long answer that wait for the client while the next piece is not made yet.
+WAITING = 64 * 1024
 # Where the system does not tell what has arrived, a client that ends later may have given up on a lost answer.
 PROMPT_END_S = 10.0
+
+
+class _Suspended(BaseException):
+    """The client has not read the piece of a long answer yet. Passes through waitress: the request stays unanswered."""
 
 
 class _Task(WSGITask):  # type: ignore[misc]
@@ -24,6 +33,22 @@ class _Task(WSGITask):  # type: ignore[misc]
 
     wrote_header: bool
     environ: dict[str, Any]
+    pieces: Iterator[bytes] | None = None
+
+    def execute(self) -> None:
+        """Answer the request; of a long answer write the next piece."""
+        if self.pieces is None:
+            super().execute()
+            self.pieces = self.environ.get(PIECES)
+            if self.pieces is None:
+                return
+        else:
+            piece = next(self.pieces, None)
+            if piece is None:
+                return
+            self.write(piece)
+        self.channel.suspended = self
+        raise _Suspended
 
     def get_environment(self) -> dict[str, Any]:
         """Return the WSGI environment. The address ::1 becomes 127.0.0.1 for rights, limits and the trusted proxy."""
@@ -58,11 +83,14 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     error_task_class = Refusal
     parser_class = Parser
-    task_class = _Task
+    requests: list[Any]
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self.active_s = self.moved_s = time.monotonic()
+        # The last request; the last byte that left; the last time when the client had read enough.
+        self.active_s = self.moved_s = self.paced_s = time.monotonic()
+        self.moved = 0
+        self.has_asked = False
         self.request_began_s: float | None = None
         self.deaf = False
         self.writing = False
@@ -71,25 +99,42 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         # The client is to end the connection: that proves the arrival of the answer, or the client is still sending.
         self.lets_client_end = False
         self.ended_s = 0.0
+        # A long answer of which no piece is being made; only the loop wakes it.
+        self.suspended: _Task | None = None
+        self.is_parked = False
+
+    def urgency(self) -> Urgency:
+        """Return the urgency of the next request."""
+        return Urgency.PIECE if self.suspended else urgency_of(self.requests[0])
+
+    def task_class(self, channel: "Channel", request: Any) -> _Task:
+        """Return the suspended answer to the request, else a new one."""
+        task, self.suspended = self.suspended or _Task(channel, request), None
+        return task
 
     def writable(self) -> bool:
         """Return True if the loop is to write. Not while a worker writes: the loop would spin until the end."""
-        return bool(self.will_close or self.close_when_flushed or (self.total_outbufs_len and not self.writing))
+        waits = self.is_parked or (self.total_outbufs_len and not self.writing)
+        return bool(self.will_close or self.close_when_flushed or waits)
 
     def write_soon(self, data: Any) -> int:
         """Write, in a worker; the loop sends the bytes that do not fit."""
         self.writing = True
         if not self.total_outbufs_len:
-            self.moved_s = time.monotonic()
+            self.moved_s = self.paced_s = time.monotonic()
         try:
             return int(super().write_soon(data))
         finally:
             self.writing = False
 
     def _flush_some(self, do_close: bool = True) -> bool:
+        before = self.total_outbufs_len
         moved: bool = super()._flush_some(do_close)
         if moved:
             self.moved_s = time.monotonic()
+            self.moved += before - self.total_outbufs_len
+            if self.moved >= LEAST_RATE * SLOW_S or not self.total_outbufs_len:
+                self.paced_s, self.moved = self.moved_s, 0
         return moved
 
     def readable(self) -> bool:
@@ -103,11 +148,16 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     def service(self) -> None:
         """Answer one request, in a worker."""
         _serving.channel = self
+        self.active_s, self.has_asked = time.monotonic(), True
         try:
             super().service()
             if self.has_ended and not self.requests:
                 self.close_when_flushed = True
                 self.server.pull_trigger()
+        except _Suspended:
+            # From now on the loop may give the channel to another worker.
+            self.is_parked = True
+            self.server.pull_trigger()
         finally:
             _serving.channel = None
 
@@ -116,7 +166,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
         Asked after the answer and the end of the request: a loop that asks `readable` from now on will listen.
         """
-        return bool(self.deaf or self.total_outbufs_len or self.will_close or self.close_when_flushed)
+        waits = self.total_outbufs_len or self.is_parked
+        return bool(self.deaf or waits or self.will_close or self.close_when_flushed)
 
     def handle_read(self) -> None:
         """Read requests. At the client's end close, but answer the pending requests before."""
@@ -157,7 +208,14 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         self.ended_early = self.ended_early or self.check_client_disconnected()
 
     def handle_write(self) -> None:
-        """Send the bytes that did not fit; then close, after the client where `lets_client_end` says so."""
+        """Send the bytes that did not fit, and let a worker make the next piece of a long answer."""
+        self._send()
+        if self.is_parked and self.connected and self.total_outbufs_len <= WAITING:
+            self.is_parked, self.writing = False, True
+            self.server.add_task(self)
+
+    def _send(self) -> None:
+        """Send; then close, after the client where `lets_client_end` says so."""
         if not (self.close_when_flushed and self.lets_client_end) or self.has_ended or self.will_close:
             super().handle_write()
             return
@@ -172,21 +230,35 @@ class Channel(HTTPChannel):  # type: ignore[misc]
                 self.handle_close()
 
     def received(self, data: bytes) -> bool:
-        self.active_s = time.monotonic()
         answer: bool = super().received(data)
         if self.request is None:
             self.request_began_s = None
         elif self.request_began_s is None:
-            self.request_began_s = self.active_s
+            self.request_began_s = time.monotonic()
         return answer
 
     def is_over(self, now_s: float) -> bool:
-        """Return True if the client idles too long, sends a request too slowly, or does not read the answer."""
+        """Return True if the client idles too long, sends a request too slowly, or reads the answer too slowly.
+
+        Blank lines between requests are no activity.
+        """
         if self.request_began_s is not None and now_s - self.request_began_s > SLOW_S:
             return True
         if self.total_outbufs_len or self.waits_for_end:
-            return now_s - self.moved_s > SLOW_S
+            return now_s - self.paced_s > SLOW_S
         return not self.requests and now_s - self.active_s > IDLE_S
+
+    def worth(self) -> tuple[int, float] | None:
+        """Return how much closing the connection would hurt, for a comparison; None while a request is answered.
+
+        Least worth: connections that never asked anything, then idle ones, then those whose end proves that jobs
+        arrived, then long answers; in each group the oldest first.
+        """
+        if self.requests and not self.is_parked:
+            return None
+        if self.total_outbufs_len or self.is_parked:
+            return 3, self.active_s
+        return (2 if self.lets_client_end else int(self.has_asked)), self.active_s
 
     def handle_close(self) -> None:
         """Close the connection, and tell the server how it ended."""
@@ -194,6 +266,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             # The loop calls again for a socket that was at its end and hung up in the same look.
             return
         is_orderly = self._is_orderly()
+        if self.is_parked:
+            self.is_parked, self.suspended = False, None
+            for request in self.requests:
+                request.close()
+            self.requests = []
         super().handle_close()
         self.server.connection_ended(f"{self.addr[0]}:{self.addr[1]}", is_orderly)
 

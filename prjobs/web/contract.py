@@ -14,7 +14,7 @@ from prjobs.jobs.recent_polls import never
 from prjobs.jobs.requests import StatusUpdate
 from prjobs.store.models import JobRow
 from prjobs.web import audited_acts, caller, connection, poll_refusals, sending, wire
-from prjobs.web.endpoint import IMPORTANT, Handler, Route, read_body, reply
+from prjobs.web.endpoint import IMPORTANT, Handler, Route, read_body, reply, reply_in_pieces
 from prjobs.web.holding import hold
 
 logger = logging.getLogger(__name__)
@@ -56,9 +56,7 @@ def post_getrecentjobs(appliance: Appliance) -> HTTPResponse:
     first, second = next(pages, []), next(pages, [])
     if not second:
         return reply(wire.jobs_document(first))
-    answer = reply(b"")
-    answer.body = wire.jobs_stream(first, chain([second], pages))
-    return answer
+    return reply_in_pieces(wire.jobs_stream(first, chain([second], pages)))
 
 
 # ---- for observatories

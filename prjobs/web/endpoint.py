@@ -1,7 +1,8 @@
 """The parts that all endpoints share: the declaration, the body and query of a request, the answer."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -18,6 +19,8 @@ MAX_WAIT_S = 25.0
 TOO_LARGE = "The body is too large: 1 MiB is the limit."
 # A key of the request's environ, true for an answer whose arrival is to be proved.
 IMPORTANT = "prjobs.important_answer"
+# A key of the request's environ: the next pieces of a long answer, each made once the client has read those before.
+PIECES = "prjobs.pieces"
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
 ALWAYS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
@@ -95,3 +98,11 @@ def reply(body: bytes, content_type: str = JSON, *, status: int = 200, **headers
 def reply_json(value: Any, *, status: int = 200, **headers: str) -> HTTPResponse:
     """Return an answer of the appliance's own API."""
     return reply(encode_json(value), JSON, status=status, **headers)
+
+
+def reply_in_pieces(pieces: Iterator[bytes]) -> HTTPResponse:
+    """Return a long answer, whose pieces hold no thread while the client reads."""
+    answer = reply(b"")
+    answer.body = islice(pieces, 1)
+    request.environ[PIECES] = pieces
+    return answer

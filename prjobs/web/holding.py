@@ -6,6 +6,8 @@ from typing import TypeVar
 from bottle import request
 
 from prjobs.jobs.queue import Queue
+from prjobs.jobs.waiters import Waiter
+from prjobs.web.workers import may_wait, waiting
 
 Found = TypeVar("Found")
 
@@ -18,13 +20,18 @@ def hold(queue: Queue, site: str | None, wait_s: float, look: Callable[[], Found
     """
     gone = request.environ["waitress.client_disconnected"]
     with queue.waiters.waiter(site) as waiter:
-        if waiter is None:
+        if waiter is None or not may_wait():
             return None
         end_s = queue.clock.elapsed_s() + wait_s
         # A change may have come between the caller's own look and the place among the waiters.
         found = look()
-        while not found and waiter.wait(end_s - queue.clock.elapsed_s(), gone):
+        while not found and _is_woken(waiter, end_s - queue.clock.elapsed_s(), gone):
             if gone() or queue.stopping.is_set():
                 break
             found = look()
     return found
+
+
+def _is_woken(waiter: Waiter, timeout_s: float, gone: Callable[[], bool]) -> bool:
+    with waiting():
+        return waiter.wait(timeout_s, gone)

@@ -7,6 +7,8 @@ import select
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import waitress
@@ -35,6 +37,15 @@ def _proxy(address: str) -> dict[str, Any]:
     return {"trusted_proxy": address, "trusted_proxy_count": 1, "trusted_proxy_headers": named}
 
 
+def _accept(server: Any, accept_one: Callable[[], None], most: int) -> None:
+    """Accept several connections: with one in each turn of the loop a flood of connections would delay the others."""
+    for _ in range(most):
+        before = len(server.active_channels)
+        accept_one()
+        if len(server.active_channels) == before:
+            return
+
+
 class Listener:
     """The listening sockets and their loop."""
 
@@ -57,6 +68,10 @@ class Listener:
             server.allowed_origins = origins(settings.allowed_origins)
             server.connection_ended = lambda _peer, _is_orderly: None
             server.pull_trigger = sparing(server.pull_trigger)
+            server.handle_accept = partial(_accept, server, server.handle_accept, settings.connections // 32 or 1)
+        self._most = settings.connections - len(self._servers) * (settings.connections // 32 or 1)
+        # The newest connections have had no time to ask.
+        self._fresh = min(32, settings.connections // 8)
 
     def _create(self, app: Any, settings: Settings, bound: list[socket.socket]) -> None:
         waitress.create_server(
@@ -91,6 +106,8 @@ class Listener:
         looked_s = time.monotonic()
         while not self._stopping:
             self._servers[0].asyncore.loop(timeout=1.0, map=self._sockets, use_poll=use_poll, count=1)
+            if len(self._sockets) > self._most:
+                self._make_room()
             now_s = time.monotonic()
             if now_s - looked_s > 1:
                 looked_s = now_s
@@ -104,14 +121,26 @@ class Listener:
             self._stopping = True
             self._servers[0].pull_trigger()
 
-    def _channels(self) -> list[Channel]:
+    def channels(self) -> list[Channel]:
+        """Return the open connections."""
         return [channel for server in self._servers for channel in list(server.active_channels.values())]
 
     def _close_over(self, now_s: float) -> None:
-        for channel in self._channels():
+        for channel in self.channels():
             if channel.is_over(now_s):
                 # The loop looks at `will_close` only when the client can take bytes: that may be never.
                 channel.handle_close()
+
+    def _make_room(self) -> None:
+        """Close the connections that are worth least, so that each listening socket can accept the next ones.
+
+        Called between two turns of the loop: within a turn a new connection could get the number of a closed one.
+        """
+        channels = sorted(self.channels(), key=attrgetter("active_s"))
+        fresh = [channel for channel in channels if not channel.has_asked][-self._fresh :]
+        known = [(worth, channel) for channel in channels if channel not in fresh and (worth := channel.worth())]
+        for _, channel in sorted(known, key=itemgetter(0))[: len(self._sockets) - self._most]:
+            channel.handle_close()
 
     def _drain(self, use_poll: bool) -> None:
         for server in self._servers:
@@ -119,11 +148,11 @@ class Listener:
             server.socket.close()
             self._sockets.pop(server._fileno, None)
         end_s = time.monotonic() + STOP_S
-        while any(channel.requests or channel.total_outbufs_len for channel in self._channels()):
+        while any(channel.requests or channel.total_outbufs_len for channel in self.channels()):
             if time.monotonic() > end_s:
                 logger.warning("some requests were cut off by the stop")
                 break
             self._servers[0].asyncore.loop(timeout=0.05, map=self._sockets, use_poll=use_poll, count=1)
-        for channel in self._channels():
+        for channel in self.channels():
             channel.handle_close()
         self._servers[0].task_dispatcher.shutdown(cancel_pending=True, timeout=0.5)

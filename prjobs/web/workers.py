@@ -5,78 +5,138 @@ of waitress take turns: with many threads each request would meet a cold one.
 """
 
 import logging
+import math
 import threading
 from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
+from prjobs.web.urgency import Urgency
+
 logger = logging.getLogger(__name__)
+
+# The threads for urgent requests alone, besides the others.
+RESERVED = 2
+# The most requests of a kind that run at the same time: Python runs one thread at a time, and a poll or a stop waits
+# for its turn several times.
+MOST = {Urgency.URGENT: math.inf, Urgency.WRITE: math.inf, Urgency.READ: 3, Urgency.PIECE: 1}
 
 
 class _Thread(threading.local):
     is_worker = False
+    is_reserved = False
+    waits: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 _thread = _Thread()
 
 
+def may_wait() -> bool:
+    """Return True if the request may wait in this thread for something to tell."""
+    return not _thread.is_reserved
+
+
+def waiting() -> AbstractContextManager[None]:
+    """Let other requests run while this one waits, inside the block."""
+    return _thread.waits()
+
+
 class Workers:
-    """A fixed number of threads that call `service()` of the given tasks, in order."""
+    """A fixed number of threads that call `service()` of the given tasks: by the tasks' `urgency()`, then in order."""
 
     def __init__(self, count: int) -> None:
-        self._tasks: deque[Any] = deque()
+        self._tasks: dict[Urgency, deque[Any]] = {urgency: deque() for urgency in Urgency}
+        self._running = dict.fromkeys(Urgency, 0)
         # Each idle worker sleeps on a lock of its own; releasing the lock wakes the worker.
         self._idle_workers: list[threading.Lock] = []
+        self._idle_reserved: list[threading.Lock] = []
         self._stopping = False
         self._lock = threading.Lock()
-        self._alive = count
+        self._alive = count + RESERVED
         self._ended = threading.Event()
-        for number in range(count):
-            threading.Thread(target=self._run, name=f"worker-{number}", daemon=True).start()
+        for number in range(count + RESERVED):
+            is_reserved = number < RESERVED
+            name = f"{'reserved' if is_reserved else 'worker'}-{number}"
+            threading.Thread(target=self._run, args=(is_reserved,), name=name, daemon=True).start()
 
     def add_task(self, task: Any) -> None:
         """Let a worker serve the task."""
+        urgency = task.urgency()
+        is_urgent = urgency == Urgency.URGENT
         with self._lock:
-            self._tasks.append(task)
+            self._tasks[urgency].append(task)
             # A worker that adds a task looks for the next task at once.
-            asleep = self._idle_workers.pop() if self._idle_workers and not _thread.is_worker else None
+            asleep = None
+            if not _thread.is_worker or (_thread.is_reserved and not is_urgent):
+                asleep = self._wake(is_urgent)
         if asleep is not None:
             asleep.release()
+
+    def _wake(self, is_urgent: bool) -> "threading.Lock | None":
+        if self._idle_workers:
+            return self._idle_workers.pop()
+        return self._idle_reserved.pop() if is_urgent and self._idle_reserved else None
 
     def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
         """End the workers and cancel the waiting tasks. Return True if all workers ended within `timeout` seconds."""
         with self._lock:
             self._stopping = True
-            while cancel_pending and self._tasks:
-                self._tasks.popleft().cancel()
-            while self._idle_workers:
-                self._idle_workers.pop().release()
+            for tasks in self._tasks.values():
+                while cancel_pending and tasks:
+                    tasks.popleft().cancel()
+            for idle in (self._idle_workers, self._idle_reserved):
+                while idle:
+                    idle.pop().release()
         return self._ended.wait(timeout)
 
-    def _run(self) -> None:
-        _thread.is_worker = True
+    def _run(self, is_reserved: bool) -> None:
+        _thread.is_worker, _thread.is_reserved = True, is_reserved
         asleep = threading.Lock()
         asleep.acquire()
         while not self._stopping:
-            task = self._next_or_idle(asleep)
+            task, urgency = self._next_or_idle(asleep)
             if task is None:
                 asleep.acquire()
-            else:
-                self._serve(task)
+                continue
+            _thread.waits = partial(self._others_run, urgency)
+            self._serve(task)
+            with self._lock:
+                self._running[urgency] -= 1
         with self._lock:
             self._alive -= 1
             if not self._alive:
                 self._ended.set()
 
-    def _next_or_idle(self, asleep: threading.Lock) -> Any:
-        """Return the oldest task. Without a task the worker becomes idle until `asleep` is released."""
+    def _next_or_idle(self, asleep: threading.Lock) -> tuple[Any, Urgency]:
+        """Return the next task and its urgency. Without a task the worker becomes idle until `asleep` is released."""
         with self._lock:
-            if self._tasks:
-                return self._tasks.popleft()
+            for urgency, tasks in self._tasks.items():
+                if tasks and self._may_take(urgency):
+                    self._running[urgency] += 1
+                    return tasks.popleft(), urgency
             if self._stopping:
                 asleep.release()
             else:
-                self._idle_workers.append(asleep)
-            return None
+                (self._idle_reserved if _thread.is_reserved else self._idle_workers).append(asleep)
+            return None, Urgency.URGENT
+
+    def _may_take(self, urgency: Urgency) -> bool:
+        return self._running[urgency] < MOST[urgency] and (urgency == Urgency.URGENT or not _thread.is_reserved)
+
+    @contextmanager
+    def _others_run(self, urgency: Urgency) -> Iterator[None]:
+        with self._lock:
+            self._running[urgency] -= 1
+            asleep = self._idle_workers.pop() if self._tasks[urgency] and self._idle_workers else None
+        if asleep is not None:
+            asleep.release()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running[urgency] += 1
 
     @staticmethod
     def _serve(task: Any) -> None:

@@ -1,0 +1,54 @@
+"""The urgency of requests: polls and stops are answered before all others."""
+
+import re
+from enum import IntEnum
+from functools import cache
+from typing import Any
+
+from prjobs.base import catalogue
+
+# Polls, stops, closes and parks have short bodies. Longer ones take time to decode.
+LONGEST = 8192
+
+
+class Urgency(IntEnum):
+    """The order in which waiting requests are served.
+
+    URGENT: polls for jobs, and commands that may stop, close or park.
+    WRITE: other commands, reports, and what else changes the store.
+    READ: requests of people for pages and lists.
+    PIECE: the next piece of a long answer.
+    """
+
+    URGENT = 0
+    WRITE = 1
+    READ = 2
+    PIECE = 3
+
+
+def urgency_of(request: Any) -> Urgency:
+    """Return the urgency of a request as parsed by waitress."""
+    path = request.path.rstrip("/")
+    if request.command in ("GET", "HEAD") or path.endswith("getrecentjobs"):
+        return Urgency.READ
+    if path.endswith(("getnewjobs", "make_safe")):
+        # Of a long body only the decoding is dear: no program sends one.
+        return Urgency.READ if request.content_length > LONGEST else Urgency.URGENT
+    return Urgency.URGENT if path.endswith("newjob") and _may_make_safe(request) else Urgency.WRITE
+
+
+def _may_make_safe(request: Any) -> bool:
+    """Return True if the body holds a word that makes a command safe. The body is not decoded yet."""
+    if request.content_length > LONGEST:
+        return False
+    stream = request.get_body_stream()
+    body = stream.read(LONGEST)
+    stream.seek(0)
+    return _safe_words().search(body) is not None
+
+
+@cache
+def _safe_words() -> re.Pattern[bytes]:
+    safe = [command for command in catalogue.commands() if command.command_class in catalogue.MAKES_SAFE]
+    words = {command.script or command.action for command in safe} | catalogue.STOP_ACTIONS
+    return re.compile(rb'"\s*(?:%s)\s*"' % "|".join(sorted(words)).encode(), re.IGNORECASE)
