@@ -1,5 +1,6 @@
 """Users of an outside provider: who they are, what they may, and every attack that applies (RFC 8725)."""
 
+import base64
 import json
 import threading
 import time
@@ -290,6 +291,62 @@ def test_an_outside_user_sends_a_job(make_server, keys):
     headers = {"Authorization": f"Bearer {keys.token(roles=['owner'])}"}
     answer = requests.post(f"{server.url}/newjob", data=json.dumps(JOB), headers=headers)
     assert (answer.status_code, answer.json()["user_roles"]) == (200, ["owner"])
+
+
+ODD_CLAIMS = [
+    *({"filling": "x" * size} for size in (1000, 2000, 2600, 2700, 3000, 4000, 5000, 7000)),
+    *({"name": name} for name in (5, ["a"], {}, "", "\n", "\ud800", "\u2028", "\u202e", "é" * 500, "a;b=c", '"')),
+    *({"nickname": name} for name in (None, 5, [])),
+    *({"exp": exp} for exp in (2**31, 2**63, 2**70, 1e300, float("inf"), float("nan"), "9999999999", True, None, [])),
+    *({"iat": iat} for iat in (-1, 0.5, -(2**70), 2**70, float("-inf"), float("inf"), "x", None, [], True)),
+    *({"nbf": nbf} for nbf in (-1, 0.5, -(2**70), float("inf"), "x", None, [])),
+    *({"sub": sub} for sub in ("a;b", 'a"b', "a b", "\u202e", "é", "\ud800", "x" * 128, "x" * 129, 5, [], {}, True)),
+    *({"aud": aud} for aud in ([], [AUDIENCE, 5], {}, 5, [AUDIENCE] * 50)),
+    *({"jti": jti} for jti in (5, [], "x" * 100)),
+    *({"gty": gty} for gty in (5, [], {})),
+    *({f"{NAMESPACE}/app_metadata": data} for data in (5, [], {"roles": [[]]}, {"roles": [{}]}, {"roles": {"a": 1}})),
+    {"x": [[[[]]]] * 10, "y": 10**400},
+]
+
+
+def test_every_odd_token_of_the_provider_gets_a_clear_answer(make_server, keys):
+    server = make_server(**OIDC, oidc_certificate=keys.certificate, login_failures=1000)
+    with requests.Session() as browser:
+        for claims in ODD_CLAIMS:
+            token = keys.token(**claims)
+            headers = {"Authorization": f"Bearer {token}"}
+            bearer = browser.get(f"{server.url}/api/may?site=saf", headers=headers, timeout=60)
+            login = browser.post(f"{server.url}/api/login", json={"token": token}, timeout=60)
+            browser.cookies.clear()
+            assert bearer.status_code in (200, 401), (claims, bearer.text)
+            if bearer.status_code == 200 and len(token) > 3760:
+                assert login.status_code == 400 and "too long for the login" in login.json()["error"], claims
+            else:
+                assert login.status_code == bearer.status_code or len(token) > 8192, (claims, login.text)
+                assert ("Set-Cookie" in login.headers) is (login.status_code == 200)
+
+
+@pytest.mark.parametrize("change", ["{}\n", "{};", "{} ", "{}é", "{}=", "\t{}", "{}.", "{}\x00", "{}%3D"])
+def test_a_token_with_other_characters_is_refused_or_stripped(make_server, keys, change):
+    server = make_server(**OIDC, oidc_certificate=keys.certificate)
+    with requests.Session() as browser:
+        login = browser.post(f"{server.url}/api/login", json={"token": change.format(keys.token())}, timeout=60)
+        assert login.status_code in (200, 400, 401)
+        user = browser.get(f"{server.url}/api/now", timeout=60).json()["user"]
+        assert (user is not None) is (login.status_code == 200)
+
+
+@pytest.mark.parametrize("depth", [100, 1000, 2500])
+@pytest.mark.parametrize("part", [0, 1])
+def test_a_deeply_nested_token_is_not_valid(make_server, keys, part, depth):
+    server = make_server(**OIDC, oidc_certificate=keys.certificate)
+    parts = keys.token().split(".")
+    nested = b'{"iss":"' + ISSUER.encode() + b'","alg":"RS256","x":' + b"[" * depth + b"]" * depth + b"}"
+    parts[part] = base64.urlsafe_b64encode(nested).rstrip(b"=").decode()
+    token = ".".join(parts)
+    headers = {"Authorization": f"Bearer {token}"}
+    assert requests.get(f"{server.url}/api/may?site=saf", headers=headers, timeout=60).status_code == 401
+    assert requests.post(f"{server.url}/api/login", json={"token": token}, timeout=60).status_code == 401
 
 
 def test_too_many_wrong_tokens_are_held_back_and_right_ones_are_not(make_server):

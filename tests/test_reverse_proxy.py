@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from prjobs.base.notices import Code
 from tests.program import JOB
 from tests.provider import Keys
 from tests.verbs import make_token
@@ -29,9 +30,21 @@ def accepts(port):
         return caller.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_nobody_is_believed_by_default(server):
-    assert poll(server, **FAR).status_code == 200
-    assert poll(server, **{"X-Forwarded-For": "127.0.0.1"}).status_code == 200
+@pytest.mark.parametrize("trusted", ["", "192.0.2.9"])
+@pytest.mark.parametrize(
+    "headers",
+    [FAR, {"X-Forwarded-For": "127.0.0.1"}, {"X-Forwarded-Host": "x"}, {"Forwarded": "for=x"}, {"X-Real-IP": "x"}],
+)
+def test_callers_through_an_unknown_proxy_are_not_local_and_staff_learn_of_the_proxy(make_server, trusted, headers):
+    server = make_server(trusted_proxy=trusted)
+    notices = server.appliance.queue.notices
+    assert poll(server).status_code == 200 and Code.UNKNOWN_PROXY not in notices
+    assert poll(server, **headers).status_code == 401
+    assert "trusted_proxy" in notices.sentence(Code.UNKNOWN_PROXY)
+    assert requests.get(f"{server.url}/api/now", headers=headers).status_code == 401
+    key = make_token(server.appliance, "saf", "observatory")
+    assert poll(server, **headers, Authorization=f"Bearer {key}").status_code == 200
+    assert poll(server).status_code == 200
 
 
 def test_a_caller_from_afar_needs_a_token_when_the_proxy_is_trusted(make_server):

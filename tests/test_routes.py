@@ -104,3 +104,36 @@ def test_a_cookie_that_cannot_be_read_is_no_cookie(server):
     for method, path in all_routes(server):
         answer = requests.request(method, server.url + path, data=b"{", headers={"Cookie": "a/b=c"})
         assert answer.status_code < 500, path
+
+
+def fetched(site, mode, dest, **more):
+    return {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest, **more}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        (fetched("none", "navigate", "document"), 200),
+        (fetched("same-origin", "cors", "empty"), 200),
+        (fetched("cross-site", "navigate", "document"), 200),
+        (fetched("same-site", "navigate", "document"), 200),
+        (fetched("cross-site", "navigate", "iframe"), 403),
+        (fetched("same-site", "navigate", "iframe"), 403),
+        (fetched("cross-site", "no-cors", "image"), 403),
+        (fetched("cross-site", "no-cors", "script"), 403),
+        (fetched("cross-site", "cors", "empty", Origin="https://evil.example"), 403),
+        (fetched("cross-site", "navigate", "document", **{"Sec-Purpose": "prefetch"}), 403),
+        ({"Sec-Fetch-Mode": "no-cors"}, 403),
+        ({"Sec-Fetch-Dest": "image"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "https://friend.example"}, 200),
+    ],
+)
+@pytest.mark.parametrize("query", ["", "?site=saf&date=2026-01-01"])
+def test_the_log_of_a_night_opens_in_a_window_and_in_no_foreign_page(make_server, headers, status, query):
+    server = make_server(allowed_origins=["https://friend.example"])
+    answer = requests.get(f"{server.url}/night{query}", headers=headers, timeout=60)
+    assert answer.status_code == status
+    if status != 200:
+        check_shape(answer, "/night")

@@ -6,12 +6,13 @@ import json
 import pytest
 import requests
 
-from prjobs.access import audit
+from prjobs.access import audit, tokens
 from prjobs.access.audit import OPERATOR
+from prjobs.access.tokens import NewToken
 from prjobs.monitor.views import named
 from prjobs.server import Server
 from tests.program import JOB, Program
-from tests.verbs import make_token
+from tests.verbs import USER, make_token
 
 
 def log_in(url: str, link: str) -> requests.Response:
@@ -56,6 +57,30 @@ def test_a_user_without_letters_is_refused(server: Server) -> None:
     headers = {"Authorization": f"Bearer {make_token(server.appliance, 'staff', 'admin')}"}
     wrong = requests.post(f"{server.url}/api/login-key", json={"user_id": "a\nb"}, headers=headers, timeout=60)
     assert wrong.status_code == 400 and wrong.json()["error"].startswith("user_id must be")
+
+
+# ---- the name on a job
+
+
+@pytest.mark.parametrize(
+    ("user_id", "name", "roles", "shown"),
+    [
+        ("bob", "Bob B.", (), "Bob B."),
+        ("bob", "Bob B.", ("admin",), "Bob B."),
+        ("bob", "", (), "Ann K., Administrator"),
+        ("boss", "The Boss", ("admin",), "Ann K., Administrator"),
+    ],
+)
+def test_the_name_on_a_users_own_job_is_that_of_the_token(
+    server: Server, user_id: str, name: str, roles: tuple[str, ...], shown: str
+) -> None:
+    new = NewToken(user_id, name, list(roles))
+    headers = {"Authorization": f"Bearer {tokens.create_token(server.appliance.desk, new, USER)[0]}"}
+    body = {**JOB, "user_id": "bob", "user_name": "Ann K., Administrator"}
+    sent = requests.post(f"{server.url}/newjob", json=body, headers=headers, timeout=60)
+    assert (sent.status_code, sent.json()["user_name"]) == (200, shown)
+    (listed,) = requests.get(f"{server.url}/api/jobs", timeout=60).json()["jobs"]
+    assert listed["user_name"] == shown
 
 
 # ---- the terminal

@@ -14,6 +14,7 @@ SECTIONS = {
     "site_names": "trouble#names-of-sites-differ-by-letter-case-alone",
     "token_ends": "trouble#a-token-ends",
     "roles_unread": "secure#users-of-an-outside-provider",
+    "unknown_proxy": "secure#behind-tls",
     "cloud_down": "trouble#the-cloud-gives-no-usable-answer",
     "cloud_unread": "trouble#the-jobs-of-a-site-cannot-be-read-in-the-cloud",
     "cloud_overflow": "trouble#the-list-of-the-cloud-is-too-long",

@@ -24,6 +24,7 @@ class Code(StrEnum):
     TOKEN_ENDS = "token_ends"
     SITE_NAMES = "site_names"
     ROLES_UNREAD = "roles_unread"
+    UNKNOWN_PROXY = "unknown_proxy"
     CLOUD_DOWN = "cloud_down"
     CLOUD_PARKED = "cloud_parked"
     CLOUD_UNREAD = "cloud_unread"
@@ -48,6 +49,7 @@ QUIET = frozenset(
         Code.TOKEN_ENDS,
         Code.SITE_NAMES,
         Code.ROLES_UNREAD,
+        Code.UNKNOWN_PROXY,
     }
 )
 

@@ -11,10 +11,11 @@ from prjobs.access import audit, login, rights, tokens
 from prjobs.access.desk import Desk
 from prjobs.access.identity import Identity
 from prjobs.access.login import LinkUser
+from prjobs.access.provider import MAX_TOKEN
 from prjobs.access.tokens import NewToken, TokenInfo
 from prjobs.appliance import Appliance
 from prjobs.base import catalogue
-from prjobs.base.errors import Forbidden, NotFound, Unauthorized, Unavailable
+from prjobs.base.errors import BadRequest, Forbidden, NotFound, Unauthorized, Unavailable
 from prjobs.base.fields import Instance, Site
 from prjobs.web import caller, connection
 from prjobs.web.endpoint import Route, parse_body, parse_query, reply_json
@@ -22,13 +23,20 @@ from prjobs.web.endpoint import Route, parse_body, parse_query, reply_json
 logger = logging.getLogger(__name__)
 LOGIN_DAYS = 30
 LOGIN_LINK = "login link"
+# Browsers keep no longer cookie, and no cookie for a longer time.
+MAX_COOKIE = 3800
+MAX_AGE_S = 400 * 86_400
+LONG_TOKEN = (
+    "The token is good, but too long for the login of a browser: it has {size} characters, and about 3,700 fit. Let "
+    "the login provider put fewer claims into its tokens, or log in with a token of “prjobs token create”."
+)
 
 
 class Login(msgspec.Struct, frozen=True):
     """The body of POST /api/login: the key of a one-time link, or a token."""
 
     once: Annotated[str, Meta(max_length=200, description="the key of a one-time link")] = ""
-    token: Annotated[str, Meta(max_length=8000, description="a token")] = ""
+    token: Annotated[str, Meta(max_length=MAX_TOKEN, description=f"a token of up to {MAX_TOKEN} characters")] = ""
 
 
 class MayQuery(msgspec.Struct, frozen=True):
@@ -91,6 +99,8 @@ def post_login(appliance: Appliance) -> HTTPResponse:
     asked = parse_body(Login, empty=b"{}")
     token = _token_for_key(desk, asked.once) if asked.once else asked.token.strip()
     identity = caller.identify(desk, token)
+    if len(caller.cookie_name(desk)) + len(token) > MAX_COOKIE:
+        raise BadRequest(LONG_TOKEN.format(size=len(token)))
     answer = reply_json({"user": caller.shown(identity)})
     answer.set_cookie(
         caller.cookie_name(desk),
@@ -98,7 +108,7 @@ def post_login(appliance: Appliance) -> HTTPResponse:
         httponly=True,
         samesite="strict",
         path="/",
-        max_age=tokens.left_s(token, desk.clock.now_ms()),
+        max_age=min(tokens.left_s(token, desk.clock.now_ms()), MAX_AGE_S),
         secure=request.environ["wsgi.url_scheme"] == "https",
     )
     return answer

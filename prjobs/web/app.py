@@ -9,6 +9,7 @@ from bottle import Bottle, HTTPError, HTTPResponse, request
 
 from prjobs.appliance import Appliance
 from prjobs.base.errors import Internal, MethodNotAllowed, NotFound, Refused
+from prjobs.base.notices import Code
 from prjobs.jobs.queue import Queue
 from prjobs.web import (
     access_api,
@@ -23,6 +24,7 @@ from prjobs.web import (
     wall_api,
 )
 from prjobs.web.audited_acts import note_refusal
+from prjobs.web.connection import UNKNOWN_PROXY
 from prjobs.web.endpoint import reply
 from prjobs.web.guard import ALLOWED_HEADERS, Guard, cors_headers, preflight_headers
 from prjobs.web.pages import get_file, get_icon, load_files
@@ -43,6 +45,10 @@ ROUTES = [
     *wall_api.ROUTES,
     *manual.ROUTES,
 ]
+PROXY_SENTENCE = (
+    "A proxy on this machine forwards requests to prjobs, and the setting trusted_proxy does not name it: its callers "
+    "count as callers from elsewhere. If the proxy is yours, set trusted_proxy to the address from which it connects."
+)
 REASONS = {421: "Misdirected Request", 507: "Insufficient Storage"}
 
 
@@ -58,6 +64,8 @@ def build_app(appliance: Appliance) -> Wsgi:
         except Refused as refused:
             answer = _with_cors(environ, start_response, guard.allowed_origin(environ))
             return _refuse(appliance, environ, answer, refused)
+        if UNKNOWN_PROXY in environ:
+            appliance.queue.notices.say(Code.UNKNOWN_PROXY, PROXY_SENTENCE)
         return routes(environ, _with_cors(environ, start_response, origin))  # type: ignore[no-any-return]
 
     return application

@@ -1,24 +1,50 @@
 """The connection of a request: its other end, and what the request has shown so far."""
 
 from ipaddress import ip_address
+from typing import Any
 
 from bottle import request
 
 from prjobs.access import audit
 from prjobs.access.audit import Actor
 from prjobs.access.identity import Identity
+from prjobs.base.sockets import is_loopback
 
 # waitress removes it unless it comes from the trusted proxy.
 PROXIED = "HTTP_X_FORWARDED_FOR"
+# A key of the request's environ, set where a proxy on this machine forwards and `trusted_proxy` does not name it.
+UNKNOWN_PROXY = "prjobs.unknown_proxy"
+_FORWARDED = frozenset(
+    f"HTTP_{name}"
+    for name in (
+        "X_FORWARDED_FOR",
+        "X_FORWARDED_HOST",
+        "X_FORWARDED_PROTO",
+        "X_FORWARDED_PORT",
+        "X_FORWARDED_BY",
+        "FORWARDED",
+        "X_REAL_IP",
+    )
+)
 # Keys of the request's environ: the identity once proved, and the act in the words of the audit.
 IDENTITY = "prjobs.identity"
 ACT = "prjobs.act"
 
 
+def mark_forwarded(environ: dict[str, Any], trusted_proxy: str) -> None:
+    """Mark a request that an unknown proxy on this machine forwards: its caller may be anywhere.
+
+    Call this before waitress removes the headers of forwarded requests.
+    """
+    address = environ["REMOTE_ADDR"]
+    if not _FORWARDED.isdisjoint(environ) and address != trusted_proxy and is_loopback(address):
+        environ[UNKNOWN_PROXY] = True
+
+
 def peer() -> str:
-    """Return the other end of the connection as address:port; the address alone behind a trusted proxy."""
+    """Return the other end of the connection as address:port; the address alone behind a proxy."""
     environ = request.environ
-    if PROXIED in environ:
+    if not has_own_connection():
         return str(environ["REMOTE_ADDR"])
     # 127.0.0.1 and ::1 are one REMOTE_ADDR, but a port of each may be in use at the same time.
     return f"{environ['REMOTE_HOST']}:{environ['REMOTE_PORT']}"
@@ -26,12 +52,14 @@ def peer() -> str:
 
 def has_own_connection() -> bool:
     """Return True if the next request on the connection proves that the caller got the answer before."""
-    return PROXIED not in request.environ
+    return PROXIED not in request.environ and UNKNOWN_PROXY not in request.environ
 
 
 def is_local() -> bool:
     """Return True if the caller is on this machine."""
     address = request.environ["REMOTE_ADDR"]
+    if UNKNOWN_PROXY in request.environ:
+        return False
     try:
         return address == "127.0.0.1" or ip_address(address).is_loopback
     except ValueError:

@@ -40,6 +40,7 @@ def post_newjob(appliance: Appliance) -> HTTPResponse:
     identity = caller.require_identity(desk)
     rights.require_commander(identity)
     command = wire.parse_newjob(read_body(), identity.roles_json, sending.idempotency_key())
+    command = sending.named(command, identity)
     connection.asks_for(f"{command.site} {command.device} {command.action}")
     judged = rights.require_rights(desk, identity, command.site, command.user_id, command.command_class)
     sent = sending.send(appliance, identity, command, judged)

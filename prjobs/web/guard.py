@@ -12,6 +12,9 @@ from prjobs.base.sockets import is_loopback, is_own
 Environ = dict[str, object]
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?P<port>:\d{1,5})?\Z")
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
+# Pages that take the server long to make, and the headers of a browser that opens one.
+_COSTLY = frozenset({"/night", "/night/"})
+_NAVIGATION = {"MODE": "navigate", "DEST": "document"}
 _FOREIGN = ("cross-site", "same-site")
 ALLOWED_HEADERS = (
     "authorization, content-type, idempotency-key, x-amz-date, x-api-key, x-amz-security-token, x-prjobs-page"
@@ -35,6 +38,8 @@ class Guard:
         check_path(str(environ["PATH_INFO"]))
         origin = environ.get("HTTP_ORIGIN")
         fetch_site = environ.get("HTTP_SEC_FETCH_SITE")
+        if environ["PATH_INFO"] in _COSTLY and not (origin and self._is_allowed(environ, str(origin))):
+            _check_navigation(environ)
         if origin is None and fetch_site is None:
             return None
         return self._check_origin(environ, str(origin) if origin is not None else None, str(fetch_site))
@@ -60,7 +65,7 @@ class Guard:
 
     def _check_origin(self, environ: Environ, origin: str | None, fetch_site: str) -> str | None:
         if origin is not None:
-            if self._is_own(environ, origin) or allowed_origin(origin, self._origins):
+            if self._is_allowed(environ, origin):
                 return origin
             if acts(environ):
                 sentence = "This web site is not allowed to call the appliance: allowed_origins does not name it."
@@ -69,6 +74,9 @@ class Guard:
         if fetch_site in _FOREIGN and acts(environ):
             raise Forbidden("A page of another web site is not allowed to call the appliance.").about("web_origin")
         return None
+
+    def _is_allowed(self, environ: Environ, origin: str) -> bool:
+        return self._is_own(environ, origin) or allowed_origin(origin, self._origins)
 
     @staticmethod
     def _is_own(environ: Environ, origin: str) -> bool:
@@ -89,6 +97,18 @@ def acts(environ: Environ) -> bool:
     """Return True if a foreign page must not make the request: for every change, and for all data."""
     path = str(environ["PATH_INFO"])
     return environ["REQUEST_METHOD"] not in ("GET", "HEAD") or path.startswith("/api/")
+
+
+def _check_navigation(environ: Environ) -> None:
+    """Raise Forbidden for a costly page as a part of a foreign page, or fetched ahead by one; links to it work."""
+    if environ.get("HTTP_SEC_FETCH_SITE") in ("same-origin", "none"):
+        return
+    mode, dest = (environ.get(f"HTTP_SEC_FETCH_{name}", good) for name, good in _NAVIGATION.items())
+    is_opened = mode == _NAVIGATION["MODE"] and dest == _NAVIGATION["DEST"]
+    if not is_opened or "HTTP_SEC_PURPOSE" in environ or "HTTP_ORIGIN" in environ:
+        raise Forbidden("This page opens in a window of its own, not inside a page of another web site.").about(
+            "web_origin"
+        )
 
 
 def check_path(path: str) -> None:

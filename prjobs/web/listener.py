@@ -16,6 +16,7 @@ import waitress
 from prjobs.base.settings import Settings
 from prjobs.base.sockets import LOOPBACKS, bind_sockets
 from prjobs.web.channel import Channel, sparing
+from prjobs.web.connection import mark_forwarded
 from prjobs.web.endpoint import MAX_BODY
 from prjobs.web.guard import origins
 from prjobs.web.workers import Workers
@@ -46,6 +47,16 @@ def _accept(server: Any, accept_one: Callable[[], None], most: int) -> None:
             return
 
 
+def _marking(app: Any, trusted_proxy: str) -> Any:
+    """Return the application with requests of unknown proxies marked, before waitress removes the headers."""
+
+    def application(environ: dict[str, Any], start_response: Any) -> Any:
+        mark_forwarded(environ, trusted_proxy)
+        return app(environ, start_response)
+
+    return application
+
+
 class Listener:
     """The listening sockets and their loop."""
 
@@ -64,6 +75,7 @@ class Listener:
             raise
         self._servers = [one for one in self._sockets.values() if hasattr(one, "active_channels")]
         for server in self._servers:
+            server.application = _marking(server.application, settings.trusted_proxy)
             server.channel_class = Channel
             server.allowed_origins = origins(settings.allowed_origins)
             server.connection_ended = lambda _peer, _is_orderly: None

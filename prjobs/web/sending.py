@@ -39,6 +39,13 @@ def idempotency_key() -> str | None:
     return key
 
 
+def named(command: Command, identity: Identity) -> Command:
+    """Return a user's own command with the name in the token, where the token has a name: jobs show the name."""
+    if command.user_id != identity.user_id or identity.user_name in (command.user_name, identity.user_id):
+        return command
+    return replace(command, user_name=identity.user_name)
+
+
 def send(appliance: Appliance, identity: Identity, command: Command, judged: Judgement) -> Sent:
     """Queue a command whose sender has the right. Raise TooLarge, DiskFull, TooMany, Conflict or Unavailable."""
     queue = appliance.queue
