@@ -1,13 +1,13 @@
 // The commands that the page sends: in the name of the user who is logged in, once even when asked for twice.
 
-import { isStaff } from "./model.js";
+import { isStaff, looksOnly } from "./model.js";
 
 const key = () => (crypto.randomUUID ? crypto.randomUUID() : `${Date.now()}-${Math.random()}`);
 
-// May this user send commands at all? Programs of observatories and viewers may not, unless they are staff as well.
+// May this user send commands at all?
 export function mayCommand(user) {
   if (!user) return false;
-  return isStaff(user) || !user.roles?.some((role) => role === "observatory" || role === "viewer");
+  return !looksOnly(user);
 }
 
 // As the server judges it: staff, and users with a token for the alarm's own site.

@@ -129,7 +129,12 @@ export function busiest(model, sites) {
 // May this user withdraw the job? The server decides; this only hides a button that could not work.
 export function mayCancel(user, job) {
   if (!user || phaseOf(job) !== "waiting") return false;
-  return isStaff(user) || user.user_id === job.user_id;
+  return isStaff(user) || (!looksOnly(user) && user.user_id === job.user_id);
+}
+
+// Programs of observatories and viewers may not act, unless they are staff as well.
+export function looksOnly(user) {
+  return !isStaff(user) && Boolean(user?.roles?.some((role) => role === "observatory" || role === "viewer"));
 }
 
 export function isStaff(user) {

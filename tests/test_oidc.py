@@ -217,6 +217,26 @@ def test_a_failed_fetch_of_the_keys_is_tried_again_after_seconds(folder, clock, 
     assert len(asked) == 4
 
 
+def test_a_request_with_an_unknown_key_fetches_again_seconds_after_a_failure(folder, clock, keys, caplog):
+    asked = []
+
+    def fetch(url, headers):
+        asked.append(url)
+        if len(asked) <= 20:
+            raise OSError("the provider is away")
+        return {"keys": [keys.jwk]}
+
+    judge = Provider(folder.path, Settings(**OIDC), clock, fetch)
+    for tries in range(1, 21):
+        for _ in range(3):
+            with pytest.raises(Unavailable):
+                judge.identify(keys.token())
+        assert len(asked) == tries
+        clock.advance(5)
+    assert judge.identify(keys.token()).user_id == "auth0|alice"
+    assert caplog.text.count("the provider is away") == 1
+
+
 def test_a_token_that_cannot_be_checked_without_the_keys_asks_for_patience(folder, clock, keys):
     def fetch(url, headers):
         raise OSError("the provider is away")

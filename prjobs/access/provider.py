@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from cryptography.x509 import load_pem_x509_certificate
 
-from prjobs.access.identity import LOG_IN, ROLES, Identity
+from prjobs.access.claims import listed_roles, printable, seconds
+from prjobs.access.identity import LOG_IN, Identity
 from prjobs.base.clock import Clock, moment
 from prjobs.base.errors import Unauthorized, Unavailable, Unusable
 from prjobs.base.files import write_whole
@@ -31,7 +32,7 @@ MAX_TOKEN = 8192
 MIN_KEY_BITS = 2048
 ASK_AGAIN_S = 60.0
 REFRESH_S = 6 * 3600.0
-# The wait after a failed fetch of the keys: doubled at each failure, up to ASK_AGAIN_S.
+# The wait after a failed fetch of the keys; in the background doubled at each failure, up to ASK_AGAIN_S.
 RETRY_S = 5.0
 WAIT_S = 10.0
 USERINFO_KEEP_S = 600.0
@@ -45,8 +46,6 @@ UNREAD_ROLES = (
     "The login provider lists roles of a user in user_metadata, which is not read: at some providers users may change "
     "it themselves. Move the roles to app_metadata, or set oidc_user_metadata to true."
 )
-# The latest time that is stored and shown.
-MAX_S = 10**11
 Fetch = Callable[[str, dict[str, str]], Any]
 
 
@@ -61,6 +60,8 @@ class Provider:
         self._kept = folder / "jwks.json"
         self._asked_s: float | None = None
         self._failures = 0
+        # The reason of the last failure: one line in the log is enough for many failures.
+        self._reason = ""
         # A sentence for staff once a user has roles in user_metadata alone, which are not read.
         self.unread_roles = ""
         self._asking = threading.Lock()
@@ -111,12 +112,12 @@ class Provider:
         )
 
     def _identity(self, token: str, claims: dict[str, Any]) -> Identity:
-        user_id = _printable(claims["sub"])
+        user_id = printable(claims["sub"])
         if not user_id or user_id != claims["sub"]:
             raise Unauthorized(LOG_IN + "the token's sub is not a text of 1 to 128 printable characters.")
         service = claims.get("gty") == "client-credentials" and user_id.endswith("@clients")
-        name = _printable(claims.get("name")) or _printable(claims.get("nickname")) or user_id
-        made_ms, ends_ms = (_seconds(claims.get(claim)) * 1000 for claim in ("iat", "exp"))
+        name = printable(claims.get("name")) or printable(claims.get("nickname")) or user_id
+        made_ms, ends_ms = (seconds(claims.get(claim)) * 1000 for claim in ("iat", "exp"))
         roles = self._roles_of(token, claims)
         return Identity(user_id, name, roles, service=service, made_ms=made_ms, ends_ms=ends_ms)
 
@@ -162,10 +163,10 @@ class Provider:
 
     def _metadata_roles(self, claims: dict[str, Any]) -> tuple[str, ...] | None:
         """Return the known roles in a set of claims; None when the claims have no list of roles."""
-        found = _listed_roles(claims, self._settings.oidc_namespace, "app_metadata")
+        found = listed_roles(claims, self._settings.oidc_namespace, "app_metadata")
         if found is not None:
             return found
-        found = _listed_roles(claims, self._settings.oidc_namespace, "user_metadata")
+        found = listed_roles(claims, self._settings.oidc_namespace, "user_metadata")
         if found and not self._settings.oidc_user_metadata:
             self.unread_roles = UNREAD_ROLES
             return None
@@ -182,14 +183,15 @@ class Provider:
     def refresh_if_due(self, every_s: float = REFRESH_S) -> bool:
         """Fetch the key set unless the last fetch is less than `every_s` ago. Return True if keys were fetched.
 
-        After a failed fetch the next one is due after seconds.
+        After a failed fetch the next one is due after seconds, for a request with an unknown key as for the background.
         """
         if self._certificate or not self.issuer or not self._asking.acquire(blocking=False):
             return False
         try:
             now_s = self._clock.elapsed_s()
             if self._failures:
-                every_s = min(RETRY_S * 2 ** (self._failures - 1), ASK_AGAIN_S)
+                doubled_s = min(RETRY_S * 2 ** min(self._failures - 1, 10), ASK_AGAIN_S)
+                every_s = RETRY_S if every_s < REFRESH_S else doubled_s
             if self._asked_s is not None and now_s - self._asked_s < every_s:
                 return False
             self._asked_s = now_s
@@ -215,13 +217,15 @@ class Provider:
         try:
             answer = self._fetch(url, {})
         except Exception as error:
-            logger.warning("the provider's keys were not fetched, and the known keys stay in use: %s", error)
+            if str(error) != self._reason:
+                logger.warning("the provider's keys were not fetched, and the known keys stay in use: %s", error)
+            self._reason = str(error)
             return False
         keys = parse_keys(answer)
         if not keys:
             logger.warning("the provider's key set at %s holds no usable key: check oidc_jwks_url and oidc_issuer", url)
             return False
-        self._keys = keys
+        self._keys, self._reason = keys, ""
         self._keep(answer)
         return True
 
@@ -236,28 +240,6 @@ class Provider:
             return parse_keys(json.loads(self._kept.read_text(encoding="utf-8")))
         except (OSError, ValueError):
             return {}
-
-
-def _listed_roles(claims: dict[str, Any], namespace: str, name: str) -> tuple[str, ...] | None:
-    """Return the known roles of NAMESPACE/name; None without a list. A slash at the namespace's end is left out."""
-    base = namespace.rstrip("/")
-    for claim in (f"{base}/{name}", f"{base}//{name}"):
-        metadata = claims.get(claim)
-        if isinstance(metadata, dict) and isinstance(metadata.get("roles"), list):
-            return tuple(role for role in metadata["roles"] if role in ROLES)
-    return None
-
-
-def _seconds(value: Any) -> int:
-    """Return a time of an accepted token, within what JSON numbers of a page can hold."""
-    return max(0, min(int(value or 0), MAX_S))
-
-
-def _printable(value: Any) -> str:
-    """Return a text without control characters and halves of characters, cut at 128 characters; empty for no text."""
-    if not isinstance(value, str):
-        return ""
-    return "".join(char for char in value if char.isprintable()).strip()[:128]
 
 
 def parse_keys(key_set: Any) -> dict[str, RSAPublicKey]:
