@@ -15,6 +15,7 @@ from prjobs.appliance import Appliance
 from prjobs.base.clock import Clock
 from prjobs.base.console import stop_with_console
 from prjobs.base.errors import Unusable
+from prjobs.base.files import reason_of
 from prjobs.base.folder import Folder
 from prjobs.base.logs import set_up_logs, write_logs
 from prjobs.base.settings import Settings
@@ -63,7 +64,19 @@ class Server:
             self._lock.release()
             raise
         self.listener.on_connection_ended(partial(proofs.connection_ended, self.appliance.queue))
-        folder.write_server(self.url)
+        self._leave_address()
+
+    def _leave_address(self) -> None:
+        try:
+            self.folder.write_server(self.url)
+        except OSError as error:
+            # The lock tells that the folder is served; without the address only the operator's commands are at a loss.
+            logger.error(
+                "%s cannot be written (%s): commands at the terminal do not find this server. Close the program that "
+                "has the file open, then start prjobs again",
+                self.folder.path / "server.json",
+                reason_of(error),
+            )
 
     @property
     def url(self) -> str:

@@ -1,11 +1,12 @@
 """Backups and what is brought back from them: real files, real processes."""
 
 import shutil
+import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from prjobs.server import Server
 from prjobs.store.models import JobRow
 from prjobs.upkeep import backup, replacing
 from prjobs.upkeep.backup import Nightly, _is_between, default_target, made_at_ms, make_backup, nightly_backups
-from prjobs.upkeep.inspection import Census, damages, open_read_only, take_census
+from prjobs.upkeep.inspection import Census, damages, open_read_only, take_census, uri_of
 from prjobs.upkeep.restore import NOTE, restore
 from tests import harm
 from tests.clocks import ManualClock
@@ -414,6 +415,15 @@ def test_numbers_after_the_restore_of_a_lost_store_are_new(
         assert again.queue.database.fetch("SELECT min(seq) FROM change WHERE note = ?", (NOTE,))[0][0] > lived["seq"]
     finally:
         again.queue.database.close()
+
+
+def test_a_backup_on_a_share_of_windows_has_an_address_that_sqlite_takes(tmp_path: Path) -> None:
+    assert uri_of(PureWindowsPath(r"\\nas\b\x y.sqlite3")) == "file:////nas/b/x%20y.sqlite3"
+    assert uri_of(PureWindowsPath(r"D:\b\x.sqlite3")) == "file:///D:/b/x.sqlite3"
+    # SQLite reads the four slashes as a path that begins with two.
+    harm.execute(tmp_path / "x.sqlite3", "CREATE TABLE job (a)")
+    with closing(sqlite3.connect(f"file:///{tmp_path}/x.sqlite3?mode=ro", uri=True)) as connection:
+        assert connection.execute("SELECT count(*) FROM job").fetchone() == (0,)
 
 
 def test_the_replaced_store_is_kept_as_one_file_with_the_newest_changes(program: Program, tmp_path: Path) -> None:

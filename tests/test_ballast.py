@@ -14,6 +14,7 @@ from prjobs.base.folder import Folder
 from prjobs.store.faults import trouble_of
 from prjobs.upkeep import ballast
 from prjobs.upkeep.ballast import BALLAST_BYTES, GIVE_UP_ON, Ballast, ballast_of
+from tests import harm
 from tests.clocks import ManualClock
 from tests.program import JOB, Program
 from tests.waiting import wait_for
@@ -253,3 +254,29 @@ def test_a_quota(program: Program) -> None:
     wait_for(lambda: healthz(program).status_code == 200)
     assert program.new_job(token)
     assert program.stop()[0] == 0
+
+
+@pytest.mark.parametrize("free_kb", [0, 40])
+def test_a_full_disk_is_called_full_by_each_command(small_disk: Path, free_kb: int) -> None:
+    """SQLite itself speaks of disk errors, of files that cannot be opened, and of failed rollbacks."""
+    program = Program(small_disk / "data")
+    program.token()
+    old = Program(small_disk / "old")
+    old.token()
+    harm.execute(old.data / "prjobs.sqlite3", "DROP TABLE removed_site")
+    harm.execute(old.data / "prjobs.sqlite3", "DELETE FROM schema_migration WHERE name LIKE '0010%'")
+    filling = fill_up(small_disk)
+    os.truncate(filling, filling.stat().st_size - free_kb * 1000)
+    for command in (
+        ("serve", "--port", "0"),
+        ("token", "create", "--user", "auth0|bob"),
+        ("backup",),
+        ("backup", str(small_disk / "copy.sqlite3")),
+    ):
+        for one in (program, old):
+            done = one.run(*command)
+            assert done.returncode == 1 and "full" in done.stderr, (command, done.stderr)
+            assert "Traceback" not in done.stderr
+    if not free_kb:
+        done = Program(small_disk / "new").run("serve", "--port", "0")
+        assert done.returncode == 1 and "the disk is full" in done.stderr

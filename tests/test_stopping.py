@@ -107,6 +107,17 @@ def test_an_identity_that_cannot_be_written_does_not_spoil_the_stop(program):
     assert running(program) == "no" and not (program.data / "server.json").exists()
 
 
+@posix
+def test_an_address_that_cannot_be_written_does_not_prevent_the_start(program):
+    """The lock decides who serves the folder; a program that holds server.json open is said in the log."""
+    token = program.token()
+    (program.data / "server.new").mkdir()
+    program.serve()
+    assert program.new_job(token)["ulid"] in program.fetch()
+    code, _, errors = program.stop()
+    assert code == 0 and "server.json cannot be written" in errors and "Traceback" not in errors
+
+
 def refusing(monkeypatch, times: int) -> list[float]:
     """Path.replace fails so many times, as Windows does while another program has the file open."""
     left, waited = [times], []

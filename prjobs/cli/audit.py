@@ -140,7 +140,7 @@ def _store(folder: Folder) -> Iterator[Fetch]:
                 raise Unusable(f"{path} is of an older version; the next start brings it up to date.")
             yield lambda sql, parameters: connection.execute(sql, parameters).fetchall()
     except sqlite3.Error as error:
-        raise Unusable(f"{path} cannot be read: {trouble_of(error).sentence}") from None
+        raise Unusable(f"{path} cannot be read: {trouble_of(error, path).sentence}") from None
 
 
 # ---- an export

@@ -4,7 +4,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from peewee import PeeweeException, SqliteDatabase
 
@@ -25,7 +25,7 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.condition = Condition()
+        self.condition = Condition(path)
         self._peewee = SqliteDatabase(str(path), pragmas=PRAGMAS, timeout=BUSY_S)
         self._local = threading.local()
         self._writer = Writer(self._open_writing, self.condition)
@@ -71,8 +71,7 @@ class Database:
             raise self.condition.note(error).refusal() from error
         except PeeweeException as error:
             # Connecting failed; peewee keeps SQLite's own error in the context of its error.
-            cause = cast(sqlite3.Error, error.__cause__ or error.__context__ or error)
-            raise self.condition.note(cause).refusal() from error
+            raise self.condition.note(error).refusal() from error
 
     def after_commit(self, step: Callable[..., object], *arguments: Any) -> None:
         """Call `step(*arguments)` immediately: a reader sees committed rows only."""

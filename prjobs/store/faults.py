@@ -1,7 +1,9 @@
 """Faults of the disk and of the database file: a code for programs, a sentence for the person at the site."""
 
 import logging
+import shutil
 import sqlite3
+from pathlib import Path
 
 from prjobs.base.errors import Fault, Trouble
 
@@ -27,6 +29,9 @@ _SENTENCES = {
     Fault.NOT_OPENED: "The database file cannot be opened.",
     Fault.DISK: "The disk does not read or write the database.",
 }
+_PERHAPS_FULL = {Fault.DISK, Fault.NOT_OPENED, Fault.OTHER}
+# Below this even a few small writes are in doubt.
+FULL_BYTES = 1_000_000
 
 
 def is_store_trouble(error: Exception) -> bool:
@@ -34,10 +39,33 @@ def is_store_trouble(error: Exception) -> bool:
     return isinstance(error, sqlite3.Error) and _code(error) in _FAULTS
 
 
-def trouble_of(error: BaseException) -> Trouble:
-    """Return SQLite's error as a fault with a sentence for the person at the site."""
-    fault = _FAULTS.get(_code(error), Fault.OTHER)
+def trouble_of(error: BaseException, *places: Path) -> Trouble:
+    """Return SQLite's error as a fault with a sentence for the person at the site.
+
+    `places` are the files and folders in use: on a full disk SQLite reports many other errors, such as no room for the
+    shared memory beside the store.
+    """
+    fault = _FAULTS.get(_code(_cause(error)), Fault.OTHER)
+    if fault in _PERHAPS_FULL and any(_is_full(place) for place in places):
+        fault = Fault.FULL
     return Trouble(fault, _SENTENCES.get(fault, f"The database does not answer as expected: {error}"))
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Return the first error of SQLite in the chain: peewee raises errors of its own, and a rollback may fail too."""
+    chain: list[BaseException] = []
+    following: BaseException | None = error
+    while following is not None and following not in chain:
+        chain.append(following)
+        following = following.__cause__ or following.__context__
+    return next((one for one in reversed(chain) if _code(one) in _FAULTS), error)
+
+
+def _is_full(place: Path) -> bool:
+    try:
+        return shutil.disk_usage(place if place.is_dir() else place.parent).free < FULL_BYTES
+    except OSError:
+        return False
 
 
 def _code(error: BaseException) -> int:
@@ -60,7 +88,8 @@ def write_once(connection: sqlite3.Connection) -> None:
 class Condition:
     """The condition of an open file: the trouble of the last use, until a transaction succeeds."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: Path) -> None:
+        self._file = file
         self._trouble: Trouble | None = None
         self._replaced: Trouble | None = None
         # False from a fault of the disk or the file on, until a transaction that really writes is on disk.
@@ -73,7 +102,7 @@ class Condition:
 
     def note(self, error: Exception) -> Trouble:
         """Remember and return the trouble behind an error of SQLite; log new trouble."""
-        trouble = trouble_of(error)
+        trouble = trouble_of(error, self._file)
         if trouble != self._trouble:
             logger.error("%s (%s)", trouble.sentence, error)
         self._trouble = trouble

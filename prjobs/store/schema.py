@@ -59,9 +59,7 @@ def open_database(path: Path, create: bool = True, failpoints: Failpoints | None
     except Unusable:
         raise
     except Exception as error:
-        # peewee raises an error of its own in the context of SQLite's.
-        cause = error.__cause__ or error.__context__ or error
-        trouble = trouble_of(cause)
+        trouble = trouble_of(error, path)
         raise Unusable(f"{path}: {trouble.sentence}", trouble.fault) from error
     finally:
         database.close()

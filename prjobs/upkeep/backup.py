@@ -75,7 +75,9 @@ def make_backup(
             failpoints.passing("backup_after_rename")
         _sync_name(target)
     except sqlite3.Error as error:
-        raise Unusable(f"No backup of {folder.database} was made: {trouble_of(error).sentence}") from None
+        raise Unusable(
+            f"No backup of {folder.database} was made: {trouble_of(error, target, folder.path).sentence}"
+        ) from None
     except OSError as error:
         raise Unusable(f"No backup was made: {target} cannot be written: {reason_of(error)}.") from None
     finally:
@@ -108,7 +110,7 @@ def _require_room(folder: Folder, target: Path, spare_bytes: int) -> None:
     free = shutil.disk_usage(target.parent).free
     if free < size + spare_bytes:
         raise Unusable(
-            f"No backup was made: {free // MB} MB are free in {target.parent}, "
+            f"No backup was made: the disk is too full: {free // MB} MB are free in {target.parent}, "
             f"{(size + spare_bytes) // MB + 1} MB are needed."
         )
 

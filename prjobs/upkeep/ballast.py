@@ -10,12 +10,11 @@ from pathlib import Path
 
 from prjobs.base.errors import Fault
 from prjobs.jobs.queue import Queue
+from prjobs.store.faults import FULL_BYTES
 
 logger = logging.getLogger(__name__)
 MB = 1_000_000
 BALLAST_BYTES = 8 * MB
-# Below this even a few small writes are in doubt.
-FULL_BYTES = 1 * MB
 FIRST_S = 2.0
 AGAIN_S = 5.0
 # A quota shows as an I/O error; giving the reserve up costs nothing then.

@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from prjobs.base.errors import Unusable
 from prjobs.base.files import sync_file
@@ -30,7 +30,13 @@ def open_read_only(path: Path, still: bool = False) -> sqlite3.Connection:
     `still`: no process writes the file meanwhile; then no side file is left behind.
     """
     options = "mode=ro&immutable=1" if still else "mode=ro"
-    return sqlite3.connect(f"{path.resolve().as_uri()}?{options}", uri=True, isolation_level=None, timeout=5)
+    return sqlite3.connect(f"{uri_of(path.resolve())}?{options}", uri=True, isolation_level=None, timeout=5)
+
+
+def uri_of(path: PurePath) -> str:
+    r"""Return the path as a URI for SQLite, which takes no host: `\\nas\b\x` is `file:////nas/b/x`."""
+    uri = path.as_uri()
+    return uri if uri.startswith("file:///") else uri.replace("file://", "file:////", 1)
 
 
 def has_log(path: Path) -> bool:
@@ -56,7 +62,7 @@ def require_ours(connection: sqlite3.Connection, path: Path) -> None:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         newer = newer_migrations(connection) if tables >= TABLES else []
     except sqlite3.Error as error:
-        raise Unusable(f"{path} cannot be read as a prjobs database: {trouble_of(error).sentence}") from None
+        raise Unusable(f"{path} cannot be read as a prjobs database: {trouble_of(error, path).sentence}") from None
     if not tables >= TABLES:
         raise Unusable(f"{path} is not a prjobs database.")
     if newer:

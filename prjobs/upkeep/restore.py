@@ -83,7 +83,7 @@ def _require_store(source: Path) -> None:
         with closing(open_read_only(source, still=not has_log(source))) as connection:
             require_ours(connection, source)
     except sqlite3.Error as error:
-        raise Unusable(f"{source} was not restored: {trouble_of(error).sentence}") from None
+        raise Unusable(f"{source} was not restored: {trouble_of(error, source).sentence}") from None
 
 
 def _restore(folder: Folder, source: Path, clock: Clock) -> Restored:
@@ -99,7 +99,7 @@ def _restore(folder: Folder, source: Path, clock: Clock) -> Restored:
         aside = folder.backups / f"replaced-{stamp(clock.now_ms())}"
         replaced = change_places(folder, temporary, identity, aside)
     except sqlite3.Error as error:
-        raise Unusable(f"{source} was not restored: {trouble_of(error).sentence}") from None
+        raise Unusable(f"{source} was not restored: {trouble_of(error, folder.path).sentence}") from None
     except Refused as refused:
         raise Unusable(f"{source} was not restored: {refused.sentence}") from None
     except OSError as error:

@@ -44,9 +44,8 @@ def check_store(patient: Patient) -> Findings:
             connection.text_factory = _any_text
             yield from _check_open(patient, connection)
     except sqlite3.Error as error:
-        yield Finding(
-            WRONG, "store", f"{path} cannot be read: {trouble_of(error).sentence} {patient.folder.restore_advice()}"
-        )
+        sentence = f"{path} cannot be read: {trouble_of(error, path).sentence} {patient.folder.restore_advice()}"
+        yield Finding(WRONG, "store", sentence)
 
 
 def _any_text(stored: bytes) -> str:
