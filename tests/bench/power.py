@@ -1,8 +1,8 @@
 """`python -m tests.bench power`: start on thousands of disks that power cuts can leave, and look for every answer.
 
 The story of tests/power is recorded again and again: of each recording both sides of every rename and sync of the
-restore are tried, then cuts anywhere, with every kind of contents and names, and second cuts: after a start on such a
-disk, which is recorded too.
+restore are tried, and cuts anywhere, with every kind of contents and names. So are second cuts, after a recorded start
+on such a disk, and the restore while another program reads the store.
 """
 
 import argparse
@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
-from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -56,16 +55,22 @@ def main(asked: argparse.Namespace) -> bool:
 def _parts(folder: Path, count: int, chance: random.Random) -> Iterator[tuple[Recording, list[State]]]:
     """Yield recordings, each with the states to try, `count` states in all."""
     for done in range(0, count, STATES_OF_A_RECORDING):
-        size = min(STATES_OF_A_RECORDING, count - done)
-        seconds = size // STATES_FOR_A_SECOND
-        whole = story.record(folder / f"recording{done}")
-        chosen = [*islice(states.around_restore(whole, chance), size - seconds * SECOND_CUTS)]
-        chosen += states.anywhere(whole, size - seconds * SECOND_CUTS - len(chosen), chance)
-        yield whole, chosen
-        for number in range(seconds):
-            before = states.before_second_cut(whole, chance)
-            again = story.record_again(folder / f"recording{done}-{number}", whole, before)
-            yield again, [*states.anywhere(again, SECOND_CUTS, chance)]
+        size = rest = min(STATES_OF_A_RECORDING, count - done)
+        for recording, chosen in _series(folder / str(done), size, chance):
+            yield recording, chosen[:rest]
+            rest = max(rest - len(chosen), 0)
+
+
+def _series(folder: Path, size: int, chance: random.Random) -> Iterator[tuple[Recording, list[State]]]:
+    """Yield a whole story, the starts on disks that it leaves, and a story with a reader in the restore."""
+    whole = story.record(folder / "whole")
+    sides = [*states.around_restore(whole, chance)]
+    yield whole, [*sides, *states.anywhere(whole, size // 2 - len(sides), chance)]
+    for number in range(size // STATES_FOR_A_SECOND):
+        again = story.record_again(folder / str(number), whole, states.before_second_cut(whole, chance))
+        yield again, [*states.anywhere(again, SECOND_CUTS, chance)]
+    read = story.record(folder / "read", story.READ)
+    yield read, [*states.around_restore(read, chance), *states.in_restore(read, size, chance)]
 
 
 def _judge_all(recording: Recording, chosen: list[State]) -> Iterable[Result]:

@@ -343,18 +343,22 @@ int posix_fallocate64(int file, off64_t offset, off64_t length) {
 
 int posix_fallocate(int file, off_t offset, off_t length) { return posix_fallocate64(file, offset, length); }
 
+/* Python's copy of a file then goes on by read and write, which are logged. */
+
 ssize_t sendfile64(int to, int from, off64_t *offset, size_t length) {
-    if (is_watched(to))
-        UNKNOWN("sendfile");
-    return syscall(SYS_sendfile, to, from, offset, length);
+    if (!is_watched(to))
+        return syscall(SYS_sendfile, to, from, offset, length);
+    errno = ENOSYS;
+    return -1;
 }
 
 ssize_t sendfile(int to, int from, off_t *offset, size_t length) { return sendfile64(to, from, offset, length); }
 
 ssize_t copy_file_range(int from, off64_t *from_offset, int to, off64_t *to_offset, size_t length, unsigned int flags) {
-    if (is_watched(to))
-        UNKNOWN("copy_file_range");
-    return syscall(SYS_copy_file_range, from, from_offset, to, to_offset, length, flags);
+    if (!is_watched(to))
+        return syscall(SYS_copy_file_range, from, from_offset, to, to_offset, length, flags);
+    errno = ENOSYS;
+    return -1;
 }
 
 void *mmap64(void *address, size_t length, int rights, int flags, int file, off64_t offset) {

@@ -6,9 +6,10 @@ Each question and each answer is a mark in the recording: a cut between any two 
 import hashlib
 import itertools
 import json
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,13 +125,17 @@ class Client:
 
 @dataclass(frozen=True)
 class Length:
-    """The length of a story: jobs of each sender in the crowd, and large jobs for a checkpoint."""
+    """The length of a story: jobs of each sender in the crowd, and large jobs for a checkpoint.
+
+    With a reader, another program reads the store during the restore, so that the write-ahead log cannot be emptied.
+    """
 
     crowd: int
     large: int
+    reader: bool = False
 
 
-SHORT, WHOLE = Length(crowd=3, large=0), Length(crowd=12, large=45)
+SHORT, WHOLE, READ = Length(crowd=3, large=0), Length(crowd=12, large=45), Length(crowd=3, large=1, reader=True)
 
 
 def record(scratch: Path, length: Length = WHOLE, launcher: tuple[str, ...] = ("-m", "prjobs")) -> Recording:
@@ -143,16 +148,25 @@ def record(scratch: Path, length: Length = WHOLE, launcher: tuple[str, ...] = ("
         for _ in range(length.large):
             client.new_job("big", FILL_BYTES)
         if length.large:
-            _end(client)
+            _end(client, length.reader)
     finally:
         client.program.kill()
     return recording
 
 
+@contextmanager
+def open_reader(data: Path) -> Iterator[None]:
+    """Read the store as another program does, which looks and changes nothing."""
+    with closing(sqlite3.connect(f"{(data / 'prjobs.sqlite3').as_uri()}?mode=ro", uri=True)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM job").fetchall()
+        yield
+
+
 def record_again(scratch: Path, earlier: Recording, state: State) -> Recording:
     """Record the start on the disk that an earlier recording's cut left, and a little work there: for a second cut."""
     recording = Recording(scratch)
-    scratch.mkdir()
+    recording.scratch.mkdir(parents=True)
     rebuild(earlier, state, recording.root)
     marks = earlier.marks(state.cut)
     recording.begin(marks)
@@ -213,7 +227,7 @@ def _crowd(client: Client, jobs: int) -> None:
         sender.join()
 
 
-def _end(client: Client) -> None:
+def _end(client: Client, reader: bool) -> None:
     client.new_job("saf")
     client.program.stop()
     client.serve()
@@ -221,7 +235,8 @@ def _end(client: Client) -> None:
     client.new_job("saf")
     client.poll("saf")
     client.program.kill()
-    client.restore()
+    with open_reader(client.program.data) if reader else nullcontext():
+        client.restore()
     client.serve()
     client.new_job("saf")
     client.poll("saf")
