@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 from prjobs import cli
-from prjobs.base import folder
+from prjobs.base import files
 from prjobs.store import database
 
 
@@ -19,19 +19,19 @@ def commit_without_sync() -> None:
     database.PRAGMAS["synchronous"] = "normal"
 
 
-def small_files_without_sync() -> None:
-    """Let the small files of the folder go without their sync; their names are synced as ever."""
+def files_without_sync() -> None:
+    """Let the files of the data folder go without their sync; their names are synced as ever."""
 
     def fsync(file: int) -> None:
         if stat.S_ISDIR(os.fstat(file).st_mode):
             os.fsync(file)
 
-    folder.os = SimpleNamespace(**{**vars(os), "fsync": fsync})
+    files.os = SimpleNamespace(**{**vars(os), "fsync": fsync})
 
 
 MUTANTS: dict[str, Callable[[], None]] = {
     "commit_without_sync": commit_without_sync,
-    "small_files_without_sync": small_files_without_sync,
+    "files_without_sync": files_without_sync,
 }
 
 if __name__ == "__main__":
