@@ -50,6 +50,22 @@ def _first_line(file: int) -> str:
     return line.decode()
 
 
+# On Windows a Ctrl-C reaches the processes of a console, and each served program gets a console of its own.
+CTRL_C = (
+    "import ctypes, sys; kernel = ctypes.WinDLL('kernel32'); kernel.FreeConsole();"
+    "kernel.AttachConsole(int(sys.argv[1])) and kernel.SetConsoleCtrlHandler(None, True)"
+    " and kernel.GenerateConsoleCtrlEvent(0, 0)"
+)
+
+
+def ask_to_stop(process: subprocess.Popen[str]) -> None:
+    """Ask a served program to stop: as a service manager does, or by Ctrl-C on Windows, where `terminate` kills."""
+    if os.name == "nt":
+        subprocess.run([sys.executable, "-c", CTRL_C, str(process.pid)], check=True, timeout=60)
+    else:
+        process.terminate()
+
+
 class Program:
     """`prjobs` on one data folder. Commands run to their end; `serve` starts a process.
 
@@ -69,13 +85,16 @@ class Program:
         """One command; its exit code and output."""
         where = ["--data", str(self.data)] if data else []
         command = [sys.executable, *launcher, *arguments, *where]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **named)
+        named = {"encoding": "utf-8", "timeout": 60, **named}
+        return subprocess.run(command, capture_output=True, check=False, **named)
 
     def serve(self, *flags: str, **named: Any) -> str:
         """Start serving on a free port; returns the URL once it is ready."""
         command = [sys.executable, *self.launcher, "serve", "--port", "0", "--data", str(self.data), *flags]
         named.setdefault("stderr", subprocess.PIPE)
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **named)
+        if os.name == "nt":
+            named.setdefault("creationflags", subprocess.CREATE_NO_WINDOW)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8", **named)
         assert self.process.stdout is not None
         line = _first_line(self.process.stdout.fileno())
         if not line:
@@ -94,7 +113,7 @@ class Program:
     def stop(self) -> tuple[int, str, str]:
         """Ask it to stop, as a service manager does; (exit code, rest of its stdout, its stderr)."""
         assert self.process is not None
-        self.process.terminate()
+        ask_to_stop(self.process)
         return self._wait()
 
     def _wait(self) -> tuple[int, str, str]:

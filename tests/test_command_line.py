@@ -43,7 +43,7 @@ def test_send_jobs_and_cancel(program):
     again = program.run("cancel", ulid)
     assert again.returncode == 1 and "CANCELLED" in again.stderr
     stop = program.run("cancel", "--all", "saf").stdout.strip()
-    assert [one["ulid"] for one in program.post("getnewjobs", {"site": "saf"}).json()] == [stop]
+    assert program.fetch() == [stop]
 
 
 def test_send_prints_notes_and_sends_all_the_same(program):
@@ -133,13 +133,25 @@ def test_a_site_without_jobs_is_said(program):
     assert program.run("jobs", "--site", "saf", "--status", "FAILED").stderr == ""
 
 
-def test_a_pipe_without_some_letters_gets_the_others(program):
+def test_every_name_passes_a_pipe_whose_code_page_lacks_its_letters(program):
     program.serve()
-    program.new_job(program.token(), user_name="Paweł 星")
+    program.new_job(program.token("天文"), user_name="Paweł 星", user_id="天文")
     cp1252 = {"env": {**os.environ, "PYTHONIOENCODING": "cp1252"}}
     listed = program.run("jobs", **cp1252)
-    assert (listed.returncode, listed.stderr) == (0, "") and "(Pawe? ?)" in listed.stdout
+    assert (listed.returncode, listed.stderr) == (0, "") and "(Paweł 星)" in listed.stdout
     assert json.loads(program.run("jobs", "--json", **cp1252).stdout)["user_name"] == "Paweł 星"
+    tokens = program.run("token", "list", **cp1252)
+    assert (tokens.returncode, tokens.stderr) == (0, "") and "天文" in tokens.stdout
+    refused = program.run("send", "天文/文", "camera", "c", "expose", **cp1252)
+    assert refused.returncode == 1 and "天文" in refused.stderr and "Traceback" not in refused.stderr
+
+
+def test_without_any_output_a_command_does_its_work(program):
+    """As pythonw has it on Windows: stdout and stderr are None."""
+    code = "import sys; sys.stdout = sys.stderr = None; from prjobs.cli import main; sys.exit(main(sys.argv[1:]))"
+    assert program.run("token", "create", "--user", "auth0|ann", launcher=("-c", code)).returncode == 0
+    assert "auth0|ann" in program.run("token", "list").stdout
+    assert program.run("token", "revoke", "nonsense", launcher=("-c", code)).returncode == 1
 
 
 def test_a_command_imports_its_own_module_only():

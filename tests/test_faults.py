@@ -73,6 +73,7 @@ def test_an_open_reader_does_not_hold_up_anything(served):
     reader.close()
 
 
+@posix
 def test_the_file_deleted_while_running_is_noticed(served):
     send(served)
     (served.data / "prjobs.sqlite3").unlink()

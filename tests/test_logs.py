@@ -2,7 +2,9 @@
 
 import logging
 import os
+import socket
 import threading
+from pathlib import Path
 
 import pytest
 import requests
@@ -149,15 +151,92 @@ def test_a_record_that_cannot_be_formatted_breaks_no_request(said):
     assert lines()[-1].endswith("after it")
 
 
-def test_a_log_file_that_cannot_get_a_new_name_is_written_on(said, monkeypatch):
-    """As on Windows, while another program has it open."""
+@pytest.fixture
+def hold(monkeypatch):
+    """Keep a file open in a way that forbids a new name: really on Windows, by a refused rename elsewhere."""
+    opened, replace = [], Path.replace
+
+    def refuse(path, new):
+        if any(str(path) == file.name and not file.closed for file in opened):
+            raise PermissionError(13, "in use")
+        replace(path, new)
+
+    def hold(path):
+        opened.append(path.open(encoding="utf-8"))
+        if os.name != "nt":
+            monkeypatch.setattr(Path, "rename", refuse)
+            monkeypatch.setattr(Path, "replace", refuse)
+        return opened[-1]
+
+    yield hold
+    for file in opened:
+        file.close()
+
+
+@pytest.mark.parametrize("held", ["prjobs.log", "prjobs.log.1", "prjobs.log.3"])
+def test_a_log_file_that_cannot_get_a_new_name_costs_no_other_one(said, monkeypatch, hold, tmp_path, held):
     logger, lines = said
-    file = logging.getLogger().handlers[0].target
-    file.maxBytes = 1000
-    monkeypatch.setattr(file, "rotate", lambda *_names: (_ for _ in ()).throw(PermissionError(13, "in use")))
-    for number in range(50):
+    monkeypatch.setattr(logs, "FILE_BYTES", 1000)
+    logging.getLogger().handlers[0].target.maxBytes = 1000
+    folder = tmp_path / "logs"
+    for number in range(1, logs.FILES + 1):
+        (folder / f"prjobs.log.{number}").write_text(f"old {number}\n", encoding="utf-8")
+    logger.warning("line 0")
+    holding = hold(folder / held)
+    for number in range(1, 50):
         logger.warning("line %d", number)
-    assert [line.split()[-1] for line in lines()] == [str(number) for number in range(50)]
+
+    def found():
+        texts = [path.read_text(encoding="utf-8") for path in folder.iterdir()]
+        return [int(line.split()[-1]) for text in texts for line in text.splitlines() if "line" in line], "".join(texts)
+
+    numbers, text = found()
+    assert sorted(numbers) == list(range(50)) and len(lines()) > 10
+    assert [number for number in range(1, logs.FILES) if f"old {number}\n" not in text] == []
+    assert ("old 5\n" in text) == (held == "prjobs.log")
+    # The numbers go on once the file is free, in order.
+    holding.close()
+    for number in range(50, 90):
+        logger.warning("line %d", number)
+    assert len(lines()) < 30 and not (folder / "prjobs.log.0").exists()
+    assert max(found()[0]) == 89
+
+
+def last_line(program):
+    return (program.data / "logs" / "prjobs.log").read_text(encoding="utf-8").splitlines()[-1]
+
+
+def test_a_start_that_fails_leaves_its_sentence_in_the_log(program):
+    """A task of Windows shows what stderr says to nobody."""
+    program.serve()
+    again = program.run("serve", "--port", "0")
+    assert again.returncode == 1 and again.stderr.count("\n") == 1
+    assert again.stderr.removeprefix("prjobs: ").strip() in last_line(program) and " ERROR " in last_line(program)
+    program.kill()
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = program.run("serve", "--port", str(other.getsockname()[1]))
+    assert taken.returncode == 1 and taken.stderr.count("\n") == 1
+    assert taken.stderr.removeprefix("prjobs: ").strip() in last_line(program)
+    (program.data / "prjobs.toml").write_text("prot = 1\n", encoding="utf-8")
+    refused = program.run("serve")
+    assert refused.returncode == 1 and "prot" in refused.stderr
+    assert refused.stderr.removeprefix("prjobs: ").strip() in last_line(program)
+
+
+def test_a_start_that_a_defect_ends_leaves_the_traceback_in_the_log(program):
+    program.run("token", "create", "--user", "u")
+    code = (
+        "import sys; from prjobs import server; server.Server = lambda *_, **__: 1 / 0;"
+        "from prjobs.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    broken = program.run("serve", launcher=("-c", code))
+    assert broken.returncode == 1 and "ZeroDivisionError" in broken.stderr
+    assert "ZeroDivisionError" in last_line(program) and "Traceback" in last_line(program)
+
+
+def test_a_start_in_a_folder_that_is_not_there_makes_none_for_its_sentence(program):
+    assert program.run("serve", "--port", "70000").returncode == 1
+    assert not program.data.exists()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")

@@ -5,6 +5,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -60,6 +61,19 @@ def test_the_task_is_whole_and_ascii() -> None:
     assert found["Arguments"] == '-P --data "D:\\é & co"'
     # 0: for ever.
     assert found["ExecutionTimeLimit"] == "PT0S" and 1 <= int(found["Count"] or 0) <= 255
+
+
+def test_the_task_has_normal_priority_and_starts_again_within_a_minute_after_a_crash() -> None:
+    root = ElementTree.fromstring(service.task("u", ["python.exe"]))
+    found = {element.tag.removeprefix(TASKS): element for element in root.iter()}
+    # The scale goes from 0 to 10; 7 is the default, below normal.
+    assert int(found["Priority"].text or 7) in (4, 5, 6) and found["MultipleInstancesPolicy"].text == "IgnoreNew"
+    again = found["TimeTrigger"]
+    assert [element.text for element in again.iter() if element.tag == f"{TASKS}Interval"] == ["PT1M"]
+    # Without a duration the repetition has no end, and with a start in the past it goes on after a boot.
+    assert again.find(f".//{TASKS}Duration") is None
+    start = datetime.fromisoformat(again.findtext(f"{TASKS}StartBoundary") or "")
+    assert start.year < 2026 and found["BootTrigger"] is not None
 
 
 def test_a_name_that_cannot_be_written_down(program: Program) -> None:

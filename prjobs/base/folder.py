@@ -47,6 +47,11 @@ class Folder:
         """The folder of the logs."""
         return self.path / "logs"
 
+    @property
+    def log(self) -> Path:
+        """The log file; older ones have a number at the end."""
+        return self.logs / "prjobs.log"
+
     def create(self) -> None:
         """Make the folder, for the owner only. Raises Unusable if the folder cannot be made or written."""
         try:

@@ -7,12 +7,15 @@ import threading
 import time
 from contextlib import suppress
 from logging.handlers import MemoryHandler, RotatingFileHandler
+from pathlib import Path
 from typing import Any
 
+from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
 
 FILE_BYTES = 5_000_000
 FILES = 5
+FORMAT = "%(asctime)s %(levelname)s %(threadName)s %(message)s"
 # Formatting and writing a line within a request would cost the request a fifth of its time.
 KEPT_LINES = 1000
 KEPT_S = 0.25
@@ -96,18 +99,32 @@ class _File(RotatingFileHandler):
     when the file is to be renamed."""
 
     def __init__(self, folder: Folder, screen: Screen) -> None:
-        path = folder.logs / "prjobs.log"
-        super().__init__(path, maxBytes=FILE_BYTES, backupCount=FILES, encoding="utf-8", delay=True)
+        super().__init__(folder.log, maxBytes=FILE_BYTES, backupCount=FILES, encoding="utf-8", delay=True)
         self._screen = screen
 
     def doRollover(self) -> None:
         """Begin a new file. Go on with the old file while it cannot be renamed, and try again after FILE_BYTES more."""
+        if self.stream:
+            self.stream.close()
+            self.stream = None
         try:
-            super().doRollover()
+            self._rename()
             self.maxBytes = FILE_BYTES
         except OSError as error:
             self.maxBytes += FILE_BYTES
             self._screen.say(f"the log file cannot be renamed and grows: {error}. Close the program that has it open.")
+
+    def _rename(self) -> None:
+        """Give each file the next number. A file that cannot be renamed loses no older one.
+
+        The current file is renamed first, to number 0; then only the files before the first gap are.
+        """
+        names = [Path(f"{self.baseFilename}.{number}") for number in range(FILES + 1)]
+        if not names[0].exists():
+            Path(self.baseFilename).rename(names[0])
+        gap = next((number for number in range(1, FILES) if not names[number].exists()), FILES)
+        for number in range(gap, 0, -1):
+            names[number - 1].replace(names[number])
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Tell the failure on the screen in a line; logging itself would write a traceback and wait for the reader."""
@@ -123,12 +140,31 @@ def set_up_logs(folder: Folder, level: str) -> None:
     screen = Screen(sys.stderr)
     file = _File(folder, screen)
     for handler in (file, screen):
-        handler.setFormatter(OneLine("%(asctime)s %(levelname)s %(threadName)s %(message)s"))
+        handler.setFormatter(OneLine(FORMAT))
     root = logging.getLogger()
     root.setLevel(level.upper())
     root.addHandler(MemoryHandler(KEPT_LINES, flushLevel=logging.WARNING, target=file))
     root.addHandler(screen)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+
+
+def log_failure(folder: Folder, error: Exception) -> None:
+    """Append the reason why a server ends to the log file alone: a task of Windows shows the output to nobody.
+
+    The command prints the same sentence on stderr. Without a data folder there is no log file.
+    """
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+    is_defect = not isinstance(error, Unusable)
+    exc_info = (type(error), error, error.__traceback__) if is_defect else None
+    with suppress(OSError):
+        if folder.path.is_dir():
+            folder.logs.mkdir(exist_ok=True)
+            file = logging.FileHandler(folder.log, encoding="utf-8")
+            file.setFormatter(OneLine(FORMAT))
+            ended = {"levelname": "ERROR", "msg": f"prjobs does not serve: {error}", "exc_info": exc_info}
+            file.handle(logging.makeLogRecord(ended))
+            file.close()
 
 
 def write_logs(stop: threading.Event) -> None:

@@ -2,10 +2,12 @@
 
 import argparse
 import io
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import TextIO
 
 from prjobs.version import VERSION
 
@@ -66,13 +68,23 @@ def _needed(words: Sequence[str]) -> Iterable[str]:
     return () if words and words[0] == "--version" else COMMANDS
 
 
+def _usable(stream: TextIO | None) -> TextIO:
+    """Return the stream, able to take every letter: UTF-8, but for a terminal with another encoding.
+
+    A file or pipe on Windows has a code page that lacks letters of users' names. pythonw has no output at all.
+    """
+    if stream is None:
+        return Path(os.devnull).open("w", encoding="utf-8")
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
+    return stream
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
     words = sys.argv[1:] if arguments is None else arguments
+    sys.stdout, sys.stderr = _usable(sys.stdout), _usable(sys.stderr)
     asked = build_parser(_needed(words)).parse_args(words)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A pipe on Windows has a code page that lacks letters of users' names.
-        sys.stdout.reconfigure(errors="replace")
     try:
         code = int(asked.run(asked) or 0)
         sys.stdout.flush()

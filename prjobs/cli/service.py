@@ -28,12 +28,20 @@ StandardOutput=null
 [Install]
 WantedBy=multi-user.target
 """
-# https://learn.microsoft.com/windows/win32/taskschd/task-scheduler-schema: a count of restarts is one byte.
+# https://learn.microsoft.com/windows/win32/taskschd/task-scheduler-schema: a count of restarts is one byte, and only
+# an action that cannot be started is restarted. After a crash the repetition starts the program within a minute;
+# while the program runs, IgnoreNew drops the repetition. Without a priority a task runs below normal, with slow disks.
 TASK = """\
 <?xml version="1.0"?>
 <Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
   <RegistrationInfo><Description>prjobs, the jobs service of this observatory</Description></RegistrationInfo>
-  <Triggers><BootTrigger><Enabled>true</Enabled></BootTrigger></Triggers>
+  <Triggers>
+    <BootTrigger><Enabled>true</Enabled></BootTrigger>
+    <TimeTrigger>
+      <Repetition><Interval>PT1M</Interval></Repetition>
+      <StartBoundary>2020-01-01T00:00:00</StartBoundary>
+    </TimeTrigger>
+  </Triggers>
   <Principals>
     <Principal id="Author"><UserId>{user}</UserId><LogonType>S4U</LogonType></Principal>
   </Principals>
@@ -41,6 +49,7 @@ TASK = """\
     <MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>
     <DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>
     <StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>
+    <Priority>4</Priority>
     <ExecutionTimeLimit>PT0S</ExecutionTimeLimit>
     <RestartOnFailure><Interval>PT1M</Interval><Count>255</Count></RestartOnFailure>
   </Settings>

@@ -1,6 +1,8 @@
 """`prjobs serve`: the appliance itself."""
 
 from prjobs import server
+from prjobs.base.folder import Folder
+from prjobs.base.logs import log_failure
 from prjobs.base.settings import Settings
 from prjobs.base.settings_sources import load_settings, reference
 from prjobs.cli.terminal import Commands, Namespace, Parser, folder_of, say
@@ -21,6 +23,14 @@ def add_serve(commands: Commands, data: Parser) -> None:
 def run_serve(asked: Namespace) -> int:
     """Serve until stopped; return 1 if the store could not be closed well."""
     folder = folder_of(asked)
+    try:
+        return _serve(asked, folder)
+    except Exception as error:
+        log_failure(folder, error)
+        raise
+
+
+def _serve(asked: Namespace, folder: Folder) -> int:
     flags = {name: getattr(asked, name) for name in Settings.__struct_fields__ if getattr(asked, name) is not None}
     settings, origins = load_settings(folder.path, flags=flags)
     if asked.demo:
