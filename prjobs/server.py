@@ -104,7 +104,7 @@ class Server:
         for thread in threads.values():
             thread.start()
         try:
-            self.listener.run(self._let_go)
+            self.listener.run(self._let_go, self.appliance.queue.connections.is_unproved)
         finally:
             well = self._close([threads["upkeep"], threads["cloud"]])
         return well

@@ -7,6 +7,9 @@ import sys
 from xml.sax.saxutils import escape
 
 from prjobs.base.errors import Unusable
+from prjobs.base.settings import Settings
+from prjobs.base.settings_sources import load_settings
+from prjobs.base.sockets import bind_sockets
 from prjobs.cli.terminal import Commands, Namespace, Parser, add_actions, folder_of
 
 SYSTEMD, WINDOWS = "systemd", "windows"
@@ -27,6 +30,17 @@ StandardOutput=null
 
 [Install]
 WantedBy=multi-user.target
+"""
+SOCKET = """\
+[Unit]
+Description=The sockets of prjobs, where connections wait while prjobs restarts
+
+[Socket]
+{streams}
+BindIPv6Only=ipv6-only
+
+[Install]
+WantedBy=sockets.target
 """
 # https://learn.microsoft.com/windows/win32/taskschd/task-scheduler-schema: a count of restarts is one byte, and only
 # an action that cannot be started is restarted. After a crash the repetition starts the program within a minute;
@@ -70,11 +84,17 @@ def add_service(commands: Commands, data: Parser) -> None:
     showing.add_argument(
         "--for", dest="kind", choices=(SYSTEMD, WINDOWS), default=WINDOWS if os.name == "nt" else SYSTEMD
     )
+    showing.add_argument(
+        "--socket", action="store_true", help="print the systemd socket unit, where connections wait during a restart"
+    )
     showing.set_defaults(run=run_show)
 
 
 def run_show(asked: Namespace) -> None:
     """Print the file; the system is not changed."""
+    if asked.socket:
+        print(socket_unit(load_settings(folder_of(asked).path)[0]), end="")
+        return
     user = asked.user or _own_name()
     words = [sys.executable, "-P", "-m", "prjobs", "serve", "--data", str(folder_of(asked).path.absolute())]
     if any(not char.isprintable() for word in (user, *words) for char in word):
@@ -91,6 +111,21 @@ def unit(user: str, words: list[str]) -> str:
     """Return a systemd unit that runs these words."""
     command = " ".join(_quoted(word) for word in words)
     return UNIT.format(user=user.replace("%", "%%"), command=command)
+
+
+def socket_unit(settings: Settings) -> str:
+    """Return a systemd socket unit for the addresses on which `serve` would listen."""
+    if not settings.port:
+        raise Unusable("The setting port is 0, any free port: choose one, on which systemd is to listen.")
+    try:
+        bound = bind_sockets(settings.host, 0)
+    except OSError as error:
+        raise Unusable(f"cannot listen on {settings.host}: {error}. Change the setting host.") from None
+    names = [one.getsockname()[0] for one in bound]
+    for one in bound:
+        one.close()
+    streams = (f"ListenStream={f'[{name}]' if ':' in name else name}:{settings.port}" for name in names)
+    return SOCKET.format(streams="\n".join(streams))
 
 
 def _quoted(word: str) -> str:

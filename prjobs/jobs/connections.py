@@ -55,6 +55,10 @@ class Connections:
         with self._lock:
             return self._by_peer.pop(peer, [])
 
+    def is_unproved(self, peer: str) -> bool:
+        """Return True if the connection has an open hand-out."""
+        return peer in self._by_peer
+
     def superseded(self, program: Program, peer: str | None) -> list[Handed]:
         """Remove and return the program's open hand-outs on connections other than the peer's."""
         if not self._by_peer:

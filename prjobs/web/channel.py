@@ -229,6 +229,24 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             except OSError:
                 self.handle_close()
 
+    def may_prove(self, is_unproved: Callable[[str], bool]) -> bool:
+        """End this side at the stop; return True while the client's end may still prove the arrival of an answer."""
+        if self.socket is None or self.has_ended or not is_unproved(self.peer):
+            return False
+        if not self.waits_for_end:
+            self.waits_for_end = True
+            try:
+                self.socket.shutdown(socket.SHUT_WR)
+            except OSError:
+                self.handle_close()
+                return False
+        return True
+
+    @property
+    def peer(self) -> str:
+        """The address and port of the client."""
+        return f"{self.addr[0]}:{self.addr[1]}"
+
     def received(self, data: bytes) -> bool:
         answer: bool = super().received(data)
         if self.request is None:
@@ -272,7 +290,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
                 request.close()
             self.requests = []
         super().handle_close()
-        self.server.connection_ended(f"{self.addr[0]}:{self.addr[1]}", is_orderly)
+        self.server.connection_ended(self.peer, is_orderly)
 
     def _is_orderly(self) -> bool:
         """Return True if the client ended its side after all answers had arrived."""

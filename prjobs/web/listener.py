@@ -13,6 +13,7 @@ from typing import Any
 
 import waitress
 
+from prjobs.base.passed_sockets import passed_sockets
 from prjobs.base.settings import Settings
 from prjobs.base.sockets import LOOPBACKS, bind_sockets
 from prjobs.web.channel import Channel, sparing
@@ -24,6 +25,8 @@ from prjobs.web.workers import Workers
 logger = logging.getLogger(__name__)
 MAX_HEADERS = 16 * 1024
 STOP_S = 4.0
+# The time in which a client's end of the connection may still prove an answer.
+PROOF_S = 2.0
 SEND_BYTES = 256 * 1024
 
 
@@ -63,7 +66,10 @@ class Listener:
     def __init__(self, app: Any, settings: Settings) -> None:
         self._sockets: dict[int, Any] = {}
         self._stopping = False
-        bound = bind_sockets(settings.host, settings.port)
+        bound = passed_sockets(settings.host, settings.port)
+        # Connections that come during a restart wait in the sockets of systemd.
+        self._are_passed = bool(bound)
+        bound = bound or bind_sockets(settings.host, settings.port)
         for one in bound:
             # Connections inherit the size. In buffers of megabytes, reading by a slow client would go unseen for long.
             one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
@@ -112,8 +118,11 @@ class Listener:
         for server in self._servers:
             server.connection_ended = told
 
-    def run(self, on_stop: Callable[[], None]) -> None:
-        """Serve until `stop()`; then call `on_stop` and answer the requests in flight, for four seconds at most."""
+    def run(self, on_stop: Callable[[], None], is_unproved: Callable[[str], bool] = lambda _peer: False) -> None:
+        """Serve until `stop()`; then call `on_stop` and answer the requests in flight, for four seconds at most.
+
+        `is_unproved(peer)`: whether the end of the peer's connection would prove the arrival of an answer.
+        """
         use_poll = hasattr(select, "poll")
         looked_s = time.monotonic()
         while not self._stopping:
@@ -125,7 +134,7 @@ class Listener:
                 looked_s = now_s
                 self._close_over(now_s)
         on_stop()
-        self._drain(use_poll)
+        self._drain(use_poll, is_unproved)
 
     def stop(self) -> None:
         """Stop serving. Any thread may call, and a signal handler that interrupts another call: no lock is taken."""
@@ -154,17 +163,31 @@ class Listener:
         for _, channel in sorted(known, key=itemgetter(0))[: len(self._sockets) - self._most]:
             channel.handle_close()
 
-    def _drain(self, use_poll: bool) -> None:
-        for server in self._servers:
-            server.accepting = False
-            server.socket.close()
-            self._sockets.pop(server._fileno, None)
+    def _drain(self, use_poll: bool, is_unproved: Callable[[str], bool]) -> None:
         end_s = time.monotonic() + STOP_S
+        self._stop_listening()
+        look = partial(self._servers[0].asyncore.loop, timeout=0.05, map=self._sockets, use_poll=use_poll, count=1)
+        # Requests and ends of connections may have come that the loop has not read yet.
+        look()
         while any(channel.requests or channel.total_outbufs_len for channel in self.channels()):
             if time.monotonic() > end_s:
                 logger.warning("some requests were cut off by the stop")
                 break
-            self._servers[0].asyncore.loop(timeout=0.05, map=self._sockets, use_poll=use_poll, count=1)
+            look()
+        end_s = min(end_s, time.monotonic() + PROOF_S)
+        while [channel for channel in self.channels() if channel.may_prove(is_unproved)] and time.monotonic() < end_s:
+            look()
         for channel in self.channels():
             channel.handle_close()
         self._servers[0].task_dispatcher.shutdown(cancel_pending=True, timeout=0.5)
+
+    def _stop_listening(self) -> None:
+        for server in self._servers:
+            # The system would reset the connections that were made before the stop and are not accepted yet.
+            count = -1
+            while not self._are_passed and len(server.active_channels) > count and server.readable():
+                count = len(server.active_channels)
+                server.handle_accept()
+            server.accepting = False
+            server.socket.close()
+            self._sockets.pop(server._fileno, None)
