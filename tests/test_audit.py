@@ -215,6 +215,18 @@ def test_refusals_are_recorded_up_to_a_limit_and_the_rest_counted(appliance, clo
     assert len(rows(appliance)) == 13
 
 
+def test_refusals_that_go_on_all_night_are_recorded_up_to_a_limit_an_hour(appliance, clock):
+    for _ in range(120):
+        refuse(appliance, 20)
+        clock.advance(60)
+    clock.advance(3600)
+    audit_notes.keep_once(appliance.desk)
+    found = rows(appliance)
+    assert len([row for row in found if row.what == "refused"]) == 120
+    left_out = [int(row.detail.split()[0]) for row in found if row.what == "left out"]
+    assert sum(left_out) == 120 * 20 - 120
+
+
 def test_new_ports_and_endless_addresses_do_not_help(appliance):
     anchor.save_anchor(appliance.desk)
     object.__setattr__(appliance.desk, "refusals", Quota(limit=3, callers=5))

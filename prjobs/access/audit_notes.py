@@ -8,7 +8,7 @@ from prjobs.access.audit import LEFT_OUT, TOKEN_USE, UNKNOWN, Entry, actor_of, r
 from prjobs.access.desk import Desk
 from prjobs.access.identity import Identity
 from prjobs.base.errors import Unavailable
-from prjobs.base.limits import OTHERS, Quota
+from prjobs.base.limits import OTHERS
 from prjobs.store.transaction import Transaction
 
 logger = logging.getLogger(__name__)
@@ -20,8 +20,9 @@ def note(desk: Desk, entry: Entry) -> None:
     Entries of one address and user beyond the quota become a single row with their number.
     """
     now_s = desk.clock.elapsed_s()
-    entries = _left_out(desk.refusals, now_s)
-    if desk.refusals.take(f"{_address(entry.where_from)} {entry.who}", now_s):
+    entries = _left_out(desk, now_s)
+    caller = f"{_address(entry.where_from)} {entry.who}"
+    if desk.refusals.take(caller, now_s) and desk.hourly_refusals.take(caller, now_s):
         entries.append(entry)
     _post(desk, entries)
 
@@ -50,13 +51,14 @@ def note_use(desk: Desk, identity: Identity, peer: str) -> None:
         _post(desk, [Entry(actor.who, TOKEN_USE, identity.token_id, actor.where_from)])
 
 
-def _left_out(quota: Quota, now_s: float) -> list[Entry]:
-    return [_rest(caller, count) for caller, count in quota.left_out(now_s)]
+def _left_out(desk: Desk, now_s: float) -> list[Entry]:
+    windows = ((desk.refusals, "a minute"), (desk.hourly_refusals, "an hour"))
+    return [_rest(caller, count, window) for quota, window in windows for caller, count in quota.left_out(now_s)]
 
 
-def _rest(caller: str, count: int) -> Entry:
+def _rest(caller: str, count: int, window: str) -> Entry:
     address, _, who = (OTHERS, "", UNKNOWN) if caller == OTHERS else caller.partition(" ")
-    return Entry(who, LEFT_OUT, "", address, f"{count} more refusals within a minute")
+    return Entry(who, LEFT_OUT, "", address, f"{count} more refusals within {window}")
 
 
 def _address(where_from: str) -> str:
@@ -83,14 +85,14 @@ def _append_all(transaction: Transaction, now_ms: int, entries: list[Entry]) -> 
 
 def keep_once(desk: Desk) -> None:
     """Record the number of entries left out, and save the anchor; a chore."""
-    _post(desk, _left_out(desk.refusals, desk.clock.elapsed_s()))
+    _post(desk, _left_out(desk, desk.clock.elapsed_s()))
     save_anchor(desk)
 
 
 def settle(desk: Desk) -> None:
     """Record the entries that still wait, before the store is closed. A failing store is logged: closing goes on."""
     try:
-        if entries := _left_out(desk.refusals, math.inf):
+        if entries := _left_out(desk, math.inf):
             desk.database.write(_append_all, desk.clock.now_ms(), entries, patience_s=1)
         save_anchor(desk)
     except Unavailable as unavailable:

@@ -53,8 +53,9 @@ class Desk(Common):
     """The state that the verbs of this package take.
 
     `secret` signs the appliance's own tokens; `provider` checks the tokens of an outside provider. `wrong_tokens`,
-    `new_jobs`, and `safe_jobs` for commands that make safe, limit callers; `refusals`, `token_uses` and `repeated`
-    limit the callers' rows in the audit. `verified` holds the claims of tokens with a checked signature.
+    `new_jobs`, and `safe_jobs` for commands that make safe, limit callers; `refusals`, `hourly_refusals`,
+    `token_uses` and `repeated` limit the callers' rows in the audit. `verified` holds the claims of tokens with a
+    checked signature.
     """
 
     secret: bytes
@@ -63,6 +64,7 @@ class Desk(Common):
     new_jobs: Rate
     safe_jobs: Rate
     refusals: Quota = field(default_factory=Quota)
+    hourly_refusals: Quota = field(default_factory=lambda: Quota(limit=60, window_s=3600))
     token_uses: Quota = field(default_factory=lambda: Quota(limit=1, window_s=3600, callers=1000))
     repeated: Quota = field(default_factory=lambda: Quota(limit=1, window_s=3600, callers=200))
     windows: Windows = field(default_factory=Windows)

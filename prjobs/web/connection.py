@@ -37,7 +37,7 @@ def mark_forwarded(environ: dict[str, Any], trusted_proxy: str) -> None:
     Call this before waitress removes the headers of forwarded requests.
     """
     address = environ["REMOTE_ADDR"]
-    if not _FORWARDED.isdisjoint(environ) and address != trusted_proxy and is_loopback(address):
+    if not environ.keys().isdisjoint(_FORWARDED) and address != trusted_proxy and is_loopback(address):
         environ[UNKNOWN_PROXY] = True
 
 
