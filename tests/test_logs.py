@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import socket
 import threading
 from pathlib import Path
@@ -91,6 +92,87 @@ def test_a_record_is_one_line_whatever_stands_in_it(said):
         and "a\\r\\nb\\u2028c" in lines()[0]
         and "one\\ntwo" in lines()[0]
     )
+
+
+@pytest.fixture
+def limited(monkeypatch):
+    """The messages that pass a limit of a minute that lasts a second, and the limit."""
+    monkeypatch.setattr(logs, "PEER_S", 1.0)
+    passed = []
+    handler = logging.Handler()
+    handler.emit = lambda record: passed.append(record.getMessage())
+    limit = logs.PeerLimit()
+    handler.addFilter(limit)
+    logger = logging.getLogger("prjobs")
+    monkeypatch.setattr(logger, "handlers", [handler, handler])
+    monkeypatch.setattr(logger, "propagate", False)
+    monkeypatch.setattr(logger, "level", logging.INFO)
+    yield passed, limit
+    logs.note_peer("")
+
+
+def test_messages_about_one_peer_are_bounded_and_the_rest_is_counted(limited):
+    passed, limit = limited
+    logger = logging.getLogger("prjobs.test")
+    logs.note_peer("10.0.0.1")
+    for number in range(5000):
+        logger.info("refused %d", number)
+    kept = passed.count("refused 7")
+    assert kept == 2, "each of two handlers has the message"
+    # A busy machine may begin a second minute.
+    written = len({line for line in passed if line.startswith("refused")})
+    assert written < 2500
+    logs.note_peer("")
+    wait_for(lambda: (limit.tell(), counted(passed) + written == 5000)[1])
+    assert any("requests of 10.0.0.1 (test_logs, line " in line for line in passed)
+
+
+def counted(lines):
+    return sum(int(line.split()[0]) for line in set(lines) if "were left out" in line)
+
+
+def test_one_peers_messages_do_not_hide_those_of_others_of_another_kind_or_of_prjobs(limited):
+    passed, _ = limited
+    logger = logging.getLogger("prjobs.test")
+    for peer in [*(["10.0.0.1"] * 500), "10.0.0.2"]:
+        logs.note_peer(peer)
+        logger.info("refused, %s", peer)
+    logs.note_peer("10.0.0.1")
+    logger.info("another kind")
+    logs.note_peer("")
+    for number in range(500):
+        logger.info("own %d", number)
+    assert {"refused, 10.0.0.2", "another kind", *(f"own {number}" for number in range(500))} <= set(passed)
+
+
+def test_many_peers_share_a_limit(limited):
+    passed, _ = limited
+    logger = logging.getLogger("prjobs.test")
+    for number in range(20_000):
+        logs.note_peer(f"2001:db8::{number:x}")
+        logger.info("refused %d", number)
+    assert len(set(passed)) < 10_000
+
+
+def test_a_very_long_line_is_cut(said):
+    logger, lines = said
+    logger.warning("begin %s end", "x" * 100_000)
+    (line,) = lines()
+    assert len(line) < 11_000 and " begin xxx" in line and line.endswith("xxx end")
+
+
+def test_a_flood_of_requests_for_nothing_leaves_the_log_readable(program):
+    program.serve()
+    with requests.Session() as session:
+        for _ in range(1000):
+            session.get(f"{program.url}/{'a' * 90}", timeout=60)
+    program.stop()
+    text = (program.data / "logs" / "prjobs.log").read_text(encoding="utf-8")
+    # A busy machine may need several minutes for the flood.
+    written = text.count(": 404 ")
+    assert written < 600 and "serves http" in text
+    left_out = re.findall(r"(\d+) more messages about requests of 127\.0\.0\.1 \(app, line", text)
+    assert written + sum(map(int, left_out)) == 1000
 
 
 def pipe_nobody_reads():
@@ -251,4 +333,4 @@ def test_a_program_whose_stderr_nobody_reads_goes_on_and_stops(program):
     program.process.terminate()
     assert program.process.wait(10) == 0
     log = (program.data / "logs" / "prjobs.log").read_text(encoding="utf-8")
-    assert log.count(": 507 ") == 1000
+    assert log.count(": 507 ") + sum(map(int, re.findall(r"(\d+) more messages", log))) == 1000

@@ -10,9 +10,12 @@ from logging.handlers import MemoryHandler, RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
+from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
+from prjobs.base.limits import OTHERS, Quota
 
+logger = logging.getLogger(__name__)
 FILE_BYTES = 5_000_000
 FILES = 5
 FORMAT = "%(asctime)s %(levelname)s %(threadName)s %(message)s"
@@ -21,6 +24,23 @@ KEPT_LINES = 1000
 KEPT_S = 0.25
 SCREEN_LINES = 1000
 CLOSE_S = 0.8
+# More lines of one kind, about the requests of one peer, would push out in minutes what was logged before.
+PEER_LINES = 60
+PEER_S = 60.0
+PEERS = 50
+LINE_CHARS = 10_000
+
+
+class _Request(threading.local):
+    peer = ""
+
+
+_request = _Request()
+
+
+def note_peer(address: str) -> None:
+    """Note whose request this thread answers from now on: the lines of the thread count as lines of the peer."""
+    _request.peer = address
 
 
 class OneLine(logging.Formatter):
@@ -33,9 +53,36 @@ class OneLine(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a message, with control characters escaped."""
         line = super().format(record)
+        if len(line) > LINE_CHARS:
+            line = f"{line[: LINE_CHARS // 2]} … {line[-LINE_CHARS // 2 :]}"
         if line.isprintable():
             return line
         return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
+
+
+class PeerLimit(logging.Filter):
+    """The limit on lines about the requests of one peer, for each line of code that logs; other lines always pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._clock = Clock()
+        self._quota = Quota(PEER_LINES, PEER_S, PEERS)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return True if the message is to be logged; the answer is the same for each handler."""
+        said: dict[str, Any] = record.__dict__
+        if "is_within" not in said:
+            # The server's own lines about what comes from the network are logged in the thread of the loop.
+            peer = _request.peer or ("the network" if record.name == "waitress" else "")
+            kind = f"{record.levelno} {peer} ({record.module}, line {record.lineno})"
+            said["is_within"] = not peer or self._quota.take(kind, self._clock.elapsed_s())
+        return bool(said["is_within"])
+
+    def tell(self, is_last: bool = False) -> None:
+        """Log the number of messages left out in the minutes that have ended; at last also in the others."""
+        for kind, count in self._quota.left_out(self._clock.elapsed_s() + is_last * PEER_S):
+            level, whose = (logging.INFO, "more peers") if kind == OTHERS else kind.split(" ", 1)
+            logger.log(int(level), "%d more messages about requests of %s were left out in a minute", count, whose)
 
 
 class Screen(logging.Handler):
@@ -139,12 +186,14 @@ def set_up_logs(folder: Folder, level: str) -> None:
     """
     screen = Screen(sys.stderr)
     file = _File(folder, screen)
-    for handler in (file, screen):
-        handler.setFormatter(OneLine(FORMAT))
-    root = logging.getLogger()
+    for written in (file, screen):
+        written.setFormatter(OneLine(FORMAT))
+    root, limit = logging.getLogger(), PeerLimit()
     root.setLevel(level.upper())
-    root.addHandler(MemoryHandler(KEPT_LINES, flushLevel=logging.WARNING, target=file))
-    root.addHandler(screen)
+    handlers = [MemoryHandler(KEPT_LINES, flushLevel=logging.WARNING, target=file), screen]
+    for handler in handlers:
+        handler.addFilter(limit)
+        root.addHandler(handler)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 
@@ -169,6 +218,11 @@ def log_failure(folder: Folder, error: Exception) -> None:
 
 def write_logs(stop: threading.Event) -> None:
     """Write the kept lines every `KEPT_S` seconds until told to stop; the end of the process writes the rest."""
-    while not stop.wait(KEPT_S):
-        for handler in logging.getLogger().handlers:
+    is_last = False
+    while not is_last:
+        is_last = stop.wait(KEPT_S)
+        handlers = logging.getLogger().handlers
+        for limit in {one for handler in handlers for one in handler.filters if isinstance(one, PeerLimit)}:
+            limit.tell(is_last)
+        for handler in handlers:
             handler.flush()

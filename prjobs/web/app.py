@@ -9,6 +9,7 @@ from bottle import Bottle, HTTPError, HTTPResponse, request
 
 from prjobs.appliance import Appliance
 from prjobs.base.errors import Internal, MethodNotAllowed, NotFound, Refused
+from prjobs.base.logs import note_peer
 from prjobs.base.notices import Code
 from prjobs.jobs.queue import Queue
 from prjobs.web import (
@@ -59,6 +60,7 @@ def build_app(appliance: Appliance) -> Wsgi:
     routes = build_routes(appliance).wsgi
 
     def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        note_peer(environ["REMOTE_ADDR"])
         try:
             origin = guard.check(environ)
         except Refused as refused:

@@ -21,6 +21,8 @@ _ORIGIN = re.compile(rb"^origin:[ \t]*([!-~]{1,200})[ \t]*\r?$", re.I | re.M)
 class Parser(HTTPRequestParser):  # type: ignore[misc]
     """The parser of one request. `asked_path` and `asked_origin` are for a refusal."""
 
+    # Of a request that is refused before these are read.
+    command = path = ""
     # The head of a refused request, as far as it came.
     _head = b""
 
@@ -48,7 +50,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     def asked_path(self) -> str:
         """The path of the request, as far as it can be read; a path with `getnewjobs` in it counts as that."""
         words = self._head.partition(b"\r\n")[0].decode("latin-1").split()
-        path = _SERVER.sub("", words[1]).partition("?")[0] if len(words) > 1 else str(getattr(self, "path", ""))
+        path = _SERVER.sub("", words[1]).partition("?")[0] if len(words) > 1 else str(self.path)
         return GETNEWJOBS if "getnewjobs" in path else path
 
     @property

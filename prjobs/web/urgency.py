@@ -28,6 +28,8 @@ class Urgency(IntEnum):
 
 def urgency_of(request: Any) -> Urgency:
     """Return the urgency of a request as parsed by waitress."""
+    if request.error:
+        return Urgency.READ
     path = request.path.rstrip("/")
     if request.command in ("GET", "HEAD") or path.endswith("getrecentjobs"):
         return Urgency.READ
