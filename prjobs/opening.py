@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from prjobs.access import anchor, audit_notes
+from prjobs.access import anchor, audit_notes, known
 from prjobs.access.desk import Desk
 from prjobs.access.provider import Fetch, Provider
 from prjobs.appliance import Appliance
@@ -174,19 +174,26 @@ def _begin(
     unconfirmed = database.write(_mark_open, queue, serving)
     _say_whose(folder, identity, queue)
     anchor.save_anchor(appliance.desk)
-    for site, queue_name, last_ms, gap_ms in database.fetch("SELECT site, queue, last_ms, usual_gap_ms FROM poll"):
-        queue.polls.remember(site, queue_name, last_ms, gap_ms)
+    _remember_sites(appliance)
     if serving:
         alarms.adopt(appliance.board)
         # Without this step the leases of an earlier process would never run out.
         leases.return_once(queue)
         settling.go_on(queue)
+    pending = views.count_pending(queue)
+    return Start("welcomed" not in facts, facts.get("running") != "yes", unconfirmed=unconfirmed, **pending)
+
+
+def _remember_sites(appliance: Appliance) -> None:
+    """Read the sites with jobs, and the last polls; polls of more invented names than have a place stay unread."""
+    database, polls = appliance.queue.database, appliance.queue.polls
+    polls.named = known.named_sites(appliance.desk)
     removed = {site for (site,) in database.fetch("SELECT site FROM removed_site")}
     for site in lookup.sites_with_jobs(database):
         if site not in removed:
-            queue.polls.know(site)
-    pending = views.count_pending(queue)
-    return Start("welcomed" not in facts, facts.get("running") != "yes", unconfirmed=unconfirmed, **pending)
+            polls.know(site)
+    for row in database.fetch("SELECT site, queue, last_ms, usual_gap_ms FROM poll ORDER BY last_ms DESC"):
+        polls.remember(*row)
 
 
 def _say_whose(folder: Folder, known: dict[str, Any], common: Common) -> None:

@@ -92,7 +92,7 @@ class Server:
         stopping = self.appliance.queue.stopping
         works = {
             "upkeep": chores.run,
-            "calendar": Calendar(self.appliance.desk, self.appliance.queue.polls.sites).run,
+            "calendar": Calendar(self.appliance.desk, self.appliance.queue.polls.sites_named_first).run,
             "keys": self.appliance.desk.provider.run,
             "cloud": self._keep_in_step,
             "log": write_logs,

@@ -9,8 +9,9 @@ free.
 import logging
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import chain
 from typing import Any, NamedTuple
 
 from prjobs.access import reservations
@@ -65,10 +66,11 @@ class Answer(NamedTuple):
 class Calendar:
     """The reader of the calendar: asks for every known site once a period, and immediately for a new site.
 
-    `polled()` returns the sites that poll or have jobs.
+    `polled()` returns the sites that poll or have jobs, those in use first: where the calendar is asked for some sites
+    only, invented names must not displace a real site.
     """
 
-    def __init__(self, desk: Desk, polled: Callable[[], set[str]], limits: Limits = LIMITS) -> None:
+    def __init__(self, desk: Desk, polled: Callable[[], Iterable[str]], limits: Limits = LIMITS) -> None:
         self._desk = desk
         self._polled = polled
         self._limits = limits
@@ -120,15 +122,15 @@ class Calendar:
             self._desk.notices.end(Code.CALENDAR)
 
 
-def refresh_once(desk: Desk, polled: Callable[[], set[str]], limits: Limits = LIMITS) -> None:
+def refresh_once(desk: Desk, polled: Callable[[], Iterable[str]], limits: Limits = LIMITS) -> None:
     """Ask for every known site now."""
     Calendar(desk, polled, limits).once()
 
 
-def known_sites(desk: Desk, polled: set[str]) -> list[str]:
-    """Return every site that polls or has jobs, and every enclosure station with its observatories."""
+def known_sites(desk: Desk, polled: Iterable[str]) -> list[str]:
+    """Return every enclosure station with its observatories, then the other sites in the given order."""
     tied = reservations.stations(desk.settings)
-    return sorted(polled.union(tied, *tied.values()))
+    return list(dict.fromkeys([*sorted({*tied, *chain.from_iterable(tied.values())}), *polled]))
 
 
 def refresh_site(desk: Desk, site: str, limits: Limits = LIMITS) -> str:

@@ -22,8 +22,18 @@ def known_users(desk: Desk) -> set[str]:
 def known_sites(desk: Desk, polled: set[str]) -> set[str]:
     """Return the sites with polls or jobs, and those that a setting, a valid token or the calendar names."""
     answered = {row[0] for row in desk.database.fetch("SELECT site FROM calendar_answer")}
+    return polled | answered | _given_sites(desk)
+
+
+def _given_sites(desk: Desk) -> set[str]:
     valid = (token for token in tokens.list_tokens(desk) if token.revoked_ms is None)
-    return polled | answered | sites_in_settings(desk.settings).keys() | {site for one in valid for site in one.sites}
+    return {*sites_in_settings(desk.settings), *(site for one in valid for site in one.sites)}
+
+
+def named_sites(desk: Desk) -> frozenset[str]:
+    """Return the sites that a setting, a valid token or a reservation names: no program invented those."""
+    reserved = desk.database.fetch("SELECT DISTINCT site FROM reservation")
+    return frozenset(_given_sites(desk).union(site for (site,) in reserved))
 
 
 def watch_once(desk: Desk, polled: set[str]) -> None:

@@ -12,6 +12,7 @@ SECTIONS = {
     "poll_refused": "trouble#the-polls-of-a-program-are-refused",
     "two_programs": "trouble#two-programs-poll-for-the-jobs-of-a-site",
     "site_names": "trouble#names-of-sites-differ-by-letter-case-alone",
+    "invented_sites": "trouble#names-that-no-site-uses",
     "token_ends": "trouble#a-token-ends",
     "roles_unread": "secure#users-of-an-outside-provider",
     "unknown_proxy": "secure#behind-tls",

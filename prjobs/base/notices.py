@@ -23,6 +23,7 @@ class Code(StrEnum):
     TWO_PROGRAMS = "two_programs"
     TOKEN_ENDS = "token_ends"
     SITE_NAMES = "site_names"
+    INVENTED_SITES = "invented_sites"
     ROLES_UNREAD = "roles_unread"
     UNKNOWN_PROXY = "unknown_proxy"
     CLOUD_DOWN = "cloud_down"

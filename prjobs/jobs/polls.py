@@ -11,6 +11,11 @@ from prjobs.jobs.states import ALTERNATE, PRIMARY
 SILENT_AFTER_MS = 60_000
 SILENT_GAPS = 4
 STRAY_MS = 3_600_000
+# So many polls in so long a time show that a site is in use.
+USED_POLLS = 20
+USED_S = 3600.0
+FORGOTTEN_MS = 86_400_000
+CROWD_S = 3600.0
 
 
 @dataclass
@@ -22,6 +27,8 @@ class Poller:
     stored_gap_ms: int | None = None
     gaps_ms: deque[int] = field(default_factory=lambda: deque(maxlen=20))
     unsaved: bool = False
+    count: int = 0
+    since_s: float | None = None
 
     @property
     def usual_gap_ms(self) -> int | None:
@@ -34,24 +41,53 @@ class Poller:
         return max(SILENT_AFTER_MS, SILENT_GAPS * (self.usual_gap_ms or 0))
 
 
+@dataclass(frozen=True)
+class Crowd:
+    """The names that polled beyond the limit of sites that nobody uses: their number since `since_ms`, the last one."""
+
+    since_ms: int
+    count: int
+    last: str
+
+
 class Polls:
-    """The last poll and usual gap of each (site, queue) with jobs or polls."""
+    """The last poll and usual gap of each (site, queue) with jobs or polls.
+
+    A program can invent names of sites. A site is in use by a job, by a name in `named`, or by polls that went on for
+    an hour. Of other sites, the strangers, up to `STRANGERS` have a place. While more names poll there is a crowd: the
+    strangers are not stored, raise no alarm, and stay in the list as long as they poll.
+    """
 
     LIMIT = 10_000
+    STRANGERS = 30
+    # Sites with jobs for which no program polls: the names of so many newest ones are listed.
+    LISTED = 100
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._pollers: dict[tuple[str, str], Poller] = {}
-        self._sites: set[str] = set()
+        # The sites with jobs, the one with the newest job last.
+        self._sites: dict[str, None] = {}
         self._lock = threading.Lock()
+        # The sites that settings, tokens and reservations name.
+        self.named: frozenset[str] = frozenset()
+        self._crowd: Crowd | None = None
+        self._crowded_s = 0.0
 
     def know(self, site: str) -> None:
         """Add a site with jobs."""
-        self._sites.add(site)
+        with self._lock:
+            self._sites.pop(site, None)
+            self._sites[site] = None
 
-    def remember(self, site: str, queue: str, last_ms: int, usual_gap_ms: int | None) -> None:
-        """Take over the last poll before the start from the file."""
-        self._pollers[(site, queue)] = Poller(last_ms=last_ms, stored_gap_ms=usual_gap_ms)
+    def remember(self, site: str, queue: str, last_ms: int, usual_gap_ms: int | None) -> bool:
+        """Take over the last poll before the start from the file, the newest first. Return False beyond the limit."""
+        with self._lock:
+            others = {other for other, _ in self._pollers if not self._is_named(other)} - {site}
+            if not self._is_named(site) and len(others) >= self.STRANGERS:
+                return False
+            self._pollers[(site, queue)] = Poller(last_ms=last_ms, stored_gap_ms=usual_gap_ms)
+            return True
 
     def polled(self, site: str, queue: str) -> int | None:
         """Note a poll and return the gap to the poll before in milliseconds; None for the first."""
@@ -59,10 +95,11 @@ class Polls:
         with self._lock:
             poller = self._pollers.get((site, queue))
             if poller is None:
-                if len(self._pollers) >= self.LIMIT:
+                if not self._make_place(site):
                     return None
-                poller = self._pollers.setdefault((site, queue), Poller())
+                poller = self._pollers.setdefault((site, queue), Poller(since_s=elapsed_s))
             before, poller.last_elapsed_s = poller.last_elapsed_s, elapsed_s
+            poller.count += 1
             poller.last_ms = self._clock.now_ms()
             poller.unsaved = True
             if before is None:
@@ -71,13 +108,77 @@ class Polls:
             poller.gaps_ms.append(gap_ms)
             return gap_ms
 
+    def _make_place(self, site: str) -> bool:
+        """Return True if there is a place for a new poller; a stranger takes that of another one."""
+        if self._is_used(site):
+            return len(self._pollers) < self.LIMIT
+        strangers = self._strangers() - {site}
+        if len(strangers) >= self.STRANGERS:
+            self._drop(min(strangers, key=self._standing))
+            now_ms = self._clock.now_ms()
+            before = self._crowd or Crowd(now_ms, 0, site)
+            self._crowd = Crowd(before.since_ms, before.count + 1, site)
+            self._crowded_s = self._clock.elapsed_s()
+        return True
+
+    def _strangers(self) -> set[str]:
+        return {site for site, _ in self._pollers if not self._is_used(site)}
+
+    def _standing(self, site: str) -> tuple[bool, int, int]:
+        """Return the order in which strangers give way: the silent ones, then those with few polls."""
+        pollers = [self._pollers[key] for key in self._keys(site) if key in self._pollers]
+        best = max(pollers, key=lambda poller: poller.last_ms)
+        is_silent = self.silence_ms(best) > best.silent_after_ms
+        return not is_silent, min(best.count, USED_POLLS), best.last_ms
+
+    def _is_named(self, site: str) -> bool:
+        return site in self._sites or site in self.named
+
+    def _is_used(self, site: str) -> bool:
+        pollers = (self._pollers.get(key) for key in self._keys(site))
+        return self._is_named(site) or any(self._is_lasting(poller) for poller in pollers if poller)
+
+    def _is_lasting(self, poller: Poller) -> bool:
+        """Return True if the polls went on for long, today or before the start: the site is in use."""
+        since_s, now_s = poller.since_s, self._clock.elapsed_s()
+        lasted = poller.count >= USED_POLLS and since_s is not None and now_s - since_s >= USED_S
+        return (lasted or poller.stored_gap_ms is not None) and self.silence_ms(poller) < FORGOTTEN_MS
+
+    @staticmethod
+    def _keys(site: str) -> tuple[tuple[str, str], tuple[str, str]]:
+        return (site, PRIMARY), (site, ALTERNATE)
+
+    def _drop(self, site: str) -> None:
+        for key in self._keys(site):
+            self._pollers.pop(key, None)
+
+    def has_place(self, site: str) -> bool:
+        """Return True for a site in use; without a crowd also for any other site that polls."""
+        with self._lock:
+            return self._is_used(site) or (self._crowd is None and self.has_polled(site))
+
+    def settle_crowd(self) -> Crowd | None:
+        """Drop the silent strangers of a crowd, and return the crowd; None without one, or after an hour without more.
+
+        Without the drop the strangers would be silent sites at the end of the crowd.
+        """
+        with self._lock:
+            if self._crowd is None:
+                return None
+            for site in self._strangers():
+                if not self._standing(site)[0]:
+                    self._drop(site)
+            if self._clock.elapsed_s() - self._crowded_s > CROWD_S:
+                self._crowd = None
+            return self._crowd
+
     def of(self, site: str, queue: str) -> Poller | None:
         """Return the polls of one queue; None before the first poll."""
         return self._pollers.get((site, queue))
 
     def has_polled(self, site: str) -> bool:
         """Return True if a poll of either queue is known."""
-        return any((site, queue) in self._pollers for queue in (PRIMARY, ALTERNATE))
+        return any(key in self._pollers for key in self._keys(site))
 
     def polled_sites(self) -> list[str]:
         """Return every site with a known poll, in the order of the first polls."""
@@ -86,16 +187,41 @@ class Polls:
     def forget(self, site: str) -> None:
         """Forget a site until the next poll or job."""
         with self._lock:
-            self._sites.discard(site)
-            for queue in (PRIMARY, ALTERNATE):
-                self._pollers.pop((site, queue), None)
+            self._sites.pop(site, None)
+            self._drop(site)
+
+    def knows(self, site: str) -> bool:
+        """Return True if the site has polls or jobs, also when it is not listed."""
+        return site in self._sites or self.has_polled(site)
+
+    def is_reached(self, site: str) -> bool:
+        """Return True if a program polls for the site, or if settings, tokens or reservations name the site."""
+        return site in self.named or self.has_polled(site)
+
+    def unpolled(self) -> list[str]:
+        """Return the sites with jobs that nothing names and no program polls, the newest job first."""
+        with self._lock:
+            return [site for site in reversed(self._sites) if not self.is_reached(site)]
 
     def sites(self) -> set[str]:
-        """Return every site with polls or jobs; a single stray poll counts for an hour only."""
-        return self._sites | {site for (site, _), poller in list(self._pollers.items()) if self._is_in_use(poller)}
+        """Return the sites to list, those with polls or jobs; a single stray poll counts for an hour only."""
+        return set(self.sites_by_use())
 
-    def _is_in_use(self, poller: Poller) -> bool:
-        return poller.usual_gap_ms is not None or self.silence_ms(poller) < STRAY_MS
+    def sites_by_use(self) -> list[str]:
+        """Return the sites to list, those in use first. Of the sites that no program polls only the newest count."""
+        unpolled = self.unpolled()
+        hidden = set(unpolled)
+        used = [site for site in list(self._sites) if site not in hidden]
+        polled = sorted({site for (site, _), poller in list(self._pollers.items()) if self._is_in_use(site, poller)})
+        return list(dict.fromkeys([*used, *polled, *unpolled[: self.LISTED]]))
+
+    def sites_named_first(self) -> list[str]:
+        """Return the sites that settings, tokens and reservations name, then the other sites to list."""
+        return list(dict.fromkeys([*sorted(self.named), *self.sites_by_use()]))
+
+    def _is_in_use(self, site: str, poller: Poller) -> bool:
+        is_used = poller.usual_gap_ms is not None or self.silence_ms(poller) < STRAY_MS
+        return is_used and (self.has_place(site) or self.silence_ms(poller) <= poller.silent_after_ms)
 
     def silence_ms(self, poller: Poller) -> int:
         """Return the age of the last poll in milliseconds, by elapsed time for a poll since the start."""
@@ -104,9 +230,11 @@ class Polls:
         return max(0, self._clock.now_ms() - poller.last_ms)
 
     def unsaved(self) -> list[tuple[str, str, int, int | None]]:
-        """Return (site, queue, last_ms, usual_gap_ms) of the polls not yet in the file."""
+        """Return (site, queue, last_ms, usual_gap_ms) of the polls not yet in the file, of sites that have a place."""
         with self._lock:
-            fresh = [(key, poller) for key, poller in self._pollers.items() if poller.unsaved]
+            is_crowded = self._crowd is not None
+            polled = [(key, poller) for key, poller in self._pollers.items() if poller.unsaved]
+            fresh = [(key, poller) for key, poller in polled if not is_crowded or self._is_used(key[0])]
             return [(*key, poller.last_ms, poller.usual_gap_ms) for key, poller in fresh]
 
     def saved(self, polls: list[tuple[str, str, int, int | None]]) -> None:

@@ -16,9 +16,9 @@ def note_refused(queue: Queue, poll: RefusedPoll) -> None:
 
 def _make_place(queue: Queue, site: str) -> None:
     """Forget a site that has no jobs and never polled, for one that has or did."""
-    known = queue.polls.sites()
-    unknown = [found.last.site for found in queue.refused.all() if found.last.site and found.last.site not in known]
-    if site in known and unknown:
+    named = [found.last.site for found in queue.refused.all() if found.last.site]
+    unknown = [one for one in named if not queue.polls.knows(one)]
+    if queue.polls.knows(site) and unknown:
         _end(queue, unknown[0])
 
 

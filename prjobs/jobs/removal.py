@@ -30,7 +30,7 @@ def remove_site(queue: Queue, site: str, actor: Actor, force: bool = False) -> i
 
 
 def _remove(transaction: Transaction, queue: Queue, site: str, actor: Actor, force: bool) -> int:
-    if site not in queue.polls.sites():
+    if not queue.polls.knows(site):
         raise NotFound(f"No site of this name is known here. {site_meant(queue, site)}".rstrip())
     if not force:
         _require_unused(transaction, queue, site)

@@ -68,7 +68,7 @@ def standing_for(transaction: Transaction, queue: Queue, command: Command) -> Jo
         found = [row for row in rows if _target(row) == _target(command)][:1]
     if found and not transaction.fetch(_CAME_SINCE, (command.site, found[0].seq) * 3):
         return found[0]
-    if not found and not queue.polls.has_polled(command.site):
+    if not found and not queue.polls.is_reached(command.site):
         raise TooMany(f"Too many commands in a minute, and no program polls for jobs of {command.site}: wait a moment.")
     if not found and len({_target(row) for row in rows}) >= TARGETS:
         raise TooMany(f"Too many commands in a minute, for {TARGETS} devices that wait already: wait a moment.")

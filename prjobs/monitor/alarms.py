@@ -96,9 +96,13 @@ class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def settle(board: Board, found: Sequence[Wrong]) -> None:
-    """Raise new faults, up to 500 alarms in all, the worst first; clear alarms of ended faults; save changes."""
-    now_ms = board.queue.clock.now_ms()
-    worst = {one.key: one for one in sorted(found, key=lambda one: KINDS.index(one.kind))[:LIMIT]}
+    """Raise new faults, up to 500 alarms in all, the worst first; clear alarms of ended faults; save changes.
+
+    Faults of sites that a program polls come before those of other names, which a caller may have invented.
+    """
+    now_ms, is_reached = board.queue.clock.now_ms(), board.queue.polls.is_reached
+    ranked = sorted(found, key=lambda one: (KINDS.index(one.kind), bool(one.site) and not is_reached(one.site)))
+    worst = {one.key: one for one in ranked[:LIMIT]}
     for alarm in board.alarms.raised():
         if alarm.key not in worst:
             board.alarms.clear(alarm.key, now_ms)

@@ -24,6 +24,9 @@ WAITING_BEFORE = [
     )
 ]
 
+# The most alarms of sites that never polled.
+NEVER_LIMIT = 20
+
 
 class OpenJob(NamedTuple):
     """A job in its present phase; over unless the phase is an open one."""
@@ -84,11 +87,15 @@ class Silence:
         for site in self._open:
             # Without a look the jobs of a site that never reports would stay in memory.
             self._oldest(site)
+        never = []
         for site in sites:
             poller = polls.of(site, PRIMARY) or polls.of(site, ALTERNATE)
-            wrong = self._silent(site, poller, up_s) if poller else self._never_polled(site, up_s)
-            if wrong:
+            if poller is None:
+                never.append(self._never_polled(site, up_s))
+            elif polls.has_place(site) and (wrong := self._silent(site, poller, up_s)):
                 yield wrong
+        # A user may send jobs to many invented names: the oldest alarms stand for all.
+        yield from sorted(filter(None, never), key=self._rank)[:NEVER_LIMIT]
 
     def _silent(self, site: str, poller: Poller, up_s: float) -> Wrong | None:
         # Read the last poll before the silence: a poll in between ends this silence, and must not name a new alarm.
@@ -122,6 +129,10 @@ class Silence:
             return None
         since_ms = self._queue.clock.now_ms() - round(open_s * 1000)
         return Wrong(key, SILENT, since_ms, partial(self._absence_words, site, since_ms), site)
+
+    def _rank(self, wrong: Wrong) -> tuple[bool, bool, int]:
+        is_raised = wrong.key in self._board.alarms
+        return not self._queue.polls.is_reached(wrong.site), not is_raised, wrong.since_ms
 
     def _absence_words(self, site: str, since_ms: int) -> str:
         said = f"No program has ever polled for jobs of {site}, and a job is open since {_clock(since_ms)}"

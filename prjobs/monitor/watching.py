@@ -142,9 +142,9 @@ class Watch:
             self._prove()
             self._reported.look()
         self._forget_old()
-        shown = self._queue.polls.sites()
-        of_jobs = [one for one in self._of_jobs() if one.site in shown]
-        alarms.settle(self._board, [*of_jobs, *self._silence.find(shown), *self._of_house()])
+        polls = self._queue.polls
+        of_jobs = [one for one in self._of_jobs() if polls.knows(one.site)]
+        alarms.settle(self._board, [*of_jobs, *self._silence.find(polls.sites()), *self._of_house()])
 
     # ---- following the log
 

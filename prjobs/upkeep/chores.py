@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from prjobs.access import audit_notes, ending_tokens, known
+from prjobs.access import audit_notes, ending_tokens
 from prjobs.appliance import Appliance
 from prjobs.base.errors import Unavailable
 from prjobs.base.folder import Folder
@@ -13,6 +13,7 @@ from prjobs.base.notices import Code
 from prjobs.jobs import expiry, leases, making_safe, refused_polls, settling, two_programs
 from prjobs.monitor.watching import Watch
 from prjobs.opening import save_polls
+from prjobs.upkeep import site_names
 from prjobs.upkeep.backup import Nightly
 from prjobs.upkeep.ballast import Ballast
 from prjobs.upkeep.machine import StoreFile, WallClock, probe_once, watch_disk_once
@@ -53,7 +54,7 @@ class Chores:
             Chore("two programs", 2, lambda: two_programs.find_once(queue)),
             Chore("tokens", 60, lambda: ending_tokens.watch_once(desk)),
             Chore("roles", 5, lambda: desk.notices.say(Code.ROLES_UNREAD, desk.provider.unread_roles)),
-            Chore("site names", 5, lambda: known.watch_once(desk, queue.polls.sites())),
+            Chore("site names", 5, lambda: site_names.watch_once(queue, desk)),
             Chore("make safe", 1, lambda: making_safe.advance_once(queue)),
             Chore("disk", 5, lambda: watch_disk_once(queue, ballast)),
             Chore("retention", 1, Retention(queue).once),
