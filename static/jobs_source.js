@@ -81,7 +81,7 @@ export class JobsSource {
       this.catchUp(answer);
     } catch (error) {
       if (loading !== this.loading) return;
-      Object.assign(this, { problem: error.message, unreached: error.status === 0 });
+      Object.assign(this, { problem: error.message, unreached: [0, 429].includes(error.status) });
     }
     this.loading = null;
     this.told();

@@ -726,17 +726,6 @@ def test_it_is_for_readers_of_the_site(make_server, routed):
     assert requests.get(f"{server.url}/api/night", headers={"Authorization": f"Bearer {only}"}).json()["site"] == "saf"
 
 
-def test_one_night_is_read_at_a_time(routed, monkeypatch, make_server):
-    from prjobs.web import night_api
-
-    monkeypatch.setattr(night_api, "PATIENCE_S", 0.01)
-    server = make_server()
-    with night_api._alone():
-        answer = requests.get(f"{server.url}/api/night")
-        assert answer.status_code == 429 and answer.headers["Retry-After"]
-    assert requests.get(f"{server.url}/api/night").status_code == 200
-
-
 # ---- from the terminal
 
 

@@ -6,6 +6,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
+from functools import partial
 from http.client import HTTPResponse
 
 import pytest
@@ -17,8 +18,10 @@ from waitress.parser import HTTPRequestParser
 
 from prjobs.base.cookies import cookie_of
 from prjobs.base.decoding import MAX_CONTAINERS, MAX_DEPTH, parse_json
-from prjobs.base.errors import BadRequest
+from prjobs.base.errors import BadRequest, TookTooLong
 from prjobs.base.theme import theme_of
+from prjobs.monitor import views
+from prjobs.web import jobs_api, night_api
 from prjobs.web.urgency import Urgency, urgency_of
 from prjobs.web.workers import MOST, Workers
 from tests.verbs import fill, make_token, submit
@@ -340,3 +343,72 @@ def test_blank_lines_are_no_activity(make_server, monkeypatch):
         for _ in range(600):
             connection.sendall(b"\r\n")
             time.sleep(0.1)
+
+
+# ---- searches and nights
+
+
+@pytest.mark.parametrize("name", jobs_api.SEARCHED)
+def test_a_searched_text_is_short(server, name):
+    url = f"{server.url}/api/jobs"
+    assert requests.get(url, params={name: "a" * 100}, timeout=60).json()["jobs"] == []
+    refused = requests.get(url, params={name: "a" * 101}, timeout=60)
+    assert refused.status_code == 400 and f"{name} must be" in refused.json()["error"]
+
+
+def test_two_searches_run_at_once(server):
+    with jobs_api.SEARCHES.place(), jobs_api.SEARCHES.place():
+        for name in jobs_api.SEARCHED:
+            refused = requests.get(f"{server.url}/api/jobs", params={name: "go"}, timeout=60)
+            assert (refused.status_code, refused.headers["Retry-After"]) == (429, "3")
+        assert requests.get(f"{server.url}/api/jobs", timeout=60).status_code == 200
+    assert requests.get(f"{server.url}/api/jobs?text=go", timeout=60).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/night", "/api/night"])
+def test_no_night_waits_for_another_in_a_thread(server, path):
+    """The browser of a person asks again by itself."""
+    with night_api.READING.place(), ThreadPoolExecutor(20) as pool:
+        ask = partial(requests.get, server.url + path, headers={"Accept": "text/html"}, timeout=60)
+        answers = [night.result() for night in [pool.submit(ask) for _ in range(60)]]
+        assert {answer.status_code for answer in answers} == {429}
+        assert {answer.headers.get("Refresh") for answer in answers} == ({"3"} if path == "/night" else {None})
+    assert ask().status_code == 200
+
+
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+
+
+def test_a_query_ends_in_time(appliance):
+    database = appliance.queue.database
+    with database.limited(0.05):
+        for _ in range(2):
+            with pytest.raises(TookTooLong):
+                database.fetch(ENDLESS)
+            assert database.fetch("SELECT 1") == [(1,)]
+    assert database.trouble is None
+    # Outside of the block no query ends early.
+    long = ENDLESS.replace("FROM n)", "FROM n WHERE i < 300000)")
+    assert database.fetch(long) == [(300_000,)]
+    with database.limited(60), ThreadPoolExecutor(1) as pool:
+        assert pool.submit(database.fetch, long).result() == [(300_000,)]
+
+
+def test_what_people_ask_for_ends_in_time(make_server, monkeypatch, token_of):
+    monkeypatch.setattr("prjobs.web.app.LIMIT_S", 0.0)
+    server = make_server()
+    fill(server.appliance, 200)
+    refused = requests.get(f"{server.url}/api/jobs?text=nothing", timeout=60)
+    assert (refused.status_code, refused.json()["code"]) == (503, "took_too_long")
+    assert len(requests.post(f"{server.url}/getnewjobs", data=b'{"site":"saf"}', timeout=60).json()) > 0
+    assert send(server, token_of(server), "stop").status_code == 200
+    assert server.appliance.queue.database.trouble is None
+
+
+def test_a_text_is_found_in_any_letter_case_and_as_it_is(appliance):
+    job = submit(appliance, user_name="Zoë 100%_a", action="Go_x")
+    other = submit(appliance, user_name="Zoe 100", action="Gotx")
+    database = appliance.queue.database
+    for text, found in (("zoë", [job]), ("100%_", [job]), ("GO_X", [job]), ("go", [other, job]), ("%", [job])):
+        assert [row.ulid for row in views.list_jobs(database, views.Filter(text=text))] == [row.ulid for row in found]
+    assert [row.ulid for row in views.list_jobs(database, views.Filter(user="100%"))] == [job.ulid]

@@ -141,6 +141,14 @@ class Unavailable(Refused):
         self.fault = fault
 
 
+class TookTooLong(Refused):
+    """The list or search was ended because reading took too long; ask for less."""
+
+    status = 503
+    code = "took_too_long"
+    retry_after_s = 10
+
+
 class Trouble(NamedTuple):
     """A fault of the store with a sentence for a person."""
 

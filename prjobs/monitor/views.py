@@ -228,12 +228,20 @@ def _conditions(asked: Filter) -> list[Any]:
         if value
     ]
     if asked.user:
-        conditions.append(Job.user_name.contains(asked.user) | Job.user_id.contains(asked.user))
+        conditions.append(_contains(Job.user_name, asked.user) | _contains(Job.user_id, asked.user))
     if asked.text:
         columns = (Job.user_name, Job.action, Job.instance, Job.required_params, Job.optional_params)
-        found = [column.contains(asked.text) for column in columns]
+        found = [_contains(column, asked.text) for column in columns]
         conditions.append(found[0] | found[1] | found[2] | found[3] | found[4])
     return conditions
+
+
+def _contains(column: Any, text: str) -> Any:
+    """Return the condition for a column with the text in any letter case.
+
+    LIKE compares the text with each place of the column, letter by letter: seconds for a text of equal letters.
+    """
+    return fn.INSTR(fn.LOWER(column), fn.LOWER(text)) > 0
 
 
 def _has_status(status: str) -> Any:

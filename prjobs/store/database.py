@@ -1,14 +1,17 @@
 """The SQLite file: each thread reads on a connection of its own, and a single thread writes."""
 
+import math
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from peewee import PeeweeException, SqliteDatabase
 
-from prjobs.base.errors import Trouble
+from prjobs.base.clock import Clock
+from prjobs.base.errors import TookTooLong, Trouble
 from prjobs.store.engine import Row, Undo
 from prjobs.store.faults import Condition
 from prjobs.store.writer import COMMIT_PATIENCE_S, PATIENCE_S, WAITING_LIMIT, Tell, Writer
@@ -17,7 +20,18 @@ from prjobs.store.writer import COMMIT_PATIENCE_S, PATIENCE_S, WAITING_LIMIT, Te
 PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "journal_size_limit": 16_000_000, "cache_size": -512}
 _WRITER_CACHE = "PRAGMA cache_size = -4096"
 BUSY_S = 0.1
+# SQLite asks after so many of its steps whether a query is to end: about every tenth of a millisecond.
+STEPS = 1000
+TOO_LONG = "This took longer than %g s and was ended: ask for one site, or for a shorter time."
 Result = TypeVar("Result")
+
+
+class _Reading(threading.local):
+    """A thread's own connection, and the time that a query may take and is to end at."""
+
+    connection: sqlite3.Connection | None = None
+    limit_s = math.inf
+    end_s = math.inf
 
 
 class Database:
@@ -27,7 +41,8 @@ class Database:
         self.path = path
         self.condition = Condition(path)
         self._peewee = SqliteDatabase(str(path), pragmas=PRAGMAS, timeout=BUSY_S)
-        self._local = threading.local()
+        self._clock = Clock()
+        self._local = _Reading()
         self._writer = Writer(self._open_writing, self.condition)
 
     @property
@@ -65,9 +80,14 @@ class Database:
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Return all rows of a query, read on the thread's own connection. Raise Unavailable."""
         self.condition.require_present()
+        local = self._local
+        if local.limit_s < math.inf:
+            local.end_s = self._clock.elapsed_s() + local.limit_s
         try:
-            return self._reader().execute(sql, parameters).fetchall()
+            return (local.connection or self._open_reading()).execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+                raise TookTooLong(TOO_LONG % local.limit_s) from None
             raise self.condition.note(error).refusal() from error
         except PeeweeException as error:
             # Connecting failed; peewee keeps SQLite's own error in the context of its error.
@@ -82,14 +102,25 @@ class Database:
         sql, parameters = self._peewee.get_sql_context().sql(query).query()
         return self.fetch(sql, parameters)
 
-    def _reader(self) -> sqlite3.Connection:
+    @contextmanager
+    def limited(self, limit_s: float) -> Iterator[None]:
+        """End each query of this thread that takes longer, inside the block. The query raises TookTooLong."""
+        local = self._local
+        before, local.limit_s = local.limit_s, limit_s
         try:
-            return self._local.connection  # type: ignore[no-any-return]
-        except AttributeError:
-            connection: sqlite3.Connection = self._peewee.connection()
-            connection.execute("PRAGMA query_only = 1")
-            self._local.connection = connection
-            return connection
+            yield
+        finally:
+            local.limit_s, local.end_s = before, math.inf
+
+    def _is_over(self) -> bool:
+        return self._clock.elapsed_s() > self._local.end_s
+
+    def _open_reading(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection = self._peewee.connection()
+        connection.execute("PRAGMA query_only = 1")
+        connection.set_progress_handler(self._is_over, STEPS)
+        self._local.connection = connection
+        return connection
 
     # ---- writing
 

@@ -1,6 +1,7 @@
 """The interface of a store's engine (SQLite, or another) for the packages above."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
 from prjobs.base.errors import Trouble
@@ -29,6 +30,10 @@ class Engine(Source, Protocol):
     @property
     def trouble(self) -> Trouble | None:
         """Return the fault that keeps the store from working now; None while the store works."""
+        ...
+
+    def limited(self, limit_s: float) -> AbstractContextManager[None]:
+        """End each query of this thread that takes longer, inside the block. The query raises TookTooLong."""
         ...
 
     def fetch_query(self, query: Any) -> list[Row]:

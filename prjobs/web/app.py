@@ -26,7 +26,7 @@ from prjobs.web import (
 )
 from prjobs.web.audited_acts import note_refusal
 from prjobs.web.connection import UNKNOWN_PROXY
-from prjobs.web.endpoint import reply
+from prjobs.web.endpoint import Handler, Route, reply
 from prjobs.web.guard import ALLOWED_HEADERS, Guard, cors_headers, preflight_headers
 from prjobs.web.pages import get_file, get_icon, load_files
 from prjobs.web.respond import refusal, refusal_parts
@@ -50,6 +50,8 @@ PROXY_SENTENCE = (
     "A proxy on this machine forwards requests to prjobs, and the setting trusted_proxy does not name it: its callers "
     "count as callers from elsewhere. If the proxy is yours, set trusted_proxy to the address from which it connects."
 )
+# The longest that a query for people may take.
+LIMIT_S = 3.0
 REASONS = {421: "Misdirected Request", 507: "Insufficient Storage"}
 
 
@@ -91,7 +93,8 @@ def build_routes(appliance: Appliance) -> Bottle:
     for plugin in list(app.plugins):
         app.uninstall(plugin)
     app.default_error_handler = partial(_error, appliance.queue)
-    routes = [*contract.ROUTES, *ROUTES]
+    people = [Route(method, path, _limited(handler)) for method, path, handler in ROUTES]
+    routes = [*contract.ROUTES, *people]
     for method, path, handler in routes:
         app.route(path, method, _answering(partial(handler, appliance), partial(note_refusal, appliance.desk)))
     for path in {path for _, path, _ in routes}:
@@ -102,6 +105,16 @@ def build_routes(appliance: Appliance) -> Bottle:
     app.route("/favicon.ico", "GET", _answering(partial(get_icon, files)))
     app.route("/static/<name>", "GET", _answering(lambda name: get_file(files, name)))
     return app
+
+
+def _limited(handler: Handler) -> Handler:
+    """Return the handler for people, who may ask for anything: each of its queries ends in time."""
+
+    def answer(appliance: Appliance, **parts: str) -> HTTPResponse:
+        with appliance.queue.database.limited(LIMIT_S):
+            return handler(appliance, **parts)
+
+    return answer
 
 
 def _answering(

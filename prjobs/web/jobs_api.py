@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Annotated, Any
 
 import msgspec
@@ -20,10 +21,15 @@ from prjobs.monitor import views
 from prjobs.monitor.command_notes import Draft, notes_on
 from prjobs.web import caller, connection, sending, wire
 from prjobs.web.endpoint import Route, parse_body, query_number, query_text, reply_json, require_names
+from prjobs.web.few import Few
 
 logger = logging.getLogger(__name__)
 QUERY = ["site", "since_ms", "until_ms", "phase", "status", "device", "action", "user", "text", "before", "limit"]
 DEFAULT_LIMIT = 200
+# The conditions for which SQLite reads every job of the time asked for.
+SEARCHED = ("status", "device", "action", "user", "text")
+MAX_TEXT = 100
+SEARCHES = Few(2, "Two searches are running: ask again in a few seconds.")
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -37,6 +43,11 @@ def get_jobs(appliance: Appliance) -> HTTPResponse:
     sites_asked = caller.sites_asked(appliance.desk)
     require_names(QUERY)
     asked = _filter(sites_asked)
+    with SEARCHES.place() if any(getattr(asked, name) for name in SEARCHED) else nullcontext():
+        return _list(appliance, asked)
+
+
+def _list(appliance: Appliance, asked: views.Filter) -> HTTPResponse:
     database = appliance.queue.database
     seq = log.last_seq(database)
     rows = views.list_jobs(database, asked)
@@ -58,7 +69,7 @@ def _filter(sites: Sequence[str]) -> views.Filter:
     before = query_text("before")
     if before and not is_ulid(before):
         raise BadRequest("before must be the id of a job, 26 characters.")
-    texts = {name: query_text(name) for name in ("status", "device", "action", "user", "text")}
+    texts = {name: _searched(name) for name in SEARCHED}
     limit = query_number("limit")
     if limit is not None and limit < 1:
         raise BadRequest(f"limit must be a whole number of at least 1, and {views.MAX_LIMIT} is the most that comes.")
@@ -71,6 +82,13 @@ def _filter(sites: Sequence[str]) -> views.Filter:
         limit=DEFAULT_LIMIT if limit is None else min(limit, views.MAX_LIMIT),
         **texts,
     )
+
+
+def _searched(name: str) -> str | None:
+    text = query_text(name)
+    if text and len(text) > MAX_TEXT:
+        raise BadRequest(f"{name} must be a text of up to {MAX_TEXT} characters; {len(text)} came.")
+    return text
 
 
 def get_job(appliance: Appliance, ulid: str) -> HTTPResponse:

@@ -1,6 +1,5 @@
 """The log of a night and the sky over a site: /api/night, /api/sky, and /night, the page to print."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import SpooledTemporaryFile
@@ -10,7 +9,7 @@ import msgspec
 from bottle import HTTPResponse, request
 
 from prjobs.appliance import Appliance
-from prjobs.base.errors import Forbidden, TooMany
+from prjobs.base.errors import Forbidden
 from prjobs.base.fields import Site
 from prjobs.base.places import parse_places, parse_zones
 from prjobs.base.theme import theme_of
@@ -22,11 +21,13 @@ from prjobs.night.report import source_of
 from prjobs.night.sky import sidereal_h, sky_around
 from prjobs.web import caller
 from prjobs.web.endpoint import HTML, JSON, Route, parse_query, reply, reply_json
+from prjobs.web.few import Few
 
 IN_MEMORY = 4_000_000
 # A night of 100,000 jobs takes seconds: two at a time would delay the polls of observatories.
-READING = threading.Lock()
-PATIENCE_S = 1.0
+READING = Few(1, "Another night is being read: ask again in a few seconds.")
+# A night is read by several queries.
+LIMIT_S = 20.0
 _PAGE_HEADERS = {
     "Content_Security_Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",
@@ -54,7 +55,7 @@ class SkyQuery(msgspec.Struct, frozen=True):
 def get_night(appliance: Appliance) -> HTTPResponse:
     """Return the log of a night: every job, stop, alarm and silence."""
     site, night = _asked(appliance)
-    with _alone(), _spool() as out:
+    with READING.place(), appliance.queue.database.limited(LIMIT_S), _spool() as out:
         write_document(source_of(appliance.queue), site, night, out)
         return _whole(out, JSON)
 
@@ -64,7 +65,7 @@ def get_night_page(appliance: Appliance) -> HTTPResponse:
     site, night = _asked(appliance)
     style = el("link", rel="stylesheet", href="/static/night.css")
     frame = Frame(style, theme_of(request.environ), has_links=True)
-    with _alone(), _spool() as out:
+    with READING.place(), appliance.queue.database.limited(LIMIT_S), _spool() as out:
         write_page(source_of(appliance.queue), site, night, frame, out)
         return _whole(out, HTML, **_PAGE_HEADERS)
 
@@ -103,16 +104,6 @@ def _asked(appliance: Appliance) -> tuple[str | None, Night]:
     if asked.date:
         return site, night_named(settings, site, asked.date)
     return site, night_at(settings, site, appliance.queue.clock.now_ms())
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    if not READING.acquire(timeout=PATIENCE_S):
-        raise TooMany("Another night is being read: ask again in a few seconds.")
-    try:
-        yield
-    finally:
-        READING.release()
 
 
 @contextmanager

@@ -51,6 +51,9 @@ def refusal_parts(
         style, page = error_page(refused.sentence, theme_of(environ), section)
         policy = f"default-src 'none'; style-src '{style}'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
         headers |= {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", "Vary": "Cookie"}
+        if refused.status == 429:
+            # The browser asks again by itself.
+            headers["Refresh"] = str(refused.retry_after_s)
         return refused.status, HTML, headers, page
     return refused.status, TEXT, headers, refused.sentence.encode()
 
