@@ -22,6 +22,7 @@ from prjobs.base.settings import Settings
 from prjobs.cloud import switched_off
 from prjobs.cloud.link import open_link
 from prjobs.jobs import proofs
+from prjobs.night.sky import MISSING, lacks_ephem
 from prjobs.opening import Purpose, Start, close_appliance, open_appliance, require_settings
 from prjobs.upkeep.ballast import give_up_when_full
 from prjobs.upkeep.chores import Chores
@@ -202,6 +203,8 @@ def _say_last_words() -> None:
 
 def _say_start(server: Server, start: Start, say: Say) -> None:
     logger.info("prjobs %s serves %s from %s", VERSION, server.url, server.folder.path)
+    if lacks_ephem(server.appliance.queue.settings):
+        logger.warning(MISSING)
     if not start.clean:
         logger.warning("%s", start.sentence)
     if start.first:

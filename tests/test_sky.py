@@ -1,5 +1,7 @@
 """Sidereal time and the Sun, against published values; and what the settings say of sites."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -173,3 +175,35 @@ def test_the_sky_is_for_readers(make_server, routed):
     headers = {"Authorization": f"Bearer {make_token(server.appliance, 'auth0|alice', sites=('mrc1',))}"}
     assert requests.get(f"{server.url}/api/sky?site=saf", headers=headers).status_code == 403
     assert requests.get(f"{server.url}/api/sky?site=mrc1", headers=headers).status_code == 200
+
+
+def without_ephem(program, *arguments):
+    """Run the program as where PyEphem is not installed: a module of None cannot be imported."""
+    code = "import sys; sys.modules['ephem'] = None; from prjobs.cli import main; sys.exit(main(sys.argv[1:]))"
+    program.launcher = ("-c", code)
+    return program
+
+
+def test_without_ephem_everything_but_the_sky_works(program):
+    program.data.mkdir(parents=True)
+    (program.data / "prjobs.toml").write_text('site_places = ["saf=35.55,-105.87,2187"]\n', encoding="utf-8")
+    without_ephem(program).serve()
+    assert program.new_job(program.token())["statusId"].startswith("UNREAD")
+    sky = requests.get(f"{program.url}/api/sky?site=saf", timeout=30)
+    assert sky.status_code == 200 and (sky.json()["lst_h"], sky.json()["sunset_ms"]) == (None, None)
+    page = requests.get(f"{program.url}/night?site=saf", timeout=30)
+    assert page.status_code == 200, page.text
+    found = program.run("doctor", launcher=program.launcher)
+    assert "prjobs[sky]" in found.stdout and found.returncode == 0
+    assert "prjobs[sky]" not in program.run("doctor").stdout
+    _, _, errors = program.stop()
+    assert errors.count("prjobs[sky]") == 1
+
+
+def test_ephem_is_imported_with_the_first_place_only():
+    code = (
+        "import sys, prjobs.server; from prjobs.base.settings import Settings; from prjobs.night.sky import place_of\n"
+        "assert place_of(Settings(), 'saf') is None and 'ephem' not in sys.modules\n"
+        "assert place_of(Settings(site_places=['saf=1,2,3']), 'saf') and 'ephem' in sys.modules"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

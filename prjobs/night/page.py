@@ -8,14 +8,13 @@ from typing import IO
 from urllib.parse import urlencode
 from xml.etree.ElementTree import Element
 
-from prjobs.base.places import parse_places
 from prjobs.base.theme import Theme
 from prjobs.night.charts import Charts
 from prjobs.night.markup import el, markup, table_row
 from prjobs.night.nights import Night, zones_note
 from prjobs.night.report import Source, night_report
 from prjobs.night.shapes import NightJob, NightReport
-from prjobs.night.sky import Sky
+from prjobs.night.sky import Sky, place_of
 from prjobs.night.tables import Pair, Table, Tables
 from prjobs.night.words import PHASE_WORDS, duration
 
@@ -39,7 +38,7 @@ class Frame:
 
 def write_page(source: Source, site: str | None, night: Night, frame: Frame, out: IO[bytes]) -> None:
     """Write the page, with memory for one page of jobs and for the pictures. Raises Unavailable."""
-    place = parse_places(source.settings.site_places).get(site or "")
+    place = place_of(source.settings, site)
     charts = Charts(night, site, place, source.now_ms)
     tables = Tables(night, site)
     with SpooledTemporaryFile(IN_MEMORY) as rows:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from prjobs.access.desk import Reservation
 from prjobs.access.reservations import CALENDAR, ShownReservation, show, sites_judged, uncounted_note
-from prjobs.base.places import parse_places
 from prjobs.base.settings import Settings
 from prjobs.base.ulids import floor_ulid
 from prjobs.jobs.polls import Poller
@@ -19,7 +18,7 @@ from prjobs.monitor import alarms, views
 from prjobs.night.nights import Night
 from prjobs.night.shapes import NightJob, NightReport, Tally
 from prjobs.night.silence import Polled
-from prjobs.night.sky import Sky, sky_between
+from prjobs.night.sky import Sky, place_of, sky_between
 from prjobs.store.engine import Engine, Row
 from prjobs.store.models import LISTED_COLUMNS, JobRow
 
@@ -109,7 +108,7 @@ def night_report(source: Source, site: str | None, night: Night, take: Take = le
 
 
 def _sky(settings: Settings, site: str | None, night: Night) -> Sky | None:
-    place = parse_places(settings.site_places).get(site or "")
+    place = place_of(settings, site)
     return sky_between(place, night.since_ms, night.until_ms) if place else None
 
 

@@ -7,11 +7,18 @@ PyEphem: https://rhodesmill.org/pyephem/rise-set.html
 
 import math
 from collections.abc import Callable
+from functools import cache
+from typing import Any
 
-import ephem
 import msgspec
 
-from prjobs.base.places import Place
+from prjobs.base.places import Place, parse_places
+from prjobs.base.settings import Settings
+
+MISSING = (
+    "site_places has no effect: the package ephem is not installed. Sunset, dusk and sidereal time are not shown. "
+    'Install ephem: `pipx inject prjobs ephem`, or `pip install "prjobs[sky]"`.'
+)
 
 DAY_MS = 86_400_000
 HORIZON = "-0:34"
@@ -29,6 +36,27 @@ class Sky(msgspec.Struct, frozen=True):
     sunrise_ms: int | None
 
 
+def place_of(settings: Settings, site: str | None) -> Place | None:
+    """Return the place of a site. None without the place, and without PyEphem."""
+    place = parse_places(settings.site_places).get(site or "")
+    return place if place is not None and _ephem() is not None else None
+
+
+def lacks_ephem(settings: Settings) -> bool:
+    """Return True if places are set but PyEphem is not installed."""
+    return bool(settings.site_places) and _ephem() is None
+
+
+@cache
+def _ephem() -> Any:
+    """Import PyEphem; return None without it: some Pythons have no ready-made package, and the rest works without."""
+    try:
+        import ephem
+    except ImportError:
+        return None
+    return ephem
+
+
 def sidereal_h(place: Place, time_ms: int) -> float:
     """Return the local apparent sidereal time in hours, 0 <= h < 24; within a second, since UTC stands for UT1."""
     return math.degrees(_observer(place, time_ms).sidereal_time()) / 15 % 24
@@ -36,13 +64,15 @@ def sidereal_h(place: Place, time_ms: int) -> float:
 
 def sun_altitude_deg(place: Place, time_ms: int) -> float:
     """Return the height of the Sun's centre over the horizon in degrees, without refraction."""
-    return math.degrees(ephem.Sun(_observer(place, time_ms)).alt)
+    return math.degrees(_ephem().Sun(_observer(place, time_ms)).alt)
 
 
 def sky_between(place: Place, since_ms: int, until_ms: int) -> Sky:
     """Return the first sunset, dusk, dawn and sunrise between two times about a day apart."""
 
-    def first(find: Callable[[ephem.Observer], Callable[..., float]], horizon: str) -> int | None:
+    ephem = _ephem()
+
+    def first(find: Callable[[Any], Callable[..., float]], horizon: str) -> int | None:
         observer = _observer(place, since_ms)
         observer.horizon = horizon
         try:
@@ -61,12 +91,12 @@ def sky_between(place: Place, since_ms: int, until_ms: int) -> Sky:
 
 def sky_around(place: Place, time_ms: int) -> Sky:
     """Return the events of the night of a moment: from the Sun's highest point before to the next one."""
-    observer = _observer(place, time_ms)
-    return sky_between(place, _ms(observer.previous_transit(ephem.Sun())), _ms(observer.next_transit(ephem.Sun())))
+    observer, sun = _observer(place, time_ms), _ephem().Sun()
+    return sky_between(place, _ms(observer.previous_transit(sun)), _ms(observer.next_transit(sun)))
 
 
-def _observer(place: Place, time_ms: int) -> ephem.Observer:
-    observer = ephem.Observer()
+def _observer(place: Place, time_ms: int) -> Any:
+    observer = _ephem().Observer()
     # PyEphem takes texts for degrees and numbers for radians.
     observer.lat, observer.lon = str(place.latitude_deg), str(place.longitude_deg)
     observer.elevation = place.elevation_m

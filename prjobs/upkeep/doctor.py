@@ -16,6 +16,7 @@ from prjobs.base.folder import Folder
 from prjobs.base.settings import Settings
 from prjobs.base.settings_sources import FILE_NAME, load_settings
 from prjobs.base.sockets import bind_sockets
+from prjobs.night.sky import MISSING, lacks_ephem
 from prjobs.opening import require_settings
 from prjobs.upkeep.ballast import ballast_of
 from prjobs.upkeep.findings import NOTE, OK, WRONG, Finding, Findings, Patient
@@ -45,6 +46,8 @@ def check_folder(patient: Patient) -> Findings:
 def check_settings(patient: Patient) -> Findings:
     """Check the settings."""
     yield _settings(patient.folder, patient.clock)[1]
+    if lacks_ephem(patient.settings):
+        yield Finding(NOTE, "settings", MISSING)
 
 
 def check_server(patient: Patient) -> Findings:

@@ -11,14 +11,14 @@ from bottle import HTTPResponse, request
 from prjobs.appliance import Appliance
 from prjobs.base.errors import Forbidden
 from prjobs.base.fields import Site
-from prjobs.base.places import parse_places, parse_zones
+from prjobs.base.places import parse_zones
 from prjobs.base.theme import theme_of
 from prjobs.night.files import write_document
 from prjobs.night.markup import el
 from prjobs.night.nights import Night, night_at, night_named
 from prjobs.night.page import Frame, write_page
 from prjobs.night.report import source_of
-from prjobs.night.sky import sidereal_h, sky_around
+from prjobs.night.sky import place_of, sidereal_h, sky_around
 from prjobs.web import caller
 from prjobs.web.endpoint import HTML, JSON, Route, parse_query, reply, reply_json
 from prjobs.web.few import Few
@@ -78,7 +78,7 @@ def get_sky(appliance: Appliance) -> HTTPResponse:
     queue = appliance.queue
     now_ms = queue.clock.now_ms()
     zone = parse_zones(queue.settings.site_zones).get(site)
-    place = parse_places(queue.settings.site_places).get(site)
+    place = place_of(queue.settings, site)
     sky = sky_around(place, now_ms) if place else None
     return reply_json(
         {
