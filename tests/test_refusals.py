@@ -7,8 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from prjobs.access import web_origins
+from prjobs.base.notices import Code
 from prjobs.web.app import ROUTES
 from prjobs.web.contract import ENDPOINTS
+from tests.clocks import ManualClock
 from tests.program import JOB
 from tests.verbs import make_token
 from tests.waiting import wait_for
@@ -211,3 +214,26 @@ def test_the_browser_may_send_to_a_wrong_path_and_the_page_reads_why_not(server,
     assert "authorization" in answer.headers["Access-Control-Allow-Headers"]
     foreign = http.options(server.url + path, headers={**asks, "Origin": "https://other.example"}, timeout=60)
     assert foreign.status_code == 403 and "Access-Control-Allow-Origin" not in foreign.headers
+
+
+def test_a_refused_origin_is_a_quiet_notice_for_an_hour(make_server, http):
+    clock = ManualClock()
+    server = make_server(clock, allowed_origins=["https://allowed.example"])
+    notices = server.appliance.queue.notices
+
+    def ask(origin, method="POST"):
+        return http.request(method, f"{server.url}/newjob", headers={"Origin": origin}, timeout=60).status_code
+
+    assert ask("<b>https://odd.example") == 403 and Code.WEB_ORIGIN not in notices
+    for number in range(20):
+        assert ask(f"https://page{number}.example", "OPTIONS") == 403
+    assert ask(UI) == 403
+    (notice,) = [one for one in notices.all() if one.code == Code.WEB_ORIGIN]
+    assert not notice.is_loud and not notice.is_problem
+    assert f"https://page18.example and https://page19.example and {UI} asked" in notice.sentence
+    assert "page17" not in notice.sentence and "allowed_origins" in notice.sentence
+    web_origins.end_old_once(server.appliance.desk)
+    assert Code.WEB_ORIGIN in notices
+    clock.advance(3601)
+    web_origins.end_old_once(server.appliance.desk)
+    assert Code.WEB_ORIGIN not in notices

@@ -55,7 +55,7 @@ class Desk(Common):
     `secret` signs the appliance's own tokens; `provider` checks the tokens of an outside provider. `wrong_tokens`,
     `new_jobs`, and `safe_jobs` for commands that make safe, limit callers; `refusals`, `hourly_refusals`,
     `token_uses` and `repeated` limit the callers' rows in the audit. `verified` holds the claims of tokens with a
-    checked signature.
+    checked signature, `refused_origins` the elapsed time of the last refusal of a web origin.
     """
 
     secret: bytes
@@ -69,3 +69,4 @@ class Desk(Common):
     repeated: Quota = field(default_factory=lambda: Quota(limit=1, window_s=3600, callers=200))
     windows: Windows = field(default_factory=Windows)
     verified: dict[str, dict[str, Any]] = field(default_factory=dict)
+    refused_origins: dict[str, float] = field(default_factory=dict)

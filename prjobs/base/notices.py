@@ -26,6 +26,7 @@ class Code(StrEnum):
     INVENTED_SITES = "invented_sites"
     ROLES_UNREAD = "roles_unread"
     UNKNOWN_PROXY = "unknown_proxy"
+    WEB_ORIGIN = "web_origin"
     CLOUD_DOWN = "cloud_down"
     CLOUD_PARKED = "cloud_parked"
     CLOUD_UNREAD = "cloud_unread"
@@ -51,6 +52,7 @@ QUIET = frozenset(
         Code.SITE_NAMES,
         Code.ROLES_UNREAD,
         Code.UNKNOWN_PROXY,
+        Code.WEB_ORIGIN,
     }
 )
 

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from prjobs.access import audit_notes, ending_tokens
+from prjobs.access import audit_notes, ending_tokens, web_origins
 from prjobs.appliance import Appliance
 from prjobs.base.errors import Unavailable
 from prjobs.base.folder import Folder
@@ -55,6 +55,7 @@ class Chores:
             Chore("tokens", 60, lambda: ending_tokens.watch_once(desk)),
             Chore("roles", 5, lambda: desk.notices.say(Code.ROLES_UNREAD, desk.provider.unread_roles)),
             Chore("site names", 5, lambda: site_names.watch_once(queue, desk)),
+            Chore("web origins", 5, lambda: web_origins.end_old_once(desk)),
             Chore("make safe", 1, lambda: making_safe.advance_once(queue)),
             Chore("disk", 5, lambda: watch_disk_once(queue, ballast)),
             Chore("retention", 1, Retention(queue).once),

@@ -7,6 +7,7 @@ from typing import Any
 
 from bottle import Bottle, HTTPError, HTTPResponse, request
 
+from prjobs.access import web_origins
 from prjobs.appliance import Appliance
 from prjobs.base.errors import Internal, MethodNotAllowed, NotFound, Refused
 from prjobs.base.logs import note_peer
@@ -163,6 +164,8 @@ def _error(queue: Queue, error: HTTPError) -> HTTPResponse:
 def _refuse(appliance: Appliance, environ: Environ, start_response: StartResponse, refused: Refused) -> Iterable[bytes]:
     _log_refusal(environ, refused)
     poll_refusals.note_refusal(appliance.queue, environ, refused)
+    if refused.topic == Code.WEB_ORIGIN:
+        web_origins.note_refused(appliance.desk, str(environ.get("HTTP_ORIGIN", "")))
     status, content_type, headers, body = refusal_parts(refused, str(environ["PATH_INFO"]), environ)
     reason = REASONS.get(status, "Refused")
     start_response(

@@ -7,6 +7,7 @@ web resolve to this machine. Programs send neither Origin nor Sec-Fetch-Site; br
 import re
 
 from prjobs.base.errors import BadRequest, Forbidden, NotFound, WrongHost
+from prjobs.base.notices import Code
 from prjobs.base.sockets import is_loopback, is_own
 
 Environ = dict[str, object]
@@ -69,10 +70,10 @@ class Guard:
                 return origin
             if acts(environ):
                 sentence = "This web site is not allowed to call the appliance: allowed_origins does not name it."
-                raise Forbidden(sentence).about("web_origin")
+                raise Forbidden(sentence).about(Code.WEB_ORIGIN)
             return None
         if fetch_site in _FOREIGN and acts(environ):
-            raise Forbidden("A page of another web site is not allowed to call the appliance.").about("web_origin")
+            raise Forbidden("A page of another web site is not allowed to call the appliance.").about(Code.WEB_ORIGIN)
         return None
 
     def _is_allowed(self, environ: Environ, origin: str) -> bool:
