@@ -255,3 +255,34 @@ def test_cookies_of_other_programs_change_nothing(server):
     for sent in ("a/b=c", "=", ";;", '"', cookie.name, f"x{cookie.name}={cookie.value}"):
         answer = requests.get(f"{server.url}/api/now", headers={"Cookie": sent}, timeout=60)
         assert (answer.status_code, answer.json()["user"]) == (200, None), sent
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"Basic \xe9",
+        b"Basic",
+        b"Basic ====",
+        b"Basic //46eA==",
+        b"Basic YTo=",
+        b"Bearer",
+        b"Bearer \xe9\xff",
+        b"\xff",
+        b"Digest x",
+    ],
+)
+def test_an_odd_authorization_is_no_token_and_no_defect(make_server, sent):
+    server = make_server(observatory_access="token", login_failures=1000)
+    for method, path in (
+        ("POST", "/getnewjobs"),
+        ("POST", "/updatejobstatus"),
+        ("POST", "/newjob"),
+        ("GET", "/api/now"),
+        ("GET", "/night"),
+    ):
+        answer = requests.request(method, server.url + path, data="{}", headers={"Authorization": sent}, timeout=60)
+        assert answer.status_code == 401, path
+    for method, path in (("POST", "/api/logout"), ("GET", "/healthz?for=watchdog")):
+        answer = requests.request(method, server.url + path, data="{}", headers={"Authorization": sent}, timeout=60)
+        # The refused polls are a reason for the watchdog.
+        assert answer.status_code in (200, 503), path

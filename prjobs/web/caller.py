@@ -1,7 +1,6 @@
 """The caller of a request: the connection, and the identity that a token or the login cookie proves."""
 
 import base64
-import binascii
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -34,7 +33,7 @@ def bearer_token(basic: bool = False) -> str | None:
     if basic and scheme.lower() == "basic":
         try:
             return base64.b64decode(value, validate=True).decode().partition(":")[2]
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             return ""
     return None
 
