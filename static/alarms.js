@@ -85,3 +85,8 @@ export function summaryWords(alarms) {
 export function isStopInDoubt(alarms, ulid) {
   return alarms.some((alarm) => alarm.key.endsWith(`-doubt/${ulid}`));
 }
+
+// The job left the queue by a report alone.
+export function isReportedOnly(alarms, ulid) {
+  return ulid !== "" && alarms.some((alarm) => alarm.key.endsWith(`-reported/${ulid}`));
+}

@@ -1,7 +1,7 @@
 // The acts of the server that make a site safe, step by step: stop, park, close. The server carries them out, whether a
 // page is open or not, and /api/now tells every page how far they are. Pure functions.
 
-import { isStopInDoubt } from "./alarms.js";
+import { isReportedOnly, isStopInDoubt } from "./alarms.js";
 import { MINUTE, utcClock } from "./time.js";
 import { isTrouble, stepWords, troubleWords } from "./stop.js";
 
@@ -45,5 +45,6 @@ const endOf = (step) => (step.state === "gone" ? "withdrawn" : step.state);
 
 function stateOf(step, alarms) {
   if (step.state === "gone") return "failed";
+  if (isReportedOnly(alarms, step.ulid)) return "reported";
   return step.state === "picked_up" && isStopInDoubt(alarms, step.ulid) ? "doubted" : step.state;
 }

@@ -1,7 +1,7 @@
 // A stop that was held here and its proof: what is known of it from its job's own changes. Also the words for the
 // steps of a stop and of an act that makes a site safe. Pure functions; a stop is changed only by the functions here.
 
-import { isStopInDoubt } from "./alarms.js";
+import { isReportedOnly, isStopInDoubt } from "./alarms.js";
 import { rules } from "./rules.js";
 import { phaseOf } from "./state.js";
 import { SECOND, span, utcClock } from "./time.js";
@@ -33,7 +33,7 @@ export function newStop(site, makesSafe = false) {
 
 // What is known of one job from its changes.
 function newProof(ulid) {
-  return { ulid, sentMs: null, pickedMs: null, doubted: false, endedAs: "" };
+  return { ulid, sentMs: null, pickedMs: null, doubted: false, reported: false, endedAs: "" };
 }
 
 // The stops in sight once one more was held: what went wrong stays until the same site is stopped again.
@@ -71,19 +71,23 @@ function proofOf(stop) {
   return stop.endedAs && stop.newer ? stop.newer : stop;
 }
 
-// The server doubts that the answer which carried a stop arrived, until something shows that it did.
+// The server doubts that the answer which carried a stop arrived, until something shows that it did; a stop that was
+// only reported had no answer.
 export function takeAlarms(stop, alarms) {
   for (const proof of [stop, stop.newer]) {
-    if (proof) proof.doubted = proof.ulid !== "" && isStopInDoubt(alarms, proof.ulid);
+    if (!proof) continue;
+    proof.doubted = proof.ulid !== "" && isStopInDoubt(alarms, proof.ulid);
+    proof.reported = isReportedOnly(alarms, proof.ulid);
   }
 }
 
-// "sending" | "sent" | "late" | "picked_up" | "doubted" | "failed" | "replaced"
+// "sending" | "sent" | "late" | "picked_up" | "doubted" | "reported" | "failed" | "replaced"
 export function stopState(stop, nowMs) {
   // A stop withdraws all that waits at its site, an earlier stop too.
   if ((stop.error || stop.endedAs) && stop.next && !stop.next.error) return "replaced";
   const proof = proofOf(stop);
   if (stop.error || proof.endedAs) return "failed";
+  if (proof.pickedMs !== null && proof.reported) return "reported";
   if (proof.pickedMs !== null) return proof.doubted ? "doubted" : "picked_up";
   if (proof.sentMs === null) return "sending";
   return nowMs - proof.sentMs >= rules.stop_s * SECOND ? "late" : "sent";
@@ -92,7 +96,7 @@ export function stopState(stop, nowMs) {
 // Nothing more is awaited: it is proved or in trouble.
 export function isOver(stop, nowMs) {
   const state = stopState(stop, nowMs);
-  if (state === "picked_up" || state === "doubted") return nowMs - proofOf(stop).pickedMs >= PROVED_MS;
+  if (["picked_up", "doubted", "reported"].includes(state)) return nowMs - proofOf(stop).pickedMs >= PROVED_MS;
   return isTrouble(state) || state === "replaced";
 }
 
@@ -123,6 +127,7 @@ export function stepWords(what, state, { sentMs, waitsMs, pickedMs, ended = "", 
     running: `${picked} → running`,
     done: `${picked} → done`,
     doubted: `${sent} → handed out ${utcClock(pickedMs)}, NOT CONFIRMED`,
+    reported: `${sent} → REPORTED, NOT HANDED OUT HERE`,
     failed: `${sent} → ${ended}`,
     replaced: `${what} gave way to the next STOP`,
   }[state];

@@ -69,6 +69,12 @@ def test_a_stop_that_comes_back_was_sent_once(call: Call) -> None:
     assert words == "saf: STOP sent 06:00:00 → picked up 06:00:01"
 
 
+def test_a_stop_that_was_only_reported_is_not_picked_up(call: Call) -> None:
+    said, key = [change(5, status="COMPLETE", phase="done")], f"stop-reported/{picked_up()['ulid']}"
+    found = call.page.evaluate(STOP, [said, NOW, SENT, [{"key": key}]])
+    assert found == ["reported", "saf: STOP sent 06:00:00 → REPORTED, NOT HANDED OUT HERE", ""]
+
+
 def test_only_its_own_doubt_makes_a_stop_doubtful(call: Call) -> None:
     said = [change(5, status="RECEIVED", phase="picked_up")]
     own, other = ({"key": f"stop-doubt/{ulid}"} for ulid in (picked_up()["ulid"], "01KB0000000000000000000002"))
@@ -170,11 +176,14 @@ PICKED = {"picked_up_ms": NOW + 3000}
             step("PARK", "picked_up", **PICKED, ulid="odd"),
             "saf: PARK sent 06:00:00 → handed out 06:00:03, NOT CONFIRMED",
         ),
+        (step("PARK", "done", ulid="told"), "saf: PARK sent 06:00:00 → REPORTED, NOT HANDED OUT HERE"),
         (step("PARK", "gone"), "saf: PARK sent 06:00:00 → withdrawn"),
     ],
 )
 def test_the_words_of_a_step(call: Call, told: dict[str, Any], words: str) -> None:
-    lines = call("make_safe.js", "actLines", act(told), [{"key": "park-doubt/odd"}], NOW + 4000)
+    lines = call(
+        "make_safe.js", "actLines", act(told), [{"key": "park-doubt/odd"}, {"key": "park-reported/told"}], NOW + 4000
+    )
     assert [line["words"] for line in lines] == ["Stop and make safe: saf, by Ann K., 06:00:00", words]
 
 
