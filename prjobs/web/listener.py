@@ -28,6 +28,8 @@ STOP_S = 4.0
 # The time in which a client's end of the connection may still prove an answer.
 PROOF_S = 2.0
 SEND_BYTES = 256 * 1024
+# What a slow client has not read of an answer goes to a temporary file beyond this size.
+IN_MEMORY = 128 * 1024
 
 
 def _proxy(address: str) -> dict[str, Any]:
@@ -98,6 +100,7 @@ class Listener:
             sockets=bound,
             threads=settings.threads,
             connection_limit=settings.connections,
+            outbuf_overflow=IN_MEMORY,
             max_request_body_size=MAX_BODY + 1,
             max_request_header_size=MAX_HEADERS,
             channel_request_lookahead=1,

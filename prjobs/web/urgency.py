@@ -1,6 +1,5 @@
 """The urgency of requests: polls and stops are answered before all others."""
 
-import re
 from enum import IntEnum
 from functools import cache
 from typing import Any
@@ -44,13 +43,14 @@ def _may_make_safe(request: Any) -> bool:
     if request.content_length > LONGEST:
         return False
     stream = request.get_body_stream()
-    body = stream.read(LONGEST)
+    body = stream.read(LONGEST).lower()
     stream.seek(0)
-    return _safe_words().search(body) is not None
+    return any(word in body for word in _safe_words())
 
 
 @cache
-def _safe_words() -> re.Pattern[bytes]:
+def _safe_words() -> frozenset[bytes]:
+    """Return the words of commands that make safe, such as `stop`, in lower case."""
     safe = [command for command in catalogue.commands() if command.command_class in catalogue.MAKES_SAFE]
     words = {command.script or command.action for command in safe} | catalogue.STOP_ACTIONS
-    return re.compile(rb'"\s*(?:%s)\s*"' % "|".join(sorted(words)).encode(), re.IGNORECASE)
+    return frozenset(word.lower().encode() for word in words)

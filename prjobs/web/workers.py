@@ -8,9 +8,8 @@ import logging
 import math
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import partial
 from typing import Any
 
 from prjobs.web.urgency import Urgency
@@ -19,15 +18,18 @@ logger = logging.getLogger(__name__)
 
 # The threads for urgent requests alone, besides the others.
 RESERVED = 2
-# The most requests of a kind that run at the same time: Python runs one thread at a time, and a poll or a stop waits
+# The most requests that run at the same time, by urgency: Python runs one thread at a time, and a poll or a stop waits
 # for its turn several times.
-MOST = {Urgency.URGENT: math.inf, Urgency.WRITE: math.inf, Urgency.READ: 3, Urgency.PIECE: 1}
+MOST = (math.inf, math.inf, 3, 1)
+_ORDER = tuple(Urgency)
 
 
 class _Thread(threading.local):
     is_worker = False
     is_reserved = False
-    waits: Callable[[], AbstractContextManager[None]] = nullcontext
+    # The workers to which the thread belongs, and the urgency of the request that it serves.
+    workers: "Workers | None" = None
+    urgency = Urgency.URGENT
 
 
 _thread = _Thread()
@@ -40,15 +42,16 @@ def may_wait() -> bool:
 
 def waiting() -> AbstractContextManager[None]:
     """Let other requests run while this one waits, inside the block."""
-    return _thread.waits()
+    return _thread.workers.others_run(_thread.urgency) if _thread.workers else nullcontext()
 
 
 class Workers:
     """A fixed number of threads that call `service()` of the given tasks: by the tasks' `urgency()`, then in order."""
 
     def __init__(self, count: int) -> None:
-        self._tasks: dict[Urgency, deque[Any]] = {urgency: deque() for urgency in Urgency}
-        self._running = dict.fromkeys(Urgency, 0)
+        # By urgency: the tasks that wait, and the number of those that run.
+        self._tasks: list[deque[Any]] = [deque() for _ in Urgency]
+        self._running = [0] * len(Urgency)
         # Each idle worker sleeps on a lock of its own; releasing the lock wakes the worker.
         self._idle_workers: list[threading.Lock] = []
         self._idle_reserved: list[threading.Lock] = []
@@ -83,7 +86,7 @@ class Workers:
         """End the workers and cancel the waiting tasks. Return True if all workers ended within `timeout` seconds."""
         with self._lock:
             self._stopping = True
-            for tasks in self._tasks.values():
+            for tasks in self._tasks:
                 while cancel_pending and tasks:
                     tasks.popleft().cancel()
             for idle in (self._idle_workers, self._idle_reserved):
@@ -92,41 +95,48 @@ class Workers:
         return self._ended.wait(timeout)
 
     def _run(self, is_reserved: bool) -> None:
-        _thread.is_worker, _thread.is_reserved = True, is_reserved
+        _thread.is_worker, _thread.is_reserved, _thread.workers = True, is_reserved, self
         asleep = threading.Lock()
         asleep.acquire()
+        ended = None
         while not self._stopping:
-            task, urgency = self._next_or_idle(asleep)
+            task = self._next_or_idle(asleep, ended)
             if task is None:
+                ended = None
                 asleep.acquire()
-                continue
-            _thread.waits = partial(self._others_run, urgency)
-            self._serve(task)
-            with self._lock:
-                self._running[urgency] -= 1
+            else:
+                self._serve(task)
+                ended = _thread.urgency
         with self._lock:
             self._alive -= 1
             if not self._alive:
                 self._ended.set()
 
-    def _next_or_idle(self, asleep: threading.Lock) -> tuple[Any, Urgency]:
-        """Return the next task and its urgency. Without a task the worker becomes idle until `asleep` is released."""
+    def _next_or_idle(self, asleep: threading.Lock, ended: Urgency | None) -> Any:
+        """Return the next task, after one of the urgency `ended`.
+
+        Without a task the worker becomes idle until `asleep` is released.
+        """
         with self._lock:
-            for urgency, tasks in self._tasks.items():
-                if tasks and self._may_take(urgency):
+            if ended is not None:
+                self._running[ended] -= 1
+            for urgency in _ORDER:
+                if self._tasks[urgency] and self._may_take(urgency):
                     self._running[urgency] += 1
-                    return tasks.popleft(), urgency
+                    _thread.urgency = urgency
+                    return self._tasks[urgency].popleft()
             if self._stopping:
                 asleep.release()
             else:
                 (self._idle_reserved if _thread.is_reserved else self._idle_workers).append(asleep)
-            return None, Urgency.URGENT
+            return None
 
     def _may_take(self, urgency: Urgency) -> bool:
         return self._running[urgency] < MOST[urgency] and (urgency == Urgency.URGENT or not _thread.is_reserved)
 
     @contextmanager
-    def _others_run(self, urgency: Urgency) -> Iterator[None]:
+    def others_run(self, urgency: Urgency) -> Iterator[None]:
+        """Let another request of the urgency run inside the block."""
         with self._lock:
             self._running[urgency] -= 1
             asleep = self._idle_workers.pop() if self._tasks[urgency] and self._idle_workers else None
