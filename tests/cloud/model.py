@@ -90,7 +90,7 @@ class ModelDatabase(Database):
 
     def __init__(self, path: Path, cut: Callable[[str], None], is_late: Callable[[], bool]) -> None:
         self.path = path
-        self.condition = Condition()
+        self.condition = Condition(path)
         self._cut, self._is_late = cut, is_late
         self._undoing: list[Callable[[Transaction], object]] = []
         self.writes = 0
