@@ -26,12 +26,13 @@ class Job:
 
 @dataclass
 class Seen:
-    """A start on a disk, seen over HTTP: the jobs, the ulids handed out, the good tokens, the ulids of new jobs."""
+    """A start on a disk, seen over HTTP: the jobs, the ulids handed out and given anew, the good tokens."""
 
     jobs: Jobs = field(default_factory=dict)
     polled: list[str] = field(default_factory=list)
     good: dict[str, bool] = field(default_factory=dict)
     given: list[str] = field(default_factory=list)
+    reservations: set[str] = field(default_factory=set)
     wrong: list[str] = field(default_factory=list)
 
 
@@ -42,6 +43,7 @@ class Store:
     jobs: dict[str, Job] = field(default_factory=dict)
     delivered: set[str] = field(default_factory=set)
     tokens: dict[str, set[bool]] = field(default_factory=dict)
+    reservations: set[str] = field(default_factory=set)
     unknown: int = 0
 
     def waiting_at(self, site: str) -> list[Job]:
@@ -60,7 +62,8 @@ class Store:
 
     def differences(self, seen: Seen) -> list[str]:
         """Return what was seen and must not be, in sentences; nothing on a good disk."""
-        return [*seen.wrong, *self.differing_jobs(seen.jobs), *self._of_polls(seen), *self._of_tokens(seen)]
+        lost = [f"the reservation {one} is lost" for one in self.reservations - seen.reservations]
+        return [*seen.wrong, *lost, *self.differing_jobs(seen.jobs), *self._of_polls(seen), *self._of_tokens(seen)]
 
     def differing_jobs(self, jobs: Jobs) -> Iterable[str]:
         """Yield what is wrong with the jobs of a store."""
@@ -164,6 +167,9 @@ class _Story:
 
     def _revoke(self, done: dict[str, Any]) -> None:
         self.store.tokens[done["token"]] = {False}
+
+    def _reserve(self, done: dict[str, Any]) -> None:
+        self.store.reservations.add(done["id"])
 
     def _back_up(self, done: dict[str, Any]) -> None:
         self.backups[done["name"]] = deepcopy(self.store)

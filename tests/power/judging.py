@@ -170,6 +170,8 @@ def look(url: str, stores: list[Store]) -> Seen:
         for site in SITES:
             while jobs := post("getnewjobs", {"site": site}).json():
                 seen.polled += [job["ulid"] for job in jobs]
+        reserved = session.get(f"{url}/api/reservations", timeout=60).json()["reservations"]
+        seen.reservations = {str(one["id"]) for one in reserved}
         for token in {token for store in stores for token in store.tokens}:
             answer = post("newjob", {**JOB, "site": SITES[0]}, token)
             seen.good[token] = answer.status_code == 200

@@ -79,6 +79,12 @@ class Client:
         with self.asking("revoke", token=token):
             self.run("token", "revoke", str(number))
 
+    def reserve(self) -> None:
+        """Reserve a site by the command."""
+        with self.asking("reserve") as answer:
+            words = ("--user", JOB["user_id"], "--start", "now", "--end", "+48h", "--force")
+            answer["id"] = self.run("reserve", "add", "eco", *words).split()[-1]
+
     def back_up(self) -> None:
         """Make a backup by the command."""
         with self.asking("back_up", name=BACKUP):
@@ -199,6 +205,7 @@ def _begin(client: Client) -> None:
     client.new_job("mrc")
     client.cancel(client.new_job("mrc"))
     client.revoke(client.make_token("gone"), "gone")
+    client.reserve()
     client.new_job("eco")
     client.new_job("eco", stop=True)
     client.poll("eco")

@@ -4,43 +4,18 @@
 """
 
 import random
-import shutil
-from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.power import states
-from tests.power.disks import Disk, State
-from tests.power.judging import judge
+from tests.power.disks import Disk
 from tests.power.mutant import MUTANTS
-from tests.power.recording import Recording, needs_recorder
-from tests.power.story import READ, SHORT, record, record_again
+from tests.power.recording import needs_recorder
+from tests.power.story import SHORT, record, record_again
 
 pytestmark = [needs_recorder, pytest.mark.long]
-ANYWHERE, BY_PROCESS = 50, 10
-SECOND_CUTS = 15
-MUTANT_STATES = 40
-
-
-@pytest.fixture(scope="module")
-def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
-    return record(tmp_path_factory.mktemp("recording"))
-
-
-@pytest.fixture
-def found_in(tmp_path: Path) -> Callable[[Recording, Iterable[State]], Iterator[tuple[State, list[str]]]]:
-    """Judge states one after the other, every tenth by a process; yield those with something wrong."""
-
-    def found_in(recording: Recording, chosen: Iterable[State]) -> Iterator[tuple[State, list[str]]]:
-        for number, state in enumerate(chosen):
-            disk = tmp_path / f"disk{number}"
-            if found := judge(recording, state, disk, as_process=number % BY_PROCESS == BY_PROCESS - 1):
-                yield state, found
-            else:
-                shutil.rmtree(disk)
-
-    return found_in
+ANYWHERE, SECOND_CUTS, MUTANT_STATES = 50, 15, 40
 
 
 def test_the_recording_has_everything_that_was_written(recording, tmp_path):
@@ -49,7 +24,7 @@ def test_the_recording_has_everything_that_was_written(recording, tmp_path):
     disk.write_to(tmp_path / "disk", "all", "journal, all", random.Random(0))
     assert contents_of(tmp_path / "disk") == contents_of(recording.root)
     whats = {mark.get("what") for mark in recording.marks()}
-    assert whats >= {"new_job", "poll", "report", "make_token", "revoke", "back_up", "restore"}
+    assert whats >= {"new_job", "poll", "report", "make_token", "revoke", "reserve", "back_up", "restore"}
 
 
 def contents_of(folder: Path) -> dict[str, bytes]:
@@ -58,20 +33,6 @@ def contents_of(folder: Path) -> dict[str, bytes]:
         for path in folder.rglob("*")
         if not path.name.endswith("-shm")
     }
-
-
-def test_both_sides_of_each_rename_and_sync_of_restore(recording, found_in):
-    chosen = [*states.around_restore(recording, random.Random(1))]
-    assert len(chosen) > 20
-    assert [*found_in(recording, chosen)] == []
-
-
-def test_both_sides_of_each_step_of_restore_while_another_program_reads(found_in, tmp_path):
-    """The write-ahead log cannot be emptied then, and is set aside with its store."""
-    recording = record(tmp_path / "recording", READ)
-    chosen = [*states.around_restore(recording, random.Random(1))]
-    assert any(recording.steps[state.cut].path.endswith("/prjobs.sqlite3-wal") for state in chosen[::2])
-    assert [*found_in(recording, chosen)] == []
 
 
 def test_nothing_answered_is_lost_by_a_cut_anywhere(recording, found_in):
