@@ -237,3 +237,26 @@ def test_a_list_has_the_label_and_no_params_and_the_job_alone_has_them(make_serv
     assert "required_params" not in shown and shown["label"] == detail["label"]
     assert detail["required_params"] == json.loads(text)
     assert all(len(get(path).content) < 5000 for path in ("/api/jobs", "/api/changes?since=0", "/api/now"))
+
+
+def test_a_page_of_a_list_is_cut_by_bytes_and_the_next_page_goes_on(make_server, http):
+    server = make_server()
+    noted = "☂" * 500
+    sent = [submit(server.appliance, user_name="☂" * 128, user_id="☂" * 128).ulid for _ in range(450)]
+    server.appliance.queue.database.write(lambda t: t.execute("UPDATE job SET note = ?", (noted,)))
+
+    def get(path):
+        answer = http.get(f"{server.url}{path}", timeout=60)
+        assert len(answer.content) < 1_010_000
+        return answer.json()
+
+    listed = [get("/api/jobs?limit=1000")]
+    while following := listed[-1]["next"]:
+        listed.append(get(f"/api/jobs?limit=1000&before={following}"))
+    assert len(listed) > 1 and [job["ulid"] for page in listed for job in page["jobs"]] == sent[::-1]
+    changes = [get("/api/changes?since=0")]
+    while changes[-1]["more"]:
+        changes.append(get(f"/api/changes?since={changes[-1]['seq']}"))
+    assert len(changes) > 1 and [one["job"]["ulid"] for page in changes for one in page["changes"]] == sent
+    newest = get("/api/changes?last=450")["changes"]
+    assert 1 < len(newest) < 450 and [one["job"]["ulid"] for one in newest] == sent[-len(newest) :]

@@ -14,7 +14,7 @@ from prjobs.cloud.context import Context
 from prjobs.jobs import log
 from prjobs.jobs.log import Event
 from prjobs.jobs.states import ALTERNATE, CLOUD, COLUMNS, FORWARDING, HELD, PRIMARY, UNREAD
-from prjobs.store.models import JobRow
+from prjobs.store.models import BRIEF_COLUMNS, JobRow
 from prjobs.store.transaction import Transaction
 
 NOTE_EVERY_S = 60.0
@@ -43,10 +43,10 @@ def _hold_and_give_back(transaction: Transaction, context: Context) -> None:
 
 def _hold(transaction: Transaction, context: Context, queue_name: str) -> None:
     """Hold the waiting jobs of the cloud, except jobs handed out before: the cloud knows of the hand-out."""
-    columns = ", ".join(f"j.{column}" for column in JobRow._fields)
     found = transaction.fetch(
-        f"SELECT {columns} FROM job j WHERE j.{COLUMNS[queue_name][0]} = '{UNREAD}' AND j.origin = '{CLOUD}' "
-        "AND NOT EXISTS (SELECT 1 FROM change c WHERE c.job_seq = j.seq AND c.queue = ? AND c.handout_id IS NOT NULL)",
+        f"SELECT {BRIEF_COLUMNS} FROM job WHERE {COLUMNS[queue_name][0]} = '{UNREAD}' AND origin = '{CLOUD}' "
+        "AND NOT EXISTS (SELECT 1 FROM change c "
+        "WHERE c.job_seq = job.seq AND c.queue = ? AND c.handout_id IS NOT NULL)",
         (queue_name,),
     )
     rows = [row for row in map(JobRow._make, found) if row.site not in context.primary_sites]

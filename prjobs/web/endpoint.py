@@ -1,7 +1,7 @@
 """The parts that all endpoints share: the declaration, the body and query of a request, the answer."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
@@ -14,6 +14,7 @@ from prjobs.base.errors import BadRequest, TooLarge
 Handler = Callable[..., HTTPResponse]
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 MAX_BODY = 1 << 20
+MAX_PAGE = 1_000_000
 # The longest that a request is held, whatever `wait` says.
 MAX_WAIT_S = 25.0
 TOO_LARGE = "The body is too large: 1 MiB is the limit."
@@ -93,6 +94,19 @@ def reply(body: bytes, content_type: str = JSON, *, status: int = 200, **headers
     """Return an answer with this body; names of headers are given with underscores, and empty headers are left out."""
     named = {name.replace("_", "-"): value for name, value in headers.items() if value}
     return HTTPResponse(body, status, {"Content-Type": content_type, **ALWAYS, **named})
+
+
+def in_page(values: Iterable[Any]) -> list[msgspec.Raw]:
+    """Return the first of the values that fit into a page of a list, as JSON; at least one, if any."""
+    page: list[msgspec.Raw] = []
+    size = 0
+    for value in values:
+        text = encode_json(value)
+        size += len(text)
+        if page and size > MAX_PAGE:
+            break
+        page.append(msgspec.Raw(text))
+    return page
 
 
 def reply_json(value: Any, *, status: int = 200, **headers: str) -> HTTPResponse:

@@ -20,7 +20,7 @@ from prjobs.jobs.states import PHASES, phase_of
 from prjobs.monitor import views
 from prjobs.monitor.command_notes import Draft, notes_on
 from prjobs.web import caller, connection, sending, wire
-from prjobs.web.endpoint import Route, parse_body, query_number, query_text, reply_json, require_names
+from prjobs.web.endpoint import Route, in_page, parse_body, query_number, query_text, reply_json, require_names
 from prjobs.web.few import Few
 
 logger = logging.getLogger(__name__)
@@ -51,13 +51,15 @@ def _list(appliance: Appliance, asked: views.Filter) -> HTTPResponse:
     database = appliance.queue.database
     seq = log.last_seq(database)
     rows = views.list_jobs(database, asked)
+    page = in_page(map(views.view_job, rows))
+    is_cut = len(page) < len(rows) or len(rows) == asked.limit
     return reply_json(
         {
             "seq": seq,
             "time_ms": appliance.queue.clock.now_ms(),
-            "jobs": [views.view_job(row) for row in rows],
+            "jobs": page,
             "counts": None if asked.before else views.count_phases(database, asked),
-            "next": rows[-1].ulid if len(rows) == asked.limit else None,
+            "next": rows[len(page) - 1].ulid if is_cut else None,
         }
     )
 

@@ -23,7 +23,16 @@ from prjobs.monitor.rules import rules_of
 from prjobs.version import VERSION
 from prjobs.web import audited_acts, caller, connection, sending
 from prjobs.web.cloud_api import describe_for
-from prjobs.web.endpoint import MAX_WAIT_S, Route, parse_body, query_number, query_text, reply_json, require_names
+from prjobs.web.endpoint import (
+    MAX_WAIT_S,
+    Route,
+    in_page,
+    parse_body,
+    query_number,
+    query_text,
+    reply_json,
+    require_names,
+)
 from prjobs.web.holding import hold
 from prjobs.web.pages import build_name
 
@@ -121,7 +130,8 @@ def get_changes(appliance: Appliance) -> HTTPResponse:
     since, last = query_number("since"), query_number("last")
     if last is not None:
         newest = log.last_seq(queue.database)
-        return _changes(log.newest_events(queue.database, last, sites_asked), newest)
+        events = log.newest_events(queue.database, last, sites_asked)
+        return _changes(in_page(map(views.view_change, reversed(events)))[::-1], newest)
     if since is None:
         return reply_json({"seq": log.last_seq(queue.database), "changes": [], "more": False, "again_s": 0})
     again_s = _wait_for_changes(queue, since, sites_asked, min(query_number("wait") or 0, MAX_WAIT_S))
@@ -129,13 +139,13 @@ def get_changes(appliance: Appliance) -> HTTPResponse:
     sites_asked = caller.sites_asked(appliance.desk)
     newest = log.last_seq(queue.database)
     changes = log.list_changes(queue.database, since, sites_asked)
-    more = len(changes) == log.LIMIT
-    return _changes(changes, changes[-1].seq if changes else newest, more=more, again_s=again_s)
+    page = in_page(map(views.view_change, changes))
+    more = len(page) < len(changes) or len(changes) == log.LIMIT
+    return _changes(page, changes[len(page) - 1].seq if changes else newest, more=more, again_s=again_s)
 
 
-def _changes(changes: list[log.Change], seq: int, more: bool = False, again_s: int = 0) -> HTTPResponse:
-    shown = [views.view_change(change) for change in changes]
-    return reply_json({"seq": seq, "changes": shown, "more": more, "again_s": again_s})
+def _changes(page: list[msgspec.Raw], seq: int, more: bool = False, again_s: int = 0) -> HTTPResponse:
+    return reply_json({"seq": seq, "changes": page, "more": more, "again_s": again_s})
 
 
 def _wait_for_changes(queue: Queue, since: int, sites_asked: Sequence[str], wait_s: float) -> int:

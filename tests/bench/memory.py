@@ -40,7 +40,9 @@ def _send(ours: Appliance, jobs: int) -> tuple[int, int]:
     sent = fetched = 0
     while sent < jobs:
         sent += load.run(STEP_S).answered
-        fetched += len(json.loads(poller.ask(sending.poll())[1]))
+        # An answer has 200 jobs at most.
+        while found := json.loads(poller.ask(sending.poll())[1]):
+            fetched += len(found)
     load.close()
     poller.close()
     return sent, fetched
