@@ -1,4 +1,4 @@
-"""The log: every change of a job is a row of `change`, appended by this module only."""
+"""The log: every change of a job's status is a row of `change`, appended by this module only."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -19,8 +19,16 @@ from prjobs.store.engine import Engine
 from prjobs.store.transaction import Transaction
 
 STOP, SAFETY, SILENT, PROBLEM, STUCK, NOTICE = "stop", "safety", "silent", "problem", "stuck", "notice"
-# The worst first.
-KINDS = (STOP, SAFETY, SILENT, PROBLEM, STUCK, NOTICE)
+# The kinds, the worst first, in words for a caller that does not reach the site.
+KINDS = {
+    STOP: "a stop is late or in doubt",
+    SAFETY: "a closing or parking is late or in doubt",
+    SILENT: "the site does not poll",
+    PROBLEM: "the server has a problem",
+    STUCK: "a job is stuck",
+    NOTICE: "the server has a notice",
+}
+_RANK = {kind: rank for rank, kind in enumerate(KINDS)}
 # A class of commands and one of these make the name of an alarm, such as stop-doubt.
 DOUBT, LOOK, REPORTED = "doubt", "look", "reported"
 # The name of the alarm for a site that never polled.
@@ -101,7 +109,7 @@ def settle(board: Board, found: Sequence[Wrong]) -> None:
     Faults of sites that a program polls come before those of other names, which a caller may have invented.
     """
     now_ms, is_reached = board.queue.clock.now_ms(), board.queue.polls.is_reached
-    ranked = sorted(found, key=lambda one: (KINDS.index(one.kind), bool(one.site) and not is_reached(one.site)))
+    ranked = sorted(found, key=lambda one: (_RANK[one.kind], bool(one.site) and not is_reached(one.site)))
     worst = {one.key: one for one in ranked[:LIMIT]}
     for alarm in board.alarms.raised():
         if alarm.key not in worst:
@@ -182,7 +190,7 @@ def list_alarms(board: Board, reaches: Callable[[str], bool] = lambda _site: Tru
 
 
 def _rank(alarm: Alarm) -> tuple[bool, int, int, str]:
-    return alarm.seen_by is not None, KINDS.index(alarm.kind), alarm.since_ms, alarm.key
+    return alarm.seen_by is not None, _RANK[alarm.kind], alarm.since_ms, alarm.key
 
 
 def _view(alarm: Alarm) -> AlarmView:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from prjobs.monitor.alarms import NOTICE, PROBLEM, SAFETY, SILENT, STOP, STUCK
+from prjobs.monitor.alarms import KINDS, NOTICE, PROBLEM, SILENT, STOP
 from prjobs.monitor.board import Alarm, Board
 
 # The search for faults runs once a second.
@@ -12,12 +12,6 @@ SEARCH_LATE_S = 30.0
 SEARCH = "search"
 # These count until the fault is over: an acknowledgement wakes no site and carries out no stop.
 LASTING = frozenset({STOP, SILENT})
-_WORDS = {
-    STOP: "a stop is late or in doubt",
-    SAFETY: "a closing or parking is late or in doubt",
-    SILENT: "the site does not poll",
-    STUCK: "a job is stuck",
-}
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -45,7 +39,7 @@ def _counts(alarm: Alarm) -> bool:
 def _reason(alarm: Alarm, reaches: Callable[[str], bool]) -> Reason:
     # /healthz tells problems and notices to everybody.
     is_open = alarm.kind in (PROBLEM, NOTICE) or reaches(alarm.site)
-    return Reason(alarm.kind, alarm.site, alarm.sentence if is_open else _WORDS[alarm.kind], alarm.since_ms)
+    return Reason(alarm.kind, alarm.site, alarm.sentence if is_open else KINDS[alarm.kind], alarm.since_ms)
 
 
 def _search(board: Board) -> list[Reason]:

@@ -27,7 +27,8 @@ class JobRow(NamedTuple):
     report of running after the pick-up, and the start of the present phase of done, failed or gone. `note` is the
     reason for the present status there: the message of the report, or a sentence of the appliance.
 
-    The API, the night log and the page show a new column unless `INTERNAL` or `LONG` names the column.
+    The API, the night log's JSON and the raw job on the page show a new column unless `INTERNAL` or `LONG` names the
+    column.
     """
 
     seq: int

@@ -116,34 +116,23 @@ def parse_newjob(body: bytes, user_roles: str, idempotency_key: str | None = Non
     for name in ("required_params", "optional_params"):
         if type(value[name]) is not dict:
             raise BadRequest(f"{name} must be an object; {kind_of(value[name])} came.")
-    return Command(
-        site=asked.site,
-        device=asked.device,
-        instance=asked.instance,
-        action=asked.action,
-        user_id=asked.user_id,
-        user_name=asked.user_name,
-        user_roles=user_roles,
-        required_params=bytes(asked.required_params).decode(),
-        optional_params=bytes(asked.optional_params).decode(),
-        values=value["required_params"],
-        idempotency_key=idempotency_key,
-    )
+    given = msgspec.structs.asdict(asked) | {
+        "user_roles": user_roles,
+        "required_params": bytes(asked.required_params).decode(),
+        "optional_params": bytes(asked.optional_params).decode(),
+    }
+    return Command(**given, values=value["required_params"], idempotency_key=idempotency_key)
 
 
 def parse_again(old: JobRow, identity: Identity, idempotency_key: str | None) -> Command:
     """Return the command of a job in the name of another user, checked as the body of newjob."""
-    asked = NewJob(
-        site=old.site,
-        device=old.device,
-        instance=old.instance,
-        action=old.action,
-        user_name=identity.user_name,
-        user_id=identity.user_id,
-        required_params=msgspec.Raw(old.required_params),
-        optional_params=msgspec.Raw(old.optional_params),
-    )
-    return replace(parse_newjob(_encode(asked), identity.roles_json, idempotency_key), again_of=old.ulid)
+    given = {name: getattr(old, name) for name in NewJob.__struct_fields__} | {
+        "user_name": identity.user_name,
+        "user_id": identity.user_id,
+        "required_params": msgspec.Raw(old.required_params),
+        "optional_params": msgspec.Raw(old.optional_params),
+    }
+    return replace(parse_newjob(_encode(given), identity.roles_json, idempotency_key), again_of=old.ulid)
 
 
 def parse_getnewjobs(body: bytes) -> PollRequest:
