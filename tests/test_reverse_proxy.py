@@ -123,3 +123,15 @@ def test_a_caller_without_a_readable_address_is_not_local(make_server, named):
     assert (answer.status_code, answer.json()) == (401, [])
     key = make_token(server.appliance, "saf", "observatory")
     assert poll(server, **{"X-Forwarded-For": named, "Authorization": f"Bearer {key}"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers", [{"X-Forwarded-Proto": "ftp"}, {"X-Forwarded-For": '"'}, {"X-Forwarded-Proto": "http, https"}]
+)
+def test_malformed_headers_of_the_proxy_are_a_list_for_a_poll(make_server, headers):
+    server = make_server(trusted_proxy="127.0.0.1")
+    refused = poll(server, **headers)
+    assert (refused.status_code, refused.content) == (400, b"[]")
+    assert "of the proxy is malformed" in refused.headers["X-Prjobs-Error"]
+    told = requests.get(f"{server.url}/api/now", headers=headers)
+    assert told.status_code == 400 and "malformed" in told.json()["error"]

@@ -30,6 +30,7 @@ from prjobs.web.connection import UNKNOWN_PROXY
 from prjobs.web.endpoint import Handler, Route, reply
 from prjobs.web.guard import ALLOWED_HEADERS, Guard, cors_headers, preflight_headers
 from prjobs.web.pages import get_file, get_icon, load_files
+from prjobs.web.parsing import REACHED
 from prjobs.web.respond import refusal, refusal_parts
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ def build_app(appliance: Appliance) -> Wsgi:
     routes = build_routes(appliance).wsgi
 
     def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        environ[REACHED] = True
         note_peer(environ["REMOTE_ADDR"])
         try:
             origin = guard.check(environ)

@@ -20,6 +20,7 @@ from prjobs.web.channel import Channel, sparing
 from prjobs.web.connection import mark_forwarded
 from prjobs.web.endpoint import MAX_BODY
 from prjobs.web.guard import origins
+from prjobs.web.parsing import refuse_malformed_proxy
 from prjobs.web.workers import Workers
 
 logger = logging.getLogger(__name__)
@@ -86,6 +87,7 @@ class Listener:
             server.application = _marking(server.application, settings.trusted_proxy)
             server.channel_class = Channel
             server.allowed_origins = origins(settings.allowed_origins)
+            server.application = refuse_malformed_proxy(server.application)
             server.connection_ended = lambda _peer, _is_orderly: None
             server.pull_trigger = sparing(server.pull_trigger)
             server.handle_accept = partial(_accept, server, server.handle_accept, settings.connections // 32 or 1)

@@ -1,7 +1,9 @@
 """Requests that are not valid HTTP or too large: each gets a refusal in the contract's form."""
 
 import re
+from collections.abc import Callable, Iterable
 from http.client import responses
+from typing import Any
 
 from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask
@@ -14,6 +16,9 @@ from prjobs.web.guard import allowed_origin, cors_headers
 from prjobs.web.respond import refusal_parts
 
 GETNEWJOBS = "/getnewjobs"
+# A key of the request's environ, set once the request reaches the application.
+REACHED = "prjobs.reached"
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 _SERVER = re.compile(r"^\w+://[^/]*")
 _ORIGIN = re.compile(rb"^origin:[ \t]*([!-~]{1,200})[ \t]*\r?$", re.I | re.M)
 
@@ -76,6 +81,25 @@ class Refusal(ErrorTask):  # type: ignore[misc]
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)
+
+
+def refuse_malformed_proxy(application: Wsgi) -> Wsgi:
+    """Return the application of waitress, whose own refusal of a trusted proxy's headers is plain text for all paths.
+
+    The inner application marks each request that reaches it.
+    """
+
+    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        result = application(environ, start_response)
+        if REACHED in environ:
+            return result
+        refused = BadRequest("X-Forwarded-For or X-Forwarded-Proto of the proxy is malformed.")
+        status, content_type, headers, body = refusal_parts(refused, str(environ["PATH_INFO"]), environ)
+        named = [("Content-Type", content_type), ("Content-Length", str(len(body))), *headers.items()]
+        start_response(f"{status} {responses[status]}", named)
+        return [body]
+
+    return answer
 
 
 def _refused(code: int) -> Refused:
