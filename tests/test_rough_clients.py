@@ -21,7 +21,7 @@ from prjobs.base.decoding import MAX_CONTAINERS, MAX_DEPTH, parse_json
 from prjobs.base.errors import BadRequest, TookTooLong
 from prjobs.base.theme import theme_of
 from prjobs.monitor import views
-from prjobs.web import jobs_api, night_api
+from prjobs.web import jobs_api, night_api, wire
 from prjobs.web.urgency import Urgency, urgency_of
 from prjobs.web.workers import MOST, Workers
 from tests.verbs import fill, make_token, submit
@@ -412,3 +412,11 @@ def test_a_text_is_found_in_any_letter_case_and_as_it_is(appliance):
     for text, found in (("zoë", [job]), ("100%_", [job]), ("GO_X", [job]), ("go", [other, job]), ("%", [job])):
         assert [row.ulid for row in views.list_jobs(database, views.Filter(text=text))] == [row.ulid for row in found]
     assert [row.ulid for row in views.list_jobs(database, views.Filter(user="100%"))] == [job.ulid]
+
+
+def test_a_list_in_pieces_is_one_document(appliance):
+    """A page whose jobs were removed meanwhile is empty."""
+    one, two = (submit(appliance) for _ in range(2))
+    for pages in ([], [[]], [[one]], [[one], [], [two]], [[], [one, two]]):
+        found = json.loads(b"".join(wire.jobs_stream(iter(pages))))
+        assert [job["ulid"] for job in found] == [row.ulid for page in pages for row in page]

@@ -39,7 +39,8 @@ class _Task(WSGITask):  # type: ignore[misc]
         """Answer the request; of a long answer write the next piece."""
         if self.pieces is None:
             super().execute()
-            self.pieces = self.environ.get(PIECES)
+            # Bottle keeps the environ until the thread's next request.
+            self.pieces = self.environ.pop(PIECES, None)
             if self.pieces is None:
                 return
         else:

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from itertools import chain
 
 from bottle import HTTPResponse, request
 
@@ -53,11 +52,13 @@ def post_getrecentjobs(appliance: Appliance) -> HTTPResponse:
     site, range_ms = wire.parse_getrecentjobs(read_body())
     caller.require_site(reader, site)
     queue = appliance.queue
-    pages = lookup.list_since(queue.database, site, queue.clock.now_ms() - range_ms)
-    first, second = next(pages, []), next(pages, [])
-    if not second:
+    since_ms = queue.clock.now_ms() - range_ms
+    pages = lookup.list_since(queue.database, site, since_ms)
+    first = next(pages, [])
+    if not next(pages, []):
         return reply(wire.jobs_document(first))
-    return reply_in_pieces(wire.jobs_stream(first, chain([second], pages)))
+    # The two pages are read again: those of many slow clients would fill the memory.
+    return reply_in_pieces(wire.jobs_stream(lookup.list_since(queue.database, site, since_ms)))
 
 
 # ---- for observatories

@@ -7,6 +7,7 @@ the contract's JSON. Params pass through as the JSON text of the request.
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain, repeat
 from typing import Any, TypeVar
 
 import msgspec
@@ -259,13 +260,14 @@ def jobs_document(rows: Iterable[JobRow]) -> bytes:
     return _encode([_document(row) for row in rows])
 
 
-def jobs_stream(first: list[JobRow], pages: Iterator[list[JobRow]]) -> Iterator[bytes]:
-    """Yield a list of jobs as JSON, a piece for each page."""
-    yield jobs_document(first)[:-1]
-    for page in pages:
-        if page:
-            yield b"," + jobs_document(page)[1:-1]
-    yield b"]"
+def jobs_stream(pages: Iterator[list[JobRow]]) -> Iterator[bytes]:
+    """Return the pieces of a list of jobs as JSON. Nothing of a page stays in memory while its client reads."""
+    separators = chain([b""], repeat(b","))
+    return chain([b"["], map(_piece, separators, filter(None, pages)), [b"]"])
+
+
+def _piece(separator: bytes, page: list[JobRow]) -> bytes:
+    return separator + jobs_document(page)[1:-1]
 
 
 def taken_document(rows: Iterable[JobRow], alternate: bool) -> bytes:
