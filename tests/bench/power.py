@@ -48,6 +48,7 @@ def main(asked: argparse.Namespace) -> bool:
             for state, found in _judge_all(recording, chosen):
                 tried.update([state.contents, state.names])
                 bad += [(state, found)] if found else []
+            print(f"{tried.total() // 2} of {count} disks tried, {len(bad)} with a fault", flush=True)
     _say(count, answers, tried, bad)
     return not bad
 
@@ -98,7 +99,7 @@ def _judge_one(work: tuple[Path, State, bool]) -> Result:
 
 
 def _say(count: int, answers: int, tried: Counter[str], bad: list[Result]) -> None:
-    print(f"disks {count}, answers recorded {answers}, disks with something lost, twice or wrong {len(bad)}")
+    print(f"disks {count}, answers recorded {answers}, disks with anything lost, twice or wrong {len(bad)}")
     print(", ".join(f"{what}: {times}" for what, times in sorted(tried.items())))
     for state, found in bad[:SHOWN]:
         print(f"{state}:", *found[:FINDINGS_SHOWN], sep="\n  ")
