@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from prjobs.access import reservations
 from prjobs.access.desk import Desk
 from prjobs.access.http import LIMITS, Limits, Outside, post_json
-from prjobs.access.reservations import CALENDAR, MAX_TIME_MS, REFRESH_S, Event
+from prjobs.access.reservations import CALENDAR, MAX_TIME_MS, REFRESH_S, UNCLEAR, Event
 from prjobs.base.clock import moment
 from prjobs.base.errors import Unavailable
 from prjobs.base.notices import Code
@@ -144,21 +144,22 @@ def refresh_site(desk: Desk, site: str, limits: Limits = LIMITS) -> str:
         fault = coming.fault or running.fault
     except Outside as outside:
         # Only this endpoint finds events that end beyond the horizon: keep the stored ones, or a reservation is lost.
-        running = Answer([one for one in _known(desk, site) if one.end_ms > horizon_ms], [], 0)
+        running = Answer([one for one in _known(desk, site, CALENDAR, UNCLEAR) if one.end_ms > horizon_ms], [], 0)
         fault = coming.fault or str(outside)
     clear, unclear = [*running.events, *coming.events], [*running.unclear, *coming.unclear]
     if not clear and set(unclear) == {_NO_EVENT}:
         # The answer is nonsense: the stored reservations may still hold.
-        clear = _known(desk, site)
+        clear = _known(desk, site, CALENDAR)
     lasts_ms = desk.settings.calendar_max_age_s * 1000
-    assumed = [_assume_times(event, now_ms, lasts_ms) for event in unclear]
-    if desk.settings.calendar_stale == "allow":
-        clear, assumed = [event for event in clear if event.creator_id], []
+    unclear = [_assume_times(event, now_ms, lasts_ms) for event in unclear]
+    # A user who cannot be read makes the event unclear as well, at its own times.
+    unclear += [event for event in clear if not event.creator_id]
+    clear = [event for event in clear if event.creator_id]
 
     def coming_up(events: list[Event]) -> list[Event]:
         return [one for one in dict.fromkeys(events) if one.end_ms > now_ms and one.start_ms < now_ms + AHEAD_MS]
 
-    reservations.replace_calendar(desk, site, coming_up(clear), now_ms, coming_up(assumed))
+    reservations.replace_calendar(desk, site, coming_up(clear), now_ms, coming_up(unclear))
     return fault
 
 
@@ -183,12 +184,12 @@ def _assume_times(unclear: Event, now_ms: int, lasts_ms: int) -> Event:
     return unclear._replace(start_ms=start_ms, end_ms=max(start_ms, now_ms) + lasts_ms if end_ms < 0 else end_ms)
 
 
-def _known(desk: Desk, site: str) -> list[Event]:
-    """Return the stored events with clear times."""
+def _known(desk: Desk, site: str, *sources: str) -> list[Event]:
+    """Return the stored events of the calendar."""
     return [
         Event(*(getattr(one, name) for name in Event._fields))
         for one in reservations.list_reservations(desk, site)
-        if one.source == CALENDAR
+        if one.source in sources
     ]
 
 

@@ -24,7 +24,7 @@ from prjobs.store.transaction import Transaction
 
 LOCAL = "local"
 CALENDAR = "calendar"
-# An event of the calendar that could not be read, with assumed times: the setting `calendar_stale` denies by the event.
+# An event of the calendar that cannot be read, with assumed times where those are unclear: `calendar_stale` decides.
 UNCLEAR = "unclear"
 # The period of the calendar's requests; an answer younger than two periods counts as live.
 REFRESH_S = 60
@@ -106,10 +106,8 @@ _INSERT = (
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id"
 )
 RESERVED = "Someone else has a reservation right now. Please see the calendar for details."
-UNREADABLE = (
-    "The calendar has an event that cannot be read, so the present reservation is unknown. "
-    "Administrators can still command: ask one, or have the event corrected in the calendar."
-)
+UNREADABLE = "The calendar has an event that cannot be read, so the present reservation is unknown."
+ASK = "Administrators can still command: ask one, or have the event corrected in the calendar."
 _NOT_USED_SAID = "Reservations are not used here: every user with a token may command."
 MAKES_SAFE = "Every user who may command a site at some time may stop, close and park at any time."
 NOT_USED = Judgement(True, "none", Reason.NOT_USED, _NOT_USED_SAID, [])
@@ -141,14 +139,18 @@ def _decide(settings: Settings, window: Window, is_fresh: bool, user_id: str) ->
     denies_unsure = not is_fresh and settings.calendar_stale == "deny"
     # Local reservations are certain, also when the calendar does not answer.
     counted = [one for one in window.on if one.source == LOCAL] if denies_unsure else window.on
+    is_unclear = any(one.source == UNCLEAR for one in counted)
+    if settings.calendar_stale == "allow":
+        counted = [one for one in counted if one.source != UNCLEAR]
     # An event of the calendar whose user is not understood has an empty id, and is nobody's own.
     own = [one for one in counted if one.creator_id == user_id != ""]
     if own:
         return True, Reason.OWN, f"You have a reservation until {_utc(max(one.end_ms for one in own))} UTC."
     if any(one.source != UNCLEAR for one in counted):
         return False, Reason.RESERVED, RESERVED
-    if counted:
-        return False, Reason.UNKNOWN, UNREADABLE
+    if is_unclear:
+        said = f"{UNREADABLE} {ASK if counted else 'No other reservation is known right now.'}"
+        return not counted, Reason.UNKNOWN, said
     if is_fresh:
         return True, Reason.FREE, "Nobody has a reservation right now: every user with a token may command."
     since = f"since {_utc(window.answered_ms)} UTC" if window.answered_ms is not None else "yet"
