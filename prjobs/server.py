@@ -18,6 +18,7 @@ from prjobs.base.errors import Unusable
 from prjobs.base.files import reason_of
 from prjobs.base.folder import Folder
 from prjobs.base.logs import set_up_logs, write_logs
+from prjobs.base.private import require_private
 from prjobs.base.settings import Settings
 from prjobs.cloud import switched_off
 from prjobs.cloud.link import open_link
@@ -53,6 +54,7 @@ class Server:
         clock = clock or Clock()
         require_settings(folder, settings, clock)
         folder.create()
+        require_private(folder.path)
         self._lock = folder.lock()
         give_up_when_full(folder.path)
         forget_half_done(folder)

@@ -24,6 +24,8 @@ from prjobs.server import Server
 from prjobs.store.models import JobRow
 from prjobs.upkeep import backup, replacing
 from prjobs.upkeep.backup import Nightly, _is_between, default_target, made_at_ms, make_backup, nightly_backups
+from prjobs.upkeep.doctor import examine
+from prjobs.upkeep.findings import WRONG
 from prjobs.upkeep.inspection import Census, damages, open_read_only, take_census, uri_of
 from prjobs.upkeep.restore import NOTE, restore
 from tests import harm
@@ -646,6 +648,9 @@ def test_a_damaged_identity_is_never_a_new_folder(
     for act in (reopened, partial(restore, source=lived["path"], clock=appliance.queue.clock)):
         with pytest.raises(Unusable, match=r"identity.json is damaged.*move the file away"):
             act(folder)
+    assert "identity.json is damaged" in " ".join(
+        one.sentence for one in examine(folder, Clock()) if one.level == WRONG
+    )
     assert path.read_text() == content and not folder.database.exists()
     path.unlink()
     assert restore(folder, lived["path"], appliance.queue.clock).jobs == 7

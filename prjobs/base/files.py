@@ -42,10 +42,15 @@ def remove(path: Path) -> None:
     insist(lambda: path.unlink(missing_ok=True))
 
 
-def write_whole(path: Path, text: str, mode: int = 0o600) -> None:
-    """Replace the file in one step: after a power cut the old or the new text is there, whole."""
+def private_opener(name: str, flags: int) -> int:
+    """Open a file for `open(…, opener=private_opener)`; a new file is for the owner only."""
+    return os.open(name, flags, 0o600)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace the file in one step: after a power cut the old or the new text is there, whole, for the owner only."""
     temporary = path.with_suffix(".new")
-    with open(temporary, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+    with open(temporary, "w", encoding="utf-8", opener=private_opener) as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

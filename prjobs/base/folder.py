@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
 from prjobs.base.files import make_folder, reason_of, remove, write_whole
+from prjobs.base.private import close_to_others
 
 SECRET_BYTES = 48
 LOCK_S = 1.0
@@ -71,7 +72,7 @@ class Folder:
 
         Raises Unusable with the serving process if another process holds the lock.
         """
-        lock = FileLock(self.path / "lock")
+        lock = FileLock(self.path / "lock", mode=0o600)
         try:
             # `is_served` of another process holds the lock for a moment: at once would fail for nothing.
             lock.acquire(timeout=LOCK_S, poll_interval=0.02)
@@ -81,13 +82,16 @@ class Folder:
             raise Unusable(f"{self.path} is served by {process} already: stop that process first.") from None
         except OSError as error:
             raise Unusable(f"{self.path}: cannot lock the data folder: {reason_of(error)}.") from None
+        if os.name != "nt":
+            # Older versions made the file for all users, and each of them could take the lock and prevent a start.
+            close_to_others(self.path / "lock")
         return lock
 
     def is_served(self) -> bool:
         """Return True if a process serves the folder now."""
         if not self.path.exists():
             return False
-        lock = FileLock(self.path / "lock")
+        lock = FileLock(self.path / "lock", mode=0o600)
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -106,6 +110,8 @@ class Folder:
         try:
             if not path.exists():
                 write_whole(path, clock.random_bytes(SECRET_BYTES).hex())
+                # On Windows the file has the rights of the folder, which may be everybody's.
+                close_to_others(path)
         except OSError as error:
             raise Unusable(f"{path}: cannot write the secret: {reason_of(error)}.") from None
         return self.known_secret()

@@ -6,12 +6,14 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from io import TextIOWrapper
 from logging.handlers import MemoryHandler, RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
+from prjobs.base.files import private_opener
 from prjobs.base.folder import Folder
 from prjobs.base.limits import OTHERS, Quota
 
@@ -148,6 +150,9 @@ class _File(RotatingFileHandler):
     def __init__(self, folder: Folder, screen: Screen) -> None:
         super().__init__(folder.log, maxBytes=FILE_BYTES, backupCount=FILES, encoding="utf-8", delay=True)
         self._screen = screen
+
+    def _open(self) -> TextIOWrapper:
+        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=private_opener)  # type: ignore[return-value]
 
     def doRollover(self) -> None:
         """Begin a new file. Go on with the old file while it cannot be renamed, and try again after FILE_BYTES more."""

@@ -1,8 +1,6 @@
 """The server that runs on a data folder, as its operator's commands reach it."""
 
-import os
-
-from prjobs.access import tokens
+from prjobs.access.server_proof import proved_client
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
@@ -12,15 +10,14 @@ from prjobs.client import Client
 def running_client(folder: Folder) -> Client | None:
     """Return a client of the server that runs on the folder; None without a server.
 
-    The token is $PRJOBS_TOKEN, or one for a minute: a user who can read the folder's secret is the operator.
+    Raises Unusable if the program at the server's address does not prove that it is the folder's server.
     """
     if not folder.is_served():
         return None
     url = folder.server().get("url")
     if url is None:
         raise Unusable(f"A process has locked {folder.path}, but has written no address yet: wait for its start.")
-    own = os.environ.get("PRJOBS_TOKEN")
-    return Client(url, own or tokens.operator_token(folder.known_secret(), Clock().now_ms() // 1000))
+    return proved_client(folder, url, Clock())
 
 
 def require_client(folder: Folder) -> Client:

@@ -9,7 +9,7 @@ from playhouse.migrations import Runner
 
 from prjobs.base.errors import Fault, Unusable
 from prjobs.base.failpoints import Failpoints
-from prjobs.base.files import reason_of
+from prjobs.base.files import private_opener, reason_of
 from prjobs.store.database import PRAGMAS, Database
 from prjobs.store.faults import trouble_of
 
@@ -31,7 +31,8 @@ class _Migrated(SqliteDatabase):
 def require_writable(path: Path) -> None:
     """Raise Unusable unless this process may write the file; a missing file is made, empty."""
     try:
-        path.open("ab").close()
+        # The write-ahead log gets the rights of the file.
+        open(path, "ab", opener=private_opener).close()
     except OSError as error:
         raise Unusable(f"{path}: the database file cannot be opened for writing: {reason_of(error)}.") from None
 

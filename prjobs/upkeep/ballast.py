@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 from prjobs.base.errors import Fault
+from prjobs.base.files import private_opener
 from prjobs.jobs.queue import Queue
 from prjobs.store.faults import FULL_BYTES
 
@@ -64,7 +65,7 @@ def ballast_of(folder: Path) -> Path:
 
 
 def _write(path: Path) -> None:
-    with path.open("wb") as file:
+    with open(path, "wb", opener=private_opener) as file:
         for _ in range(BALLAST_BYTES // MB):
             # A file system that compresses would hold back less for other bytes.
             file.write(os.urandom(MB))

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import urllib3
 
+from prjobs.base import private
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
@@ -41,6 +42,21 @@ def check_folder(patient: Patient) -> Findings:
             yield Finding(WRONG, "folder", sentence)
             return
     yield Finding(OK, "folder", f"{folder.path} can be written.")
+    yield from _check_others(folder.path)
+
+
+def _check_others(folder: Path) -> Findings:
+    """Check the rights of other users of the machine; Windows is checked by the secret alone."""
+    if private.others_may_write(folder):
+        sentence = (
+            f"Other users may write in {folder}, and no server starts there: `{private.command_to_close(folder)}`."
+        )
+        yield Finding(WRONG, "folder", sentence)
+    elif os.name != "nt":
+        files = (path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+        if readable := [path for path in (folder, *files) if private.others_may_read(path)]:
+            sentence = f'Other users of this machine may read {readable[0]}: `chmod -R go= "{folder}"`.'
+            yield Finding(NOTE, "folder", sentence)
 
 
 def check_settings(patient: Patient) -> Findings:
@@ -141,10 +157,13 @@ def check_secret(patient: Patient) -> Findings:
     except Unusable as unusable:
         yield Finding(WRONG, "secret", str(unusable))
         return
-    if os.name == "nt":
-        yield Finding(NOTE, "secret", f"Who may read {path} cannot be checked on Windows: only you should.")
-    elif path.stat().st_mode & 0o077:
-        yield Finding(WRONG, "secret", f'Others may read the secret that signs tokens: `chmod 600 "{path}"`.')
+    is_open = private.others_may_read(path)
+    if is_open is None:
+        sentence = f"The rights to {path} cannot be read: only you, the system and administrators should have any."
+        yield Finding(NOTE, "secret", sentence)
+    elif is_open:
+        sentence = f"Other users may read the secret that signs tokens: `{private.command_to_close(path)}`."
+        yield Finding(WRONG, "secret", sentence)
     else:
         yield Finding(OK, "secret", "The secret is readable by its owner only.")
 
@@ -238,6 +257,8 @@ def _guarded(check: Check, patient: Patient) -> Findings:
         where = error.filename or "the data folder"
         sentence = f"{where} cannot be read ({error.strerror}): give the user that runs prjobs the right to it."
         yield Finding(WRONG, "folder", sentence)
+    except Unusable as unusable:
+        yield Finding(WRONG, "folder", str(unusable))
 
 
 def _settings(folder: Folder, clock: Clock) -> tuple[Settings, Finding]:

@@ -3,12 +3,12 @@
 import sqlite3
 from contextlib import closing, suppress
 
-from prjobs.access import tokens
+from prjobs.access.server_proof import proved_client
 from prjobs.base.errors import Unusable
 from prjobs.base.sites import same_but_case, sites_in_settings
 from prjobs.base.suggestions import did_you_mean
 from prjobs.base.ulids import floor_ulid
-from prjobs.client import CallFailed, Client
+from prjobs.client import CallFailed
 from prjobs.cloud import invariants
 from prjobs.jobs.polls import SILENT_AFTER_MS, SILENT_GAPS
 from prjobs.jobs.states import PRIMARY, UNCONFIRMED, UNREAD
@@ -174,8 +174,7 @@ def _polls(patient: Patient, connection: sqlite3.Connection) -> list[tuple[str, 
     """Return (site, queue, last_ms, usual_gap_ms): the running server's, newer than the file's; else the file's."""
     if patient.url:
         with suppress(CallFailed, Unusable, KeyError, TypeError):
-            token = tokens.operator_token(patient.folder.known_secret(), patient.clock.now_ms() // 1000)
-            with Client(patient.url, token, timeout_s=SERVER_S) as client:
+            with proved_client(patient.folder, patient.url, patient.clock, SERVER_S) as client:
                 sites = client.api("GET", "/api/now")["sites"]
             return [
                 (one["site"], queue, polls["last_ms"], polls["usual_gap_ms"])

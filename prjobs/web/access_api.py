@@ -7,7 +7,7 @@ import msgspec
 from bottle import HTTPResponse, request
 from msgspec import Meta
 
-from prjobs.access import audit, login, rights, tokens
+from prjobs.access import audit, login, rights, server_proof, tokens
 from prjobs.access.desk import Desk
 from prjobs.access.identity import Identity
 from prjobs.access.login import LinkUser
@@ -54,6 +54,19 @@ def get_may(appliance: Appliance) -> HTTPResponse:
     command_class = catalogue.command_class(asked.device, asked.action, {}) if asked.action else ""
     judged = rights.may_command(appliance.desk, identity, asked.site, command_class)
     return reply_json({"may": judged.allowed, "why": judged.sentence, "basis": judged.basis, "holders": judged.holders})
+
+
+class ProofQuery(msgspec.Struct, frozen=True):
+    """The query of GET /api/proof."""
+
+    challenge: Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="32 random bytes in hexadecimal")]
+
+
+def get_proof(appliance: Appliance) -> HTTPResponse:
+    """Prove that this server has the secret of its folder, for a challenge on this port. Open to everybody."""
+    challenge = parse_query(ProofQuery).challenge
+    port = int(request.environ["SERVER_PORT"])
+    return reply_json({"proof": server_proof.prove(appliance.desk.secret, challenge, port)})
 
 
 # ---- tokens
@@ -154,6 +167,7 @@ def _revoke_of_link(desk: Desk) -> None:
 
 
 ROUTES = [
+    Route("GET", server_proof.PATH, get_proof),
     Route("GET", "/api/may", get_may),
     Route("GET", "/api/tokens", get_tokens),
     Route("POST", "/api/tokens", post_token),

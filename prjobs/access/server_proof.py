@@ -1,0 +1,60 @@
+"""The proof that a server serves the folder: another user's program may listen on a port that a server once had.
+
+The operator's commands send a challenge before any token. Only a process that knows the folder's secret can answer;
+the answer holds for one port, so that a program on another port cannot pass the challenge on.
+"""
+
+import hashlib
+import hmac
+import os
+from urllib.parse import urlsplit
+
+from prjobs.access import tokens
+from prjobs.base.clock import Clock
+from prjobs.base.errors import Unusable
+from prjobs.base.folder import Folder
+from prjobs.client import CallFailed, Client, NotReached
+
+PATH = "/api/proof"
+CHALLENGE_BYTES = 32
+# A key of its own: the secret also signs tokens, and an answer must never be a signature of a token.
+_PURPOSE = b"prjobs: the proof of a server"
+
+
+def prove(secret: bytes, challenge: str, port: int) -> str:
+    """Return the answer to a challenge, for the server on the port."""
+    key = hmac.digest(secret, _PURPOSE, hashlib.sha256)
+    return hmac.digest(key, f"{challenge} {port}".encode(), hashlib.sha256).hex()
+
+
+def proved_client(folder: Folder, url: str, clock: Clock, timeout_s: float = 20.0) -> Client:
+    """Return a client of the server at the URL once the server has proved the folder's secret.
+
+    The token is $PRJOBS_TOKEN, or one for a minute: a user who can read the folder's secret is the operator. Raises
+    Unusable without a proof, and CallFailed when no server answers; no token was sent then.
+    """
+    secret, challenge = folder.known_secret(), clock.random_bytes(CHALLENGE_BYTES).hex()
+    expected = prove(secret, challenge, urlsplit(url).port or 80)
+    with Client(url, timeout_s=timeout_s) as stranger:
+        answer = _answer(stranger, challenge)
+    if not hmac.compare_digest(answer, expected):
+        raise Unusable(
+            f"The program at {url} does not prove that it is the server of {folder.path}, so no token was sent to it. "
+            "Perhaps another program took the port, or the server is of an older version: start the server again."
+        )
+    token = os.environ.get("PRJOBS_TOKEN") or tokens.operator_token(secret, clock.now_ms() // 1000)
+    return Client(url, token, timeout_s=timeout_s)
+
+
+def _answer(stranger: Client, challenge: str) -> str:
+    """Return the answer as ASCII text; empty for an answer of another kind."""
+    try:
+        said = stranger.api("GET", PATH, query={"challenge": challenge})
+    except NotReached as not_reached:
+        if not not_reached.perhaps_done:
+            raise
+        return ""
+    except CallFailed:
+        return ""
+    answer = said.get("proof") if isinstance(said, dict) else None
+    return answer if isinstance(answer, str) and answer.isascii() else ""
