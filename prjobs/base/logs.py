@@ -13,7 +13,7 @@ from typing import Any
 
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
-from prjobs.base.files import private_opener
+from prjobs.base.files import make_folder, private_opener
 from prjobs.base.folder import Folder
 from prjobs.base.limits import OTHERS, Quota
 
@@ -213,7 +213,8 @@ def log_failure(folder: Folder, error: Exception) -> None:
     exc_info = (type(error), error, error.__traceback__) if is_defect else None
     with suppress(OSError):
         if folder.path.is_dir():
-            folder.logs.mkdir(exist_ok=True)
+            make_folder(folder.logs)
+            open(folder.log, "ab", opener=private_opener).close()
             file = logging.FileHandler(folder.log, encoding="utf-8")
             file.setFormatter(OneLine(FORMAT))
             ended = {"levelname": "ERROR", "msg": f"prjobs does not serve: {error}", "exc_info": exc_info}
