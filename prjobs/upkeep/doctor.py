@@ -110,7 +110,8 @@ def check_port(patient: Patient) -> Findings:
             probe.close()
     except OSError as error:
         sentence = f"{error.filename or host} port {port} cannot be used ({error.strerror})"
-        yield Finding(WRONG, "port", f"{sentence}: stop the program that uses the port, or set another port.")
+        remedy = "stop the program that uses the port, or set another port. For systemd's prjobs.socket, start prjobs"
+        yield Finding(WRONG, "port", f"{sentence}: {remedy}.")
         return
     yield Finding(OK, "port", f"{host} port {port} is free.")
 
