@@ -8,12 +8,13 @@ import requests
 
 from prjobs.appliance import Appliance
 from prjobs.base.errors import TooMany
-from prjobs.jobs import repeats
+from prjobs.jobs import proofs, repeats
 from prjobs.jobs.lookup import find_job
 from prjobs.jobs.requests import Command
 from prjobs.jobs.submission import submit_job
 from prjobs.server import Server
 from prjobs.store.models import JobRow
+from tests.clocks import ManualClock
 from tests.verbs import USER, make_token, take
 
 JOB = {
@@ -64,6 +65,25 @@ def test_a_repeat_after_another_job_is_a_new_one(appliance: Appliance, submit: S
     left = [row.ulid for row in take(appliance)]
     assert left == ([again.ulid] if action == "stop" else [first.ulid, other.ulid, again.ulid])
     assert find_job(appliance.queue.database, other.ulid).status == ("CANCELLED" if action == "stop" else "RECEIVED")
+
+
+@pytest.mark.parametrize("action", ["stop", "park"])
+def test_an_older_command_stands_for_none(submit: Send, send: Send, clock: ManualClock, action: str) -> None:
+    """A job of the cloud may have been sent in between, and arrive later."""
+    first = submit(action=action, instance="m1")
+    clock.advance(repeats.FRESH_MS / 1000)
+    assert send(action=action).ulid != first.ulid
+
+
+def test_a_stop_that_came_back_from_an_answer_in_doubt_stands_for_none(
+    appliance: Appliance, submit: Send, send: Send
+) -> None:
+    first = submit(action="stop")
+    take(appliance, "127.0.0.1:1")
+    proofs.connection_ended(appliance.queue, "127.0.0.1:1")
+    appliance.queue.database.write(lambda _: None)  # waits for the verb of the line above
+    assert find_job(appliance.queue.database, first.ulid).status == "UNREAD"
+    assert send().ulid != first.ulid
 
 
 def test_a_stop_of_somebody_else_stands_for_none_that_the_sender_may_still_take_back(submit: Send, send: Send) -> None:
@@ -145,6 +165,18 @@ def test_the_flood_of_a_user_holds_nobody_else_back(ask: Callable[..., requests.
 def test_sent_again_counts_as_a_new_job(ask: Callable[..., requests.Response]) -> None:
     ulid = ask("/newjob", **JOB).json()["ulid"]
     assert [ask(f"/api/jobs/{ulid}/again").status_code for _ in range(6)] == [200] * 4 + [429] * 2
+
+
+def test_sent_again_is_checked_as_a_new_job(make_server: Callable[..., Server]) -> None:
+    """As a job of the cloud may be: newjob would have refused the command."""
+    server = make_server()
+    take(server.appliance)
+    params = '{"x": "' + 70_000 * "a" + '"}'
+    large = submit_job(server.appliance.queue, command(action="go", required_params=params), USER)
+    token = make_token(server.appliance, "auth0|alice")
+    url, headers = f"{server.url}/api/jobs/{large.ulid}/again", {"Authorization": f"Bearer {token}"}
+    assert requests.post(url, json={}, headers=headers).status_code == 413
+    assert requests.post(url, json={}, headers={**headers, "Idempotency-Key": 200 * "k"}).status_code == 400
 
 
 def test_a_flood_of_stops_stores_one_a_poll(ask: Callable[..., requests.Response]) -> None:

@@ -18,6 +18,9 @@ from prjobs.store.transaction import Transaction
 STOP = "stop"
 # A user sends so many a minute before the waiting ones stand for the repeats.
 PER_MINUTE = 60
+# A waiting command that is older does not stand for a new one: a job of the cloud that was sent in between, and has not
+# arrived here yet, would run after the stop, and an expiry would end the new command early.
+FRESH_MS = 2000
 # The largest size of a whole command in bytes; the full disk keeps room for such commands of other users.
 BYTES = 4096
 # A site has few enclosures and mounts: above the pace more waiting names of one class are invented.
@@ -66,13 +69,22 @@ def standing_for(transaction: Transaction, queue: Queue, command: Command) -> Jo
     else:
         rows = [row for row in rows if row.user_id == command.user_id]
         found = [row for row in rows if _target(row) == _target(command)][:1]
-    if found and not transaction.fetch(_CAME_SINCE, (command.site, found[0].seq) * 3):
+    if found and _is_fresh(transaction, queue, found[0]):
         return found[0]
     if not found and not queue.polls.is_reached(command.site):
         raise TooMany(f"Too many commands in a minute, and no program polls for jobs of {command.site}: wait a moment.")
     if not found and len({_target(row) for row in rows}) >= TARGETS:
         raise TooMany(f"Too many commands in a minute, for {TARGETS} devices that wait already: wait a moment.")
     return None
+
+
+def _is_fresh(transaction: Transaction, queue: Queue, row: JobRow) -> bool:
+    """Return True if the job was sent a moment ago, was never handed out, and nothing to withdraw was sent since."""
+    # A job that comes back from an answer in doubt is handed out once more only: the new command has more chances.
+    handed = "SELECT 1 FROM change WHERE job_seq = ? AND handout_id IS NOT NULL LIMIT 1"
+    is_young = 0 <= queue.clock.now_ms() - row.created_ms < FRESH_MS
+    came_since = (row.site, row.seq) * 3
+    return is_young and not (transaction.fetch(handed, (row.seq,)) or transaction.fetch(_CAME_SINCE, came_since))
 
 
 def _target(command: Command | JobRow) -> tuple[str, str, str]:
