@@ -86,7 +86,8 @@ class Database:
         try:
             return (local.connection or self._open_reading()).execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+            # An error of the module itself, such as for a closed connection, has no code.
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
                 raise TookTooLong(TOO_LONG % local.limit_s) from None
             raise self.condition.note(error).refusal() from error
         except PeeweeException as error:
