@@ -7,7 +7,6 @@ import pytest
 from prjobs.base.errors import Conflict, NotFound
 from prjobs.jobs import log, lookup, reports, withdrawals
 from prjobs.jobs.requests import StatusUpdate
-from prjobs.store.models import BRIEF_COLUMNS
 from tests.verbs import USER, report, take
 
 
@@ -166,7 +165,7 @@ def test_recent_jobs_come_in_pages_without_a_gap(appliance, submit, clock):
 @pytest.mark.parametrize(("queue", "index"), [("primary", "job_unread"), ("alternate", "job_alternate_unread")])
 def test_a_look_at_a_queue_reads_only_what_waits(appliance, queue, index):
     """Whatever the size of the history: the plan uses the small index of waiting jobs, not the site's whole history."""
-    for sql in (lookup._LOOK[queue], f"SELECT {BRIEF_COLUMNS} FROM job WHERE {lookup._WAITS[queue]} ORDER BY seq"):
+    for sql in (lookup._LOOK[queue], f"SELECT {lookup._WAITING} FROM job WHERE {lookup._WAITS[queue]} ORDER BY seq"):
         plan = appliance.queue.database.fetch(f"EXPLAIN QUERY PLAN {sql}", ("saf",))
         assert f"USING INDEX {index} " in plan[0][3] or f"USING COVERING INDEX {index} " in plan[0][3], plan
 

@@ -139,27 +139,26 @@ def _find_leaving(transaction: Transaction, queue: Queue, poll: PollRequest, owe
     settled: a newer command would clear the site's stop flag. Further stops extend that time, but not for a closing or
     parking that waits: it leaves at the latest when the first settling time since it was sent is over.
     """
-    waiting = lookup.waiting_of(transaction, poll.site, poll.queue, poll.device, poll.instance)
-    found = [row for row in waiting if row.command_class == stops.STOP]
-    leaving = _first(transaction, queue, poll.queue, found, owed)
+    waiting = lookup.find_waiting(transaction, poll.site, poll.queue, poll.device, poll.instance)
+    leaving = _first(transaction, queue, poll.queue, [job.seq for job in waiting if job.is_stop], owed)
     if leaving and queue.settings.stop_settle_s:
         settling.begin(transaction, queue, poll.site, poll.queue)
     if leaving:
         return leaving
-    others = [row for row in waiting if row.command_class != stops.STOP]
-    settled = [row for row in others if not settling.left_s(queue, row.site, poll.queue, row.seq)]
+    others = [job for job in waiting if not job.is_stop]
     if poll.is_filtered and lookup.has_waiting_stop(transaction, poll.site, poll.queue):
-        settled = [row for row in settled if row.command_class in stops.SPARED]
+        others = [job for job in others if job.is_spared]
+    settled = [job.seq for job in others if not settling.left_s(queue, poll.site, poll.queue, job.seq)]
     return _first(transaction, queue, poll.queue, settled)
 
 
 def _first(
-    transaction: Transaction, queue: Queue, queue_name: str, rows: list[JobRow], owed: Sequence[JobRow] = ()
+    transaction: Transaction, queue: Queue, queue_name: str, seqs: list[int], owed: Sequence[JobRow] = ()
 ) -> list[JobRow]:
     """Return the first of the jobs that fit into one answer, complete; set damaged and expired ones aside."""
     leaving: list[JobRow] = []
     size = 0
-    for page in chain([owed], lookup.complete(transaction, rows)):
+    for page in chain([owed], lookup.complete(transaction, seqs)):
         for row in page if page is owed else _fresh(transaction, queue, page, queue_name):
             size += row.size_bytes
             if leaving and (len(leaving) == MOST_JOBS or size > MOST_BYTES):
@@ -242,7 +241,7 @@ def _handed_before(transaction: Transaction, queue: Queue, poll: PollRequest) ->
     given = []
     for handout_id in earlier:
         due = [row for row in _still_due(transaction, queue, poll, handout_id) if _may_repeat(queue, poll, row)]
-        rows = [row for page in lookup.complete(transaction, due) for row in page]
+        rows = [row for page in lookup.complete(transaction, [row.seq for row in due]) for row in page]
         if rows:
             given.append(Handed(handout_id, poll.program, rows, poll.poll_id, is_repeated=True))
         for row in rows if poll.lease_s else ():

@@ -5,7 +5,7 @@ Lists of jobs are rows without params (BRIEF_COLUMNS); complete rows come a few 
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from prjobs.base.errors import NotFound
 from prjobs.base.ulids import floor_ulid
@@ -38,17 +38,35 @@ _READ_AS_BYTES = {
 }
 
 
-def waiting_of(
-    transaction: Transaction, site: str, queue_name: str, device: str | None = None, instance: str | None = None
-) -> list[JobRow]:
-    """Return the site's waiting jobs in the queue, oldest first, without params; of one device or instance if given."""
+class Waiting(NamedTuple):
+    """A waiting job, by its number; `is_spared` if no stop withdraws the job."""
+
+    seq: int
+    is_stop: bool
+    is_spared: bool
+
+
+# Columns before the params, and of the index: the pages with the params of all waiting jobs are not read.
+_WAITING = "seq, command_class = 'stop', command_class IN ('close', 'park')"
+
+
+def find_waiting(
+    transaction: Transaction, site: str, queue_name: str, device: str | None, instance: str | None
+) -> list[Waiting]:
+    """Return the site's waiting jobs in the queue, oldest first; of one device or instance if given."""
     where = _WAITS[queue_name]
     parameters: list[object] = [site]
     for column, value in (("device", device), ("instance", instance)):
         if value is not None:
             where += f" AND {column} = ?"
             parameters.append(value)
-    return _read(transaction, BRIEF_COLUMNS, where, parameters)
+    found = transaction.fetch(f"SELECT {_WAITING} FROM job WHERE {where} ORDER BY seq", parameters)
+    return [Waiting(*row) for row in found]
+
+
+def waiting_of(transaction: Transaction, site: str, queue_name: str) -> list[JobRow]:
+    """Return the site's waiting jobs in the queue, oldest first, without params."""
+    return _read(transaction, BRIEF_COLUMNS, _WAITS[queue_name], [site])
 
 
 def _read(source: Source, columns: str, where: str, parameters: Sequence[object]) -> list[JobRow]:
@@ -61,11 +79,11 @@ def _read(source: Source, columns: str, where: str, parameters: Sequence[object]
         return [JobRow(*(_as_text(value) for value in row)) for row in source.fetch(sql, parameters)]
 
 
-def complete(source: Source, rows: Sequence[JobRow]) -> Iterator[list[JobRow]]:
-    """Yield the jobs with their params, a few at a time; `rows` are in the order of their numbers."""
-    for begin in range(0, len(rows), STEP):
-        seqs = [row.seq for row in rows[begin : begin + STEP]]
-        yield _read(source, JOB_COLUMNS, f"seq IN ({', '.join('?' * len(seqs))})", seqs)
+def complete(source: Source, seqs: Sequence[int]) -> Iterator[list[JobRow]]:
+    """Yield the jobs of these numbers with their params, oldest first, a few at a time."""
+    for begin in range(0, len(seqs), STEP):
+        step = seqs[begin : begin + STEP]
+        yield _read(source, JOB_COLUMNS, f"seq IN ({', '.join('?' * len(step))})", step)
 
 
 def has_waiting_stop(source: Source, site: str, queue_name: str) -> bool:
