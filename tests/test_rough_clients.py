@@ -16,10 +16,13 @@ from hypothesis import strategies as st
 from waitress.adjustments import Adjustments
 from waitress.parser import HTTPRequestParser
 
+from prjobs.access.audit import NEWJOB, Act, Actor
 from prjobs.base.cookies import cookie_of
 from prjobs.base.decoding import MAX_CONTAINERS, MAX_DEPTH, parse_json
 from prjobs.base.errors import BadRequest, TookTooLong
 from prjobs.base.theme import theme_of
+from prjobs.jobs import log, lookup, submission
+from prjobs.jobs.requests import Command
 from prjobs.monitor import views
 from prjobs.web import jobs_api, night_api, wire
 from prjobs.web.urgency import Urgency, urgency_of
@@ -420,3 +423,27 @@ def test_a_list_in_pieces_is_one_document(appliance):
     for pages in ([], [[]], [[one]], [[one], [], [two]], [[], [one, two]]):
         found = json.loads(b"".join(wire.jobs_stream(iter(pages))))
         assert [job["ulid"] for job in found] == [row.ulid for page in pages for row in page]
+
+
+def test_a_stop_needs_no_more_statements_for_many_jobs(appliance):
+    """Each withdrawn job has its row in the log all the same."""
+    queue, act = appliance.queue, Act(Actor("u1", "t"), NEWJOB)
+
+    def stop(transaction) -> list[str]:
+        statements: list[str] = []
+        connection = transaction.execute.__self__
+        connection.set_trace_callback(statements.append)
+        command = Command("saf", "mount", "m1", "stop", "u1", "A", "[]", "{}", "{}", {})
+        submission.insert_job(transaction, queue, command, act)
+        connection.set_trace_callback(None)
+        return statements
+
+    counts = []
+    for waiting in (1, 50):
+        rows = [submit(appliance) for _ in range(waiting)]
+        spared = submit(appliance, action="park")
+        counts.append(len(queue.database.write(stop)))
+        assert all(lookup.find_job(queue.database, row.ulid).status == "CANCELLED" for row in rows)
+        assert lookup.find_job(queue.database, spared.ulid).status == "UNREAD"
+        assert {len(log.timeline(queue.database, row.seq)) for row in rows} == {3}
+    assert counts[0] == counts[1]

@@ -1,7 +1,7 @@
 """The log: every change of a job's status is a row of `change`, appended by this module only."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 
 from prjobs.jobs.states import ALTERNATE, BOTH, COLUMNS, in_phases, phase_of
@@ -12,9 +12,10 @@ from prjobs.store.transaction import Transaction
 LIMIT = 500
 # How far back the newest events are searched: a site of few changes must not cost a look through the whole log.
 SEARCHED = 20_000
-_INSERT = (
-    "INSERT INTO change (job_seq, site, queue, status, estimate_s, time_ms, who, note, handout_id) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INTO = "INSERT INTO change (job_seq, site, queue, status, estimate_s, time_ms, who, note, handout_id) "
+_INSERT = _INTO + "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_FROM = (
+    _INTO + "SELECT seq, site, :queue, :status, :estimate_s, :time_ms, :who, :note, :handout_id FROM job WHERE "
 )
 _CHANGE_COLUMNS = "c.seq, c.queue, c.status, c.estimate_s, c.time_ms, c.who, c.note"
 
@@ -60,10 +61,21 @@ def apply(transaction: Transaction, rows: Iterable[JobRow], event: Event) -> Non
         "time_ms": event.time_ms,
         "note": event.note,
     }
-    update = _update(event.queue, phase_of(event.status))
+    update = _update(event.queue, phase_of(event.status)) + " WHERE seq = :seq"
     transaction.executemany(update, [{**values, "seq": row.seq} for row in rows])
     transaction.executemany(_INSERT, [_logged(row, event) for row in rows])
     for site in {row.site for row in rows}:
+        transaction.tell(site)
+
+
+def apply_where(transaction: Transaction, site: str, where: str, before_seq: int, event: Event) -> None:
+    """Do the same for all jobs of a condition on `:site` and `:before_seq`, without reading the jobs.
+
+    A stop withdraws thousands of jobs in a tenth of the time that `apply` takes.
+    """
+    values = {**asdict(event), "site": site, "before_seq": before_seq}
+    if transaction.execute(f"{_INSERT_FROM}{where} ORDER BY seq", values).rowcount:
+        transaction.execute(f"{_update(event.queue, phase_of(event.status))} WHERE {where}", values)
         transaction.tell(site)
 
 
@@ -73,7 +85,7 @@ def _update(queue: str, phase: str) -> str:
     set_to = [f"{status} = :status, {estimate} = :estimate_s" for status, estimate in columns]
     if queue != ALTERNATE:
         set_to += ["changed_ms = :time_ms", "note = :note", _times(phase)]
-    return f"UPDATE job SET {', '.join(set_to)} WHERE seq = :seq"
+    return f"UPDATE job SET {', '.join(set_to)}"
 
 
 def _times(phase: str) -> str:

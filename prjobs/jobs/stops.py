@@ -11,11 +11,24 @@ from typing import NamedTuple
 from prjobs.base.clock import moment
 from prjobs.base.settings import Settings
 from prjobs.base.ulids import floor_ulid
-from prjobs.jobs import log, lookup
+from prjobs.jobs import log
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue, Stop
 from prjobs.jobs.requests import StatusUpdate, is_stop
-from prjobs.jobs.states import ALTERNATE, CANCELLED, CLOUD, FORWARDED, PRIMARY, RETURNED, in_phases, phase_of
+from prjobs.jobs.states import (
+    ALTERNATE,
+    CANCELLED,
+    CLOUD,
+    COLUMNS,
+    FORWARDED,
+    FORWARDING,
+    HELD,
+    PRIMARY,
+    RETURNED,
+    UNREAD,
+    in_phases,
+    phase_of,
+)
 from prjobs.store.engine import Source
 from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
@@ -142,15 +155,24 @@ def split_covered(
     return free, covered
 
 
+_NOT_SPARED = f"command_class NOT IN ({', '.join(repr(name) for name in sorted(SPARED))})"
+# Two conditions for each queue: each has an index of its own.
+_WITHDRAWN = {
+    queue_name: [
+        f"site = :site AND {status} {waits} AND seq < :before_seq AND {_NOT_SPARED}"
+        for waits in (f"= '{UNREAD}'", f"IN ('{HELD}', '{FORWARDING}')")
+    ]
+    for queue_name, (status, _) in COLUMNS.items()
+}
+
+
 def withdraw_older(transaction: Transaction, queue: Queue, stop: JobRow) -> None:
     """Withdraw every older waiting or held job of the stop's site, in both queues; remember the stop."""
     note = withdrawal_of(stop).note
     for queue_name in (PRIMARY, ALTERNATE):
-        waiting = lookup.waiting_of(transaction, stop.site, queue_name)
-        held = lookup.held_of(transaction, stop.site, queue_name)
-        older = [row for row in (*waiting, *held) if row.seq < stop.seq and row.command_class not in SPARED]
         event = Event(queue_name, CANCELLED, queue.clock.now_ms(), stop.user_id, note)
-        log.apply(transaction, older, event)
+        for where in _WITHDRAWN[queue_name]:
+            log.apply_where(transaction, stop.site, where, stop.seq, event)
     transaction.after_commit(queue.stops.__setitem__, stop.site, Stop(stop.seq, queue.clock.elapsed_s()))
 
 
