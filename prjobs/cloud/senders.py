@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
+from prjobs.base.errors import Unavailable
+
 logger = logging.getLogger(__name__)
 Work = Callable[[], None]
 
@@ -45,5 +47,8 @@ class Senders:
             work = self._waiting.get()
             try:
                 work()
+            except Unavailable as unavailable:
+                # The sweeps decide, also those of the next process.
+                logger.warning("cloud: the answer to a user's request could not be stored: %s", unavailable)
             except Exception:
                 logger.exception("cloud: a request of a user could not be sent")

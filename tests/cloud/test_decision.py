@@ -159,3 +159,17 @@ def test_every_way_to_stop_a_site_sends_the_cloud_a_copy(server, cloud, post):
     wait_for(lambda: len(cloud.asked) == 3)
     assert [one["optional_params"]["prjobs_ulid"] for one in cloud.asked] == [first, made, again]
     assert {(one["action"], one["user_id"]) for one in cloud.asked} == {("cancel_all_commands", "auth0|alice")}
+
+
+def test_an_answer_that_comes_after_the_stop_is_a_warning_and_no_defect(server, cloud, post, caplog):
+    with ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(post, "newjob", {**JOB, "site": SITE})
+        wait_for(lambda: cloud.asked)
+        server.stop()
+        row = sent.result().json()
+    wait_for(lambda: not (server.folder.path / "server.json").exists())
+    cloud.released.set()
+    wait_for(lambda: "could not be stored" in caplog.text)
+    assert "Traceback" not in caplog.text
+    marked = [one for one in cloud.model.records.values() if one["optional_params"].get("prjobs_ulid") == row["ulid"]]
+    assert len(marked) == 1
