@@ -211,15 +211,14 @@ def log_failure(folder: Folder, error: Exception) -> None:
         handler.flush()
     is_defect = not isinstance(error, Unusable)
     exc_info = (type(error), error, error.__traceback__) if is_defect else None
+    ended = {"levelname": "ERROR", "msg": f"prjobs does not serve: {error}", "exc_info": exc_info}
+    line = OneLine(FORMAT).format(logging.makeLogRecord(ended))
+    # A handler would print a traceback on stderr when the disk is full.
     with suppress(OSError):
         if folder.path.is_dir():
             make_folder(folder.logs)
-            open(folder.log, "ab", opener=private_opener).close()
-            file = logging.FileHandler(folder.log, encoding="utf-8")
-            file.setFormatter(OneLine(FORMAT))
-            ended = {"levelname": "ERROR", "msg": f"prjobs does not serve: {error}", "exc_info": exc_info}
-            file.handle(logging.makeLogRecord(ended))
-            file.close()
+            with open(folder.log, "ab", opener=private_opener) as file:
+                file.write(f"{line}\n".encode())
 
 
 def write_logs(stop: threading.Event) -> None:
