@@ -51,8 +51,14 @@ def test_a_database_locked_by_another_program(served):
     waiting = send(served).json()["ulid"]
     other = sqlite3.connect(served.data / "prjobs.sqlite3", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    status, batch, sentence = poll(served.url)
-    assert (status, batch) == (503, []) and "locked" in sentence
+
+    def is_said():
+        # A poll on a slow machine is over before the writer has found the lock.
+        status, batch, sentence = poll(served.url)
+        assert (status, batch) == (503, [])
+        return "locked" in sentence
+
+    wait_for(is_said)
     assert poll(served.url, "mrc1")[:2] == (200, [])
     refused = send(served)
     assert refused.status_code == 503 and int(refused.headers["Retry-After"]) > 0 and "locked" in refused.text
