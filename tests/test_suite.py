@@ -64,3 +64,18 @@ def test_no_test_takes_the_time(path: Path) -> None:
         re.findall(r"\b(monotonic|perf_counter|process_time|timeit|elapsed\.total_seconds)\b", names_in(parsed(path)))
         == []
     )
+
+
+def test_every_module_can_be_collected_on_windows() -> None:
+    """An import of a module of POSIX at the top would end the README's command there before the first test."""
+    posix = {"fcntl", "grp", "pty", "pwd", "resource", "termios"}
+    found = {
+        str(path.relative_to(TESTS)): sorted(names)
+        for path in TESTS.rglob("*.py")
+        if (names := posix & set().union(*map(imported, of_top(parsed(path)))))
+    }
+    assert found == {}
+
+
+def of_top(tree: ast.Module) -> list[ast.stmt]:
+    return [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
