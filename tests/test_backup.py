@@ -585,7 +585,7 @@ def test_a_power_cut_leaves_the_old_or_the_new_store_whole(
         shutil.copy(f"{folder.database}{side}", f"{folder.path}/saved{side}")
     close_appliance(appliance, folder)
     for side in ("", "-wal"):
-        (folder.path / f"saved{side}").rename(f"{folder.database}{side}")
+        (folder.path / f"saved{side}").replace(f"{folder.database}{side}")
     if log != "emptied":
         monkeypatch.setattr(replacing, "empty_log", lambda _store: None)
     if log == "kept without links":
