@@ -3,15 +3,14 @@
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from waitress.channel import HTTPChannel
-from waitress.task import WSGITask
 
-from prjobs.base.sockets import LOOPBACKS, is_ended, unacknowledged
-from prjobs.web.endpoint import IMPORTANT, PIECES
+from prjobs.base.sockets import is_ended, unacknowledged
 from prjobs.web.parsing import Parser, Refusal
+from prjobs.web.task import Suspended, Task
 from prjobs.web.urgency import Urgency, urgency_of
 
 IDLE_S = 75.0
@@ -22,54 +21,6 @@ LEAST_RATE = 1000
 WAITING = 64 * 1024
 # Where the system does not tell what has arrived, a client that ends later may have given up on a lost answer.
 PROMPT_END_S = 10.0
-
-
-class _Suspended(BaseException):
-    """The client has not read the piece of a long answer yet. Passes through waitress: the request stays unanswered."""
-
-
-class _Task(WSGITask):  # type: ignore[misc]
-    """One request."""
-
-    wrote_header: bool
-    environ: dict[str, Any]
-    pieces: Iterator[bytes] | None = None
-
-    def execute(self) -> None:
-        """Answer the request; of a long answer write the next piece."""
-        if self.pieces is None:
-            super().execute()
-            # Bottle keeps the environ until the thread's next request.
-            self.pieces = self.environ.pop(PIECES, None)
-            if self.pieces is None:
-                return
-        else:
-            piece = next(self.pieces, None)
-            if piece is None:
-                return
-            self.write(piece)
-        self.channel.suspended = self
-        raise _Suspended
-
-    def get_environment(self) -> dict[str, Any]:
-        """Return the WSGI environment. The address ::1 becomes 127.0.0.1 for rights, limits and the trusted proxy."""
-        environ: dict[str, Any] = super().get_environment()
-        if environ["REMOTE_ADDR"] == LOOPBACKS[1]:
-            environ["REMOTE_ADDR"] = LOOPBACKS[0]
-        return environ
-
-    def write(self, data: bytes) -> None:
-        """Send header and body in one packet, where waitress sends two: a packet costs as much as an empty poll."""
-        if IMPORTANT in self.environ and not self.wrote_header:
-            self.channel.note_important_answer()
-        if self.wrote_header or not data or not self.has_body or self.content_length is None:
-            super().write(data)
-            return
-        header = self.build_response_header()
-        body = data[: self.content_length]
-        self.content_bytes_written += len(body)
-        self.wrote_header = True
-        self.channel.write_soon(header + body)
 
 
 _serving = threading.local()
@@ -101,16 +52,16 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         self.lets_client_end = False
         self.ended_s = 0.0
         # A long answer of which no piece is being made; only the loop wakes it.
-        self.suspended: _Task | None = None
+        self.suspended: Task | None = None
         self.is_parked = False
 
     def urgency(self) -> Urgency:
         """Return the urgency of the next request."""
         return Urgency.PIECE if self.suspended else urgency_of(self.requests[0])
 
-    def task_class(self, channel: "Channel", request: Any) -> _Task:
+    def task_class(self, channel: "Channel", request: Any) -> Task:
         """Return the suspended answer to the request, else a new one."""
-        task, self.suspended = self.suspended or _Task(channel, request), None
+        task, self.suspended = self.suspended or Task(channel, request), None
         return task
 
     def writable(self) -> bool:
@@ -155,7 +106,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             if self.has_ended and not self.requests:
                 self.close_when_flushed = True
                 self.server.pull_trigger()
-        except _Suspended:
+        except Suspended:
             # From now on the loop may give the channel to another worker.
             self.is_parked = True
             self.server.pull_trigger()
