@@ -14,6 +14,7 @@ import requests
 from prjobs.base import sockets
 from prjobs.base.failpoints import Failpoints
 from prjobs.base.settings import Settings
+from tests.plain_http import POLL, read_answer, request
 from tests.program import JOB
 from tests.verbs import make_token, submit
 from tests.waiting import wait_for
@@ -21,32 +22,10 @@ from tests.waiting import wait_for
 BIG = json.dumps({"text": "x" * 60_000})
 
 
-def request(path, body="", *headers, version="1.1", method="POST"):
-    lines = [f"{method} {path} HTTP/{version}", "Host: 127.0.0.1", f"Content-Length: {len(body)}", *headers]
-    return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
-
-
-POLL = request("/jobs/getnewjobs", '{"site": "saf"}')
-
-
 def connect(server, data=POLL):
     opened = socket.create_connection(("127.0.0.1", server.listener.port), timeout=60)
     opened.sendall(data)
     return opened
-
-
-def read_answer(opened):
-    """Read one answer; return (head, body)."""
-    got = b""
-    while b"\r\n\r\n" not in got:
-        more = opened.recv(65536)
-        assert more, got
-        got += more
-    head, _, body = got.partition(b"\r\n\r\n")
-    size = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-    while len(body) < size:
-        body += opened.recv(65536)
-    return head.decode(), body
 
 
 def read_all(opened):

@@ -13,8 +13,8 @@ from prjobs.base import passed_sockets as passing
 from prjobs.base.errors import Unusable
 from prjobs.base.settings import Settings
 from prjobs.cli.service import socket_unit
+from tests.plain_http import POLL, read_answer
 from tests.program import Program
-from tests.test_connection_ends import POLL, read_answer
 from tests.waiting import wait_for
 
 posix = pytest.mark.skipif(os.name == "nt", reason="systemd and POSIX signals")

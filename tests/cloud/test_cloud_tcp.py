@@ -22,7 +22,7 @@ from prjobs.cloud.wire import read_listing
 from tests.cloud.campaign import Campaign
 from tests.cloud.cloud_model import SITE
 from tests.program import KILLED
-from tests.test_proxies import Proxy
+from tests.proxy import Proxy
 from tests.waiting import wait_for
 
 # The points that the link comes by; tests/test_failpoints.py has the others.
