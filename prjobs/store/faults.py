@@ -39,6 +39,14 @@ def is_store_trouble(error: Exception) -> bool:
     return isinstance(error, sqlite3.Error) and _code(error) in _FAULTS
 
 
+def may_have_committed(error: sqlite3.Error) -> bool:
+    """Return True if the log may hold a failed COMMIT whole, so that a restart may find the transaction.
+
+    On a full disk the frame that ends the transaction was never written.
+    """
+    return _code(error) != sqlite3.SQLITE_FULL
+
+
 def trouble_of(error: BaseException, *places: Path) -> Trouble:
     """Return SQLite's error as a fault with a sentence for the person at the site.
 

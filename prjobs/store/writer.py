@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from prjobs.base.errors import Fault, Refused, Trouble, Unavailable
 from prjobs.store.engine import Undo
-from prjobs.store.faults import Condition, is_store_trouble, write_once
+from prjobs.store.faults import Condition, is_store_trouble, may_have_committed, write_once
 from prjobs.store.transaction import Transaction
 from prjobs.store.work import LOOK_S, Places, Work
 
@@ -204,19 +204,19 @@ class Writer:
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             trouble = self._roll_back(connection, error)
-            self._refuse(running, trouble, in_doubt=committing and not self._overwrites(connection))
+            if committing:
+                self._overwrite(connection)
+            self._refuse(running, trouble, in_doubt=committing and may_have_committed(error))
             raise
         self._condition.committed()
         self._finish(transaction, running)
 
-    def _overwrites(self, connection: sqlite3.Connection) -> bool:
-        """Return True if a failed COMMIT is overwritten in the log now. The trouble stays, for the ballast to see."""
+    def _overwrite(self, connection: sqlite3.Connection) -> None:
+        """Overwrite a failed COMMIT in the log, if the disk allows. The trouble stays, for the ballast to see."""
         try:
             write_once(connection)
         except sqlite3.Error as error:
             self._roll_back(connection, error)
-            return False
-        return True
 
     def _finish(self, transaction: Transaction, running: list[Work]) -> None:
         """Run the after-commit steps, give the results to the callers, wake the requests that wait for changes."""
