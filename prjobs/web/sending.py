@@ -83,7 +83,8 @@ def require_cancel_pace(desk: Desk, identity: Identity, row: JobRow) -> None:
 
 def _submit(appliance: Appliance, command: Command, actor: Actor) -> tuple[JobRow, str]:
     """Return the stored job, and a sentence on where the job is if it was handed to the cloud."""
-    forward, token = appliance.cloud.memory.forward, _outside_token()
+    forward = appliance.cloud.memory.forward
+    token = _outside_token() if forward else None
     if forward is None or token is None:
         return submission.submit_job(appliance.queue, command, actor), ""
     return forward.submit(command, token, actor)
@@ -91,8 +92,8 @@ def _submit(appliance: Appliance, command: Command, actor: Actor) -> tuple[JobRo
 
 def copy_to_cloud(appliance: Appliance, row: JobRow) -> None:
     """Send the cloud a copy of a stop that the caller made, as newjob does, where new jobs are forwarded."""
-    forward, token = appliance.cloud.memory.forward, _outside_token()
-    if forward and token:
+    forward = appliance.cloud.memory.forward
+    if forward and (token := _outside_token()):
         forward.copy(row, token)
 
 

@@ -48,7 +48,8 @@ def commits() -> Iterator[Commits]:
 
 
 def new_jobs(ours: Appliance) -> Work:
-    """Sending commands."""
+    """Sending commands to a site with a program that polls."""
+    ask_once(ours.port, sending.poll())
     request = sending.new_job(ours.token())
     return Work("newjob", [request], len(ask_once(ours.port, request)[1]))
 
