@@ -1,6 +1,7 @@
 """Requests to the queue, with this package's names: a command, a poll, a report."""
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -33,7 +34,7 @@ class Command:
     idempotency_key: str | None = None
     is_repeat: bool = False
 
-    @property
+    @cached_property
     def command_class(self) -> str:
         """Return the command's class in the catalogue."""
         return catalogue.command_class(self.device, self.action, self.values)
