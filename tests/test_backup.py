@@ -566,6 +566,18 @@ def cut_before(monkeypatch: pytest.MonkeyPatch, steps_left: int) -> list[int]:
     return left
 
 
+def test_a_restore_never_writes_into_the_folder_of_another_one(appliance: Appliance, folder: Folder) -> None:
+    aside = folder.backups / "replaced-1"
+    close_appliance(appliance, folder)
+    assert replacing._keep(folder, aside)
+    kept = (aside / folder.database.name).read_bytes()
+    folder.database.unlink()
+    folder.database.write_bytes(b"another store")
+    with pytest.raises(FileExistsError):
+        replacing._keep(folder, aside)
+    assert (aside / folder.database.name).read_bytes() == kept
+
+
 def without_links(*_: object) -> None:
     raise OSError(1, "no links here")
 

@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from prjobs.base import sockets
+from prjobs.base.notices import Code
 from prjobs.base.sockets import bind_sockets
 from tests.program import JOB
 from tests.verbs import make_token
@@ -78,6 +79,7 @@ def test_a_trusted_proxy_may_come_from_either(make_server, trusted, host):
     server = make_server(trusted_proxy=trusted)
     assert poll(server, host, **{"X-Forwarded-For": "203.0.113.7"}).status_code == 401
     assert poll(server, host).status_code == 200
+    assert Code.UNKNOWN_PROXY not in server.appliance.queue.notices
 
 
 @needs_ipv6

@@ -19,7 +19,7 @@ from tests.waiting import wait_for
 UI = "https://ui.example"
 DIGITS = "9" * 4301
 LIMIT = "The body is too large: 1 MiB is the limit."
-HEADERS = "The headers are too large: 16 KiB is the limit."
+HEADERS = "The headers are too large: 16 KiB is the limit, in at most 100 lines."
 INVALID = "This is not a valid HTTP request."
 
 

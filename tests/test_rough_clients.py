@@ -253,6 +253,15 @@ def test_urgent_requests_are_known_by_their_first_bytes(line, body, urgency):
     assert request.get_body_stream().read() == body
 
 
+def test_a_long_poll_in_chunks_is_not_urgent():
+    request = HTTPRequestParser(Adjustments())
+    sent = b"POST /getnewjobs HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    sent += b"2400\r\n" + b" " * 0x2400 + b"\r\n0\r\n\r\n"
+    while not request.completed:
+        sent = sent[request.received(sent) :]
+    assert urgency_of(request) == Urgency.READ
+
+
 # ---- slow readers
 
 
@@ -337,6 +346,81 @@ def test_of_connections_that_asked_the_oldest_idle_one_is_closed(make_server):
         for session in sessions:
             assert session.get(f"{server.url}/healthz", timeout=60).status_code == 200
         assert 20 < len(server.listener.channels()) < 32
+
+
+def test_at_the_limit_a_connection_whose_page_waits_is_closed(make_server):
+    """With a second request in hand a connection is never idle."""
+    server = make_server(connections=48)
+    twice = b"GET /api/now HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 2
+    is_over = threading.Event()
+
+    def ask_on_and_on():
+        while not is_over.is_set():
+            with suppress(OSError), open_connection(server) as connection:
+                connection.settimeout(5)
+                while not is_over.is_set():
+                    connection.sendall(twice)
+                    assert connection.recv(65_536)
+
+    with ThreadPoolExecutor(60) as callers:
+        for _ in range(60):
+            callers.submit(ask_on_and_on)
+        try:
+            wait_for(lambda: len(server.listener.channels()) >= 40)
+            for _ in range(3):
+                assert requests.post(f"{server.url}/getnewjobs", data=b'{"site":"saf"}', timeout=10).json() == []
+        finally:
+            is_over.set()
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "status"),
+    [
+        ("a: b\r\n" * 98, "", 200),
+        ("a: b\r\n" * 400, "", 431),
+        ("Transfer-Encoding: chunked\r\n", "40\r\n" + "x" * 64 + "\r\n" + "0\r\n\r\n", 400),
+        ("Transfer-Encoding: chunked\r\n", "1\r\n{\r\n" + "1\r\n \r\n" * 2000, 400),
+        ("Transfer-Encoding: chunked\r\n", "1;a=" + "b" * 9000, 400),
+        ("Transfer-Encoding: chunked\r\n", "1\r\n{\r\n0\r\n" + "a: b\r\n" * 2000, 400),
+        ("Transfer-Encoding: chunked\r\n", "e\r\n" + '{"site":"saf"}' + "\r\n0\r\n\r\n", 200),
+    ],
+)
+def test_a_head_and_a_body_in_chunks_have_few_lines(server, head, body, status):
+    asked = '{"site":"saf"}' if "chunked" not in head else ""
+    length = f"Content-Length: {len(asked)}\r\n" if asked else ""
+    with open_connection(server) as connection:
+        connection.sendall(f"POST /getnewjobs HTTP/1.1\r\nHost: 127.0.0.1\r\n{length}{head}\r\n{asked}{body}".encode())
+        answer = HTTPResponse(connection)
+        answer.begin()
+        assert answer.status == status and answer.read() == b"[]"
+
+
+def test_odd_parameters_take_little_time(server):
+    draft = {"site": "saf", "device": "camera", "action": "expose"}
+    params = {f"expos{number}" + "e" * (number % 200): 1 for number in range(9_000)}
+    # The comparison of every name takes half a minute.
+    said = requests.post(
+        f"{server.url}/api/commands/notes", json={**draft, "required_params": params}, timeout=10
+    ).json()
+    assert len(said["notes"]) <= 60
+
+
+def test_a_negative_number_of_events_is_none(server):
+    submit(server.appliance)
+    assert requests.get(f"{server.url}/api/changes?last=-1", timeout=60).json()["changes"] == []
+
+
+def test_a_job_with_many_reports_shows_the_first_and_the_last(server):
+    row = submit(server.appliance)
+    event = log.Event("primary", "EXPOSING", 1, "saf", "x" * 400)
+
+    def report(transaction):
+        for _ in range(1500):
+            log.apply(transaction, [row], event)
+
+    server.appliance.queue.database.write(report, patience_s=60, commit_s=60)
+    timeline = requests.get(f"{server.url}/api/jobs/{row.ulid}", timeout=60).json()["timeline"]
+    assert len(timeline) == 1000 and timeline[0]["status"] == "UNREAD" and timeline[-1]["seq"] == 1501
 
 
 def test_blank_lines_are_no_activity(make_server, monkeypatch):

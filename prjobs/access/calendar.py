@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import chain
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from prjobs.access import reservations
 from prjobs.access.desk import Desk
@@ -22,6 +23,8 @@ from prjobs.base.clock import moment
 from prjobs.base.errors import Unavailable
 from prjobs.base.notices import Code
 from prjobs.base.places import parse_zones
+from prjobs.base.proxies import NONE
+from prjobs.base.sockets import is_loopback
 
 logger = logging.getLogger(__name__)
 HOUR_MS = 3_600_000
@@ -167,7 +170,10 @@ def _asked(desk: Desk, endpoint: str, body: dict[str, str], limits: Limits) -> A
     if not desk.settings.calendar_url:
         raise Outside("the setting calendar_url is empty: set it to the address of the calendar service")
     site = body["site"]
-    document = post_json(f"{desk.settings.calendar_url.rstrip('/')}/{endpoint}", body, limits, desk.settings.proxies)
+    url = f"{desk.settings.calendar_url.rstrip('/')}/{endpoint}"
+    # A proxy elsewhere does not reach a calendar on this machine.
+    proxies = NONE if is_loopback(urlsplit(url).hostname or "") else desk.settings.proxies
+    document = post_json(url, body, limits, proxies)
     answer = parse_events(document, site, parse_zones(desk.settings.site_zones).get(site, UTC))
     if answer.wrong and not answer.events and not answer.unclear:
         raise Outside(f"{endpoint} answered {answer.wrong} events, and all are wrong in form")

@@ -3,9 +3,16 @@
 import difflib
 from collections.abc import Iterable
 
+LONGEST = 64
+
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return the known word most like this one, letter case aside; empty if none is like it."""
+    """Return the known word most like this one, letter case aside; empty if none is like it.
+
+    A word of more than 64 characters is like none: the comparison takes time by the square of the length.
+    """
+    if len(word) > LONGEST:
+        return ""
     by_folded = {name.casefold(): name for name in known}
     near = difflib.get_close_matches(word.casefold(), by_folded, 1)
     return by_folded[near[0]] if near else ""

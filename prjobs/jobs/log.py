@@ -182,7 +182,7 @@ def _of_sites(column: str, sites: Sequence[str]) -> str:
 
 
 def timeline(source: Source, job_seq: int) -> list[Row]:
-    """Return all changes of a job, oldest first, with their hand-outs.
+    """Return the changes of a job, oldest first, with their hand-outs: of more than a thousand the first and last 500.
 
     Columns: seq, queue, status, estimate_s, time_ms, who, note, then the hand-out's id, time_ms, peer, gap_ms,
     state, maybe_flushed.
@@ -190,6 +190,9 @@ def timeline(source: Source, job_seq: int) -> list[Row]:
     return source.fetch(
         "SELECT c.seq, c.queue, c.status, c.estimate_s, c.time_ms, c.who, c.note, "
         "h.id, h.time_ms, h.peer, h.gap_ms, h.state, h.maybe_flushed "
-        "FROM change c LEFT JOIN handout h ON h.id = c.handout_id WHERE c.job_seq = ? ORDER BY c.seq",
-        (job_seq,),
+        "FROM change c LEFT JOIN handout h ON h.id = c.handout_id WHERE c.seq IN ("
+        f"SELECT seq FROM (SELECT seq FROM change WHERE job_seq = ? ORDER BY seq LIMIT {LIMIT}) AS first "
+        f"UNION SELECT seq FROM (SELECT seq FROM change WHERE job_seq = ? ORDER BY seq DESC LIMIT {LIMIT}) AS last"
+        ") ORDER BY c.seq",
+        (job_seq, job_seq),
     )

@@ -31,6 +31,8 @@ PATIENCE_MS = 15_000
 AFTER_MS = 5_000
 # The longest time after the act's stop that other stops may keep a step back: a roof must still close.
 HELD_MS = 45_000
+# The newest jobs of a site tell how its users name the instances.
+LOOKED_AT = 1000
 
 
 class Sender(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,7 +174,9 @@ def _carried_over(transaction: Transaction, making: Making) -> list[Step]:
 
 def _instance(source: Source, site: str, device: str) -> str:
     """Return the instance of the newest command for the device, as the site's users name it."""
-    sql = "SELECT instance FROM job WHERE site = ? AND device = ? ORDER BY ulid DESC LIMIT 1"
+    # Nothing may keep the stop waiting: of a site without such a command the whole history would be read.
+    newest = f"SELECT ulid, device, instance FROM job WHERE site = ? ORDER BY ulid DESC LIMIT {LOOKED_AT}"
+    sql = f"SELECT instance FROM ({newest}) AS newest WHERE device = ? ORDER BY ulid DESC LIMIT 1"
     found = source.fetch(sql, (site, device))
     return str(found[0][0]) if found else ""
 

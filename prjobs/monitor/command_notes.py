@@ -6,7 +6,7 @@ A note refuses nothing: a form and a terminal show the notes beside the command.
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 from typing import Annotated, Any
 
 import msgspec
@@ -23,6 +23,8 @@ LOOKED_AT = 2000
 # Longer parameters hold lists and images, no names.
 NAMES_CHARS = 2000
 LISTED = 12
+# No command has as many parameters; each takes time.
+PARAMETERS = 50
 # The words for a whole site, which no job of a single device shows.
 WHOLE_SITE = frozenset({"all", "obs"})
 
@@ -111,7 +113,11 @@ def _instance_note(draft: Draft, past: Past) -> str:
 
 
 def _parameter_notes(source: Source, draft: Draft) -> Iterable[str]:
-    params = {**draft.optional_params, **draft.required_params}
+    params = {
+        name: value
+        for given in (draft.optional_params, draft.required_params)
+        for name, value in islice(given.items(), PARAMETERS)
+    }
     command = catalogue.find(draft.device, draft.action, draft.required_params)
     if command is None:
         return

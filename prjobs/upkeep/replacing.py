@@ -55,7 +55,10 @@ def _keep(folder: Folder, aside: Path) -> bool:
     log = _side(folder.database, "-wal")
     if not any(_side(folder.database, side).exists() for side in SIDES):
         return False
-    make_folder(aside)
+    make_folder(aside.parent)
+    # Never into the folder of another restore.
+    aside.mkdir(mode=0o700)
+    sync_folder(aside.parent)
     try:
         if has_log(folder.database):
             shutil.copyfile(log, aside / log.name)

@@ -96,7 +96,7 @@ def build_routes(appliance: Appliance) -> Bottle:
     for plugin in list(app.plugins):
         app.uninstall(plugin)
     app.default_error_handler = partial(_error, appliance.queue)
-    people = [Route(method, path, _limited(handler)) for method, path, handler in ROUTES]
+    people = [Route(method, path, _limited(path, handler)) for method, path, handler in ROUTES]
     routes = [*contract.ROUTES, *people]
     for method, path, handler in routes:
         app.route(path, method, _answering(partial(handler, appliance), partial(note_refusal, appliance.desk)))
@@ -110,8 +110,10 @@ def build_routes(appliance: Appliance) -> Bottle:
     return app
 
 
-def _limited(handler: Handler) -> Handler:
-    """Return the handler for people, who may ask for anything: each of its queries ends in time."""
+def _limited(path: str, handler: Handler) -> Handler:
+    """Return the handler for people, who may ask for anything: each of its queries ends in time, but for a stop's."""
+    if path == monitor_api.MAKE_SAFE:
+        return handler
 
     def answer(appliance: Appliance, **parts: str) -> HTTPResponse:
         with appliance.queue.database.limited(LIMIT_S):

@@ -12,7 +12,7 @@ from prjobs.access.audit import Actor
 from prjobs.access.desk import Desk
 from prjobs.access.identity import LOG_IN, Identity
 from prjobs.base.cookies import cookie_of
-from prjobs.base.errors import Forbidden, TooMany, Unauthorized
+from prjobs.base.errors import Forbidden, TooMany, Unauthorized, Unavailable
 from prjobs.web import connection
 from prjobs.web.endpoint import query_text
 
@@ -68,7 +68,7 @@ def identity_if_good(desk: Desk) -> Identity | None:
     try:
         token = _sent_token(desk, basic=True)
         return None if token is None else _identify(desk, token)
-    except (Unauthorized, Forbidden):
+    except (Unauthorized, Forbidden, Unavailable):
         return None
 
 

@@ -54,6 +54,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         # A long answer of which no piece is being made; only the loop wakes it.
         self.suspended: Task | None = None
         self.is_parked = False
+        # A worker answers a request.
+        self.is_served = False
 
     def urgency(self) -> Urgency:
         """Return the urgency of the next request."""
@@ -100,7 +102,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     def service(self) -> None:
         """Answer one request, in a worker."""
         _serving.channel = self
-        self.active_s, self.has_asked = time.monotonic(), True
+        self.active_s, self.has_asked, self.is_served = time.monotonic(), True, True
         try:
             super().service()
             if self.has_ended and not self.requests:
@@ -111,6 +113,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             self.is_parked = True
             self.server.pull_trigger()
         finally:
+            self.is_served = False
             _serving.channel = None
 
     def needs_loop(self) -> bool:
@@ -163,7 +166,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         """Send the bytes that did not fit, and let a worker make the next piece of a long answer."""
         self._send()
         if self.is_parked and self.connected and self.total_outbufs_len <= WAITING:
-            self.is_parked, self.writing = False, True
+            # What waits for the client leaves meanwhile.
+            self.is_parked = False
             self.server.add_task(self)
 
     def _send(self) -> None:
@@ -219,16 +223,22 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         return not self.requests and now_s - self.active_s > IDLE_S
 
     def worth(self) -> tuple[int, float] | None:
-        """Return how much closing the connection would hurt, for a comparison; None while a request is answered.
+        """Return how much closing the connection would hurt, for a comparison; None while a worker answers a request.
 
-        Least worth: connections that never asked anything, then idle ones, then those whose end proves that jobs
-        arrived, then long answers; in each group the oldest first.
+        Least worth: connections that never asked anything, then those whose request for a page or list waits for a
+        worker, then idle ones, then those whose end proves that jobs arrived, then long answers, then those whose
+        command or poll waits for a worker; in each group the oldest first.
         """
-        if self.requests and not self.is_parked:
+        if self.is_served and not self.is_parked:
             return None
+        requests = list(self.requests)
         if self.total_outbufs_len or self.is_parked:
-            return 3, self.active_s
-        return (2 if self.lets_client_end else int(self.has_asked)), self.active_s
+            return 4, self.active_s
+        if requests:
+            return (1 if urgency_of(requests[0]) == Urgency.READ else 5), self.active_s
+        if not self.has_asked:
+            return 0, self.active_s
+        return (3 if self.lets_client_end else 2), self.active_s
 
     def handle_close(self) -> None:
         """Close the connection, and tell the server how it ended."""

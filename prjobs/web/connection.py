@@ -23,7 +23,12 @@ _FORWARDED = frozenset(
         "X_FORWARDED_PORT",
         "X_FORWARDED_BY",
         "FORWARDED",
+        "X_FORWARDED_SERVER",
         "X_REAL_IP",
+        "X_CLIENT_IP",
+        "CF_CONNECTING_IP",
+        "TRUE_CLIENT_IP",
+        "VIA",
     )
 )
 # Keys of the request's environ: the identity once proved, and the act in the words of the audit.

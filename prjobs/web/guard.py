@@ -56,7 +56,8 @@ class Guard:
         if not host:
             raise BadRequest("The Host header is missing.")
         match = _HOST.match(host)
-        if match is None or not self._is_named(match["name"].lower()):
+        is_host = match is not None and int((match["port"] or ":0")[1:]) < 65536
+        if match is None or not is_host or not self._is_named(match["name"].lower()):
             raise WrongHost("The Host header does not name this appliance; the setting allowed_hosts adds names.")
         if len(self._good_hosts) < 1000:
             self._good_hosts.add(host)

@@ -84,7 +84,7 @@ class Listener:
             raise
         self._servers = [one for one in self._sockets.values() if hasattr(one, "active_channels")]
         for server in self._servers:
-            server.application = _marking(server.application, settings.trusted_proxy)
+            server.application = _marking(server.application, _proxy(settings.trusted_proxy).get("trusted_proxy", ""))
             server.channel_class = Channel
             server.allowed_origins = origins(settings.allowed_origins)
             server.application = refuse_malformed_proxy(server.application)

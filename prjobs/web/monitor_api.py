@@ -38,6 +38,7 @@ from prjobs.web.pages import build_name
 
 logger = logging.getLogger(__name__)
 WATCHDOG = "watchdog"
+MAKE_SAFE = "/api/make_safe"
 
 
 Key = Annotated[str, Meta(min_length=1, max_length=200, description="the key of an alarm, 1 to 200 characters")]
@@ -130,7 +131,7 @@ def get_changes(appliance: Appliance) -> HTTPResponse:
     since, last = query_number("since"), query_number("last")
     if last is not None:
         newest = log.last_seq(queue.database)
-        events = log.newest_events(queue.database, last, sites_asked)
+        events = log.newest_events(queue.database, max(0, last), sites_asked)
         return _changes(in_page(map(views.view_change, reversed(events)))[::-1], newest)
     if since is None:
         return reply_json({"seq": log.last_seq(queue.database), "changes": [], "more": False, "again_s": 0})
@@ -229,7 +230,7 @@ def post_make_safe(appliance: Appliance) -> HTTPResponse:
 
 
 ROUTES = [
-    Route("POST", "/api/make_safe", post_make_safe),
+    Route("POST", MAKE_SAFE, post_make_safe),
     Route("GET", "/healthz", get_healthz),
     Route("GET", "/api/now", get_now),
     Route("DELETE", "/api/sites/<site>", delete_site),

@@ -8,7 +8,7 @@ from typing import Any
 from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask
 from waitress.utilities import BadRequest as InvalidRequest
-from waitress.utilities import RequestEntityTooLarge
+from waitress.utilities import RequestEntityTooLarge, RequestHeaderFieldsTooLarge
 
 from prjobs.base.errors import BadRequest, HeadersTooLarge, Internal, Refused, TooLarge
 from prjobs.web.endpoint import TOO_LARGE
@@ -19,6 +19,11 @@ GETNEWJOBS = "/getnewjobs"
 # A key of the request's environ, set once the request reaches the application.
 REACHED = "prjobs.reached"
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+# The most lines of a head; programs and browsers send about 20.
+MAX_LINES = 100
+# The bytes of a body in chunks that are no content: the lines around the chunks cost far more time than the content.
+FRAMING = 1024
+FRAMING_SHARE = 4
 _SERVER = re.compile(r"^\w+://[^/]*")
 _ORIGIN = re.compile(rb"^origin:[ \t]*([!-~]{1,200})[ \t]*\r?$", re.I | re.M)
 
@@ -35,9 +40,13 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         """Take data of the request; return the number of bytes taken. What cannot be parsed is refused."""
         before = None if self.body_rcv is not None else self.header_plus
         try:
-            taken = int(super().received(data))
-            if self.chunked and self.body_rcv.chunk_remainder > self.adj.max_request_body_size:
-                self.error, self.completed = RequestEntityTooLarge(""), True
+            if before is not None and _has_too_many_lines(before + data):
+                self.error, self.completed = RequestHeaderFieldsTooLarge(""), True
+                taken = len(data)
+            else:
+                taken = int(super().received(data))
+            if self.chunked and not self.error:
+                self._check_chunks()
         except Exception:
             # waitress lets errors through: of a number with 4,301 digits, of half an IPv6 address.
             self.error = InvalidRequest("")
@@ -51,6 +60,14 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         # The rest is no request of its own: the connection ends.
         return len(data)
 
+    def _check_chunks(self) -> None:
+        """Refuse a body that holds a huge chunk, or more lines around its chunks than content."""
+        size = len(self.body_rcv)
+        if self.body_rcv.chunk_remainder > self.adj.max_request_body_size:
+            self.error, self.completed = RequestEntityTooLarge(""), True
+        elif self.body_bytes_received - size > FRAMING + size // FRAMING_SHARE:
+            self.error, self.completed = InvalidRequest(""), True
+
     @property
     def asked_path(self) -> str:
         """The path of the request, as far as it can be read; a path with `getnewjobs` in it counts as that."""
@@ -63,6 +80,12 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         """The web origin of the request, as far as it can be read; empty for a program."""
         found = _ORIGIN.search(self._head)
         return found[1].decode() if found else str(self.headers.get("ORIGIN", ""))
+
+
+def _has_too_many_lines(head: bytes) -> bool:
+    # An ordinary head is short, and not counted.
+    end = head.find(b"\r\n\r\n") if len(head) > 1024 else 0
+    return head.count(b"\n", 0, end if end >= 0 else len(head)) > MAX_LINES
 
 
 class Refusal(ErrorTask):  # type: ignore[misc]
@@ -105,7 +128,7 @@ def refuse_malformed_proxy(application: Wsgi) -> Wsgi:
 def _refused(code: int) -> Refused:
     known = {
         413: TooLarge(TOO_LARGE),
-        431: HeadersTooLarge("The headers are too large: 16 KiB is the limit."),
+        431: HeadersTooLarge("The headers are too large: 16 KiB is the limit, in at most 100 lines."),
         500: Internal("Internal error; the log of the appliance has the details."),
     }
     return known.get(code, BadRequest("This is not a valid HTTP request."))

@@ -30,17 +30,22 @@ def urgency_of(request: Any) -> Urgency:
     if request.error:
         return Urgency.READ
     path = request.path.rstrip("/")
-    if request.command in ("GET", "HEAD") or path.endswith("getrecentjobs"):
+    if request.command in ("GET", "HEAD") or path.endswith(("getrecentjobs", "/commands/notes")):
         return Urgency.READ
     if path.endswith(("getnewjobs", "make_safe")):
         # Of a long body only the decoding is dear: no program sends one.
-        return Urgency.READ if request.content_length > LONGEST else Urgency.URGENT
+        return Urgency.READ if _length(request) > LONGEST else Urgency.URGENT
     return Urgency.URGENT if path.endswith("newjob") and _may_make_safe(request) else Urgency.WRITE
+
+
+def _length(request: Any) -> int:
+    """Return the length of the body; waitress keeps that of a body in chunks among the headers alone."""
+    return int(request.headers.get("CONTENT_LENGTH") or 0)
 
 
 def _may_make_safe(request: Any) -> bool:
     """Return True if the body holds a word that makes a command safe. The body is not decoded yet."""
-    if request.content_length > LONGEST:
+    if _length(request) > LONGEST:
         return False
     stream = request.get_body_stream()
     body = stream.read(LONGEST).lower()
