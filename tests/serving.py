@@ -1,5 +1,6 @@
 """A WSGI application on a free port of this machine, served by a thread of this process."""
 
+import select
 import threading
 from types import TracebackType
 from typing import Any
@@ -34,7 +35,7 @@ class Serving:
     def _serve(self) -> None:
         """Close everything in the thread that waits for it: select() fails on a socket that another thread closed."""
         while not self._closing.is_set():
-            wasyncore.loop(timeout=0.02, map=self._sockets, count=1)
+            wasyncore.loop(timeout=0.02, map=self._sockets, use_poll=hasattr(select, "poll"), count=1)
         self._server.task_dispatcher.shutdown()
         self._server.close()
         for channel in list(self._server.active_channels.values()):

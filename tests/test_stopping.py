@@ -1,5 +1,6 @@
 """A stop ends in bounded time, loses nothing that was answered, and its exit code is true."""
 
+import gc
 import os
 import socket
 import sqlite3
@@ -13,11 +14,29 @@ from filelock import FileLock
 from prjobs.base import files
 from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
+from prjobs.base.settings import Settings
+from prjobs.server import Server
 from tests.clocks import ManualClock
 from tests.preload import needs_gcc, with_fsync
 from tests.program import JOB
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="the system does not list the open files by /proc")
+def test_a_stopped_server_leaves_nothing_open(tmp_path):
+    def serve(name):
+        server = Server(Folder(tmp_path / name), Settings(port=0))
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        assert requests.post(f"http://127.0.0.1:{server.listener.port}/getnewjobs", data='{"site": "saf"}').ok
+        server.stop()
+        thread.join()
+        gc.collect()
+        return len(os.listdir("/proc/self/fd"))
+
+    serve("first")
+    assert serve("second") == serve("third")
 
 
 def locked(program) -> sqlite3.Connection:

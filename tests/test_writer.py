@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 import requests
@@ -59,6 +60,43 @@ def test_what_nobody_waits_for_is_not_given_up_in_silence(tmp_path, monkeypatch,
         database.post(lambda _transaction: None)
     assert not database.close()
     assert "without a waiting caller were given up" in caplog.text
+
+
+def test_what_nobody_waits_for_comes_after_the_trouble(tmp_path, monkeypatch, caplog):
+    """The stop of a program that has gone waits again only by such a write."""
+    database = open_database(tmp_path / "store.sqlite3")
+    connect, left = database._writer._connect, [1000]
+    monkeypatch.setattr(database._writer, "_connect", lambda: Failing(connect(), left))
+    database.start(lambda _sites: None)
+    written = []
+    database.post(lambda _transaction: written.append("posted"))
+    wait_for(lambda: database.trouble is not None)
+    left[0] = 0
+    assert database.write(lambda _transaction: "written") == "written"
+    wait_for(lambda: written == ["posted"])
+    assert database.close()
+    assert "were given up" not in caplog.text
+
+
+def test_what_fails_again_and_again_is_given_up(tmp_path, caplog):
+    database = open_database(tmp_path / "store.sqlite3")
+    database.start(lambda _sites: None)
+    tried = []
+
+    def fail(_transaction):
+        tried.append(1)
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+        raise error
+
+    database.post(fail)
+    for _ in range(20):
+        with suppress(Unavailable):
+            database.write(lambda _transaction: None)
+    wait_for(lambda: "1 writes without a waiting caller were given up" in caplog.text)
+    assert len(tried) == 5
+    assert database.write(lambda _transaction: "written") == "written"
+    assert database.close()
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ class Work:
     """A request to the writer. Two one-shot locks decide the races for the start and for the result.
 
     `undo(transaction, result)` takes back a commit that came after the caller gave up. `posted`: no caller waits.
-    `lasts`: the writer tries again until the commit is on disk.
+    `lasts`: the writer tries again until the commit is on disk; `tries`: how many commits failed so far.
     """
 
-    __slots__ = ("arguments", "done", "error", "lasts", "posted", "result", "started", "taken", "undo", "verb")
+    __slots__ = ("arguments", "done", "error", "lasts", "posted", "result", "started", "taken", "tries", "undo", "verb")
 
     def __init__(
         self,
@@ -30,10 +30,17 @@ class Work:
     ) -> None:
         self.verb, self.arguments, self.undo = verb, arguments, undo
         self.posted, self.lasts = posted, lasts
+        self.tries = 0
         self.result: Any = None
         self.error: Exception | None = None
         self.started, self.taken, self.done = threading.Lock(), threading.Lock(), threading.Lock()
         self.done.acquire()
+
+    def again(self) -> "Work":
+        """Return a new request for the same, with the number of tries."""
+        made = Work(self.verb, self.arguments, posted=self.posted)
+        made.tries = self.tries
+        return made
 
     def finish(self) -> bool:
         """Give the result to the caller. Return False if the caller gave up earlier."""
@@ -41,6 +48,29 @@ class Work:
             self.done.release()
             return True
         return False
+
+
+class PutOff:
+    """The writes without a waiting caller whose commit failed: a stop that waits again must not be forgotten."""
+
+    TRIES = 5
+    LIMIT = 1000
+
+    def __init__(self) -> None:
+        self._works: list[Work] = []
+
+    def keep(self, failed: list[Work]) -> int:
+        """Keep the writes for the time after the next commit; return the number of those given up."""
+        for work in failed:
+            work.tries += 1
+        kept = [work for work in failed if work.tries < self.TRIES][: self.LIMIT - len(self._works)]
+        self._works += kept
+        return len(failed) - len(kept)
+
+    def take(self) -> list[Work]:
+        """Return the kept writes anew, and keep none."""
+        taken, self._works = self._works, []
+        return [work.again() for work in taken]
 
 
 class Places:

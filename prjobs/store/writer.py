@@ -15,7 +15,7 @@ from prjobs.base.errors import Fault, Refused, Trouble, Unavailable
 from prjobs.store.engine import Undo
 from prjobs.store.faults import Condition, is_store_trouble, may_have_committed, write_once
 from prjobs.store.transaction import Transaction
-from prjobs.store.work import LOOK_S, Places, Work
+from prjobs.store.work import LOOK_S, Places, PutOff, Work
 
 PATIENCE_S = 5.0
 COMMIT_PATIENCE_S = 30.0
@@ -49,6 +49,7 @@ class Writer:
         # Results committed after their callers gave up. The next transaction takes these back first: any write before
         # could build on jobs that no poll received.
         self._undoing: list[Work] = []
+        self._put_off = PutOff()
         self._places = Places(WAITING_LIMIT)
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
@@ -130,9 +131,11 @@ class Writer:
         connection = self._connect()
         while (batch := self._gather()) is not None:
             connection = self._carry_on(connection, batch)
-        if self._undoing:
-            connection = self._carry_on(connection, [])
-            self._given_up += len(self._undoing)
+        # Writes that were put off come after the end.
+        rest = [work for _ in range(self._waiting.qsize()) if (work := self._waiting.get())]
+        if self._undoing or rest:
+            connection = self._carry_on(connection, rest)
+        self._given_up += len(self._undoing) + len(self._put_off.take())
         self._checkpoint(connection)
         connection.close()
 
@@ -210,6 +213,8 @@ class Writer:
             raise
         self._condition.committed()
         self._finish(transaction, running)
+        for work in self._put_off.take():
+            self._waiting.put(work)
 
     def _overwrite(self, connection: sqlite3.Connection) -> None:
         """Overwrite a failed COMMIT in the log, if the disk allows. The trouble stays, for the ballast to see."""
@@ -289,9 +294,10 @@ class Writer:
     def _refuse(self, batch: list[Work], trouble: Trouble, in_doubt: bool = False) -> None:
         """Refuse the requests for the trouble; `in_doubt`: their COMMIT failed, and a restart may find them."""
         refused = [work for work in batch if not work.lasts]
-        if posted := sum(work.posted for work in refused):
-            logger.error("%d writes without a waiting caller were given up: %s", posted, trouble.sentence)
-            self._given_up += posted if self._hurry.is_set() else 0
+        posted = [work for work in refused if work.posted and work.error is None]
+        if given_up := len(posted) if self._hurry.is_set() else self._put_off.keep(posted):
+            logger.error("%d writes without a waiting caller were given up: %s", given_up, trouble.sentence)
+            self._given_up += given_up if self._hurry.is_set() else 0
         if in_doubt:
             trouble = trouble._replace(sentence=f"{trouble.sentence} The request {IN_DOUBT}.")
         for work in refused:

@@ -184,7 +184,10 @@ class Listener:
             look()
         for channel in self.channels():
             channel.handle_close()
-        self._servers[0].task_dispatcher.shutdown(cancel_pending=True, timeout=0.5)
+        if self._servers[0].task_dispatcher.shutdown(cancel_pending=True, timeout=0.5):
+            # A worker that still runs would write into a closed pipe, or into a file that got the pipe's number.
+            for server in self._servers:
+                server.trigger.close()
 
     def _stop_listening(self) -> None:
         for server in self._servers:
