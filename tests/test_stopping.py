@@ -6,6 +6,7 @@ import socket
 import sqlite3
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import requests
@@ -20,10 +21,11 @@ from tests.clocks import ManualClock
 from tests.preload import needs_gcc, with_fsync
 from tests.program import JOB
 
+OPEN_FILES = Path("/proc/self/fd")
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="the system does not list the open files by /proc")
+@pytest.mark.skipif(not OPEN_FILES.exists(), reason="the system does not list the open files by /proc")
 def test_a_stopped_server_leaves_nothing_open(tmp_path):
     def serve(name):
         server = Server(Folder(tmp_path / name), Settings(port=0))
@@ -33,7 +35,7 @@ def test_a_stopped_server_leaves_nothing_open(tmp_path):
         server.stop()
         thread.join()
         gc.collect()
-        return len(os.listdir("/proc/self/fd"))
+        return len(list(OPEN_FILES.iterdir()))
 
     serve("first")
     assert serve("second") == serve("third")
