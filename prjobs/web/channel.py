@@ -15,6 +15,8 @@ from prjobs.web.urgency import Urgency, urgency_of
 
 IDLE_S = 75.0
 SLOW_S = 20.0
+# A program sends its first request within this time after the connection.
+NEW_S = 0.5
 # The least bytes a second that a client must read of an answer.
 LEAST_RATE = 1000
 # The bytes of a long answer that wait for the client while the next piece is not made yet.
@@ -221,6 +223,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         if self.total_outbufs_len or self.waits_for_end:
             return now_s - self.paced_s > SLOW_S
         return not self.requests and now_s - self.active_s > IDLE_S
+
+    def is_busy(self) -> bool:
+        """Return True while an answer is on its way, or the first request on a new connection may be."""
+        is_new = not self.has_asked and self.connected and time.monotonic() - self.active_s < NEW_S
+        return bool(self.requests or self.total_outbufs_len or is_new)
 
     def worth(self) -> tuple[int, float] | None:
         """Return how much closing the connection would hurt, for a comparison; None while a worker answers a request.

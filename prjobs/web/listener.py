@@ -174,7 +174,7 @@ class Listener:
         look = partial(self._servers[0].asyncore.loop, timeout=0.05, map=self._sockets, use_poll=use_poll, count=1)
         # Requests and ends of connections may have come that the loop has not read yet.
         look()
-        while any(channel.requests or channel.total_outbufs_len for channel in self.channels()):
+        while any(channel.is_busy() for channel in self.channels()):
             if time.monotonic() > end_s:
                 logger.warning("some requests were cut off by the stop")
                 break
