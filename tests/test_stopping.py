@@ -25,7 +25,9 @@ OPEN_FILES = Path("/proc/self/fd")
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 
 
-@pytest.mark.skipif(not OPEN_FILES.exists(), reason="the system does not list the open files by /proc")
+@pytest.mark.skipif(
+    os.name == "nt" or not OPEN_FILES.exists(), reason="the system does not list the open files by /proc"
+)
 def test_a_stopped_server_leaves_nothing_open(tmp_path):
     def serve(name):
         server = Server(Folder(tmp_path / name), Settings(port=0))
