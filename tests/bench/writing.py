@@ -55,8 +55,10 @@ def new_jobs(ours: Appliance) -> Work:
 
 
 def updates(ours: Appliance) -> Work:
-    """Reports on a hundred jobs, in turn STARTED and COMPLETE."""
+    """Reports on a hundred jobs that were handed out, in turn STARTED and COMPLETE."""
     ulids = sending.send_jobs(ours, 100)
+    while json.loads(ask_once(ours.port, sending.poll())[1]):
+        pass
     requests = [sending.report(ulid, status) for status in ("STARTED", "COMPLETE") for ulid in ulids]
     return Work("updatejobstatus", requests, len(ask_once(ours.port, requests[0])[1]))
 
