@@ -8,7 +8,6 @@ import dataclasses
 
 from prjobs.base.catalogue import MAKES_SAFE
 from prjobs.base.errors import TooMany
-from prjobs.base.notices import Code
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.requests import Command, is_stop
 from prjobs.jobs.states import CANCELLED, FORWARDING, HELD, UNREAD
@@ -72,8 +71,6 @@ def standing_for(transaction: Transaction, queue: Queue, command: Command) -> Jo
         found = [row for row in rows if _target(row) == _target(command)][:1]
     if found and _is_fresh(transaction, queue, found[0]):
         return found[0]
-    if queue.notices.sentence(Code.DISK_LOW):
-        raise TooMany("Too many such commands in a minute, and the disk is nearly full: the rest is for other users.")
     if not found and not queue.polls.is_reached(command.site):
         raise TooMany(f"Too many commands in a minute, and no program polls for jobs of {command.site}: wait a moment.")
     if not found and len({_target(row) for row in rows}) >= TARGETS:
