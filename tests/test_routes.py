@@ -9,10 +9,10 @@ from prjobs.web.contract import ENDPOINTS
 
 
 def all_routes(server):
-    found = {(route.method, route.rule) for route in build_routes(server.appliance).routes}
+    found = {(route.method, route.path) for route in build_routes(server.appliance)}
     return sorted(
-        (method, rule.replace("<ulid>", "x").replace("<token_id>", "x").replace("<name>", "x"))
-        for method, rule in found
+        (method, path.replace("<ulid>", "x").replace("<token_id>", "x").replace("<name>", "x"))
+        for method, path in found
     )
 
 

@@ -5,9 +5,18 @@ at a cookie of another program that it cannot read.
 """
 
 from collections.abc import Mapping
+from http.cookies import SimpleCookie
 
 
 def cookie_of(environ: Mapping[str, object], name: str) -> str:
     """Return the value of a cookie; empty without the cookie. Other programs may have left cookies in the header."""
     pairs = (pair.strip().partition("=") for pair in str(environ.get("HTTP_COOKIE", "")).split(";"))
     return next((value.strip('"') for key, _, value in pairs if key == name), "")
+
+
+def login_cookie(name: str, value: str, max_age_s: int, secure: bool) -> str:
+    """Return the Set-Cookie header of a cookie that no script and no other web site can use; 0 seconds remove it."""
+    cookie = SimpleCookie({name: value})
+    cookie[name].update({"path": "/", "max-age": str(max_age_s), "samesite": "strict", "httponly": "yes"})
+    cookie[name]["secure"] = "yes" if secure else ""
+    return cookie[name].OutputString()

@@ -4,7 +4,7 @@ import logging
 from typing import Annotated
 
 import msgspec
-from bottle import HTTPResponse, request
+from bottle import request
 from msgspec import Meta
 
 from prjobs.access import audit, login, rights, server_proof, tokens
@@ -15,10 +15,11 @@ from prjobs.access.provider import MAX_TOKEN
 from prjobs.access.tokens import NewToken, TokenInfo
 from prjobs.appliance import Appliance
 from prjobs.base import catalogue
+from prjobs.base.cookies import login_cookie
 from prjobs.base.errors import BadRequest, Forbidden, NotFound, Unauthorized, Unavailable
 from prjobs.base.fields import Instance, Site
 from prjobs.web import caller, connection
-from prjobs.web.endpoint import Route, parse_body, parse_query, reply_json
+from prjobs.web.endpoint import Answer, Route, parse_body, parse_query, reply_json
 
 logger = logging.getLogger(__name__)
 LOGIN_DAYS = 30
@@ -47,7 +48,7 @@ class MayQuery(msgspec.Struct, frozen=True):
     action: Instance = ""
 
 
-def get_may(appliance: Appliance) -> HTTPResponse:
+def get_may(appliance: Appliance) -> Answer:
     """Tell whether the caller may command a site now, and why; with device and action for one command."""
     identity = caller.require_identity(appliance.desk)
     asked = parse_query(MayQuery)
@@ -62,7 +63,7 @@ class ProofQuery(msgspec.Struct, frozen=True):
     challenge: Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="32 random bytes in hexadecimal")]
 
 
-def get_proof(appliance: Appliance) -> HTTPResponse:
+def get_proof(appliance: Appliance) -> Answer:
     """Prove that this server has the secret of its folder, for a challenge on this port. Open to everybody."""
     challenge = parse_query(ProofQuery).challenge
     port = int(request.environ["SERVER_PORT"])
@@ -72,7 +73,7 @@ def get_proof(appliance: Appliance) -> HTTPResponse:
 # ---- tokens
 
 
-def get_tokens(appliance: Appliance) -> HTTPResponse:
+def get_tokens(appliance: Appliance) -> Answer:
     """List the tokens that reach no further than the caller's; each by id, user, roles, sites and times."""
     identity = caller.require_admin(appliance.desk)
     return reply_json({"tokens": _tokens_within(appliance.desk, identity)})
@@ -82,7 +83,7 @@ def _tokens_within(desk: Desk, identity: Identity) -> list[TokenInfo]:
     return [info for info in tokens.list_tokens(desk) if identity.covers(info.sites)]
 
 
-def post_token(appliance: Appliance) -> HTTPResponse:
+def post_token(appliance: Appliance) -> Answer:
     """Make a token that reaches no further than the caller's; only this answer ever holds the token."""
     identity = caller.require_admin(appliance.desk)
     asked = parse_body(NewToken, empty=b"{}")
@@ -93,7 +94,7 @@ def post_token(appliance: Appliance) -> HTTPResponse:
     return reply_json({"token": token, "info": info})
 
 
-def delete_token(appliance: Appliance, token_id: str) -> HTTPResponse:
+def delete_token(appliance: Appliance, token_id: str) -> Answer:
     """Revoke a token."""
     identity = caller.require_admin(appliance.desk)
     if token_id not in {info.id for info in _tokens_within(appliance.desk, identity)}:
@@ -106,7 +107,7 @@ def delete_token(appliance: Appliance, token_id: str) -> HTTPResponse:
 # ---- logging in and out
 
 
-def post_login(appliance: Appliance) -> HTTPResponse:
+def post_login(appliance: Appliance) -> Answer:
     """Log a browser in by a one-time key or a token; the answer sets a cookie that scripts cannot read."""
     desk = appliance.desk
     asked = parse_body(Login, empty=b"{}")
@@ -114,17 +115,13 @@ def post_login(appliance: Appliance) -> HTTPResponse:
     identity = caller.identify(desk, token)
     if len(caller.cookie_name(desk)) + len(token) > MAX_COOKIE:
         raise BadRequest(LONG_TOKEN.format(size=len(token)))
-    answer = reply_json({"user": caller.shown(identity)})
-    answer.set_cookie(
-        caller.cookie_name(desk),
-        token,
-        httponly=True,
-        samesite="strict",
-        path="/",
-        max_age=min(tokens.left_s(token, desk.clock.now_ms()), MAX_AGE_S),
-        secure=request.environ["wsgi.url_scheme"] == "https",
-    )
-    return answer
+    max_age_s = min(tokens.left_s(token, desk.clock.now_ms()), MAX_AGE_S)
+    return reply_json({"user": caller.shown(identity)}, Set_Cookie=_cookie(desk, token, max_age_s))
+
+
+def _cookie(desk: Desk, token: str, max_age_s: int) -> str:
+    is_secure = request.environ["wsgi.url_scheme"] == "https"
+    return login_cookie(caller.cookie_name(desk), token, max_age_s, is_secure)
 
 
 def _token_for_key(desk: Desk, key: str) -> str:
@@ -140,22 +137,20 @@ def _token_for_key(desk: Desk, key: str) -> str:
     return token
 
 
-def post_login_key(appliance: Appliance) -> HTTPResponse:
+def post_login_key(appliance: Appliance) -> Answer:
     """Make a new key for the one-time link, which logs in for every site; the key before becomes worthless."""
     identity = caller.require_admin_everywhere(appliance.desk)
     user = parse_body(LinkUser, empty=b"{}")
     return reply_json({"once": login.create_login_key(appliance.desk, user, caller.actor(identity))})
 
 
-def post_logout(appliance: Appliance) -> HTTPResponse:
+def post_logout(appliance: Appliance) -> Answer:
     """Remove the login cookie, good or not, and revoke a token that the login link made."""
     try:
         _revoke_of_link(appliance.desk)
     except Unavailable as unavailable:
         logger.error("a browser logged out, and its token is not revoked: %s", unavailable)
-    answer = reply_json({"user": None})
-    answer.delete_cookie(caller.cookie_name(appliance.desk), path="/")
-    return answer
+    return reply_json({"user": None}, Set_Cookie=_cookie(appliance.desk, "", 0))
 
 
 def _revoke_of_link(desk: Desk) -> None:

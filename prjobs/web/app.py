@@ -3,9 +3,10 @@
 import logging
 from collections.abc import Callable, Iterable
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
-from bottle import Bottle, HTTPError, HTTPResponse, request
+from bottle import HTTPError, Router, request
 
 from prjobs.access import web_origins
 from prjobs.appliance import Appliance
@@ -27,11 +28,11 @@ from prjobs.web import (
 )
 from prjobs.web.audited_acts import note_refusal
 from prjobs.web.connection import UNKNOWN_PROXY
-from prjobs.web.endpoint import Handler, Route, reply
+from prjobs.web.endpoint import ALWAYS, Answer, Handler, Route
 from prjobs.web.guard import ALLOWED_HEADERS, Guard, cors_headers, preflight_headers
 from prjobs.web.pages import get_file, get_icon, load_files
 from prjobs.web.parsing import REACHED
-from prjobs.web.respond import refusal, refusal_parts
+from prjobs.web.respond import refusal
 
 logger = logging.getLogger(__name__)
 Environ = dict[str, Any]
@@ -54,60 +55,67 @@ PROXY_SENTENCE = (
 )
 # The longest that a query for people may take.
 LIMIT_S = 3.0
-REASONS = {421: "Misdirected Request", 507: "Insufficient Storage"}
+_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 
 def build_app(appliance: Appliance) -> Wsgi:
     """Return the application for one appliance. Two applications share no state."""
     settings = appliance.queue.settings
     guard = Guard(settings.host, settings.allowed_hosts, settings.allowed_origins)
-    routes = build_routes(appliance).wsgi
+    router = Router()
+    for route in build_routes(appliance):
+        router.add(route.path, route.method, route.handler)
 
     def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         environ[REACHED] = True
         note_peer(environ["REMOTE_ADDR"])
+        request.bind(environ)
         try:
             origin = guard.check(environ)
         except Refused as refused:
-            answer = _with_cors(environ, start_response, guard.allowed_origin(environ))
-            return _refuse(appliance, environ, answer, refused)
-        if UNKNOWN_PROXY in environ:
-            appliance.queue.notices.say(Code.UNKNOWN_PROXY, PROXY_SENTENCE)
-        return routes(environ, _with_cors(environ, start_response, origin))  # type: ignore[no-any-return]
+            origin = guard.allowed_origin(environ)
+            answer = _refuse(appliance, environ, refused)
+        else:
+            if UNKNOWN_PROXY in environ:
+                appliance.queue.notices.say(Code.UNKNOWN_PROXY, PROXY_SENTENCE)
+            answer = _routed(appliance, router, environ)
+        # The headers let pages of the origin read the answer.
+        more = [] if origin is None else cors_headers(origin) + preflight_headers(environ)
+        start_response(_LINES[answer.status], answer.headers + more)
+        return _body(answer, environ)
 
     return application
 
 
-def _with_cors(environ: Environ, start_response: StartResponse, origin: str | None) -> StartResponse:
-    """Return `start_response` with the headers that let pages of the origin read the answer."""
-    if origin is None:
-        return start_response
-    extra = cors_headers(origin) + preflight_headers(environ)
-
-    def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
-        return start_response(status, headers + extra, *rest)
-
-    return start
+def _routed(appliance: Appliance, router: Router, environ: Environ) -> Answer:
+    try:
+        handler, parts = router.match(environ)
+    except HTTPError as error:
+        return _not_routed(appliance.queue, error)
+    return handler(**parts)  # type: ignore[no-any-return]
 
 
-def build_routes(appliance: Appliance) -> Bottle:
-    """Return all routes; tests walk over the list."""
-    app = Bottle()
-    for plugin in list(app.plugins):
-        app.uninstall(plugin)
-    app.default_error_handler = partial(_error, appliance.queue)
+def _body(answer: Answer, environ: Environ) -> Iterable[bytes]:
+    if environ["REQUEST_METHOD"] != "HEAD":
+        return answer.body
+    if close := getattr(answer.body, "close", None):
+        close()
+    return ()
+
+
+def build_routes(appliance: Appliance) -> list[Route]:
+    """Return all routes, with handlers that take the parts of the path alone and refuse nothing by an exception."""
     people = [Route(method, path, _limited(path, handler)) for method, path, handler in ROUTES]
     routes = [*contract.ROUTES, *people]
-    for method, path, handler in routes:
-        app.route(path, method, _answering(partial(handler, appliance), partial(note_refusal, appliance.desk)))
-    for path in {path for _, path, _ in routes}:
-        app.route(path, "OPTIONS", _options)
+    note = partial(note_refusal, appliance.desk)
+    found = [Route(method, path, _answering(partial(handler, appliance), note)) for method, path, handler in routes]
+    found += [Route("OPTIONS", path, _options) for path in {path for _, path, _ in routes}]
     files = load_files()
     for path, name in (("/", "index.html"), ("/login", "login.html")):
-        app.route(path, "GET", _answering(lambda name=name: get_file(files, name)))
-    app.route("/favicon.ico", "GET", _answering(partial(get_icon, files)))
-    app.route("/static/<name>", "GET", _answering(lambda name: get_file(files, name)))
-    return app
+        found.append(Route("GET", path, _answering(partial(get_file, files, name))))
+    found.append(Route("GET", "/favicon.ico", _answering(partial(get_icon, files))))
+    found.append(Route("GET", "/static/<name>", _answering(partial(get_file, files))))
+    return found
 
 
 def _limited(path: str, handler: Handler) -> Handler:
@@ -115,7 +123,7 @@ def _limited(path: str, handler: Handler) -> Handler:
     if path == monitor_api.MAKE_SAFE:
         return handler
 
-    def answer(appliance: Appliance, **parts: str) -> HTTPResponse:
+    def answer(appliance: Appliance, **parts: str) -> Answer:
         with appliance.queue.database.limited(LIMIT_S):
             return handler(appliance, **parts)
 
@@ -123,11 +131,11 @@ def _limited(path: str, handler: Handler) -> Handler:
 
 
 def _answering(
-    handler: Callable[..., HTTPResponse], note: Callable[[Refused], None] = lambda _refused: None
-) -> Callable[..., HTTPResponse]:
+    handler: Callable[..., Answer], note: Callable[[Refused], None] = lambda _refused: None
+) -> Callable[..., Answer]:
     """Return the handler, with refusals noted and turned into answers, and defects into a log entry."""
 
-    def answer(**parts: str) -> HTTPResponse:
+    def answer(**parts: str) -> Answer:
         try:
             return handler(**parts)
         except Refused as refused:
@@ -141,42 +149,31 @@ def _answering(
     return answer
 
 
-def _options(**_parts: str) -> HTTPResponse:
-    return reply(b"", status=204, Allow="DELETE, GET, OPTIONS, POST", Access_Control_Allow_Headers=ALLOWED_HEADERS)
+def _options(**_parts: str) -> Answer:
+    headers = {"Allow": "DELETE, GET, OPTIONS, POST", "Access-Control-Allow-Headers": ALLOWED_HEADERS, **ALWAYS}
+    return Answer(204, list(headers.items()), [])
 
 
-def _error(queue: Queue, error: HTTPError) -> HTTPResponse:
-    """Return a refusal of Bottle's own in the form of this part of the interface."""
+def _not_routed(queue: Queue, error: HTTPError) -> Answer:
+    """Return the refusal of a request without a route, in the form of this part of the interface."""
     if request.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.environ:
         # After a refused preflight a page learns nothing: the request itself is refused, and the page can show why.
         return _options()
+    refused: Refused = NotFound("There is nothing at this address.")
     if error.status_code == 405:
-        refused: Refused = MethodNotAllowed("This method is not allowed here.")
-    elif error.status_code == 404:
-        refused = NotFound("There is nothing at this address.")
-    else:
-        logger.error("unexpected error %s: %s", error.status_code, error.exception, exc_info=error.exception)
-        refused = Internal("Internal error; the log of the appliance has the details.")
+        refused = MethodNotAllowed("This method is not allowed here.")
+        refused.headers = {**refused.headers, "Allow": error.headers["Allow"]}
     _log_refusal(request.environ, refused)
     poll_refusals.note_refusal(queue, request.environ, refused)
-    answer = refusal(refused, request.environ)
-    if "Allow" in error.headers:
-        answer.set_header("Allow", error.headers["Allow"])
-    return answer
+    return refusal(refused, request.environ)
 
 
-def _refuse(appliance: Appliance, environ: Environ, start_response: StartResponse, refused: Refused) -> Iterable[bytes]:
+def _refuse(appliance: Appliance, environ: Environ, refused: Refused) -> Answer:
     _log_refusal(environ, refused)
     poll_refusals.note_refusal(appliance.queue, environ, refused)
     if refused.topic == Code.WEB_ORIGIN:
         web_origins.note_refused(appliance.desk, str(environ.get("HTTP_ORIGIN", "")))
-    status, content_type, headers, body = refusal_parts(refused, str(environ["PATH_INFO"]), environ)
-    reason = REASONS.get(status, "Refused")
-    start_response(
-        f"{status} {reason}",
-        [("Content-Type", content_type), ("Content-Length", str(len(body))), *headers.items()],
-    )
-    return [body]
+    return refusal(refused, environ)
 
 
 def _log_refusal(environ: Environ, refused: Refused) -> None:

@@ -4,7 +4,6 @@ import logging
 from typing import Annotated
 
 import msgspec
-from bottle import HTTPResponse
 from msgspec import Meta
 
 from prjobs.access import audit
@@ -15,12 +14,12 @@ from prjobs.cloud import backlog, status
 from prjobs.cloud.status import CloudStatus
 from prjobs.jobs import lookup
 from prjobs.web import audited_acts, caller
-from prjobs.web.endpoint import Route, parse_body, reply_json
+from prjobs.web.endpoint import Answer, Route, parse_body, reply_json
 
 logger = logging.getLogger(__name__)
 
 
-def get_cloud(appliance: Appliance) -> HTTPResponse:
+def get_cloud(appliance: Appliance) -> Answer:
     """Return the state of the link to the cloud; null while the link is off."""
     return reply_json({"cloud": describe_for(appliance, caller.require_reader(appliance.desk))})
 
@@ -37,7 +36,7 @@ def describe_for(appliance: Appliance, identity: Identity | None) -> CloudStatus
     )
 
 
-def post_retry(appliance: Appliance, ulid: str) -> HTTPResponse:
+def post_retry(appliance: Appliance, ulid: str) -> Answer:
     """Send a parked status to the cloud again: staff."""
     return _decide(appliance, ulid, give_up=False)
 
@@ -52,7 +51,7 @@ class Import(msgspec.Struct, frozen=True):
     take: Annotated[bool, Meta(description="true or false")] = False
 
 
-def post_import(appliance: Appliance) -> HTTPResponse:
+def post_import(appliance: Appliance) -> Answer:
     """List the jobs that wait in the cloud since before the first reading, or import the list: staff."""
     identity = caller.require_staff(appliance.desk, "Only staff may take in older jobs of the cloud.")
     asked = parse_body(Import)
@@ -73,19 +72,19 @@ def _sites_within(appliance: Appliance, identity: Identity, sites: list[str]) ->
     return within
 
 
-def get_import(appliance: Appliance) -> HTTPResponse:
+def get_import(appliance: Appliance) -> Answer:
     """Return the progress of the import and the jobs found; null when none was asked for within the caller's sites."""
     identity = caller.require_staff(appliance.desk, "Only staff may look at older jobs of the cloud.")
     asked = appliance.cloud.memory.backlog
     return reply_json({"import": asked.view() if asked and identity.covers(asked.sites) else None})
 
 
-def post_giveup(appliance: Appliance, ulid: str) -> HTTPResponse:
+def post_giveup(appliance: Appliance, ulid: str) -> Answer:
     """Leave the cloud with the status that the cloud has of a job: staff."""
     return _decide(appliance, ulid, give_up=True)
 
 
-def _decide(appliance: Appliance, ulid: str, give_up: bool) -> HTTPResponse:
+def _decide(appliance: Appliance, ulid: str, give_up: bool) -> Answer:
     identity = caller.require_staff(appliance.desk, "Only staff may decide about parked statuses.")
     caller.require_site(identity, lookup.find_job(appliance.queue.database, ulid).site)
     status.decide_parked(appliance.cloud, ulid, give_up)

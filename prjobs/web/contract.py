@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 
-from bottle import HTTPResponse, request
+from bottle import request
 
 from prjobs.access import audit, rights
 from prjobs.appliance import Appliance
@@ -13,7 +13,7 @@ from prjobs.jobs.recent_polls import never
 from prjobs.jobs.requests import StatusUpdate
 from prjobs.store.models import JobRow
 from prjobs.web import audited_acts, caller, connection, poll_refusals, sending, wire
-from prjobs.web.endpoint import IMPORTANT, Handler, Route, read_body, reply, reply_in_pieces
+from prjobs.web.endpoint import IMPORTANT, Answer, Handler, Route, read_body, reply, reply_in_pieces
 from prjobs.web.holding import hold
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def paths_of(name: str) -> list[str]:
 # ---- for users
 
 
-def post_newjob(appliance: Appliance) -> HTTPResponse:
+def post_newjob(appliance: Appliance) -> Answer:
     """Queue a command. The token is judged before the body."""
     desk = appliance.desk
     connection.asks_for("newjob")
@@ -46,7 +46,7 @@ def post_newjob(appliance: Appliance) -> HTTPResponse:
     return reply(wire.job_document(sent.row), X_Prjobs_Reservations=sent.basis, X_Prjobs_Note=sent.note)
 
 
-def post_getrecentjobs(appliance: Appliance) -> HTTPResponse:
+def post_getrecentjobs(appliance: Appliance) -> Answer:
     """List every job of a site that is young enough, with params; streamed: a year of history needs no memory."""
     reader = caller.require_reader(appliance.desk)
     site, range_ms = wire.parse_getrecentjobs(read_body())
@@ -64,7 +64,7 @@ def post_getrecentjobs(appliance: Appliance) -> HTTPResponse:
 # ---- for observatories
 
 
-def post_getnewjobs(appliance: Appliance) -> HTTPResponse:
+def post_getnewjobs(appliance: Appliance) -> Answer:
     """Hand out the jobs that wait; the answer is held only when the poll asks for it."""
     queue, peer, own_connection = appliance.queue, connection.peer(), connection.has_own_connection()
     if own_connection:
@@ -111,17 +111,17 @@ def post_getnewjobs(appliance: Appliance) -> HTTPResponse:
     return reply(wire.taken_document(rows, poll.alternate))
 
 
-def post_updatejobstatus(appliance: Appliance) -> HTTPResponse:
+def post_updatejobstatus(appliance: Appliance) -> Answer:
     """Store the report of an observatory on a job."""
     return _post_status(appliance, wire.parse_updatejobstatus)
 
 
-def post_startjob(appliance: Appliance) -> HTTPResponse:
+def post_startjob(appliance: Appliance) -> Answer:
     """Store the report that a job has started: updatejobstatus with the status STARTED."""
     return _post_status(appliance, wire.parse_startjob)
 
 
-def _post_status(appliance: Appliance, parse: Callable[[bytes], StatusUpdate]) -> HTTPResponse:
+def _post_status(appliance: Appliance, parse: Callable[[bytes], StatusUpdate]) -> Answer:
     peer = connection.peer()
     if connection.has_own_connection():
         proofs.heard(appliance.queue, peer)

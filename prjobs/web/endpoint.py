@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
-from bottle import HTTPResponse, request
+from bottle import request
 
 from prjobs.base.decoding import convert, parse_object
 from prjobs.base.errors import BadRequest, TooLarge
 
-Handler = Callable[..., HTTPResponse]
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 MAX_BODY = 1 << 20
 MAX_PAGE = 1_000_000
@@ -27,6 +27,18 @@ HTML = "text/html; charset=utf-8"
 ALWAYS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 encode_json = msgspec.json.Encoder().encode
 _NUMBER = re.compile(r"-?\d{1,15}\Z")
+
+
+@dataclass(slots=True, frozen=True)
+class Answer:
+    """The answer to a request. The headers are in the form of WSGI; a body of unknown length has no Content-Length."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: Iterable[bytes]
+
+
+Handler = Callable[..., Answer]
 
 
 class Route(NamedTuple):
@@ -90,10 +102,21 @@ def query_number(name: str) -> int | None:
 # ---- the answer
 
 
-def reply(body: bytes, content_type: str = JSON, *, status: int = 200, **headers: str) -> HTTPResponse:
+def reply(body: bytes | Iterable[bytes], content_type: str = JSON, *, status: int = 200, **headers: str) -> Answer:
     """Return an answer with this body; names of headers are given with underscores, and empty headers are left out."""
-    named = {name.replace("_", "-"): value for name, value in headers.items() if value}
-    return HTTPResponse(body, status, {"Content-Type": content_type, **ALWAYS, **named})
+    named = {"Content-Type": content_type, **ALWAYS}
+    for name, value in headers.items():
+        if value:
+            named[name.replace("_", "-")] = value
+    return answer_of(status, named, body)
+
+
+def answer_of(status: int, headers: dict[str, str], body: bytes | Iterable[bytes]) -> Answer:
+    """Return an answer with these headers, as UTF-8, and with the length of a body in one piece."""
+    named = [(name, value if value.isascii() else value.encode().decode("latin-1")) for name, value in headers.items()]
+    if not isinstance(body, bytes):
+        return Answer(status, named, body)
+    return Answer(status, [*named, ("Content-Length", str(len(body)))], [body])
 
 
 def in_page(values: Iterable[Any]) -> list[msgspec.Raw]:
@@ -109,14 +132,12 @@ def in_page(values: Iterable[Any]) -> list[msgspec.Raw]:
     return page
 
 
-def reply_json(value: Any, *, status: int = 200, **headers: str) -> HTTPResponse:
+def reply_json(value: Any, *, status: int = 200, **headers: str) -> Answer:
     """Return an answer of the appliance's own API."""
     return reply(encode_json(value), JSON, status=status, **headers)
 
 
-def reply_in_pieces(pieces: Iterator[bytes]) -> HTTPResponse:
+def reply_in_pieces(pieces: Iterator[bytes]) -> Answer:
     """Return a long answer, whose pieces hold no thread while the client reads."""
-    answer = reply(b"")
-    answer.body = islice(pieces, 1)
     request.environ[PIECES] = pieces
-    return answer
+    return reply(islice(pieces, 1))

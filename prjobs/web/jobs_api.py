@@ -6,7 +6,6 @@ from contextlib import nullcontext
 from typing import Annotated, Any
 
 import msgspec
-from bottle import HTTPResponse
 from msgspec import Meta
 
 from prjobs.access import rights
@@ -20,7 +19,7 @@ from prjobs.jobs.states import PHASES, phase_of
 from prjobs.monitor import views
 from prjobs.monitor.command_notes import Draft, notes_on
 from prjobs.web import caller, connection, sending, wire
-from prjobs.web.endpoint import Route, in_page, parse_body, query_number, query_text, reply_json, require_names
+from prjobs.web.endpoint import Answer, Route, in_page, parse_body, query_number, query_text, reply_json, require_names
 from prjobs.web.few import Few
 
 logger = logging.getLogger(__name__)
@@ -38,7 +37,7 @@ class Reason(msgspec.Struct, frozen=True):
     reason: Annotated[str, Meta(max_length=500, description="a text of up to 500 characters")] = ""
 
 
-def get_jobs(appliance: Appliance) -> HTTPResponse:
+def get_jobs(appliance: Appliance) -> Answer:
     """List the jobs that pass the filter, newest first."""
     sites_asked = caller.sites_asked(appliance.desk)
     require_names(QUERY)
@@ -47,7 +46,7 @@ def get_jobs(appliance: Appliance) -> HTTPResponse:
         return _list(appliance, asked)
 
 
-def _list(appliance: Appliance, asked: views.Filter) -> HTTPResponse:
+def _list(appliance: Appliance, asked: views.Filter) -> Answer:
     database = appliance.queue.database
     seq = log.last_seq(database)
     rows = views.list_jobs(database, asked)
@@ -93,7 +92,7 @@ def _searched(name: str) -> str | None:
     return text
 
 
-def get_job(appliance: Appliance, ulid: str) -> HTTPResponse:
+def get_job(appliance: Appliance, ulid: str) -> Answer:
     """Return one job with params and timeline."""
     identity = caller.require_reader(appliance.desk)
     row = lookup.find_job(appliance.queue.database, ulid)
@@ -102,7 +101,7 @@ def get_job(appliance: Appliance, ulid: str) -> HTTPResponse:
     return reply_json(views.view_detail(appliance.queue.database, row))
 
 
-def post_cancel(appliance: Appliance, ulid: str) -> HTTPResponse:
+def post_cancel(appliance: Appliance, ulid: str) -> Answer:
     """Cancel one waiting job: staff, or the user who sent the job."""
     identity = caller.require_identity(appliance.desk)
     reason = parse_body(Reason, empty=b"{}").reason
@@ -115,7 +114,7 @@ def post_cancel(appliance: Appliance, ulid: str) -> HTTPResponse:
     return reply_json(views.view_job(row))
 
 
-def post_close(appliance: Appliance, ulid: str) -> HTTPResponse:
+def post_close(appliance: Appliance, ulid: str) -> Answer:
     """Close a job on which no report comes any more: staff, with a reason; administrators also what still waits."""
     identity = caller.require_identity(appliance.desk)
     reason = parse_body(Reason, empty=b"{}").reason
@@ -131,7 +130,7 @@ def post_close(appliance: Appliance, ulid: str) -> HTTPResponse:
     return reply_json(views.view_job(row))
 
 
-def post_again(appliance: Appliance, ulid: str) -> HTTPResponse:
+def post_again(appliance: Appliance, ulid: str) -> Answer:
     """Send a job again, as a new job in the caller's own name, checked as newjob is."""
     desk = appliance.desk
     connection.asks_for(f"{ulid} again")
@@ -145,7 +144,7 @@ def post_again(appliance: Appliance, ulid: str) -> HTTPResponse:
     return reply_json(views.view_job(sent.row), X_Prjobs_Reservations=sent.basis, X_Prjobs_Note=sent.note)
 
 
-def get_commands(appliance: Appliance) -> HTTPResponse:
+def get_commands(appliance: Appliance) -> Answer:
     """Return the catalogue of commands, for a form that sends commands."""
     caller.require_reader(appliance.desk)
     return reply_json({"commands": [_command_view(command) for command in catalogue.commands()]})
@@ -157,7 +156,7 @@ def _command_view(command: catalogue.Command) -> dict[str, Any]:
     return {**{name: getattr(command, name) for name in names}, "ranges": ranges}
 
 
-def post_command_notes(appliance: Appliance) -> HTTPResponse:
+def post_command_notes(appliance: Appliance) -> Answer:
     """Return notes on a command that somebody is typing: odd values, likely misspellings, what the site never had."""
     identity = caller.require_reader(appliance.desk)
     draft = parse_body(Draft)

@@ -11,11 +11,11 @@ from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from bottle import HTTPResponse, request
+from bottle import request
 
 from prjobs.appliance import Appliance
 from prjobs.base.errors import NotFound
-from prjobs.web.endpoint import Route
+from prjobs.web.endpoint import Answer, Route
 from prjobs.web.pages import reply_page, static_folder
 
 if TYPE_CHECKING:
@@ -264,7 +264,7 @@ def _result_item(result: Result, terms: list[str]) -> str:
     return f'<li><h2><a href="{page.address}#{section.anchor}">{html.escape(title)}</a></h2>{texts}</li>'
 
 
-def _reply(title: str, body: str, current: Page | None, query: str = "") -> HTTPResponse:
+def _reply(title: str, body: str, current: Page | None, query: str = "") -> Answer:
     parts = {
         "title": html.escape(title),
         "here": "page" if current and current.name == INDEX else "true",
@@ -276,7 +276,7 @@ def _reply(title: str, body: str, current: Page | None, query: str = "") -> HTTP
     return reply_page(page.encode())
 
 
-def get_manual(_appliance: Appliance) -> HTTPResponse:
+def get_manual(_appliance: Appliance) -> Answer:
     """The manual's list of pages; with the query `q`, the sections that have all of its words."""
     query = " ".join(str(request.query.getunicode("q") or "").split())[:200]
     if query:
@@ -285,7 +285,7 @@ def get_manual(_appliance: Appliance) -> HTTPResponse:
     return _reply(index.title, _page_body(index), index)
 
 
-def get_manual_page(_appliance: Appliance, page: str) -> HTTPResponse:
+def get_manual_page(_appliance: Appliance, page: str) -> Answer:
     """A page of the manual."""
     found = pages().get(page)
     if found is None or page == INDEX:

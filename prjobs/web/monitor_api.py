@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import msgspec
-from bottle import HTTPResponse
 from msgspec import Meta
 
 from prjobs.access import audit, reservations, rights
@@ -25,6 +24,7 @@ from prjobs.web import audited_acts, caller, connection, sending
 from prjobs.web.cloud_api import describe_for
 from prjobs.web.endpoint import (
     MAX_WAIT_S,
+    Answer,
     Route,
     in_page,
     parse_body,
@@ -51,7 +51,7 @@ class AlarmKeys(msgspec.Struct, frozen=True):
     key: Key | None = None
 
 
-def get_healthz(appliance: Appliance) -> HTTPResponse:
+def get_healthz(appliance: Appliance) -> Answer:
     """Answer 200 while all works, else 503 with reasons; `for=watchdog` adds sites and alarms. Open to everybody."""
     asked_for = query_text("for")
     if asked_for not in (None, WATCHDOG):
@@ -73,7 +73,7 @@ def _reached(appliance: Appliance) -> Callable[[str], bool]:
     return identity.reaches if identity else lambda _site: caller.is_open(appliance.desk)
 
 
-def get_now(appliance: Appliance) -> HTTPResponse:
+def get_now(appliance: Appliance) -> Answer:
     """Return the state of every site."""
     identity = caller.require_reader(appliance.desk)
     reaches = identity.reaches if identity else lambda _site: True
@@ -97,7 +97,7 @@ def get_now(appliance: Appliance) -> HTTPResponse:
     )
 
 
-def get_settings(appliance: Appliance) -> HTTPResponse:
+def get_settings(appliance: Appliance) -> Answer:
     """Return the settings in force: administrators of every site."""
     caller.require_admin_everywhere(appliance.desk)
     settings = appliance.queue.settings
@@ -110,7 +110,7 @@ def get_settings(appliance: Appliance) -> HTTPResponse:
     return reply_json({"settings": said})
 
 
-def delete_site(appliance: Appliance, site: str) -> HTTPResponse:
+def delete_site(appliance: Appliance, site: str) -> Answer:
     """Remove a site that does not poll, as after a typing error; `force=1` cancels what waits there: administrators."""
     identity = caller.require_admin(appliance.desk)
     caller.require_site(identity, site)
@@ -124,7 +124,7 @@ def delete_site(appliance: Appliance, site: str) -> HTTPResponse:
 # ---- changes
 
 
-def get_changes(appliance: Appliance) -> HTTPResponse:
+def get_changes(appliance: Appliance) -> Answer:
     """Return the log after `since`, held up to `wait` seconds while there is no change; or the `last` events."""
     queue = appliance.queue
     sites_asked = caller.sites_asked(appliance.desk)
@@ -145,7 +145,7 @@ def get_changes(appliance: Appliance) -> HTTPResponse:
     return _changes(page, changes[len(page) - 1].seq if changes else newest, more=more, again_s=again_s)
 
 
-def _changes(page: list[msgspec.Raw], seq: int, more: bool = False, again_s: int = 0) -> HTTPResponse:
+def _changes(page: list[msgspec.Raw], seq: int, more: bool = False, again_s: int = 0) -> Answer:
     return reply_json({"seq": seq, "changes": page, "more": more, "again_s": again_s})
 
 
@@ -163,7 +163,7 @@ def _wait_for_changes(queue: Queue, since: int, sites_asked: Sequence[str], wait
 # ---- alarms
 
 
-def post_ack(appliance: Appliance) -> HTTPResponse:
+def post_ack(appliance: Appliance) -> Answer:
     """Note that the caller has seen some alarms: staff, and users with a token for the alarm's site."""
     identity = caller.require_commander(appliance.desk)
     keys = _reached_alarms(appliance.board, identity)
@@ -173,7 +173,7 @@ def post_ack(appliance: Appliance) -> HTTPResponse:
     return reply_json({"alarms": alarms.list_alarms(appliance.board, identity.reaches)})
 
 
-def delete_ack(appliance: Appliance) -> HTTPResponse:
+def delete_ack(appliance: Appliance) -> Answer:
     """Let some alarms sound again."""
     identity = caller.require_commander(appliance.desk)
     keys = _reached_alarms(appliance.board, identity)
@@ -208,7 +208,7 @@ class SiteToMakeSafe(msgspec.Struct, frozen=True):
     site: Site
 
 
-def post_make_safe(appliance: Appliance) -> HTTPResponse:
+def post_make_safe(appliance: Appliance) -> Answer:
     """Stop a site, then park its mount, then close its enclosure station: rights as for a stop."""
     desk, queue = appliance.desk, appliance.queue
     connection.asks_for("make safe")

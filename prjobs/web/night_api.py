@@ -6,7 +6,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO
 
 import msgspec
-from bottle import HTTPResponse, request
+from bottle import request
 
 from prjobs.appliance import Appliance
 from prjobs.base.errors import Forbidden
@@ -20,7 +20,7 @@ from prjobs.night.page import Frame, write_page
 from prjobs.night.report import source_of
 from prjobs.night.sky import place_of, sidereal_h, sky_around
 from prjobs.web import caller
-from prjobs.web.endpoint import HTML, JSON, Route, parse_query, reply, reply_json
+from prjobs.web.endpoint import HTML, JSON, Answer, Route, parse_query, reply, reply_json
 from prjobs.web.few import Few
 
 IN_MEMORY = 4_000_000
@@ -52,7 +52,7 @@ class SkyQuery(msgspec.Struct, frozen=True):
     site: Site
 
 
-def get_night(appliance: Appliance) -> HTTPResponse:
+def get_night(appliance: Appliance) -> Answer:
     """Return the log of a night: every job, stop, alarm and silence."""
     site, night = _asked(appliance)
     with READING.place(), appliance.queue.database.limited(LIMIT_S), _spool() as out:
@@ -60,7 +60,7 @@ def get_night(appliance: Appliance) -> HTTPResponse:
         return _whole(out, JSON)
 
 
-def get_night_page(appliance: Appliance) -> HTTPResponse:
+def get_night_page(appliance: Appliance) -> Answer:
     """Return the log of a night as a page to print, in the browser's theme on the screen."""
     site, night = _asked(appliance)
     style = el("link", rel="stylesheet", href="/static/night.css")
@@ -70,7 +70,7 @@ def get_night_page(appliance: Appliance) -> HTTPResponse:
         return _whole(out, HTML, **_PAGE_HEADERS)
 
 
-def get_sky(appliance: Appliance) -> HTTPResponse:
+def get_sky(appliance: Appliance) -> Answer:
     """Return the sidereal time now, and sunset, dusk, dawn and sunrise of the present night."""
     identity = caller.require_reader(appliance.desk)
     site = parse_query(SkyQuery).site
@@ -117,11 +117,9 @@ def _spool() -> Iterator[IO[bytes]]:
         raise
 
 
-def _whole(out: IO[bytes], content_type: str, **headers: str) -> HTTPResponse:
+def _whole(out: IO[bytes], content_type: str, **headers: str) -> Answer:
     out.seek(0)
-    answer = reply(b"", content_type, status=200, **headers)
-    answer.body = out
-    return answer
+    return reply(request.environ["wsgi.file_wrapper"](out), content_type, status=200, **headers)
 
 
 ROUTES = [

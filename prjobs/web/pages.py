@@ -5,12 +5,12 @@ import re
 from functools import cache
 from pathlib import Path
 
-from bottle import HTTPResponse, request
+from bottle import request
 
 from prjobs.base.errors import NotFound, Unusable
 from prjobs.base.theme import Theme, theme_of
 from prjobs.version import VERSION
-from prjobs.web.endpoint import reply
+from prjobs.web.endpoint import Answer, reply
 
 # Windows keeps content types in the registry, where .js may be text/plain: the page would stay blank.
 CONTENT_TYPES = {
@@ -73,17 +73,17 @@ def static_folder() -> Path:
     raise Unusable("The monitor's files are missing from this installation: install prjobs again.")
 
 
-def get_file(files: dict[str, tuple[str, bytes]], name: str) -> HTTPResponse:
+def get_file(files: dict[str, tuple[str, bytes]], name: str, **headers: str) -> Answer:
     """Return a file of the monitor, a page in the theme of the cookie. Raises NotFound for every other name."""
     if name not in files:
         raise NotFound("There is nothing at this address.")
     content_type, content = files[name]
     if name.endswith(".html"):
         return reply_page(content)
-    return reply(content, content_type, status=200, **_HEADERS)
+    return reply(content, content_type, status=200, **_HEADERS, **headers)
 
 
-def reply_page(page: bytes) -> HTTPResponse:
+def reply_page(page: bytes) -> Answer:
     """A page in the theme that the cookie names."""
     theme = theme_of(request.environ)
     content = dressed(page, theme) if theme else page
@@ -98,9 +98,7 @@ def dressed(page: bytes, theme: Theme) -> bytes:
     return page
 
 
-def get_icon(files: dict[str, tuple[str, bytes]]) -> HTTPResponse:
+def get_icon(files: dict[str, tuple[str, bytes]]) -> Answer:
     """Return the icon that every browser asks for, in the theme of the cookie."""
     theme = theme_of(request.environ)
-    answer = get_file(files, theme.icon if theme else "favicon.svg")
-    answer.set_header("Vary", "Cookie")
-    return answer
+    return get_file(files, theme.icon if theme else "favicon.svg", Vary="Cookie")

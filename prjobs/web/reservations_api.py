@@ -2,19 +2,17 @@
 
 import logging
 
-from bottle import HTTPResponse
-
 from prjobs.access import reservations, reserving
 from prjobs.access.reserving import AskedReservation
 from prjobs.appliance import Appliance
 from prjobs.base.errors import NotFound
 from prjobs.web import caller
-from prjobs.web.endpoint import Route, parse_body, query_text, reply_json
+from prjobs.web.endpoint import Answer, Route, parse_body, query_text, reply_json
 
 logger = logging.getLogger(__name__)
 
 
-def get_reservations(appliance: Appliance) -> HTTPResponse:
+def get_reservations(appliance: Appliance) -> Answer:
     """List the reservations that are on or to come, and the mode that says whether reservations count."""
     identity = caller.require_reader(appliance.desk)
     settings = appliance.desk.settings
@@ -29,7 +27,7 @@ def get_reservations(appliance: Appliance) -> HTTPResponse:
     )
 
 
-def post_reservation(appliance: Appliance) -> HTTPResponse:
+def post_reservation(appliance: Appliance) -> Answer:
     """Reserve a site for a user, and note overlaps: admins and owners; `force` also for an unknown user or site."""
     identity = caller.require_staff(appliance.desk)
     asked = parse_body(AskedReservation)
@@ -39,7 +37,7 @@ def post_reservation(appliance: Appliance) -> HTTPResponse:
     return reply_json(added)
 
 
-def delete_reservation(appliance: Appliance, reservation_id: str) -> HTTPResponse:
+def delete_reservation(appliance: Appliance, reservation_id: str) -> Answer:
     """Remove a reservation that was made here: admins and owners."""
     identity = caller.require_staff(appliance.desk)
     number = _number(reservation_id)

@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from bottle import HTTPResponse
-
 from prjobs.base.errors import Refused
 from prjobs.base.manual import section_of
 from prjobs.base.theme import Theme, theme_of
-from prjobs.web.endpoint import ALWAYS, HTML, JSON, encode_json
+from prjobs.web.endpoint import ALWAYS, HTML, JSON, Answer, answer_of, encode_json
 
 TEXT = "text/plain; charset=utf-8"
 _LAYOUT = (
@@ -20,10 +18,10 @@ _LAYOUT = (
 )
 
 
-def refusal(refused: Refused, environ: Mapping[str, Any]) -> HTTPResponse:
+def refusal(refused: Refused, environ: Mapping[str, Any]) -> Answer:
     """Return a refusal in the form of the part of the interface that was asked."""
     status, content_type, headers, body = refusal_parts(refused, environ.get("PATH_INFO", ""), environ)
-    return HTTPResponse(body, status, {"Content-Type": content_type, **headers})
+    return answer_of(status, {"Content-Type": content_type, **headers}, body)
 
 
 def refusal_parts(

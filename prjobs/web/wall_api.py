@@ -4,13 +4,13 @@ from typing import Annotated
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
-from bottle import HTTPResponse, request
+from bottle import request
 from msgspec import Meta
 
 from prjobs.appliance import Appliance
 from prjobs.base.sockets import address_for_others, is_loopback
 from prjobs.web import caller
-from prjobs.web.endpoint import Route, parse_body, reply_json
+from prjobs.web.endpoint import Answer, Route, parse_body, reply_json
 
 EVERY_ADDRESS = ("0.0.0.0", "::", "*")
 # A scanner needs that much empty space around the code, in modules.
@@ -30,7 +30,7 @@ class WallLink(msgspec.Struct, frozen=True):
     ]
 
 
-def post_wall(appliance: Appliance) -> HTTPResponse:
+def post_wall(appliance: Appliance) -> Answer:
     """Return the link of a wall display at an address that other machines reach, and its QR code."""
     caller.require_admin(appliance.desk)
     asked = parse_body(WallLink)
