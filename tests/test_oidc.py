@@ -9,7 +9,8 @@ import pytest
 import requests
 
 from prjobs.access import tokens
-from prjobs.access.provider import Provider, parse_keys, read_certificate
+from prjobs.access.provider import Provider
+from prjobs.access.provider_keys import parse_keys, read_certificate
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Unauthorized, Unavailable, Unusable
 from prjobs.base.settings import Settings

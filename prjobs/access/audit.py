@@ -1,12 +1,12 @@
 """The audit: actor, act, time and origin of each change, in rows that are chained by hash and never changed."""
 
-import getpass
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from prjobs.access.chain import RESTORE, START, anchor_of, digest
 from prjobs.access.identity import Identity
+from prjobs.access.signing import OPERATOR_ID, operator_name
 from prjobs.store.models import AuditRow, JobRow
 from prjobs.store.transaction import Transaction
 
@@ -73,18 +73,12 @@ class Act(NamedTuple):
 
 
 # The user at the terminal where the operating system has no name for the user.
-OPERATOR = Actor("operator", "command line", is_staff=True)
+OPERATOR = Actor(OPERATOR_ID, "command line", is_staff=True)
 
 
 def operator() -> Actor:
     """Return the user at the terminal, by the operating system's name; `operator` where the system has none."""
-    try:
-        name = getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        # Windows without its variables has no module pwd, and a container may have a user without a name.
-        name = ""
-    printable = "".join(char for char in name if char.isprintable()).strip()
-    return replace(OPERATOR, who=printable[:128] or OPERATOR.who)
+    return replace(OPERATOR, who=operator_name())
 
 
 def actor_of(identity: Identity | None, peer: str, despite: str = "") -> Actor:

@@ -7,16 +7,10 @@ certificate, or from the provider's key set, a copy of which in the data folder 
 
 import json
 import logging
-import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import jwt
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from cryptography.x509 import load_pem_x509_certificate
+from typing import TYPE_CHECKING, Any
 
 from prjobs.access.claims import listed_roles, printable, seconds
 from prjobs.access.identity import LOG_IN, Identity
@@ -25,11 +19,12 @@ from prjobs.base.errors import Unauthorized, Unavailable, Unusable
 from prjobs.base.files import write_whole
 from prjobs.base.settings import Settings
 
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
 logger = logging.getLogger(__name__)
-ALGORITHM = "RS256"
 LEEWAY_S = 30
 MAX_TOKEN = 8192
-MIN_KEY_BITS = 2048
 ASK_AGAIN_S = 60.0
 REFRESH_S = 6 * 3600.0
 # The wait after a failed fetch of the keys; in the background doubled at each failure, up to ASK_AGAIN_S.
@@ -68,8 +63,8 @@ class Provider:
         # Requests that wait for keys hold threads, which polls need too.
         self._waiting = threading.Semaphore(max(1, settings.threads // 3))
         self._roles: dict[str, tuple[float, tuple[str, ...]]] = {}
-        self._certificate = read_certificate(settings.oidc_certificate) if settings.oidc_certificate else None
-        self._keys = {} if self._certificate else self._read_kept()
+        self._certificate = _read_certificate(settings.oidc_certificate) if settings.oidc_certificate else None
+        self._keys = {} if self._certificate or not self.issuer else self._read_kept()
         if settings.oidc_issuer and not settings.oidc_audience:
             sentence = (
                 "oidc_audience is empty, so prjobs would accept tokens that oidc_issuer made for other services. "
@@ -83,6 +78,9 @@ class Provider:
         """Return the user of the token. Raise Unauthorized when any check fails."""
         if len(token) > MAX_TOKEN:
             raise Unauthorized(LOG_IN + "the token is too long.")
+        # Imported late, as cryptography is: a site without a provider needs neither.
+        import jwt
+
         try:
             header = jwt.get_unverified_header(token)
             if "crit" in header:
@@ -90,7 +88,7 @@ class Provider:
             claims = jwt.decode(
                 token,
                 self._key(header.get("kid")),
-                algorithms=[ALGORITHM],
+                algorithms=["RS256"],
                 issuer=self.issuer,
                 audience=self._settings.oidc_audience,
                 leeway=LEEWAY_S,
@@ -121,7 +119,7 @@ class Provider:
         roles = self._roles_of(token, claims)
         return Identity(user_id, name, roles, service=service, made_ms=made_ms, ends_ms=ends_ms)
 
-    def _key(self, kid: Any) -> RSAPublicKey:
+    def _key(self, kid: Any) -> "RSAPublicKey":
         if self._certificate:
             return self._certificate
         if not isinstance(kid, str):
@@ -221,7 +219,7 @@ class Provider:
                 logger.warning("the provider's keys were not fetched, and the known keys stay in use: %s", error)
             self._reason = str(error)
             return False
-        keys = parse_keys(answer)
+        keys = _parse_keys(answer)
         if not keys:
             logger.warning("the provider's key set at %s holds no usable key: check oidc_jwks_url and oidc_issuer", url)
             return False
@@ -235,46 +233,20 @@ class Provider:
         except OSError as error:
             logger.warning("the provider's keys are used, but not kept for the next start: %s", error)
 
-    def _read_kept(self) -> dict[str, RSAPublicKey]:
+    def _read_kept(self) -> "dict[str, RSAPublicKey]":
         try:
-            return parse_keys(json.loads(self._kept.read_text(encoding="utf-8")))
+            return _parse_keys(json.loads(self._kept.read_text(encoding="utf-8")))
         except (OSError, ValueError):
             return {}
 
 
-def parse_keys(key_set: Any) -> dict[str, RSAPublicKey]:
-    """Return the RSA signature keys of a JSON Web Key Set (RFC 7517) by `kid`; leave other kinds of keys out."""
-    found: dict[str, RSAPublicKey] = {}
-    listed = key_set.get("keys") if isinstance(key_set, dict) else None
-    for key in listed if isinstance(listed, list) else []:
-        if not isinstance(key, dict) or not isinstance(key.get("kid"), str) or key.get("use", "sig") != "sig":
-            continue
-        if key.get("kty") != "RSA" or key.get("alg", ALGORITHM) != ALGORITHM:
-            continue
-        try:
-            public = jwt.PyJWK(key, ALGORITHM).key
-        except (jwt.PyJWTError, ValueError):
-            continue
-        if isinstance(public, RSAPublicKey) and public.key_size >= MIN_KEY_BITS:
-            found[key["kid"]] = public
-    return found
+def _parse_keys(key_set: Any) -> "dict[str, RSAPublicKey]":
+    from prjobs.access.provider_keys import parse_keys
+
+    return parse_keys(key_set)
 
 
-def read_certificate(named: str) -> RSAPublicKey:
-    """Return the key of a PEM certificate or public key, given as a file or as text; newlines may have become spaces.
+def _read_certificate(named: str) -> "RSAPublicKey":
+    from prjobs.access.provider_keys import read_certificate
 
-    Raise Unusable for any other text, and for a key other than RSA with at least 2048 bits.
-    """
-    try:
-        text = named if named.lstrip().startswith("-----BEGIN") else Path(named).read_text(encoding="utf-8")
-        kind, body = re.findall(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END", text, re.S)[0]
-        lines = [f"-----BEGIN {kind}-----", *body.split(), f"-----END {kind}-----", ""]
-        pem = "\n".join(lines).encode()
-        key = load_pem_x509_certificate(pem).public_key() if kind == "CERTIFICATE" else load_pem_public_key(pem)
-    except OSError as error:
-        raise Unusable(f"oidc_certificate: {named} cannot be read: {error.strerror}.") from None
-    except (ValueError, IndexError):
-        raise Unusable("oidc_certificate must be a certificate or a public key in PEM form.") from None
-    if not isinstance(key, RSAPublicKey) or key.key_size < MIN_KEY_BITS:
-        raise Unusable(f"oidc_certificate must hold an RSA key of at least {MIN_KEY_BITS} bits.")
-    return key
+    return read_certificate(named)

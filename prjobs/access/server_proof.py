@@ -9,7 +9,7 @@ import hmac
 import os
 from urllib.parse import urlsplit
 
-from prjobs.access import tokens
+from prjobs.access.signing import operator_token
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
@@ -42,7 +42,7 @@ def proved_client(folder: Folder, url: str, clock: Clock, timeout_s: float = 20.
             f"The program at {url} does not prove that it is the server of {folder.path}, so no token was sent to it. "
             "Perhaps another program took the port, or the server is of an older version: start the server again."
         )
-    token = os.environ.get("PRJOBS_TOKEN") or tokens.operator_token(secret, clock.now_ms() // 1000)
+    token = os.environ.get("PRJOBS_TOKEN") or operator_token(secret, clock.now_ms() // 1000)
     return Client(url, token, timeout_s=timeout_s)
 
 

@@ -7,7 +7,6 @@ token; a token with an unknown or revoked id is refused.
 import re
 from typing import Annotated, Any, Literal
 
-import jwt
 import msgspec
 from msgspec import Meta
 
@@ -15,18 +14,14 @@ from prjobs.access import audit
 from prjobs.access.audit import Actor, Entry
 from prjobs.access.desk import Desk
 from prjobs.access.identity import LOG_IN, ROLES, Identity
+from prjobs.access.signing import AUDIENCE, ISSUER, OPERATOR_AUDIENCE, NotAToken, claims_of, sign, verified_claims
 from prjobs.base.errors import NotFound, Unauthorized
 from prjobs.base.fields import Site, UserId, UserName
 from prjobs.store.common import Common
 from prjobs.store.transaction import Transaction
 
-ISSUER = "prjobs"
-AUDIENCE = "prjobs"
-OPERATOR_AUDIENCE = "prjobs-operator"
-ALGORITHM = "HS256"
 DAY_S = 86_400
 DEFAULT_DAYS = 365.0
-OPERATOR_S = 60
 VERIFIED_LIMIT = 1000
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\Z")
 _ROLES_SAID = Meta(max_length=4, description=f"a list of roles ({', '.join(ROLES)})")
@@ -84,7 +79,7 @@ def create_token(desk: Desk, asked: NewToken, actor: Actor, what: str = audit.TO
         "iat": now_ms // 1000,
         "exp": info.expires_ms // 1000,
     }
-    return jwt.encode(claims, desk.secret, algorithm=ALGORITHM), info
+    return sign(claims, desk.secret), info
 
 
 def _insert_token(transaction: Transaction, desk: Desk, info: TokenInfo, actor: Actor, what: str) -> None:
@@ -131,22 +126,6 @@ def _info(row: tuple[object, ...]) -> TokenInfo:
     return msgspec.convert(values, TokenInfo)
 
 
-def operator_token(secret: bytes, now_s: int) -> str:
-    """Return a token of the operator, good for a minute: a user who can read the folder's secret is the operator.
-
-    The token names the operating system's user, for audit and jobs.
-    """
-    claims = {
-        "iss": ISSUER,
-        "aud": OPERATOR_AUDIENCE,
-        "sub": audit.operator().who,
-        "jti": audit.OPERATOR.who,
-        "iat": now_s,
-        "exp": now_s + OPERATOR_S,
-    }
-    return jwt.encode(claims, secret, algorithm=ALGORITHM)
-
-
 # ---- who asks
 
 
@@ -173,24 +152,16 @@ def identify(desk: Desk, token: str) -> Identity:
 def _verify(secret: bytes, token: str) -> dict[str, Any]:
     """Return the claims of a token signed here. Expiry and revocation are left to the check at each use."""
     try:
-        claims: dict[str, Any] = jwt.decode(
-            token,
-            secret,
-            algorithms=[ALGORITHM],
-            issuer=ISSUER,
-            audience=[AUDIENCE, OPERATOR_AUDIENCE],
-            options={"require": ["exp", "iss", "aud", "sub", "jti"], "verify_exp": False, "verify_iat": False},
-        )
-    except jwt.InvalidTokenError:
+        return verified_claims(token, secret)
+    except NotAToken:
         raise Unauthorized(LOG_IN + "the token is not valid here.") from None
-    return claims
 
 
 def _issuer(token: str) -> object:
     """Return the issuer that the token claims, unverified: only the choice of the key may depend on the claim."""
     try:
-        return jwt.decode(token, options={"verify_signature": False}).get("iss")
-    except jwt.PyJWTError:
+        return claims_of(token).get("iss")
+    except NotAToken:
         return None
 
 
@@ -201,8 +172,7 @@ def is_own(token: str) -> bool:
 
 def left_s(token: str, now_ms: int) -> int:
     """Return the seconds until an accepted token expires."""
-    claims = jwt.decode(token, options={"verify_signature": False})
-    return max(0, int(claims["exp"]) - now_ms // 1000)
+    return max(0, int(claims_of(token)["exp"]) - now_ms // 1000)
 
 
 def _stored(desk: Desk, token_id: str) -> Identity:
