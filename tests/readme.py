@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prjobs.base.errors import Refused
 from prjobs.base.settings_sources import reference
-from prjobs.cli import build_parser
+from prjobs.cli.commands import build_parser
 from prjobs.web.app import ROUTES
 from prjobs.web.contract import ENDPOINTS
 

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from prjobs.cli import COMMANDS, build_parser
+from prjobs.cli.commands import COMMANDS, build_parser
 from tests.program import JOB
 
 
@@ -152,22 +152,6 @@ def test_without_any_output_a_command_does_its_work(program):
     assert program.run("token", "create", "--user", "auth0|ann", launcher=("-c", code)).returncode == 0
     assert "auth0|ann" in program.run("token", "list").stdout
     assert program.run("token", "revoke", "nonsense", launcher=("-c", code)).returncode == 1
-
-
-def test_a_command_imports_its_own_module_only():
-    code = "import sys; from prjobs.cli import build_parser; build_parser([sys.argv[1]]); print(*sys.modules)"
-    for command, needed, unneeded in (
-        ("settings", "prjobs.cli.settings", "prjobs.server"),
-        ("jobs", "prjobs.cli.jobs", "prjobs.cli.serving"),
-    ):
-        loaded = subprocess.run([sys.executable, "-c", code, command], capture_output=True, text=True, check=True)
-        assert needed in loaded.stdout.split() and unneeded not in loaded.stdout.split()
-
-
-def test_the_version_imports_no_command():
-    code = "import atexit, sys, prjobs.cli as cli; atexit.register(lambda: print(*sys.modules)); cli.main(sys.argv[1:])"
-    loaded = subprocess.run([sys.executable, "-c", code, "--version"], capture_output=True, text=True, check=True)
-    assert [name for name in loaded.stdout.split() if name.startswith("prjobs.")] == ["prjobs.version", "prjobs.cli"]
 
 
 def test_a_wrong_setting_is_one_line(program):

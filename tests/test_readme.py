@@ -9,7 +9,7 @@ import requests
 from prjobs.base.manual import SECTIONS
 from prjobs.base.notices import Code
 from prjobs.base.settings_sources import FILE_NAME, load_settings
-from prjobs.cli import build_parser
+from prjobs.cli.commands import build_parser
 from prjobs.monitor.alarms import WHAT_TO_DO
 from prjobs.web.manual import anchor_of, pages
 from prjobs.web.pages import CONTENT_TYPES

@@ -15,6 +15,7 @@ AUDIENCE = "prjobs"
 OPERATOR_AUDIENCE = "prjobs-operator"
 OPERATOR_ID = "operator"
 OPERATOR_S = 60
+DEFAULT_DAYS = 365.0
 _HEADER = {"alg": "HS256", "typ": "JWT"}
 
 

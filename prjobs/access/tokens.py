@@ -14,14 +14,22 @@ from prjobs.access import audit
 from prjobs.access.audit import Actor, Entry
 from prjobs.access.desk import Desk
 from prjobs.access.identity import LOG_IN, ROLES, Identity
-from prjobs.access.signing import AUDIENCE, ISSUER, OPERATOR_AUDIENCE, NotAToken, claims_of, sign, verified_claims
+from prjobs.access.signing import (
+    AUDIENCE,
+    DEFAULT_DAYS,
+    ISSUER,
+    OPERATOR_AUDIENCE,
+    NotAToken,
+    claims_of,
+    sign,
+    verified_claims,
+)
 from prjobs.base.errors import NotFound, Unauthorized
 from prjobs.base.fields import Site, UserId, UserName
 from prjobs.store.common import Common
 from prjobs.store.transaction import Transaction
 
 DAY_S = 86_400
-DEFAULT_DAYS = 365.0
 VERIFIED_LIMIT = 1000
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\Z")
 _ROLES_SAID = Meta(max_length=4, description=f"a list of roles ({', '.join(ROLES)})")

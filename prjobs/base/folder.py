@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 from filelock import FileLock, Timeout
 
 from prjobs.base.clock import Clock
@@ -25,6 +26,11 @@ IDENTITY_ADVICE = (
     "Look for prjobs.sqlite3 beside the file. With the store in place, move the file away: the next start writes a new "
     "one from the store. Without the store, move the file away and restore a backup by `prjobs restore FILE`."
 )
+
+
+def default_folder(demo: bool = False) -> Path:
+    """Return the data folder for commands without --data: the platform's per-user data folder."""
+    return Path(platformdirs.user_data_dir("prjobs-demo" if demo else "prjobs", appauthor=False))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
-import platformdirs
 
 from prjobs.base.decoding import descriptions, sentence_of
 from prjobs.base.errors import Unusable
@@ -39,11 +38,6 @@ class Origin(msgspec.Struct, frozen=True):
 
     value: Any
     source: str
-
-
-def default_folder(demo: bool = False) -> Path:
-    """Return the data folder for commands without --data: the platform's per-user data folder."""
-    return Path(platformdirs.user_data_dir("prjobs-demo" if demo else "prjobs", appauthor=False))
 
 
 def load_settings(

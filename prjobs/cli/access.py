@@ -1,37 +1,40 @@
 """`prjobs token create|list|revoke` and `prjobs login`."""
 
-import msgspec
+import argparse
+import math
+from contextlib import suppress
 
-from prjobs.access import audit, tokens
 from prjobs.access.identity import ROLES
-from prjobs.access.tokens import NewToken, TokenInfo
-from prjobs.appliance import Appliance
-from prjobs.base.decoding import convert
+from prjobs.access.signing import DEFAULT_DAYS
 from prjobs.base.errors import Unusable
 from prjobs.base.marks import marked
-from prjobs.cli.running import require_client
-from prjobs.cli.stored import ask_or_open
-from prjobs.cli.terminal import Commands, Namespace, Parser, add_actions, folder_of, print_json, stderr, utc
-from prjobs.client import Client
+from prjobs.cli.running import require_client, running_client
+from prjobs.cli.terminal import Namespace, Parser, add_actions, add_data, folder_of, print_json, stderr, utc
 
 
-def add_token(commands: Commands, data: Parser) -> None:
+def add_token(token: Parser) -> None:
     """Declare `token create`, `token list` and `token revoke`."""
-    token = commands.add_parser("token", help="make, list and revoke tokens")
     actions = add_actions(token)
-    create = actions.add_parser("create", parents=[data], help="print a new token")
+    create = add_data(actions.add_parser("create", help="print a new token"))
     create.add_argument("--user", required=True, metavar="ID", help="the user's id, as jobs carry it in user_id")
     create.add_argument("--name", default="", help="the user's name, for display")
     create.add_argument("--role", action="append", default=[], choices=ROLES, help="may be given again")
     create.add_argument("--site", action="append", default=[], help="good for this site only; may be given again")
-    create.add_argument("--days", type=float, default=tokens.DEFAULT_DAYS, help="until it expires (default: 365)")
+    create.add_argument("--days", type=_days, default=DEFAULT_DAYS, help="until it expires (default: 365)")
     create.set_defaults(run=run_create)
-    listing = actions.add_parser("list", parents=[data], help="list all tokens, without their secrets")
+    listing = add_data(actions.add_parser("list", help="list all tokens, without their secrets"))
     listing.add_argument("--json", action="store_true", help="one JSON list")
     listing.set_defaults(run=run_list)
-    revoke = actions.add_parser("revoke", parents=[data], help="make a token worthless")
+    revoke = add_data(actions.add_parser("revoke", help="make a token worthless"))
     revoke.add_argument("id", metavar="ID")
     revoke.set_defaults(run=run_revoke)
+
+
+def _days(text: str) -> float:
+    with suppress(ValueError):
+        if math.isfinite(days := float(text)):
+            return days
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of days")
 
 
 def run_create(asked: Namespace) -> None:
@@ -43,49 +46,52 @@ def run_create(asked: Namespace) -> None:
         "sites": asked.site,
         "days": asked.days,
     }
-    wanted = convert(body, NewToken)
-
-    def ask(client: Client) -> tuple[str, TokenInfo]:
+    folder = folder_of(asked)
+    if client := running_client(folder):
         made = client.api("POST", "/api/tokens", body)
-        return made["token"], msgspec.convert(made["info"], TokenInfo)
+    else:
+        from prjobs.cli import stored
 
-    def act(appliance: Appliance) -> tuple[str, TokenInfo]:
-        return tokens.create_token(appliance.desk, wanted, audit.operator())
-
-    token, info = ask_or_open(folder_of(asked), ask, act, create=True)
-    print(token)
-    stderr(f"token {info.id} for {marked(info.user_id)}, until {utc(info.expires_ms)} UTC")
+        made = stored.create_token(folder, body)
+    info = made["info"]
+    print(made["token"])
+    stderr(f"token {info['id']} for {marked(info['user_id'])}, until {utc(info['expires_ms'])} UTC")
 
 
 def run_list(asked: Namespace) -> None:
     """Print one line for each token."""
+    folder = folder_of(asked)
+    if client := running_client(folder):
+        infos = client.api("GET", "/api/tokens")["tokens"]
+    else:
+        from prjobs.cli import stored
 
-    def ask(client: Client) -> list[TokenInfo]:
-        return msgspec.convert(client.api("GET", "/api/tokens")["tokens"], list[TokenInfo])
-
-    infos = ask_or_open(folder_of(asked), ask, lambda appliance: tokens.list_tokens(appliance.desk))
+        infos = stored.list_tokens(folder)["tokens"]
     if asked.json:
-        print_json(msgspec.to_builtins(infos))
+        print_json(infos)
         return
     for info in infos:
-        state = f"revoked {utc(info.revoked_ms)}" if info.revoked_ms else f"until {utc(info.expires_ms)}"
-        roles, sites = ",".join(info.roles) or "user", ",".join(info.sites) or "all sites"
-        print(f"{info.id}  {marked(info.user_id)}  {marked(info.user_name)}  {roles}  {sites}  {state}")
+        revoked_ms, expires_ms = info["revoked_ms"], info["expires_ms"]
+        state = f"revoked {utc(revoked_ms)}" if revoked_ms else f"until {utc(expires_ms)}"
+        roles, sites = ",".join(info["roles"]) or "user", ",".join(info["sites"]) or "all sites"
+        print(f"{info['id']}  {marked(info['user_id'])}  {marked(info['user_name'])}  {roles}  {sites}  {state}")
 
 
 def run_revoke(asked: Namespace) -> None:
     """Revoke one token."""
-    ask_or_open(
-        folder_of(asked),
-        lambda client: client.api("DELETE", f"/api/tokens/{asked.id}"),
-        lambda appliance: tokens.revoke_token(appliance.desk, asked.id, audit.operator()),
-    )
+    folder = folder_of(asked)
+    if client := running_client(folder):
+        client.api("DELETE", f"/api/tokens/{asked.id}")
+    else:
+        from prjobs.cli import stored
+
+        stored.revoke_token(folder, asked.id)
     stderr(f"token {asked.id} is revoked")
 
 
-def add_login(commands: Commands, data: Parser) -> None:
+def add_login(login: Parser) -> None:
     """Declare `login`."""
-    login = commands.add_parser("login", parents=[data], help="print a link that logs a browser in, once")
+    add_data(login)
     login.add_argument("--user", metavar="ID", help="the user whom the link logs in, as an administrator: jobs, audit")
     login.add_argument("--name", default="", help="the user's name, for display")
     login.set_defaults(run=run_login)

@@ -17,17 +17,16 @@ from prjobs.access.chain import Anchor, Chain, Verdict, examine, line_of
 from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
 from prjobs.base.marks import marked
-from prjobs.cli.terminal import Commands, Namespace, Parser, add_actions, folder_of, print_json, stderr, utc
+from prjobs.cli.terminal import Namespace, Parser, add_actions, add_data, folder_of, print_json, stderr, utc
 from prjobs.store.faults import trouble_of
 from prjobs.store.models import AuditRow
 from prjobs.upkeep.inspection import has_log, older_migrations, open_read_only, require_ours
 
 
-def add_audit(commands: Commands, data: Parser) -> None:
+def add_audit(words: Parser) -> None:
     """Declare `audit verify` and `audit export`."""
-    words = commands.add_parser("audit", help="the record of who did what: check it, export it")
     actions = add_actions(words)
-    verify = actions.add_parser("verify", parents=[data], help="find the first row that was changed or removed")
+    verify = add_data(actions.add_parser("verify", help="find the first row that was changed or removed"))
     verify.add_argument("--file", type=Path, metavar="EXPORT", help="check an export instead of the store")
     verify.add_argument(
         "--anchor",
@@ -39,7 +38,7 @@ def add_audit(commands: Commands, data: Parser) -> None:
     )
     verify.add_argument("--json", action="store_true", help="one JSON object")
     verify.set_defaults(run=run_verify)
-    export = actions.add_parser("export", parents=[data], help="write all rows as JSON lines")
+    export = add_data(actions.add_parser("export", help="write all rows as JSON lines"))
     export.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a new file; default: the output")
     export.set_defaults(run=run_export)
 

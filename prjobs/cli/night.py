@@ -11,8 +11,8 @@ from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
 from prjobs.base.marks import marked
 from prjobs.base.settings_sources import load_settings
-from prjobs.cli.stored import reading_database
-from prjobs.cli.terminal import Commands, Namespace, Parser, folder_of
+from prjobs.cli.reading import reading_database
+from prjobs.cli.terminal import Namespace, Parser, add_data, folder_of
 from prjobs.night.files import write_document, write_sheet
 from prjobs.night.markup import el
 from prjobs.night.nights import Night, night_at, night_named, zones_note
@@ -27,9 +27,9 @@ WIDTHS = {"i": 8, "t": 8, "d": 12, "l": 44, "u": 20, "n": 8, "s": 0}
 Write = Callable[[Source, str | None, Night, IO[bytes]], None]
 
 
-def add_night(commands: Commands, data: Parser) -> None:
+def add_night(night: Parser) -> None:
     """Declare `night`."""
-    night = commands.add_parser("night", parents=[data], help="the log of a night: every job, stop, alarm and silence")
+    add_data(night)
     night.add_argument(
         "date", nargs="?", metavar="DATE", help="the date of its evening, such as 2026-11-23 (default: now)"
     )

@@ -10,7 +10,7 @@ from prjobs.base.errors import Unusable
 from prjobs.base.settings import Settings
 from prjobs.base.settings_sources import load_settings
 from prjobs.base.sockets import bind_sockets
-from prjobs.cli.terminal import Commands, Namespace, Parser, add_actions, folder_of
+from prjobs.cli.terminal import Namespace, Parser, add_actions, add_data, folder_of
 
 SYSTEMD, WINDOWS = "systemd", "windows"
 UNIT = """\
@@ -74,11 +74,11 @@ TASK = """\
 """
 
 
-def add_service(commands: Commands, data: Parser) -> None:
+def add_service(parser: Parser) -> None:
     """Declare `service show`."""
-    service = add_actions(commands.add_parser("service", help="start the appliance with the machine"))
-    showing = service.add_parser(
-        "show", parents=[data], help="print a systemd unit, or a task for the Task Scheduler of Windows"
+    service = add_actions(parser)
+    showing = add_data(
+        service.add_parser("show", help="print a systemd unit, or a task for the Task Scheduler of Windows")
     )
     showing.add_argument("--user", metavar="NAME", help="the user that runs the appliance (default: you)")
     showing.add_argument(

@@ -5,13 +5,13 @@ from prjobs.base.folder import Folder
 from prjobs.base.logs import log_failure
 from prjobs.base.settings import Settings
 from prjobs.base.settings_sources import load_settings, reference
-from prjobs.cli.terminal import Commands, Namespace, Parser, folder_of, say
+from prjobs.cli.terminal import Namespace, Parser, add_data, folder_of, say
 from prjobs.demo.running import demo_settings, start_demo
 
 
-def add_serve(commands: Commands, data: Parser) -> None:
+def add_serve(serve: Parser) -> None:
     """Declare `serve`, with an option for each setting."""
-    serve = commands.add_parser("serve", parents=[data], help="run the appliance")
+    add_data(serve)
     serve.add_argument("--demo", action="store_true", help="with simulated observatories and users at work")
     for name, default, description in reference():
         value = (",".join(default) or "none") if isinstance(default, list) else default

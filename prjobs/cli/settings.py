@@ -1,12 +1,12 @@
 """`prjobs settings`: the settings in force."""
 
 from prjobs.base.settings_sources import load_settings
-from prjobs.cli.terminal import Commands, Namespace, Parser, folder_of, print_json
+from prjobs.cli.terminal import Namespace, Parser, add_data, folder_of, print_json
 
 
-def add_settings(commands: Commands, data: Parser) -> None:
+def add_settings(settings: Parser) -> None:
     """Declare `settings`."""
-    settings = commands.add_parser("settings", parents=[data], help="list the settings in force and their sources")
+    add_data(settings)
     settings.add_argument("--json", action="store_true", help="one JSON object")
     settings.set_defaults(run=run_settings)
 

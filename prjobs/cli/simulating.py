@@ -5,14 +5,14 @@ import signal
 import threading
 
 from prjobs.cli.running import require_client
-from prjobs.cli.terminal import Commands, Namespace, Parser, folder_of, say
+from prjobs.cli.terminal import Namespace, Parser, add_data, folder_of, say
 from prjobs.client import Client
 from prjobs.demo.observatory import Behaviour, Observatory
 
 
-def add_simulate(commands: Commands, data: Parser) -> None:
+def add_simulate(simulate: Parser) -> None:
     """Declare `simulate`."""
-    simulate = commands.add_parser("simulate", parents=[data], help="run a simulated observatory for a site")
+    add_data(simulate)
     simulate.add_argument("site", metavar="SITE")
     simulate.add_argument("--url", help="the service to poll (default: the server of the data folder)")
     simulate.add_argument("--pace", type=float, default=1.0, help="how many times faster than real (default: 1)")

@@ -3,30 +3,23 @@
 from typing import Any
 from urllib.parse import quote
 
-import msgspec
-
-from prjobs.access import audit
-from prjobs.appliance import Appliance
 from prjobs.base.marks import marked
-from prjobs.cli.stored import ask_or_open
-from prjobs.cli.terminal import Commands, Namespace, Parser, add_actions, folder_of, print_json, stderr, utc
-from prjobs.client import Client
-from prjobs.jobs import removal
-from prjobs.monitor import sites
+from prjobs.cli.running import running_client
+from prjobs.cli.terminal import Namespace, Parser, add_actions, add_data, folder_of, print_json, stderr, utc
 
 SHOWN = ("site", "last_poll_ms", "usual_gap_ms", "silent", "counts", "note")
 
 
-def add_sites(commands: Commands, data: Parser) -> None:
+def add_sites(parser: Parser) -> None:
     """Declare `sites list` and `sites remove`."""
-    actions = add_actions(commands.add_parser("sites", help="list the sites; remove a site that was a typing error"))
-    listing = actions.add_parser("list", parents=[data], help="list the sites with their last poll and jobs")
+    actions = add_actions(parser)
+    listing = add_data(actions.add_parser("list", help="list the sites with their last poll and jobs"))
     listing.add_argument("--json", action="store_true", help="one JSON object a line")
     listing.set_defaults(run=run_list)
-    remove = actions.add_parser(
-        "remove",
-        parents=[data],
-        help="show a site no more; its past jobs stay, and a new poll or job brings the site back",
+    remove = add_data(
+        actions.add_parser(
+            "remove", help="show a site no more; its past jobs stay, and a new poll or job brings the site back"
+        )
     )
     remove.add_argument("site", metavar="SITE")
     text = "remove a site that polls or has open jobs too, and cancel the jobs that wait; the audit says so"
@@ -36,12 +29,14 @@ def add_sites(commands: Commands, data: Parser) -> None:
 
 def run_list(asked: Namespace) -> None:
     """Print one line for each site, by name."""
+    folder = folder_of(asked)
+    if client := running_client(folder):
+        found = client.api("GET", "/api/now")
+    else:
+        from prjobs.cli import stored
 
-    def act(appliance: Appliance) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = msgspec.to_builtins(sites.list_sites(appliance.board))
-        return found
-
-    for one in ask_or_open(folder_of(asked), lambda client: client.api("GET", "/api/now")["sites"], act):
+        found = stored.list_sites(folder)
+    for one in found["sites"]:
         print_json({name: one[name] for name in SHOWN}) if asked.json else print(_line(one))
 
 
@@ -54,15 +49,14 @@ def _line(one: dict[str, Any]) -> str:
 
 def run_remove(asked: Namespace) -> None:
     """Remove one site."""
-
-    def ask(client: Client) -> int:
+    folder = folder_of(asked)
+    if client := running_client(folder):
         query = {"force": "1"} if asked.force else None
-        answer = client.api("DELETE", f"/api/sites/{quote(asked.site, safe='')}", query=query)
-        return int(answer["cancelled"])
+        removed = client.api("DELETE", f"/api/sites/{quote(asked.site, safe='')}", query=query)
+    else:
+        from prjobs.cli import stored
 
-    def act(appliance: Appliance) -> int:
-        return removal.remove_site(appliance.queue, asked.site, audit.operator(), asked.force)
-
-    cancelled = ask_or_open(folder_of(asked), ask, act)
+        removed = stored.remove_site(folder, asked.site, asked.force)
+    cancelled = removed["cancelled"]
     jobs = {0: "", 1: "; 1 job was cancelled"}.get(cancelled, f"; {cancelled} jobs were cancelled")
     stderr(f"the site {marked(asked.site)} is removed{jobs}")

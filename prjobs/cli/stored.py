@@ -1,22 +1,31 @@
-"""The store of a data folder, for commands that work without a server too."""
+"""The acts of commands on a data folder without a running server: this process opens the store itself.
 
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from typing import TypeVar
+Each act returns the same JSON as the server's answer. Commands import this module late: with a running server they
+need a small part of the program.
+"""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+
+from prjobs.access import audit, reservations, reserving, tokens
+from prjobs.access.reserving import AskedReservation
+from prjobs.access.tokens import NewToken
 from prjobs.appliance import Appliance
 from prjobs.base.clock import Clock
+from prjobs.base.decoding import convert
 from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
 from prjobs.base.settings_sources import load_settings
-from prjobs.cli.running import running_client
-from prjobs.client import Client
+from prjobs.cloud import status
+from prjobs.cloud.link import Link, open_link
+from prjobs.jobs import removal
+from prjobs.monitor import sites
 from prjobs.opening import Purpose, close_appliance, open_appliance
-from prjobs.store.database import Database
-from prjobs.upkeep.inspection import older_migrations, open_read_only
 
-Answer = TypeVar("Answer")
+Document = dict[str, Any]
 
 
 @contextmanager
@@ -38,29 +47,101 @@ def own_appliance(folder: Folder, create: bool = True) -> Iterator[Appliance]:
         lock.release()
 
 
-def ask_or_open(
-    folder: Folder, ask: Callable[[Client], Answer], act: Callable[[Appliance], Answer], create: bool = False
-) -> Answer:
-    """Return `ask(client)` of the running server; without a server, `act(appliance)` of the folder opened here."""
-    if client := running_client(folder):
-        return ask(client)
-    with own_appliance(folder, create) as appliance:
-        return act(appliance)
+# ---- tokens
 
 
-def reading_database(folder: Folder) -> Database:
-    """Return the store for reading only; a server may run meanwhile."""
-    if not folder.database.exists():
-        raise Unusable(f"{folder.path} holds no jobs yet. Start an appliance there with `prjobs serve`.")
-    if _is_older(folder):
-        raise Unusable(f"{folder.database} is of an older version; the next start brings it up to date.")
-    return Database(folder.database)
+def create_token(folder: Folder, body: Document) -> Document:
+    """Make a token."""
+    wanted = convert(body, NewToken)
+    with own_appliance(folder) as appliance:
+        token, info = tokens.create_token(appliance.desk, wanted, audit.operator())
+        return {"token": token, "info": msgspec.to_builtins(info)}
 
 
-def _is_older(folder: Folder) -> bool:
-    try:
-        with closing(open_read_only(folder.database)) as connection:
-            return bool(older_migrations(connection))
-    except sqlite3.Error:
-        # The reading that follows says in a sentence why the file cannot be read.
-        return False
+def list_tokens(folder: Folder) -> Document:
+    """List the tokens."""
+    with own_appliance(folder, create=False) as appliance:
+        return {"tokens": msgspec.to_builtins(tokens.list_tokens(appliance.desk))}
+
+
+def revoke_token(folder: Folder, token_id: str) -> None:
+    """Revoke a token."""
+    with own_appliance(folder, create=False) as appliance:
+        tokens.revoke_token(appliance.desk, token_id, audit.operator())
+
+
+# ---- reservations
+
+
+def add_reservation(folder: Folder, body: Document) -> Document:
+    """Reserve a site."""
+    wanted = convert(body, AskedReservation)
+    with own_appliance(folder) as appliance:
+        known = appliance.queue.polls.sites()
+        added: Document = msgspec.to_builtins(reserving.reserve(appliance.desk, wanted, known, audit.operator()))
+        return added
+
+
+def list_reservations(folder: Folder, site: str | None) -> Document:
+    """List the present and coming reservations."""
+    with own_appliance(folder, create=False) as appliance:
+        found = reservations.list_reservations(appliance.desk, site)
+        shown = [reservations.show(appliance.desk.settings, one) for one in found]
+        return {"reservations": msgspec.to_builtins(shown)}
+
+
+def remove_reservation(folder: Folder, reservation_id: int) -> None:
+    """Remove a reservation."""
+    with own_appliance(folder, create=False) as appliance:
+        reservations.remove_reservation(appliance.desk, reservation_id, audit.operator())
+
+
+# ---- sites and the cloud
+
+
+def list_sites(folder: Folder) -> Document:
+    """List the sites."""
+    with own_appliance(folder, create=False) as appliance:
+        return {"sites": msgspec.to_builtins(sites.list_sites(appliance.board))}
+
+
+def remove_site(folder: Folder, site: str, force: bool) -> Document:
+    """Remove a site."""
+    with own_appliance(folder, create=False) as appliance:
+        return {"cancelled": removal.remove_site(appliance.queue, site, audit.operator(), force)}
+
+
+def describe_cloud(folder: Folder) -> Document:
+    """Describe the link to the cloud, from the store alone."""
+    with own_appliance(folder) as appliance:
+        return {"cloud": msgspec.to_builtins(status.describe_store(appliance.cloud))}
+
+
+class OwnLink:
+    """The link to the cloud of a folder opened here."""
+
+    def __init__(self, appliance: Appliance, link: Link) -> None:
+        self._appliance = appliance
+        self.finish = link.finish
+        self.base_url = appliance.queue.settings.cloud_base_url
+
+    def describe(self) -> Document | None:
+        """Describe the link, from the store alone."""
+        found: Document | None = msgspec.to_builtins(status.describe_store(self._appliance.cloud))
+        return found
+
+    def problems(self) -> list[str]:
+        """Return the reasons why the cloud gave or took something not, and the problems of the appliance."""
+        memory, notices = self._appliance.cloud.memory, self._appliance.queue.notices
+        unread = [f"{site}: {reason}" for site, (_, reason) in memory.unread.items()]
+        untaken = [memory.untaken[1]] if memory.untaken else []
+        said = [memory.reason, *unread, *untaken, *memory.refused.values()]
+        return [one for one in said if one] + [notice.sentence for notice in notices.all() if notice.is_problem]
+
+
+@contextmanager
+def own_link(folder: Folder) -> Iterator[OwnLink | None]:
+    """Yield the link to the cloud; None while the link is off."""
+    with own_appliance(folder) as appliance:
+        link = open_link(appliance.cloud)
+        yield OwnLink(appliance, link) if link else None

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from prjobs.base.clock import Clock, moment
-from prjobs.base.folder import Folder
-from prjobs.base.settings_sources import default_folder
+from prjobs.base.folder import Folder, default_folder
 
 logger = logging.getLogger(__name__)
 Commands = Any  # argparse names the type with an underscore
@@ -23,6 +22,14 @@ _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 # ---- arguments
+
+
+def add_data(parser: Parser) -> Parser:
+    """Declare --data, which every command and action on a data folder has. Return the parser."""
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="the data folder (default: $PRJOBS_DATA or the user's data folder)"
+    )
+    return parser
 
 
 def add_actions(parser: Parser) -> Commands:

@@ -8,31 +8,29 @@ import msgspec
 from prjobs.base.clock import Clock
 from prjobs.base.failpoints import planned
 from prjobs.base.marks import marked
-from prjobs.cli.terminal import Commands, Namespace, Parser, folder_of, print_json, utc
+from prjobs.cli.terminal import Namespace, Parser, add_data, folder_of, print_json, utc
 from prjobs.upkeep import backup, doctor, restore
 from prjobs.upkeep.findings import WRONG
 
 
-def add_doctor(commands: Commands, data: Parser) -> None:
+def add_doctor(doctoring: Parser) -> None:
     """Declare `doctor`."""
-    doctoring = commands.add_parser("doctor", parents=[data], help="say what is wrong and what to do")
+    add_data(doctoring)
     doctoring.add_argument("--deep", action="store_true", help="check the whole file and every job in it")
     doctoring.add_argument("--json", action="store_true", help="one JSON object")
     doctoring.set_defaults(run=run_doctor)
 
 
-def add_backup(commands: Commands, data: Parser) -> None:
+def add_backup(making: Parser) -> None:
     """Declare `backup`."""
-    making = commands.add_parser("backup", parents=[data], help="make a backup, whether a server runs or not")
+    add_data(making)
     making.add_argument("file", nargs="?", type=Path, metavar="FILE", help="default: a new one in the backups folder")
     making.set_defaults(run=run_backup)
 
 
-def add_restore(commands: Commands, data: Parser) -> None:
+def add_restore(restoring: Parser) -> None:
     """Declare `restore`."""
-    restoring = commands.add_parser(
-        "restore", parents=[data], help="bring a backup back; its waiting jobs are cancelled"
-    )
+    add_data(restoring)
     restoring.add_argument("file", type=Path, metavar="FILE")
     restoring.set_defaults(run=run_restore)
 

@@ -1,0 +1,27 @@
+"""The store of a data folder, for commands that only read it: a server may run meanwhile."""
+
+import sqlite3
+from contextlib import closing
+
+from prjobs.base.errors import Unusable
+from prjobs.base.folder import Folder
+from prjobs.store.database import Database
+from prjobs.upkeep.inspection import older_migrations, open_read_only
+
+
+def reading_database(folder: Folder) -> Database:
+    """Return the store for reading only; a server may run meanwhile."""
+    if not folder.database.exists():
+        raise Unusable(f"{folder.path} holds no jobs yet. Start an appliance there with `prjobs serve`.")
+    if _is_older(folder):
+        raise Unusable(f"{folder.database} is of an older version; the next start brings it up to date.")
+    return Database(folder.database)
+
+
+def _is_older(folder: Folder) -> bool:
+    try:
+        with closing(open_read_only(folder.database)) as connection:
+            return bool(older_migrations(connection))
+    except sqlite3.Error:
+        # The reading that follows says in a sentence why the file cannot be read.
+        return False

@@ -1,0 +1,62 @@
+"""A command imports what it needs and no more: on a small machine each import is felt at the prompt."""
+
+import subprocess
+import sys
+
+import pytest
+
+# The program prints the names of its modules at the end, behind its own output.
+LAUNCHER = "import atexit, sys; atexit.register(lambda: print('\\n', *sys.modules)); "
+RUN = LAUNCHER + "from prjobs.cli import main; sys.exit(main(sys.argv[1:]))"
+BARE = LAUNCHER
+CRYPTOGRAPHY = {"jwt", "cryptography"}
+SERVER = {"bottle", "waitress", "prjobs.server", "prjobs.opening", "prjobs.web", "prjobs.demo"} | CRYPTOGRAPHY
+STORE = {"peewee", "prjobs.store", "prjobs.jobs", "prjobs.monitor", "prjobs.cloud"}
+RARE = {"ephem", "markdown_it", "segno", "tomllib", "asyncio"}
+
+
+def modules(*arguments: str, code: str = RUN) -> set[str]:
+    """Return the modules that a process has imported at its end, and the packages of these modules."""
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    names = done.stdout.splitlines()[-1].split()
+    return {".".join(name.split(".")[:count]) for name in names for count in (1, 2, len(name))}
+
+
+def test_the_version_imports_nothing():
+    assert modules("--version") - modules(code=BARE) == {"prjobs", "prjobs.cli", "prjobs.version"}
+
+
+@pytest.mark.parametrize("words", [("--help",), ("jobs", "--help"), ("send", "--help"), ("cloud", "--help")])
+def test_the_help_imports_one_command_at_most(words):
+    found = modules(*words)
+    assert not found & (SERVER | CRYPTOGRAPHY | RARE)
+    declared = {name for name in found if name.startswith("prjobs.cli.")}
+    assert len(declared - {"prjobs.cli.commands", "prjobs.cli.terminal", "prjobs.cli.running"}) <= 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("send", "saf", "camera", "camera1", "expose", "-r", "time=1"),
+        ("cancel", "--all", "saf"),
+        ("sites", "list"),
+        ("sites", "remove", "saf", "--force"),
+        ("token", "create", "--user", "auth0|ann"),
+        ("token", "list"),
+        ("reserve", "list"),
+        ("cloud", "status"),
+        ("login",),
+    ],
+    ids=" ".join,
+)
+def test_a_command_to_a_server_imports_neither_a_server_nor_a_store(program, words):
+    program.serve()
+    program.new_job(program.token())
+    assert not modules(*words, "--data", str(program.data)) & (SERVER | STORE | RARE)
+
+
+@pytest.mark.parametrize("words", [("jobs",), ("jobs", "--json")], ids=" ".join)
+def test_a_command_that_reads_the_store_imports_no_server(program, words):
+    program.serve()
+    program.new_job(program.token())
+    assert not modules(*words, "--data", str(program.data)) & (SERVER | RARE)
