@@ -13,13 +13,17 @@ from prjobs.store.models import JobRow
 
 @dataclass(frozen=True)
 class Handed:
-    """The jobs of a hand-out to the poll of a program; `is_repeated` when an earlier answer gave the same jobs."""
+    """The jobs of a hand-out to the poll of a program; `is_repeated` when an earlier answer gave the same jobs.
+
+    `has_stop` stays when the jobs are dropped from memory.
+    """
 
     id: int
     program: Program
     rows: list[JobRow]
     poll_id: str | None = None
     is_repeated: bool = False
+    has_stop: bool = False
 
     @property
     def site(self) -> str:

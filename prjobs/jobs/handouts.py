@@ -74,7 +74,7 @@ def take_jobs(queue: Queue, poll: PollRequest, peer: str, noted: NotedPoll | Non
 
 def _give(queue: Queue, poll: PollRequest, peer: str, noted: NotedPoll | None) -> list[Handed]:
     owed = two_programs.owed_stops(queue, poll.program, noted) if noted else []
-    if not (owed or _is_repeated(queue, poll) or lookup.has_waiting(queue.database, poll.site, poll.queue)):
+    if not (owed or _awaits_stop(queue, poll) or _is_repeated(queue, poll) or _has_waiting(queue, poll)):
         return []
     if noted and noted.has_ended():
         raise Conflict(HAS_ENDED)
@@ -95,6 +95,19 @@ def _give(queue: Queue, poll: PollRequest, peer: str, noted: NotedPoll | None) -
             post(queue, _give_back, queue, given, ENDED)
             raise Conflict(HAS_ENDED)
     return given
+
+
+def _awaits_stop(queue: Queue, poll: PollRequest) -> bool:
+    """Return True if the writer is about to return a stop, once for each such stop: the next transaction has it."""
+    key = (poll.site, poll.queue)
+    if key not in queue.returning:
+        return False
+    queue.returning.discard(key)
+    return True
+
+
+def _has_waiting(queue: Queue, poll: PollRequest) -> bool:
+    return lookup.has_waiting(queue.database, poll.site, poll.queue)
 
 
 class Caller(NamedTuple):
@@ -128,7 +141,8 @@ def _take(transaction: Transaction, queue: Queue, poll: PollRequest, caller: Cal
         leases.grant(transaction, queue, leaving, poll.queue, poll.lease_s)
     if poll.poll_id:
         transaction.after_commit(queue.repeats.set, handout_id, queue.clock.elapsed_s() + POLL_ID_S)
-    return [Handed(handout_id, poll.program, leaving, poll.poll_id)]
+    has_stop = any(row.command_class == stops.STOP for row in leaving)
+    return [Handed(handout_id, poll.program, leaving, poll.poll_id, has_stop=has_stop)]
 
 
 def _find_leaving(transaction: Transaction, queue: Queue, poll: PollRequest, owed: list[JobRow]) -> list[JobRow]:

@@ -48,6 +48,8 @@ def find_flushes(queue: Queue, program: Program, poll: NotedPoll) -> None:
     verdicts = queue.recent_polls.add(program, poll, by_connection=kind == Kind.CONNECTION)
     for verdict in verdicts if kind != Kind.TIME else ():
         post(queue, _judge_each, queue, program[0], verdict)
+        if verdict.is_thrown:
+            queue.returning.add(program[:2])
 
 
 def heard(queue: Queue, peer: str) -> None:
@@ -73,6 +75,8 @@ def doubt(queue: Queue, handed: list[Handed]) -> None:
     """Mark the answers as UNCONFIRMED: no proof of arrival can come any more."""
     if handed:
         post(queue, _doubt_each, queue, handed)
+        # The poll that raises the doubt looks before the writer returns the stop.
+        queue.returning.update(one.program[:2] for one in handed if one.has_stop)
 
 
 def prove_by_report(transaction: Transaction, job_seq: int, queue_name: str) -> None:

@@ -37,8 +37,9 @@ class Queue(Common):
     which a `poll_id` gives the same jobs again; `settling` by (site, queue), the end of the time in which only stops
     are handed out, and `settled` by (job number, queue), that end for a closing or parking. `stops` has the newest stop
     of each site, `given_stops` the polls that got each of the last stops, `rivals` two programs that poll the same
-    queue, `reported` the numbers of stops, closings and parkings just reported without a hand-out. `first_seq` is the
-    number of the newest job from before the start.
+    queue, `reported` the numbers of stops, closings and parkings just reported without a hand-out. `returning` has the
+    (site, queue) of the stops that the writer may be about to return. `first_seq` is the number of the newest job from
+    before the start.
     """
 
     ulids: Ulids
@@ -56,6 +57,7 @@ class Queue(Common):
     rivals: dict[Program, KnownRivals] = field(default_factory=dict)
     given_stops: dict[Program, dict[int, tuple[NotedPoll, ...]]] = field(default_factory=dict)
     reported: set[int] = field(default_factory=set)
+    returning: set[tuple[str, str]] = field(default_factory=set)
     refused: RefusedPolls = field(default_factory=RefusedPolls)
 
 

@@ -434,13 +434,13 @@ class World:
         assert appliance is not None
         fetch = appliance.queue.database.fetch
         status = dict(fetch("SELECT ulid, status FROM job"))
-        doubted = {
-            ulid
-            for (ulid,) in fetch(
-                "SELECT j.ulid FROM handout h JOIN change c ON c.handout_id = h.id JOIN job j ON j.seq = c.job_seq "
-                "WHERE h.state <> 'CONFIRMED'"
+        # The last answer with each job that nothing proved.
+        doubted = dict(
+            fetch(
+                "SELECT j.ulid, max(h.id) FROM handout h JOIN change c ON c.handout_id = h.id "
+                "JOIN job j ON j.seq = c.job_seq WHERE h.state <> 'CONFIRMED' GROUP BY j.ulid"
             )
-        }
+        )
         # A stop that nothing proved is handed out once more.
         stops = {ulid for (ulid,) in fetch("SELECT ulid FROM job WHERE command_class = 'stop'")}
         expected = self.cloud.visible - self.cloud.deleted
@@ -457,12 +457,13 @@ class World:
             "faults": sum(self.faults.values()),
             "crashes": self.crashes,
             "calls": self.network.calls,
-            "lost": len(missing - doubted),
+            "lost": len(missing - doubted.keys()),
             "twice": sum(1 for ulid, count in self.received.items() if count > (2 if ulid in stops else 1)),
             "wrong": len(wrong),
             "ran though cancelled": len(self.ran_cancelled),
             "unsent": self.link.pusher.count if self.link else -1,
-            "unconfirmed": len(missing & doubted),
+            "unconfirmed": len(missing & doubted.keys()),
+            "missed answers": len({doubted[ulid] for ulid in missing & doubted.keys()}),
             "cancelled": len(self.cloud.deleted),
             "ghosts": self.cloud.ghosts,
             "readers seen": self.readers_seen + (appliance.cloud.memory.reader_ms > 0),
