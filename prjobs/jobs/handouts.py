@@ -17,7 +17,7 @@ from prjobs.jobs.connections import Handed
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue, post
 from prjobs.jobs.recent_polls import NotedPoll
-from prjobs.jobs.requests import PollRequest
+from prjobs.jobs.requests import PollRequest, is_for_all_devices
 from prjobs.jobs.states import APPLIANCE, BOTH, CANCELLED, OPEN, RECEIVED, RETURNED, UNCONFIRMED, UNREAD
 from prjobs.store.engine import Source
 from prjobs.store.models import JobRow
@@ -68,7 +68,9 @@ def take_jobs(queue: Queue, poll: PollRequest, peer: str, noted: NotedPoll | Non
     if noted:
         queue.recent_polls.answered(poll.program, noted, [one.id for one in given], queue.clock.elapsed_s())
         if rows:
-            two_programs.note_stops(queue, poll.program, noted, rows)
+            two_programs.note_stops(
+                queue, poll.program, noted, [row.seq for row in rows if row.command_class == stops.STOP]
+            )
     return rows
 
 
@@ -87,6 +89,8 @@ def _give(queue: Queue, poll: PollRequest, peer: str, noted: NotedPoll | None) -
         commit_s=COMMIT_S,
         undo=lambda transaction, late: _give_back(transaction, queue, late),
     )
+    if noted and owed and not given:
+        two_programs.note_stops(queue, poll.program, noted, owed)
     if given:
         queue.failpoints.passing("handout_after_commit")
         queue.connections.opened(given, peer)
@@ -121,7 +125,7 @@ class Caller(NamedTuple):
 def _take(transaction: Transaction, queue: Queue, poll: PollRequest, caller: Caller) -> list[Handed]:
     if given := _handed_before(transaction, queue, poll):
         return given
-    owed = two_programs.find_owed(transaction, queue, caller.owed_seqs, poll.queue) if caller.owed_seqs else []
+    owed = two_programs.find_owed(transaction, queue, caller.owed_seqs, poll.program) if caller.owed_seqs else []
     leaving = _find_leaving(transaction, queue, poll, owed)
     if not leaving:
         return []
@@ -153,7 +157,8 @@ def _find_leaving(transaction: Transaction, queue: Queue, poll: PollRequest, owe
     settled: a newer command would clear the site's stop flag. Further stops extend that time, but not for a closing or
     parking that waits: it leaves at the latest when the first settling time since it was sent is over.
     """
-    waiting = lookup.find_waiting(transaction, poll.site, poll.queue, poll.device, poll.instance)
+    with_stops = two_programs.may_take_stops_for_all(queue, poll)
+    waiting = lookup.find_waiting(transaction, poll.site, poll.queue, poll.device, poll.instance, with_stops=with_stops)
     leaving = _first(transaction, queue, poll.queue, [job.seq for job in waiting if job.is_stop], owed)
     if leaving and queue.settings.stop_settle_s:
         settling.begin(transaction, queue, poll.site, poll.queue)
@@ -285,4 +290,8 @@ def _still_due(transaction: Transaction, queue: Queue, poll: PollRequest, handou
     expiry.expire_rows(transaction, queue, [row for row in expired if row.seq in untouched], poll.queue)
     stops.withdraw(transaction, queue, [(row, stop) for row, stop in covered if row.seq in untouched], poll.queue)
     wanted = ((poll.device, "device"), (poll.instance, "instance"))
-    return [row for row in fresh if all(value in (None, getattr(row, name)) for value, name in wanted)]
+    return [
+        row
+        for row in fresh
+        if is_for_all_devices(row) or all(value in (None, getattr(row, name)) for value, name in wanted)
+    ]

@@ -50,16 +50,31 @@ class Waiting(NamedTuple):
 _WAITING = "seq, command_class = 'stop', command_class IN ('close', 'park')"
 
 
+# See `requests.is_for_all_devices`.
+_FOR_ALL_DEVICES = "command_class = 'stop' AND (lower(device) = 'all' OR lower(action) = 'cancel_all_commands')"
+
+
 def find_waiting(
-    transaction: Transaction, site: str, queue_name: str, device: str | None, instance: str | None
+    transaction: Transaction,
+    site: str,
+    queue_name: str,
+    device: str | None,
+    instance: str | None,
+    with_stops: bool = False,
 ) -> list[Waiting]:
-    """Return the site's waiting jobs in the queue, oldest first; of one device or instance if given."""
-    where = _WAITS[queue_name]
+    """Return the site's waiting jobs in the queue, oldest first; of one device or instance if given.
+
+    `with_stops` adds the stops for all devices.
+    """
     parameters: list[object] = [site]
+    wanted = []
     for column, value in (("device", device), ("instance", instance)):
         if value is not None:
-            where += f" AND {column} = ?"
+            wanted.append(f"{column} = ?")
             parameters.append(value)
+    where = _WAITS[queue_name]
+    if wanted:
+        where += f" AND ({' AND '.join(wanted)}{f' OR {_FOR_ALL_DEVICES}' if with_stops else ''})"
     found = transaction.fetch(f"SELECT {_WAITING} FROM job WHERE {where} ORDER BY seq", parameters)
     return [Waiting(*row) for row in found]
 

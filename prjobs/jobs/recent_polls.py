@@ -127,6 +127,11 @@ class RecentPolls:
             recent = self._recent.get((program, address))
             return _copy(recent) if recent else None
 
+    def has_polled(self, program: Program, since_s: float) -> bool:
+        """Return True if the program polled since `since_s` of elapsed time, from any address."""
+        with self._lock:
+            return any(one == program and recent.polls[-1].at_s >= since_s for (one, _), recent in self._recent.items())
+
     def _new(self, key: tuple[Program, str], now_s: float) -> AddressPolls:
         # Names of sites can be invented: the program that was quiet longest gives way.
         if len(self._recent) >= self.LIMIT:

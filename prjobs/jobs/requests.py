@@ -75,6 +75,11 @@ def is_cancel_all(action: str) -> bool:
     return action.lower() == "cancel_all_commands"
 
 
+def is_for_all_devices(job: JobRow) -> bool:
+    """Return True for a stop that names no device: also programs that ask for one device must get such a stop."""
+    return job.command_class == "stop" and (job.device.lower() == "all" or is_cancel_all(job.action))
+
+
 class PollRequest(msgspec.Struct, frozen=True):
     """A request for new jobs. `wait_s` is 0 for an immediate answer; `lease_s` is None without a lease."""
 
