@@ -10,7 +10,7 @@ import sqlite3
 import sys
 from collections.abc import Callable
 
-from tests.bench import history, kill, memory, poll, power, rivals, site, start, wakeup, writing
+from tests.bench import history, idle, kill, memory, poll, power, rivals, site, start, wakeup, writing
 from tests.bench.rounds import FULL, QUICK, Line, Plan
 
 MEASURES: dict[str, Callable[[Plan], list[Line]]] = {
@@ -20,6 +20,7 @@ MEASURES: dict[str, Callable[[Plan], list[Line]]] = {
     "wakeup": wakeup.measure,
     "start": start.measure,
     "memory": memory.measure,
+    "idle": idle.measure,
     "rivals": rivals.measure,
 }
 LOADS: dict[str, Callable[[argparse.Namespace], bool]] = {"site": site.main, "kill": kill.main, "power": power.main}

@@ -72,6 +72,21 @@ class Appliance(Process):
         """Its memory in use in MB; None where the system does not tell by /proc."""
         return rss_mb(self.pid)
 
+    def spent(self) -> tuple[float, int] | None:
+        """Its CPU seconds and the wake-ups of its threads so far; None where the system does not tell by /proc."""
+        return spent(self.pid)
+
+
+def spent(pid: int) -> tuple[float, int] | None:
+    """The CPU seconds of a process, and how often its present threads fell asleep by themselves."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        tasks = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/status")]
+    except OSError:
+        return None
+    sleeps = sum(int(line.split()[1]) for task in tasks for line in task.splitlines() if line.startswith("voluntary"))
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), sleeps
+
 
 def rss_mb(pid: int) -> float | None:
     """The resident memory of a process in MB; None where the system does not tell by /proc."""

@@ -10,7 +10,7 @@ import requests
 
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Conflict
-from prjobs.cli.cloud import _older_line
+from prjobs.cli.importing import _older_line
 from prjobs.cli.terminal import past_ms
 from prjobs.cloud import backlog
 from prjobs.cloud.network import AMBIGUOUS, TooLong
