@@ -90,7 +90,7 @@ def test_a_setting_a_command_a_route_and_an_error_are_found():
         ("prjobs reserve add", "commands#all-commands"),
         ("/api/sky", "api#all-routes"),
         ("wrong_host", "api#errors"),
-        ("SKIP LOCKED", "how-it-works#speed"),
+        ("SKIP LOCKED", "how-it-was-tried#other-services-on-the-same-work"),
     ):
         assert section in found(words), words
 

@@ -1,4 +1,6 @@
-"""`python -m tests.bench [NAME…] [--quick]`: print the table. `site`, `kill` and `power` are campaigns of their own.
+"""`python -m tests.bench [NAME…] [--quick]`: print the table.
+
+`site`, `kill`, `power` and `rivals` are campaigns of their own.
 
 Both sides of a ratio run in turns on this machine; nothing leaves it. Figures of different machines, and the
 absolute ones of one machine, are not worth comparing.
@@ -10,7 +12,8 @@ import sqlite3
 import sys
 from collections.abc import Callable
 
-from tests.bench import history, idle, kill, memory, poll, power, rivals, site, start, wakeup, writing
+from tests.bench import history, idle, kill, memory, poll, power, site, start, wakeup, writing
+from tests.bench.rivals import table as rivals
 from tests.bench.rounds import FULL, QUICK, Line, Plan
 
 MEASURES: dict[str, Callable[[Plan], list[Line]]] = {
@@ -21,9 +24,13 @@ MEASURES: dict[str, Callable[[Plan], list[Line]]] = {
     "start": start.measure,
     "memory": memory.measure,
     "idle": idle.measure,
-    "rivals": rivals.measure,
 }
-LOADS: dict[str, Callable[[argparse.Namespace], bool]] = {"site": site.main, "kill": kill.main, "power": power.main}
+LOADS: dict[str, Callable[[argparse.Namespace], bool]] = {
+    "site": site.main,
+    "kill": kill.main,
+    "power": power.main,
+    "rivals": rivals.main,
+}
 
 
 def main() -> int:

@@ -1,35 +1,20 @@
-"""huey on SQLite with fsync, inside one process: no HTTP, so its cycle is cheaper than any service's."""
+"""huey, a task queue in Python, on SQLite."""
 
-import importlib.util
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
 
-from tests.bench.processes import scratch
-
-WHAT = "huey on SQLite (in process)"
-INSTALL = "pip install huey"
+from tests.bench.rivals.programs import free_port
+from tests.bench.rivals.rival import Rival
 
 
-def missing() -> str | None:
-    """What is not installed."""
-    return None if importlib.util.find_spec("huey") else "huey"
+class Huey(Rival):
+    """SqliteHuey with fsync=True behind the bare echo."""
 
+    name = "huey on SQLite behind the echo"
+    calls = "enqueue; dequeue; put of a result twice"
+    packages = ("huey", "bottle", "waitress", "python-ulid")
+    keeps = ("STARTED", "COMPLETE")
 
-@contextmanager
-def cycle() -> Iterator[Callable[[], object]]:
-    """Enqueue a task, take it, store a result twice."""
-    from huey import SqliteHuey
-
-    with scratch() as folder:
-        queue = SqliteHuey(filename=str(folder / "huey.sqlite3"), fsync=True)
-        expose = queue.task()(lambda **_params: None)
-        yield lambda: _work(queue, expose)
-        queue.storage.close()
-
-
-def _work(queue: Any, task: Any) -> None:
-    queue.enqueue(task.s(site="saf", action="expose", time="1", image_type="light"))
-    taken = queue.dequeue()
-    for status in ("STARTED", "COMPLETE"):
-        queue.put(taken.id, status)
+    def start(self, folder: Path) -> None:
+        """Start the echo with huey behind it."""
+        self.port = free_port()
+        self.programs.start_app("huey_queue", self.port, folder)
