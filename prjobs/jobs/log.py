@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 
 from prjobs.jobs.states import ALTERNATE, BOTH, COLUMNS, in_phases, phase_of
-from prjobs.store.engine import Row, Source
+from prjobs.store.engine import Engine, Row, Source
 from prjobs.store.models import LISTED_COLUMNS, JobRow
 from prjobs.store.transaction import Transaction
 
@@ -127,9 +127,9 @@ class Change:
     job: JobRow
 
 
-def last_seq(source: Source) -> int:
+def last_seq(database: Engine) -> int:
     """Return the number of the newest change; 0 before the first."""
-    return int(source.fetch("SELECT coalesce(max(seq), 0) FROM change")[0][0])
+    return int(database.fetch_kept("SELECT coalesce(max(seq), 0) FROM change")[0][0])
 
 
 def list_changes(source: Source, since: int, sites: Sequence[str] = (), limit: int = LIMIT) -> list[Change]:
@@ -139,7 +139,7 @@ def list_changes(source: Source, since: int, sites: Sequence[str] = (), limit: i
     return [_change(row) for row in found]
 
 
-def newest_events(source: Source, count: int, sites: Sequence[str] = ()) -> list[Change]:
+def newest_events(database: Engine, count: int, sites: Sequence[str] = ()) -> list[Change]:
     """Return the newest changes, oldest first, without the ends of jobs in the alternate queue alone.
 
     A stop withdraws each job from the alternate queue as well, and a finished job expires there: such rows would fill
@@ -147,8 +147,8 @@ def newest_events(source: Source, count: int, sites: Sequence[str] = ()) -> list
     """
     is_end = f"c.queue = '{ALTERNATE}' AND {in_phases('c.status', ['gone'])}"
     where = f"c.seq > ? AND NOT ({is_end}) {_of_sites('c.site', sites)}"
-    since = last_seq(source) - SEARCHED
-    found = source.fetch(f"{_CHANGES} WHERE {where} ORDER BY c.seq DESC LIMIT ?", [since, *sites, min(count, LIMIT)])
+    since = last_seq(database) - SEARCHED
+    found = database.fetch(f"{_CHANGES} WHERE {where} ORDER BY c.seq DESC LIMIT ?", [since, *sites, min(count, LIMIT)])
     return [_change(row) for row in reversed(found)]
 
 

@@ -32,6 +32,13 @@ class Engine(Source, Protocol):
         """Return the fault that keeps the store from working now; None while the store works."""
         ...
 
+    def fetch_kept(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Return all rows of a query that many requests repeat: as `fetch`, but read once until the next commit.
+
+        All writes pass through this engine. The caller must not change the list.
+        """
+        ...
+
     def limited(self, limit_s: float) -> AbstractContextManager[None]:
         """End each query of this thread that takes longer, inside the block. The query raises TookTooLong."""
         ...

@@ -102,6 +102,8 @@ class Condition:
         self._replaced: Trouble | None = None
         # False from a fault of the disk or the file on, until a transaction that really writes is on disk.
         self.is_proved = True
+        # The number of commits and of faults: a row read at another number may have changed since.
+        self.changes = 0
 
     @property
     def trouble(self) -> Trouble | None:
@@ -111,6 +113,7 @@ class Condition:
     def note(self, error: Exception) -> Trouble:
         """Remember and return the trouble behind an error of SQLite; log new trouble."""
         trouble = trouble_of(error, self._file)
+        self.changes += 1
         if trouble != self._trouble:
             logger.error("%s (%s)", trouble.sentence, error)
         self._trouble = trouble
@@ -118,7 +121,11 @@ class Condition:
         return trouble
 
     def committed(self) -> None:
-        """End the trouble with another program's lock; a COMMIT without a change proves nothing about the disk."""
+        """Count a commit, before any caller learns of it.
+
+        Ends the trouble with another program's lock; a COMMIT without a change proves nothing about the disk.
+        """
+        self.changes += 1
         if self.is_proved:
             self._trouble = None
 
@@ -126,6 +133,7 @@ class Condition:
         """End the trouble if the disk takes a write; raise sqlite3.Error if not."""
         write_once(connection)
         self.is_proved, self._trouble = True, None
+        self.changes += 1
 
     def lose(self, sentence: str) -> None:
         """Refuse reads and writes from now on: another file is in the place of the opened file."""
@@ -136,6 +144,7 @@ class Condition:
     def find(self) -> None:
         """Allow reads and writes again: the opened file is back in its place."""
         self._replaced = None
+        self.changes += 1
 
     def require_present(self) -> None:
         """Raise Unavailable while another file is in the place of the opened file."""
