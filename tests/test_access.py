@@ -34,6 +34,31 @@ def test_the_token_itself_is_not_stored(appliance):
             assert token.rpartition(".")[2].encode() not in file.read_bytes()
 
 
+def test_a_token_that_is_revoked_while_it_is_looked_up_is_worth_nothing_from_then_on(appliance, monkeypatch):
+    token, info = tokens.create_token(appliance.desk, NewToken("auth0|alice"), USER)
+    fetch = appliance.queue.database.fetch
+
+    def revoked_meanwhile(sql, parameters=()):
+        found = fetch(sql, parameters)
+        if "FROM token" in sql:
+            tokens.revoke_token(appliance.desk, info.id, USER)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(appliance.queue.database, "fetch", revoked_meanwhile)
+        assert tokens.identify(appliance.desk, token).user_id == "auth0|alice"
+    with pytest.raises(Unauthorized, match="revoked"):
+        tokens.identify(appliance.desk, token)
+
+
+def test_a_known_token_is_not_looked_up_again(appliance, monkeypatch):
+    token = make_token(appliance, "auth0|alice")
+    known = tokens.identify(appliance.desk, token)
+    with monkeypatch.context() as patched:
+        patched.setattr(appliance.queue.database, "fetch", None)
+        assert tokens.identify(appliance.desk, token) is known
+
+
 def test_a_revoked_or_expired_token_is_worth_nothing(appliance, clock):
     token, info = tokens.create_token(appliance.desk, NewToken("auth0|alice", days=1), USER)
     other = make_token(appliance, "auth0|bob")

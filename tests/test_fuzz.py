@@ -6,10 +6,13 @@ import json
 import random
 import re
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prjobs.base.errors import BadRequest
+from prjobs.web import wire
 from prjobs.web.app import ROUTES
 from prjobs.web.contract import ENDPOINTS
 from tests.program import DOCUMENT, JOB
@@ -20,6 +23,30 @@ ODD = [
     None, True, False, 0, -1, 1e308, 10**30, "", " ", "saf", "saf\n", "\x00", "<script>", "é", "\U0001f52d", "x" * 200,
     "' OR 1=1 --", [], {}, [[]], {"a": {"b": [1, None]}}, "UNREAD#1", "../x", "\u202e", "\u2028", "CANCEL_ALL_COMMANDS",
 ]  # fmt: skip
+
+
+TEXTS = st.sampled_from(["site", "ulid", "newStatus", "wait", "lease", "poll_id", "message", "other", "saf", "\x00é"])
+NUMBERS = st.sampled_from([0, -1, 2.5, 10**30, 1e308, float("inf"), float("nan"), True, None])
+VALUES = st.recursive(TEXTS | NUMBERS, lambda one: st.lists(one, max_size=2) | st.dictionaries(TEXTS, one, max_size=2))
+CUTS = st.tuples(st.integers(0, 200), st.sampled_from([b"", b"\xff", b"1e999", b"\\ud800", b'"', b",", b"{", b" "]))
+
+
+@settings(max_examples=3000)
+@given(st.dictionaries(TEXTS, VALUES, max_size=4), CUTS, st.booleans())
+def test_a_body_that_is_read_once_is_the_same_or_refused_with_the_same_sentence(value, cut, has_site):
+    text = json.dumps({"site": "saf", "ulid": "x", "newStatus": "X", **value} if has_site else value).encode()
+    place, put = cut
+    text = text[:place] + put + text[place:]
+
+    def said(parse, shape):
+        try:
+            return msgspec.structs.asdict(parse(text, shape))
+        except BadRequest as refused:
+            return refused.sentence
+
+    for shape in (wire.REQUESTS["getnewjobs"], wire.REQUESTS["updatejobstatus"]):
+        once = said(wire._parse_plain, shape)
+        assert once == said(lambda body, shape: wire._parse(body, shape)[0], shape), text
 
 
 class Connection:

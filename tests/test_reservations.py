@@ -9,7 +9,7 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prjobs.access import known, reservations, reserving, rights
+from prjobs.access import desk, known, reservations, reserving, rights
 from prjobs.access.audit import OPERATOR
 from prjobs.access.identity import Identity
 from prjobs.access.reservations import RESERVED, Event, NewReservation
@@ -144,9 +144,9 @@ def test_a_judgement_reads_no_row_again(make_appliance, clock, monkeypatch):
 
 
 def test_many_sites_need_no_memory(local):
-    for number in range(reservations.KEPT_SITES * 2 + 5):
+    for number in range(desk.KNOWN_LIMIT * 2 + 5):
         may(local, BOB, site=f"s{number}")
-    assert len(local.desk.windows.by_site) <= reservations.KEPT_SITES
+    assert len(local.desk.windows.by_key) <= desk.KNOWN_LIMIT
 
 
 @st.composite

@@ -1,13 +1,17 @@
 """The state of access: keys, limits, and the tokens and reservations cached in memory."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 
+from prjobs.access.identity import Identity
 from prjobs.access.provider import Provider
 from prjobs.base.limits import Quota, Rate
 from prjobs.store.common import Common
+
+KNOWN_LIMIT = 1000
+Value = TypeVar("Value")
 
 
 class Reservation(msgspec.Struct, frozen=True):
@@ -37,15 +41,23 @@ class Window(NamedTuple):
     answered_ms: int | None
 
 
-class Windows:
-    """The window of each requested site. A change replaces the whole dict: a late look adds to the old one only."""
+class LookedUp(Generic[Value]):
+    """Values looked up in the store. A change replaces the whole dict: a late look adds to the old one only."""
 
     def __init__(self) -> None:
-        self.by_site: dict[str, Window] = {}
+        self.by_key: dict[str, Value] = {}
 
     def forget(self) -> None:
-        """Drop all windows, so that every site is looked up again."""
-        self.by_site = {}
+        """Drop all values, so that each is looked up again."""
+        self.by_key = {}
+
+
+def remember(known: dict[str, Value], key: str, value: Value) -> Value:
+    """Add a value to a dict of values that can be found again: a full dict is emptied first. Return the value."""
+    if len(known) >= KNOWN_LIMIT:
+        known.clear()
+    known[key] = value
+    return value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +66,9 @@ class Desk(Common):
 
     `secret` signs the appliance's own tokens; `provider` checks the tokens of an outside provider. `wrong_tokens`,
     `new_jobs`, and `safe_jobs` for commands that make safe, limit callers; `refusals`, `hourly_refusals`,
-    `token_uses` and `repeated` limit the callers' rows in the audit. `verified` holds the claims of tokens with a
-    checked signature, `refused_origins` the elapsed time of the last refusal of a web origin.
+    `token_uses` and `repeated` limit the callers' rows in the audit. `windows` holds the reservations by site,
+    `identities` the users by token id, `verified` the claims of tokens with a checked signature, `refused_origins` the
+    elapsed time of the last refusal of a web origin.
     """
 
     secret: bytes
@@ -67,6 +80,7 @@ class Desk(Common):
     hourly_refusals: Quota = field(default_factory=lambda: Quota(limit=60, window_s=3600))
     token_uses: Quota = field(default_factory=lambda: Quota(limit=1, window_s=3600, callers=1000))
     repeated: Quota = field(default_factory=lambda: Quota(limit=1, window_s=3600, callers=200))
-    windows: Windows = field(default_factory=Windows)
+    windows: LookedUp[Window] = field(default_factory=LookedUp)
+    identities: LookedUp[Identity] = field(default_factory=LookedUp)
     verified: dict[str, dict[str, Any]] = field(default_factory=dict)
     refused_origins: dict[str, float] = field(default_factory=dict)

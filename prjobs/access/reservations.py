@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from prjobs.access import audit
 from prjobs.access.audit import Actor, Entry
-from prjobs.access.desk import Desk, Reservation, Window
+from prjobs.access.desk import Desk, Reservation, Window, remember
 from prjobs.base.clock import moment
 from prjobs.base.errors import BadRequest, Conflict, NotFound
 from prjobs.base.fields import Site, UserId, UserName
@@ -29,7 +29,6 @@ UNCLEAR = "unclear"
 # The period of the calendar's requests; an answer younger than two periods counts as live.
 REFRESH_S = 60
 MAX_TIME_MS = 253_370_764_800_000  # the year 9999
-KEPT_SITES = 1000
 
 Result = TypeVar("Result")
 Time = Annotated[int, Meta(ge=0, le=MAX_TIME_MS, description="a time in Unix milliseconds")]
@@ -184,13 +183,10 @@ def _names(on: Sequence[Reservation]) -> list[str]:
 
 
 def _window(desk: Desk, site: str, now_ms: int) -> Window:
-    windows = desk.windows.by_site
+    windows = desk.windows.by_key
     window = windows.get(site)
     if window is None or not window.since_ms <= now_ms < window.until_ms:
-        window = _look(desk, site, now_ms)
-        if len(windows) >= KEPT_SITES:
-            windows.clear()
-        windows[site] = window
+        window = remember(windows, site, _look(desk, site, now_ms))
     return window
 
 

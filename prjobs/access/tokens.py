@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from prjobs.access import audit
 from prjobs.access.audit import Actor, Entry
-from prjobs.access.desk import Desk
+from prjobs.access.desk import Desk, remember
 from prjobs.access.identity import LOG_IN, ROLES, Identity
 from prjobs.access.signing import (
     AUDIENCE,
@@ -30,7 +30,6 @@ from prjobs.store.common import Common
 from prjobs.store.transaction import Transaction
 
 DAY_S = 86_400
-VERIFIED_LIMIT = 1000
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\Z")
 _ROLES_SAID = Meta(max_length=4, description=f"a list of roles ({', '.join(ROLES)})")
 
@@ -121,6 +120,7 @@ def revoke_token(desk: Desk, token_id: str, actor: Actor) -> None:
 
 
 def _revoke_token(transaction: Transaction, desk: Desk, token_id: str, actor: Actor) -> None:
+    transaction.after_commit(desk.identities.forget)
     sql = "UPDATE token SET revoked_ms = coalesce(revoked_ms, ?) WHERE id = ?"
     if transaction.execute(sql, (desk.clock.now_ms(), token_id)).rowcount != 1:
         raise NotFound("There is no token with this id.")
@@ -146,15 +146,14 @@ def identify(desk: Desk, token: str) -> Identity:
             raise Unauthorized(LOG_IN + "the token is not valid here.")
         if desk.provider.issuer and _issuer(token) == desk.provider.issuer:
             return desk.provider.identify(token)
-        claims = _verify(desk.secret, token)
-        if len(desk.verified) >= VERIFIED_LIMIT:
-            desk.verified.clear()
-        desk.verified[token] = claims
+        claims = remember(desk.verified, token, _verify(desk.secret, token))
     if claims["exp"] * 1000 <= desk.clock.now_ms():
         raise Unauthorized(LOG_IN + "the token has expired.")
     if claims["aud"] == OPERATOR_AUDIENCE:
         return Identity(claims["sub"], claims["sub"], ("admin",), (), audit.OPERATOR.who)
-    return _stored(desk, claims["jti"])
+    # Taken before the look: a token that is revoked meanwhile is looked up again.
+    identities, token_id = desk.identities.by_key, claims["jti"]
+    return identities.get(token_id) or remember(identities, token_id, _stored(desk, token_id))
 
 
 def _verify(secret: bytes, token: str) -> dict[str, Any]:

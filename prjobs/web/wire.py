@@ -98,6 +98,20 @@ REQUESTS: dict[str, type[msgspec.Struct]] = {
 }
 _DECODERS: dict[type, msgspec.json.Decoder[Any]] = {shape: msgspec.json.Decoder(shape) for shape in REQUESTS.values()}
 Shape = TypeVar("Shape", bound=msgspec.Struct)
+# Decoders for a body without other fields, which is read once: msgspec does not check the values of other fields.
+_EXACT: dict[type, msgspec.json.Decoder[Any]] = {
+    shape: msgspec.json.Decoder(msgspec.defstruct(shape.__name__, (), bases=(shape,), forbid_unknown_fields=True))
+    for shape in (_GetNewJobs, _UpdateJobStatus)
+}
+
+
+def _parse_plain(body: bytes, shape: type[Shape]) -> Shape:
+    """Return the body of a shape in which no field holds lists or objects."""
+    try:
+        found: Shape = _EXACT[shape].decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _parse(body, shape)[0]
+    return found
 
 
 def _parse(body: bytes, shape: type[Shape]) -> tuple[Shape, dict[str, Any]]:
@@ -138,7 +152,7 @@ def parse_again(old: JobRow, identity: Identity, idempotency_key: str | None) ->
 
 def parse_getnewjobs(body: bytes) -> PollRequest:
     """Return the poll of a getnewjobs body."""
-    asked, _ = _parse(body, _GetNewJobs)
+    asked = _parse_plain(body, _GetNewJobs)
     wait_s = _number("wait", asked.wait, default=0.0)
     lease_s = _number("lease", asked.lease, default=0.0)
     if not 0 <= lease_s <= MAX_LEASE_S:
@@ -164,7 +178,7 @@ def site_of(body: bytes) -> str:
 
 def parse_updatejobstatus(body: bytes) -> StatusUpdate:
     """Return the report of an updatejobstatus body."""
-    asked, _ = _parse(body, _UpdateJobStatus)
+    asked = _parse_plain(body, _UpdateJobStatus)
     return _status_update(asked, asked.newStatus)
 
 
