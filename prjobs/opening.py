@@ -34,8 +34,8 @@ from prjobs.store.schema import open_database
 from prjobs.store.transaction import Transaction
 
 logger = logging.getLogger(__name__)
-# Threads kept free: long polls, and writes that wait for a store in trouble, would take all.
-THREADS_FOR_POLLS = 4
+# Writes that wait for a store in trouble take at most a third of the threads.
+SHARE = 3
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,7 @@ def open_appliance(
         failpoints=failpoints,
     )
     appliance = _put_together(common, secret, Provider(folder.path, settings, clock, purpose.fetch), identity)
-    held = int(settings.threads * settings.held_share)
-    database.start(appliance.queue.waiters.wake, places=max(1, settings.threads - held - THREADS_FOR_POLLS))
+    database.start(appliance.queue.waiters.wake, places=settings.threads // SHARE)
     return appliance, _begin(appliance, folder, identity, facts, purpose.serving)
 
 
@@ -127,7 +126,7 @@ def _put_together(common: Common, secret: bytes, provider: Provider, identity: d
     queue = Queue(
         **vars(common),
         ulids=Ulids(clock, _last_ulid(database, identity)),
-        waiters=Waiters(int(settings.threads * settings.held_share)),
+        waiters=Waiters(),
         polls=Polls(clock),
         connections=Connections(),
         expiries=Deadlines(clock),

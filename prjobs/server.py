@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from prjobs.access import login
@@ -156,10 +156,16 @@ def _listen(appliance: Appliance) -> Listener:
         ) from None
 
 
-def serve(folder: Folder, settings: Settings, say: Say, demo: Callable[[Server], None] | None = None) -> bool:
+def serve(
+    folder: Folder,
+    settings: Settings,
+    say: Say,
+    demo: Callable[[Server], None] | None = None,
+    warnings: Sequence[str] = (),
+) -> bool:
     """Serve the folder until Ctrl-C, SIGTERM or the closing of the console window; `say` prints a line.
 
-    Return False if the store could not be closed well; the last line of the log says so.
+    The warnings go to the log. Return False if the store could not be closed well; the last line of the log says so.
     """
     folder.create()
     set_up_logs(folder, settings.log_level)
@@ -170,6 +176,8 @@ def serve(folder: Folder, settings: Settings, say: Say, demo: Callable[[Server],
     stop_with_console(server.stop)
     say(f"prjobs {VERSION} serves {server.url}/")
     _say_start(server, server.start, say)
+    for sentence in warnings:
+        logger.warning("%s", sentence)
     if demo:
         demo(server)
     ended = threading.Event()

@@ -108,7 +108,7 @@ class TestAnswers:
 
 def test_where_the_system_does_not_tell_a_late_end_proves_nothing(server, monkeypatch):
     monkeypatch.setattr(sockets, "fcntl", None)
-    monkeypatch.setattr("prjobs.web.channel.PROMPT_END_S", -60.0)
+    monkeypatch.setattr("prjobs.web.ending.PROMPT_END_S", -60.0)
     submit(server.appliance)
     with closing(connect(server)) as client:
         read_answer(client)
@@ -179,6 +179,7 @@ def test_a_client_that_has_ended_its_side_gets_no_jobs(server, more):
     job = submit(server.appliance)
     held = request("/jobs/getnewjobs", '{"site": "wema", "wait": 25}')
     with closing(connect(server, held + request("/jobs/getnewjobs", '{"site": "saf"}', *more))) as client:
+        wait_for(lambda: server.appliance.queue.waiters.held)
         client.shutdown(socket.SHUT_WR)
         answers = read_all(client)
     assert answers.count(b"\r\n\r\n[]") == answers.count(b"X-Prjobs-Error: The program has ended its side") == 2

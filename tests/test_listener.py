@@ -12,6 +12,7 @@ import requests
 from prjobs.base import sockets
 from prjobs.base.settings import Settings
 from prjobs.base.sockets import bind_sockets
+from prjobs.web import listener
 from tests.verbs import fill
 from tests.waiting import wait_for
 
@@ -132,3 +133,22 @@ def test_as_many_connections_as_windows_can_wait_for(make_server):
         for caller in callers:
             caller.close()
     wait_for(lambda: requests.get(f"{server.url}/healthz", timeout=30).status_code == 200)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no limit of open files")
+def test_the_limit_of_open_files_is_raised_or_said(monkeypatch, caplog):
+    import resource
+
+    limits, said = [(256, 1024)], {}
+
+    def raised(_, limit):
+        limits.append(limit)
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits[-1])
+    monkeypatch.setattr(resource, "setrlimit", raised)
+    for connections in (480, 5000):
+        caplog.clear()
+        said[connections] = listener.allowed(Settings(connections=connections)), caplog.text
+    assert limits == [(256, 1024), (640, 1024), (1024, 1024)]
+    assert said[480] == (480, "")
+    assert said[5000][0] == 864 and "prjobs keeps 864 connections instead of 5000" in said[5000][1]

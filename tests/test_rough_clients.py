@@ -202,8 +202,8 @@ def test_polls_are_answered_while_every_other_thread_waits(make_server, token_of
         wait_for(lambda: sum(bool(channel.requests) for channel in server.listener.channels()) == 10)
         for _ in range(3):
             assert requests.post(f"{server.url}/getnewjobs", data=b'{"site":"mrc1"}', timeout=60).json() == []
-        held = requests.post(f"{server.url}/getnewjobs", data=b'{"site":"mrc1","wait":20}', timeout=60)
-        assert (held.json(), held.headers["Retry-After"]) == ([], "1")
+        held = requests.post(f"{server.url}/getnewjobs", data=b'{"site":"mrc1","wait":1}', timeout=60)
+        assert held.json() == []
         assert not any(job.done() for job in jobs)
         gate.set()
         assert {job.result().status_code for job in jobs} == {200}

@@ -6,7 +6,7 @@ import pytest
 
 from prjobs.base.errors import Unusable
 from prjobs.base.settings import Settings
-from prjobs.base.settings_sources import load_settings, reference
+from prjobs.base.settings_sources import load_settings, reference, retired_sentences
 
 
 def test_it_works(tmp_path):
@@ -87,6 +87,22 @@ def test_an_unknown_variable_is_refused_but_others_have_the_prefix_by_right(tmp_
     load_settings(tmp_path, {"PRJOBS_DATA": "x", "PRJOBS_TOKEN": "y", "PATH": "z"})
     with pytest.raises(Unusable, match="PRJOBS_PROT"):
         load_settings(tmp_path, {"PRJOBS_PROT": "1"})
+
+
+def test_a_retired_setting_is_accepted_and_said(tmp_path):
+    (tmp_path / "prjobs.toml").write_text("held_share = 0.9\nport = 1000\n")
+    settings, origins = load_settings(tmp_path, {})
+    (sentence,) = retired_sentences(origins)
+    assert sentence.startswith(f"{tmp_path / 'prjobs.toml'}: the setting held_share has no effect")
+    assert (settings.port, retired_sentences(load_settings(tmp_path / "none", {})[1])) == (1000, [])
+    assert retired_sentences(load_settings(tmp_path, {}, {"held_share": "x"})[1])[0].startswith("--held-share: ")
+
+
+def test_a_server_with_a_retired_setting_starts_and_says_so(program):
+    program.serve("--held-share", "0.5")
+    program.stop()
+    log = (program.data / "logs" / "prjobs.log").read_text(encoding="utf-8")
+    assert "the setting held_share has no effect" in log
 
 
 def test_every_setting_has_a_description_and_a_class_an_expiry():

@@ -12,7 +12,7 @@ import msgspec
 from prjobs.base.decoding import descriptions, sentence_of
 from prjobs.base.errors import Unusable
 from prjobs.base.places import parse_places, parse_zones
-from prjobs.base.settings import Settings
+from prjobs.base.settings import RETIRED, Settings
 from prjobs.base.suggestions import nearest
 
 FILE_NAME = "prjobs.toml"
@@ -45,19 +45,31 @@ def load_settings(
 ) -> tuple[Settings, dict[str, Origin]]:
     """Return the settings of all three sources, and the value and source of each setting by name.
 
+    Retired settings are among the named sources, and have no effect.
     Raises Unusable with the setting and the source for an unknown name or a wrong value.
     """
     origins = {name: Origin(getattr(Settings(), name), "default") for name in Settings.__struct_fields__}
+    retired = {}
     for source, name, value in _named(folder, environment, flags or {}):
+        if name in RETIRED:
+            retired[name] = Origin(value, source)
+            continue
         if name not in origins:
             raise Unusable(f"{source}: there is no setting named {name}. {_nearest(name)}")
         converted = _converted(name, value, source)
         beside = source == str(folder / FILE_NAME) and name in _FILES and converted and "\n" not in converted
         origins[name] = Origin(str(folder / converted) if beside else converted, source)
     settings = Settings(**{name: origin.value for name, origin in origins.items()})
+    origins |= retired
     if settings.reservations == "calendar" and not settings.calendar_url:
         raise Unusable("reservations is calendar, but calendar_url is empty: name the calendar service.")
     return settings, origins
+
+
+def retired_sentences(origins: Mapping[str, Origin]) -> list[str]:
+    """Return a sentence for each retired setting that a source still names."""
+    found = [(name, origin.source) for name, origin in origins.items() if name in RETIRED]
+    return [f"{source}: the setting {name} has no effect, {RETIRED[name]}: remove it." for name, source in found]
 
 
 def _nearest(name: str) -> str:

@@ -1,10 +1,12 @@
 """`prjobs serve`: the appliance itself."""
 
+import argparse
+
 from prjobs import server
 from prjobs.base.folder import Folder
 from prjobs.base.logs import log_failure
-from prjobs.base.settings import Settings
-from prjobs.base.settings_sources import load_settings, reference
+from prjobs.base.settings import RETIRED, Settings
+from prjobs.base.settings_sources import load_settings, reference, retired_sentences
 from prjobs.cli.terminal import Namespace, Parser, add_data, folder_of, say
 from prjobs.demo.running import demo_settings, start_demo
 
@@ -17,6 +19,8 @@ def add_serve(serve: Parser) -> None:
         value = (",".join(default) or "none") if isinstance(default, list) else default
         text = f"{description} (default: {value})"
         serve.add_argument(f"--{name.replace('_', '-')}", metavar="VALUE", help=text.replace("%", "%%"))
+    for name in RETIRED:
+        serve.add_argument(f"--{name.replace('_', '-')}", help=argparse.SUPPRESS)
     serve.set_defaults(run=run_serve)
 
 
@@ -31,8 +35,10 @@ def run_serve(asked: Namespace) -> int:
 
 
 def _serve(asked: Namespace, folder: Folder) -> int:
-    flags = {name: getattr(asked, name) for name in Settings.__struct_fields__ if getattr(asked, name) is not None}
+    names = (*Settings.__struct_fields__, *RETIRED)
+    flags = {name: getattr(asked, name) for name in names if getattr(asked, name) is not None}
     settings, origins = load_settings(folder.path, flags=flags)
     if asked.demo:
         settings = demo_settings(settings, origins)
-    return 0 if server.serve(folder, settings, say, start_demo if asked.demo else None) else 1
+    well = server.serve(folder, settings, say, start_demo if asked.demo else None, retired_sentences(origins))
+    return 0 if well else 1

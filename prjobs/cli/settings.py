@@ -1,5 +1,6 @@
 """`prjobs settings`: the settings in force."""
 
+from prjobs.base.settings import RETIRED
 from prjobs.base.settings_sources import load_settings
 from prjobs.cli.terminal import Namespace, Parser, add_data, folder_of, print_json
 
@@ -19,4 +20,4 @@ def run_settings(asked: Namespace) -> None:
         return
     for name, origin in origins.items():
         value = (",".join(origin.value) or "none") if isinstance(origin.value, list) else origin.value
-        print(f"{name:20} {value!s:24} {origin.source}")
+        print(f"{name:20} {value!s:24} {origin.source}{', without effect' if name in RETIRED else ''}")

@@ -82,8 +82,8 @@ class Forwarder:
         self._jobs = sender or Senders("forward", SENDERS, MOST_WAITING)
         # One thread keeps the order of the stops.
         self._copies = sender or Senders("copy", 1, MOST_WAITING)
-        # Polls that wait may hold `held_share` of the workers: of the other workers half stay free.
-        self._places = threading.Semaphore(int(settings.threads * (1 - settings.held_share) / 2))
+        # The other workers stay free, also while a third of them waits for the store, and a third for the provider.
+        self._places = threading.Semaphore(settings.threads // 4)
 
     def submit(self, command: Command, token: str, actor: Actor) -> Forwarded:
         """Store a job and hand it to the cloud. Refused if the cloud refuses the job within the patience."""

@@ -40,6 +40,10 @@ class NotedPoll(Request):
     is_thrown: bool = False
     has_ended: Callable[[], bool] = never
 
+    def forget_connection(self) -> None:
+        """Forget the connection: the poll is kept for a while to be judged, and the connection is not."""
+        self.has_ended = never
+
 
 class Verdict(NamedTuple):
     """Hand-outs of one poll, and whether the answer was probably thrown away."""

@@ -1,14 +1,13 @@
-"""One connection of the server: its requests, its answers, and its end."""
+"""One connection of the server: its requests and answers, with those that wait without a worker."""
 
-import socket
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-from waitress.channel import HTTPChannel
-
-from prjobs.base.sockets import is_ended, unacknowledged
+from prjobs.base.sockets import is_ended
+from prjobs.web.ending import EndingChannel
+from prjobs.web.holding import Held, Parked
 from prjobs.web.parsing import Parser, Refusal
 from prjobs.web.task import Suspended, Task
 from prjobs.web.urgency import Urgency, urgency_of
@@ -21,41 +20,34 @@ NEW_S = 0.5
 LEAST_RATE = 1000
 # The bytes of a long answer that wait for the client while the next piece is not made yet.
 WAITING = 64 * 1024
-# Where the system does not tell what has arrived, a client that ends later may have given up on a lost answer.
-PROMPT_END_S = 10.0
-
+# The bytes read of a body in chunks at once: parsing small chunks takes long.
+CHUNKED = 1024
 
 _serving = threading.local()
 
 
-class Channel(HTTPChannel):  # type: ignore[misc]
-    """One connection.
-
-    The end of a connection proves or refutes that the client got the answer: a client that read the whole answer ends
-    the connection in order, and the system resets the connection of a client that did not.
-    """
+class Channel(EndingChannel):
+    """One connection. A worker serves the first of its requests; held ones and long answers wait without a worker."""
 
     error_task_class = Refusal
     parser_class = Parser
-    requests: list[Any]
+    # The time that requests took in the loop lately.
+    spent_s = 0.0
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        # The last request; the last byte that left; the last time when the client had read enough.
-        self.active_s = self.moved_s = self.paced_s = time.monotonic()
+        # The last request; the last time when the client had read enough.
+        self.active_s = self.paced_s = time.monotonic()
         self.moved = 0
         self.has_asked = False
         self.request_began_s: float | None = None
         self.deaf = False
         self.writing = False
-        # The client ended its side; it did so before an important answer; this side waits for the client's end.
-        self.has_ended = self.ended_early = self.waits_for_end = False
-        # The client is to end the connection: that proves the arrival of the answer, or the client is still sending.
-        self.lets_client_end = False
-        self.ended_s = 0.0
         # A long answer of which no piece is being made; only the loop wakes it.
         self.suspended: Task | None = None
         self.is_parked = False
+        # The first request waits for something to tell.
+        self.held: Held | None = None
         # A worker answers a request.
         self.is_served = False
 
@@ -65,7 +57,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     def task_class(self, channel: "Channel", request: Any) -> Task:
         """Return the suspended answer to the request, else a new one."""
-        task, self.suspended = self.suspended or Task(channel, request), None
+        task, self.suspended = self.suspended or Task(channel, request, self.held), None
+        self.held = None
         return task
 
     def writable(self) -> bool:
@@ -105,6 +98,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         """Answer one request, in a worker."""
         _serving.channel = self
         self.active_s, self.has_asked, self.is_served = time.monotonic(), True, True
+        held = self.held
         try:
             super().service()
             if self.has_ended and not self.requests:
@@ -112,11 +106,34 @@ class Channel(HTTPChannel):  # type: ignore[misc]
                 self.server.pull_trigger()
         except Suspended:
             # From now on the loop may give the channel to another worker.
-            self.is_parked = True
+            self.is_served, self.is_parked = False, True
             self.server.pull_trigger()
+            return
+        except Parked as parked:
+            self._park(parked.held)
+            return
         finally:
-            self.is_served = False
             _serving.channel = None
+        self.is_served = False
+        if held:
+            held.end()
+
+    def _park(self, held: Held) -> None:
+        """Let the request wait without a worker. Another worker may serve the channel at once."""
+        self.held, self.is_served = held, False
+        self.server.timers.add(held)
+        held.waiter.park(self._go_on)
+        if self.has_ended or not self.connected:
+            held.waiter.wake()
+
+    def _go_on(self) -> None:
+        self.server.add_task(self)
+
+    def end(self) -> None:
+        """Note that the client ended its side; close, but answer the pending requests before, held ones at once."""
+        super().end()
+        if held := self.held:
+            held.waiter.wake()
 
     def needs_loop(self) -> bool:
         """Return True if the loop has work on the connection, or does not listen to the client.
@@ -126,84 +143,34 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         waits = self.total_outbufs_len or self.is_parked
         return bool(self.deaf or waits or self.will_close or self.close_when_flushed)
 
+    def notice_end(self) -> None:
+        """Look for the end of a client with a request in line behind the held one: the loop does not read there."""
+        if self.held and self.deaf and not self.has_ended and is_ended(self.socket):
+            self.end()
+
     def handle_read(self) -> None:
         """Read requests. At the client's end close, but answer the pending requests before."""
         try:
-            data = self.socket.recv(self.adj.recv_bytes)
+            is_chunked = self.request is not None and self.request.chunked
+            data = self.socket.recv(CHUNKED if is_chunked else self.adj.recv_bytes)
         except BlockingIOError:
             return
         except OSError:
             self.handle_close()
             return
         if not data:
-            self._end()
+            self.end()
         elif not self.waits_for_end:
             self.last_activity = time.time()
             self.received(data)
 
-    def _end(self) -> None:
-        # A worker that ends a request after this looks at `has_ended`, and closes.
-        with self.requests_lock:
-            self.has_ended, self.ended_s = True, time.monotonic()
-            is_pending = bool(self.requests)
-        if is_pending:
-            return
-        if self.total_outbufs_len:
-            self.close_when_flushed = True
-        else:
-            self.handle_close()
-
-    def check_client_disconnected(self) -> bool:
-        """Return True if the client has closed the connection, or has ended its side: the two look the same."""
-        # The loop may close the connection meanwhile, and then takes the socket away.
-        opened = self.socket
-        return not self.connected or self.has_ended or opened is None or is_ended(opened)
-
-    def note_important_answer(self) -> None:
-        """Note that an answer leaves whose arrival is to be proved by the end of the connection."""
-        self.lets_client_end = True
-        self.ended_early = self.ended_early or self.check_client_disconnected()
-
     def handle_write(self) -> None:
         """Send the bytes that did not fit, and let a worker make the next piece of a long answer."""
-        self._send()
+        super().handle_write()
         if self.is_parked and self.connected and self.total_outbufs_len <= WAITING:
             # What waits for the client leaves meanwhile.
             self.is_parked = False
             self.server.add_task(self)
-
-    def _send(self) -> None:
-        """Send; then close, after the client where `lets_client_end` says so."""
-        if not (self.close_when_flushed and self.lets_client_end) or self.has_ended or self.will_close:
-            super().handle_write()
-            return
-        self._flush_exception(self._flush_some)
-        if self.will_close:
-            self.handle_close()
-        elif not self.total_outbufs_len:
-            self.close_when_flushed, self.waits_for_end = False, True
-            try:
-                self.socket.shutdown(socket.SHUT_WR)
-            except OSError:
-                self.handle_close()
-
-    def may_prove(self, is_unproved: Callable[[str], bool]) -> bool:
-        """End this side at the stop; return True while the client's end may still prove the arrival of an answer."""
-        if self.socket is None or self.has_ended or not is_unproved(self.peer):
-            return False
-        if not self.waits_for_end:
-            self.waits_for_end = True
-            try:
-                self.socket.shutdown(socket.SHUT_WR)
-            except OSError:
-                self.handle_close()
-                return False
-        return True
-
-    @property
-    def peer(self) -> str:
-        """The address and port of the client."""
-        return f"{self.addr[0]}:{self.addr[1]}"
 
     def received(self, data: bytes) -> bool:
         answer: bool = super().received(data)
@@ -233,8 +200,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         """Return how much closing the connection would hurt, for a comparison; None while a worker answers a request.
 
         Least worth: connections that never asked anything, then those whose request for a page or list waits for a
-        worker, then idle ones, then those whose end proves that jobs arrived, then long answers, then those whose
-        command or poll waits for a worker; in each group the oldest first.
+        worker, then idle ones and pages that are held, then those whose end proves that jobs arrived, then long
+        answers, then those whose command or poll waits, a held one too; in each group the oldest first.
         """
         if self.is_served and not self.is_parked:
             return None
@@ -242,49 +209,37 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         if self.total_outbufs_len or self.is_parked:
             return 4, self.active_s
         if requests:
-            return (1 if urgency_of(requests[0]) == Urgency.READ else 5), self.active_s
+            reads = 2 if self.held else 1
+            return (reads if urgency_of(requests[0]) == Urgency.READ else 5), self.active_s
         if not self.has_asked:
             return 0, self.active_s
         return (3 if self.lets_client_end else 2), self.active_s
 
     def handle_close(self) -> None:
-        """Close the connection, and tell the server how it ended."""
-        if self.socket is None:
-            # The loop calls again for a socket that was at its end and hung up in the same look.
-            return
-        is_orderly = self._is_orderly()
-        if self.is_parked:
-            self.is_parked, self.suspended = False, None
+        """Close the connection, and forget the requests that wait without a worker."""
+        is_parked, self.is_parked = self.is_parked, False
+        super().handle_close()
+        # After the end of the connection: a worker that parks the request meanwhile looks whether it is connected.
+        held = self.held
+        if is_parked or (held and held.waiter.unpark()):
+            self.suspended = self.held = None
             for request in self.requests:
                 request.close()
             self.requests = []
-        super().handle_close()
-        self.server.connection_ended(self.peer, is_orderly)
-
-    def _is_orderly(self) -> bool:
-        """Return True if the client ended its side after all answers had arrived."""
-        if not self.has_ended or self.ended_early or self.requests or self.request or self.total_outbufs_len:
-            return False
-        try:
-            if self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                return False
-            left = unacknowledged(self.socket)
-        except OSError:
-            return False
-        if left is None:
-            return self.ended_s - self.moved_s < PROMPT_END_S
-        # The end of this side counts as a byte.
-        return left <= self.waits_for_end
+            if held:
+                held.end()
 
 
-def sparing(pull_trigger: Callable[[], None]) -> Callable[[], None]:
-    """Wake the loop after an answer only when the loop has work: a wake-up looks at every open connection."""
+def sparing(pull_trigger: Callable[[], None], tell: Callable[[Channel], None]) -> Callable[[], None]:
+    """Wake the loop after an answer only when the loop has work, and `tell` it of the connection."""
 
     def pull() -> None:
         channel = getattr(_serving, "channel", None)
-        if channel is None or channel.needs_loop():
-            if channel is not None:
-                channel.writing = False
+        if channel is None:
+            pull_trigger()
+        elif channel.needs_loop():
+            channel.writing = False
+            tell(channel)
             pull_trigger()
 
     return pull

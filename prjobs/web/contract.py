@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from typing import NamedTuple
 
 from bottle import request
 
@@ -9,12 +10,13 @@ from prjobs.access import audit, rights
 from prjobs.appliance import Appliance
 from prjobs.base.errors import Conflict, Refused
 from prjobs.jobs import handouts, lookup, proofs, refused_polls, reports
-from prjobs.jobs.recent_polls import never
-from prjobs.jobs.requests import StatusUpdate
+from prjobs.jobs.queue import Queue
+from prjobs.jobs.recent_polls import NotedPoll
+from prjobs.jobs.requests import PollRequest, StatusUpdate
 from prjobs.store.models import JobRow
 from prjobs.web import audited_acts, caller, connection, poll_refusals, sending, wire
 from prjobs.web.endpoint import IMPORTANT, Answer, Handler, Route, read_body, reply, reply_in_pieces
-from prjobs.web.holding import hold
+from prjobs.web.holding import Parked, hold, kept
 
 logger = logging.getLogger(__name__)
 # Base URLs and names as deployed programs join them. The server strips double slashes at the start of a path.
@@ -64,43 +66,29 @@ def post_getrecentjobs(appliance: Appliance) -> Answer:
 # ---- for observatories
 
 
+class _Poll(NamedTuple):
+    """A poll that is held, as noted once."""
+
+    asked: PollRequest
+    noted: NotedPoll
+
+
 def post_getnewjobs(appliance: Appliance) -> Answer:
     """Hand out the jobs that wait; the answer is held only when the poll asks for it."""
     queue, peer, own_connection = appliance.queue, connection.peer(), connection.has_own_connection()
-    if own_connection:
+    before: _Poll | None = kept()
+    if own_connection and not before:
         proofs.heard(queue, peer)
     try:
+        # The token may have been revoked, or may have ended, while the poll was held.
         identity = caller.require_observatory(appliance.desk)
-        poll = wire.parse_getnewjobs(read_body())
+        poll = before.asked if before else wire.parse_getnewjobs(read_body())
         caller.require_site(identity, poll.site)
     except Refused as refused:
         poll_refusals.note_refusal(queue, request.environ, refused)
         raise
-    refused_polls.note_accepted(queue, poll.site, request.environ["REMOTE_ADDR"])
-    noted = handouts.begin_poll(queue, poll, peer, own_connection)
-    noted.has_ended = request.environ["waitress.client_disconnected"]
-
-    def take() -> list[JobRow]:
-        return handouts.take_jobs(queue, poll, peer, noted)
-
-    def judge_and_take() -> list[JobRow]:
-        # The token may have been revoked, or may have ended, while the poll was held.
-        try:
-            caller.require_site(caller.require_observatory(appliance.desk), poll.site)
-        except Refused as refused:
-            poll_refusals.note_refusal(queue, request.environ, refused)
-            raise
-        return take()
-
-    try:
-        rows: list[JobRow] | None = take()
-        if not rows and poll.wait_s:
-            rows = hold(queue, poll.site, poll.wait_s, judge_and_take)
-            if not rows and noted.has_ended():
-                raise Conflict(handouts.HAS_ENDED)
-    finally:
-        # The poll is kept for a while to be judged; its connection is not.
-        noted.has_ended = never
+    noted = before.noted if before else _begin(queue, poll, peer, own_connection)
+    rows = _take(queue, _Poll(poll, noted), peer)
     audited_acts.note_fetch(appliance.desk, identity, poll.site, rows or [])
     if rows is None:
         return reply(b"[]", Retry_After="1")
@@ -109,6 +97,36 @@ def post_getnewjobs(appliance: Appliance) -> Answer:
     if own_connection:
         request.environ[IMPORTANT] = True
     return reply(wire.taken_document(rows, poll.alternate))
+
+
+def _begin(queue: Queue, poll: PollRequest, peer: str, own_connection: bool) -> NotedPoll:
+    refused_polls.note_accepted(queue, poll.site, request.environ["REMOTE_ADDR"])
+    noted = handouts.begin_poll(queue, poll, peer, own_connection)
+    noted.has_ended = request.environ["waitress.client_disconnected"]
+    return noted
+
+
+def _take(queue: Queue, poll: _Poll, peer: str) -> list[JobRow] | None:
+    """Return the jobs for the poll, which may be held; None when a stop of the appliance ends the wait."""
+    asked, noted = poll
+
+    def take() -> list[JobRow]:
+        return handouts.take_jobs(queue, asked, peer, noted)
+
+    try:
+        if not asked.wait_s:
+            rows: list[JobRow] | None = take()
+        else:
+            rows = hold(queue, asked.site, asked.wait_s, take, keep=poll, at_end=noted.forget_connection)
+            if not rows and noted.has_ended():
+                raise Conflict(handouts.HAS_ENDED)
+    except Parked:
+        raise
+    except BaseException:
+        noted.forget_connection()
+        raise
+    noted.forget_connection()
+    return rows
 
 
 def post_updatejobstatus(appliance: Appliance) -> Answer:

@@ -3,7 +3,6 @@ time, a call for each closed connection, and a stop that answers the requests in
 """
 
 import logging
-import select
 import socket
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from typing import Any
 
 import waitress
 
+from prjobs.base.open_files import allow_open_files
 from prjobs.base.passed_sockets import passed_sockets
 from prjobs.base.settings import Settings
 from prjobs.base.sockets import LOOPBACKS, bind_sockets
@@ -20,10 +20,15 @@ from prjobs.web.channel import Channel, sparing
 from prjobs.web.connection import mark_forwarded
 from prjobs.web.endpoint import MAX_BODY
 from prjobs.web.guard import origins
+from prjobs.web.holding import Timers
+from prjobs.web.loop import Loop
 from prjobs.web.parsing import refuse_malformed_proxy
 from prjobs.web.workers import Workers
 
 logger = logging.getLogger(__name__)
+# The files besides connections: of the process, and of each thread; and the connections that a server needs to work.
+FILES, FILES_OF_THREAD = 64, 4
+LEAST = 16
 MAX_HEADERS = 16 * 1024
 STOP_S = 4.0
 # The time in which a client's end of the connection may still prove an answer.
@@ -42,6 +47,23 @@ def _proxy(address: str) -> dict[str, Any]:
         # The channel calls this address 127.0.0.1.
         address = LOOPBACKS[0]
     return {"trusted_proxy": address, "trusted_proxy_count": 1, "trusted_proxy_headers": named}
+
+
+def allowed(settings: Settings) -> int:
+    """Return the number of connections that the setting and the system's limit of open files allow."""
+    spare = FILES + FILES_OF_THREAD * settings.threads
+    allowed = allow_open_files(settings.connections + spare)
+    if allowed >= settings.connections + spare:
+        return settings.connections
+    logger.warning(
+        "the system lets this process open %s files: prjobs keeps %s connections instead of %s. Raise the limit "
+        "(`LimitNOFILE=%s` in the service, or `ulimit -Hn`) or lower the setting connections",
+        allowed,
+        max(LEAST, allowed - spare),
+        settings.connections,
+        settings.connections + spare,
+    )
+    return max(LEAST, allowed - spare)
 
 
 def _accept(server: Any, accept_one: Callable[[], None], most: int) -> None:
@@ -67,7 +89,8 @@ class Listener:
     """The listening sockets and their loop."""
 
     def __init__(self, app: Any, settings: Settings) -> None:
-        self._sockets: dict[int, Any] = {}
+        self._sockets = Loop()
+        connections = allowed(settings)
         self._stopping = False
         bound = passed_sockets(settings.host, settings.port)
         # Connections that come during a restart wait in the sockets of systemd.
@@ -77,31 +100,33 @@ class Listener:
             # Connections inherit the size. In buffers of megabytes, reading by a slow client would go unseen for long.
             one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
         try:
-            self._create(app, settings, bound)
+            self._create(app, settings, bound, connections)
         except OSError:
             for one in bound:
                 one.close()
             raise
         self._servers = [one for one in self._sockets.values() if hasattr(one, "active_channels")]
+        self._timers = Timers(self._servers[0].pull_trigger)
         for server in self._servers:
             server.application = _marking(server.application, _proxy(settings.trusted_proxy).get("trusted_proxy", ""))
             server.channel_class = Channel
             server.allowed_origins = origins(settings.allowed_origins)
             server.application = refuse_malformed_proxy(server.application)
             server.connection_ended = lambda _peer, _is_orderly: None
-            server.pull_trigger = sparing(server.pull_trigger)
-            server.handle_accept = partial(_accept, server, server.handle_accept, settings.connections // 32 or 1)
-        self._most = settings.connections - len(self._servers) * (settings.connections // 32 or 1)
+            server.timers = self._timers
+            server.pull_trigger = sparing(server.pull_trigger, self._sockets.tell)
+            server.handle_accept = partial(_accept, server, server.handle_accept, connections // 32 or 1)
+        self._most = connections - len(self._servers) * (connections // 32 or 1)
         # The newest connections have had no time to ask.
-        self._fresh = min(32, settings.connections // 8)
+        self._fresh = min(32, connections // 8)
 
-    def _create(self, app: Any, settings: Settings, bound: list[socket.socket]) -> None:
+    def _create(self, app: Any, settings: Settings, bound: list[socket.socket], connections: int) -> None:
         waitress.create_server(
             app,
             map=self._sockets,
             sockets=bound,
             threads=settings.threads,
-            connection_limit=settings.connections,
+            connection_limit=connections,
             outbuf_overflow=IN_MEMORY,
             max_request_body_size=MAX_BODY + 1,
             max_request_header_size=MAX_HEADERS,
@@ -128,10 +153,9 @@ class Listener:
 
         `is_unproved(peer)`: whether the end of the peer's connection would prove the arrival of an answer.
         """
-        use_poll = hasattr(select, "poll")
         looked_s = time.monotonic()
         while not self._stopping:
-            self._servers[0].asyncore.loop(timeout=1.0, map=self._sockets, use_poll=use_poll, count=1)
+            self._turn(self._timers.wake_over())
             if len(self._sockets) > self._most:
                 self._make_room()
             now_s = time.monotonic()
@@ -139,7 +163,13 @@ class Listener:
                 looked_s = now_s
                 self._close_over(now_s)
         on_stop()
-        self._drain(use_poll, is_unproved)
+        self._drain(is_unproved)
+
+    def _turn(self, timeout_s: float) -> None:
+        # A listening socket pauses at the limit of connections.
+        for server in self._servers:
+            self._sockets.tell(server)
+        self._sockets.turn(timeout_s)
 
     def stop(self) -> None:
         """Stop serving. Any thread may call, and a signal handler that interrupts another call: no lock is taken."""
@@ -152,10 +182,14 @@ class Listener:
         return [channel for server in self._servers for channel in list(server.active_channels.values())]
 
     def _close_over(self, now_s: float) -> None:
+        """Close idle and slow connections; called each second."""
         for channel in self.channels():
             if channel.is_over(now_s):
                 # The loop looks at `will_close` only when the client can take bytes: that may be never.
                 channel.handle_close()
+            else:
+                channel.spent_s /= 2
+                channel.notice_end()
 
     def _make_room(self) -> None:
         """Close the connections that are worth least, so that each listening socket can accept the next ones.
@@ -168,10 +202,10 @@ class Listener:
         for _, channel in sorted(known, key=itemgetter(0))[: len(self._sockets) - self._most]:
             channel.handle_close()
 
-    def _drain(self, use_poll: bool, is_unproved: Callable[[str], bool]) -> None:
+    def _drain(self, is_unproved: Callable[[str], bool]) -> None:
         end_s = time.monotonic() + STOP_S
         self._stop_listening()
-        look = partial(self._servers[0].asyncore.loop, timeout=0.05, map=self._sockets, use_poll=use_poll, count=1)
+        look = partial(self._turn, 0.05)
         # Requests and ends of connections may have come that the loop has not read yet.
         look()
         while any(channel.is_busy() for channel in self.channels()):
@@ -198,4 +232,4 @@ class Listener:
                 server.handle_accept()
             server.accepting = False
             server.socket.close()
-            self._sockets.pop(server._fileno, None)
+            del self._sockets[server._fileno]

@@ -136,8 +136,6 @@ def get_changes(appliance: Appliance) -> Answer:
     if since is None:
         return reply_json({"seq": log.last_seq(queue.database), "changes": [], "more": False, "again_s": 0})
     again_s = _wait_for_changes(queue, since, sites_asked, min(query_number("wait") or 0, MAX_WAIT_S))
-    # The token may have been revoked, or may have ended, while the request was held.
-    sites_asked = caller.sites_asked(appliance.desk)
     newest = log.last_seq(queue.database)
     changes = log.list_changes(queue.database, since, sites_asked)
     page = in_page(map(views.view_change, changes))
@@ -150,12 +148,12 @@ def _changes(page: list[msgspec.Raw], seq: int, more: bool = False, again_s: int
 
 
 def _wait_for_changes(queue: Queue, since: int, sites_asked: Sequence[str], wait_s: float) -> int:
-    """Wait until there is a change after `since`. Returns 1 when there was no place to wait: ask again then."""
+    """Wait until there is a change after `since`. Returns 1 when the stop of the appliance ends the wait, else 0."""
 
     def look() -> bool:
         return log.has_changes(queue.database, since, sites_asked)
 
-    if wait_s <= 0 or look():
+    if wait_s <= 0:
         return 0
     return 1 if hold(queue, sites_asked[0] if len(sites_asked) == 1 else None, wait_s, look) is None else 0
 

@@ -7,6 +7,7 @@ from waitress.task import WSGITask
 
 from prjobs.base.sockets import LOOPBACKS
 from prjobs.web.endpoint import IMPORTANT, PIECES
+from prjobs.web.holding import HELD, Held
 
 
 class Suspended(BaseException):
@@ -19,6 +20,10 @@ class Task(WSGITask):  # type: ignore[misc]
     wrote_header: bool
     environ: dict[str, Any]
     pieces: Iterator[bytes] | None = None
+
+    def __init__(self, channel: Any, request: Any, held: Held | None = None) -> None:
+        super().__init__(channel, request)
+        self._held = held
 
     def execute(self) -> None:
         """Answer the request; of a long answer write the next piece."""
@@ -41,6 +46,9 @@ class Task(WSGITask):  # type: ignore[misc]
         environ: dict[str, Any] = super().get_environment()
         if environ["REMOTE_ADDR"] == LOOPBACKS[1]:
             environ["REMOTE_ADDR"] = LOOPBACKS[0]
+        if self._held:
+            environ[HELD] = self._held
+            environ["wsgi.input"].seek(0)
         return environ
 
     def write(self, data: bytes) -> None:

@@ -8,8 +8,6 @@ import logging
 import math
 import threading
 from collections import deque
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from prjobs.web.urgency import Urgency
@@ -27,22 +25,11 @@ _ORDER = tuple(Urgency)
 class _Thread(threading.local):
     is_worker = False
     is_reserved = False
-    # The workers to which the thread belongs, and the urgency of the request that it serves.
-    workers: "Workers | None" = None
+    # The urgency of the request that the thread serves.
     urgency = Urgency.URGENT
 
 
 _thread = _Thread()
-
-
-def may_wait() -> bool:
-    """Return True if the request may wait in this thread for something to tell."""
-    return not _thread.is_reserved
-
-
-def waiting() -> AbstractContextManager[None]:
-    """Let other requests run while this one waits, inside the block."""
-    return _thread.workers.others_run(_thread.urgency) if _thread.workers else nullcontext()
 
 
 class Workers:
@@ -95,7 +82,7 @@ class Workers:
         return self._ended.wait(timeout)
 
     def _run(self, is_reserved: bool) -> None:
-        _thread.is_worker, _thread.is_reserved, _thread.workers = True, is_reserved, self
+        _thread.is_worker, _thread.is_reserved = True, is_reserved
         asleep = threading.Lock()
         asleep.acquire()
         ended = None
@@ -133,20 +120,6 @@ class Workers:
 
     def _may_take(self, urgency: Urgency) -> bool:
         return self._running[urgency] < MOST[urgency] and (urgency == Urgency.URGENT or not _thread.is_reserved)
-
-    @contextmanager
-    def others_run(self, urgency: Urgency) -> Iterator[None]:
-        """Let another request of the urgency run inside the block."""
-        with self._lock:
-            self._running[urgency] -= 1
-            asleep = self._idle_workers.pop() if self._tasks[urgency] and self._idle_workers else None
-        if asleep is not None:
-            asleep.release()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._running[urgency] += 1
 
     @staticmethod
     def _serve(task: Any) -> None:
