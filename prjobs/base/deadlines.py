@@ -11,7 +11,7 @@ LIMIT = 100_000
 class Deadlines:
     """The deadlines of this process, by key. A key from before the start of the process has no deadline.
 
-    Above `LIMIT` keys the oldest are forgotten, and have no deadline either.
+    Above `LIMIT` keys those set longest ago are forgotten, and have no deadline either.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -20,6 +20,7 @@ class Deadlines:
 
     def set(self, key: Hashable, at_s: float) -> None:
         """Set the deadline of a key, in seconds of elapsed time."""
+        self._at_s.pop(key, None)
         self._at_s[key] = at_s
         if len(self._at_s) > LIMIT:
             del self._at_s[next(iter(self._at_s))]
@@ -28,10 +29,14 @@ class Deadlines:
         """Forget the key."""
         self._at_s.pop(key, None)
 
+    def over(self) -> list[Any]:
+        """Return the keys whose deadline has passed."""
+        now_s = self._clock.elapsed_s()
+        return [key for key, at_s in list(self._at_s.items()) if at_s <= now_s]
+
     def take_over(self) -> list[Any]:
         """Return the keys whose deadline has passed, and forget them."""
-        now_s = self._clock.elapsed_s()
-        over = [key for key, at_s in list(self._at_s.items()) if at_s <= now_s]
+        over = self.over()
         for key in over:
             self.drop(key)
         return over

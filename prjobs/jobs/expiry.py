@@ -1,5 +1,8 @@
 """Expiry: a job without a poll in time becomes EXPIRED and is never handed out."""
 
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
 from prjobs.jobs import log
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue
@@ -9,6 +12,7 @@ from prjobs.store.models import BRIEF_COLUMNS, JobRow
 from prjobs.store.transaction import Transaction
 
 STEP = 500
+LOOK_EVERY_S = 60.0
 CLOCK_TOLERANCE_MS = 1000
 
 
@@ -68,25 +72,55 @@ def _aged(age_s: float | None) -> str:
 
 
 def expire_once(queue: Queue) -> int:
-    """Expire the jobs over time in both queues, in one sweep, and return their number."""
-    found = queue.database.fetch(
-        f"SELECT {BRIEF_COLUMNS} FROM job WHERE expires_ms IS NOT NULL "
-        f"AND (status = '{UNREAD}' OR alternate_status = '{UNREAD}') ORDER BY expires_ms LIMIT {STEP}"
+    """Expire the jobs over time in both queues, in one sweep, and return their number.
+
+    The jobs of this process come by their deadlines, without a look at the store. Once a minute all waiting jobs are
+    looked at: jobs from before the start, and jobs that returned to the queue after their time.
+    """
+    sweep = queue.sweep
+    over = set(queue.expiries.over()) - sweep.swept
+    if is_look := queue.clock.elapsed_s() >= sweep.look_s:
+        over |= _overdue(queue)
+    numbers, count = sorted(over), 0
+    for first in range(0, len(numbers), STEP):
+        count += queue.database.write(_expire, queue, numbers[first : first + STEP])
+    if is_look:
+        sweep.swept.intersection_update(queue.expiries)
+        sweep.look_s = queue.clock.elapsed_s() + LOOK_EVERY_S
+    return count
+
+
+def _overdue(queue: Queue) -> set[int]:
+    """Return the numbers of the waiting jobs over time; start the time limit of the others."""
+    waiting = chain.from_iterable(_waiting(queue.database, *one) for one in _WAITING)
+    return {row.seq for row in waiting if expired_age_s(queue.database, queue, row) is not None}
+
+
+_WAITING = (("job_unread", "status"), ("job_alternate_unread", "alternate_status"))
+
+
+def _waiting(source: Source, index: str, status: str) -> Iterator[JobRow]:
+    """Yield the waiting jobs of one queue that expire, without params, a page in memory."""
+    sql = (
+        f"SELECT {BRIEF_COLUMNS} FROM job INDEXED BY {index} WHERE {status} = '{UNREAD}' AND (site, seq) > (?, ?) "
+        f"AND expires_ms IS NOT NULL ORDER BY site, seq LIMIT {STEP}"
     )
-    _, expired = split_expired(queue.database, queue, [JobRow(*row) for row in found])
-    if not expired:
-        return 0
-    return queue.database.write(_expire, queue, [row.seq for row in expired])
+    last: tuple[str, int] | None = ("", 0)
+    while last:
+        page = [JobRow(*row) for row in source.fetch(sql, last)]
+        yield from page
+        last = (page[-1].site, page[-1].seq) if len(page) == STEP else None
 
 
-def _expire(transaction: Transaction, queue: Queue, seqs: list[int]) -> int:
+def _expire(transaction: Transaction, queue: Queue, seqs: Sequence[int]) -> int:
     count = 0
     for queue_name in (PRIMARY, ALTERNATE):
         marks = ", ".join("?" * len(seqs))
         sql = f"SELECT {BRIEF_COLUMNS} FROM job WHERE seq IN ({marks}) AND {COLUMNS[queue_name][0]} = '{UNREAD}'"
-        rows = [JobRow(*row) for row in transaction.fetch(sql, seqs)]
-        expire_rows(transaction, queue, rows, queue_name)
-        count += len(rows)
-    for seq in seqs:
-        transaction.after_commit(queue.expiries.drop, seq)
+        _, expired = split_expired(transaction, queue, [JobRow(*row) for row in transaction.fetch(sql, seqs)])
+        expire_rows(transaction, queue, expired, queue_name)
+        for row in expired:
+            transaction.after_commit(queue.expiries.drop, row.seq)
+        count += len(expired)
+    transaction.after_commit(queue.sweep.swept.update, seqs)
     return count

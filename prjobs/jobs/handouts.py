@@ -21,6 +21,7 @@ from prjobs.jobs.requests import PollRequest, is_for_all_devices
 from prjobs.jobs.states import APPLIANCE, BOTH, CANCELLED, OPEN, RECEIVED, RETURNED, UNCONFIRMED, UNREAD
 from prjobs.store.engine import Source
 from prjobs.store.models import JobRow
+from prjobs.store.numbers import last_number
 from prjobs.store.transaction import Transaction
 
 # The longest waits of a poll: for the writer to begin, and then for the commit.
@@ -130,11 +131,12 @@ def _take(transaction: Transaction, queue: Queue, poll: PollRequest, caller: Cal
     if not leaving:
         return []
     now_ms = queue.clock.now_ms()
-    handout_id = transaction.execute(
-        "INSERT INTO handout (site, queue, time_ms, peer, poll_id, gap_ms, lease_s, state, maybe_flushed) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0) RETURNING id",
-        (poll.site, poll.queue, now_ms, caller.peer, poll.poll_id, caller.gap_ms, poll.lease_s, OPEN),
-    ).fetchone()[0]
+    handout_id = last_number(transaction.fetch, "handout") + 1
+    transaction.execute(
+        "INSERT INTO handout (id, site, queue, time_ms, peer, poll_id, gap_ms, lease_s, state, maybe_flushed) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+        (handout_id, poll.site, poll.queue, now_ms, caller.peer, poll.poll_id, caller.gap_ms, poll.lease_s, OPEN),
+    )
     first = [row for row in leaving if row not in owed]
     log.apply(transaction, first, Event(poll.queue, RECEIVED, now_ms, caller.peer, handout_id=handout_id))
     again = Event(poll.queue, RECEIVED, now_ms, caller.peer, two_programs.NOTE, handout_id=handout_id)

@@ -6,13 +6,11 @@ from prjobs.jobs.queue import Queue
 from prjobs.jobs.requests import Command, carried
 from prjobs.jobs.states import BOTH, PRIMARY, UNREAD
 from prjobs.store.models import JOB_COLUMNS, JobRow, checksum
+from prjobs.store.numbers import last_number
 from prjobs.store.transaction import Transaction
 
 LOCAL = "local"
-_INSERT_JOB = (
-    f"INSERT INTO job ({JOB_COLUMNS.removeprefix('seq, ')}) "
-    f"VALUES ({', '.join('?' * (len(JobRow._fields) - 1))}) RETURNING seq"
-)
+_INSERT_JOB = f"INSERT INTO job ({JOB_COLUMNS}) VALUES ({', '.join('?' * len(JobRow._fields))})"
 
 
 def new_row(queue: Queue, command: Command, ulid: str, created_ms: int, origin: str = LOCAL) -> JobRow:
@@ -40,8 +38,8 @@ def new_row(queue: Queue, command: Command, ulid: str, created_ms: int, origin: 
 
 def insert_row(transaction: Transaction, queue: Queue, row: JobRow, who: str, note: str = "") -> JobRow:
     """Store a new job and log the insertion; return the job with the number."""
-    row = log.begun(row)._replace(note=note)
-    row = row._replace(seq=transaction.execute(_INSERT_JOB, row[1:]).fetchone()[0])
+    row = log.begun(row)._replace(note=note, seq=last_number(transaction.fetch, "job") + 1)
+    transaction.execute(_INSERT_JOB, row)
     transaction.execute("DELETE FROM removed_site WHERE site = ?", (row.site,))
     queue_name = BOTH if row.status == row.alternate_status else PRIMARY
     event = Event(queue_name, row.status, row.changed_ms, who, note, estimate_s=row.estimate_s)

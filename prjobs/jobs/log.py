@@ -7,15 +7,17 @@ from functools import cache
 from prjobs.jobs.states import ALTERNATE, BOTH, COLUMNS, in_phases, phase_of
 from prjobs.store.engine import Engine, Row, Source
 from prjobs.store.models import LISTED_COLUMNS, JobRow
+from prjobs.store.numbers import last_number
 from prjobs.store.transaction import Transaction
 
 LIMIT = 500
 # How far back the newest events are searched: a site of few changes must not cost a look through the whole log.
 SEARCHED = 20_000
-_INTO = "INSERT INTO change (job_seq, site, queue, status, estimate_s, time_ms, who, note, handout_id) "
-_INSERT = _INTO + "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INTO = "INSERT INTO change (seq, job_seq, site, queue, status, estimate_s, time_ms, who, note, handout_id) "
+_INSERT = _INTO + "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_FROM = (
-    _INTO + "SELECT seq, site, :queue, :status, :estimate_s, :time_ms, :who, :note, :handout_id FROM job WHERE "
+    _INTO + "SELECT :last + row_number() OVER (ORDER BY seq), "
+    "seq, site, :queue, :status, :estimate_s, :time_ms, :who, :note, :handout_id FROM job WHERE "
 )
 _CHANGE_COLUMNS = "c.seq, c.queue, c.status, c.estimate_s, c.time_ms, c.who, c.note"
 
@@ -38,7 +40,7 @@ class Event:
 
 def append_created(transaction: Transaction, row: JobRow, event: Event) -> None:
     """Log a newly inserted job with the event's status."""
-    transaction.execute(_INSERT, _logged(row, event))
+    transaction.execute(_INSERT, (last_number(transaction.fetch, "change") + 1, *_logged(row, event)))
     transaction.tell(row.site)
 
 
@@ -63,7 +65,8 @@ def apply(transaction: Transaction, rows: Iterable[JobRow], event: Event) -> Non
     }
     update = _update(event.queue, phase_of(event.status)) + " WHERE seq = :seq"
     transaction.executemany(update, [{**values, "seq": row.seq} for row in rows])
-    transaction.executemany(_INSERT, [_logged(row, event) for row in rows])
+    last = last_number(transaction.fetch, "change")
+    transaction.executemany(_INSERT, [(seq, *_logged(row, event)) for seq, row in enumerate(rows, last + 1)])
     for site in {row.site for row in rows}:
         transaction.tell(site)
 
@@ -73,7 +76,8 @@ def apply_where(transaction: Transaction, site: str, where: str, before_seq: int
 
     A stop withdraws thousands of jobs in a tenth of the time that `apply` takes.
     """
-    values = {**asdict(event), "site": site, "before_seq": before_seq}
+    last = last_number(transaction.fetch, "change")
+    values = {**asdict(event), "site": site, "before_seq": before_seq, "last": last}
     if transaction.execute(f"{_INSERT_FROM}{where} ORDER BY seq", values).rowcount:
         transaction.execute(f"{_update(event.queue, phase_of(event.status))} WHERE {where}", values)
         transaction.tell(site)
@@ -129,7 +133,7 @@ class Change:
 
 def last_seq(database: Engine) -> int:
     """Return the number of the newest change; 0 before the first."""
-    return int(database.fetch_kept("SELECT coalesce(max(seq), 0) FROM change")[0][0])
+    return last_number(database.fetch_kept, "change")
 
 
 def list_changes(source: Source, since: int, sites: Sequence[str] = (), limit: int = LIMIT) -> list[Change]:

@@ -25,6 +25,14 @@ class Stop(NamedTuple):
     at_s: float
 
 
+@dataclass
+class Sweep:
+    """The sweep of expired jobs: the jobs over time that were no longer waiting, and the time of the next full look."""
+
+    swept: set[int] = field(default_factory=set)
+    look_s: float = 0.0
+
+
 # The upkeep gives the reserve on the disk up within a quarter of a second.
 MAKE_ROOM_S = 0.6
 
@@ -58,6 +66,7 @@ class Queue(Common):
     given_stops: dict[Program, dict[int, tuple[NotedPoll, ...]]] = field(default_factory=dict)
     reported: set[int] = field(default_factory=set)
     returning: set[tuple[str, str]] = field(default_factory=set)
+    sweep: Sweep = field(default_factory=Sweep)
     refused: RefusedPolls = field(default_factory=RefusedPolls)
 
 

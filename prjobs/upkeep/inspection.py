@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from prjobs.base.errors import Unusable
 from prjobs.base.files import sync_file
 from prjobs.store.faults import trouble_of
+from prjobs.store.numbers import LAST
 from prjobs.store.schema import MIGRATIONS
 
 DAMAGES_SHOWN = 3
@@ -49,9 +50,9 @@ def has_log(path: Path) -> bool:
 
 def take_census(connection: sqlite3.Connection) -> Census:
     """Count jobs and changes in one statement: two statements would see two moments."""
-    newest = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name ="
     counted = connection.execute(
-        f"SELECT (SELECT count(*) FROM job), ({newest} 'job'), (SELECT count(*) FROM change), ({newest} 'change')"
+        "SELECT (SELECT count(*) FROM job), "
+        f"coalesce(({LAST['job']}), 0), (SELECT count(*) FROM change), coalesce(({LAST['change']}), 0)"
     ).fetchone()
     return Census(*counted)
 

@@ -16,6 +16,7 @@ from prjobs.jobs.log import Event
 from prjobs.jobs.states import ALTERNATE, BOTH, CANCELLED, COLUMNS, FORWARDING, PRIMARY, UNREAD
 from prjobs.store.faults import trouble_of
 from prjobs.store.models import BRIEF_COLUMNS, JobRow
+from prjobs.store.numbers import KEYS, Fetch, keep_numbers, last_number
 from prjobs.store.schema import open_database
 from prjobs.store.transaction import Transaction
 from prjobs.upkeep.backup import stamp
@@ -128,8 +129,14 @@ def _past(connection: sqlite3.Connection) -> Past:
     identity = connection.execute("SELECT value FROM fact WHERE name = 'identity'").fetchone()
     last_ulid = connection.execute("SELECT max(ulid) FROM job").fetchone()[0]
     newest = connection.execute("SELECT time_ms FROM change ORDER BY seq DESC LIMIT 1").fetchone()
-    numbers = dict(connection.execute("SELECT name, seq FROM sqlite_sequence"))
+    numbers = _numbers(lambda sql, values: connection.execute(sql, values).fetchall())
     return Past(identity[0] if identity else None, last_ulid, numbers, newest[0] if newest else None)
+
+
+def _numbers(fetch: Fetch) -> dict[str, int]:
+    """Return the highest number ever given in each table, in a store of this or an older version."""
+    counted: dict[str, int] = dict(fetch("SELECT name, seq FROM sqlite_sequence", ()))
+    return counted | {table: max(counted.get(table, 0), last_number(fetch, table)) for table in KEYS}
 
 
 def _copy_checked(folder: Folder, source: Path, temporary: Path, old: Past | None) -> Past:
@@ -182,13 +189,15 @@ def _prepare(temporary: Path, now_ms: int, old: Past | None, entry: audit.Entry)
 
 def _raise_numbers(transaction: Transaction, given: dict[str, int] | None) -> None:
     """Raise the counters above every number ever given: readers of the log hold a number as a cursor."""
-    own: dict[str, int] = dict(transaction.fetch("SELECT name, seq FROM sqlite_sequence"))
+    own = _numbers(transaction.fetch)
     if given is None:
         above = {name: seq + SKIP for name, seq in own.items()}
     else:
         above = {name: max(seq, given.get(name, 0)) for name, seq in {**given, **own}.items()}
+    keep_numbers(transaction, above)
+    counted = [(name, seq) for name, seq in above.items() if name not in KEYS]
     transaction.execute("DELETE FROM sqlite_sequence")
-    transaction.executemany("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", list(above.items()))
+    transaction.executemany("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", counted)
 
 
 def _withdraw(transaction: Transaction, now_ms: int) -> list[JobRow]:

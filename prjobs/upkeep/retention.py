@@ -9,6 +9,7 @@ from prjobs.base.notices import Code
 from prjobs.base.ulids import floor_ulid
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.states import ALTERNATE, UNREAD, in_phases
+from prjobs.store.numbers import keep_numbers
 from prjobs.store.transaction import Transaction
 
 # A step is one transaction of the writer: this many are a few milliseconds of it.
@@ -70,6 +71,8 @@ def _prune(transaction: Transaction, queue: Queue, seqs: list[int], before_ms: i
     handouts = transaction.fetch(
         f"SELECT DISTINCT handout_id FROM change WHERE job_seq {chosen} AND handout_id IS NOT NULL", over
     )
+    if over:
+        keep_numbers(transaction)
     for table in ("change", "lease"):
         transaction.execute(f"DELETE FROM {table} WHERE job_seq {chosen}", over)
     transaction.execute(f"DELETE FROM job WHERE seq {chosen}", over)
