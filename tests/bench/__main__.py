@@ -12,13 +12,14 @@ import sqlite3
 import sys
 from collections.abc import Callable
 
-from tests.bench import history, idle, kill, memory, poll, power, site, start, wakeup, writing
+from tests.bench import history, idle, kill, memory, pages, poll, power, site, start, wakeup, writing
 from tests.bench.rivals import table as rivals
 from tests.bench.rounds import FULL, QUICK, Line, Plan
 
 MEASURES: dict[str, Callable[[Plan], list[Line]]] = {
     "poll": poll.measure,
     "writing": writing.measure,
+    "pages": pages.measure,
     "history": history.measure,
     "wakeup": wakeup.measure,
     "start": start.measure,

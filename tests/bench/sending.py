@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from prjobs.jobs.requests import Command
 from tests.bench.load import ask_once, build_request
 from tests.bench.processes import Appliance
 
@@ -16,6 +17,13 @@ JOB = {
     "required_params": {"time": "1", "image_type": "light"},
     "optional_params": {"bin": "1,1", "count": 1, "filter": "rp", "hint": "no hint"},
 }
+
+
+def command(site: str = "saf") -> Command:
+    """The same command without HTTP."""
+    params = [json.dumps(JOB[name]) for name in ("required_params", "optional_params")]
+    sender = ("auth0|bench", "A. Bench", "[]")
+    return Command(site, "camera", "camera1", "expose", *sender, *params, {})
 
 
 def new_job(token: str, site: str = "saf") -> bytes:
