@@ -7,7 +7,9 @@ import threading
 import pytest
 import requests
 
+from prjobs.monitor import views
 from prjobs.store.schema import open_database
+from tests import verbs
 from tests.verbs import make_token
 
 JOB = {
@@ -155,3 +157,42 @@ def test_a_poll_after_an_answered_stop_always_gets_the_stop(server):
         for thread in threads:
             thread.join(60)
     assert missing == []
+
+
+def test_pages_that_wait_for_the_same_change_share_the_answer_and_others_do_not(server, monkeypatch):
+    views_made, view = [], views.view_change
+    monkeypatch.setattr(views, "view_change", lambda change: views_made.append(change.seq) or view(change))
+    for site in ("saf", "tst"):
+        verbs.submit(server.appliance, site=site)
+
+    def changes(token=None):
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        answer = requests.get(f"{server.url}/api/changes?since=0&site=tst", headers=headers, timeout=60)
+        return answer.status_code, answer.json()
+
+    def all_changes():
+        return requests.get(f"{server.url}/api/changes?since=0", timeout=60).json()["changes"]
+
+    made = [all_changes() for _ in range(5)]
+    assert [change["job"]["site"] for change in made[0]] == ["saf", "tst"] and made == [made[0]] * 5
+    assert len(views_made) == 2
+    status, found = changes()
+    assert (status, [change["job"]["site"] for change in found["changes"]]) == (200, ["tst"])
+    verbs.submit(server.appliance, site="saf")
+    assert len(all_changes()) == 3
+
+
+def test_a_reader_of_one_site_gets_no_answer_that_was_made_for_all(make_server):
+    server = make_server(observatory_access="token")
+    for site in ("saf", "tst"):
+        verbs.submit(server.appliance, site=site)
+    everywhere = make_token(server.appliance, "auth0|alice", "admin")
+    one = make_token(server.appliance, "auth0|bob", "owner", sites=("tst",))
+
+    def ask(path, token):
+        return requests.get(f"{server.url}{path}", headers={"Authorization": f"Bearer {token}"}, timeout=60).json()
+
+    for path, name in (("/api/changes?since=0", "changes"), ("/api/now", "sites")):
+        found = {token: ask(path, token)[name] for token in (everywhere, one)}
+        sites = {token: [each.get("job", each)["site"] for each in found[token]] for token in found}
+        assert sites == {everywhere: ["saf", "tst"], one: ["tst"]}

@@ -175,10 +175,12 @@ def _change(row: Row) -> Change:
     )
 
 
-def has_changes(source: Source, since: int, sites: Sequence[str] = ()) -> bool:
+def has_changes(database: Engine, since: int, sites: Sequence[str] = ()) -> bool:
     """Return True if the log has changes after number `since`."""
+    if last_seq(database) <= since or not sites:
+        return last_seq(database) > since
     sql = f"SELECT 1 FROM change WHERE seq > ? {_of_sites('site', sites)} LIMIT 1"
-    return bool(source.fetch(sql, [since, *sites]))
+    return bool(database.fetch_kept(sql, [since, *sites]))
 
 
 def _of_sites(column: str, sites: Sequence[str]) -> str:

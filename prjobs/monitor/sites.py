@@ -1,5 +1,7 @@
 """The view of each site: the polls, the open jobs, and the number of jobs of the last day in each phase."""
 
+from collections.abc import Callable
+
 import msgspec
 from peewee import SQL
 
@@ -43,8 +45,19 @@ class SiteView(msgspec.Struct, kw_only=True):
 
 def list_sites(board: Board) -> list[SiteView]:
     """Return every site with jobs or polls, by name; cached for a second: many pages cost one query."""
-    sites: list[SiteView] = board.sites.get(lambda: _list_sites(board.queue))
-    return sites
+    return [view for view, _ in _listed(board)]
+
+
+def list_texts(board: Board, reaches: Callable[[str], bool]) -> list[msgspec.Raw]:
+    """Return the sites that `reaches` as JSON, encoded once for many pages."""
+    return [text for view, text in _listed(board) if reaches(view.site)]
+
+
+def _listed(board: Board) -> list[tuple[SiteView, msgspec.Raw]]:
+    found: list[tuple[SiteView, msgspec.Raw]] = board.sites.get(
+        lambda: [(view, msgspec.Raw(msgspec.json.encode(view))) for view in _list_sites(board.queue)]
+    )
+    return found
 
 
 def _list_sites(queue: Queue) -> list[SiteView]:

@@ -22,7 +22,7 @@ _WRITER_CACHE = "PRAGMA cache_size = -4096"
 BUSY_S = 0.1
 # SQLite asks after so many of its steps whether a query is to end: about every tenth of a millisecond.
 STEPS = 1000
-# The most results that are kept until the next commit.
+# The most values that are kept until the next commit.
 KEPT = 1000
 TOO_LONG = "This took longer than %g s and was ended: ask for one site, or for a shorter time."
 Result = TypeVar("Result")
@@ -45,8 +45,8 @@ class Database:
         self._peewee = SqliteDatabase(str(path), pragmas=PRAGMAS, timeout=BUSY_S)
         self._clock = Clock()
         self._local = _Reading()
-        # Results of `fetch_kept`, with the number of changes before they were read.
-        self._kept: tuple[int, dict[tuple[Any, ...], list[Row]]] = (0, {})
+        # What was made of the store since the last commit, with the number of changes before that.
+        self._kept: tuple[int, dict[tuple[Any, ...], Any]] = (0, {})
         self._writer = Writer(self._open_writing, self.condition)
 
     @property
@@ -100,19 +100,23 @@ class Database:
 
     def fetch_kept(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Return all rows of a query, read anew after each commit. Raise Unavailable."""
-        condition, key = self.condition, (sql, *parameters)
+        return self.keep((sql, *parameters), lambda: self.fetch(sql, parameters))
+
+    def keep(self, key: tuple[Any, ...], make: Callable[[], Result]) -> Result:
+        """Return `make()`, made anew after each commit."""
+        condition = self.condition
         number, kept = self._kept
         if number == condition.changes and key in kept and condition.trouble is None:
-            return kept[key]
-        # Counted before the read: rows that a later commit may have changed are never taken for newer ones.
+            return kept[key]  # type: ignore[no-any-return]
+        # Counted before the read: what a later commit may have changed is never taken for newer than it is.
         number = condition.changes
-        rows = self.fetch(sql, parameters)
+        made = make()
         if self._kept[0] != number:
             self._kept = (number, {})
         before, kept = self._kept
         if before == number and len(kept) < KEPT:
-            kept[key] = rows
-        return rows
+            kept[key] = made
+        return made
 
     def after_commit(self, step: Callable[..., object], *arguments: Any) -> None:
         """Call `step(*arguments)` immediately: a reader sees committed rows only."""

@@ -33,9 +33,13 @@ class Engine(Source, Protocol):
         ...
 
     def fetch_kept(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        """Return all rows of a query that many requests repeat: as `fetch`, but read once until the next commit.
+        """Return all rows of a query that many requests repeat: as `fetch`, but read once until the next commit."""
+        ...
 
-        All writes pass through this engine. The caller must not change the list.
+    def keep(self, key: tuple[Any, ...], make: Callable[[], Result]) -> Result:
+        """Return `make()`, kept by the key until the next commit: a small value, made of nothing but the store.
+
+        All writes pass through this engine. Nobody may change the value.
         """
         ...
 

@@ -26,10 +26,12 @@ from prjobs.web.endpoint import (
     MAX_WAIT_S,
     Answer,
     Route,
+    encode_json,
     in_page,
     parse_body,
     query_number,
     query_text,
+    reply,
     reply_json,
     require_names,
 )
@@ -39,6 +41,8 @@ from prjobs.web.pages import build_name
 logger = logging.getLogger(__name__)
 WATCHDOG = "watchdog"
 MAKE_SAFE = "/api/make_safe"
+# The most changes in an answer that is kept for other pages.
+SHARED = 50
 
 
 Key = Annotated[str, Meta(min_length=1, max_length=200, description="the key of an alarm, 1 to 200 characters")]
@@ -92,7 +96,7 @@ def get_now(appliance: Appliance) -> Answer:
             "make_safe": [one for one in makings.list_makings(queue) if reaches(one.site)],
             "health": health.examine(queue),
             "cloud": describe_for(appliance, identity),
-            "sites": [site for site in sites.list_sites(appliance.board) if reaches(site.site)],
+            "sites": sites.list_texts(appliance.board, reaches),
         }
     )
 
@@ -132,10 +136,18 @@ def get_changes(appliance: Appliance) -> Answer:
     if last is not None:
         newest = log.last_seq(queue.database)
         events = log.newest_events(queue.database, max(0, last), sites_asked)
-        return _changes(in_page(map(views.view_change, reversed(events)))[::-1], newest)
+        return reply(_changes(in_page(map(views.view_change, reversed(events)))[::-1], newest))
     if since is None:
         return reply_json({"seq": log.last_seq(queue.database), "changes": [], "more": False, "again_s": 0})
     again_s = _wait_for_changes(queue, since, sites_asked, min(query_number("wait") or 0, MAX_WAIT_S))
+    if log.last_seq(queue.database) - since > SHARED:
+        return reply(_changes_since(queue, since, sites_asked, again_s))
+    # All pages that wait are woken by the same change.
+    key = ("changes", since, *sites_asked, again_s)
+    return reply(queue.database.keep(key, lambda: _changes_since(queue, since, sites_asked, again_s)))
+
+
+def _changes_since(queue: Queue, since: int, sites_asked: Sequence[str], again_s: int) -> bytes:
     newest = log.last_seq(queue.database)
     changes = log.list_changes(queue.database, since, sites_asked)
     page = in_page(map(views.view_change, changes))
@@ -143,8 +155,8 @@ def get_changes(appliance: Appliance) -> Answer:
     return _changes(page, changes[len(page) - 1].seq if changes else newest, more=more, again_s=again_s)
 
 
-def _changes(page: list[msgspec.Raw], seq: int, more: bool = False, again_s: int = 0) -> Answer:
-    return reply_json({"seq": seq, "changes": page, "more": more, "again_s": again_s})
+def _changes(page: list[msgspec.Raw], seq: int, more: bool = False, again_s: int = 0) -> bytes:
+    return encode_json({"seq": seq, "changes": page, "more": more, "again_s": again_s})
 
 
 def _wait_for_changes(queue: Queue, since: int, sites_asked: Sequence[str], wait_s: float) -> int:
