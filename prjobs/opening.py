@@ -19,7 +19,6 @@ from prjobs.base.limits import Rate
 from prjobs.base.settings import Settings
 from prjobs.base.ulids import Ulids
 from prjobs.cloud.context import Context
-from prjobs.cloud.transport import open_transport
 from prjobs.jobs import leases, lookup, proofs, repeats, settling
 from prjobs.jobs.connections import Connections
 from prjobs.jobs.polls import Polls
@@ -81,6 +80,9 @@ def require_settings(folder: Folder, settings: Settings, clock: Clock) -> None:
     planned(os.environ, settings.host)
     Provider(folder.path, settings, clock, _offline)
     if settings.cloud_mode != "off":
+        # Imported late, as other clients are: the library of HTTP takes ten megabytes, which many sites do not need.
+        from prjobs.cloud.transport import open_transport
+
         open_transport(settings, clock)
 
 

@@ -7,10 +7,9 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from prjobs.access import login
-from prjobs.access.calendar import Calendar
-from prjobs.access.http import Limits, get_json
 from prjobs.appliance import Appliance
 from prjobs.base.clock import Clock
 from prjobs.base.console import stop_with_console
@@ -21,7 +20,6 @@ from prjobs.base.logs import set_up_logs, write_logs
 from prjobs.base.private import require_private
 from prjobs.base.settings import Settings
 from prjobs.cloud import switched_off
-from prjobs.cloud.link import open_link
 from prjobs.jobs import proofs
 from prjobs.night.sky import MISSING, lacks_ephem
 from prjobs.opening import Purpose, Start, close_appliance, open_appliance, require_settings
@@ -32,13 +30,14 @@ from prjobs.version import VERSION
 from prjobs.web.app import build_app
 from prjobs.web.listener import Listener
 
+if TYPE_CHECKING:
+    from prjobs.cloud.link import Link
+
 logger = logging.getLogger(__name__)
 SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK")
 # With Python's 5 ms a request waits as long for the interpreter lock while a long answer is made; far below 0.5 ms
 # the changes of threads cost more than they save. tests/bench/ measures both.
 SWITCH_INTERVAL_S = 0.0005
-# A user may be waiting for the answer of the provider.
-PROVIDER_LIMITS = Limits(connect_s=2, first_byte_s=3, total_s=4)
 # The time for requests in flight and working threads, once the process is to end.
 STOP_S = 4.0
 LONGEST_STOP_S = 6.0
@@ -60,7 +59,7 @@ class Server:
         forget_half_done(folder)
         self.appliance, self.start = open_appliance(folder, settings, clock, Purpose(demo, fetch=_fetcher(settings)))
         try:
-            self.link = open_link(self.appliance.cloud)
+            self.link = _open_link(self.appliance)
             self.listener = _listen(self.appliance)
         except Unusable:
             close_appliance(self.appliance, folder)
@@ -95,7 +94,7 @@ class Server:
         stopping = self.appliance.queue.stopping
         works = {
             "upkeep": chores.run,
-            "calendar": Calendar(self.appliance.desk, self.appliance.queue.polls.sites_named_first).run,
+            "calendar": self._follow_calendar,
             "keys": self.appliance.desk.provider.run,
             "cloud": self._keep_in_step,
             "log": write_logs,
@@ -123,6 +122,12 @@ class Server:
             self._lock.release()
             logger.info("stopped")
 
+    def _follow_calendar(self, stop: threading.Event) -> None:
+        if self.appliance.desk.settings.reservations == "calendar":
+            from prjobs.access.calendar import Calendar
+
+            Calendar(self.appliance.desk, self.appliance.queue.polls.sites_named_first).run(stop)
+
     def _keep_in_step(self, stop: threading.Event) -> None:
         if self.link is not None:
             self.link.run(stop)
@@ -142,8 +147,27 @@ class Server:
         self.appliance.queue.database.hurry()
 
 
+# The clients of other services are imported late: their library takes ten megabytes, which many sites do not need.
+
+
+def _open_link(appliance: Appliance) -> "Link | None":
+    if appliance.queue.settings.cloud_mode == "off":
+        switched_off.hold_and_give_back(appliance.cloud)
+        return None
+    from prjobs.cloud.link import open_link
+
+    return open_link(appliance.cloud)
+
+
 def _fetcher(settings: Settings) -> Callable[[str, dict[str, str]], object]:
-    return partial(get_json, limits=PROVIDER_LIMITS, proxies=settings.proxies)
+    def fetch(url: str, headers: dict[str, str]) -> object:
+        from prjobs.access.http import Limits, get_json
+
+        # A user may be waiting for the answer of the provider.
+        limits = Limits(connect_s=2, first_byte_s=3, total_s=4)
+        return get_json(url, headers, limits=limits, proxies=settings.proxies)
+
+    return fetch
 
 
 def _listen(appliance: Appliance) -> Listener:

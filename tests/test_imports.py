@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+import requests
 
 # The program prints the names of its modules at the end, behind its own output.
 LAUNCHER = "import atexit, sys; atexit.register(lambda: print('\\n', *sys.modules)); "
@@ -18,7 +19,11 @@ RARE = {"ephem", "markdown_it", "segno", "tomllib", "asyncio"}
 def modules(*arguments: str, code: str = RUN) -> set[str]:
     """Return the modules that a process has imported at its end, and the packages of these modules."""
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
-    names = done.stdout.splitlines()[-1].split()
+    return named(done.stdout)
+
+
+def named(output: str) -> set[str]:
+    names = output.splitlines()[-1].split()
     return {".".join(name.split(".")[:count]) for name in names for count in (1, 2, len(name))}
 
 
@@ -60,3 +65,22 @@ def test_a_command_that_reads_the_store_imports_no_server(program, words):
     program.serve()
     program.new_job(program.token())
     assert not modules(*words, "--data", str(program.data)) & (SERVER | RARE)
+
+
+def test_a_server_imports_no_client_and_nothing_for_screens_that_nobody_opened(program):
+    program.launcher = ("-c", RUN)
+    program.serve()
+    program.new_job(program.token())
+    program.fetch()
+    assert requests.get(f"{program.url}/api/now", timeout=30).status_code == 200
+    code, output, _ = program.stop()
+    assert code == 0
+    unneeded = {
+        "urllib3",
+        "prjobs.client",
+        "prjobs.demo",
+        "prjobs.access.calendar",
+        "prjobs.cloud.link",
+        "prjobs.night.page",
+    }
+    assert not named(output) & (CRYPTOGRAPHY | unneeded | (RARE - {"tomllib"}))

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from prjobs.access import server_proof
+from prjobs.access import operator_client, server_proof
 from prjobs.base import private
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
@@ -183,4 +183,4 @@ def test_the_proof_is_of_one_challenge_and_one_port(program: Program, tmp_path: 
     stranger.create()
     stranger.secret(Clock())
     with pytest.raises(Unusable, match="does not prove"):
-        server_proof.proved_client(stranger, program.url, Clock())
+        operator_client.proved_client(stranger, program.url, Clock())

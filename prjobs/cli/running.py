@@ -1,6 +1,6 @@
 """The server that runs on a data folder, as its operator's commands reach it."""
 
-from prjobs.access.server_proof import proved_client
+from prjobs.access.operator_client import proved_client
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder

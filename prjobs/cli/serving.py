@@ -8,7 +8,6 @@ from prjobs.base.logs import log_failure
 from prjobs.base.settings import RETIRED, Settings
 from prjobs.base.settings_sources import load_settings, reference, retired_sentences
 from prjobs.cli.terminal import Namespace, Parser, add_data, folder_of, say
-from prjobs.demo.running import demo_settings, start_demo
 
 
 def add_serve(serve: Parser) -> None:
@@ -38,7 +37,10 @@ def _serve(asked: Namespace, folder: Folder) -> int:
     names = (*Settings.__struct_fields__, *RETIRED)
     flags = {name: getattr(asked, name) for name in names if getattr(asked, name) is not None}
     settings, origins = load_settings(folder.path, flags=flags)
+    demo = None
     if asked.demo:
-        settings = demo_settings(settings, origins)
-    well = server.serve(folder, settings, say, start_demo if asked.demo else None, retired_sentences(origins))
-    return 0 if well else 1
+        # Imported late: a real server needs no simulated observatories, nor their client.
+        from prjobs.demo.running import demo_settings, start_demo
+
+        settings, demo = demo_settings(settings, origins), start_demo
+    return 0 if server.serve(folder, settings, say, demo, retired_sentences(origins)) else 1

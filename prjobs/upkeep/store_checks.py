@@ -3,7 +3,7 @@
 import sqlite3
 from contextlib import closing, suppress
 
-from prjobs.access.server_proof import proved_client
+from prjobs.access.operator_client import proved_client
 from prjobs.base.errors import Unusable
 from prjobs.base.sites import same_but_case, sites_in_settings
 from prjobs.base.suggestions import did_you_mean

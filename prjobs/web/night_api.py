@@ -13,11 +13,7 @@ from prjobs.base.errors import Forbidden
 from prjobs.base.fields import Site
 from prjobs.base.places import parse_zones
 from prjobs.base.theme import theme_of
-from prjobs.night.files import write_document
-from prjobs.night.markup import el
 from prjobs.night.nights import Night, night_at, night_named
-from prjobs.night.page import Frame, write_page
-from prjobs.night.report import source_of
 from prjobs.night.sky import place_of, sidereal_h, sky_around
 from prjobs.web import caller
 from prjobs.web.endpoint import HTML, JSON, Answer, Route, parse_query, reply, reply_json
@@ -54,6 +50,10 @@ class SkyQuery(msgspec.Struct, frozen=True):
 
 def get_night(appliance: Appliance) -> Answer:
     """Return the log of a night: every job, stop, alarm and silence."""
+    # Imported late, as the page is: a server that nobody asks for a night needs neither.
+    from prjobs.night.files import write_document
+    from prjobs.night.report import source_of
+
     site, night = _asked(appliance)
     with READING.place(), appliance.queue.database.limited(LIMIT_S), _spool() as out:
         write_document(source_of(appliance.queue), site, night, out)
@@ -62,6 +62,10 @@ def get_night(appliance: Appliance) -> Answer:
 
 def get_night_page(appliance: Appliance) -> Answer:
     """Return the log of a night as a page to print, in the browser's theme on the screen."""
+    from prjobs.night.markup import el
+    from prjobs.night.page import Frame, write_page
+    from prjobs.night.report import source_of
+
     site, night = _asked(appliance)
     style = el("link", rel="stylesheet", href="/static/night.css")
     frame = Frame(style, theme_of(request.environ), has_links=True)
