@@ -110,6 +110,9 @@ class ModelDatabase(Database):
         self._connection.close()
         return True
 
+    def fetch_kept(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        return self.fetch(sql, parameters)
+
     def fetch(self, sql: str, parameters: Any = ()) -> list[Any]:
         return self._connection.execute(sql, parameters).fetchall()
 
