@@ -110,7 +110,7 @@ class ModelDatabase(Database):
         self._connection.close()
         return True
 
-    def fetch_kept(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+    def fetch_kept(self, sql: str, parameters: Any = ()) -> list[Any]:
         return self.fetch(sql, parameters)
 
     def fetch(self, sql: str, parameters: Any = ()) -> list[Any]:
