@@ -45,8 +45,8 @@ class Database:
         self._peewee = SqliteDatabase(str(path), pragmas=PRAGMAS, timeout=BUSY_S)
         self._clock = Clock()
         self._local = _Reading()
-        # What was made of the store since the last commit, with the number of changes before that.
-        self._kept: tuple[int, dict[tuple[Any, ...], Any]] = (0, {})
+        # What was made of the store since the last commit, with the version of the store before that.
+        self._kept: tuple[object, dict[tuple[Any, ...], Any]] = (None, {})
         self._writer = Writer(self._open_writing, self.condition)
 
     @property
@@ -105,16 +105,16 @@ class Database:
     def keep(self, key: tuple[Any, ...], make: Callable[[], Result]) -> Result:
         """Return `make()`, made anew after each commit."""
         condition = self.condition
-        number, kept = self._kept
-        if number == condition.changes and key in kept and condition.trouble is None:
+        version, kept = self._kept
+        if version is condition.version and key in kept and condition.trouble is None:
             return kept[key]  # type: ignore[no-any-return]
-        # Counted before the read: what a later commit may have changed is never taken for newer than it is.
-        number = condition.changes
+        # Noted before the read: what a later commit may have changed is never taken for newer than it is.
+        version = condition.version
         made = make()
-        if self._kept[0] != number:
-            self._kept = (number, {})
+        if self._kept[0] is not version:
+            self._kept = (version, {})
         before, kept = self._kept
-        if before == number and len(kept) < KEPT:
+        if before is version and len(kept) < KEPT:
             kept[key] = made
         return made
 

@@ -102,8 +102,9 @@ class Condition:
         self._replaced: Trouble | None = None
         # False from a fault of the disk or the file on, until a transaction that really writes is on disk.
         self.is_proved = True
-        # The number of commits and of faults: a row read at another number may have changed since.
-        self.changes = 0
+        # Another object after each commit and each fault: a row read with another one may have changed since. A number
+        # that several threads count could go back to one that it had before.
+        self.version = object()
 
     @property
     def trouble(self) -> Trouble | None:
@@ -113,7 +114,7 @@ class Condition:
     def note(self, error: Exception) -> Trouble:
         """Remember and return the trouble behind an error of SQLite; log new trouble."""
         trouble = trouble_of(error, self._file)
-        self.changes += 1
+        self.version = object()
         if trouble != self._trouble:
             logger.error("%s (%s)", trouble.sentence, error)
         self._trouble = trouble
@@ -121,11 +122,11 @@ class Condition:
         return trouble
 
     def committed(self) -> None:
-        """Count a commit, before any caller learns of it.
+        """Note a commit, before any caller learns of it.
 
         Ends the trouble with another program's lock; a COMMIT without a change proves nothing about the disk.
         """
-        self.changes += 1
+        self.version = object()
         if self.is_proved:
             self._trouble = None
 
@@ -133,7 +134,7 @@ class Condition:
         """End the trouble if the disk takes a write; raise sqlite3.Error if not."""
         write_once(connection)
         self.is_proved, self._trouble = True, None
-        self.changes += 1
+        self.version = object()
 
     def lose(self, sentence: str) -> None:
         """Refuse reads and writes from now on: another file is in the place of the opened file."""
@@ -144,7 +145,7 @@ class Condition:
     def find(self) -> None:
         """Allow reads and writes again: the opened file is back in its place."""
         self._replaced = None
-        self.changes += 1
+        self.version = object()
 
     def require_present(self) -> None:
         """Raise Unavailable while another file is in the place of the opened file."""
