@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("names", nargs="*", metavar="NAME", choices=[*MEASURES, *LOADS, []])
     parser.add_argument("--quick", action="store_true", help="short rounds and small stores, for a first look")
     parser.add_argument("--seconds", type=float, default=120.0, help="how long `site` runs (default: 120)")
+    parser.add_argument("--held", action="store_true", help="the observatories of `site` hold their polls")
     parser.add_argument("--rounds", type=int, default=100, help="how often `kill` kills (default: 100)")
     parser.add_argument("--states", type=int, help="how many disks `power` starts on (default: 2000)")
     parser.add_argument("--seed", type=int, help="the same seed kills at the same moments, and chooses the same cuts")
