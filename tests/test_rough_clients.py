@@ -321,6 +321,19 @@ def open_connection(server) -> socket.socket:
     return socket.create_connection(("127.0.0.1", server.listener.port), timeout=60)
 
 
+def test_refused_connections_that_do_not_end_make_room_first(make_server):
+    server = make_server(connections=48)
+    with ExitStack() as opened:
+        waiting = [opened.enter_context(open_connection(server)) for _ in range(20)]
+        wait_for(lambda: len(server.listener.channels()) == 20)
+        for _ in range(60):
+            refused = opened.enter_context(open_connection(server))
+            refused.sendall(b"\0 / HTTP/1.1\r\n\r\n")
+            assert refused.recv(12) == b"HTTP/1.0 400"
+        ports = {channel.addr[1] for channel in server.listener.channels()}
+        assert {connection.getsockname()[1] for connection in waiting} <= ports
+
+
 def test_at_the_limit_the_connection_that_idles_longest_is_closed(make_server):
     server = make_server(connections=48)
     with requests.Session() as kept, ExitStack() as opened:

@@ -48,6 +48,8 @@ class Channel(EndingChannel):
         self.is_parked = False
         # The first request waits for something to tell.
         self.held: Held | None = None
+        # The request was no valid one: the client is to end the connection.
+        self.is_refused = False
         # A worker answers a request.
         self.is_served = False
 
@@ -167,6 +169,9 @@ class Channel(EndingChannel):
     def handle_write(self) -> None:
         """Send the bytes that did not fit, and let a worker make the next piece of a long answer."""
         super().handle_write()
+        if self.waits_for_end:
+            # What the client still sends is thrown away, which takes no time.
+            self.spent_s = 0.0
         if self.is_parked and self.connected and self.total_outbufs_len <= WAITING:
             # What waits for the client leaves meanwhile.
             self.is_parked = False
@@ -199,12 +204,15 @@ class Channel(EndingChannel):
     def worth(self) -> tuple[int, float] | None:
         """Return how much closing the connection would hurt, for a comparison; None while a worker answers a request.
 
-        Least worth: connections that never asked anything, then those whose request for a page or list waits for a
-        worker, then idle ones and pages that are held, then those whose end proves that jobs arrived, then long
-        answers, then those whose command or poll waits, a held one too; in each group the oldest first.
+        Least worth: connections whose request was refused for its form, then those that never asked anything, then
+        those whose request for a page or list waits for a worker, then idle ones and pages that are held, then those
+        whose end proves that jobs arrived, then long answers, then those whose command or poll waits, a held one too;
+        in each group the oldest first.
         """
         if self.is_served and not self.is_parked:
             return None
+        if self.waits_for_end and self.is_refused:
+            return -1, self.active_s
         requests = list(self.requests)
         if self.total_outbufs_len or self.is_parked:
             return 4, self.active_s

@@ -67,6 +67,8 @@ class EndingChannel(HTTPChannel):  # type: ignore[misc]
             super().handle_write()
             return
         self._flush_exception(self._flush_some)
+        if self.socket is None:
+            return
         if self.will_close:
             self.handle_close()
         elif not self.total_outbufs_len:

@@ -100,7 +100,7 @@ class Refusal(ErrorTask):  # type: ignore[misc]
         self.response_headers += [("Content-Type", content_type), *headers.items()]
         if allowed_origin(asked.asked_origin, server.allowed_origins):
             self.response_headers += cors_headers(asked.asked_origin)
-        self.channel.lets_client_end = True
+        self.channel.lets_client_end = self.channel.is_refused = True
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)

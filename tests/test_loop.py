@@ -1,0 +1,111 @@
+"""The loop over the open sockets: fair turns, and no act on a socket that is closed."""
+
+import socket
+import time
+
+import pytest
+
+from prjobs.web.loop import TURN_S, Loop
+
+
+class Opened:
+    """A socket with data to read at all times; a read takes `cost_s`, and is noted in `reads`."""
+
+    spent_s = 0.0
+    accepting = False
+
+    def __init__(self, loop, reads, cost_s=0.0):
+        self.socket, self.client = socket.socketpair()
+        self.client.send(b"x")
+        self._fileno = self.socket.fileno()
+        self.loop, self.reads, self.cost_s = loop, reads, cost_s
+        self.wants_read, self.also = True, None
+        loop[self._fileno] = self
+
+    def readable(self):
+        return self.wants_read
+
+    def writable(self):
+        return False
+
+    def handle_read_event(self):
+        self.reads.append(self)
+        end_s = time.perf_counter() + self.cost_s
+        while time.perf_counter() < end_s:
+            pass
+        if self.also:
+            self.also()
+
+    def close(self):
+        if self._fileno is not None:
+            del self.loop[self._fileno]
+            self._fileno = None
+            self.socket.close()
+            self.client.close()
+
+
+@pytest.fixture
+def opens():
+    loop, reads, opened = Loop(), [], []
+
+    def open_one(cost_s=0.0):
+        opened.append(Opened(loop, reads, cost_s))
+        return opened[-1]
+
+    yield loop, reads, open_one
+    for one in opened:
+        one.close()
+    loop.close()
+
+
+def test_dear_sockets_take_turns_and_a_cheap_one_waits_for_none(opens):
+    loop, reads, open_one = opens
+    dear = [open_one(2 * TURN_S) for _ in range(5)]
+    cheap = open_one()
+    turns = 40
+    for _ in range(turns):
+        loop.turn(10)
+    # A dear read ends the turn. A busy machine may make the cheap one look dear for some turns.
+    assert set(reads) == {cheap, *dear}
+    assert reads.count(cheap) > turns / 2 and len(reads) - reads.count(cheap) <= turns
+
+
+def test_a_socket_is_asked_only_when_told(opens):
+    loop, reads, open_one = opens
+    one, other = open_one(), open_one()
+    loop.turn(10)
+    one.wants_read = False
+    loop.tell(one)
+    loop.turn(10)
+    loop.turn(10)
+    assert (reads.count(one), reads.count(other)) == (1, 3)
+    one.wants_read = True
+    loop.tell(one)
+    loop.turn(10)
+    assert reads.count(one) == 2
+
+
+def test_a_socket_closed_in_the_turn_is_not_read_nor_the_one_with_its_number(opens):
+    loop, reads, open_one = opens
+    made = []
+
+    def close_the_other():
+        other.close()
+        made.append(open_one())
+
+    one, other = open_one(), open_one()
+    number = other._fileno
+    other.spent_s, one.also = 1.0, close_the_other
+    loop.turn(10)
+    assert reads == [one] and number in {new._fileno for new in made} | {new.client.fileno() for new in made}
+    one.also = None
+    loop.turn(10)
+    assert set(reads[1:]) == {one, *made}
+
+
+def test_a_closed_socket_is_registered_no_more(opens):
+    loop, _, open_one = opens
+    one = open_one()
+    loop.turn(10)
+    one.close()
+    assert not loop._selector.get_map() and not loop
