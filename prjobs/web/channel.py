@@ -1,4 +1,4 @@
-"""One connection of the server: its requests and answers, with those that wait without a worker."""
+"""One connection of the server: requests and answers, also without a worker while a request waits."""
 
 import threading
 import time
@@ -27,7 +27,7 @@ _serving = threading.local()
 
 
 class Channel(EndingChannel):
-    """One connection. A worker serves the first of its requests; held ones and long answers wait without a worker."""
+    """One connection. A worker serves the first request; held requests and long answers wait without a worker."""
 
     error_task_class = Refusal
     parser_class = Parser
@@ -204,10 +204,9 @@ class Channel(EndingChannel):
     def worth(self) -> tuple[int, float] | None:
         """Return how much closing the connection would hurt, for a comparison; None while a worker answers a request.
 
-        Least worth: connections whose request was refused for its form, then those that never asked anything, then
-        those whose request for a page or list waits for a worker, then idle ones and pages that are held, then those
-        whose end proves that jobs arrived, then long answers, then those whose command or poll waits, a held one too;
-        in each group the oldest first.
+        The order, from the least worth: a refused request, no request so far, a page or list that waits for a worker,
+        idle connections and held pages, an end that proves the arrival of jobs, long answers, commands and polls that
+        wait or are held; in each group the oldest first.
         """
         if self.is_served and not self.is_parked:
             return None

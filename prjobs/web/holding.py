@@ -1,8 +1,8 @@
 """Requests that are held: the answer leaves when there is something to tell, or when the time is over.
 
 A held request keeps its connection and no thread. The handler raises `Parked` before anything is written, the channel
-keeps the request, and a worker runs the handler again at the next change. `kept()` tells the handler what it noted at
-the first run, since counts, limits and notes are due once for each request.
+keeps the request, and a worker runs the handler again at the next change. `kept()` returns the handler's notes of the
+first run: counts, limits and notes are due once for each request.
 """
 
 import heapq
@@ -29,7 +29,7 @@ def _nothing() -> None:
 
 
 class Held:
-    """A request that waits until `end_s`, on the monotonic clock; `kept` is what the handler noted at the first run."""
+    """A request that waits until `end_s`, on the monotonic clock; `kept` has the handler's notes of the first run."""
 
     def __init__(self, queue: Queue, waiter: Waiter, end_s: float, kept: Any, at_end: Callable[[], None]) -> None:
         self.waiter = waiter
@@ -89,7 +89,7 @@ class Parked(BaseException):
 
 
 def kept() -> Any:
-    """Return what the handler noted when the request was held; None at the first run."""
+    """Return the handler's notes of the first run; None at the first run."""
     held: Held | None = request.environ.get(HELD)
     return held.kept if held else None
 

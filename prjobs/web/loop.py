@@ -17,9 +17,9 @@ TURN_S = 0.003
 
 
 class Loop(dict[int, Any]):
-    """The open sockets by their number, as waitress registers and removes them. Only `tell` is for other threads.
+    """The open sockets by number, as waitress registers and removes sockets. Only `tell` is for other threads.
 
-    A socket's `spent_s` is the time that its requests took lately: the sockets that took least come first in a turn.
+    A socket's `spent_s` is the time for its requests lately: sockets with little come first in a turn.
     """
 
     def __init__(self) -> None:
