@@ -9,7 +9,7 @@ from typing import Any
 from tests.bench import sending
 from tests.bench.load import ask_once
 from tests.bench.rivals.programs import find_program, free_port, rivals_python
-from tests.bench.rivals.rival import Rival, post
+from tests.bench.rivals.rival import Refused, Rival, post
 
 KEY = "benchkey"
 STARTUP = {
@@ -67,7 +67,7 @@ class Bluesky(Rival):
     def taken(self, answer: Any) -> dict[str, Any]:
         """Return the moved item."""
         if not answer["success"]:
-            raise RuntimeError(answer["msg"])
+            raise Refused(self, answer["msg"])
         return {answer["item"]["item_uid"]: answer["item"]}
 
     def report(self, job: Any, status: str) -> bytes:

@@ -4,11 +4,28 @@ import json
 import selectors
 import time
 from collections.abc import Generator
+from dataclasses import dataclass
 
 from tests.bench.load import TIMEOUT_S, Connection, Lost, Round
-from tests.bench.rivals.rival import STEPS, Rival
+from tests.bench.rivals.rival import STEPS, Refused, Rival
 
+MOST_REFUSALS = 10
 Cycle = Generator[bytes, bytes, None]
+
+
+@dataclass
+class Client:
+    """One keep-alive connection, the cycles that it works on, and the request that is not answered yet."""
+
+    connection: Connection
+    work: Cycle
+    request: bytes = b""
+    refusals: int = 0
+
+    def send(self, request: bytes) -> None:
+        """Send a request."""
+        self.request = request
+        self.connection.send(request)
 
 
 class Clients:
@@ -25,9 +42,9 @@ class Clients:
         began_s = time.perf_counter()
         with selectors.DefaultSelector() as selector:
             for connection, site in self._sites.items():
-                work = self._work(site, began_s + seconds, cycles)
-                connection.send(next(work))
-                selector.register(connection.socket, selectors.EVENT_READ, (connection, work))
+                client = Client(connection, self._work(site, began_s + seconds, cycles))
+                client.send(next(client.work))
+                selector.register(connection.socket, selectors.EVENT_READ, client)
             while selector.get_map():
                 self._turn(selector, result)
         result.elapsed_s = time.perf_counter() - began_s
@@ -36,19 +53,28 @@ class Clients:
     def _turn(self, selector: selectors.BaseSelector, result: Round) -> None:
         ready = selector.select(TIMEOUT_S)
         if not ready:
-            raise Lost(f"no answer came from {self._rival.name}")
+            raise Refused(self._rival, "does not answer")
         for key, _ in ready:
-            connection, work = key.data
-            answer = connection.receive()
-            if answer is None:
-                continue
-            if answer[0] != 200:
-                raise RuntimeError(f"{self._rival.name} answered {answer[0]}: {answer[1][:200]!r}")
-            result.answered += 1
+            client: Client = key.data
             try:
-                connection.send(work.send(answer[1]))
+                if answer := client.connection.receive():
+                    client.send(self._next(client, *answer, result))
             except StopIteration:
-                selector.unregister(connection.socket)
+                selector.unregister(client.connection.socket)
+            except Lost as error:
+                raise Refused(self._rival, f"does not answer: {error}") from error
+
+    def _next(self, client: Client, status: int, body: bytes, result: Round) -> bytes:
+        """Return the next request: the same once more after a 503, as a site's program asks again."""
+        if status == 200:
+            result.answered += 1
+            client.refusals = 0
+            return client.work.send(body)
+        result.failed += 1
+        client.refusals += 1
+        if status != 503 or client.refusals > MOST_REFUSALS:
+            raise Refused(self._rival, f"answered {status}: {body[:200]!r}")
+        return client.request
 
     def _work(self, site: str, end_s: float, cycles: int) -> Cycle:
         while True:
@@ -61,7 +87,7 @@ class Clients:
         yield self._rival.submit(site)
         jobs = self._rival.taken(json.loads((yield self._rival.take(site))))
         if len(jobs) != 1 or jobs.keys() & self.done:
-            raise RuntimeError(f"{self._rival.name} gave {len(jobs)} jobs for one, or one of them twice")
+            raise Refused(self._rival, f"gave {len(jobs)} jobs for one, or one of them twice")
         self.done |= jobs.keys()
         for job in jobs.values():
             for status in STEPS[2:]:

@@ -63,6 +63,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+class NotStarted(RuntimeError):
+    """A program does not answer on its port."""
+
+
 class Programs:
     """The processes that one rival needs, with their children."""
 
@@ -156,7 +160,7 @@ def _wait_for(port: int, process: subprocess.Popen[Any]) -> None:
             return
         except OSError:
             time.sleep(0.05)
-    raise RuntimeError(f"nothing answers on port {port}: {process.args!r}")
+    raise NotStarted(f"nothing answers on port {port}: {process.args!r}")
 
 
 def own_account(folder: Path, name: str) -> dict[str, Any]:

@@ -77,6 +77,14 @@ class Rival:
         self.programs.kill()
 
 
+class Refused(RuntimeError):
+    """A service refused work, or lost or doubled a job."""
+
+    def __init__(self, rival: Rival, what: str) -> None:
+        super().__init__(f"{rival.name} {what}")
+        self.rival = rival
+
+
 def post(path: str, document: dict[str, Any], *headers: str) -> bytes:
     """Return the bytes of a request with a JSON body."""
     body = json.dumps(document).encode()

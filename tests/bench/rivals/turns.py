@@ -16,6 +16,7 @@ class Side:
 
     rates: list[float] = field(default_factory=list)
     answered: int = 0
+    failed: int = 0
     cpu_s: float = 0.0
 
     @property
@@ -32,6 +33,7 @@ class Side:
         """Add the rounds of another pairing."""
         self.rates += other.rates
         self.answered += other.answered
+        self.failed += other.failed
         self.cpu_s += other.cpu_s
 
 
@@ -66,6 +68,7 @@ class Service:
         found = self._clients[count].run(seconds)
         side.cpu_s += self.rival.programs.cpu_s() - before_s
         side.answered += found.answered
+        side.failed += found.failed
         side.rates.append(found.rate)
 
     def done(self) -> set[str]:
