@@ -10,7 +10,7 @@ from prjobs.base.errors import NotFound, Unavailable
 from prjobs.base.settings import Settings
 from prjobs.jobs import handouts, lookup, proofs, redelivery, submission, withdrawals
 from prjobs.jobs.requests import Command
-from prjobs.monitor import alarms, silence, sites, watching
+from prjobs.monitor import alarms, silence, sites, watched
 from prjobs.monitor.watching import Watch
 from prjobs.opening import close_appliance, open_appliance, save_polls
 from prjobs.upkeep.chores import Chores
@@ -290,7 +290,7 @@ def test_what_makes_safe_is_an_alarm_as_long_as_it_waits(folder, clock, patient,
 
 
 def test_the_search_for_old_jobs_that_wait_reads_waiting_jobs_alone(appliance):
-    for sql in (*watching._SAFE_BEFORE, *(f"SELECT j.seq {waiting}" for waiting in silence.WAITING_BEFORE)):
+    for sql in (*watched._SAFE_BEFORE, *(f"SELECT j.seq {waiting}" for waiting in silence.WAITING_BEFORE)):
         plan = appliance.queue.database.fetch(f"EXPLAIN QUERY PLAN {sql}", ("",))
         assert [row[-1].rpartition("USING INDEX ")[2].split()[0] for row in plan] in (["job_unread"], ["job_held"])
 

@@ -43,9 +43,10 @@ class Silence:
     def __init__(self, board: Board) -> None:
         self._board, self._queue = board, board.queue
         self._began_s = board.queue.clock.elapsed_s()
-        # Site -> the open jobs by number, about the oldest first, each with the elapsed time of the request, and True
-        # while the job waits.
-        self._open: dict[str, dict[int, tuple[float, bool]]] = {}
+        # Site -> the open jobs by number, about the oldest first, each with the elapsed time of the request.
+        self._open: dict[str, dict[int, float]] = {}
+        # The open jobs that wait. Few of a hundred thousand open jobs do: a flag for each would take megabytes.
+        self._waiting: set[int] = set()
 
     def read_waiting(self, until_ulid: str) -> None:
         """Note the waiting jobs up to an id. Raise Unavailable."""
@@ -57,19 +58,21 @@ class Silence:
     def note(self, job: OpenJob) -> None:
         """Note the present phase of a job."""
         jobs, clock = self._open.setdefault(job.site, {}), self._queue.clock
+        if job.phase == "waiting":
+            self._waiting.add(job.seq)
+        else:
+            self._waiting.discard(job.seq)
         if job.phase not in OPEN_PHASES:
             jobs.pop(job.seq, None)
-            return
-        age_s = max(0, clock.now_ms() - job.created_ms) / 1000
-        began_s, _ = jobs.get(job.seq, (clock.elapsed_s() - age_s, False))
-        jobs[job.seq] = began_s, job.phase == "waiting"
+        elif job.seq not in jobs:
+            jobs[job.seq] = clock.elapsed_s() - max(0, clock.now_ms() - job.created_ms) / 1000
 
     def _oldest(self, site: str) -> tuple[int, float] | None:
         """Return number and age of the oldest open job of a site. A picked-up job is history after a day."""
         jobs, now_s = self._open.get(site, {}), self._queue.clock.elapsed_s()
         found, over = None, []
-        for seq, (began_s, waits) in jobs.items():
-            if waits or now_s - began_s <= LISTED_S:
+        for seq, began_s in jobs.items():
+            if seq in self._waiting or now_s - began_s <= LISTED_S:
                 found = seq, now_s - began_s
                 break
             over.append(seq)

@@ -1,50 +1,26 @@
 """The search for faults: stops not picked up or maybe not arrived, silent sites, stuck jobs, notices of the appliance.
 
-The jobs that may need an alarm are kept in memory and follow the log, so that each look reads only the changes since
-the last look. Ages count by elapsed time: setting the clock neither raises nor hides an alarm.
+Each rule yields what is wrong now, of the jobs that are kept in memory; alarms are raised and ended from the whole.
 """
 
-import math
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
-from typing import NamedTuple
 
-from prjobs.base.catalogue import MAKES_SAFE
 from prjobs.base.clock import moment
 from prjobs.base.errors import NotFound, Unavailable
 from prjobs.base.notices import Code
-from prjobs.base.ulids import floor_ulid
-from prjobs.jobs import log, repeats, settling, stops
+from prjobs.jobs import settling, stops
 from prjobs.jobs.lookup import find_job
-from prjobs.jobs.states import (
-    OPEN,
-    OPEN_PHASES,
-    PRIMARY,
-    UNCONFIRMED,
-    are_reports,
-    in_phases,
-    is_report,
-    phase_of,
-)
+from prjobs.jobs.states import PRIMARY
 from prjobs.monitor import alarms, health, views
 from prjobs.monitor.alarms import DOUBT, LOOK, NOTICE, PROBLEM, SAFETY, STOP, STUCK, Wrong
 from prjobs.monitor.board import Board
 from prjobs.monitor.reported import Reported
-from prjobs.monitor.rules import (
-    ENDED_S,
-    OVERDUE_AT_LEAST_S,
-    OVERDUE_SHARE,
-    REPORTED_S,
-    STOP_S,
-    UNPROVED_S,
-    UNREPORTED_S,
-    UNREPORTED_UNTIL_S,
-)
-from prjobs.monitor.silence import WAITING_BEFORE, OpenJob, Silence
+from prjobs.monitor.rules import ENDED_S, REPORTED_S, UNREPORTED_UNTIL_S
+from prjobs.monitor.silence import Silence
+from prjobs.monitor.watched import Seen, Watched, WatchedJobs
 
-PAGE = 1000
-DAY_S = 86_400.0
 _SAID = {
     "waiting": "was sent at {} and is not picked up",
     DOUBT: "was handed out at {}, and nothing shows that it arrived",
@@ -56,65 +32,6 @@ _LOOK = {
     "close": ("nobody said that the roof closed", "look whether it closed"),
     "park": ("nobody said that the mount parked", "look whether it parked"),
 }
-_COLUMNS = "j.seq, j.ulid, j.site, j.device, j.command_class, j.status, j.created_ms, j.changed_ms, j.estimate_s"
-
-
-# Every unknown status word means running.
-_REPORTED = (
-    f"SELECT site, device, max(created_ms) FROM job WHERE ulid > ? AND {are_reports('status')} GROUP BY site, device"
-)
-_OPEN = (
-    f"SELECT {_COLUMNS} FROM job j WHERE j.ulid > ? AND {in_phases('j.status', OPEN_PHASES)} "
-    f"ORDER BY j.ulid LIMIT {PAGE}"
-)
-_SAFE = ", ".join(f"'{name}'" for name in sorted(MAKES_SAFE))
-# The alarm of a stop, closing or parking stays as long as the job waits.
-_SAFE_BEFORE = [f"SELECT {_COLUMNS} {waiting} AND j.command_class IN ({_SAFE})" for waiting in WAITING_BEFORE]
-# The newest closing and parking of each site; SQLite takes the other columns of a group from the row of the maximum.
-_NEWEST_ENDS = (
-    f"SELECT max(j.seq), {_COLUMNS} FROM job j WHERE (j.ulid > ? OR j.ulid IN ({{}})) "
-    f"AND j.command_class IN ('close', 'park') AND NOT {in_phases('j.status', ('waiting', 'gone'))} "
-    "GROUP BY j.site, j.command_class"
-)
-_CHANGED = (
-    f"SELECT c.seq, {_COLUMNS} FROM change c JOIN job j ON j.seq = c.job_seq WHERE c.seq > ? ORDER BY c.seq "
-    f"LIMIT {PAGE}"
-)
-
-
-class Seen(NamedTuple):
-    """A job, as last read from the store."""
-
-    seq: int
-    ulid: str
-    site: str
-    device: str
-    command_class: str
-    status: str
-    created_ms: int
-    changed_ms: int
-    estimate_s: int | None
-
-
-class Watched(NamedTuple):
-    """An open job, in its present phase since `began_s` of elapsed time, and late `late_s` seconds after `began_s`.
-
-    The job is forgotten at `gone_s` of elapsed time; a stop, closing or parking is never forgotten while it waits.
-    """
-
-    job: Seen
-    phase: str
-    began_s: float
-    late_s: float
-    gone_s: float
-
-
-class Ending(NamedTuple):
-    """The newest closing or parking of a site that was handed out, in its present phase since `began_s`."""
-
-    job: Seen
-    phase: str
-    began_s: float
 
 
 class Watch:
@@ -124,192 +41,20 @@ class Watch:
         self._board, self._queue = board, board.queue
         self._silence = Silence(board)
         self._reported = Reported(board)
-        self._seq: int | None = None
-        self._watched: dict[int, Watched] = {}
-        # Picked-up stops without a proof of arrival; True once the hand-out is UNCONFIRMED.
-        self._unproved: dict[int, bool] = {}
-        # (site, close or park) -> the newest one that was handed out, whatever became of it.
-        self._endings: dict[tuple[str, str], Ending] = {}
-        # Closings and parkings after which somebody looked.
-        self._looked: set[str] = set()
-        # (site, device) -> the time when the newest job with a report was sent.
-        self._reported_ms: dict[tuple[str, str], int] = {}
+        self._jobs = WatchedJobs(board, self._silence, self._reported)
 
     def once(self) -> None:
         """Look for faults, and settle the alarms. When the store cannot be read, the jobs in memory still count."""
         with suppress(Unavailable):
-            self._read()
-            self._prove()
+            self._jobs.read()
+            self._jobs.prove()
             self._reported.look()
-        self._forget_old()
+        self._jobs.forget_old()
         polls = self._queue.polls
         of_jobs = [one for one in self._of_jobs() if polls.knows(one.site)]
         alarms.settle(self._board, [*of_jobs, *self._silence.find(polls.sites()), *self._of_house()])
 
-    # ---- following the log
-
-    def _read(self) -> None:
-        database = self._queue.database
-        if self._seq is None:
-            self._seq = self._read_day()
-        while changed := database.fetch(_CHANGED, (self._seq,)):
-            if all([self._take(Seen(*row)) for _, *row in changed]):  # noqa: C419  # each is taken
-                self._seq = changed[-1][0]
-            else:
-                self._seq = None
-                self._seq = self._read_day()
-
-    def _read_day(self) -> int:
-        """Read the open jobs and reporting devices of the last day. Return the number from which to follow the log."""
-        database = self._queue.database
-        newest = log.last_seq(database)
-        after = floor_ulid(self._queue.clock.now_ms() - round(DAY_S * 1000))
-        for site, device, created_ms in database.fetch(_REPORTED, (after,)):
-            self._note_report((site, device), created_ms)
-        self._read_endings(after)
-        self._reported.read_day()
-        self._silence.read_waiting(after)
-        for sql in _SAFE_BEFORE:
-            for row in database.fetch(sql, (after,)):
-                self._take(Seen(*row))
-        while found := database.fetch(_OPEN, (after,)):
-            for row in found:
-                self._take(Seen(*row))
-            after = found[-1][1]
-        return newest
-
-    def _read_endings(self, after: str) -> None:
-        """Read the closings and parkings of the last day, and the older ones whose alarm is raised."""
-        database = self._queue.database
-        known = database.fetch(
-            f"SELECT ulid FROM alarm WHERE kind = '{SAFETY}' AND key LIKE '%-{LOOK}/%' AND seen_by IS NOT NULL "
-            "AND cleared_ms IS NOT NULL"
-        )
-        self._looked = {ulid for (ulid,) in known}
-        raised = [alarm.ulid for alarm in self._board.alarms.raised() if f"-{LOOK}/" in alarm.key]
-        sql = _NEWEST_ENDS.format(", ".join("?" * len(raised)))
-        for _, *row in database.fetch(sql, (after, *raised)):
-            job = Seen(*row)
-            self._take_ending(job, phase_of(job.status))
-
-    def _take_ending(self, job: Seen, phase: str) -> None:
-        """Note a closing or parking; a newer one of the site takes the place of an older one."""
-        key = (job.site, job.command_class)
-        before = self._endings.get(key)
-        if before and before.job.seq > job.seq:
-            return
-        if phase in ("waiting", "gone"):
-            if before and before.job.seq == job.seq:
-                del self._endings[key]
-        elif before is None or (before.job, before.phase) != (job, phase):
-            age_s = max(0, self._queue.clock.now_ms() - job.changed_ms) / 1000
-            self._endings[key] = Ending(job, phase, self._queue.clock.elapsed_s() - age_s)
-
-    def _take(self, job: Seen) -> bool:
-        """Note a job. Return False if this report is the first one of the device."""
-        phase = phase_of(job.status)
-        is_known = True
-        if is_report(job.status):
-            is_known = (job.site, job.device) in self._reported_ms
-            self._note_report((job.site, job.device), job.created_ms)
-        self._silence.note(OpenJob(job.seq, job.site, job.created_ms, phase))
-        if job.command_class in MAKES_SAFE:
-            self._reported.note(job.seq, phase)
-        if job.command_class in _LOOK:
-            self._take_ending(job, phase)
-        is_doubtful = phase == "picked_up" and job.command_class in MAKES_SAFE
-        late_s, before = self._late_s(job, phase), self._watched.get(job.seq)
-        if late_s == math.inf and not is_doubtful:
-            self._watched.pop(job.seq, None)
-        elif before is not None and before.phase == phase == "waiting":
-            # A job that waits again keeps the start of its wait: a new start would hide a stop that is late.
-            self._watched[job.seq] = before._replace(job=job)
-        elif before is None or (before.job, before.late_s) != (job, late_s):
-            self._watched[job.seq] = self._begin(job, phase, late_s)
-        if is_doubtful:
-            self._unproved.setdefault(job.seq, False)
-        else:
-            self._unproved.pop(job.seq, None)
-        return is_known
-
-    def _late_s(self, job: Seen, phase: str) -> float:
-        """Return the seconds in the phase after which a person should look at the job; infinite for never."""
-        if phase == "waiting":
-            return STOP_S if job.command_class in MAKES_SAFE else math.inf
-        if phase == "picked_up":
-            is_expected = (job.site, job.device) in self._reported_ms and job.command_class not in _LOOK
-            return UNREPORTED_S if is_expected else math.inf
-        if phase != "running" or job.estimate_s is None or job.estimate_s < 0:
-            return math.inf
-        return job.estimate_s + max(OVERDUE_AT_LEAST_S, job.estimate_s * OVERDUE_SHARE)
-
-    def _begin(self, job: Seen, phase: str, late_s: float) -> Watched:
-        now_s, now_ms = self._queue.clock.elapsed_s(), self._queue.clock.now_ms()
-        began_ms = job.created_ms if phase == "waiting" else job.changed_ms
-        # After a change of the clock the moment may lie in the future: its age is unknown, and counts from now.
-        began_s = now_s - max(0, now_ms - began_ms) / 1000
-        gone_s = now_s + DAY_S - max(0, now_ms - job.created_ms) / 1000
-        if job.command_class in MAKES_SAFE:
-            gone_s = math.inf if phase == "waiting" else began_s + DAY_S
-        elif phase == "picked_up":
-            gone_s = min(gone_s, began_s + UNREPORTED_UNTIL_S)
-        if phase == "waiting" and job.command_class == STOP:
-            began_s = min(began_s, self._inherited_s(job))
-        return Watched(job, phase, began_s, late_s, gone_s)
-
-    def _inherited_s(self, stop: Seen) -> float:
-        """Return the start of the wait that a stop goes on with; infinite for a stop that withdrew no stop.
-
-        Each press of STOP withdraws the stop before: a fresh start each time would never give an alarm.
-        """
-        clock, began_s = self._queue.clock, math.inf
-        for seq, created_ms in repeats.withdrawn_in_a_row(self._queue.database, stop.site, stop.seq):
-            if before := self._watched.get(seq):
-                return min(began_s, before.began_s)
-            began_s = clock.elapsed_s() - max(0, clock.now_ms() - created_ms) / 1000
-        return began_s
-
-    def _prove(self) -> None:
-        """Read the states of the hand-outs of stops, closings and parkings."""
-        if not self._unproved:
-            return
-        marks = ", ".join("?" * len(self._unproved))
-        # SQLite takes the other columns of a group from the row that holds the greatest number.
-        for seq, _, state, maybe_flushed in self._queue.database.fetch(
-            "SELECT c.job_seq, max(c.seq), h.state, h.maybe_flushed FROM change c "
-            "JOIN handout h ON h.id = c.handout_id "
-            f"WHERE c.job_seq IN ({marks}) AND c.queue = '{PRIMARY}' GROUP BY c.job_seq",
-            list(self._unproved),
-        ):
-            # A confirmed answer may turn out later to have been thrown away.
-            self._unproved[seq] = state == UNCONFIRMED or bool(maybe_flushed) or (state == OPEN and self._is_old(seq))
-
-    def _is_old(self, seq: int) -> bool:
-        """Return True if a proof of the job's hand-out is overdue: a dead machine neither reads nor closes."""
-        one = self._watched.get(seq)
-        return one is not None and self._queue.clock.elapsed_s() - one.began_s >= UNPROVED_S
-
-    def _forget_old(self) -> None:
-        now_s = self._queue.clock.elapsed_s()
-        for seq, one in list(self._watched.items()):
-            if now_s > one.gone_s:
-                del self._watched[seq]
-                self._unproved.pop(seq, None)
-
-    # ---- what is wrong
-
-    def _is_late(self, one: Watched) -> bool:
-        age_s = self._queue.clock.elapsed_s() - one.began_s
-        if one.phase == "picked_up":
-            return one.late_s < age_s <= UNREPORTED_UNTIL_S and self._reports(one.job)
-        return age_s >= one.late_s if one.phase == "waiting" else age_s > one.late_s
-
-    def _note_report(self, device: tuple[str, str], created_ms: int) -> None:
-        self._reported_ms[device] = max(created_ms, self._reported_ms.get(device, 0))
-
-    def _reports(self, job: Seen) -> bool:
-        """Return True if the job's device reported on a job of the last day: other devices need not report."""
-        return self._reported_ms.get((job.site, job.device), 0) >= self._queue.clock.now_ms() - DAY_S * 1000
+    # ---- the rules
 
     def _of_jobs(self) -> Iterator[Wrong]:
         yield from self._stops()
@@ -318,11 +63,11 @@ class Watch:
         yield from self._stuck()
 
     def _stops(self) -> Iterator[Wrong]:
-        for one in list(self._watched.values()):
+        for one in list(self._jobs.watched.values()):
             if one.phase == "waiting" and not self._settles(one) and self._is_late(one):
                 yield self._of_job(one.job.command_class, _kind(one.job), one, one.job.created_ms)
-        for seq in [seq for seq, is_doubted in self._unproved.items() if is_doubted]:
-            if doubtful := self._watched.get(seq):
+        for seq in [seq for seq, is_doubted in self._jobs.unproved.items() if is_doubted]:
+            if doubtful := self._jobs.watched.get(seq):
                 job = doubtful.job
                 yield self._of_job(f"{job.command_class}-{DOUBT}", _kind(job), doubtful, job.changed_ms)
 
@@ -333,23 +78,23 @@ class Watch:
             return False
         left_s = settling.left_s(self._queue, job.site, PRIMARY, job.seq)
         if left_s:
-            self._watched[job.seq] = one._replace(began_s=self._queue.clock.elapsed_s() + left_s)
+            self._jobs.watched[job.seq] = one._replace(began_s=self._queue.clock.elapsed_s() + left_s)
         return left_s > 0
 
     def _unseen(self) -> Iterator[Wrong]:
         """Yield closings and parkings whose end nobody reported; an acknowledgement ends each after half an hour."""
         clock = self._queue.clock
-        for job, phase, began_s in list(self._endings.values()):
-            expected_s = REPORTED_S if phase == "running" or self._reports(job) else ENDED_S
+        for job, phase, began_s in list(self._jobs.endings.values()):
+            expected_s = REPORTED_S if phase == "running" or self._jobs.reports(job) else ENDED_S
             if phase == "running" and job.estimate_s is not None:
-                expected_s = max(expected_s, self._late_s(job, phase) if job.estimate_s >= 0 else 0)
+                expected_s = max(expected_s, self._jobs.late_s(job, phase) if job.estimate_s >= 0 else 0)
             is_early = phase != "failed" and clock.elapsed_s() - began_s < expected_s
             key = f"{job.command_class}-{LOOK}/{job.ulid}"
-            if phase == "done" or job.ulid in self._looked or (is_early and key not in self._board.alarms):
+            if phase == "done" or job.ulid in self._jobs.looked or (is_early and key not in self._board.alarms):
                 continue
             seen_ms = self._board.alarms.seen_ms(key)
             if seen_ms is not None and clock.now_ms() - seen_ms >= UNREPORTED_UNTIL_S * 1000:
-                self._looked.add(job.ulid)
+                self._jobs.looked.add(job.ulid)
                 continue
             said = partial(self._look_words, job, phase)
             yield Wrong(key, SAFETY, job.changed_ms, said, site=job.site, ulid=job.ulid)
@@ -361,10 +106,16 @@ class Watch:
         return f"{job.site}: “{self._label(job)}” {did} at {_clock(job.changed_ms)}{why}: {look}"
 
     def _stuck(self) -> Iterator[Wrong]:
-        for one in self._watched.values():
+        for one in self._jobs.watched.values():
             if one.phase != "waiting" and self._is_late(one):
                 estimate_s = (one.job.estimate_s or 0) if one.phase == "running" else 0
                 yield self._of_job(STUCK, STUCK, one, one.job.changed_ms + estimate_s * 1000)
+
+    def _is_late(self, one: Watched) -> bool:
+        age_s = self._queue.clock.elapsed_s() - one.began_s
+        if one.phase == "picked_up":
+            return one.late_s < age_s <= UNREPORTED_UNTIL_S and self._jobs.reports(one.job)
+        return age_s >= one.late_s if one.phase == "waiting" else age_s > one.late_s
 
     def _of_job(self, name: str, kind: str, one: Watched, since_ms: int) -> Wrong:
         words = _SAID[DOUBT if name.endswith(DOUBT) else one.phase]
