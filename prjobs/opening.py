@@ -124,6 +124,7 @@ def _put_together(common: Common, secret: bytes, provider: Provider, identity: d
         wrong_tokens=Rate(clock, settings.login_failures),
         new_jobs=Rate(clock, settings.newjob_rate),
         safe_jobs=Rate(clock, repeats.PER_MINUTE),
+        reports=Rate(clock, settings.newjob_rate),
     )
     queue = Queue(
         **vars(common),

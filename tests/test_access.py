@@ -260,6 +260,27 @@ def test_a_logout_deletes_the_cookie_and_revokes_the_token_of_the_link(server):
         tokens.identify(server.appliance.desk, cookie.value)
 
 
+def test_a_cookie_that_a_site_of_the_same_domain_set_neither_hides_nor_replaces_the_users_own(make_server):
+    server = make_server(login_failures=3)
+    name = f"prjobs_login_{server.appliance.desk.identity}"
+    own, stranger = (make_token(server.appliance, user, "admin") for user in ("staff", "stranger"))
+
+    def ask(*cookies, method="get", path="/api/tokens"):
+        headers = {"Cookie": "; ".join(f"{name}={cookie}" for cookie in cookies), "X-Prjobs-Page": "1"}
+        return requests.request(method, server.url + path, headers=headers, timeout=60)
+
+    for cookies in ((own, "x"), ("x", own), ("x", "", own), (own, own)):
+        assert ask(*cookies).status_code == 200, cookies
+    before = tokens.list_tokens(server.appliance.desk)
+    for cookies in ((own, stranger), (stranger, own)):
+        refused = ask(*cookies, method="post")
+        assert (refused.status_code, "two users" in refused.json()["error"]) == (401, True)
+    assert tokens.list_tokens(server.appliance.desk) == before
+    # Neither does a header of thousands of cookies cost more than three, or count as many wrong tokens.
+    assert [ask(*(f"x{number}" for number in range(100))).status_code for _ in range(2)] == [401, 429]
+    assert ask("x1", own).status_code == 200
+
+
 def test_two_appliances_on_one_machine_keep_their_own_logins(make_server):
     demo, site = make_server(name="demo"), make_server(name="site")
     with requests.Session() as browser:

@@ -184,6 +184,22 @@ def test_a_secret_that_others_may_read(closed: Folder, clock: ManualClock) -> No
     assert "chmod 600" in finding.sentence
 
 
+def test_a_secret_that_this_user_may_not_read(
+    closed: Folder, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Path.read_text
+
+    def closed_to_us(path: Path, *arguments: Any, **named: Any) -> str:
+        if path.name == "secret":
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path, *arguments, **named)
+
+    monkeypatch.setattr(Path, "read_text", closed_to_us)
+    finding = one(closed, clock, "secret")
+    assert finding.level == WRONG
+    assert "may not read the secret. Run prjobs as the user who made the folder" in finding.sentence
+
+
 def test_a_secret_that_is_gone_or_cut(closed: Folder, clock: ManualClock) -> None:
     secret = closed.path / "secret"
     secret.write_text("abcd")

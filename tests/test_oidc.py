@@ -238,6 +238,34 @@ def test_a_request_with_an_unknown_key_fetches_again_seconds_after_a_failure(fol
     assert caplog.text.count("the provider is away") == 1
 
 
+def test_while_the_provider_cannot_be_reached_one_request_asks_it_and_no_other_waits(folder, clock, keys):
+    asked, release = [], threading.Event()
+
+    def fetch(url, headers):
+        asked.append(url)
+        assert len(asked) == 1 or release.wait(60)
+        raise OSError("the provider is away")
+
+    judge = Provider(folder.path, Settings(**OIDC, threads=30), clock, fetch)
+    with pytest.raises(Unavailable):
+        judge.identify(keys.token())
+    clock.advance(60)
+
+    def identify():
+        with pytest.raises(Unavailable, match="could not be fetched"):
+            judge.identify(keys.token())
+
+    asking = threading.Thread(target=identify)
+    asking.start()
+    wait_for(lambda: len(asked) == 2)
+    # The one that asks is held until this thread lets it go: none of these waits for it.
+    for _ in range(30):
+        identify()
+    assert asking.is_alive() and len(asked) == 2
+    release.set()
+    asking.join()
+
+
 def test_a_token_that_cannot_be_checked_without_the_keys_asks_for_patience(folder, clock, keys):
     def fetch(url, headers):
         raise OSError("the provider is away")

@@ -10,7 +10,7 @@ from prjobs.access.audit import Actor
 from prjobs.appliance import Appliance
 from prjobs.base.folder import Folder
 from prjobs.base.settings import Settings
-from prjobs.jobs import withdrawals
+from prjobs.jobs import log, withdrawals
 from prjobs.jobs.lookup import find_job
 from prjobs.monitor import alarms
 from prjobs.monitor.watching import Watch
@@ -181,3 +181,35 @@ def test_an_administrator_closes_what_waits_with_a_reason(ask: Callable[..., Any
     assert ask(f"/api/jobs/{ulid}/close", "admin", reason=" ").status_code == 400
     closed = ask(f"/api/jobs/{ulid}/close", "admin", reason="the program is gone for good").json()
     assert (closed["status"], closed["note"]) == ("CANCELLED", "the program is gone for good")
+
+
+# ---- the pace of reports without a token
+
+
+def test_reports_without_a_token_have_a_pace_and_the_first_and_the_last_of_each_job_pass(
+    make_server: Callable[..., Server],
+) -> None:
+    server = make_server(newjob_rate=5)
+    token = make_token(server.appliance, "site", "observatory")
+    jobs = [submit_to(server.appliance, instance=f"mount{number}") for number in range(3)]
+    stop = submit_to(server.appliance, action="stop", site="tst")
+    for site in ("saf", "tst"):
+        take(server.appliance, site=site)
+
+    def send(job: JobRow, status: str, **headers: str) -> int:
+        body = {"site": job.site, "ulid": job.ulid, "newStatus": status, "secondsUntilComplete": 5}
+        return requests.post(f"{server.url}/updatejobstatus", json=body, headers=headers, timeout=60).status_code
+
+    first, second, third = jobs
+    assert [send(first, "EXPOSING") for _ in range(7)] == [200] * 5 + [429] * 2
+    count = len(log.list_changes(server.appliance.queue.database, 0))
+    # Above the pace: the first report on a job, which proves its arrival, and the one that ends it, each once.
+    assert [send(second, "STARTED"), send(second, "EXPOSING"), send(second, "COMPLETE")] == [200, 429, 200]
+    assert [send(second, word) for word in ("COMPLETE", "FAILED", "EXPOSING")] == [429] * 3
+    assert [send(third, "FAILED: no sky"), send(third, "COMPLETE")] == [200, 429]
+    assert [send(stop, "COMPLETE"), send(stop, "COMPLETE")] == [200, 429]
+    assert send(first, "COMPLETE") == 200
+    assert len(log.list_changes(server.appliance.queue.database, 0)) == count + 5
+    assert send(first, "REDUCING", Authorization=f"Bearer {token}") == 200
+    unknown = {"site": "saf", "ulid": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "newStatus": "COMPLETE"}
+    assert requests.post(f"{server.url}/updatejobstatus", json=unknown, timeout=60).status_code == 429

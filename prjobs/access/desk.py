@@ -65,10 +65,10 @@ class Desk(Common):
     """The state that the verbs of this package take.
 
     `secret` signs the appliance's own tokens; `provider` checks the tokens of an outside provider. `wrong_tokens`,
-    `new_jobs`, and `safe_jobs` for commands that make safe, limit callers; `refusals`, `hourly_refusals`,
-    `token_uses` and `repeated` limit the callers' rows in the audit. `windows` holds the reservations by site,
-    `identities` the users by token id, `verified` the claims of tokens with a checked signature, `refused_origins` the
-    elapsed time of the last refusal of a web origin.
+    `new_jobs`, `safe_jobs` for commands that make safe, and `reports` without a token, limit callers; `refusals`,
+    `hourly_refusals`, `token_uses` and `repeated` limit the callers' rows in the audit. `windows` holds the
+    reservations by site, `identities` the users by token id, `verified` the claims of tokens with a checked signature,
+    `refused_origins` the elapsed time of the last refusal of a web origin.
     """
 
     secret: bytes
@@ -76,6 +76,7 @@ class Desk(Common):
     wrong_tokens: Rate
     new_jobs: Rate
     safe_jobs: Rate
+    reports: Rate
     refusals: Quota = field(default_factory=Quota)
     hourly_refusals: Quota = field(default_factory=lambda: Quota(limit=60, window_s=3600))
     token_uses: Quota = field(default_factory=lambda: Quota(limit=1, window_s=3600, callers=1000))

@@ -124,7 +124,8 @@ class Provider:
             return self._certificate
         if not isinstance(kid, str):
             raise Unauthorized(LOG_IN + "the token does not name its key.")
-        if kid not in self._keys and not self.refresh_if_due(ASK_AGAIN_S):
+        if kid not in self._keys and not self.refresh_if_due(ASK_AGAIN_S) and not self._failures:
+            # After a failure nobody waits: anybody can send tokens with keys that the provider does not have.
             self._wait_for_keys()
         if kid not in self._keys and self._failures:
             raise Unavailable(_NOT_FETCHED)

@@ -10,8 +10,15 @@ from http.cookies import SimpleCookie
 
 def cookie_of(environ: Mapping[str, object], name: str) -> str:
     """Return the value of a cookie; empty without the cookie. Other programs may have left cookies in the header."""
-    pairs = (pair.strip().partition("=") for pair in str(environ.get("HTTP_COOKIE", "")).split(";"))
-    return next((value.strip('"') for key, _, value in pairs if key == name), "")
+    return next(iter(cookies_of(environ, name)), "")
+
+
+def cookies_of(environ: Mapping[str, object], name: str) -> list[str]:
+    """Return the values of all cookies of the name: a site of the same domain may have set one beside ours."""
+    if "HTTP_COOKIE" not in environ:
+        return []
+    pairs = (pair.strip().partition("=") for pair in str(environ["HTTP_COOKIE"]).split(";"))
+    return list(dict.fromkeys(value.strip('"') for key, _, value in pairs if key == name))
 
 
 def login_cookie(name: str, value: str, max_age_s: int, secure: bool) -> str:

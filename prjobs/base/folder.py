@@ -129,6 +129,11 @@ class Folder:
             secret = bytes.fromhex(path.read_text().strip())
         except FileNotFoundError:
             raise Unusable(f"{self.path} is not the data folder of an appliance: it has no secret.") from None
+        except PermissionError:
+            raise Unusable(
+                f"{path}: this user may not read the secret. Run prjobs as the user who made the folder"
+                + (", or as an administrator." if os.name == "nt" else ".")
+            ) from None
         except (OSError, ValueError) as error:
             raise Unusable(f"{path}: cannot read the secret: {error}.") from None
         if len(secret) < SECRET_BYTES:

@@ -171,7 +171,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     newjob_rate: Annotated[
         int,
         Meta(
-            description="new jobs a minute from a user; more get 429, but stops, closings and parkings are taken",
+            description="new jobs a minute from a user, and reports a minute from an address without a token; more get "
+            "429, but stops, closings and parkings are taken, and so is the first and the final report on each job",
             ge=1,
             le=10**7,
         ),

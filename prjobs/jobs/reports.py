@@ -1,7 +1,7 @@
 """Reports: the statuses of jobs, sent by observatories."""
 
 from prjobs.base.catalogue import MAKES_SAFE
-from prjobs.base.errors import Conflict
+from prjobs.base.errors import Conflict, TooMany
 from prjobs.jobs import leases, log, stops
 from prjobs.jobs.log import Event
 from prjobs.jobs.lookup import only_row
@@ -28,6 +28,14 @@ def update_status(queue: Queue, report: StatusUpdate, who: str, is_trusted: bool
     that the queue never handed out: the job would be lost.
     """
     queue.database.write(_update_status, queue, report, who, is_trusted)
+
+
+def require_due(queue: Queue, report: StatusUpdate) -> None:
+    """Raise TooMany unless the report is the first one on its job in the queue, or the first that ends the job."""
+    sql = "SELECT status, alternate_status FROM job WHERE site = ? AND ulid = ?"
+    before = [row[report.alternate] for row in queue.database.fetch(sql, (report.site, report.ulid))]
+    if not any(status == RECEIVED or is_finished(report.status) > is_finished(status) for status in before):
+        raise TooMany("Too many reports from this address without a token: wait a moment, or send a token.")
 
 
 def _update_status(transaction: Transaction, queue: Queue, report: StatusUpdate, who: str, is_trusted: bool) -> None:

@@ -11,11 +11,13 @@ from prjobs.access import audit_notes, rights, tokens
 from prjobs.access.audit import Actor
 from prjobs.access.desk import Desk
 from prjobs.access.identity import LOG_IN, Identity
-from prjobs.base.cookies import cookie_of
-from prjobs.base.errors import Forbidden, TooMany, Unauthorized, Unavailable
+from prjobs.base.cookies import cookies_of
+from prjobs.base.errors import Forbidden, Refused, TooMany, Unauthorized, Unavailable
 from prjobs.web import connection
 from prjobs.web.endpoint import query_text
 
+# The most login cookies of one request that are tried.
+MOST_COOKIES = 3
 PAGE_HEADER = "HTTP_X_PRJOBS_PAGE"
 # A login that lasts less than four weeks is warned of in its last quarter.
 WARNED_MS = 7 * 86_400_000
@@ -43,15 +45,15 @@ def cookie_name(desk: Desk) -> str:
     return f"prjobs_login_{desk.identity}"
 
 
-def _sent_token(desk: Desk, basic: bool) -> str | None:
-    """Return the token of the Authorization header, else of the login cookie."""
+def _sent_tokens(desk: Desk, basic: bool) -> list[str]:
+    """Return the token of the Authorization header, else of the login cookies."""
     token = bearer_token(basic)
     if token is not None:
-        return token
-    cookie = cookie_of(request.environ, cookie_name(desk))
-    if cookie and request.method not in ("GET", "HEAD") and request.environ.get(PAGE_HEADER) != "1":
+        return [token]
+    cookies = list(filter(None, cookies_of(request.environ, cookie_name(desk))))
+    if cookies and request.method not in ("GET", "HEAD") and request.environ.get(PAGE_HEADER) != "1":
         raise Forbidden("A change with the login cookie needs the header X-Prjobs-Page. Programs send a token.")
-    return cookie or None
+    return cookies[:MOST_COOKIES]
 
 
 # ---- the identity
@@ -59,33 +61,52 @@ def _sent_token(desk: Desk, basic: bool) -> str | None:
 
 def identity(desk: Desk, basic: bool = False) -> Identity | None:
     """Return the identity of the token or the cookie; None without either. Raises Unauthorized for a wrong token."""
-    token = _sent_token(desk, basic)
-    return None if token is None else identify(desk, token)
+    sent = _sent_tokens(desk, basic)
+    return identify(desk, *sent) if sent else None
 
 
 def identity_if_good(desk: Desk) -> Identity | None:
     """Return the same where no token is needed: a wrong token counts as no failed attempt and gives None."""
     try:
-        token = _sent_token(desk, basic=True)
-        return None if token is None else _identify(desk, token)
+        sent = _sent_tokens(desk, basic=True)
+        return _identify(desk, sent) if sent else None
     except (Unauthorized, Forbidden, Unavailable):
         return None
 
 
-def identify(desk: Desk, token: str) -> Identity:
-    """Return the identity of a token. Wrong tokens are counted: TooMany after too many from one address."""
+def identify(desk: Desk, *sent: str) -> Identity:
+    """Return the identity of the token or tokens. Wrong ones are counted: TooMany after too many from one address."""
     try:
-        return _identify(desk, token)
+        return _identify(desk, sent)
     except Unauthorized:
         count_failure(desk)
         raise
 
 
-def _identify(desk: Desk, token: str) -> Identity:
-    found = tokens.identify(desk, token)
+def _identify(desk: Desk, sent: Sequence[str]) -> Identity:
+    found = tokens.identify(desk, sent[0]) if len(sent) == 1 else _only_user(desk, sent)
     request.environ[connection.IDENTITY] = found
     audit_notes.note_use(desk, found, connection.peer())
     return found
+
+
+def _only_user(desk: Desk, sent: Sequence[str]) -> Identity:
+    """Return the identity of the good ones of several login cookies, or raise the refusal of the first.
+
+    A site of the same domain can set such a cookie, and must neither hide the user's own nor stand for another user.
+    """
+    good: list[Identity] = []
+    refusals: list[Refused] = []
+    for token in sent:
+        try:
+            good.append(tokens.identify(desk, token))
+        except (Unauthorized, Unavailable) as refused:
+            refusals.append(refused)
+    if not good:
+        raise refusals[0]
+    if any(one.user_id != good[0].user_id for one in good):
+        raise Unauthorized(LOG_IN + "the browser sent the logins of two users: delete the cookies of this address.")
+    return good[0]
 
 
 def count_failure(desk: Desk) -> None:

@@ -149,6 +149,8 @@ def _post_status(appliance: Appliance, parse: Callable[[bytes], StatusUpdate]) -
     caller.require_site(identity, update.site)
     identity = identity or caller.observatory_if_shown(desk, update.site)
     who, is_trusted = (identity.user_id, True) if identity else (peer, False)
+    if not (is_trusted or desk.reports.take(request.environ["REMOTE_ADDR"])):
+        reports.require_due(appliance.queue, update)
     reports.update_status(appliance.queue, update, who, is_trusted)
     if identity and identity.is_staff:
         reported = f"{update.site} {update.status} {update.message}"
