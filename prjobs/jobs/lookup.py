@@ -26,6 +26,10 @@ def has_waiting(database: Engine, site: str, queue_name: str) -> bool:
 
 
 _WAITS = {queue_name: f"site = ? AND {status} = '{UNREAD}'" for queue_name, (status, _) in COLUMNS.items()}
+# A fact of a site with very many waiting jobs: the number of the stop that withdraws all jobs before it.
+WITHDRAWS = "withdraws "
+WITHDRAWN_UNTIL = "coalesce((SELECT CAST(value AS BIGINT) FROM fact WHERE name = ?), 0)"
+_SPARED = "command_class IN ('stop', 'close', 'park')"
 _LOOK = {queue_name: f"SELECT 1 FROM job WHERE {where} LIMIT 1" for queue_name, where in _WAITS.items()}
 
 _AS_BYTES = {
@@ -64,19 +68,26 @@ def find_waiting(
 ) -> list[Waiting]:
     """Return the site's waiting jobs in the queue, oldest first; of one device or instance if given.
 
-    `with_stops` adds the stops for all devices.
+    `with_stops` adds the stops for all devices. Jobs before a stop that still withdraws many are left out: they must
+    not be handed out meanwhile.
     """
-    parameters: list[object] = [site]
+    parameters: list[object] = [site, f"{WITHDRAWS}{site}"]
     wanted = []
     for column, value in (("device", device), ("instance", instance)):
         if value is not None:
             wanted.append(f"{column} = ?")
             parameters.append(value)
-    where = _WAITS[queue_name]
+    where = f"{_WAITS[queue_name]} AND ({_SPARED} OR seq > {WITHDRAWN_UNTIL})"
     if wanted:
         where += f" AND ({' AND '.join(wanted)}{f' OR {_FOR_ALL_DEVICES}' if with_stops else ''})"
     found = transaction.fetch(f"SELECT {_WAITING} FROM job WHERE {where} ORDER BY seq", parameters)
     return [Waiting(*row) for row in found]
+
+
+def waiting_spared(source: Source, site: str, queue_name: str) -> list[int]:
+    """Return the numbers of the site's closings and parkings that wait in the queue."""
+    sql = f"SELECT seq FROM job WHERE {_WAITS[queue_name]} AND command_class IN ('close', 'park')"
+    return [seq for (seq,) in source.fetch(sql, (site,))]
 
 
 def waiting_of(transaction: Transaction, site: str, queue_name: str) -> list[JobRow]:

@@ -6,7 +6,6 @@ leaves at the latest when the first settling time since it was sent is over.
 
 from prjobs.jobs import lookup
 from prjobs.jobs.queue import Queue
-from prjobs.jobs.stops import SPARED
 from prjobs.store.transaction import Transaction
 
 
@@ -16,9 +15,9 @@ def begin(transaction: Transaction, queue: Queue, site: str, queue_name: str) ->
     end_s = now_s + queue.settings.stop_settle_s
     over_s = queue.settling.over_s(key)
     first_s = end_s if over_s is None or over_s >= 0 else now_s - over_s
-    for row in lookup.waiting_of(transaction, site, queue_name):
-        if row.command_class in SPARED and (row.seq, queue_name) not in queue.settled:
-            transaction.after_commit(queue.settled.set, (row.seq, queue_name), first_s)
+    for seq in lookup.waiting_spared(transaction, site, queue_name):
+        if (seq, queue_name) not in queue.settled:
+            transaction.after_commit(queue.settled.set, (seq, queue_name), first_s)
     transaction.after_commit(queue.settling.set, key, end_s)
 
 
