@@ -1,6 +1,6 @@
 """`python -m tests.bench [NAME…] [--quick]`: print the table.
 
-`site`, `kill`, `power` and `rivals` are campaigns of their own.
+`site`, `kill`, `power`, `rivals` and `growth` are campaigns of their own.
 
 Both sides of a ratio run in turns on this machine; nothing leaves it. Figures of different machines, and the
 absolute ones of one machine, are not worth comparing.
@@ -12,7 +12,7 @@ import sqlite3
 import sys
 from collections.abc import Callable
 
-from tests.bench import history, idle, kill, memory, pages, poll, power, site, start, wakeup, writing
+from tests.bench import growth, history, idle, kill, memory, pages, poll, power, site, start, wakeup, writing
 from tests.bench.rivals import table as rivals
 from tests.bench.rounds import FULL, QUICK, Line, Plan
 
@@ -31,6 +31,7 @@ LOADS: dict[str, Callable[[argparse.Namespace], bool]] = {
     "kill": kill.main,
     "power": power.main,
     "rivals": rivals.main,
+    "growth": growth.main,
 }
 
 
@@ -57,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--held", action="store_true", help="the observatories of `site` hold their polls")
     parser.add_argument("--rounds", type=int, default=100, help="how often `kill` kills (default: 100)")
     parser.add_argument("--states", type=int, help="how many disks `power` starts on (default: 2000)")
+    parser.add_argument(
+        "--store", help="a folder that keeps the stores of `growth` for hours, so that they are made once"
+    )
     parser.add_argument("--seed", type=int, help="the same seed kills at the same moments, and chooses the same cuts")
     return parser
 
