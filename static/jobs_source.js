@@ -170,7 +170,7 @@ export class JobsSource {
   // Came more jobs that only the server can tell since the last answer than are in this one?
   isGapBefore({ jobs, next }) {
     const untold = !isDecidable(this.filter) || this.filter.age?.older;
-    return Boolean(untold && next && this.edge !== null && jobs.at(-1).created_ms >= this.edge);
+    return Boolean(untold && next && jobs.length && this.edge !== null && jobs.at(-1).created_ms >= this.edge);
   }
 
   // Time alone moves a list by age: what has become too old leaves, what is old enough by now is asked for.

@@ -31,7 +31,7 @@ def flood(appliance: Appliance, times: int = 2) -> None:
 
 
 def listed(appliance: Appliance) -> list[str]:
-    return [site.site for site in sites._list_sites(appliance.queue)]
+    return [site.site for site in sites.view_sites(appliance.board)]
 
 
 def look(appliance: Appliance, watch: Watch) -> list[str]:

@@ -78,5 +78,5 @@ def test_the_database_and_the_functions_have_the_same_phases(appliance, submit):
         assert sorted(word for (word,) in found) == sorted(word for word in words if phase_of(word) == phase)
     assert phase_of("FAILED: guide star lost") == phase_of("error 12") == "failed"
     assert phase_of("FAILED_OVER") == phase_of("FAILEDX") == phase_of("HELD THERE") == "running"
-    listed = views.list_jobs(appliance.queue.database, Filter(status="failed"))
+    listed = views.list_jobs(appliance.queue.database, Filter(status="failed"))[0]
     assert {row.status for row in listed} == {word for word in words if phase_of(word) == "failed" and word[0] == "F"}

@@ -197,7 +197,7 @@ def test_no_list_of_people_and_no_change_of_status_takes_memory_for_all_params(l
     database = queue.database
     night = night_at(queue.settings, "saf", queue.clock.now_ms())
     acts = {
-        "the job list": lambda: [views.view_job(row) for row in views.list_jobs(database, views.Filter(limit=1000))],
+        "the job list": lambda: [views.view_job(row) for row in views.list_jobs(database, views.Filter(limit=1000))[0]],
         "the changes": lambda: [views.view_change(one) for one in log.list_changes(database, 0)],
         "the newest events": lambda: [views.view_change(one) for one in log.newest_events(database, 200)],
         "the sites": lambda: sites.list_sites(large.board),

@@ -1,6 +1,7 @@
 """The users and sites that are known here, to find typing errors in the names of others."""
 
-from prjobs.access import tokens
+import msgspec
+
 from prjobs.access.desk import Desk
 from prjobs.access.reservations import LOCAL
 from prjobs.base.notices import Code
@@ -16,7 +17,7 @@ def known_users(desk: Desk) -> set[str]:
     """Return the users with a token or a recent job, and those whom the calendar names."""
     fetch = desk.database.fetch
     named = fetch("SELECT DISTINCT creator_id FROM reservation WHERE source <> ?", (LOCAL,))
-    return {row[0] for row in [*named, *fetch(_SENDERS)]} | {token.user_id for token in tokens.list_tokens(desk)}
+    return {row[0] for row in [*named, *fetch(_SENDERS), *fetch("SELECT DISTINCT user_id FROM token")]}
 
 
 def known_sites(desk: Desk, polled: set[str]) -> set[str]:
@@ -26,8 +27,9 @@ def known_sites(desk: Desk, polled: set[str]) -> set[str]:
 
 
 def _given_sites(desk: Desk) -> set[str]:
-    valid = (token for token in tokens.list_tokens(desk) if token.revoked_ms is None)
-    return {*sites_in_settings(desk.settings), *(site for one in valid for site in one.sites)}
+    # Thousands of tokens share a few lists of sites.
+    lists = desk.database.fetch("SELECT DISTINCT sites FROM token WHERE revoked_ms IS NULL")
+    return {*sites_in_settings(desk.settings), *(site for (one,) in lists for site in msgspec.json.decode(one))}
 
 
 def named_sites(desk: Desk) -> frozenset[str]:

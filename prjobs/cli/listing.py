@@ -46,20 +46,20 @@ def run_jobs(asked: Namespace) -> None:
     database = reading_database(folder_of(asked))
     if asked.status:
         _require_status(database, asked.status)
-    before = None
+    before, is_any = None, False
     since_ms = Clock().now_ms() - int(asked.since * 1000)
     while True:
         page = Filter(
             sites=[asked.site] if asked.site else (), status=asked.status, since_ms=since_ms, before=before, limit=PAGE
         )
-        rows = views.list_jobs(database, page)
+        rows, before = views.list_jobs(database, page)
+        is_any |= bool(rows)
         for row in rows:
             print_json(msgspec.to_builtins(view_job(row))) if asked.json else print(_job_line(row))
-        if not rows and not before and asked.site:
-            _note_site(database, asked.site)
-        if len(rows) < PAGE:
-            return
-        before = rows[-1].ulid
+        if before is None:
+            break
+    if asked.site and not is_any:
+        _note_site(database, asked.site)
 
 
 def _note_site(database: Database, site: str) -> None:

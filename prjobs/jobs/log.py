@@ -13,6 +13,8 @@ from prjobs.store.transaction import Transaction
 LIMIT = 500
 # How far back the newest events are searched: a site of few changes must not cost a look through the whole log.
 SEARCHED = 20_000
+LOOKED = 100_000
+_NO_END = 2**62
 _INTO = "INSERT INTO change (seq, job_seq, site, queue, status, estimate_s, time_ms, who, note, handout_id) "
 _INSERT = _INTO + "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_FROM = (
@@ -136,11 +138,24 @@ def last_seq(database: Engine) -> int:
     return last_number(database.fetch_kept, "change")
 
 
-def list_changes(source: Source, since: int, sites: Sequence[str] = (), limit: int = LIMIT) -> list[Change]:
+def list_changes(
+    source: Source, since: int, sites: Sequence[str] = (), limit: int = LIMIT, until: int = _NO_END
+) -> list[Change]:
     """Return the changes after number `since`, oldest first, at most `limit`; of the given sites, or of all."""
-    where = _of_sites("c.site", sites)
-    found = source.fetch(f"{_CHANGES} WHERE c.seq > ? {where} ORDER BY c.seq LIMIT ?", [since, *sites, limit])
+    where = f"c.seq > ? AND c.seq <= ? {_of_sites('c.site', sites)}"
+    found = source.fetch(f"{_CHANGES} WHERE {where} ORDER BY c.seq LIMIT ?", [since, until, *sites, limit])
     return [_change(row) for row in found]
+
+
+def looked_until(source: Source, since: int, newest: int) -> int:
+    """Return the number up to which one look for the changes of some sites goes: of a rare site millions lie between.
+
+    The oldest changes may have been removed: a long look begins with the first one that is there.
+    """
+    if newest - since <= LOOKED:
+        return newest
+    first = source.fetch("SELECT min(seq) FROM change WHERE seq > ?", (since,))[0][0]
+    return min(newest, int(first) + LOOKED) if first else newest
 
 
 def newest_events(database: Engine, count: int, sites: Sequence[str] = ()) -> list[Change]:
@@ -176,11 +191,11 @@ def _change(row: Row) -> Change:
 
 
 def has_changes(database: Engine, since: int, sites: Sequence[str] = ()) -> bool:
-    """Return True if the log has changes after number `since`."""
-    if last_seq(database) <= since or not sites:
-        return last_seq(database) > since
-    sql = f"SELECT 1 FROM change WHERE seq > ? {_of_sites('site', sites)} LIMIT 1"
-    return bool(database.fetch_kept(sql, [since, *sites]))
+    """Return True if the log has changes after number `since`, or too many to look through for those of the sites."""
+    if sites and since < last_seq(database) <= since + LOOKED:
+        sql = f"SELECT 1 FROM change WHERE seq > ? {_of_sites('site', sites)} LIMIT 1"
+        return bool(database.fetch_kept(sql, [since, *sites]))
+    return last_seq(database) > since
 
 
 def _of_sites(column: str, sites: Sequence[str]) -> str:

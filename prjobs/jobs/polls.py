@@ -83,9 +83,10 @@ class Polls:
     def remember(self, site: str, queue: str, last_ms: int, usual_gap_ms: int | None) -> bool:
         """Take over the last poll before the start from the file, the newest first. Return False beyond the limit."""
         with self._lock:
-            others = {other for other, _ in self._pollers if not self._is_named(other)} - {site}
-            if not self._is_named(site) and len(others) >= self.STRANGERS:
-                return False
+            if not self._is_named(site):
+                others = {other for other, _ in self._pollers if not self._is_named(other)} - {site}
+                if len(others) >= self.STRANGERS:
+                    return False
             self._pollers[(site, queue)] = Poller(last_ms=last_ms, stored_gap_ms=usual_gap_ms)
             return True
 
@@ -220,8 +221,12 @@ class Polls:
         return list(dict.fromkeys([*sorted(self.named), *self.sites_by_use()]))
 
     def _is_in_use(self, site: str, poller: Poller) -> bool:
-        is_used = poller.usual_gap_ms is not None or self.silence_ms(poller) < STRAY_MS
-        return is_used and (self.has_place(site) or self.silence_ms(poller) <= poller.silent_after_ms)
+        # A median of each of a thousand sites would take milliseconds.
+        has_gap = bool(poller.gaps_ms) or poller.stored_gap_ms is not None
+        is_used = has_gap or self.silence_ms(poller) < STRAY_MS
+        return is_used and (
+            self._is_named(site) or self.has_place(site) or self.silence_ms(poller) <= poller.silent_after_ms
+        )
 
     def silence_ms(self, poller: Poller) -> int:
         """Return the age of the last poll in milliseconds, by elapsed time for a poll since the start."""

@@ -12,6 +12,7 @@ import msgspec
 
 from prjobs.base.clock import Clock
 from prjobs.jobs.queue import Queue
+from prjobs.monitor.days import Days
 
 UNSAVED_LIMIT = 10_000
 KEEP_S = 1.0
@@ -133,8 +134,9 @@ class Shared:
 
 @dataclass(frozen=True)
 class Board:
-    """The state that the verbs of this package take: the queue, the raised alarms, the view of all sites."""
+    """The state that the verbs of this package take: the queue, the raised alarms, the sites and their days."""
 
     queue: Queue
     sites: Shared
     alarms: RaisedAlarms = field(default_factory=RaisedAlarms)
+    days: Days = field(default_factory=Days)

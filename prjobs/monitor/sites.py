@@ -1,6 +1,7 @@
 """The view of each site: the polls, the open jobs, and the number of jobs of the last day in each phase."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 from peewee import SQL
@@ -55,28 +56,29 @@ def list_texts(board: Board, reaches: Callable[[str], bool]) -> list[msgspec.Raw
 
 def _listed(board: Board) -> list[tuple[SiteView, msgspec.Raw]]:
     found: list[tuple[SiteView, msgspec.Raw]] = board.sites.get(
-        lambda: [(view, msgspec.Raw(msgspec.json.encode(view))) for view in _list_sites(board.queue)]
+        lambda: [(view, msgspec.Raw(msgspec.json.encode(view))) for view in view_sites(board)]
     )
     return found
 
 
-def _list_sites(queue: Queue) -> list[SiteView]:
-    return [_view_site(queue, site) for site in sorted(queue.polls.sites())]
+class _Day(NamedTuple):
+    """The last day of a site; `note` is for whoever sends a job there before the first poll."""
+
+    counts: dict[str, int]
+    reporting: list[str]
+    open: list[JobView]
+    note: str
 
 
-def _view_site(queue: Queue, site: str) -> SiteView:
+def view_sites(board: Board) -> list[SiteView]:
+    """Return the view of every site with jobs or polls, by name."""
+    queue = board.queue
+    board.days.follow(queue)
+    return [_view_site(queue, site, board.days.of(queue, site, _count_day)) for site in sorted(queue.polls.sites())]
+
+
+def _view_site(queue: Queue, site: str, day: _Day) -> SiteView:
     poller = queue.polls.of(site, PRIMARY)
-    since = floor_ulid(queue.clock.now_ms() - DAY_MS)
-    counts = dict.fromkeys(PHASES, 0)
-    statuses = queue.database.fetch(
-        "SELECT device, status, count(*) FROM job WHERE site = ? AND ulid >= ? GROUP BY device, status", (site, since)
-    )
-    reporting = set()
-    for device, status, count in statuses:
-        counts[phase_of(status)] += count
-        if is_report(status):
-            reporting.add(device)
-    busy = any(counts[phase] for phase in OPEN_PHASES)
     return SiteView(
         site=site,
         last_poll_ms=poller.last_ms if poller else None,
@@ -84,10 +86,10 @@ def _view_site(queue: Queue, site: str) -> SiteView:
         silent=_is_silent(queue, poller),
         silent_after_ms=(poller or Poller()).silent_after_ms,
         polls=_polls(queue, site),
-        counts=counts,
-        reporting=sorted(reporting),
-        note=unpolled.note_of(queue, site),
-        open=[view_job(row) for row in _open_jobs(queue, site, since)] if busy else [],
+        counts=day.counts,
+        reporting=day.reporting,
+        note="" if queue.polls.has_polled(site) else day.note,
+        open=day.open,
     )
 
 
@@ -103,6 +105,23 @@ def _view_polls(poller: Poller) -> Polls:
 
 def _is_silent(queue: Queue, poller: Poller | None) -> bool:
     return poller is None or queue.polls.silence_ms(poller) > poller.silent_after_ms
+
+
+def _count_day(queue: Queue, site: str) -> tuple[int, _Day]:
+    since = floor_ulid(queue.clock.now_ms() - DAY_MS)
+    counts = dict.fromkeys(PHASES, 0)
+    statuses = queue.database.fetch(
+        "SELECT device, status, count(*) FROM job WHERE site = ? AND ulid >= ? GROUP BY device, status", (site, since)
+    )
+    reporting = set()
+    for device, status, count in statuses:
+        counts[phase_of(status)] += count
+        if is_report(status):
+            reporting.add(device)
+    busy = any(counts[phase] for phase in OPEN_PHASES)
+    rows = _open_jobs(queue, site, since) if busy else []
+    day = _Day(counts, sorted(reporting), [view_job(row) for row in rows], unpolled.note_of(queue, site))
+    return sum(counts.values()), day
 
 
 def _open_jobs(queue: Queue, site: str, since_ulid: str) -> list[JobRow]:

@@ -25,6 +25,9 @@ OBSERVATORY = "observatory"
 MAX_LIMIT = 1000
 WORD_CHARACTERS = [*ascii_uppercase, *digits, "_"]
 COLUMNS = [SQL(LISTED_COLUMNS)]
+# A page of a search looks at so many jobs, and the counts of phases at so many: the history may have millions.
+SEARCHED = 50_000
+COUNTED = 200_000
 
 
 SHOWN = {name: kind for name, kind in get_type_hints(JobRow).items() if name not in INTERNAL | LONG}
@@ -97,6 +100,11 @@ class Filter:
     text: str | None = None
     before: str | None = None
     limit: int = 200
+
+    @property
+    def is_search(self) -> bool:
+        """Return True if SQLite reads every job of the sites and time to find the jobs."""
+        return any((self.phases, self.status, self.device, self.action, self.user, self.text))
 
 
 def view_job(row: JobRow) -> JobView:
@@ -189,18 +197,30 @@ def _view_handout(row: Row) -> HandoutView:
 # ---- lists
 
 
-def list_jobs(database: Engine, asked: Filter) -> list[JobRow]:
-    """Return the jobs that pass the filter, newest first."""
-    query = Job.select(*COLUMNS).order_by(Job.ulid.desc()).limit(min(asked.limit, MAX_LIMIT))
-    for condition in _conditions(asked):
+def list_jobs(database: Engine, asked: Filter) -> tuple[list[JobRow], str | None]:
+    """Return the newest jobs that pass the filter, newest first, and the `before` of the next page; None at the end.
+
+    A page looks at `SEARCHED` jobs of the filter's sites and time at most, and may be empty before the end.
+    """
+    limit = min(asked.limit, MAX_LIMIT)
+    query = Job.select(*COLUMNS).order_by(Job.ulid.desc()).limit(limit)
+    oldest = _oldest_of(database, asked, SEARCHED) if asked.is_search else None
+    for condition in [*_conditions(asked), *([Job.ulid >= oldest] if oldest else [])]:
         query = query.where(condition)
-    return [JobRow(*row) for row in database.fetch_query(query.tuples())]
+    rows = [JobRow(*row) for row in database.fetch_query(query.tuples())]
+    return rows, rows[-1].ulid if rows and len(rows) == limit else oldest
 
 
-def count_phases(database: Engine, asked: Filter) -> dict[str, int]:
-    """Count the jobs of each phase that pass the filter, without its conditions `phases` and `before`."""
+def count_phases(database: Engine, asked: Filter) -> dict[str, int] | None:
+    """Count the jobs of each phase that pass the filter, without its conditions `phases` and `before`.
+
+    Return None where that would look at too many jobs.
+    """
+    asked = replace(asked, phases=(), before=None)
+    if _oldest_of(database, asked, SEARCHED if asked.is_search else COUNTED):
+        return None
     query = Job.select(Job.status, fn.COUNT(Job.seq)).group_by(Job.status)
-    for condition in _conditions(replace(asked, phases=(), before=None)):
+    for condition in _conditions(asked):
         query = query.where(condition)
     counts = dict.fromkeys(PHASES, 0)
     for status, count in database.fetch_query(query.tuples()):
@@ -208,7 +228,17 @@ def count_phases(database: Engine, asked: Filter) -> dict[str, int]:
     return counts
 
 
-def _conditions(asked: Filter) -> list[Any]:
+def _oldest_of(database: Engine, asked: Filter, count: int) -> str | None:
+    """Return the id of the last one of the newest `count` jobs of the filter's sites and time; None for fewer jobs."""
+    query = Job.select(Job.ulid).order_by(Job.ulid.desc()).limit(1).offset(count - 1)
+    for condition in _range(asked):
+        query = query.where(condition)
+    found = database.fetch_query(query.tuples())
+    return found[0][0] if found else None
+
+
+def _range(asked: Filter) -> list[Any]:
+    """Return the conditions that an index has."""
     conditions: list[Any] = []
     if asked.sites:
         conditions.append(Job.site.in_(list(asked.sites)))
@@ -218,6 +248,11 @@ def _conditions(asked: Filter) -> list[Any]:
         conditions.append(Job.ulid < floor_ulid(asked.until_ms))
     if asked.before:
         conditions.append(Job.ulid < asked.before)
+    return conditions
+
+
+def _conditions(asked: Filter) -> list[Any]:
+    conditions = _range(asked)
     if asked.phases:
         conditions.append(SQL(in_phases("status", asked.phases)))
     if asked.status:

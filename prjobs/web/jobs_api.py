@@ -49,16 +49,15 @@ def get_jobs(appliance: Appliance) -> Answer:
 def _list(appliance: Appliance, asked: views.Filter) -> Answer:
     database = appliance.queue.database
     seq = log.last_seq(database)
-    rows = views.list_jobs(database, asked)
+    rows, next_before = views.list_jobs(database, asked)
     page = in_page(map(views.view_job, rows))
-    is_cut = len(page) < len(rows) or len(rows) == asked.limit
     return reply_json(
         {
             "seq": seq,
             "time_ms": appliance.queue.clock.now_ms(),
             "jobs": page,
             "counts": None if asked.before else views.count_phases(database, asked),
-            "next": rows[len(page) - 1].ulid if is_cut else None,
+            "next": rows[len(page) - 1].ulid if len(page) < len(rows) else next_before,
         }
     )
 

@@ -149,10 +149,13 @@ def get_changes(appliance: Appliance) -> Answer:
 
 def _changes_since(queue: Queue, since: int, sites_asked: Sequence[str], again_s: int) -> bytes:
     newest = log.last_seq(queue.database)
-    changes = log.list_changes(queue.database, since, sites_asked)
+    # Of some sites only a part of a long log is looked through at once.
+    until = log.looked_until(queue.database, since, newest) if sites_asked else newest
+    changes = log.list_changes(queue.database, since, sites_asked, until=until)
     page = in_page(map(views.view_change, changes))
-    more = len(page) < len(changes) or len(changes) == log.LIMIT
-    return _changes(page, changes[len(page) - 1].seq if changes else newest, more=more, again_s=again_s)
+    if len(page) < len(changes) or len(changes) == log.LIMIT:
+        return _changes(page, changes[len(page) - 1].seq, more=True, again_s=again_s)
+    return _changes(page, until, more=until < newest, again_s=again_s)
 
 
 def _changes(page: list[msgspec.Raw], seq: int, more: bool = False, again_s: int = 0) -> bytes:
