@@ -132,16 +132,30 @@ def test_jobs_for_invented_names_are_bounded_too(
     assert look(appliance, watch) == keys
 
 
-def test_the_stop_of_a_polled_site_is_an_alarm_among_those_of_invented_names(
-    appliance: Appliance, submit: Callable[..., JobRow], clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+def test_stops_of_invented_names_are_one_alarm_that_names_their_number(
+    appliance: Appliance, submit: Callable[..., JobRow], clock: ManualClock
 ) -> None:
-    monkeypatch.setattr(alarms, "LIMIT", 100)
+    """The stop of a polled site keeps an alarm of its own."""
     take(appliance)
-    for name in NAMES:
+    watch = Watch(appliance.board)
+    for count, name in enumerate(NAMES[:60], 1):
         submit(site=name, action="stop")
+        if count in (3, 4):
+            clock.advance(60)
+            keys = [key for key in look(appliance, watch) if not key.startswith(("silent/", "never-polled/"))]
+            assert len([key for key in keys if key.startswith("stop/")]) == (3 if count == 3 else 0)
+            assert ("unreached/stop" in keys) == (count == 4)
     stop = submit(action="stop")
     clock.advance(60)
-    assert f"stop/{stop.ulid}" in look(appliance, Watch(appliance.board))
+    keys = [key for key in look(appliance, watch) if key.startswith(("stop/", "unreached/"))]
+    assert sorted(keys) == [f"stop/{stop.ulid}", "unreached/stop"]
+    (alarm,) = [one for one in alarms.list_alarms(appliance.board) if one.key == "unreached/stop"]
+    assert "60 stops, closings and parkings wait at 60 sites" in alarm.sentence
+    assert (alarm.kind, alarm.site, alarm.loud) == ("stop", "", True)
+    assert alarm.todo and alarm.manual
+    for name in NAMES[:58]:
+        take(appliance, site=name)
+    assert "unreached/stop" not in look(appliance, watch)
 
 
 def test_the_calendar_is_asked_for_the_sites_in_use_first(

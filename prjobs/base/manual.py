@@ -44,6 +44,7 @@ SECTIONS = {
     "park-look": "trouble#a-closing-or-parking-may-not-have-happened",
     "silent": "trouble#the-site-is-silent",
     "never-polled": "trouble#a-site-never-polled",
+    "unreached": "trouble#names-that-no-site-uses",
     "stuck": "trouble#a-job-is-stuck",
     # Refusals: the code, or the topic where one is named.
     "login_link": "trouble#the-login-link-does-not-work",

@@ -1,5 +1,7 @@
 """Withdrawals across the link: jobs here by a stop of the cloud, jobs of the cloud by a stop at the site."""
 
+from functools import partial
+
 from prjobs.base.ulids import ulid_ms
 from prjobs.cloud import tables
 from prjobs.cloud.connection import CloudTime
@@ -28,15 +30,9 @@ def withdraw_older(transaction: Transaction, queue: Queue, page: Page, stop: Job
     """
     note, cancels_all = stops.withdrawal_of(stop).note, is_cancel_all(stop.action)
     stops.note_cloud_stop(transaction, stop.seq, ulid_ms(stop.ulid) - page.offset_ms)
-
-    def is_older(row: JobRow) -> bool:
-        if row.command_class in SPARED or row.ulid == stop.ulid:
-            return False
-        if row.origin == CLOUD:
-            return row.ulid < stop.ulid
-        return stops.covering_stop(transaction, queue.settings, row) is not None
-
     for queue_name in (PRIMARY, ALTERNATE):
+        covered = stops.covered_jobs(transaction, queue.settings, page.site, queue_name)
+        is_older = partial(_is_older, stop, covered)
         waits = getattr(stop, COLUMNS[queue_name][0]) == UNREAD
         waiting = lookup.waiting_of(transaction, page.site, queue_name)
         older = [row for row in waiting if is_older(row) and (waits or row.command_class != STOP)]
@@ -50,6 +46,12 @@ def withdraw_older(transaction: Transaction, queue: Queue, page: Page, stop: Job
             tables.needs_no_push(transaction, [row.seq for row in held])
     if cancels_all:
         tables.set_cancel(transaction, page.site, stop.ulid)
+
+
+def _is_older(stop: JobRow, covered: set[int], row: JobRow) -> bool:
+    if row.origin == CLOUD:
+        return row.command_class not in SPARED and row.ulid < stop.ulid
+    return row.seq in covered
 
 
 def stop_after(source: Source, queue: Queue, offset_ms: int, row: JobRow) -> Withdrawal | None:

@@ -33,6 +33,8 @@ _RANK = {kind: rank for rank, kind in enumerate(KINDS)}
 DOUBT, LOOK, REPORTED = "doubt", "look", "reported"
 # The name of the alarm for a site that never polled.
 NEVER = "never-polled"
+# The name of the alarm for commands that wait at many such sites.
+UNREACHED = "unreached"
 LIMIT = 500
 OVER = "This alarm is not raised any more."
 SAVE_PATIENCE_S = 0.5
@@ -52,6 +54,8 @@ WHAT_TO_DO = {
     "Until the program polls again, no stop reaches the site.",
     NEVER: "Check the name of the site. Until a program polls for the site, no job and no stop arrives. "
     "After a typing error cancel the jobs, then remove the site with “prjobs sites remove”.",
+    UNREACHED: "Check the names of the sites, and find who sends these commands. "
+    "A telescope at a site that no program polls stops by its hardware stop alone.",
     Code.POLL_REFUSED: "Correct the address, the site or the token in that program: "
     "until then no job and no stop reaches it.",
     STUCK: "Look at the device. If the job is over, close the job.",

@@ -19,6 +19,7 @@ from prjobs.monitor.board import Board
 from prjobs.monitor.reported import Reported
 from prjobs.monitor.rules import ENDED_S, REPORTED_S, UNREPORTED_UNTIL_S
 from prjobs.monitor.silence import Silence
+from prjobs.monitor.unreached import put_together
 from prjobs.monitor.watched import Seen, Watched, WatchedJobs
 
 _SAID = {
@@ -52,6 +53,7 @@ class Watch:
         self._jobs.forget_old()
         polls = self._queue.polls
         of_jobs = [one for one in self._of_jobs() if polls.knows(one.site)]
+        of_jobs = put_together(polls, of_jobs)
         alarms.settle(self._board, [*of_jobs, *self._silence.find(polls.sites()), *self._of_house()])
 
     # ---- the rules

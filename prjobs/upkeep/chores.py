@@ -10,19 +10,21 @@ from prjobs.appliance import Appliance
 from prjobs.base.errors import Unavailable
 from prjobs.base.folder import Folder
 from prjobs.base.notices import Code
-from prjobs.jobs import expiry, leases, making_safe, refused_polls, settling, stops, two_programs
+from prjobs.jobs import expiry, leases, making_safe, refused_polls, settling, two_programs, withdrawing
 from prjobs.monitor.watching import Watch
 from prjobs.opening import save_polls
 from prjobs.upkeep import site_names
 from prjobs.upkeep.backup import Nightly
 from prjobs.upkeep.ballast import Ballast
+from prjobs.upkeep.file_check import FileCheck
 from prjobs.upkeep.machine import StoreFile, WallClock, probe_once, watch_disk_once
 from prjobs.upkeep.retention import Retention
 
 logger = logging.getLogger(__name__)
 TICK_S = 0.25
-# A backup would slow the start down.
+# A backup and a check of the file would slow the start down.
 BACKUP_AFTER_S = 60
+CHECK_AFTER_S = 30
 
 
 @dataclass
@@ -49,7 +51,7 @@ class Chores:
             Chore("trouble", 1, lambda: probe_once(queue)),
             Chore("expiry", 1, lambda: expiry.expire_once(queue)),
             Chore("leases", 1, lambda: leases.return_once(queue)),
-            Chore("withdrawals", TICK_S, lambda: stops.withdraw_rest_once(queue)),
+            Chore("withdrawals", TICK_S, lambda: withdrawing.withdraw_rest_once(queue)),
             Chore("settling", 1, lambda: settling.wake_settled(queue)),
             Chore("refused polls", 1, lambda: refused_polls.end_old_once(queue)),
             Chore("two programs", 2, lambda: two_programs.find_once(queue)),
@@ -62,6 +64,7 @@ class Chores:
             Chore("retention", 1, Retention(queue).once),
             Chore("audit", 5, lambda: audit_notes.keep_once(desk)),
             Chore("polls", 60, lambda: save_polls(queue, folder)),
+            Chore("file check", 60, FileCheck(queue, folder).once, self._clock.elapsed_s() + CHECK_AFTER_S),
             Chore("backup", 60, Nightly(queue, folder).once, self._clock.elapsed_s() + BACKUP_AFTER_S),
             # The last chore: the alarms tell the findings of the other chores.
             Chore("alarms", 1, Watch(appliance.board).once),
