@@ -8,7 +8,7 @@ import pytest
 from prjobs.appliance import Appliance
 from prjobs.base.folder import Folder
 from prjobs.base.settings import Settings
-from prjobs.jobs import leases, withdrawing
+from prjobs.jobs import leases, stops
 from prjobs.jobs.lookup import find_job
 from prjobs.opening import close_appliance, open_appliance
 from prjobs.server import Server
@@ -31,8 +31,8 @@ def take(appliance: Appliance, **parts: Any) -> list[JobRow]:
 
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(withdrawing, "STEP", STEP)
-    monkeypatch.setattr(withdrawing, "STEPS", 2)
+    monkeypatch.setattr(stops, "STEP", STEP)
+    monkeypatch.setattr(stops, "STEPS", 2)
 
 
 def ids(rows: list[JobRow]) -> list[str]:
@@ -55,12 +55,12 @@ def is_withdrawn(appliance: Appliance, job: JobRow, by: JobRow) -> bool:
 
 
 def named(appliance: Appliance) -> int:
-    return len(appliance.queue.database.fetch(withdrawing._NAMED))
+    return len(appliance.queue.database.fetch(stops._NAMED))
 
 
 def withdraw_all(appliance: Appliance) -> None:
     while named(appliance):
-        withdrawing.withdraw_rest_once(appliance.queue)
+        stops.withdraw_rest_once(appliance.queue)
 
 
 def test_it_works(appliance: Appliance, submit: Submit) -> None:
@@ -73,7 +73,7 @@ def test_it_works(appliance: Appliance, submit: Submit) -> None:
     assert take(appliance) == []
     newer = submit()
     assert ids(take(appliance)) == [newer.ulid]
-    withdrawing.withdraw_rest_once(appliance.queue)
+    stops.withdraw_rest_once(appliance.queue)
     assert sum(is_withdrawn(appliance, job, stop) for job in jobs) == 3 * STEP
     withdraw_all(appliance)
     assert all(is_withdrawn(appliance, job, stop) for job in jobs)
@@ -132,7 +132,7 @@ def test_a_small_stop_after_a_large_one_keeps_the_rest_named(appliance: Applianc
     submit(site="eco", action="stop")
     assert named(appliance) == 1
     while len(appliance.queue.database.fetch("SELECT 1 FROM job WHERE status = 'UNREAD' AND site = 'saf'")) > STEP:
-        withdrawing.withdraw_rest_once(appliance.queue)
+        stops.withdraw_rest_once(appliance.queue)
     last = submit(action="stop")
     withdraw_all(appliance)
     assert ids(take(appliance)) == [last.ulid]

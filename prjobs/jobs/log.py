@@ -148,9 +148,9 @@ def list_changes(
 
 
 def looked_until(source: Source, since: int, newest: int) -> int:
-    """Return the number up to which one look for the changes of some sites goes: of a rare site millions lie between.
+    """Return the last number of a bounded look for the changes of some sites: a rare site has few among millions.
 
-    The oldest changes may have been removed: a long look begins with the first one that is there.
+    The oldest changes may be gone: a long look begins with the first change in the log.
     """
     if newest - since <= LOOKED:
         return newest

@@ -68,8 +68,8 @@ def find_waiting(
 ) -> list[Waiting]:
     """Return the site's waiting jobs in the queue, oldest first; of one device or instance if given.
 
-    `with_stops` adds the stops for all devices. Jobs before a stop that still withdraws many are left out: they must
-    not be handed out meanwhile.
+    `with_stops` adds the stops for all devices. Jobs before a stop with more to withdraw are left out: no such
+    job may be handed out.
     """
     parameters: list[object] = [site, f"{WITHDRAWS}{site}"]
     wanted = []

@@ -13,9 +13,12 @@ from prjobs.base.settings import Settings
 from prjobs.base.ulids import floor_ulid
 from prjobs.jobs import log
 from prjobs.jobs.log import Event
-from prjobs.jobs.queue import Queue
+from prjobs.jobs.lookup import WITHDRAWS
+from prjobs.jobs.queue import Queue, Stop
 from prjobs.jobs.requests import StatusUpdate, is_stop
 from prjobs.jobs.states import (
+    ALTERNATE,
+    BOTH,
     CANCELLED,
     CLOUD,
     COLUMNS,
@@ -29,7 +32,7 @@ from prjobs.jobs.states import (
     phase_of,
 )
 from prjobs.store.engine import Source
-from prjobs.store.models import JobRow
+from prjobs.store.models import JOB_COLUMNS, JobRow
 from prjobs.store.transaction import Transaction
 
 STOP = "stop"
@@ -125,16 +128,13 @@ _NEVER = 2**62
 
 
 def covered_jobs(source: Source, settings: Settings, site: str, queue_name: str) -> set[int]:
-    """Return the numbers of the site's own waiting and held jobs that have a `covering_stop`.
-
-    One query for all of them: after an outage of the link thousands may wait.
-    """
+    """Return the numbers of the site's own waiting and held jobs with a `covering_stop`, found by one query."""
     status, scope = COLUMNS[queue_name][0], _SCOPES[settings.stop_scope]
     covered: set[int] = set()
     for waits in (f"= '{UNREAD}'", f"IN ('{HELD}', '{FORWARDING}')"):
         sql = (
             f"SELECT j.seq FROM job j WHERE j.site = ? AND j.{status} {waits} AND j.origin <> '{CLOUD}' "
-            f"AND {_NOT_SPARED} AND EXISTS (SELECT 1 FROM job s WHERE s.site = j.site AND {scope} "
+            f"AND j.{_NOT_SPARED} AND EXISTS (SELECT 1 FROM job s WHERE s.site = j.site AND {scope} "
             f"AND (j.command_class <> '{STOP}' OR s.status <> '{CANCELLED}') AND {_AFTER_EACH})"
         )
         covered.update(seq for (seq,) in source.fetch(sql, (site,)))
@@ -175,8 +175,74 @@ def split_covered(
     return free, covered
 
 
-NOT_SPARED = f"command_class NOT IN ({', '.join(repr(name) for name in sorted(SPARED))})"
-_NOT_SPARED = f"j.{NOT_SPARED}"
+_NOT_SPARED = f"command_class NOT IN ({', '.join(repr(name) for name in sorted(SPARED))})"
+# A stop withdraws so many waiting jobs at once: the poll that fetches the stop must not wait for thousands. The rest is
+# named by a fact in the same transaction, is handed out no more from then on, and is withdrawn step by step.
+STEP = 500
+STEPS = 10
+_OLDER = f"site = :site AND seq < :before_seq AND {_NOT_SPARED}"
+# Each condition has an index of its own.
+_HELD = {
+    queue_name: f"{_OLDER} AND {status} IN ('{HELD}', '{FORWARDING}')" for queue_name, (status, _) in COLUMNS.items()
+}
+# One row of the log for a job that waits in both queues.
+_WAITING = {
+    BOTH: f"{_OLDER} AND status = '{UNREAD}' AND alternate_status = '{UNREAD}'",
+    PRIMARY: f"{_OLDER} AND status = '{UNREAD}' AND alternate_status <> '{UNREAD}'",
+    ALTERNATE: f"{_OLDER} AND alternate_status = '{UNREAD}' AND status <> '{UNREAD}'",
+}
+_NAMED = f"SELECT name, CAST(value AS BIGINT) FROM fact WHERE name >= '{WITHDRAWS}' AND name < '{WITHDRAWS.rstrip()}!'"
+
+
+def withdraw_older(transaction: Transaction, queue: Queue, stop: JobRow) -> None:
+    """Withdraw every older waiting or held job of the stop's site, in both queues; remember the stop.
+
+    Of very many waiting jobs the oldest and all stops are withdrawn now, the rest by `withdraw_rest_once`.
+    """
+    for queue_name, where in _HELD.items():
+        log.apply_where(transaction, stop.site, where, stop.seq, _withdrawn(queue, stop, queue_name))
+    for queue_name, where in _WAITING.items():
+        older_stops = f"{where} AND command_class = '{STOP}'"
+        log.apply_where(transaction, stop.site, older_stops, stop.seq, _withdrawn(queue, stop, queue_name))
+    if _withdraw_step(transaction, queue, stop):
+        name = WITHDRAWS + stop.site
+        transaction.execute("DELETE FROM fact WHERE name = ?", (name,))
+        transaction.execute("INSERT INTO fact (name, value) VALUES (?, ?)", (name, str(stop.seq)))
+    transaction.after_commit(queue.stops.__setitem__, stop.site, Stop(stop.seq, queue.clock.elapsed_s()))
+
+
+def _withdrawn(queue: Queue, stop: JobRow, queue_name: str) -> Event:
+    return Event(queue_name, CANCELLED, queue.clock.now_ms(), stop.user_id, withdrawal_of(stop).note)
+
+
+def _withdraw_step(transaction: Transaction, queue: Queue, stop: JobRow) -> bool:
+    """Withdraw the oldest waiting jobs before a stop; return True if more are left."""
+    is_more = False
+    for queue_name, where in _WAITING.items():
+        values = {"site": stop.site, "before_seq": stop.seq}
+        next_one = transaction.execute(f"SELECT seq FROM job WHERE {where} ORDER BY seq LIMIT 1 OFFSET {STEP}", values)
+        before_seq = (next_one.fetchone() or (stop.seq,))[0]
+        log.apply_where(transaction, stop.site, where, before_seq, _withdrawn(queue, stop, queue_name))
+        is_more |= before_seq < stop.seq
+    return is_more
+
+
+def withdraw_rest_once(queue: Queue) -> None:
+    """Withdraw the rest of very many jobs before a stop, step by step; a crash in between leaves the rest named."""
+    for name, stop_seq in queue.database.fetch(_NAMED):
+        for _ in range(STEPS):
+            if not queue.database.write(_withdraw_rest, queue, name, stop_seq):
+                break
+
+
+def _withdraw_rest(transaction: Transaction, queue: Queue, name: str, stop_seq: int) -> bool:
+    """Do a step, and forget the rest after the last step; return True if more is left."""
+    found = transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE seq = ?", (stop_seq,))
+    if found and _withdraw_step(transaction, queue, JobRow(*found[0])):
+        return True
+    # A newer stop may have named more meanwhile.
+    transaction.execute("DELETE FROM fact WHERE name = ? AND value = ?", (name, str(stop_seq)))
+    return False
 
 
 def withdraw(transaction: Transaction, queue: Queue, covered: list[tuple[JobRow, Withdrawal]], queue_name: str) -> None:

@@ -7,7 +7,7 @@ when the verb raises, none is.
 from prjobs.access import audit
 from prjobs.access.audit import Act, Actor
 from prjobs.base.errors import Conflict
-from prjobs.jobs import expiry, repeats, withdrawing
+from prjobs.jobs import expiry, repeats, stops
 from prjobs.jobs.insertion import insert_row, new_row
 from prjobs.jobs.queue import Queue, write_command
 from prjobs.jobs.requests import Command, is_stop
@@ -44,7 +44,7 @@ def insert_job(transaction: Transaction, queue: Queue, command: Command, act: Ac
     row = new_row(queue, command, *queue.ulids.next())._replace(status=status, alternate_status=status)
     row = insert_row(transaction, queue, row, command.user_id)
     if is_stop(queue.settings, row):
-        withdrawing.withdraw_older(transaction, queue, row)
+        stops.withdraw_older(transaction, queue, row)
     audit.record_job(transaction, now_ms, act.what, row, act.actor)
     if row.expires_ms:
         expiry.begin(transaction, queue, row, (row.expires_ms - row.created_ms) / 1000)

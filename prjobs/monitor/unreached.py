@@ -1,6 +1,6 @@
-"""The late stops, closings and parkings at many sites that no program polls, as one alarm.
+"""The late stops, closings and parkings at many sites without a polling program, as a single alarm.
 
-Whoever may command can send stops to invented names: an alarm for each would hide those of real sites.
+Users can send stops to invented names: an alarm for each would hide the alarms of real sites.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ NAMED = 3
 
 
 def put_together(polls: Polls, found: Sequence[Wrong]) -> list[Wrong]:
-    """Return the faults, with one for all commands that wait where no program polls, if there are many such sites."""
+    """Return the faults; a single fault stands for the commands at sites without a program, if the sites are many."""
     apart = [one for one in found if _waits(one) and not polls.is_reached(one.site)]
     sites = list(dict.fromkeys(one.site for one in apart))
     if len(sites) <= FEW_SITES:

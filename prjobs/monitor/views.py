@@ -212,9 +212,9 @@ def list_jobs(database: Engine, asked: Filter) -> tuple[list[JobRow], str | None
 
 
 def count_phases(database: Engine, asked: Filter) -> dict[str, int] | None:
-    """Count the jobs of each phase that pass the filter, without its conditions `phases` and `before`.
+    """Count the jobs of each phase by the filter without the conditions `phases` and `before`.
 
-    Return None where that would look at too many jobs.
+    Return None for too many jobs to look at.
     """
     asked = replace(asked, phases=(), before=None)
     if _oldest_of(database, asked, SEARCHED if asked.is_search else COUNTED):

@@ -10,7 +10,7 @@ from prjobs.appliance import Appliance
 from prjobs.base.errors import Unavailable
 from prjobs.base.folder import Folder
 from prjobs.base.notices import Code
-from prjobs.jobs import expiry, leases, making_safe, refused_polls, settling, two_programs, withdrawing
+from prjobs.jobs import expiry, leases, making_safe, refused_polls, settling, stops, two_programs
 from prjobs.monitor.watching import Watch
 from prjobs.opening import save_polls
 from prjobs.upkeep import site_names
@@ -51,7 +51,7 @@ class Chores:
             Chore("trouble", 1, lambda: probe_once(queue)),
             Chore("expiry", 1, lambda: expiry.expire_once(queue)),
             Chore("leases", 1, lambda: leases.return_once(queue)),
-            Chore("withdrawals", TICK_S, lambda: withdrawing.withdraw_rest_once(queue)),
+            Chore("withdrawals", TICK_S, lambda: stops.withdraw_rest_once(queue)),
             Chore("settling", 1, lambda: settling.wake_settled(queue)),
             Chore("refused polls", 1, lambda: refused_polls.end_old_once(queue)),
             Chore("two programs", 2, lambda: two_programs.find_once(queue)),

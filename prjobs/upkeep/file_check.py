@@ -17,7 +17,7 @@ STEPS = 200_000
 
 
 class FileCheck:
-    """The one check of a process, in a separate thread so that no chore waits."""
+    """The check, once in a process, in a separate thread: no chore waits."""
 
     def __init__(self, queue: Queue, folder: Folder) -> None:
         self._queue = queue
