@@ -201,10 +201,10 @@ def withdraw_older(transaction: Transaction, queue: Queue, stop: JobRow) -> None
     """
     for queue_name, where in _HELD.items():
         log.apply_where(transaction, stop.site, where, stop.seq, _withdrawn(queue, stop, queue_name))
-    for queue_name, where in _WAITING.items():
-        older_stops = f"{where} AND command_class = '{STOP}'"
-        log.apply_where(transaction, stop.site, older_stops, stop.seq, _withdrawn(queue, stop, queue_name))
     if _withdraw_step(transaction, queue, stop):
+        for queue_name, where in _WAITING.items():
+            older_stops = f"{where} AND command_class = '{STOP}'"
+            log.apply_where(transaction, stop.site, older_stops, stop.seq, _withdrawn(queue, stop, queue_name))
         name = WITHDRAWS + stop.site
         transaction.execute("DELETE FROM fact WHERE name = ?", (name,))
         transaction.execute("INSERT INTO fact (name, value) VALUES (?, ?)", (name, str(stop.seq)))
