@@ -1,5 +1,6 @@
 """Finding, running and measuring programs that are not ours."""
 
+import math
 import os
 import shutil
 import signal
@@ -90,7 +91,9 @@ class Programs:
         self.start([str(rivals_python()), "-m", module, str(port), *map(str, more)], port)
 
     def cpu_s(self) -> float:
-        """Return the CPU seconds of all processes, ended children included."""
+        """Return the CPU seconds of all processes, ended children included; not a number where there is no /proc."""
+        if not Path("/proc/self/stat").exists():
+            return math.nan
         return sum(_cpu_s(pid) for pid in self.pids())
 
     def pids(self) -> list[int]:

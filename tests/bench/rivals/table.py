@@ -1,6 +1,9 @@
 """`python -m tests.bench rivals [--quick]`: print prjobs and each rival, measured in turns, as a table."""
 
 import argparse
+import os
+import platform
+import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,7 +57,10 @@ class Table:
     def print(self) -> None:
         """Print it, with prjobs first."""
         self._count_refusals(Itself(), list(self.ours.values()))
-        print(HEAD)
+        machine = (
+            f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+        )
+        print(f"{machine}, SQLite {sqlite3.sqlite_version}\n\n{HEAD}")
         print("\n".join([_row(Itself.name, list(self.ours.values()), ["", ""]), *self.rows]))
         print(f"\n{GOAL} prjobs is not ahead of: {', '.join(self.behind) or 'none'}.\n")
         print("\n".join(["Calls (submit; take; reports), versions:", *self.notes, *self.wrong]))
