@@ -1,17 +1,22 @@
 """Stops, closings and parkings above the pace: none is refused, none is lost, and the store stays small."""
 
+import threading
+import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
 import requests
 
 from prjobs.appliance import Appliance
-from prjobs.base.errors import TooMany
 from prjobs.jobs import proofs, repeats
 from prjobs.jobs.lookup import find_job
 from prjobs.jobs.requests import Command
 from prjobs.jobs.submission import submit_job
+from prjobs.jobs.surplus import Surplus
+from prjobs.monitor.alarms import list_alarms
+from prjobs.monitor.watching import Watch
 from prjobs.server import Server
 from prjobs.store.models import JobRow
 from tests.clocks import ManualClock
@@ -55,24 +60,46 @@ def test_a_waiting_command_stands_for_its_repeat(appliance: Appliance, submit: S
     assert send(action=action).ulid != first.ulid
 
 
-@pytest.mark.parametrize("action", ["stop", "park"])
-def test_a_repeat_after_another_job_is_a_new_one(appliance: Appliance, submit: Send, send: Send, action: str) -> None:
-    """Otherwise that job would run after the stop, or move the telescope out of its park position."""
-    first = submit(action=action, instance="m1")
+def test_a_stop_that_stands_withdraws_what_came_since(
+    appliance: Appliance, submit: Send, send: Send, clock: ManualClock
+) -> None:
+    """However old it is, nothing from before the repeat runs after it."""
+    first = submit(action="stop")
+    clock.advance(3600)
+    other, park = submit(), submit(action="park")
+    assert send().ulid == first.ulid
+    assert find_job(appliance.queue.database, other.ulid).status == "CANCELLED"
+    assert appliance.queue.stops["saf"] == (first.seq, clock.elapsed)
+    assert [row.ulid for row in take(appliance)] == [first.ulid]
+    clock.advance(5)
+    assert [row.ulid for row in take(appliance)] == [park.ulid]
+
+
+def test_a_stop_that_expires_stands_for_a_moment_only(
+    make_appliance: Callable[..., Appliance], clock: ManualClock
+) -> None:
+    appliance = make_appliance(expire_stop_s=600)
+    take(appliance)
+    first, again = submit_job(appliance.queue, command(), USER), replace(command(), is_repeat=True)
+    assert submit_job(appliance.queue, again, USER).ulid == first.ulid
+    clock.advance(300)
+    assert submit_job(appliance.queue, again, USER).ulid != first.ulid
+
+
+def test_a_park_after_another_job_is_a_new_one(appliance: Appliance, submit: Send, send: Send) -> None:
+    """Otherwise that job would move the telescope out of its park position."""
+    first = submit(action="park", instance="m1")
     other = submit()
-    again = send(action=action)
+    again = send(action="park")
     assert again.ulid != first.ulid
-    left = [row.ulid for row in take(appliance)]
-    assert left == ([again.ulid] if action == "stop" else [first.ulid, other.ulid, again.ulid])
-    assert find_job(appliance.queue.database, other.ulid).status == ("CANCELLED" if action == "stop" else "RECEIVED")
+    assert [row.ulid for row in take(appliance)] == [first.ulid, other.ulid, again.ulid]
 
 
-@pytest.mark.parametrize("action", ["stop", "park"])
-def test_an_older_command_stands_for_none(submit: Send, send: Send, clock: ManualClock, action: str) -> None:
+def test_an_older_park_stands_for_none(submit: Send, send: Send, clock: ManualClock) -> None:
     """A job of the cloud may have been sent in between, and arrive later."""
-    first = submit(action=action, instance="m1")
-    clock.advance(repeats.FRESH_MS / 1000)
-    assert send(action=action).ulid != first.ulid
+    first = submit(action="park", instance="m1")
+    clock.advance(repeats.YOUNG_MS / 1000)
+    assert send(action="park").ulid != first.ulid
 
 
 def test_a_stop_that_came_back_from_an_answer_in_doubt_stands_for_none(
@@ -104,15 +131,54 @@ def test_a_narrow_stop_does_not_stand_for_a_wide_one(make_appliance: Callable[..
     assert submit_job(appliance.queue, replace(command(), is_repeat=True), USER).ulid == wide.ulid
 
 
-def test_only_invented_names_are_refused(appliance: Appliance, send: Send) -> None:
-    with pytest.raises(TooMany):
-        send(site="nobody")
-    for number in range(repeats.TARGETS):
+def stored(appliance: Appliance, table: str = "job") -> int:
+    return appliance.queue.database.fetch(f"SELECT count(*) FROM {table}")[0][0]
+
+
+def test_of_invented_names_the_newest_stay(appliance: Appliance, send: Send) -> None:
+    kept = Surplus.KEPT
+    for number in range(3 * kept):
+        send(site=f"nobody{number}")
+        send(site=f"nobody{number}", action="park")
         send(action="park", instance=f"m{number}")
-    with pytest.raises(TooMany):
-        send(action="park", instance="one more")
-    assert send(action="park", instance="m3").status == "UNREAD"
-    assert send().status == "UNREAD"
+    assert stored(appliance) == 2 * kept
+    assert send(action="park", instance=f"m{3 * kept - 1}").instance == f"m{3 * kept - 1}"
+    assert send(site="nobody0").status == "UNREAD"
+    own = [row.instance for row in take(appliance)]
+    assert own == [f"m{number}" for number in range(2 * kept, 3 * kept)]
+
+
+def test_stops_that_are_picked_up_at_once_leave_little(appliance: Appliance, send: Send, clock: ManualClock) -> None:
+    for number in range(100):
+        stop = send()
+        assert [row.ulid for row in take(appliance, f"127.0.0.1:{number % 2}")] == [stop.ulid]
+        clock.advance(0.1)
+    assert stored(appliance) == Surplus.KEPT
+    assert stored(appliance, "handout") <= Surplus.KEPT and stored(appliance, "change") <= 4 * Surplus.KEPT
+    # What was sent more than a minute ago stays.
+    clock.advance(61)
+    send()
+    assert stored(appliance) == Surplus.KEPT + 1
+
+
+def test_a_removed_job_leaves_no_alarm(make_appliance: Callable[..., Appliance], clock: ManualClock) -> None:
+    """Unconfirmed hand-outs of jobs that were removed: the alarms of the newest remain."""
+    appliance = make_appliance(redeliver_stop=False)
+    take(appliance)
+    watch = Watch(appliance.board)
+    for number in range(2 * Surplus.KEPT):
+        submit_job(appliance.queue, replace(command(), is_repeat=True), USER)
+        take(appliance, f"127.0.0.1:{number}")
+        proofs.connection_ended(appliance.queue, f"127.0.0.1:{number}")
+        appliance.queue.database.write(lambda _: None)  # waits for the verb of the line above
+        watch.once()
+        clock.advance(0.5)
+    for _ in range(3):
+        clock.advance(20)
+        watch.once()
+    found = {ulid for (ulid,) in appliance.queue.database.fetch("SELECT ulid FROM job")}
+    raised = [alarm.ulid for alarm in list_alarms(appliance.board, lambda _site: True) if alarm.kind == "stop"]
+    assert raised and set(raised) <= found
 
 
 @pytest.mark.parametrize(
@@ -217,3 +283,66 @@ def test_stops_sent_and_cancelled_in_turn_end_at_the_pace(ask: Callable[..., req
         assert sent.status_code == 200
         codes.append(ask(f"/api/jobs/{sent.json()['ulid']}/cancel").status_code)
     assert codes[0] == 200 and 429 in codes
+
+
+# ---- as fast as possible
+
+
+class Picker:
+    """A program of the site: held polls on one connection, or none at all until the end."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self.times: dict[str, float] = {}
+        self._ends = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "Picker":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ends.set()
+        self._thread.join(60)
+
+    def _run(self) -> None:
+        with requests.Session() as session:
+            while not self._ends.is_set():
+                self.poll(session, wait=1)
+
+    def poll(self, session: requests.Session, **more: object) -> None:
+        answer = session.post(f"{self._server.url}/getnewjobs", json={"site": "saf", **more}, timeout=60)
+        self.times |= dict.fromkeys((job["ulid"] for job in answer.json()), time.monotonic())
+
+
+@pytest.mark.parametrize("stops", [400, pytest.param(10_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("path", ["/newjob", "/api/make_safe"])
+@pytest.mark.parametrize("is_picked_up", [True, False], ids=["picked up at once", "not picked up"])
+def test_no_stop_of_a_flood_is_refused(
+    make_server: Callable[..., Server], is_picked_up: bool, path: str, stops: int
+) -> None:
+    server = make_server()
+    bearer = {"Authorization": f"Bearer {make_token(server.appliance, 'auth0|alice')}"}
+    body = {**JOB, "device": "all", "action": "stop"} if path == "/newjob" else {"site": "saf"}
+    began_s = time.monotonic()
+    with requests.Session() as session, ExitStack() as stack:
+        picker = Picker(server)
+        picker.poll(session)
+        if is_picked_up:
+            stack.enter_context(picker)
+        for _ in range(stops):
+            sent_s = time.monotonic()
+            answer = session.post(server.url + path, json=body, headers=bearer, timeout=60)
+            assert answer.status_code == 200
+        said = answer.json()
+        ulid = said["ulid"] if path == "/newjob" else said["steps"][0]["ulid"]
+        while ulid not in picker.times:
+            picker.poll(session)
+    # The last stop left after it was sent: one that stands for it was not handed out before.
+    assert picker.times[ulid] >= sent_s
+    minutes = 1 + (time.monotonic() - began_s) / 60
+    most = minutes * (2 * repeats.PER_MINUTE + 2 * Surplus.KEPT)
+    database = server.appliance.queue.database
+    for table in ("job", "audit", "make_safe"):
+        assert database.fetch(f"SELECT count(*) FROM {table}")[0][0] <= most
+    assert server.folder.database.stat().st_size < 2_000_000 * minutes

@@ -92,8 +92,9 @@ class Forwarder:
             return Forwarded(submission.submit_job(context.queue, command, actor))
         if command.makes_safe:
             row, is_new = self._store(command, UNREAD, actor)
-            if is_new:
-                # A second copy of a stop would withdraw jobs that users asked for in the cloud since the first.
+            # The copy of a job that was removed here would run. A second copy of a stop would withdraw jobs that users
+            # asked for in the cloud since the first.
+            if is_new and not command.is_repeat:
                 self.copy(row, token)
             return Forwarded(row)
         if not context.memory.is_reachable:

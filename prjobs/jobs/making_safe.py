@@ -7,10 +7,9 @@ step.
 """
 
 import logging
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
-
-import msgspec
 
 from prjobs.access import audit
 from prjobs.access.audit import Act, Actor, Entry
@@ -18,6 +17,7 @@ from prjobs.access.identity import Identity
 from prjobs.jobs import repeats, submission
 from prjobs.jobs.queue import Queue, write_command
 from prjobs.jobs.requests import Command
+from prjobs.jobs.safe_acts import STOP_STEP, Making, Sender, Step, Told, decode, encode, job_of, newest_stop
 from prjobs.jobs.states import UNREAD, phase_of
 from prjobs.store.engine import Source
 from prjobs.store.models import JobRow
@@ -25,7 +25,6 @@ from prjobs.store.transaction import Transaction
 
 logger = logging.getLogger(__name__)
 MAKE_SAFE = "make safe"
-STOP = "STOP"
 PATIENCE_MS = 15_000
 # A site's program empties its queue when it stops: a step that arrives at once would be lost.
 AFTER_MS = 5_000
@@ -33,58 +32,7 @@ AFTER_MS = 5_000
 HELD_MS = 45_000
 # The newest jobs of a site tell how its users name the instances.
 LOOKED_AT = 1000
-
-
-class Sender(msgspec.Struct, frozen=True, kw_only=True):
-    """The user who sends the steps, as rights and audit need it."""
-
-    who: str
-    where_from: str
-    is_staff: bool
-    despite: str
-    roles: str
-    user_name: str
-
-
-class Step(msgspec.Struct, kw_only=True):
-    """A step of an act; `ulid` is the step's job, empty before it is sent. `sender` is set in a step carried over."""
-
-    word: str
-    site: str
-    device: str
-    instance: str
-    action: str
-    ulid: str = ""
-    sent_ms: int | None = None
-    sender: Sender | None = None
-
-    @property
-    def target(self) -> tuple[str, str, str]:
-        """Return site, device and action: two steps with the same ones do the same."""
-        return self.site, self.device, self.action
-
-
-class Making(msgspec.Struct, kw_only=True):
-    """An act as it is stored: the sender, as rights and audit need it, the steps, the station out of reach."""
-
-    who: str
-    where_from: str
-    is_staff: bool
-    despite: str
-    roles: str
-    steps: list[Step]
-    left_out: str = ""
-
-    def sender(self, user_name: str) -> Sender:
-        """Return the user who began the act."""
-        return Sender(
-            who=self.who,
-            where_from=self.where_from,
-            is_staff=self.is_staff,
-            despite=self.despite,
-            roles=self.roles,
-            user_name=user_name,
-        )
+MINUTE_MS = 60_000
 
 
 class Begun(NamedTuple):
@@ -99,7 +47,7 @@ def begin(queue: Queue, site: str, station: str, identity: Identity, actor: Acto
     """Send the stop and keep the steps that follow.
 
     `station` is empty without one. A station that the user does not reach is left out. `is_repeat`: an act of the user
-    whose stop waits may stand for this one. Raise TooMany for a repeat at a site that no program polls.
+    whose stop waits may stand for this one.
     """
     reached = station if identity.reaches(station) else ""
     making = Making(
@@ -117,7 +65,7 @@ def begin(queue: Queue, site: str, station: str, identity: Identity, actor: Acto
 
 def _steps(source: Source, site: str, station: str) -> list[Step]:
     steps = [
-        Step(word=STOP, site=site, device="all", instance="all", action="cancel_all_commands"),
+        Step(word=STOP_STEP, site=site, device="all", instance="all", action="cancel_all_commands"),
         Step(word="PARK", site=site, device="mount", instance=_instance(source, site, "mount"), action="park"),
     ]
     if station:
@@ -135,13 +83,29 @@ def _begin(transaction: Transaction, queue: Queue, making: Making, identity: Ide
     transaction.execute(
         "UPDATE make_safe SET ended_ms = ?, replaced = 1 WHERE site = ? AND ended_ms IS NULL", (now_ms, site)
     )
-    stop = _send(transaction, queue, making, steps[0], identity.user_name)
+    stop = _send(transaction, queue, making, steps[0], identity.user_name, is_repeat=is_repeat)
     named = [f"{step.site} {step.action}" + (f" of {step.sender.who}" if step.sender else "") for step in steps]
     detail = " ".join([*named, *filter(None, [making.despite])])
-    audit.record(transaction, now_ms, Entry(making.who, MAKE_SAFE, site, making.where_from, detail))
-    row = (site, now_ms, identity.user_id, identity.user_name, _encode(making))
+    if not (is_repeat and _settle_surplus(transaction, making.who, now_ms)):
+        audit.record(transaction, now_ms, Entry(making.who, MAKE_SAFE, site, making.where_from, detail))
+    row = (site, now_ms, identity.user_id, identity.user_name, encode(making))
     sql = "INSERT INTO make_safe (site, since_ms, user_id, user_name, act) VALUES (?, ?, ?, ?, ?) RETURNING id"
     return Begun(transaction.execute(sql, row).fetchone()[0], stop)
+
+
+# Names of sites can be invented: of the acts that a user began above the pace so many go on, and so many replaced ones
+# of a minute stay in the store.
+MOST_ACTS = 20
+_REPLACED = f"replaced = 1 AND user_id = ? AND since_ms > ? ORDER BY id DESC LIMIT 1000 OFFSET {MOST_ACTS}"
+_REMOVE_REPLACED = f"DELETE FROM make_safe WHERE id IN (SELECT id FROM make_safe WHERE {_REPLACED})"
+
+
+def _settle_surplus(transaction: Transaction, who: str, now_ms: int) -> bool:
+    """End and remove the oldest acts that a user began above the pace. Return True if some were removed."""
+    going_on = [number for number, _, act in _open(transaction) if (old := decode(act)) and old.who == who]
+    ended = [(now_ms, number) for number in going_on[:-MOST_ACTS]]
+    transaction.executemany("UPDATE make_safe SET ended_ms = ?, replaced = 1 WHERE id = ?", ended)
+    return transaction.execute(_REMOVE_REPLACED, (who, now_ms - MINUTE_MS)).rowcount > 0
 
 
 def _standing_for(transaction: Transaction, queue: Queue, making: Making) -> Begun | None:
@@ -181,10 +145,13 @@ def _instance(source: Source, site: str, device: str) -> str:
     return str(found[0][0]) if found else ""
 
 
-def _send(transaction: Transaction, queue: Queue, making: Making, step: Step, user_name: str) -> JobRow:
+def _send(
+    transaction: Transaction, queue: Queue, making: Making, step: Step, user_name: str, is_repeat: bool = False
+) -> JobRow:
     sender = step.sender or making.sender(user_name)
     actor = Actor(sender.who, sender.where_from, sender.is_staff, sender.despite)
-    row = submission.insert_job(transaction, queue, _command(step, sender), Act(actor, audit.NEWJOB))
+    command = replace(_command(step, sender), is_repeat=is_repeat)
+    row = submission.insert_job(transaction, queue, command, Act(actor, audit.NEWJOB))
     step.ulid, step.sent_ms = row.ulid, row.created_ms
     return row
 
@@ -216,18 +183,6 @@ def _adopt(transaction: Transaction, step: Step) -> bool:
     return bool(found)
 
 
-def _encode(making: Making) -> str:
-    return msgspec.json.encode(making).decode()
-
-
-def decode(act: str) -> Making | None:
-    """Return a stored act; None for a damaged one, which must not keep other stops and acts back."""
-    try:
-        return msgspec.json.decode(act, type=Making)
-    except msgspec.MsgspecError:
-        return None
-
-
 # ---- going on
 
 
@@ -257,7 +212,7 @@ def _advance(transaction: Transaction, queue: Queue, number: int) -> None:
     if isinstance(due, Step):
         if not _adopt(transaction, due):
             _send(transaction, queue, making, due, user_name)
-        transaction.execute("UPDATE make_safe SET act = ? WHERE id = ?", (_encode(making), number))
+        transaction.execute("UPDATE make_safe SET act = ? WHERE id = ?", (encode(making), number))
     else:
         transaction.execute("UPDATE make_safe SET ended_ms = ? WHERE id = ?", (now_ms, number))
 
@@ -267,41 +222,15 @@ def _due(source: Source, making: Making, now_ms: int) -> Step | bool | None:
     held_until_ms = (making.steps[0].sent_ms or 0) + HELD_MS
     for step in making.steps:
         if not step.ulid:
-            is_held = now_ms < held_until_ms and _is_fresh(newest_stop(source, step.site), now_ms)
+            is_held = now_ms < held_until_ms and _is_awaited(newest_stop(source, step.site), now_ms)
             return None if is_held else step
-        if step.word != STOP and _is_fresh(job_of(source, step.ulid), now_ms):
+        if step.word != STOP_STEP and _is_awaited(job_of(source, step.ulid), now_ms):
             return None
-    return None if _is_fresh(newest_stop(source, making.steps[0].site), now_ms) else True
+    return None if _is_awaited(newest_stop(source, making.steps[0].site), now_ms) else True
 
 
-class Told(msgspec.Struct, frozen=True):
-    """A job of a step: its status, and the times when it was sent and picked up."""
-
-    ulid: str
-    status: str
-    sent_ms: int
-    picked_up_ms: int | None
-    user_name: str
-
-
-_TOLD = "SELECT ulid, status, created_ms, coalesce(picked_up_ms, started_ms), coalesce(nullif(user_name, ''), user_id)"
-
-
-def job_of(source: Source, ulid: str) -> Told | None:
-    """Return the job of a step."""
-    found = source.fetch(f"{_TOLD} FROM job WHERE ulid = ?", (ulid,))
-    return Told(*found[0]) if found else None
-
-
-def newest_stop(source: Source, site: str) -> Told | None:
-    """Return the newest stop of a site, whoever sent it."""
-    sql = f"{_TOLD} FROM job WHERE site = ? AND command_class = 'stop' ORDER BY seq DESC LIMIT 1"
-    found = source.fetch(sql, (site,))
-    return Told(*found[0]) if found else None
-
-
-def _is_fresh(job: Told | None, now_ms: int) -> bool:
-    """Return True while the job may still be picked up in time, or was picked up a moment ago."""
+def _is_awaited(job: Told | None, now_ms: int) -> bool:
+    """Return True while the job may still be picked up in time, or was picked up a moment ago: the next step waits."""
     if job is None or phase_of(job.status) == "gone":
         return False
     since_ms, wait_ms = (job.sent_ms, PATIENCE_MS) if job.picked_up_ms is None else (job.picked_up_ms, AFTER_MS)

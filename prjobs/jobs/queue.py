@@ -1,5 +1,6 @@
 """The state of the queue: the store, and the memory of jobs, polls and hand-outs."""
 
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from prjobs.jobs.recent_polls import NotedPoll, RecentPolls
 from prjobs.jobs.refusals import RefusedPolls
 from prjobs.jobs.rivals import KnownRivals
 from prjobs.jobs.states import Program
+from prjobs.jobs.surplus import Surplus
 from prjobs.jobs.waiters import Waiters
 from prjobs.store.common import Common
 
@@ -46,8 +48,9 @@ class Queue(Common):
     are handed out, and `settled` by (job number, queue), that end for a closing or parking. `stops` has the newest stop
     of each site, `given_stops` the polls that got each of the last stops, `rivals` two programs that poll the same
     queue, `reported` the numbers of stops, closings and parkings just reported without a hand-out. `returning` has the
-    (site, queue) of the stops that the writer may be about to return. `first_seq` is the number of the newest job from
-    before the start.
+    (site, queue) of the stops that the writer may be about to return. `surplus` has the jobs sent above
+    the pace, `removed` the numbers of jobs just removed from the store. `first_seq` is the number of the newest job
+    from before the start.
     """
 
     ulids: Ulids
@@ -67,6 +70,8 @@ class Queue(Common):
     reported: set[int] = field(default_factory=set)
     returning: set[tuple[str, str]] = field(default_factory=set)
     sweep: Sweep = field(default_factory=Sweep)
+    surplus: Surplus = field(default_factory=Surplus)
+    removed: deque[int] = field(default_factory=lambda: deque(maxlen=10_000))
     refused: RefusedPolls = field(default_factory=RefusedPolls)
 
 

@@ -1,36 +1,40 @@
-"""Commands that make a telescope safe, above the pace of their user: no command is lost, and the disk stays free.
+"""Commands that make a telescope safe, above the pace of their user: none is refused, and the disk stays free.
 
-A stop, a closing or a parking is never refused for its number. Above the pace a waiting command of the same user that
-does the same stands for the new one, so that nothing more is stored. The rest of such a command is small.
+An equal waiting command of the same user stands for a new command, so that nothing more is stored. Where no such
+command waits, since a program picks each up at once, the new command is stored, and only the newest jobs stay.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 from prjobs.base.catalogue import MAKES_SAFE
-from prjobs.base.errors import TooMany
-from prjobs.jobs.queue import Queue
+from prjobs.jobs import log, lookup
+from prjobs.jobs.log import Event
+from prjobs.jobs.queue import Queue, Stop
 from prjobs.jobs.requests import Command, is_stop
-from prjobs.jobs.states import CANCELLED, FORWARDING, HELD, UNREAD
+from prjobs.jobs.states import ALTERNATE, CANCELLED, FORWARDING, HELD, PRIMARY, UNREAD
+from prjobs.jobs.surplus import Kind
 from prjobs.store.engine import Source
 from prjobs.store.models import JOB_COLUMNS, JobRow
+from prjobs.store.numbers import keep_numbers
 from prjobs.store.transaction import Transaction
 
 STOP = "stop"
 # A user sends so many a minute before the waiting ones stand for the repeats.
 PER_MINUTE = 60
-# A waiting command that is older does not stand for a new one: a job of the cloud that was sent in between, and has not
-# arrived here yet, would run after the stop, and an expiry would end the new command early.
-FRESH_MS = 2000
+# A waiting closing or parking that is older does not stand for a new one: a job of the cloud that was sent in between,
+# and has not arrived here yet, would run after it, and an expiry would end the new command early.
+YOUNG_MS = 2000
 # The largest size of a whole command in bytes; the full disk keeps room for such commands of other users.
 BYTES = 4096
-# A site has few enclosures and mounts: above the pace more waiting names of one class are invented.
-TARGETS = 20
+SURPLUS_NOTE = "sent above the pace: of such jobs only the newest stay in the list"
+RENEWED_NOTE = "withdrawn by a stop that was sent again"
 _BARE: dict[str, dict[str, object]] = {"{}": {}, '{"script": "stopScript"}': {"script": "stopScript"}}
 _WAITING = (
     f"SELECT {JOB_COLUMNS} FROM job WHERE site = ? AND status = '{UNREAD}' AND alternate_status = '{UNREAD}' "
     "AND command_class = ? ORDER BY seq DESC"
 )
-# What was sent since the waiting command, and waits itself: a repeat withdraws that, or comes after it.
+# What was sent since the waiting command, and waits itself: a repeat comes after it.
 _CAME_SINCE = " UNION ALL ".join(
     f"SELECT 1 FROM job WHERE site = ? AND seq > ? AND {waits} AND command_class NOT IN {tuple(sorted(MAKES_SAFE))}"
     for waits in (f"status = '{UNREAD}'", f"alternate_status = '{UNREAD}'", f"status IN ('{HELD}', '{FORWARDING}')")
@@ -58,33 +62,90 @@ def shortened(command: Command) -> Command:
 
 
 def standing_for(transaction: Transaction, queue: Queue, command: Command) -> JobRow | None:
-    """Return the newest waiting job that does the same as a command above the pace; None when a new job is needed.
+    """Return the waiting job that stands for a command above the pace; None when a new job is needed.
 
-    Raise TooMany for a site that nobody uses, and for a closing or parking of the 21st device or instance: a program
-    that invents names would fill the disk.
+    A standing stop withdraws the jobs sent since, as a new stop would.
     """
     rows = [JobRow(*row) for row in transaction.fetch(_WAITING, (command.site, command.command_class))]
     if command.command_class == STOP:
-        found = [row for row in rows[:1] if _stops_as_much(queue, row, command) and _is_own(transaction, row, command)]
-    else:
-        rows = [row for row in rows if row.user_id == command.user_id]
-        found = [row for row in rows if _target(row) == _target(command)][:1]
-    if found and _is_fresh(transaction, queue, found[0]):
-        return found[0]
-    if not found and not queue.polls.is_reached(command.site):
-        raise TooMany(f"Too many commands in a minute, and no program polls for jobs of {command.site}: wait a moment.")
-    if not found and len({_target(row) for row in rows}) >= TARGETS:
-        raise TooMany(f"Too many commands in a minute, for {TARGETS} devices that wait already: wait a moment.")
-    return None
+        stop = rows[0] if rows else None
+        if not stop or not _stops_as_much(queue, stop, command) or not _is_of_user(transaction, stop, command):
+            return None
+        # A stop that comes back from an answer in doubt is handed out once more only: a new stop has more chances.
+        is_at_end = _was_handed_out(transaction, stop) or (stop.expires_ms and not _is_young(queue, stop))
+        return None if is_at_end else _renew(transaction, queue, stop, command)
+    same = next((row for row in rows if row.user_id == command.user_id and _target(row) == _target(command)), None)
+    return same if same and _is_last(transaction, queue, same) else None
 
 
-def _is_fresh(transaction: Transaction, queue: Queue, row: JobRow) -> bool:
-    """Return True if the job was sent a moment ago, was never handed out, and nothing to withdraw was sent since."""
-    # A job that comes back from an answer in doubt is handed out once more only: the new command has more chances.
-    handed = "SELECT 1 FROM change WHERE job_seq = ? AND handout_id IS NOT NULL LIMIT 1"
-    is_young = 0 <= queue.clock.now_ms() - row.created_ms < FRESH_MS
-    came_since = (row.site, row.seq) * 3
-    return is_young and not (transaction.fetch(handed, (row.seq,)) or transaction.fetch(_CAME_SINCE, came_since))
+def _renew(transaction: Transaction, queue: Queue, stop: JobRow, command: Command) -> JobRow:
+    """Withdraw the waiting jobs that came after a waiting stop; the stop counts as sent now."""
+    event = Event(PRIMARY, CANCELLED, queue.clock.now_ms(), command.user_id, RENEWED_NOTE)
+    for queue_name in (PRIMARY, ALTERNATE) if is_stop(queue.settings, stop) and _came_since(transaction, stop) else ():
+        waiting = lookup.waiting_of(transaction, stop.site, queue_name)
+        rows = [*waiting, *lookup.held_of(transaction, stop.site, queue_name)]
+        newer = [row for row in rows if row.seq > stop.seq and row.command_class not in MAKES_SAFE]
+        log.apply(transaction, newer, dataclasses.replace(event, queue=queue_name))
+    if is_stop(queue.settings, stop):
+        transaction.after_commit(queue.stops.__setitem__, stop.site, Stop(stop.seq, queue.clock.elapsed_s()))
+    return stop
+
+
+def _came_since(transaction: Transaction, row: JobRow) -> bool:
+    return bool(transaction.fetch(_CAME_SINCE, (row.site, row.seq) * 3))
+
+
+def _was_handed_out(transaction: Transaction, row: JobRow) -> bool:
+    sql = "SELECT 1 FROM change WHERE job_seq = ? AND handout_id IS NOT NULL LIMIT 1"
+    return bool(transaction.fetch(sql, (row.seq,)))
+
+
+def _is_last(transaction: Transaction, queue: Queue, row: JobRow) -> bool:
+    """Return True if a closing or parking was sent a moment ago, was never handed out, and no job was sent since."""
+    return _is_young(queue, row) and not (_was_handed_out(transaction, row) or _came_since(transaction, row))
+
+
+def _is_young(queue: Queue, row: JobRow) -> bool:
+    return 0 <= queue.clock.now_ms() - row.created_ms < YOUNG_MS
+
+
+def settle_surplus(transaction: Transaction, queue: Queue, row: JobRow) -> bool:
+    """Remove the oldest of the jobs that the user sent above the pace in a minute. Return True if some were removed.
+
+    The jobs of unused sites count together: names of sites can be invented.
+    """
+    now_s = queue.clock.elapsed_s()
+    is_reached = queue.polls.is_reached(row.site)
+    kind = Kind(row.user_id, row.site, row.command_class) if is_reached else Kind(row.user_id)
+    beyond = queue.surplus.beyond(kind, now_s)
+    if beyond:
+        remove_jobs(transaction, beyond)
+        transaction.after_commit(_forget, queue, beyond)
+    transaction.after_commit(queue.surplus.add, kind, row.seq, beyond, now_s)
+    return bool(beyond)
+
+
+def remove_jobs(transaction: Transaction, seqs: Sequence[int]) -> None:
+    """Remove jobs with their rows of the log and their leases, and hand-outs without a job left."""
+    chosen = f"IN ({', '.join('?' * len(seqs))})"
+    handouts = transaction.fetch(
+        f"SELECT DISTINCT handout_id FROM change WHERE job_seq {chosen} AND handout_id IS NOT NULL", seqs
+    )
+    if seqs:
+        keep_numbers(transaction)
+    for table in ("change", "lease"):
+        transaction.execute(f"DELETE FROM {table} WHERE job_seq {chosen}", seqs)
+    transaction.execute(f"DELETE FROM job WHERE seq {chosen}", seqs)
+    transaction.executemany(
+        "DELETE FROM handout WHERE id = ? AND NOT EXISTS (SELECT 1 FROM change WHERE handout_id = handout.id)",
+        handouts,
+    )
+
+
+def _forget(queue: Queue, seqs: Sequence[int]) -> None:
+    queue.removed.extend(seqs)
+    for seq in seqs:
+        queue.expiries.drop(seq)
 
 
 def _target(command: Command | JobRow) -> tuple[str, str, str]:
@@ -96,7 +157,7 @@ def _stops_as_much(queue: Queue, stop: JobRow, command: Command) -> bool:
     return is_stop(queue.settings, stop) or not is_stop(queue.settings, command)
 
 
-def _is_own(transaction: Transaction, stop: JobRow, command: Command) -> bool:
+def _is_of_user(transaction: Transaction, stop: JobRow, command: Command) -> bool:
     """Return True if the user sent the stop, or if a stop of the user gave way to it: nobody can cancel it then."""
     if stop.user_id == command.user_id:
         return True

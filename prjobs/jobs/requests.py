@@ -76,7 +76,7 @@ def is_cancel_all(action: str) -> bool:
 
 
 def is_for_all_devices(job: JobRow) -> bool:
-    """Return True for a stop that names no device: also programs that ask for one device must get such a stop."""
+    """Return True for a stop without a device of its own: programs for one device must get such a stop too."""
     return job.command_class == "stop" and (job.device.lower() == "all" or is_cancel_all(job.action))
 
 

@@ -42,10 +42,12 @@ def insert_job(transaction: Transaction, queue: Queue, command: Command, act: Ac
     if command.is_repeat and (waiting := repeats.standing_for(transaction, queue, command)):
         return waiting
     row = new_row(queue, command, *queue.ulids.next())._replace(status=status, alternate_status=status)
-    row = insert_row(transaction, queue, row, command.user_id)
+    row = insert_row(transaction, queue, row, command.user_id, repeats.SURPLUS_NOTE if command.is_repeat else "")
     if is_stop(queue.settings, row):
         stops.withdraw_older(transaction, queue, row)
-    audit.record_job(transaction, now_ms, act.what, row, act.actor)
+    # The audit is never pruned: of a flood the first ones stand in it.
+    if not (command.is_repeat and repeats.settle_surplus(transaction, queue, row)):
+        audit.record_job(transaction, now_ms, act.what, row, act.actor)
     if row.expires_ms:
         expiry.begin(transaction, queue, row, (row.expires_ms - row.created_ms) / 1000)
     return row

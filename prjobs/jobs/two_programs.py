@@ -1,8 +1,8 @@
 """Two programs on one queue of a site: the notice for staff, and the stops, which each of the two gets once.
 
 A forgotten second program takes jobs that the other one should carry out. A stop twice does no harm; a stop that only
-the wrong program got does. Programs that ask for one device each share a queue rightly: a stop for all devices goes to
-each of them, and to the program that asks for every job.
+the wrong program got does. Programs for one device each share a queue rightly: a stop for all devices goes to each
+program of the queue.
 """
 
 import threading
@@ -67,9 +67,9 @@ def _words(rival: Rival) -> str:
 
 
 def note_stops(queue: Queue, program: Program, poll: NotedPoll, seqs: Sequence[int]) -> None:
-    """Note which poll got these stops, for the second program that may be found later.
+    """Note which poll got these stops, for a second program found later.
 
-    Note also the stops that were owed to the poll and are no longer due: the next poll need not look again.
+    Note also the owed stops that are no longer due: the next poll need not look again.
     """
     if not seqs:
         return
@@ -87,7 +87,7 @@ def note_stops(queue: Queue, program: Program, poll: NotedPoll, seqs: Sequence[i
 def may_take_stops_for_all(queue: Queue, poll: PollRequest) -> bool:
     """Return True if a poll for one device may be the first to get a stop for all devices.
 
-    A program that polls without a filter gets the stop first: while that program hangs, the stop waits and is an alarm.
+    A program without a filter gets the stop first: while the program hangs, the stop waits and is an alarm.
     """
     since_s = queue.clock.elapsed_s() - STOP_S
     return not (poll.is_filtered and queue.recent_polls.has_polled((poll.site, poll.queue, None, None), since_s))
@@ -134,7 +134,7 @@ def _lasting_peer(known: KnownRivals, poll: NotedPoll) -> str:
 def find_owed(transaction: Transaction, queue: Queue, seqs: Sequence[int], program: Program) -> list[JobRow]:
     """Return the stops that may be handed out again: without a report, and with nothing newer handed out since.
 
-    A stop that another program got by the filter comes only if it is for all devices.
+    A stop of another program comes only if the stop is for all devices.
     """
     queue_name, own = program[1], queue.given_stops.get(program, {})
     rows = [row for row in lookup.picked_up(transaction, seqs, queue_name) if row.seq in own or is_for_all_devices(row)]

@@ -4,8 +4,9 @@ from typing import Any
 
 import msgspec
 
-from prjobs.jobs.making_safe import PATIENCE_MS, STOP, Making, Step, Told, decode, job_of, newest_stop
+from prjobs.jobs.making_safe import PATIENCE_MS
 from prjobs.jobs.queue import Queue
+from prjobs.jobs.safe_acts import STOP_STEP, Making, Step, Told, decode, job_of, newest_stop
 from prjobs.jobs.states import phase_of
 from prjobs.store.engine import Source
 
@@ -75,7 +76,7 @@ def _view(source: Source, row: list[Any], making: Making, now_ms: int) -> Making
 def _view_step(source: Source, step: Step, now_ms: int) -> StepView:
     job = job_of(source, step.ulid) if step.ulid else None
     gave_way_to = ""
-    if step.word == STOP and job and phase_of(job.status) == "gone":
+    if step.word == STOP_STEP and job and phase_of(job.status) == "gone":
         newer = newest_stop(source, step.site)
         if newer and newer.ulid > job.ulid:
             job, gave_way_to = newer, newer.user_name

@@ -9,7 +9,17 @@ from typing import NamedTuple
 from prjobs.base.catalogue import MAKES_SAFE
 from prjobs.base.ulids import floor_ulid
 from prjobs.jobs import log, repeats
-from prjobs.jobs.states import OPEN, OPEN_PHASES, PRIMARY, UNCONFIRMED, are_reports, in_phases, is_report, phase_of
+from prjobs.jobs.states import (
+    CANCELLED,
+    OPEN,
+    OPEN_PHASES,
+    PRIMARY,
+    UNCONFIRMED,
+    are_reports,
+    in_phases,
+    is_report,
+    phase_of,
+)
 from prjobs.monitor.alarms import LOOK, SAFETY, STOP
 from prjobs.monitor.board import Board
 from prjobs.monitor.reported import Reported
@@ -116,6 +126,14 @@ class WatchedJobs:
             else:
                 self._seq = None
                 self._seq = self._read_day()
+        self._drop_removed()
+
+    def _drop_removed(self) -> None:
+        """Drop the jobs that were removed from the store: their alarms would stay."""
+        removed = self._queue.removed
+        while removed:
+            if one := self.watched.get(removed.popleft()):
+                self._take(one.job._replace(status=CANCELLED))
 
     def _read_day(self) -> int:
         """Read the open jobs and reporting devices of the last day. Return the number from which to follow the log."""

@@ -8,8 +8,8 @@ import logging
 from prjobs.base.notices import Code
 from prjobs.base.ulids import floor_ulid
 from prjobs.jobs.queue import Queue
+from prjobs.jobs.repeats import remove_jobs
 from prjobs.jobs.states import ALTERNATE, UNREAD, in_phases
-from prjobs.store.numbers import keep_numbers
 from prjobs.store.transaction import Transaction
 
 # A step is one transaction of the writer: this many are a few milliseconds of it.
@@ -67,19 +67,7 @@ def _prune(transaction: Transaction, queue: Queue, seqs: list[int], before_ms: i
     # A report may have come since the search.
     sql = f"SELECT seq FROM job WHERE seq IN ({_marks(seqs)}) AND {_OVER}"
     over = [seq for (seq,) in transaction.fetch(sql, [*seqs, floor_ulid(before_ms), before_ms])]
-    chosen = f"IN ({_marks(over)})"
-    handouts = transaction.fetch(
-        f"SELECT DISTINCT handout_id FROM change WHERE job_seq {chosen} AND handout_id IS NOT NULL", over
-    )
-    if over:
-        keep_numbers(transaction)
-    for table in ("change", "lease"):
-        transaction.execute(f"DELETE FROM {table} WHERE job_seq {chosen}", over)
-    transaction.execute(f"DELETE FROM job WHERE seq {chosen}", over)
-    transaction.executemany(
-        "DELETE FROM handout WHERE id = ? AND NOT EXISTS (SELECT 1 FROM change WHERE handout_id = handout.id)",
-        handouts,
-    )
+    remove_jobs(transaction, over)
     for seq in over:
         transaction.after_commit(queue.expiries.drop, seq)
     return len(over)

@@ -236,7 +236,7 @@ def post_make_safe(appliance: Appliance) -> Answer:
     is_repeat = not sending.is_within_pace(desk, identity, makes_safe=True)
     actor = caller.actor(identity, judged.despite)
     begun = making_safe.begin(queue, site, station, identity, actor, is_repeat=is_repeat)
-    if begun.is_new:
+    if begun.is_new and not is_repeat:
         sending.copy_to_cloud(appliance, begun.stop)
     logger.info("make safe %s by %s", site, identity.user_id)
     return reply_json(next(one for one in makings.list_makings(queue) if one.id == begun.number))

@@ -23,6 +23,9 @@ from prjobs.web import caller
 logger = logging.getLogger(__name__)
 
 
+_NEWEST = "only the newest stay in the list of jobs"
+
+
 class Sent(NamedTuple):
     """The job of a command; for the answer's headers, the basis of the judgement and a note for the sender."""
 
@@ -60,8 +63,9 @@ def send(appliance: Appliance, identity: Identity, command: Command, judged: Jud
     notes = [place, unpolled.note_of(queue, row.site, identity.reaches)]
     if short is not command:
         notes.append("The command is larger than 4 kB, and needs no params: it is sent without them.")
-    if is_repeat and row.created_ms < started_ms:
-        notes.append(f"Many such commands were sent in a minute: job {row.ulid}, which waits, stands for this one.")
+    if is_repeat:
+        stands = f"job {row.ulid}, which waits, stands for this one" if row.created_ms < started_ms else _NEWEST
+        notes.append(f"Many such commands were sent in a minute: {stands}.")
     return Sent(row, judged.basis, " ".join(filter(None, notes)))
 
 
