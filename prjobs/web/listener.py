@@ -90,6 +90,7 @@ class Listener:
 
     def __init__(self, app: Any, settings: Settings) -> None:
         self._sockets = Loop()
+        self._workers = Workers(settings.threads)
         connections = allowed(settings)
         self._stopping = False
         bound = passed_sockets(settings.host, settings.port)
@@ -133,7 +134,7 @@ class Listener:
             channel_request_lookahead=1,
             channel_timeout=2**31,
             ident=None,
-            _dispatcher=Workers(settings.threads),
+            _dispatcher=self._workers,
             log_socket_errors=False,
             **_proxy(settings.trusted_proxy),
         )
@@ -154,6 +155,7 @@ class Listener:
         `is_unproved(peer)`: whether the end of the peer's connection would prove the arrival of an answer.
         """
         looked_s = time.monotonic()
+        self._workers.begin_loop()
         while not self._stopping:
             self._turn(self._timers.wake_over())
             if len(self._sockets) > self._most:
@@ -166,10 +168,11 @@ class Listener:
         self._drain(is_unproved)
 
     def _turn(self, timeout_s: float) -> None:
-        # A listening socket pauses at the limit of connections.
-        for server in self._servers:
-            self._sockets.tell(server)
-        self._sockets.turn(timeout_s)
+        if len(self._sockets) >= self._most or any(server.in_connection_overflow for server in self._servers):
+            # A listening socket pauses at the limit of connections.
+            for server in self._servers:
+                self._sockets.tell(server)
+        self._sockets.turn(timeout_s, self._workers.hand_over)
 
     def stop(self) -> None:
         """Stop serving. Any thread may call, and a signal handler that interrupts another call: no lock is taken."""
@@ -218,7 +221,7 @@ class Listener:
             look()
         for channel in self.channels():
             channel.handle_close()
-        if self._servers[0].task_dispatcher.shutdown(cancel_pending=True, timeout=0.5):
+        if self._workers.shutdown(cancel_pending=True, timeout=0.5):
             # A worker that still runs would write into a closed pipe, or into a file that got the pipe's number.
             for server in self._servers:
                 server.trigger.close()

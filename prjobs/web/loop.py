@@ -7,13 +7,14 @@ the requests of the turn.
 import selectors
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from waitress import wasyncore
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
-# The time after which a turn ends: sockets with dear requests wait for the next turn.
-TURN_S = 0.003
+# The time after which a turn ends: sockets with dear requests wait for the next turn. And that of a part of it.
+TURN_S, PART_S = 0.003, 0.0005
 
 
 class Loop(dict[int, Any]):
@@ -42,15 +43,15 @@ class Loop(dict[int, Any]):
         """Note that the socket may wait for something else from now on. The loop looks at its next turn."""
         self._changed.append(opened)
 
-    def turn(self, timeout_s: float) -> None:
-        """Wait for sockets to become ready, then let them read and write."""
+    def turn(self, timeout_s: float, hand_over: Callable[[], None] = lambda: None) -> None:
+        """Wait for ready sockets, then let them read and write; call `hand_over()` after each part of the turn."""
         while self._changed:
             self._look(self._changed.popleft())
         ready = self._selector.select(timeout_s)
         if len(ready) > 1:
             ready.sort(key=_key_cost)
         began_s = time.perf_counter()
-        end_s = began_s + TURN_S
+        end_s, part_s = began_s + TURN_S, began_s + PART_S
         for key, events in ready:
             if not self._is_open(key.fd, key.data):
                 continue
@@ -59,8 +60,12 @@ class Loop(dict[int, Any]):
             now_s = time.perf_counter()
             key.data.spent_s += now_s - began_s
             began_s = now_s
+            if now_s > part_s:
+                hand_over()
+                part_s = now_s + PART_S
             if now_s > end_s:
                 return
+        hand_over()
 
     def close(self) -> None:
         """Close the registration; the sockets stay open."""

@@ -25,6 +25,8 @@ _ORDER = tuple(Urgency)
 class _Thread(threading.local):
     is_worker = False
     is_reserved = False
+    # The thread of the loop hands tasks over at the end of a turn.
+    is_loop = False
     # The urgency of the request that the thread serves.
     urgency = Urgency.URGENT
 
@@ -42,6 +44,7 @@ class Workers:
         # Each idle worker sleeps on a lock of its own; releasing the lock wakes the worker.
         self._idle_workers: list[threading.Lock] = []
         self._idle_reserved: list[threading.Lock] = []
+        self._arrived: list[Any] = []
         self._stopping = False
         self._lock = threading.Lock()
         self._alive = count + RESERVED
@@ -52,7 +55,27 @@ class Workers:
             threading.Thread(target=self._run, args=(is_reserved,), name=name, daemon=True).start()
 
     def add_task(self, task: Any) -> None:
-        """Let a worker serve the task."""
+        """Let a worker serve the task; in the thread of the loop, from the next `hand_over` on."""
+        if _thread.is_loop:
+            self._arrived.append(task)
+        else:
+            self._queue(task)
+
+    def begin_loop(self) -> None:
+        """Collect the tasks that this thread adds, until `hand_over`.
+
+        A worker that wakes while the loop goes on with its turn would have to wait for the interpreter lock.
+        """
+        _thread.is_loop = True
+
+    def hand_over(self) -> None:
+        """Let workers serve the collected tasks."""
+        if self._arrived:
+            arrived, self._arrived = self._arrived, []
+            for task in arrived:
+                self._queue(task)
+
+    def _queue(self, task: Any) -> None:
         urgency = task.urgency()
         is_urgent = urgency == Urgency.URGENT
         with self._lock:
