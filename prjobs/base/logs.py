@@ -23,7 +23,7 @@ FILES = 5
 FORMAT = "%(asctime)s %(levelname)s %(threadName)s %(message)s"
 # Formatting and writing a line within a request would cost the request a fifth of its time.
 KEPT_LINES = 1000
-KEPT_S = 0.25
+KEPT_S = 1.0
 SCREEN_LINES = 1000
 CLOSE_S = 0.8
 # More lines of one kind, about the requests of one peer, would push out in minutes what was logged before.

@@ -35,7 +35,7 @@ class Sweep:
     look_s: float = 0.0
 
 
-# The upkeep gives the reserve on the disk up within a quarter of a second.
+# The upkeep gives the reserve on the disk up at once.
 MAKE_ROOM_S = 0.6
 
 

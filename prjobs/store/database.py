@@ -54,6 +54,10 @@ class Database:
         """Return the fault that keeps the store from working now; None while the store works."""
         return self.condition.trouble
 
+    def on_trouble(self, act: Callable[[], object]) -> None:
+        """Call `act()` at each new fault, in the thread that found the fault: it must not wait."""
+        self.condition.tell = act
+
     def start(self, tell: Tell, places: int = WAITING_LIMIT) -> None:
         """Start the writer; `tell` is called with the changed sites after each commit.
 

@@ -32,6 +32,10 @@ class Engine(Source, Protocol):
         """Return the fault that keeps the store from working now; None while the store works."""
         ...
 
+    def on_trouble(self, act: Callable[[], object]) -> None:
+        """Call `act()` at each new fault, in the thread that found the fault: it must not wait."""
+        ...
+
     def fetch_kept(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Return all rows of a query that many requests repeat: as `fetch`, but read once until the next commit."""
         ...

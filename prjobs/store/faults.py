@@ -3,6 +3,7 @@
 import logging
 import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from prjobs.base.errors import Fault, Trouble
@@ -100,6 +101,8 @@ class Condition:
         self._file = file
         self._trouble: Trouble | None = None
         self._replaced: Trouble | None = None
+        # Called at each new trouble.
+        self.tell: Callable[[], object] = lambda: None
         # False from a fault of the disk or the file on, until a transaction that really writes is on disk.
         self.is_proved = True
         # Another object after each commit and each fault: a row read with another one may have changed since. A number
@@ -115,10 +118,11 @@ class Condition:
         """Remember and return the trouble behind an error of SQLite; log new trouble."""
         trouble = trouble_of(error, self._file)
         self.version = object()
-        if trouble != self._trouble:
-            logger.error("%s (%s)", trouble.sentence, error)
-        self._trouble = trouble
+        before, self._trouble = self._trouble, trouble
         self.is_proved &= trouble.fault == Fault.LOCKED
+        if trouble != before:
+            logger.error("%s (%s)", trouble.sentence, error)
+            self.tell()
         return trouble
 
     def committed(self) -> None:

@@ -6,6 +6,7 @@ Handing a job out is a write too. On a full disk the reserve lets a waiting stop
 import logging
 import os
 import shutil
+import threading
 from pathlib import Path
 
 from prjobs.base.errors import Fault
@@ -28,6 +29,7 @@ class Ballast:
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
         self._path = ballast_of(queue.folder)
+        self._lock = threading.Lock()
         self._make_at_s = queue.clock.elapsed_s() + FIRST_S
         self.given_up = False
 
@@ -36,8 +38,16 @@ class Ballast:
         """The free bytes needed to make the reserve without taking the room of new jobs."""
         return BALLAST_BYTES + max(self._queue.settings.min_free_mb * MB, BALLAST_BYTES)
 
+    def hurry(self) -> None:
+        """Look for a full disk now, in a thread of its own: a stop may be waiting for room."""
+        threading.Thread(target=self.once, name="ballast", daemon=True).start()
+
     def once(self) -> None:
         """Give the reserve up when the store reports a full disk; make the reserve again when there is room."""
+        with self._lock:
+            self._once()
+
+    def _once(self) -> None:
         now_s = self._queue.clock.elapsed_s()
         trouble = self._queue.database.trouble
         if trouble and trouble.fault in GIVE_UP_ON:

@@ -21,7 +21,7 @@ from prjobs.upkeep.machine import StoreFile, WallClock, probe_once, watch_disk_o
 from prjobs.upkeep.retention import Retention
 
 logger = logging.getLogger(__name__)
-TICK_S = 0.25
+TICK_S = 1.0
 # A backup and a check of the file would slow the start down.
 BACKUP_AFTER_S = 60
 CHECK_AFTER_S = 30
@@ -44,6 +44,7 @@ class Chores:
         queue, desk = appliance.queue, appliance.desk
         self._clock = queue.clock
         ballast = Ballast(queue)
+        queue.database.on_trouble(ballast.hurry)
         self.chores = [
             Chore("ballast", TICK_S, ballast.once),
             Chore("file", 1, StoreFile(queue, folder.database).watch_once),
