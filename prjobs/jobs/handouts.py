@@ -65,7 +65,7 @@ def take_jobs(queue: Queue, poll: PollRequest, peer: str, noted: NotedPoll | Non
     back. Raise Conflict, and hand nothing out, when the client has ended its side of the connection.
     """
     given = _give(queue, poll, peer, noted)
-    rows = sorted((row for handed in given for row in handed.rows), key=lambda row: row.seq)
+    rows = sorted((row for handed in given for row in handed.rows), key=lambda row: row.seq) if given else []
     if noted:
         queue.recent_polls.answered(poll.program, noted, [one.id for one in given], queue.clock.elapsed_s())
         if rows:

@@ -79,9 +79,11 @@ def build_app(appliance: Appliance) -> Wsgi:
             if UNKNOWN_PROXY in environ:
                 appliance.queue.notices.say(Code.UNKNOWN_PROXY, PROXY_SENTENCE)
             answer = _routed(appliance, router, environ)
-        # The headers let pages of the origin read the answer.
-        more = [] if origin is None else cors_headers(origin) + preflight_headers(environ)
-        start_response(_LINES[answer.status], answer.headers + more)
+        headers = answer.headers
+        if origin is not None:
+            # These let pages of the origin read the answer.
+            headers = headers + cors_headers(origin) + preflight_headers(environ)
+        start_response(_LINES[answer.status], headers)
         return _body(answer, environ)
 
     return application

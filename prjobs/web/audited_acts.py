@@ -24,7 +24,7 @@ def note_refusal(desk: Desk, refused: Refused) -> None:
     if not isinstance(refused, Unauthorized | Forbidden | TooMany):
         return
     identity, is_reader = connection.known_identity(), request.method in ("GET", "HEAD")
-    if is_reader and (identity or isinstance(refused, Forbidden) or not _shows_token()):
+    if is_reader and (identity or isinstance(refused, Forbidden) or not connection.shows_token()):
         return
     kind = "read" if is_reader else request.path.rstrip("/").rpartition("/")[2]
     entry = audit.refusal(connection.actor(identity), connection.act(), refused.sentence)
@@ -32,10 +32,6 @@ def note_refusal(desk: Desk, refused: Refused) -> None:
         audit_notes.note_hourly(desk, entry, f"{kind} {refused.status}")
     else:
         audit_notes.note(desk, entry)
-
-
-def _shows_token() -> bool:
-    return "HTTP_AUTHORIZATION" in request.environ or "HTTP_COOKIE" in request.environ
 
 
 def note_act(desk: Desk, identity: Identity, what: str, target: str, detail: str = "") -> None:

@@ -47,6 +47,8 @@ def cookie_name(desk: Desk) -> str:
 
 def _sent_tokens(desk: Desk, basic: bool) -> list[str]:
     """Return the token of the Authorization header, else of the login cookies."""
+    if not connection.shows_token():
+        return []
     token = bearer_token(basic)
     if token is not None:
         return [token]
@@ -161,11 +163,12 @@ def require_observatory(desk: Desk) -> Identity | None:
 def observatory_if_shown(desk: Desk, site: str) -> Identity | None:
     """Return the identity of a token for the site, where none is needed; None without a good one."""
     found = identity_if_good(desk)
+    if found is None:
+        return None
     with suppress(Forbidden):
-        if found:
-            rights.require_observatory(found)
-            require_site(found, site)
-            return found
+        rights.require_observatory(found)
+        require_site(found, site)
+        return found
     return None
 
 

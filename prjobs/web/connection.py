@@ -60,6 +60,11 @@ def has_own_connection() -> bool:
     return PROXIED not in request.environ and UNKNOWN_PROXY not in request.environ
 
 
+def shows_token() -> bool:
+    """Return True if the request may hold a token, in the Authorization header or in a cookie."""
+    return "HTTP_AUTHORIZATION" in request.environ or "HTTP_COOKIE" in request.environ
+
+
 def is_local() -> bool:
     """Return True if the caller is on this machine."""
     address = request.environ["REMOTE_ADDR"]
