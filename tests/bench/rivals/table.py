@@ -22,10 +22,11 @@ from tests.bench.rounds import Plan
 
 # Short rounds in many turns, since other work on the machine comes and goes within seconds.
 FULL, QUICK = Plan(rounds=25, round_s=0.25), Plan(rounds=5, round_s=0.2, quick=True)
-HEAD = """| what | requests/s, 1 client | 8 clients | CPU µs/request, 1 client | 8 clients | prjobs ahead, rate | CPU |
-|---|---|---|---|---|---|---|"""
-GOAL = """The two last columns: rate of prjobs / rate of the row, CPU time of the row / CPU time of prjobs, each with 1
-and with 8 clients. Goal: above 1.00 against each rival; the floor is no rival."""
+HEAD = """| what | requests/s | CPU µs a request | prjobs ahead: rate | CPU |
+|---|---|---|---|---|"""
+GOAL = """Each cell has the figure with 1 client and with 8. The two last columns: the rate of prjobs divided by that of
+the row, and the CPU time of the row divided by that of prjobs. Goal: above 1.00 against each rival; the floor is none.
+"""
 
 
 @dataclass
@@ -43,7 +44,7 @@ class Table:
         for count, pair in pairs.items():
             self.ours[count].add(pair.ours)
         ahead = [[pair.faster for pair in pairs.values()], [pair.cheaper for pair in pairs.values()]]
-        more = [", ".join(f"{ratio:.2f}" for ratio in ratios) for ratios in ahead]
+        more = [" · ".join(f"{ratio:.2f}" for ratio in ratios) for ratios in ahead]
         self.rows.append(_row(rival.name, [pair.theirs for pair in pairs.values()], more))
         self._count_refusals(rival, [pair.theirs for pair in pairs.values()])
         if min(map(min, ahead)) <= 1 and not isinstance(rival, Floor):
@@ -62,7 +63,7 @@ class Table:
         )
         print(f"{machine}, SQLite {sqlite3.sqlite_version}\n\n{HEAD}")
         print("\n".join([_row(Itself.name, list(self.ours.values()), ["", ""]), *self.rows]))
-        print(f"\n{GOAL} prjobs is not ahead of: {', '.join(self.behind) or 'none'}.\n")
+        print(f"\n{GOAL}prjobs is not ahead of: {', '.join(self.behind) or 'none'}.\n")
         print("\n".join(["Calls (submit; take; reports), versions:", *self.notes, *self.wrong]))
 
 
@@ -129,5 +130,6 @@ def _note(table: Table, rival: Rival) -> None:
 
 
 def _row(name: str, sides: list[Side], more: list[str]) -> str:
-    figures = [f"{side.rate:,.0f}" for side in sides] + [f"{side.cpu_us:,.0f}" for side in sides]
-    return f"| {' | '.join([name, *figures, *more])} |"
+    rates = " · ".join(f"{side.rate:,.0f}" for side in sides)
+    times = " · ".join(f"{side.cpu_us:,.0f}" for side in sides)
+    return f"| {' | '.join([name, rates, times, *more])} |"
