@@ -77,6 +77,9 @@ def consequence(known: Known, seen: Sighting, rules: Rules) -> str | None:
     if known.status == FORWARDED and seen.status != UNREAD:
         # The job runs under its other id: any status but UNREAD keeps other programs from running this one.
         return None
+    if known.status == UNREAD and known.command_class == "stop" and rules.is_primary:
+        # Only a newer stop takes a waiting stop away, and that one waits in its place: a stop twice does no harm.
+        return None
     if known.status in WAITING:
         return TAKEN if seen.status != UNREAD else None
     may_repair = rules.is_primary and known.repairs < rules.repairs and rules.settled(seen.ulid)

@@ -1,7 +1,8 @@
 """Leftovers of a link switched off, of a site taken out of the link, and of a primary turned standby.
 
 Only a primary hands the cloud's jobs out. Any other appliance holds the waiting jobs: the cloud says UNREAD, and a
-primary elsewhere may run the jobs. Jobs on the way to the cloud go back to the site. Notices tell people the remedy.
+primary elsewhere may run the jobs. A waiting stop goes on waiting: a stop twice does no harm. Jobs on the way to the
+cloud go back to the site. Notices tell people the remedy.
 """
 
 import threading
@@ -42,10 +43,10 @@ def _hold_and_give_back(transaction: Transaction, context: Context) -> None:
 
 
 def _hold(transaction: Transaction, context: Context, queue_name: str) -> None:
-    """Hold the waiting jobs of the cloud, except jobs handed out before: the cloud knows of the hand-out."""
+    """Hold the waiting jobs of the cloud, except stops and jobs handed out before: the cloud knows of the hand-out."""
     found = transaction.fetch(
         f"SELECT {BRIEF_COLUMNS} FROM job WHERE {COLUMNS[queue_name][0]} = '{UNREAD}' AND origin = '{CLOUD}' "
-        "AND NOT EXISTS (SELECT 1 FROM change c "
+        "AND command_class <> 'stop' AND NOT EXISTS (SELECT 1 FROM change c "
         "WHERE c.job_seq = job.seq AND c.queue = ? AND c.handout_id IS NOT NULL)",
         (queue_name,),
     )

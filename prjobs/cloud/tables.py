@@ -36,10 +36,11 @@ class Known(NamedTuple):
     pushed_seq: int
     repairs: int
     status: str | None
+    command_class: str | None
 
 
 _KNOWN = (
-    "SELECT k.ulid, k.job_seq, k.state, k.pushed_seq, k.repairs, j.status "
+    "SELECT k.ulid, k.job_seq, k.state, k.pushed_seq, k.repairs, j.status, j.command_class "
     "FROM cloud_job k LEFT JOIN job j ON j.seq = k.job_seq"
 )
 

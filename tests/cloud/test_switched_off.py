@@ -47,6 +47,15 @@ def test_a_job_on_its_way_goes_back_to_its_site(world, away):
     assert changes == [(switched_off.GIVEN_BACK,)]
 
 
+@pytest.mark.parametrize("away", [*AWAY, {"cloud_mode": "standby"}], ids=["off", "site left", "standby"])
+def test_a_waiting_stop_goes_on_waiting(world, away):
+    world.cloud.newjob("stop", delay_ms=0)
+    stop = world.cloud.newjob("stop", delay_ms=0)
+    world.pass_time(20)
+    again(world, **away)
+    assert take(world) == [stop]
+
+
 def test_one_that_arrived_all_the_same_is_not_run_when_the_link_is_on_again(world):
     world.plan = ["lost answer"]
     row = forwarded_without_an_answer(world)
@@ -117,11 +126,11 @@ def test_what_was_being_judged_stays_held_and_is_said(world):
     world.cloud.newjob(delay_ms=0)
     world.pass_time()
     world.timings = PLAIN
-    world.cloud.newjob("cancel_all_commands", delay_ms=0)
+    stop = world.cloud.newjob("cancel_all_commands", delay_ms=0)
     while not world.appliance.queue.database.fetch("SELECT 1 FROM job WHERE status = 'HELD'"):
         world.step(100)
     appliance = again(world, cloud_mode="off")
-    assert take(world) == [] and "held: 2." in appliance.queue.notices.sentence("cloud_held")
+    assert take(world) == [stop] and "held: 1." in appliance.queue.notices.sentence("cloud_held")
 
 
 def test_the_statuses_of_a_site_that_left_are_not_sent_but_said(world):

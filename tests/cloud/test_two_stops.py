@@ -6,6 +6,8 @@ import pytest
 from prjobs.cloud.wire import MARKER
 from prjobs.jobs import handouts, leases, lookup, proofs, submission, withdrawals
 from prjobs.jobs.requests import Command, PollRequest
+from prjobs.monitor.alarms import list_alarms
+from prjobs.monitor.watching import Watch
 from tests.cloud.model import SITE
 from tests.cloud.mutants import PLAIN
 from tests.cloud.stories import take, told
@@ -180,3 +182,48 @@ def test_a_withdrawn_stop_of_the_cloud_still_withdraws_what_a_lease_brings_back(
     world.clock.true_ms += 60_000
     leases.return_once(queue)
     assert status_of(world, leased)[0] == "CANCELLED"
+
+
+# ---- a waiting stop stays
+
+
+@pytest.mark.parametrize("word", ["RECEIVED", "STARTED", "COMPLETE", "CANCELLED", "EXPIRED"])
+@pytest.mark.parametrize("action", ["stop", "cancel_all_commands"])
+def test_the_cloud_takes_no_waiting_stop_away(world, action, word):
+    """Another program took it there, or somebody withdrew it: it is handed out here all the same."""
+    stop = world.cloud.newjob(action, delay_ms=0)
+    world.pass_time(20)
+    assert status_of(world, stop) == ("UNREAD", "UNREAD")
+    mark_in_cloud(world, stop, statusId=word, replicaStatusId=word)
+    world.pass_time(60)
+    assert status_of(world, stop)[0] == "UNREAD"
+    assert take(world) == [stop]
+
+
+def test_a_stop_that_the_cloud_does_not_list_any_more_stays(world):
+    stop = world.cloud.newjob("stop", delay_ms=0)
+    world.pass_time(20)
+    world.cloud.records.pop(stop), world.cloud.texts.pop(stop)
+    world.pass_time(60)
+    assert take(world) == [stop]
+
+
+def test_a_newer_stop_of_the_cloud_takes_the_place_of_one_that_waits(world):
+    older = world.cloud.newjob("stop", delay_ms=0)
+    world.pass_time(20)
+    newer = world.cloud.newjob("stop", delay_ms=0)
+    mark_in_cloud(world, older, statusId="CANCELLED", replicaStatusId="CANCELLED")
+    world.pass_time(20)
+    assert status_of(world, older)[0] == "CANCELLED" and take(world) == [newer]
+
+
+def test_a_waiting_stop_of_the_cloud_that_nobody_fetches_is_an_alarm(world):
+    stop = world.cloud.newjob("stop", delay_ms=0)
+    world.pass_time(10)
+    mark_in_cloud(world, stop, statusId="CANCELLED", replicaStatusId="CANCELLED")
+    watch = Watch(world.appliance.board)
+    watch.once()
+    world.pass_time(20)
+    watch.once()
+    found = [alarm.sentence for alarm in list_alarms(world.appliance.board, lambda _site: True) if alarm.ulid == stop]
+    assert len(found) == 1 and "is not picked up" in found[0]
