@@ -6,6 +6,7 @@ import time
 import requests
 
 from prjobs.base.notices import Code
+from prjobs.monitor import silence
 from prjobs.monitor.watchdog import list_reasons
 from prjobs.monitor.watching import Watch
 from tests.clocks import ManualClock
@@ -302,3 +303,19 @@ def test_a_real_watchdog(program):
 
         # Polls closer together look like a flush, which throws the stop away.
         assert wait_for(lambda: polls() and not reasons(), pause=lambda: time.sleep(3))
+
+
+def test_memory_holds_the_oldest_open_jobs_of_a_site_and_every_waiting_one(appliance, monkeypatch):
+    """A program that reports nothing leaves each of its jobs open for a day."""
+    monkeypatch.setattr(silence, "KEPT_LIMIT", 3)
+    kept, now_ms = silence.Silence(appliance.board), appliance.queue.clock.now_ms()
+    for seq in range(1, 11):
+        kept.note(silence.OpenJob(seq, "saf", now_ms, "picked_up"))
+    for seq in (11, 12):
+        kept.note(silence.OpenJob(seq, "saf", now_ms, "waiting"))
+    assert list(kept._open["saf"]) == [1, 2, 3, 11, 12]
+    for seq in (1, 2, 11):
+        kept.note(silence.OpenJob(seq, "saf", now_ms, "done"))
+    assert kept._oldest("saf")[0] == 3
+    kept.note(silence.OpenJob(3, "saf", now_ms, "failed"))
+    assert kept._oldest("saf")[0] == 12

@@ -26,6 +26,9 @@ WAITING_BEFORE = [
 
 # The most alarms of sites that never polled.
 NEVER_LIMIT = 20
+# The most open jobs of a site that are kept in memory, besides waiting ones; the oldest one counts. A program that
+# reports nothing leaves a hundred thousand jobs open in a busy night.
+KEPT_LIMIT = 10_000
 
 
 class OpenJob(NamedTuple):
@@ -64,7 +67,7 @@ class Silence:
             self._waiting.discard(job.seq)
         if job.phase not in OPEN_PHASES:
             jobs.pop(job.seq, None)
-        elif job.seq not in jobs:
+        elif job.seq not in jobs and (job.phase == "waiting" or len(jobs) < KEPT_LIMIT):
             jobs[job.seq] = clock.elapsed_s() - max(0, clock.now_ms() - job.created_ms) / 1000
 
     def _oldest(self, site: str) -> tuple[int, float] | None:
