@@ -37,7 +37,7 @@ def ended_between(common: Common, site: str, since_ms: int, until_ms: int) -> li
 
 def _programs(common: Common) -> list[TokenInfo]:
     """Return the tokens that observatory programs poll with."""
-    return [one for one in list_tokens(common) if "observatory" in one.roles]
+    return list_tokens(common, "observatory")
 
 
 def _sentence(one: TokenInfo) -> str:

@@ -1,11 +1,15 @@
 """Deadlines by elapsed time: a step of the wall clock must not make a job old or young."""
 
 from collections.abc import Hashable, Iterator
+from heapq import heapify, heappop, heappush
+from itertools import count
 from typing import Any
 
 from prjobs.base.clock import Clock
 
 LIMIT = 100_000
+# The order of the deadlines holds dropped ones too: it is made anew with so many more entries than twice the keys.
+DROPPED = 1000
 
 
 class Deadlines:
@@ -17,6 +21,9 @@ class Deadlines:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._at_s: dict[Hashable, float] = {}
+        # (deadline, number, key), a heap: the number keeps keys of different types from being compared.
+        self._next: list[tuple[float, int, Hashable]] = []
+        self._numbers = count()
 
     def set(self, key: Hashable, at_s: float) -> None:
         """Set the deadline of a key, in seconds of elapsed time."""
@@ -24,6 +31,10 @@ class Deadlines:
         self._at_s[key] = at_s
         if len(self._at_s) > LIMIT:
             del self._at_s[next(iter(self._at_s))]
+        heappush(self._next, (at_s, next(self._numbers), key))
+        if len(self._next) > 2 * len(self._at_s) + DROPPED:
+            self._next = [(at, next(self._numbers), one) for one, at in list(self._at_s.items())]
+            heapify(self._next)
 
     def drop(self, key: Hashable) -> None:
         """Forget the key."""
@@ -33,6 +44,15 @@ class Deadlines:
         """Return the keys whose deadline has passed."""
         now_s = self._clock.elapsed_s()
         return [key for key, at_s in list(self._at_s.items()) if at_s <= now_s]
+
+    def passed(self) -> list[Any]:
+        """Return the keys whose deadline has passed since the last call, without a look at the others."""
+        now_s, found = self._clock.elapsed_s(), []
+        while self._next and self._next[0][0] <= now_s:
+            at_s, _, key = heappop(self._next)
+            if self._at_s.get(key) == at_s:
+                found.append(key)
+        return found
 
     def take_over(self) -> list[Any]:
         """Return the keys whose deadline has passed, and forget them."""

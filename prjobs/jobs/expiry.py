@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from typing import NamedTuple
 
 from prjobs.jobs import log
 from prjobs.jobs.log import Event
@@ -21,8 +22,10 @@ def begin(transaction: Transaction, queue: Queue, row: JobRow, left_s: float) ->
     transaction.after_commit(queue.expiries.set, row.seq, queue.clock.elapsed_s() + left_s)
 
 
-def expired_age_s(source: Source, queue: Queue, row: JobRow) -> float | None:
+def expired_age_s(source: Source, queue: Queue, row: "JobRow | _Limited", began_ms: int | None = None) -> float | None:
     """Return the age in seconds of an expired job, or -1.0 for an unknown age; None for a job still in time.
+
+    `began_ms` is the time of the first row in the log, if read already.
 
     Elapsed time judges the jobs of this process. For an older job the first look takes the wall clock, and later looks
     take elapsed time. A job from the future shows a clock set back: the age is unknown, and the job counts as expired,
@@ -33,7 +36,9 @@ def expired_age_s(source: Source, queue: Queue, row: JobRow) -> float | None:
     expiry_s = (row.expires_ms - row.created_ms) / 1000
     over_s = queue.expiries.over_s(row.seq)
     if over_s is None:
-        age_ms = queue.clock.now_ms() - _began_ms(source, row)
+        began_ms = _first_ms(source, row) if began_ms is None else began_ms
+        # The id may be ahead: ids never go back with the clock.
+        age_ms = queue.clock.now_ms() - min(row.created_ms, began_ms)
         if age_ms < -CLOCK_TOLERANCE_MS:
             return -1.0
         over_s = age_ms / 1000 - expiry_s
@@ -41,10 +46,10 @@ def expired_age_s(source: Source, queue: Queue, row: JobRow) -> float | None:
     return expiry_s + over_s if over_s >= 0 else None
 
 
-def _began_ms(source: Source, row: JobRow) -> int:
-    """Return the time of the job's request. The id may be ahead: ids never go back with the clock."""
+def _first_ms(source: Source, row: "JobRow | _Limited") -> int:
+    """Return the time of the job's first row in the log."""
     stored = source.fetch("SELECT time_ms FROM change WHERE job_seq = ? ORDER BY seq LIMIT 1", (row.seq,))
-    return min([row.created_ms, *(int(time_ms) for (time_ms,) in stored)])
+    return int(stored[0][0]) if stored else row.created_ms
 
 
 def split_expired(source: Source, queue: Queue, rows: list[JobRow]) -> tuple[list[JobRow], list[JobRow]]:
@@ -77,38 +82,59 @@ def expire_once(queue: Queue) -> int:
     The jobs of this process come by their deadlines, without a look at the store. Once a minute all waiting jobs are
     looked at: jobs from before the start, and jobs that returned to the queue after their time.
     """
-    sweep = queue.sweep
-    over = set(queue.expiries.over()) - sweep.swept
-    if is_look := queue.clock.elapsed_s() >= sweep.look_s:
+    sweep, now_s = queue.sweep, queue.clock.elapsed_s()
+    over = set(queue.expiries.passed())
+    if now_s >= sweep.look_s:
         over |= _overdue(queue)
+    # A step that fails leaves jobs whose deadline was already told: the next call looks at all.
+    look_s, sweep.look_s = (now_s + LOOK_EVERY_S if now_s >= sweep.look_s else sweep.look_s), 0.0
     numbers, count = sorted(over), 0
     for first in range(0, len(numbers), STEP):
         count += queue.database.write(_expire, queue, numbers[first : first + STEP])
-    if is_look:
-        sweep.swept.intersection_update(queue.expiries)
-        sweep.look_s = queue.clock.elapsed_s() + LOOK_EVERY_S
+    sweep.look_s = look_s
     return count
+
+
+class _Limited(NamedTuple):
+    """A waiting job with a time limit."""
+
+    seq: int
+    site: str
+    created_ms: int
+    expires_ms: int | None
 
 
 def _overdue(queue: Queue) -> set[int]:
     """Return the numbers of the waiting jobs over time; start the time limit of the others."""
-    waiting = chain.from_iterable(_waiting(queue.database, *one) for one in _WAITING)
-    return {row.seq for row in waiting if expired_age_s(queue.database, queue, row) is not None}
+    pages = chain.from_iterable(_waiting(queue.database, *one) for one in _WAITING)
+    return {seq for page in pages for seq in _overdue_of(queue, page)}
+
+
+def _overdue_of(queue: Queue, page: Sequence[_Limited]) -> Iterator[int]:
+    unknown = [row.seq for row in page if row.seq not in queue.expiries]
+    marks = ", ".join("?" * len(unknown))
+    first = f"SELECT min(seq) FROM change WHERE job_seq IN ({marks}) GROUP BY job_seq"
+    began_ms: dict[int, int] = dict(
+        queue.database.fetch(f"SELECT job_seq, time_ms FROM change WHERE seq IN ({first})", unknown)
+    )
+    for row in page:
+        if expired_age_s(queue.database, queue, row, began_ms.get(row.seq)) is not None:
+            yield row.seq
 
 
 _WAITING = (("job_unread", "status"), ("job_alternate_unread", "alternate_status"))
 
 
-def _waiting(source: Source, index: str, status: str) -> Iterator[JobRow]:
-    """Yield the waiting jobs of one queue that expire, without params, a page in memory."""
+def _waiting(source: Source, index: str, status: str) -> Iterator[list[_Limited]]:
+    """Yield the waiting jobs of one queue that expire, a page at a time."""
     sql = (
-        f"SELECT {BRIEF_COLUMNS} FROM job INDEXED BY {index} WHERE {status} = '{UNREAD}' AND (site, seq) > (?, ?) "
-        f"AND expires_ms IS NOT NULL ORDER BY site, seq LIMIT {STEP}"
+        f"SELECT {', '.join(_Limited._fields)} FROM job INDEXED BY {index} WHERE {status} = '{UNREAD}' "
+        f"AND (site, seq) > (?, ?) AND expires_ms IS NOT NULL ORDER BY site, seq LIMIT {STEP}"
     )
     last: tuple[str, int] | None = ("", 0)
     while last:
-        page = [JobRow(*row) for row in source.fetch(sql, last)]
-        yield from page
+        page = [_Limited(*row) for row in source.fetch(sql, last)]
+        yield page
         last = (page[-1].site, page[-1].seq) if len(page) == STEP else None
 
 
@@ -122,5 +148,4 @@ def _expire(transaction: Transaction, queue: Queue, seqs: Sequence[int]) -> int:
         for row in expired:
             transaction.after_commit(queue.expiries.drop, row.seq)
         count += len(expired)
-    transaction.after_commit(queue.sweep.swept.update, seqs)
     return count

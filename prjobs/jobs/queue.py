@@ -29,9 +29,8 @@ class Stop(NamedTuple):
 
 @dataclass
 class Sweep:
-    """The sweep of expired jobs: the jobs over time that were no longer waiting, and the time of the next full look."""
+    """The sweep of expired jobs: the elapsed time of the next look at all waiting jobs."""
 
-    swept: set[int] = field(default_factory=set)
     look_s: float = 0.0
 
 
