@@ -5,14 +5,20 @@ from collections.abc import Iterable
 
 from prjobs.base.settings import Settings
 
+# The settings that name sites.
+_NAMING = [
+    name
+    for name in Settings.__struct_fields__
+    if name == "stations" or name.startswith("site_") or name.endswith("_sites")
+]
+
 
 def sites_in_settings(settings: Settings) -> dict[str, list[str]]:
     """Return each site that a setting names, with the names of those settings."""
     named: dict[str, list[str]] = {}
-    for setting in Settings.__struct_fields__:
-        if setting == "stations" or setting.startswith("site_") or setting.endswith("_sites"):
-            for site in sorted({site for entry in getattr(settings, setting) for site in _sites(setting, entry)}):
-                named.setdefault(site, []).append(setting)
+    for setting in _NAMING:
+        for site in sorted({site for entry in getattr(settings, setting) for site in _sites(setting, entry)}):
+            named.setdefault(site, []).append(setting)
     return named
 
 

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from functools import lru_cache
 
 LONGEST = 64
 
@@ -11,8 +12,12 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
     A word of more than 64 characters is like none: the comparison takes time by the square of the length.
     """
-    if len(word) > LONGEST:
-        return ""
+    return _nearest(word, tuple(known)) if len(word) <= LONGEST else ""
+
+
+@lru_cache(maxsize=100)
+def _nearest(word: str, known: tuple[str, ...]) -> str:
+    # A program may send the same wrong word with each request, and each comparison takes milliseconds.
     by_folded = {name.casefold(): name for name in known}
     near = difflib.get_close_matches(word.casefold(), by_folded, 1)
     return by_folded[near[0]] if near else ""
