@@ -14,6 +14,11 @@ export class ApiError extends Error {
   }
 }
 
+const notes = new WeakMap();
+
+// The server's sentence beside an answer, such as where a job waits; empty for none.
+export const noteOf = (answer) => notes.get(answer) || "";
+
 export const get = (path, params, options) => request(path, { ...options, params });
 export const post = (path, body, options) => request(path, { ...options, method: "POST", body });
 export const remove = (path, body, options) => request(path, { ...options, method: "DELETE", body });
@@ -61,10 +66,16 @@ function timeLimit(timeoutMs, outer) {
 async function answerOf(response) {
   const text = await response.text();
   const answer = parsed(text);
-  if (response.ok && answer !== undefined) return answer;
+  if (response.ok && answer !== undefined) return noted(answer, response);
   throw new ApiError(sentenceOf(response, answer, text), {
     status: response.status, code: answer?.code || "", manual: manualOf(response),
   });
+}
+
+function noted(answer, response) {
+  const note = response.headers.get("X-Prjobs-Note");
+  if (note && answer) notes.set(answer, note);
+  return answer;
 }
 
 function manualOf(response) {

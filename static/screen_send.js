@@ -196,8 +196,15 @@ export class SendScreen {
     link.href = jobRoute(job.ulid);
     setText(link, "open the job");
     this.here.sent.replaceChildren(`Sent to ${site} ${utcClock(this.clock.now())} UTC · `, link);
-    const note = this.siteNote();
-    if (note) this.here.sent.append(` · ${note}`);
+    const note = this.api.noteOf(job) || this.siteNote();
+    if (note) this.here.sent.append(noteLine(note));
     announce(`Sent to ${site}. ${note}`.trim());
   }
+}
+
+function noteLine(note) {
+  const line = document.createElement("span");
+  line.className = "sent-note";
+  setText(line, note);
+  return line;
 }

@@ -118,6 +118,24 @@ def test_a_site_that_never_polled_is_said(served: Program, admin: str, observato
     assert page.complaints == []
 
 
+def test_the_servers_note_on_a_sent_command_is_shown(served: Program, page: Any, observatory: Observatory) -> None:
+    observatory.fetch()
+    page.goto(f"{served.url}/#/send")
+    page.click(".chip-row >> text=by hand")
+    form, sent = page.locator(".send-form"), page.locator(".sent")
+    form.get_by_label("device required").fill("camera")
+    page.get_by_label("action required").fill("stop")
+    page.click("summary")
+    page.get_by_label("required_params").fill(json.dumps({"why": 5000 * "a"}))
+    page.click(".send-form [data-part=submit]")
+    said = "The command is larger than 4 kB, and needs no params: it is sent without them."
+    wait_text(sent.locator(".sent-note"), said)
+    page.get_by_label("required_params").fill("{}")
+    page.click(".send-form [data-part=submit]")
+    sent.locator(".sent-note").wait_for(state="detached")
+    assert page.complaints == []
+
+
 def test_a_misspelt_command_and_a_new_device_are_noted(served: Program, page: Any, admin: str) -> None:
     served.new_job(admin, user_id="staff")
     page.goto(f"{served.url}/#/send")

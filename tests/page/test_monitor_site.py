@@ -1,6 +1,8 @@
 """The screen Site: health with what to do, reservations, tokens, settings, the ways out."""
 
 import re
+import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -415,6 +417,27 @@ def test_the_strip_shows_the_sky_of_a_site_that_has_one(
     wait_text(page.locator("[data-part=lst]"), re.compile(r"05:(29|3\d)"))
     wait_text(page.locator("[data-part=turnBox]"), re.compile(r"dawn \d\d:\d\d"))
     assert "dawn at saf" in page.locator("[data-part=turnBox]").get_attribute("data-tip")
+
+
+@pytest.mark.skipif(not shutil.which("zbarimg"), reason="no zbarimg (Debian: zbar-tools), the decoder of the code")
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("theme", ["day", "dark", "red"])
+def test_a_camera_reads_the_code(here: Here, open_page: OpenPage, tmp_path: Path, theme: str, width: int) -> None:
+    """A picture of the whole window, as a camera in front of it sees it."""
+    here.serve(host="0.0.0.0")
+    page = open_page(here.url, theme=theme, width=width)
+    log_in(page, here.url, here.token("staff", "--role", "admin"))
+    page.goto(f"{here.url}/#/site")
+    Observatory(here).fetch()
+    page.locator("[data-wall-link] form").get_by_text("Make a link").click()
+    made = page.locator("[data-wall-link] .made")
+    wait_text(made, "let its camera read the code")
+    made.locator("svg.qr").scroll_into_view_if_needed()
+    picture = tmp_path / "window.png"
+    page.screenshot(path=picture)
+    decode = ["zbarimg", "--quiet", "--raw", "-Sdisable", "-Sqrcode.enable", str(picture)]
+    found = subprocess.run(decode, capture_output=True, text=True, timeout=60, check=False)
+    assert found.stdout.splitlines() == [made.locator(".json").inner_text()], found.stderr
 
 
 @pytest.mark.parametrize("theme", ["day", "dark", "red"])
