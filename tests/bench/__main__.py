@@ -11,8 +11,10 @@ import platform
 import sqlite3
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
-from tests.bench import growth, history, idle, kill, memory, pages, poll, power, site, start, wakeup, writing
+from tests.bench import cpu, growth, history, idle, kill, memory, pages, poll, power, site, start, wakeup, writing
 from tests.bench.rivals import table as rivals
 from tests.bench.rounds import FULL, QUICK, Line, Plan
 
@@ -20,6 +22,7 @@ MEASURES: dict[str, Callable[[Plan], list[Line]]] = {
     "poll": poll.measure,
     "writing": writing.measure,
     "pages": pages.measure,
+    "cpu": cpu.measure,
     "history": history.measure,
     "wakeup": wakeup.measure,
     "start": start.measure,
@@ -40,7 +43,7 @@ def main() -> int:
     asked = _parser().parse_args()
     if asked.names and asked.names[0] in LOADS:
         return 0 if LOADS[asked.names[0]](asked) else 1
-    plan = QUICK if asked.quick else FULL
+    plan = replace(QUICK if asked.quick else FULL, against=asked.against)
     print(f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, ", end="")
     print(f"SQLite {sqlite3.sqlite_version}{', quick' * asked.quick}\n", flush=True)
     print(_cells(Line("what", "prjobs", "reference", "ratio", "goal")), flush=True)
@@ -54,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", choices=[*MEASURES, *LOADS, []])
     parser.add_argument("--quick", action="store_true", help="short rounds and small stores, for a first look")
+    parser.add_argument("--against", type=Path, metavar="DIR", help="another checkout, to compare in `cpu`")
     parser.add_argument("--seconds", type=float, default=120.0, help="how long `site` runs (default: 120)")
     parser.add_argument("--held", action="store_true", help="the observatories of `site` hold their polls")
     parser.add_argument("--rounds", type=int, default=100, help="how often `kill` kills (default: 100)")

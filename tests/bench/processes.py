@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,13 +16,15 @@ CHECKOUT = Path(__file__).parents[2]
 class Process:
     """A server process whose first line ends with its URL."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, tree: Path = CHECKOUT) -> None:
+        self.tree = tree
         self.process = subprocess.Popen(
             [sys.executable, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            cwd=CHECKOUT,
+            cwd=tree,
+            env={**os.environ, "PYTHONPATH": str(tree)},
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
@@ -55,17 +58,18 @@ class Process:
 
 
 class Appliance(Process):
-    """`prjobs serve` on a data folder."""
+    """`prjobs serve` on a data folder; `tree` is the checkout whose code runs."""
 
-    def __init__(self, folder: Path, *flags: str) -> None:
-        super().__init__("-m", "prjobs", "serve", "--port", "0", "--data", str(folder), *flags)
+    def __init__(self, folder: Path, *flags: str, tree: Path = CHECKOUT) -> None:
+        super().__init__("-m", "prjobs", "serve", "--port", "0", "--data", str(folder), *flags, tree=tree)
         self.folder = folder
 
     def token(self, *flags: str, user: str = "auth0|bench") -> str:
         """A token of the appliance's own for a user."""
         command = [sys.executable, "-m", "prjobs", "token", "create", "--user", user, *flags]
         command += ["--data", str(self.folder)]
-        made = subprocess.run(command, capture_output=True, text=True, check=True, cwd=CHECKOUT)
+        env = {**os.environ, "PYTHONPATH": str(self.tree)}
+        made = subprocess.run(command, capture_output=True, text=True, check=True, cwd=self.tree, env=env)
         return made.stdout.strip()
 
     def rss_mb(self) -> float | None:
@@ -88,6 +92,11 @@ def spent(pid: int) -> tuple[float, int] | None:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), sleeps
 
 
+def cpu_us(pid: int) -> float:
+    """The CPU microseconds of all threads of a process so far, by its clock (Linux, clock_getcpuclockid)."""
+    return time.clock_gettime_ns((~pid << 3) | 2) / 1000
+
+
 def rss_mb(pid: int) -> float | None:
     """The resident memory of a process in MB; None where the system does not tell by /proc."""
     try:
@@ -108,10 +117,10 @@ def echo(size: int) -> Iterator[Process]:
 
 
 @contextmanager
-def appliance(*flags: str) -> Iterator[Appliance]:
+def appliance(*flags: str, tree: Path = CHECKOUT) -> Iterator[Appliance]:
     """A running appliance on a fresh folder."""
     with scratch() as folder:
-        process = Appliance(folder / "data", *flags)
+        process = Appliance(folder / "data", *flags, tree=tree)
         try:
             yield process
         finally:

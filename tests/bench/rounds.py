@@ -3,17 +3,22 @@
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 Side = Callable[[], float]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much to measure. `quick` is for a first look: its ratios move by 20 %."""
+    """How much to measure. `quick` is for a first look: its ratios move by 20 %.
+
+    `against` is another checkout, for the measure that compares two.
+    """
 
     rounds: int = 9
     round_s: float = 0.7
     quick: bool = False
+    against: Path | None = None
 
 
 FULL = Plan()
