@@ -10,7 +10,7 @@ from playhouse.migrations import Runner
 from prjobs.base.settings import Settings
 from prjobs.opening import close_appliance, open_appliance
 from prjobs.store import schema
-from prjobs.store.numbers import KEYS, keep_numbers, last_number
+from prjobs.store.numbers import KEYS, last_number, raise_numbers
 from prjobs.store.schema import open_database
 from tests.verbs import report, submit, take
 
@@ -80,7 +80,7 @@ def test_the_number_of_a_removed_row_is_not_given_again(appliance, submit):
     before = {table: last_number(appliance.queue.database.fetch, table) for table in KEYS}
 
     def remove(transaction):
-        keep_numbers(transaction)
+        raise_numbers(transaction, {})
         for table in KEYS:
             transaction.execute(f"DELETE FROM {table}")
 

@@ -21,7 +21,7 @@ from prjobs.jobs.requests import PollRequest, is_for_all_devices
 from prjobs.jobs.states import APPLIANCE, BOTH, CANCELLED, OPEN, RECEIVED, RETURNED, UNCONFIRMED, UNREAD
 from prjobs.store.engine import Source
 from prjobs.store.models import JobRow
-from prjobs.store.numbers import last_number
+from prjobs.store.numbers import next_number
 from prjobs.store.transaction import Transaction
 
 # The longest waits of a poll: for the writer to begin, and then for the commit.
@@ -131,24 +131,31 @@ def _take(transaction: Transaction, queue: Queue, poll: PollRequest, caller: Cal
     if not leaving:
         return []
     now_ms = queue.clock.now_ms()
-    handout_id = last_number(transaction.fetch, "handout") + 1
-    transaction.execute(
-        "INSERT INTO handout (id, site, queue, time_ms, peer, poll_id, gap_ms, lease_s, state, maybe_flushed) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
-        (handout_id, poll.site, poll.queue, now_ms, caller.peer, poll.poll_id, caller.gap_ms, poll.lease_s, OPEN),
-    )
+    handout_id = _insert(transaction, poll, caller, now_ms)
     first = [row for row in leaving if row not in owed]
     log.apply(transaction, first, Event(poll.queue, RECEIVED, now_ms, caller.peer, handout_id=handout_id))
     again = Event(poll.queue, RECEIVED, now_ms, caller.peer, two_programs.NOTE, handout_id=handout_id)
     log.apply(transaction, owed, again)
     stops.note_stopped(transaction, queue, leaving, poll.queue)
-    transaction.executemany("UPDATE job SET attempts = attempts + 1 WHERE seq = ?", [(row.seq,) for row in leaving])
     if poll.lease_s:
         leases.grant(transaction, queue, leaving, poll.queue, poll.lease_s)
     if poll.poll_id:
         transaction.after_commit(queue.repeats.set, handout_id, queue.clock.elapsed_s() + POLL_ID_S)
     has_stop = any(row.command_class == stops.STOP for row in leaving)
     return [Handed(handout_id, poll.program, leaving, poll.poll_id, has_stop=has_stop)]
+
+
+def _insert(transaction: Transaction, poll: PollRequest, caller: Caller, now_ms: int) -> int:
+    """Store the hand-out, and return the number."""
+    number, gap_ms = next_number(transaction, "handout"), caller.gap_ms
+    values = (number, poll.site, poll.queue, now_ms, caller.peer, poll.poll_id, gap_ms, poll.lease_s, OPEN)
+    return transaction.execute(_INSERT, values).lastrowid or 0
+
+
+_INSERT = (
+    "INSERT INTO handout (id, site, queue, time_ms, peer, poll_id, gap_ms, lease_s, state, maybe_flushed) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"
+)
 
 
 def _find_leaving(transaction: Transaction, queue: Queue, poll: PollRequest, owed: list[JobRow]) -> list[JobRow]:

@@ -16,7 +16,6 @@ from prjobs.jobs.states import ALTERNATE, CANCELLED, FORWARDING, HELD, PRIMARY, 
 from prjobs.jobs.surplus import Kind
 from prjobs.store.engine import Source
 from prjobs.store.models import JOB_COLUMNS, JobRow
-from prjobs.store.numbers import keep_numbers
 from prjobs.store.transaction import Transaction
 
 STOP = "stop"
@@ -126,18 +125,20 @@ def settle_surplus(transaction: Transaction, queue: Queue, row: JobRow) -> bool:
 
 
 def remove_jobs(transaction: Transaction, seqs: Sequence[int]) -> None:
-    """Remove jobs with their rows of the log and their leases, and hand-outs without a job left."""
+    """Remove jobs with their rows of the log and their leases, and hand-outs without a job left.
+
+    The newest job, the job of the newest change and the newest hand-out stay: SQLite numbers the next rows by them.
+    """
     chosen = f"IN ({', '.join('?' * len(seqs))})"
     handouts = transaction.fetch(
         f"SELECT DISTINCT handout_id FROM change WHERE job_seq {chosen} AND handout_id IS NOT NULL", seqs
     )
-    if seqs:
-        keep_numbers(transaction)
     for table in ("change", "lease"):
         transaction.execute(f"DELETE FROM {table} WHERE job_seq {chosen}", seqs)
     transaction.execute(f"DELETE FROM job WHERE seq {chosen}", seqs)
     transaction.executemany(
-        "DELETE FROM handout WHERE id = ? AND NOT EXISTS (SELECT 1 FROM change WHERE handout_id = handout.id)",
+        "DELETE FROM handout WHERE id = ? AND id < (SELECT max(id) FROM handout) "
+        "AND NOT EXISTS (SELECT 1 FROM change WHERE handout_id = handout.id)",
         handouts,
     )
 

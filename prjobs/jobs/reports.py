@@ -9,12 +9,13 @@ from prjobs.jobs.proofs import prove_by_report
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.requests import StatusUpdate
 from prjobs.jobs.states import LINK_WORDS, RECEIVED, RETURNED, UNREAD, is_finished, shown, word_of
-from prjobs.store.models import JOB_COLUMNS
+from prjobs.store.models import BRIEF_COLUMNS
 from prjobs.store.transaction import Transaction
 
-_HANDED_OUT = (
-    "SELECT 1 FROM change c JOIN handout h ON h.id = c.handout_id "
-    f"WHERE c.job_seq = ? AND c.queue = ? AND h.state <> '{RETURNED}' LIMIT 1"
+# The job, and whether the queue ever handed it out, in one look.
+_REPORTED = (
+    f"SELECT {BRIEF_COLUMNS}, EXISTS (SELECT 1 FROM change c JOIN handout h ON h.id = c.handout_id "
+    f"WHERE c.job_seq = job.seq AND c.queue = ? AND h.state <> '{RETURNED}') FROM job WHERE site = ? AND ulid = ?"
 )
 
 
@@ -39,9 +40,8 @@ def require_due(queue: Queue, report: StatusUpdate) -> None:
 
 
 def _update_status(transaction: Transaction, queue: Queue, report: StatusUpdate, who: str, is_trusted: bool) -> None:
-    row = only_row(
-        transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE site = ? AND ulid = ?", (report.site, report.ulid))
-    )
+    found = transaction.fetch(_REPORTED, (report.queue, report.site, report.ulid))
+    row, was_handed_out = only_row([values[:-1] for values in found]), any(values[-1] for values in found)
     word = word_of(report.status)
     if word in LINK_WORDS:
         raise Conflict("This status is a word of the appliance's own: report another word.")
@@ -50,7 +50,6 @@ def _update_status(transaction: Transaction, queue: Queue, report: StatusUpdate,
         raise Conflict(f"A finished job cannot become UNREAD again; its status is {shown(before)}.")
     if word == UNREAD and stops.covering_stop(transaction, queue.settings, row):
         raise Conflict("A stop came after this job, so that it cannot wait again: send the command anew.")
-    was_handed_out = bool(transaction.fetch(_HANDED_OUT, (row.seq, report.queue)))
     if not is_trusted and not was_handed_out:
         raise Conflict("This job was never handed out in this queue: only a report with an observatory's token counts.")
     if word == UNREAD and report.status != UNREAD:

@@ -41,7 +41,7 @@ def insert_job(transaction: Transaction, queue: Queue, command: Command, act: Ac
         return before
     if command.is_repeat and (waiting := repeats.standing_for(transaction, queue, command)):
         return waiting
-    row = new_row(queue, command, *queue.ulids.next())._replace(status=status, alternate_status=status)
+    row = new_row(queue, command, *queue.ulids.next(), status=status)
     row = insert_row(transaction, queue, row, command.user_id, repeats.SURPLUS_NOTE if command.is_repeat else "")
     if is_stop(queue.settings, row):
         stops.withdraw_older(transaction, queue, row)

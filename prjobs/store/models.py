@@ -64,7 +64,7 @@ class JobRow(NamedTuple):
     def is_sound(self) -> bool:
         """Return True if the fixed parts of the job are as sent: False shows a flipped bit inside the row."""
         try:
-            return checksum(self) == self.checksum
+            return checksum(self.ulid, self) == self.checksum
         except TypeError:
             # A damaged row may hold other types than texts, which cannot be joined.
             return False
@@ -106,9 +106,9 @@ SENT = ("site", "device", "instance", "action", "required_params", "optional_par
 sent_by = attrgetter(*SENT)
 
 
-def checksum(row: JobRow) -> int:
+def checksum(ulid: str, sent: Any) -> int:
     """Return the CRC32 of the fixed parts of a job: SQLite's own check does not find a flipped bit in a text."""
-    return zlib.crc32("\0".join((row.ulid, *sent_by(row))).encode())
+    return zlib.crc32("\0".join((ulid, *sent_by(sent))).encode())
 
 
 def _table(name: str, row: Any) -> Any:

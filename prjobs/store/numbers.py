@@ -1,14 +1,17 @@
 """Numbers of rows: none is given twice, also after the removal of the newest rows and after a restore.
 
-Readers outside the store hold the number of a change as a cursor. SQLite's AUTOINCREMENT keeps the same promise, but
-writes a further page in each transaction.
+Readers outside the store hold the number of a change as a cursor. SQLite numbers a row by the newest row of the table;
+after the newest rows of a table were lost, a fact keeps the number. AUTOINCREMENT keeps the same promise, but writes a
+further page in each transaction.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from prjobs.store.transaction import Transaction
+
 Fetch = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
-# The tables and their keys. The fact beside the rows is written where the newest rows do not show the number.
+# The tables and their keys.
 KEYS = {"job": "seq", "change": "seq", "handout": "id"}
 FACT = "last number of "
 LAST = {
@@ -23,9 +26,21 @@ def last_number(fetch: Fetch, table: str) -> int:
     return int(fetch(LAST[table], ())[0][0] or 0)
 
 
-def keep_numbers(transaction: Any, least: dict[str, int] | None = None) -> None:
-    """Note the highest numbers, before the newest rows are removed; raise each to the one in `least`, if higher."""
+def next_number(transaction: Transaction, table: str) -> int | None:
+    """Return the number for the next row of the table; None lets SQLite number the row."""
+    return last_number(transaction.fetch, table) + 1 if table in transaction.numbered else None
+
+
+def raise_numbers(transaction: Transaction, above: dict[str, int]) -> None:
+    """Give no number up to those in `above` from now on."""
+    transaction.numbered.update(KEYS)
     for table in KEYS:
-        number = max(last_number(transaction.fetch, table), (least or {}).get(table, 0))
+        number = max(last_number(transaction.fetch, table), above.get(table, 0))
         transaction.execute("DELETE FROM fact WHERE name = ?", (f"{FACT}{table}",))
         transaction.execute("INSERT INTO fact (name, value) VALUES (?, ?)", (f"{FACT}{table}", str(number)))
+
+
+def lost_numbers(fetch: Fetch) -> set[str]:
+    """Return the tables whose newest rows do not show the highest number ever given."""
+    newest = {table: fetch(f"SELECT coalesce(max({key}), 0) FROM {table}", ())[0][0] for table, key in KEYS.items()}
+    return {table for table in KEYS if last_number(fetch, table) > newest[table]}

@@ -15,9 +15,11 @@ class Transaction:
     a failed commit, memory still matches the file.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, numbered: set[str] | None = None) -> None:
         self.execute = connection.execute
         self.executemany = connection.executemany
+        # The tables whose rows are numbered by a verb, not by SQLite; see `numbers`.
+        self.numbered = set() if numbered is None else numbered
         self._steps: list[Callable[[], object]] = []
         self._sites: set[str] = set()
 

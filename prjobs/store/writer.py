@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from prjobs.base.errors import Fault, Refused, Trouble, Unavailable
 from prjobs.store.engine import Undo
 from prjobs.store.faults import Condition, is_store_trouble, may_have_committed, write_once
+from prjobs.store.numbers import lost_numbers
 from prjobs.store.transaction import Transaction
 from prjobs.store.work import LOOK_S, Places, PutOff, Work
 
@@ -51,6 +52,7 @@ class Writer:
         self._undoing: list[Work] = []
         self._put_off = PutOff()
         self._places = Places(WAITING_LIMIT)
+        self._numbered: set[str] = set()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     def start(self, tell: Tell, places: int) -> None:
@@ -129,6 +131,7 @@ class Writer:
 
     def _run(self) -> None:
         connection = self._connect()
+        self._numbered = lost_numbers(lambda sql, values: connection.execute(sql, values).fetchall())
         while (batch := self._gather()) is not None:
             connection = self._carry_on(connection, batch)
         # Writes that were put off come after the end.
@@ -197,7 +200,7 @@ class Writer:
     def _commit(self, connection: sqlite3.Connection, batch: list[Work]) -> None:
         if not self._begin(connection, batch):
             return
-        transaction = Transaction(connection)
+        transaction = Transaction(connection, self._numbered)
         running = [work for work in batch if work.lasts or work.started.acquire(blocking=False)]
         committing = False
         try:

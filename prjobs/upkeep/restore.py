@@ -16,7 +16,7 @@ from prjobs.jobs.log import Event
 from prjobs.jobs.states import ALTERNATE, BOTH, CANCELLED, COLUMNS, FORWARDING, PRIMARY, UNREAD
 from prjobs.store.faults import trouble_of
 from prjobs.store.models import BRIEF_COLUMNS, JobRow
-from prjobs.store.numbers import KEYS, Fetch, keep_numbers, last_number
+from prjobs.store.numbers import KEYS, Fetch, last_number, raise_numbers
 from prjobs.store.schema import open_database
 from prjobs.store.transaction import Transaction
 from prjobs.upkeep.backup import stamp
@@ -194,7 +194,7 @@ def _raise_numbers(transaction: Transaction, given: dict[str, int] | None) -> No
         above = {name: seq + SKIP for name, seq in own.items()}
     else:
         above = {name: max(seq, given.get(name, 0)) for name, seq in {**given, **own}.items()}
-    keep_numbers(transaction, above)
+    raise_numbers(transaction, above)
     counted = [(name, seq) for name, seq in above.items() if name not in KEYS]
     transaction.execute("DELETE FROM sqlite_sequence")
     transaction.executemany("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", counted)

@@ -20,9 +20,11 @@ REST_S = 600.0
 AFTER_START_S = 600.0
 QUIET_DAYS = 30
 _FINISHED = in_phases("status", ("done", "failed", "gone"))
+# The newest job and the job of the newest change are kept: SQLite numbers the next rows by them.
+_NEWEST = "seq < (SELECT max(seq) FROM job) AND seq <> (SELECT job_seq FROM change ORDER BY seq DESC LIMIT 1)"
 # A job that waits in a polled alternate queue is not over, even when finished in the primary queue.
 _OVER = (
-    f"ulid < ? AND changed_ms < ? AND {_FINISHED} AND NOT (alternate_status = '{UNREAD}' AND EXISTS "
+    f"ulid < ? AND changed_ms < ? AND {_FINISHED} AND {_NEWEST} AND NOT (alternate_status = '{UNREAD}' AND EXISTS "
     f"(SELECT 1 FROM poll WHERE poll.site = job.site AND poll.queue = '{ALTERNATE}'))"
 )
 logger = logging.getLogger(__name__)

@@ -96,7 +96,7 @@ def _row(seq: int, created_ms: int) -> JobRow:
         started_ms=created_ms + 2000,
         ended_ms=created_ms + 5000,
     )
-    return row._replace(checksum=checksum(row))
+    return row._replace(checksum=checksum(row.ulid, row))
 
 
 def _compare(plan: Plan, ports: tuple[int, int], request: bytes) -> Compared:

@@ -69,4 +69,4 @@ def _row(number: int, created_ms: int) -> JobRow:
         started_ms=created_ms + 4000,
         ended_ms=created_ms + 65_000,
     )
-    return row._replace(checksum=checksum(row))
+    return row._replace(checksum=checksum(row.ulid, row))
