@@ -126,16 +126,20 @@ _WAITING = (("job_unread", "status"), ("job_alternate_unread", "alternate_status
 
 
 def _waiting(source: Source, index: str, status: str) -> Iterator[list[_Limited]]:
-    """Yield the waiting jobs of one queue that expire, a page at a time."""
-    sql = (
-        f"SELECT {', '.join(_Limited._fields)} FROM job INDEXED BY {index} WHERE {status} = '{UNREAD}' "
-        f"AND (site, seq) > (?, ?) AND expires_ms IS NOT NULL ORDER BY site, seq LIMIT {STEP}"
-    )
-    last: tuple[str, int] | None = ("", 0)
-    while last:
-        page = [_Limited(*row) for row in source.fetch(sql, last)]
-        yield page
-        last = (page[-1].site, page[-1].seq) if len(page) == STEP else None
+    """Yield the waiting jobs of one queue that expire, site by site, a page at a time."""
+    of = f"FROM job INDEXED BY {index} WHERE {status} = '{UNREAD}' AND site"
+    next_site = f"SELECT site {of} > ? ORDER BY site LIMIT 1"
+    found = source.fetch(next_site, ("",))
+    while found:
+        (site,), last = found[0], 0
+        while page := [_Limited(*row) for row in source.fetch(f"{_COLUMNS} {of} = ? {_NEXT}", (site, last))]:
+            yield page
+            last = page[-1].seq
+        found = source.fetch(next_site, (site,))
+
+
+_COLUMNS = f"SELECT {', '.join(_Limited._fields)}"
+_NEXT = f"AND seq > ? AND expires_ms IS NOT NULL ORDER BY seq LIMIT {STEP}"
 
 
 def _expire(transaction: Transaction, queue: Queue, seqs: Sequence[int]) -> int:
