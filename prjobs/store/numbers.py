@@ -8,8 +8,6 @@ further page in each transaction.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from prjobs.store.transaction import Transaction
-
 Fetch = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 # The tables and their keys.
 KEYS = {"job": "seq", "change": "seq", "handout": "id"}
@@ -26,12 +24,12 @@ def last_number(fetch: Fetch, table: str) -> int:
     return int(fetch(LAST[table], ())[0][0] or 0)
 
 
-def next_number(transaction: Transaction, table: str) -> int | None:
+def next_number(transaction: Any, table: str) -> int | None:
     """Return the number for the next row of the table; None lets SQLite number the row."""
     return last_number(transaction.fetch, table) + 1 if table in transaction.numbered else None
 
 
-def raise_numbers(transaction: Transaction, above: dict[str, int]) -> None:
+def raise_numbers(transaction: Any, above: dict[str, int]) -> None:
     """Give no number up to those in `above` from now on."""
     transaction.numbered.update(KEYS)
     for table in KEYS:
