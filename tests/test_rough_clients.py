@@ -1,6 +1,7 @@
 """Nobody who reads or asks keeps polls and stops waiting: dear requests are refused early or wait behind the others."""
 
 import json
+import math
 import socket
 import threading
 import time
@@ -165,6 +166,32 @@ def test_two_threads_are_for_urgent_requests_alone(give):
     writes[0].may_end.set()
     wait_for(lambda: len(served) == 9)
     assert served[8] is urgent[2]
+
+
+@pytest.mark.parametrize("others", [0, 3])
+def test_urgent_requests_behind_some_that_wait_run_all_the_same(others):
+    """The loop hands them over together: few run, and one more each time that the first of the others has waited."""
+    workers, served = Workers(6), []
+    tasks = [Task(urgency, served) for urgency in [Urgency.WRITE] * others + [Urgency.URGENT] * 4]
+
+    def turn():
+        workers.begin_loop()
+        for task in tasks:
+            workers.add_task(task)
+        assert served == []
+        workers.hand_over()
+        wait_for(lambda: len(served) == others + MOST[Urgency.URGENT])
+        assert set(served) == set(tasks[:-2])
+        wait_for(lambda: workers.look_after() and len(served) == len(tasks))
+        assert workers.look_after() == math.inf
+
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(turn).result()
+    finally:
+        for task in tasks:
+            task.may_end.set()
+        assert workers.shutdown(timeout=60)
 
 
 def test_few_reading_requests_run_at_the_same_time(give):

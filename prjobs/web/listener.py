@@ -172,7 +172,7 @@ class Listener:
             # A listening socket pauses at the limit of connections.
             for server in self._servers:
                 self._sockets.tell(server)
-        self._sockets.turn(timeout_s, self._workers.hand_over)
+        self._sockets.turn(min(timeout_s, self._workers.look_after()), self._workers.hand_over)
 
     def stop(self) -> None:
         """Stop serving. Any thread may call, and a signal handler that interrupts another call: no lock is taken."""
