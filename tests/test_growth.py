@@ -8,6 +8,7 @@ import requests
 
 from prjobs.access import known
 from prjobs.appliance import Appliance
+from prjobs.base.deadlines import LIMIT, Deadlines
 from prjobs.jobs import log
 from prjobs.jobs.queue import Queue
 from prjobs.monitor import board, views
@@ -143,3 +144,29 @@ def test_the_sites_of_many_tokens_are_read_once_each(appliance: Appliance) -> No
         make_token(appliance, f"u{number}", sites=("eco", "wema") if number % 2 else ("saf",))
     assert {"saf", "eco", "wema"} <= known.named_sites(appliance.desk)
     assert {"u0", "u19"} <= known.known_users(appliance.desk)
+
+
+def test_deadlines_above_the_limit_drop_the_oldest(clock: ManualClock) -> None:
+    """In a plain dict each of these would cost a walk past all dropped ones: minutes in all."""
+    deadlines = Deadlines(clock)
+    for key in range(3 * LIMIT):
+        deadlines.set(key, float(key))
+    assert list(deadlines) == list(range(2 * LIMIT, 3 * LIMIT))
+    clock.advance(2.5 * LIMIT)
+    passed = deadlines.passed()
+    assert passed[0] == 2 * LIMIT and len(passed) >= LIMIT / 2
+    assert deadlines.passed() == []
+
+
+def test_a_deadline_is_told_as_passed_once_and_at_its_newest_time(clock: ManualClock) -> None:
+    now_s, deadlines = clock.elapsed_s(), Deadlines(clock)
+    for key in ("a", "b", "c", "d"):
+        deadlines.set(key, now_s + 10)
+    deadlines.set("b", now_s + 20)
+    deadlines.drop("c")
+    clock.advance(11)
+    assert sorted(deadlines.passed()) == ["a", "d"]
+    deadlines.set("a", now_s + 15)
+    clock.advance(10)
+    assert sorted(deadlines.passed()) == ["a", "b"]
+    assert sorted(deadlines.over()) == ["a", "b", "d"]

@@ -1,5 +1,6 @@
 """Deadlines by elapsed time: a step of the wall clock must not make a job old or young."""
 
+from collections import OrderedDict
 from collections.abc import Hashable, Iterator
 from heapq import heapify, heappop, heappush
 from itertools import count
@@ -20,7 +21,9 @@ class Deadlines:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._at_s: dict[Hashable, float] = {}
+        # A plain dict looks for the first key past all that were deleted before it: each key above the limit would cost
+        # a walk.
+        self._at_s: OrderedDict[Hashable, float] = OrderedDict()
         # (deadline, number, key), a heap: the number keeps keys of different types from being compared.
         self._next: list[tuple[float, int, Hashable]] = []
         self._numbers = count()
@@ -30,7 +33,7 @@ class Deadlines:
         self._at_s.pop(key, None)
         self._at_s[key] = at_s
         if len(self._at_s) > LIMIT:
-            del self._at_s[next(iter(self._at_s))]
+            self._at_s.popitem(last=False)
         heappush(self._next, (at_s, next(self._numbers), key))
         if len(self._next) > 2 * len(self._at_s) + DROPPED:
             self._next = [(at, next(self._numbers), one) for one, at in list(self._at_s.items())]

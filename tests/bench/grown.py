@@ -18,7 +18,7 @@ NIGHT_MS = 10 * 3_600_000
 # The last day of the store must still be the last day when the measures run.
 FRESH_MS = 6 * 3_600_000
 SITE, NIGHT_SITE = "saf", "wema"
-STOPPED = [f"queue{number}" for number in range(1, 6)]
+STOPPED = [f"queue{number}" for number in range(1, 3)]
 OLDEST = "oldest"
 RECENT = 100
 

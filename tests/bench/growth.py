@@ -1,7 +1,7 @@
 """`python -m tests.bench growth`: each request on a store a hundred times larger than another, in turns.
 
 The large store has 2,000,000 jobs with 10,000,000 changes, 1,000 sites, 10,000 tokens, 10,000 reservations, a night of
-100,000 jobs, and 35,000 jobs that wait at each of five sites. `--quick` takes a hundredth of both.
+100,000 jobs, and 35,000 jobs that wait at each of two sites. `--quick` takes a hundredth of both.
 """
 
 import argparse
