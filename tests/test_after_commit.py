@@ -1,6 +1,7 @@
 """Memory follows the store: a verb that is refused, or whose commit fails, leaves everything in memory as it was."""
 
 import dataclasses
+import itertools
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from prjobs.access import login, reservations, tokens
+from prjobs.access import login, reserving, tokens
 from prjobs.access.audit import NEWJOB, OPERATOR, Act
 from prjobs.access.reservations import Event, NewReservation
 from prjobs.access.tokens import NewToken
@@ -39,7 +40,7 @@ PEER = "127.0.0.1:5000"
 CANCEL_ALL = {"device": "all", "action": "cancel_all_commands"}
 # Never compared: the store itself, the clock, settings, ids (one that was drawn is never given again), machinery.
 LOCKS = (type(threading.Lock()), type(threading.RLock()))
-SKIPPED = (Database, Clock, Settings, Ulids, Failpoints, Waiters, Path, threading.Event, *LOCKS)
+SKIPPED = (Database, Clock, Settings, Ulids, Failpoints, Waiters, Path, threading.Event, itertools.count, *LOCKS)
 
 
 def memory(value: Any, seen: set[int] | None = None) -> Any:
@@ -83,7 +84,7 @@ class World:
         self.damaged = submit(device="dome")
         database.write(lambda t: t.execute("UPDATE job SET action = 'open' WHERE seq = ?", (self.damaged.seq,)))
         window = NewReservation("saf", "b", clock.now_ms(), clock.now_ms() + 60_000)
-        self.reservation = reservations.add_reservation(self.desk, window, OPERATOR)
+        self.reservation = reserving.add_reservation(self.desk, window, OPERATOR)
         self.token = tokens.create_token(self.desk, NewToken("ann"), OPERATOR)[1]
         self.key = login.create_login_key(self.desk)
         database.write(tables.begin_site, "saf", 0)
@@ -126,9 +127,9 @@ VERBS: dict[str, Callable[[World], object]] = {
     "return leases": lambda w: (w.clock.advance(40), leases.return_once(w.queue)),
     "save alarms": lambda w: alarms.save(w.board),
     "save polls": lambda w: save_polls(w.queue, w.folder),
-    "reserve": lambda w: reservations.add_reservation(w.desk, w_reservation(w), OPERATOR),
-    "remove a reservation": lambda w: reservations.remove_reservation(w.desk, w.reservation.id, OPERATOR),
-    "calendar": lambda w: reservations.replace_calendar(w.desk, "saf", [Event("e", 1, 2, "u", "U", "")], 1),
+    "reserve": lambda w: reserving.add_reservation(w.desk, w_reservation(w), OPERATOR),
+    "remove a reservation": lambda w: reserving.remove_reservation(w.desk, w.reservation.id, OPERATOR),
+    "calendar": lambda w: reserving.replace_calendar(w.desk, "saf", [Event("e", 1, 2, "u", "U", "")], 1),
     "make a token": lambda w: tokens.create_token(w.desk, NewToken("bob"), OPERATOR),
     "revoke a token": lambda w: tokens.revoke_token(w.desk, w.token.id, OPERATOR),
     "make a login key": lambda w: login.create_login_key(w.desk),

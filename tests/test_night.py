@@ -14,7 +14,7 @@ import msgspec
 import pytest
 import requests
 
-from prjobs.access import reservations
+from prjobs.access import reserving
 from prjobs.access.audit import OPERATOR
 from prjobs.access.reservations import NewReservation
 from prjobs.base.errors import BadRequest
@@ -340,10 +340,10 @@ def test_reservations_that_overlap_the_night(appliance, clock, read):
         "across": (night.until_ms - 1, night.until_ms + HOUR_MS),
     }
     for title, (start_ms, end_ms) in spans.items():
-        reservations.add_reservation(
+        reserving.add_reservation(
             appliance.desk, NewReservation("saf", "auth0|ann", start_ms, end_ms, "Ann K.", title), OPERATOR
         )
-    reservations.add_reservation(appliance.desk, NewReservation("mrc1", "b", *spans["within"]), OPERATOR)
+    reserving.add_reservation(appliance.desk, NewReservation("mrc1", "b", *spans["within"]), OPERATOR)
     clock.advance(7200)
     assert [one.title for one in read()[0].reservations] == ["over", "within", "across"]
     assert len(read(site=None)[0].reservations) == 4
@@ -352,7 +352,7 @@ def test_reservations_that_overlap_the_night(appliance, clock, read):
 @pytest.mark.parametrize("mode", ["none", "local"])
 def test_reservations_that_do_not_count_are_not_shown_as_if_they_did(appliance, clock, submit, mode):
     wanted = NewReservation("saf", "auth0|ann", clock.wall_ms, clock.wall_ms + HOUR_MS, "Ann K.")
-    reservations.add_reservation(appliance.desk, wanted, OPERATOR)
+    reserving.add_reservation(appliance.desk, wanted, OPERATOR)
     submit()
     clock.advance(60)
     counts, settings = mode == "local", Settings(reservations=mode)

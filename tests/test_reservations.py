@@ -35,7 +35,7 @@ def local(make_appliance):
 
 
 def reserve(appliance, user, start_ms=0, end_ms=FOREVER_MS, site="saf", name=""):
-    return reservations.add_reservation(appliance.desk, NewReservation(site, user, start_ms, end_ms, name), OPERATOR)
+    return reserving.add_reservation(appliance.desk, NewReservation(site, user, start_ms, end_ms, name), OPERATOR)
 
 
 def ask_for(appliance, site, user, start_ms=0, end_ms=FOREVER_MS, force=False):
@@ -108,7 +108,7 @@ def test_a_change_counts_at_once(local):
     assert may(local, BOB)
     one = reserve(local, ALICE)
     assert not may(local, BOB)
-    reservations.remove_reservation(local.desk, one.id, OPERATOR)
+    reserving.remove_reservation(local.desk, one.id, OPERATOR)
     assert may(local, BOB)
 
 
@@ -137,7 +137,7 @@ def test_a_judgement_reads_no_row_again(make_appliance, clock, monkeypatch):
     appliance = make_appliance(reservations="calendar", stations=["saf=mrc1+mrc2"])
     for site in ("saf", "mrc1", "mrc2"):
         events = [event(f"u{n}", clock.wall_ms + n * HOUR_MS, clock.wall_ms + (n + 2) * HOUR_MS) for n in range(300)]
-        reservations.replace_calendar(appliance.desk, site, events, clock.wall_ms)
+        reserving.replace_calendar(appliance.desk, site, events, clock.wall_ms)
     first = reservations.judge(appliance.desk, BOB, False, "saf")
     monkeypatch.setattr(appliance.desk.database, "fetch", None)
     assert reservations.judge(appliance.desk, BOB, False, "saf") == first
@@ -174,7 +174,7 @@ def test_it_says_what_a_simple_model_says(make_appliance, clock, many):
                 for number, (where, user, (start, end), is_local) in enumerate(reserved)
                 if where == site and not is_local
             ]
-            reservations.replace_calendar(appliance.desk, site, events, base_ms)
+            reserving.replace_calendar(appliance.desk, site, events, base_ms)
         for site, user, (start, end), is_local in reserved:
             if is_local:
                 reserve(appliance, user, base_ms + start, base_ms + end, site)
@@ -198,7 +198,7 @@ def test_the_basis_says_how_old_the_answer_is(make_appliance, clock):
     appliance = make_appliance(reservations="calendar", calendar_stale="allow")
     basis = lambda: reservations.judge(appliance.desk, BOB, False, "saf").basis  # noqa: E731
     assert basis() == "cached age=never"
-    reservations.replace_calendar(appliance.desk, "saf", [], clock.wall_ms)
+    reserving.replace_calendar(appliance.desk, "saf", [], clock.wall_ms)
     assert basis() == "live"
     clock.advance(119)
     assert basis() == "live"
@@ -211,7 +211,7 @@ def test_a_setting_decides_when_the_calendar_was_never_reached_or_is_too_old(mak
     appliance = make_appliance(reservations="calendar", calendar_stale=policy, calendar_max_age_s=3600)
     never = reservations.judge(appliance.desk, BOB, False, "saf")
     assert never.allowed == allowed and "not reached yet" in never.sentence
-    reservations.replace_calendar(appliance.desk, "saf", [], clock.wall_ms)
+    reserving.replace_calendar(appliance.desk, "saf", [], clock.wall_ms)
     clock.advance(3600)
     assert may(appliance, BOB)
     clock.advance(1)
@@ -223,7 +223,7 @@ def test_a_setting_decides_when_the_calendar_was_never_reached_or_is_too_old(mak
 
 def test_an_answer_from_the_future_is_as_doubtful_as_an_old_one(make_appliance, clock):
     appliance = make_appliance(reservations="calendar")
-    reservations.replace_calendar(appliance.desk, "saf", [], clock.wall_ms + 86_400_000)
+    reserving.replace_calendar(appliance.desk, "saf", [], clock.wall_ms + 86_400_000)
     judged = reservations.judge(appliance.desk, BOB, False, "saf")
     assert (judged.allowed, judged.basis) == (False, "cached age=86400")
 
@@ -233,13 +233,13 @@ def test_what_was_made_here_counts_in_calendar_mode_whatever_the_calendar_does(m
     reserve(appliance, ALICE)
     assert may(appliance, ALICE)
     assert reservations.judge(appliance.desk, BOB, False, "saf").sentence == RESERVED
-    reservations.replace_calendar(appliance.desk, "saf", [event(BOB)], clock.wall_ms)
+    reserving.replace_calendar(appliance.desk, "saf", [event(BOB)], clock.wall_ms)
     assert may(appliance, ALICE) and may(appliance, BOB) and not may(appliance, "auth0|carol")
 
 
 def test_an_old_answer_still_protects_whom_it_named_when_the_setting_allows(make_appliance, clock):
     appliance = make_appliance(reservations="calendar", calendar_stale="allow")
-    reservations.replace_calendar(appliance.desk, "saf", [event(ALICE)], clock.wall_ms)
+    reserving.replace_calendar(appliance.desk, "saf", [event(ALICE)], clock.wall_ms)
     clock.advance(86_400)
     assert may(appliance, ALICE) and not may(appliance, BOB)
 
@@ -247,16 +247,16 @@ def test_an_old_answer_still_protects_whom_it_named_when_the_setting_allows(make
 def test_a_station_is_judged_by_the_oldest_of_its_answers(make_appliance, clock):
     appliance = make_appliance(reservations="calendar", stations=["wema=mrc1+mrc2"])
     for site, age_ms in (("wema", 0), ("mrc1", 500_000)):
-        reservations.replace_calendar(appliance.desk, site, [], clock.wall_ms - age_ms)
+        reserving.replace_calendar(appliance.desk, site, [], clock.wall_ms - age_ms)
     assert reservations.judge(appliance.desk, BOB, False, "wema").basis == "cached age=never"
-    reservations.replace_calendar(appliance.desk, "mrc2", [event(ALICE)], clock.wall_ms)
+    reserving.replace_calendar(appliance.desk, "mrc2", [event(ALICE)], clock.wall_ms)
     judged = reservations.judge(appliance.desk, BOB, False, "wema")
     assert (judged.basis, judged.allowed) == ("cached age=500", False)
 
 
 def test_the_calendars_do_not_count_in_local_mode(make_appliance, clock):
     appliance = make_appliance(reservations="local")
-    reservations.replace_calendar(appliance.desk, "saf", [event(ALICE)], clock.wall_ms)
+    reserving.replace_calendar(appliance.desk, "saf", [event(ALICE)], clock.wall_ms)
     assert may(appliance, BOB)
 
 
@@ -271,12 +271,12 @@ def test_wrong_times_are_refused(local, clock):
 
 
 def test_only_those_made_here_can_be_removed(local, clock):
-    reservations.replace_calendar(local.desk, "saf", [event(ALICE)], clock.wall_ms)
+    reserving.replace_calendar(local.desk, "saf", [event(ALICE)], clock.wall_ms)
     (one,) = reservations.list_reservations(local.desk)
     with pytest.raises(Conflict):
-        reservations.remove_reservation(local.desk, one.id, OPERATOR)
+        reserving.remove_reservation(local.desk, one.id, OPERATOR)
     with pytest.raises(NotFound):
-        reservations.remove_reservation(local.desk, one.id + 1, OPERATOR)
+        reserving.remove_reservation(local.desk, one.id + 1, OPERATOR)
 
 
 @pytest.mark.parametrize(
@@ -309,7 +309,7 @@ def test_a_user_or_a_site_that_is_not_known_is_refused_unless_forced(local, site
 def test_users_and_sites_are_known_by_tokens_jobs_polls_settings_and_the_calendar(make_appliance, clock):
     appliance = make_appliance(reservations="calendar", stations=["wema=mrc1"], site_zones=["tst=UTC"])
     make_token(appliance, "token", sites=("tok",))
-    reservations.replace_calendar(appliance.desk, "cal", [event("calendar")], clock.wall_ms)
+    reserving.replace_calendar(appliance.desk, "cal", [event("calendar")], clock.wall_ms)
     sent = Command("job", "mount", "m", "go", "sender", "", "[]", "{}", "{}", {})
     submit_job(appliance.queue, sent, USER)
     take(appliance, site="pol")
@@ -328,7 +328,7 @@ def test_overlaps_are_said_and_only_those(make_appliance, clock, mode):
     spans["after"] = (6, 7)
     for user, (start, end) in spans.items():
         reserve(appliance, user, now_ms + start * HOUR_MS, now_ms + end * HOUR_MS, name=user.upper())
-    reservations.replace_calendar(appliance.desk, "saf", [event("calendar", now_ms, FOREVER_MS)], now_ms)
+    reserving.replace_calendar(appliance.desk, "saf", [event("calendar", now_ms, FOREVER_MS)], now_ms)
     span = {"start_ms": now_ms + 3 * HOUR_MS, "end_ms": now_ms + 6 * HOUR_MS, "force": True}
     said = " ".join(ask_for(appliance, "saf", BOB, **span).notes)
     names = re.findall(r"that of (\w+) for saf", said)
@@ -371,7 +371,7 @@ def test_those_that_are_over_are_not_listed(local, clock):
 
 def test_making_and_removing_are_in_the_audit(local):
     one = reserve(local, ALICE)
-    reservations.remove_reservation(local.desk, one.id, OPERATOR)
+    reserving.remove_reservation(local.desk, one.id, OPERATOR)
     rows = local.queue.database.fetch("SELECT who, what, target, detail FROM audit ORDER BY seq")
     assert [row[:3] for row in rows] == [
         ("operator", "reserve add", str(one.id)),

@@ -15,7 +15,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from prjobs.access import reservations
+from prjobs.access import reservations, reserving
 from prjobs.access.desk import Desk
 from prjobs.access.http import LIMITS, Limits, Outside, post_json
 from prjobs.access.reservations import CALENDAR, MAX_TIME_MS, REFRESH_S, UNCLEAR, Event
@@ -162,7 +162,7 @@ def refresh_site(desk: Desk, site: str, limits: Limits = LIMITS) -> str:
     def coming_up(events: list[Event]) -> list[Event]:
         return [one for one in dict.fromkeys(events) if one.end_ms > now_ms and one.start_ms < now_ms + AHEAD_MS]
 
-    reservations.replace_calendar(desk, site, coming_up(clear), now_ms, coming_up(unclear))
+    reserving.replace_calendar(desk, site, coming_up(clear), now_ms, coming_up(unclear))
     return fault
 
 

@@ -1,26 +1,23 @@
 """Reservations of telescopes, and the judgement on a user's command by them.
 
-Reservations are made here (`local`) or copied from a calendar service (`calendar`). A judgement reads the store only
-and sends no request, so judgements work without the Internet. Times are Unix milliseconds by the wall clock; a
-reservation is on while start ≤ now < end. A command for an enclosure station is judged by the reservations of the
-station and of all its observatories.
+Reservations are made here (`local`) or copied from a calendar service (`calendar`), by `access/reserving.py`. A
+judgement reads the store only and sends no request, so judgements work without the Internet. Times are Unix
+milliseconds by the wall clock; a reservation is on while start ≤ now < end. A command for an enclosure station is
+judged by the reservations of the station and of all its observatories.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
-from prjobs.access import audit
-from prjobs.access.audit import Actor, Entry
 from prjobs.access.desk import Desk, Reservation, Window, remember
 from prjobs.base.clock import moment
-from prjobs.base.errors import BadRequest, Conflict, NotFound
+from prjobs.base.errors import NotFound
 from prjobs.base.fields import Site, UserId, UserName
 from prjobs.base.settings import Settings
-from prjobs.store.transaction import Transaction
 
 LOCAL = "local"
 CALENDAR = "calendar"
@@ -30,7 +27,6 @@ UNCLEAR = "unclear"
 REFRESH_S = 60
 MAX_TIME_MS = 253_370_764_800_000  # the year 9999
 
-Result = TypeVar("Result")
 Time = Annotated[int, Meta(ge=0, le=MAX_TIME_MS, description="a time in Unix milliseconds")]
 Title = Annotated[str, Meta(max_length=200, description="a text of up to 200 characters")]
 
@@ -99,11 +95,7 @@ class Judgement(msgspec.Struct, frozen=True):
 
 # The reservations that count, by the setting `reservations`.
 _SOURCES: dict[str, tuple[str, ...]] = {"none": (), LOCAL: (LOCAL,), CALENDAR: (LOCAL, CALENDAR, UNCLEAR)}
-_COLUMNS = ", ".join(Reservation.__struct_fields__)
-_INSERT = (
-    "INSERT INTO reservation (site, source, event_id, start_ms, end_ms, creator_id, creator, title, created_by) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id"
-)
+COLUMNS = ", ".join(Reservation.__struct_fields__)
 RESERVED = "Someone else has a reservation right now. Please see the calendar for details."
 UNREADABLE = "The calendar has an event that cannot be read, so the present reservation is unknown."
 ASK = "Administrators can still command: ask one, or have the event corrected in the calendar."
@@ -144,7 +136,7 @@ def _decide(settings: Settings, window: Window, is_fresh: bool, user_id: str) ->
     # An event of the calendar whose user is not understood has an empty id, and is nobody's own.
     own = [one for one in counted if one.creator_id == user_id != ""]
     if own:
-        return True, Reason.OWN, f"You have a reservation until {_utc(max(one.end_ms for one in own))} UTC."
+        return True, Reason.OWN, f"You have a reservation until {utc(max(one.end_ms for one in own))} UTC."
     if any(one.source != UNCLEAR for one in counted):
         return False, Reason.RESERVED, RESERVED
     if is_unclear:
@@ -152,7 +144,7 @@ def _decide(settings: Settings, window: Window, is_fresh: bool, user_id: str) ->
         return not counted, Reason.UNKNOWN, said
     if is_fresh:
         return True, Reason.FREE, "Nobody has a reservation right now: every user with a token may command."
-    since = f"since {_utc(window.answered_ms)} UTC" if window.answered_ms is not None else "yet"
+    since = f"since {utc(window.answered_ms)} UTC" if window.answered_ms is not None else "yet"
     if denies_unsure:
         return (
             False,
@@ -221,7 +213,8 @@ def stations(settings: Settings) -> dict[str, list[str]]:
     return tied
 
 
-def _utc(time_ms: int) -> str:
+def utc(time_ms: int) -> str:
+    """Return a time for a sentence, to the minute."""
     return moment(time_ms).strftime("%Y-%m-%d %H:%M")
 
 
@@ -262,85 +255,16 @@ def uncounted_note(settings: Settings, found: Sequence[Reservation]) -> str:
 
 def find_reservation(desk: Desk, reservation_id: int) -> Reservation:
     """Return one reservation, also a past one. Raise NotFound."""
-    return _one(_fetch(desk, "id = ?", (reservation_id,)))
+    return one_of(_fetch(desk, "id = ?", (reservation_id,)))
 
 
 def _fetch(desk: Desk, where: str, parameters: Sequence[object]) -> list[Reservation]:
-    sql = f"SELECT {_COLUMNS} FROM reservation WHERE {where} ORDER BY start_ms, id"
+    sql = f"SELECT {COLUMNS} FROM reservation WHERE {where} ORDER BY start_ms, id"
     return [Reservation(*row) for row in desk.database.fetch(sql, parameters)]
 
 
-def _one(found: list[Reservation]) -> Reservation:
+def one_of(found: list[Reservation]) -> Reservation:
+    """Return the only reservation of a list. Raise NotFound for an empty list."""
     if not found:
         raise NotFound("There is no reservation with this id.")
     return found[0]
-
-
-# ---- changing
-
-
-def add_reservation(desk: Desk, asked: NewReservation, actor: Actor) -> Reservation:
-    """Reserve a site for a user. Raise BadRequest when the end is before the start, or in the past.
-
-    Other reservations for the same time are no obstacle: all their users may command.
-    """
-    if asked.end_ms <= asked.start_ms:
-        raise BadRequest("end_ms must be after start_ms.")
-    if asked.end_ms <= desk.clock.now_ms():
-        raise BadRequest("end_ms must be in the future: this reservation would be over already.")
-    return _change(desk, _add, desk, asked, actor)
-
-
-def _add(transaction: Transaction, desk: Desk, asked: NewReservation, actor: Actor) -> Reservation:
-    creator = asked.creator or asked.creator_id
-    event = Event("", asked.start_ms, asked.end_ms, asked.creator_id, creator=creator, title=asked.title)
-    row = (asked.site, LOCAL, *event, actor.who)
-    added = Reservation(transaction.execute(_INSERT, row).fetchone()[0], *row)  # type: ignore[arg-type]
-    _record(transaction, desk, audit.RESERVE_ADD, added, actor)
-    return added
-
-
-def remove_reservation(desk: Desk, reservation_id: int, actor: Actor) -> Reservation:
-    """Remove a local reservation and return it. Raise NotFound, or Conflict for a reservation of the calendar."""
-    return _change(desk, _remove, desk, reservation_id, actor)
-
-
-def _remove(transaction: Transaction, desk: Desk, reservation_id: int, actor: Actor) -> Reservation:
-    sql = f"SELECT {_COLUMNS} FROM reservation WHERE id = ?"
-    removed = _one([Reservation(*row) for row in transaction.fetch(sql, (reservation_id,))])
-    if removed.source != LOCAL:
-        raise Conflict("This reservation was made in the calendar and can only be removed there.")
-    transaction.execute("DELETE FROM reservation WHERE id = ?", (reservation_id,))
-    _record(transaction, desk, audit.RESERVE_REMOVE, removed, actor)
-    return removed
-
-
-def _record(transaction: Transaction, desk: Desk, what: str, one: Reservation, actor: Actor) -> None:
-    detail = f"{one.site} for {one.creator_id} from {_utc(one.start_ms)} until {_utc(one.end_ms)} UTC"
-    audit.record(transaction, desk.clock.now_ms(), Entry(actor.who, what, str(one.id), actor.where_from, detail))
-
-
-def replace_calendar(desk: Desk, site: str, events: Sequence[Event], at_ms: int, unclear: Sequence[Event] = ()) -> None:
-    """Replace the site's stored events of the calendar with those of its answer at `at_ms`, clear and unclear."""
-    found = [(site, source, *event, "") for source, of in ((CALENDAR, events), (UNCLEAR, unclear)) for event in of]
-    _change(desk, _replace, site, found, at_ms)
-
-
-def _replace(transaction: Transaction, site: str, found: Sequence[Sequence[object]], at_ms: int) -> None:
-    transaction.execute("DELETE FROM reservation WHERE site = ? AND source IN (?, ?)", (site, CALENDAR, UNCLEAR))
-    transaction.executemany(_INSERT.removesuffix(" RETURNING id"), found)
-    transaction.execute("DELETE FROM calendar_answer WHERE site = ?", (site,))
-    transaction.execute("INSERT INTO calendar_answer (site, answered_ms) VALUES (?, ?)", (site, at_ms))
-
-
-def _change(desk: Desk, verb: Callable[..., Result], *arguments: Any) -> Result:
-    """Run the verb in a transaction; after the commit, forget all windows, so that judgements read the store again."""
-    changed: Result = desk.database.write(_change_and_forget, desk, verb, arguments)
-    return changed
-
-
-def _change_and_forget(
-    transaction: Transaction, desk: Desk, verb: Callable[..., Result], arguments: tuple[Any, ...]
-) -> Result:
-    transaction.after_commit(desk.windows.forget)
-    return verb(transaction, *arguments)

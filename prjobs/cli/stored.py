@@ -93,7 +93,7 @@ def list_reservations(folder: Folder, site: str | None) -> Document:
 def remove_reservation(folder: Folder, reservation_id: int) -> None:
     """Remove a reservation."""
     with own_appliance(folder, create=False) as appliance:
-        reservations.remove_reservation(appliance.desk, reservation_id, audit.operator())
+        reserving.remove_reservation(appliance.desk, reservation_id, audit.operator())
 
 
 # ---- sites and the cloud

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from prjobs.access import reservations, tokens
+from prjobs.access import reservations, reserving, tokens
 from prjobs.access.audit import Actor
 from prjobs.access.reservations import NewReservation
 from prjobs.access.tokens import NewToken
@@ -76,7 +76,7 @@ def reserve_hours(appliance: Appliance) -> None:
             creator=user_name,
             title="demo",
         )
-        reservations.add_reservation(appliance.desk, asked, ACTOR)
+        reserving.add_reservation(appliance.desk, asked, ACTOR)
 
 
 @dataclass(frozen=True)

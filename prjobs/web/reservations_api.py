@@ -42,7 +42,7 @@ def delete_reservation(appliance: Appliance, reservation_id: str) -> Answer:
     identity = caller.require_staff(appliance.desk)
     number = _number(reservation_id)
     caller.require_site(identity, reservations.find_reservation(appliance.desk, number).site)
-    reservations.remove_reservation(appliance.desk, number, caller.actor(identity))
+    reserving.remove_reservation(appliance.desk, number, caller.actor(identity))
     logger.info("reservation %s removed by %s", number, identity.user_id)
     return reply_json({"removed": number})
 

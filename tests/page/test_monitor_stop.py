@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from prjobs.access import reservations, tokens
+from prjobs.access import reserving, tokens
 from prjobs.access.audit import Actor
 from prjobs.access.reservations import NewReservation
 from tests.page.here import Here
@@ -202,7 +202,7 @@ def reserve(here: Here, site: str = "saf") -> None:
     """Somebody else's reservation begins now."""
     now_ms = here.clock.now_ms()
     made = NewReservation(site, "auth0|ann", now_ms - 1000, now_ms + 3_600_000, "Ann K.")
-    reservations.add_reservation(here.server.appliance.desk, made, Actor("tests", "tests"))
+    reserving.add_reservation(here.server.appliance.desk, made, Actor("tests", "tests"))
 
 
 def test_it_stays_at_its_site_whatever_is_reserved_or_busier(here: Here, open_page: OpenPage) -> None:
