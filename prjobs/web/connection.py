@@ -49,7 +49,7 @@ def mark_forwarded(environ: dict[str, Any], trusted_proxy: str) -> None:
 def peer() -> str:
     """Return the other end of the connection as address:port; the address alone behind a proxy."""
     environ = request.environ
-    if not has_own_connection():
+    if PROXIED in environ or UNKNOWN_PROXY in environ:
         return str(environ["REMOTE_ADDR"])
     # 127.0.0.1 and ::1 are one REMOTE_ADDR, but a port of each may be in use at the same time.
     return f"{environ['REMOTE_HOST']}:{environ['REMOTE_PORT']}"
@@ -57,18 +57,21 @@ def peer() -> str:
 
 def has_own_connection() -> bool:
     """Return True if the next request on the connection proves that the caller got the answer before."""
-    return PROXIED not in request.environ and UNKNOWN_PROXY not in request.environ
+    environ = request.environ
+    return PROXIED not in environ and UNKNOWN_PROXY not in environ
 
 
 def shows_token() -> bool:
     """Return True if the request may hold a token, in the Authorization header or in a cookie."""
-    return "HTTP_AUTHORIZATION" in request.environ or "HTTP_COOKIE" in request.environ
+    environ = request.environ
+    return "HTTP_AUTHORIZATION" in environ or "HTTP_COOKIE" in environ
 
 
 def is_local() -> bool:
     """Return True if the caller is on this machine."""
-    address = request.environ["REMOTE_ADDR"]
-    if UNKNOWN_PROXY in request.environ:
+    environ = request.environ
+    address = environ["REMOTE_ADDR"]
+    if UNKNOWN_PROXY in environ:
         return False
     try:
         return address == "127.0.0.1" or ip_address(address).is_loopback

@@ -104,16 +104,21 @@ def reply(body: bytes | Iterable[bytes], content_type: str = JSON, *, status: in
     named = {"Content-Type": content_type, **ALWAYS}
     for name, value in headers.items():
         if value:
-            named[name.replace("_", "-")] = value
-    return answer_of(status, named, body)
+            named[name.replace("_", "-")] = as_header(value)
+    return answer_of(status, list(named.items()), body)
 
 
-def answer_of(status: int, headers: dict[str, str], body: bytes | Iterable[bytes]) -> Answer:
-    """Return an answer with these headers, as UTF-8, and with the length of a body in one piece."""
-    named = [(name, value if value.isascii() else value.encode().decode("latin-1")) for name, value in headers.items()]
+def as_header(value: str) -> str:
+    """Return the value of a header in the form of WSGI: UTF-8, each byte as a character."""
+    return value if value.isascii() else value.encode().decode("latin-1")
+
+
+def answer_of(status: int, headers: list[tuple[str, str]], body: bytes | Iterable[bytes]) -> Answer:
+    """Return an answer with these headers, and with the length of a body in one piece."""
     if not isinstance(body, bytes):
-        return Answer(status, named, body)
-    return Answer(status, [*named, ("Content-Length", str(len(body)))], [body])
+        return Answer(status, headers, body)
+    headers.append(("Content-Length", str(len(body))))
+    return Answer(status, headers, [body])
 
 
 def in_page(values: Iterable[Any]) -> list[msgspec.Raw]:

@@ -9,7 +9,7 @@ from typing import Any
 from prjobs.base.errors import Refused
 from prjobs.base.manual import section_of
 from prjobs.base.theme import Theme, theme_of
-from prjobs.web.endpoint import ALWAYS, HTML, JSON, Answer, answer_of, encode_json
+from prjobs.web.endpoint import ALWAYS, HTML, JSON, Answer, answer_of, as_header, encode_json
 
 TEXT = "text/plain; charset=utf-8"
 _LAYOUT = (
@@ -21,7 +21,8 @@ _LAYOUT = (
 def refusal(refused: Refused, environ: Mapping[str, Any]) -> Answer:
     """Return a refusal in the form of the part of the interface that was asked."""
     status, content_type, headers, body = refusal_parts(refused, environ.get("PATH_INFO", ""), environ)
-    return answer_of(status, {"Content-Type": content_type, **headers}, body)
+    named = [("Content-Type", content_type), *((name, as_header(value)) for name, value in headers.items())]
+    return answer_of(status, named, body)
 
 
 def refusal_parts(
