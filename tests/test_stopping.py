@@ -113,7 +113,8 @@ def test_a_disk_that_hangs_does_not_keep_the_process(program, tmp_path):
     hangs.touch()
     code, _, errors = program.stop()
     assert code == 1
-    assert "took too long" in errors.splitlines()[-1]
+    # Either the closing gave up in time, or the process was broken off.
+    assert "no answered request is lost" in errors.splitlines()[-1]
     hangs.unlink()
     program.serve()
     assert program.fetch() == [job["ulid"]]
