@@ -22,6 +22,8 @@ REQUESTS, QUICK_REQUESTS = 40, 12
 # A slow request is not repeated for longer; each side answers at least twice.
 BUDGET_S = 8.0
 IDLE_S = 15.0
+# After its start a server looks at all waiting jobs, and reads a large file for damage.
+SETTLE_S = 60.0
 Sample = tuple[float, float]
 HEAD = Line("what", "large: CPU, time", "small: CPU, time", "ratios", "goal")
 FLAT = "≤ 1.2"
@@ -47,6 +49,7 @@ def _measure(folder: Path, share: float, requests: int) -> Iterator[Line]:
     yield _line("start", *([_start(store)] for store in stores))
     sides = [Side(Appliance(store, "--log-level", "error")) for store in stores]
     try:
+        time.sleep(SETTLE_S)
         yield _line("15 s without a request", *([_idle(side)] for side in sides))
         for name, goal, request in asking.REQUESTS:
             yield _line(name, *_in_turns(sides, request, requests), goal)
