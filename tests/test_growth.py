@@ -1,6 +1,10 @@
 """Long histories: a page of jobs, changes and sites looks at a bounded part of the store, and loses nothing."""
 
+import random
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,12 +13,17 @@ import requests
 from prjobs.access import known
 from prjobs.appliance import Appliance
 from prjobs.base.deadlines import LIMIT, Deadlines
-from prjobs.jobs import log
+from prjobs.jobs import log, stops
+from prjobs.jobs.insertion import insert_row, new_row
 from prjobs.jobs.queue import Queue
+from prjobs.jobs.requests import Command
+from prjobs.jobs.states import ALTERNATE, CANCELLED, CLOUD, HELD, PRIMARY, UNREAD
 from prjobs.monitor import board, views
 from prjobs.monitor.board import Days
 from prjobs.server import Server
-from prjobs.store.models import JobRow
+from prjobs.store.models import JOB_COLUMNS, JobRow
+from prjobs.store.transaction import Transaction
+from tests.bench import grown
 from tests.clocks import ManualClock
 from tests.verbs import make_token, report, submit
 
@@ -170,3 +179,41 @@ def test_a_deadline_is_told_as_passed_once_and_at_its_newest_time(clock: ManualC
     clock.advance(10)
     assert sorted(deadlines.passed()) == ["a", "b"]
     assert sorted(deadlines.over()) == ["a", "b", "d"]
+
+
+def test_the_stores_of_the_bench_are_sound(tmp_path: Path) -> None:
+    grown.prepare(tmp_path / "data", grown.Size(0.0005))
+    with closing(sqlite3.connect(tmp_path / "data" / "prjobs.sqlite3")) as connection:
+        rows = [JobRow(*row) for row in connection.execute(f"SELECT {JOB_COLUMNS} FROM job")]
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert len(rows) == 1000 and all(row.is_sound for row in rows)
+    assert {row.site for row in rows} >= {grown.SITE, grown.NIGHT_SITE, *grown.STOPPED}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_covered_jobs_are_those_with_a_covering_stop(make_appliance: Callable[..., Appliance], seed: int) -> None:
+    """One query for all says the same as a query for each job."""
+    chance = random.Random(seed)
+    queue = make_appliance(stop_scope=chance.choice(["site", "cancel_all"])).queue
+
+    def fill(transaction: Transaction) -> None:
+        for _ in range(60):
+            is_stop = chance.random() < 0.15
+            action = chance.choice(["stop", "cancel_all_commands"]) if is_stop else chance.choice(["go", "park"])
+            command = Command("saf", "mount", "m1", action, "u1", "A", "[]", "{}", "{}", {})
+            ulid, created_ms = queue.ulids.next()
+            origin = CLOUD if chance.random() < 0.5 else "local"
+            row = new_row(queue, command, ulid, created_ms + chance.randrange(90_000), origin)
+            words = [UNREAD, CANCELLED] if is_stop else [UNREAD, HELD, CANCELLED]
+            status, alternate = chance.choice([UNREAD, UNREAD, *words]), chance.choice([UNREAD, *words])
+            row = insert_row(transaction, queue, row._replace(status=status, alternate_status=alternate), "u1")
+            if is_stop and origin == CLOUD and chance.random() < 0.7:
+                stops.note_cloud_stop(transaction, row.seq, created_ms + chance.randrange(90_000))
+
+    queue.database.write(fill)
+    rows = [JobRow(*row) for row in queue.database.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE origin <> 'cloud'")]
+    for name, column in ((PRIMARY, "status"), (ALTERNATE, "alternate_status")):
+        waiting = [row for row in rows if getattr(row, column) in (UNREAD, HELD)]
+        covered = {row.seq for row in waiting if stops.covering_stop(queue.database, queue.settings, row)}
+        assert stops.covered_jobs(queue.database, queue.settings, "saf", name) == covered
+        assert covered

@@ -126,7 +126,7 @@ _ROW = JobRow(**{**dict.fromkeys(JobRow._fields, ""), "seq": 0})  # type: ignore
 
 
 def _checksum(ulid: str, *sent: str) -> int:
-    return checksum(_ROW._replace(ulid=ulid, **dict(zip(SENT, sent, strict=True))))
+    return checksum(ulid, _ROW._replace(**dict(zip(SENT, sent, strict=True))))
 
 
 def _fill(connection: sqlite3.Connection, size: Size, now_ms: int) -> None:

@@ -125,7 +125,7 @@ def _command(side: Side, command: str) -> Sample:
         flags = [str(out / "backup.sqlite3")] if command == "backup" else []
         began_s = time.perf_counter()
         arguments = ["-m", "prjobs", command, *flags, "--data", str(side.server.folder)]
-        subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, check=True, cwd=CHECKOUT)
+        subprocess.run([sys.executable, *arguments], capture_output=True, check=False, cwd=CHECKOUT)
         took_s = time.perf_counter() - began_s
     return max(polling.took_s), took_s
 
