@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from prjobs.web.loop import TURN_S, Loop
+from prjobs.web.loop import FIRST, TURN_S, Loop
 
 
 class Opened:
@@ -68,6 +68,15 @@ def test_dear_sockets_take_turns_and_a_cheap_one_waits_for_none(opens):
     # A dear read ends the turn. A busy machine may make the cheap one look dear for some turns.
     assert set(reads) == {cheap, *dear}
     assert reads.count(cheap) > turns / 2 and len(reads) - reads.count(cheap) <= turns
+
+
+def test_a_listening_socket_comes_first_also_after_much_work(opens):
+    loop, reads, open_one = opens
+    listening, cheap = open_one(TURN_S / 4), open_one()
+    listening.accepting, listening.spent_s = True, FIRST
+    for _ in range(20):
+        loop.turn(10)
+    assert reads == [listening, cheap] * 20
 
 
 def test_a_socket_is_asked_only_when_told(opens):

@@ -116,7 +116,9 @@ class Channel(EndingChannel):
             return
         finally:
             _serving.channel = None
-        self.is_served = False
+        with self.requests_lock:
+            # With a further request in hand, another worker serves the channel by now.
+            self.is_served = bool(self.requests)
         if held:
             held.end()
 

@@ -15,6 +15,7 @@ from waitress import wasyncore
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 # The time after which a turn ends: sockets with dear requests wait for the next turn. And that of a part of it.
 TURN_S, PART_S = 0.003, 0.0005
+FIRST = -1.0
 
 
 class Loop(dict[int, Any]):
@@ -31,8 +32,8 @@ class Loop(dict[int, Any]):
     def __setitem__(self, number: int, opened: Any) -> None:
         super().__setitem__(number, opened)
         if not hasattr(opened, "spent_s"):
-            # A listening socket, or that by which workers wake the loop.
-            opened.spent_s = -1.0
+            # A listening socket, or that by which workers wake the loop: always first.
+            opened.spent_s = FIRST
         self._changed.append(opened)
 
     def __delitem__(self, number: int) -> None:
@@ -58,7 +59,8 @@ class Loop(dict[int, Any]):
             _act(key.data, events & READ, events & WRITE)
             self._look(key.data)
             now_s = time.perf_counter()
-            key.data.spent_s += now_s - began_s
+            if key.data.spent_s != FIRST:
+                key.data.spent_s += now_s - began_s
             began_s = now_s
             if now_s > part_s:
                 hand_over()
