@@ -75,8 +75,10 @@ def test_a_listening_socket_comes_first_also_after_much_work(opens):
     listening, cheap = open_one(TURN_S / 4), open_one()
     listening.accepting, listening.spent_s = True, FIRST
     for _ in range(20):
+        before = len(reads)
         loop.turn(10)
-    assert reads == [listening, cheap] * 20
+        assert reads[before] is listening
+    assert cheap in reads
 
 
 def test_a_socket_is_asked_only_when_told(opens):
