@@ -6,7 +6,7 @@ import pytest
 import requests
 import segno
 
-from prjobs.base.sockets import address_for_others, is_own
+from prjobs.base.sockets import address_for_others, is_own_host
 from prjobs.web.wall_api import QUIET, qr_code
 from tests.verbs import make_token
 
@@ -29,7 +29,7 @@ def test_where_other_machines_are_served_the_link_has_an_address_that_they_reach
     server = make_server(host="0.0.0.0")
     made = ask(server, f"{server.url}/").json()
     link = urlsplit(made["link"])
-    assert is_own(link.hostname) and link.hostname != "127.0.0.1" and link.port == server.listener.port
+    assert is_own_host(link.hostname) and link.hostname != "127.0.0.1" and link.port == server.listener.port
     assert (link.path, link.fragment, made["sentence"]) == ("/login", f"token={TOKEN}&wall=1", "")
     assert requests.get(f"http://{link.netloc}/login", timeout=60).status_code == 200
     assert made["qr"] == qr_code(made["link"])
@@ -61,4 +61,4 @@ def test_the_code_is_the_link():
 
 
 def test_the_address_for_others_is_this_machines():
-    assert is_own(address_for_others())
+    assert is_own_host(address_for_others())

@@ -173,7 +173,7 @@ def _issuer(token: str) -> object:
         return None
 
 
-def is_own(token: str) -> bool:
+def is_own_token(token: str) -> bool:
     """Return True if the token claims to be the appliance's own; such a token must not be sent to other services."""
     return _issuer(token) == ISSUER
 

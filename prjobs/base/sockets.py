@@ -149,7 +149,7 @@ def address_for_others() -> str:
     return socket.gethostname()
 
 
-def is_own(host: str) -> bool:
+def is_own_host(host: str) -> bool:
     """Return True if the host is an address or a name of this machine.
 
     Asked of the system anew each time: a machine may get another address at any time.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from prjobs.cloud import tables
 from prjobs.cloud.tables import ELSEWHERE, OURS, Known
 from prjobs.cloud.wire import Page, Sighting, read_record
+from prjobs.jobs.requests import STOP_CLASS
 from prjobs.jobs.states import CANCELLED, EXPIRED, FORWARDED, HELD, UNREAD
 from prjobs.store.engine import Source
 
@@ -77,7 +78,7 @@ def consequence(known: Known, seen: Sighting, rules: Rules) -> str | None:
     if known.status == FORWARDED and seen.status != UNREAD:
         # The job runs under its other id: any status but UNREAD keeps other programs from running this one.
         return None
-    if known.status == UNREAD and known.command_class == "stop" and rules.is_primary:
+    if known.status == UNREAD and known.command_class == STOP_CLASS and rules.is_primary:
         # Only a newer stop takes a waiting stop away, and that one waits in its place: a stop twice does no harm.
         return None
     if known.status in WAITING:

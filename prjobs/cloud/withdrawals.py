@@ -9,9 +9,9 @@ from prjobs.cloud.wire import Page
 from prjobs.jobs import log, lookup, stops
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue, Stop
-from prjobs.jobs.requests import is_cancel_all
+from prjobs.jobs.requests import STOP_CLASS, is_cancel_all
 from prjobs.jobs.states import ALTERNATE, CANCELLED, CLOUD, COLUMNS, HELD, PRIMARY, UNREAD
-from prjobs.jobs.stops import SPARED, STOP, Withdrawal
+from prjobs.jobs.stops import SPARED, Withdrawal
 from prjobs.store.engine import Source
 from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
@@ -35,7 +35,7 @@ def withdraw_older(transaction: Transaction, queue: Queue, page: Page, stop: Job
         is_older = partial(_is_older, stop, covered)
         waits = getattr(stop, COLUMNS[queue_name][0]) == UNREAD
         waiting = lookup.waiting_of(transaction, page.site, queue_name)
-        older = [row for row in waiting if is_older(row) and (waits or row.command_class != STOP)]
+        older = [row for row in waiting if is_older(row) and (waits or row.command_class != STOP_CLASS)]
         forwarding = [row for row in lookup.held_of(transaction, page.site, queue_name) if row.origin != CLOUD]
         held = [row for row in older if row.origin == CLOUD and cancels_all]
         withdrawn = [row for row in older if row not in held] + [*filter(is_older, forwarding)]
@@ -65,7 +65,7 @@ def stop_after(source: Source, queue: Queue, offset_ms: int, row: JobRow) -> Wit
         return of_cloud
     of_site = stops.newest_local_stop(source, queue.settings, row)
     stop_ms = _cloud_ms(source, queue, offset_ms, of_site, row.site) if of_site else None
-    doubt_ms = -STOP_DOUBT_MS if row.command_class == STOP else STOP_DOUBT_MS
+    doubt_ms = -STOP_DOUBT_MS if row.command_class == STOP_CLASS else STOP_DOUBT_MS
     return of_site if stop_ms is not None and row.created_ms <= stop_ms + doubt_ms else None
 
 

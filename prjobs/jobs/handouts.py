@@ -17,7 +17,7 @@ from prjobs.jobs.connections import Handed
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue, post
 from prjobs.jobs.recent_polls import NotedPoll
-from prjobs.jobs.requests import PollRequest, is_for_all_devices
+from prjobs.jobs.requests import STOP_CLASS, PollRequest, is_for_all_devices
 from prjobs.jobs.states import APPLIANCE, BOTH, CANCELLED, OPEN, RECEIVED, RETURNED, UNCONFIRMED, UNREAD
 from prjobs.store.engine import Source
 from prjobs.store.models import JobRow
@@ -70,7 +70,7 @@ def take_jobs(queue: Queue, poll: PollRequest, peer: str, noted: NotedPoll | Non
         queue.recent_polls.answered(poll.program, noted, [one.id for one in given], queue.clock.elapsed_s())
         if rows:
             two_programs.note_stops(
-                queue, poll.program, noted, [row.seq for row in rows if row.command_class == stops.STOP]
+                queue, poll.program, noted, [row.seq for row in rows if row.command_class == STOP_CLASS]
             )
     return rows
 
@@ -141,7 +141,7 @@ def _take(transaction: Transaction, queue: Queue, poll: PollRequest, caller: Cal
         leases.grant(transaction, queue, leaving, poll.queue, poll.lease_s)
     if poll.poll_id:
         transaction.after_commit(queue.repeats.set, handout_id, queue.clock.elapsed_s() + POLL_ID_S)
-    has_stop = any(row.command_class == stops.STOP for row in leaving)
+    has_stop = any(row.command_class == STOP_CLASS for row in leaving)
     return [Handed(handout_id, poll.program, leaving, poll.poll_id, has_stop=has_stop)]
 
 
@@ -278,7 +278,7 @@ def _handed_before(transaction: Transaction, queue: Queue, poll: PollRequest) ->
 
 
 def _may_repeat(queue: Queue, poll: PollRequest, row: JobRow) -> bool:
-    return row.command_class == stops.STOP or not settling.left_s(queue, row.site, poll.queue, row.seq)
+    return row.command_class == STOP_CLASS or not settling.left_s(queue, row.site, poll.queue, row.seq)
 
 
 def _is_repeatable(queue: Queue, handout_id: int, time_ms: int) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from prjobs.jobs import log, stops
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue
+from prjobs.jobs.requests import STOP_CLASS
 from prjobs.jobs.states import APPLIANCE, COLUMNS, RECEIVED, UNREAD
 from prjobs.store.models import JOB_COLUMNS, JobRow
 from prjobs.store.transaction import Transaction
@@ -85,4 +86,4 @@ def _return_over(transaction: Transaction, queue: Queue, over: list[tuple[int, s
 
 
 def _is_overtaken_stop(transaction: Transaction, row: JobRow, queue_name: str) -> bool:
-    return row.command_class == stops.STOP and stops.is_overtaken(transaction, row, queue_name)
+    return row.command_class == STOP_CLASS and stops.is_overtaken(transaction, row, queue_name)

@@ -10,6 +10,7 @@ back, since the observatory repeats the poll.
 from prjobs.jobs import log, lookup, stops
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue
+from prjobs.jobs.requests import STOP_CLASS
 from prjobs.jobs.states import APPLIANCE, PRIMARY, RETURNED, UNREAD
 from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
@@ -38,8 +39,8 @@ def return_once(transaction: Transaction, queue: Queue, handout_id: int, is_thro
         row
         for row in lookup.given_by(transaction, handout_id)
         if transaction.fetch(_TIMES, (row.seq, queue_name)) == [(1,)]
-        and (_may_stop_return(transaction, queue, row, queue_name) if row.command_class == stops.STOP else others)
-        and not (is_thrown and row.command_class != stops.STOP)
+        and (_may_stop_return(transaction, queue, row, queue_name) if row.command_class == STOP_CLASS else others)
+        and not (is_thrown and row.command_class != STOP_CLASS)
     ]
     free, _ = stops.split_covered(transaction, queue.settings, rows)
     note = THROWN_NOTE if is_thrown else NOTE

@@ -11,14 +11,13 @@ from prjobs.base.catalogue import MAKES_SAFE
 from prjobs.jobs import log, lookup
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue, Stop
-from prjobs.jobs.requests import Command, is_stop
+from prjobs.jobs.requests import STOP_CLASS, Command, is_stop
 from prjobs.jobs.states import ALTERNATE, CANCELLED, FORWARDING, HELD, PRIMARY, UNREAD
 from prjobs.jobs.surplus import Kind
 from prjobs.store.engine import Source
 from prjobs.store.models import JOB_COLUMNS, JobRow
 from prjobs.store.transaction import Transaction
 
-STOP = "stop"
 # A user sends so many a minute before the waiting ones stand for the repeats.
 PER_MINUTE = 60
 # A waiting closing or parking that is older does not stand for a new one: a job of the cloud that was sent in between,
@@ -66,7 +65,7 @@ def standing_for(transaction: Transaction, queue: Queue, command: Command) -> Jo
     A standing stop withdraws the jobs sent since, as a new stop would.
     """
     rows = [JobRow(*row) for row in transaction.fetch(_WAITING, (command.site, command.command_class))]
-    if command.command_class == STOP:
+    if command.command_class == STOP_CLASS:
         stop = rows[0] if rows else None
         if not stop or not _stops_as_much(queue, stop, command) or not _is_of_user(transaction, stop, command):
             return None
@@ -170,7 +169,7 @@ def _is_of_user(transaction: Transaction, stop: JobRow, command: Command) -> boo
 _IN_A_ROW = (
     "SELECT s.seq, s.created_ms, s.status, (SELECT min(c.seq) FROM change c WHERE c.job_seq = s.seq), "
     f"(SELECT max(c.seq) FROM change c WHERE c.job_seq = s.seq AND c.status = '{CANCELLED}') FROM job s "
-    f"WHERE s.site = ? AND s.command_class = '{STOP}' AND s.seq <= ? ORDER BY s.seq DESC LIMIT 1000"
+    f"WHERE s.site = ? AND s.command_class = '{STOP_CLASS}' AND s.seq <= ? ORDER BY s.seq DESC LIMIT 1000"
 )
 
 

@@ -12,6 +12,9 @@ from prjobs.base.settings import Settings
 from prjobs.jobs.states import ALTERNATE, PRIMARY, Program
 from prjobs.store.models import JobRow, params_bytes
 
+# The class of the commands that stop a site, in the catalogue.
+STOP_CLASS = "stop"
+
 
 @dataclass(frozen=True)
 class Command:
@@ -55,7 +58,7 @@ def carried(holder: Command | JobRow) -> dict[str, Any]:
 
 def is_stop(settings: Settings, command: Command | JobRow) -> bool:
     """Return True if the job withdraws older jobs of the site; the setting `stop_scope` decides."""
-    return command.command_class == "stop" and (settings.stop_scope == "site" or is_cancel_all(command.action))
+    return command.command_class == STOP_CLASS and (settings.stop_scope == "site" or is_cancel_all(command.action))
 
 
 def require_size(settings: Settings, command: Command) -> None:
@@ -77,7 +80,7 @@ def is_cancel_all(action: str) -> bool:
 
 def is_for_all_devices(job: JobRow) -> bool:
     """Return True for a stop without a device of its own: programs for one device must get such a stop too."""
-    return job.command_class == "stop" and (job.device.lower() == "all" or is_cancel_all(job.action))
+    return job.command_class == STOP_CLASS and (job.device.lower() == "all" or is_cancel_all(job.action))
 
 
 class PollRequest(msgspec.Struct, frozen=True):

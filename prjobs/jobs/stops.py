@@ -15,7 +15,7 @@ from prjobs.jobs import log
 from prjobs.jobs.log import Event
 from prjobs.jobs.lookup import WITHDRAWS
 from prjobs.jobs.queue import Queue, Stop
-from prjobs.jobs.requests import StatusUpdate, is_stop
+from prjobs.jobs.requests import STOP_CLASS, StatusUpdate, is_stop
 from prjobs.jobs.states import (
     ALTERNATE,
     BOTH,
@@ -35,7 +35,6 @@ from prjobs.store.engine import Source
 from prjobs.store.models import JOB_COLUMNS, JobRow
 from prjobs.store.transaction import Transaction
 
-STOP = "stop"
 # No stop withdraws jobs of these classes: a telescope must still close and park.
 SPARED = frozenset({"close", "park"})
 _SCOPES = {
@@ -56,7 +55,7 @@ _AFTER = (
 )
 _AFTER_LOCAL = _AFTER.format(seq="?", sent_ms="?")
 _AFTER_EACH = _AFTER.format(
-    seq="j.seq", sent_ms=f"j.created_ms - CASE j.command_class WHEN '{STOP}' THEN 0 ELSE {DOUBT_MS} END"
+    seq="j.seq", sent_ms=f"j.created_ms - CASE j.command_class WHEN '{STOP_CLASS}' THEN 0 ELSE {DOUBT_MS} END"
 )
 # A job of the cloud may arrive long after the time in the id: arrival alone would miss a stop in between.
 _AFTER_CLOUD = f"(s.origin <> '{CLOUD}' AND s.seq > ?) OR (s.origin = '{CLOUD}' AND s.ulid > ?)"
@@ -112,7 +111,7 @@ def covering_stop(source: Source, settings: Settings, row: JobRow) -> Withdrawal
     if row.command_class in SPARED:
         return None
     if row.origin != CLOUD:
-        doubt_ms = 0 if row.command_class == STOP else DOUBT_MS
+        doubt_ms = 0 if row.command_class == STOP_CLASS else DOUBT_MS
         later, parameters = _AFTER_LOCAL, [row.site, row.seq, row.created_ms - doubt_ms]
     else:
         later, parameters = _AFTER_CLOUD, [row.site, row.seq or _NEVER, row.ulid]
@@ -135,7 +134,7 @@ def covered_jobs(source: Source, settings: Settings, site: str, queue_name: str)
         sql = (
             f"SELECT j.seq FROM job j WHERE j.site = ? AND j.{status} {waits} AND j.origin <> '{CLOUD}' "
             f"AND j.{_NOT_SPARED} AND EXISTS (SELECT 1 FROM job s WHERE s.site = j.site AND {scope} "
-            f"AND (j.command_class <> '{STOP}' OR s.status <> '{CANCELLED}') AND {_AFTER_EACH})"
+            f"AND (j.command_class <> '{STOP_CLASS}' OR s.status <> '{CANCELLED}') AND {_AFTER_EACH})"
         )
         covered.update(seq for (seq,) in source.fetch(sql, (site,)))
     return covered
@@ -157,7 +156,7 @@ def _may_withdraw(settings: Settings, row: JobRow) -> str:
     A stop that a person withdrew goes on to withdraw the older jobs, but no older stop: no stop would be handed out.
     """
     scope = _SCOPES[settings.stop_scope]
-    return f"{scope} AND s.status <> '{CANCELLED}'" if row.command_class == STOP else scope
+    return f"{scope} AND s.status <> '{CANCELLED}'" if row.command_class == STOP_CLASS else scope
 
 
 def split_covered(
@@ -203,7 +202,7 @@ def withdraw_older(transaction: Transaction, queue: Queue, stop: JobRow) -> None
         log.apply_where(transaction, stop.site, where, stop.seq, _withdrawn(queue, stop, queue_name))
     if _withdraw_step(transaction, queue, stop):
         for queue_name, where in _WAITING.items():
-            older_stops = f"{where} AND command_class = '{STOP}'"
+            older_stops = f"{where} AND command_class = '{STOP_CLASS}'"
             log.apply_where(transaction, stop.site, older_stops, stop.seq, _withdrawn(queue, stop, queue_name))
         name = WITHDRAWS + stop.site
         transaction.execute("DELETE FROM fact WHERE name = ?", (name,))
@@ -269,7 +268,7 @@ def note_stopped(transaction: Transaction, queue: Queue, handed: Iterable[JobRow
             stop.site,
             floor_ulid(now_ms - RUNNING_MS),
             stop.seq,
-            STOP,
+            STOP_CLASS,
             f"stopped by %{_STOPPED} %",
             now_ms - PICKED_UP_MS,
         ),

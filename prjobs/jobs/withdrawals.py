@@ -7,6 +7,7 @@ from prjobs.jobs import leases, log, repeats
 from prjobs.jobs.log import Event
 from prjobs.jobs.lookup import only_row
 from prjobs.jobs.queue import Queue
+from prjobs.jobs.requests import STOP_CLASS
 from prjobs.jobs.states import (
     ABORTED,
     BOTH,
@@ -31,7 +32,7 @@ def _cancel_job(transaction: Transaction, queue: Queue, ulid: str, actor: Actor,
     row = only_row(transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE ulid = ?", (ulid,)))
     if row.status not in (UNREAD, HELD):
         raise Conflict(f"The job does not wait any more: its status is {shown(row.status)}. Send a stop instead.")
-    if row.command_class == repeats.STOP and repeats.withdrawn_in_a_row(transaction, row.site, row.seq):
+    if row.command_class == STOP_CLASS and repeats.withdrawn_in_a_row(transaction, row.site, row.seq):
         raise Conflict("Another stop of the site gave way to this stop, so that it cannot be cancelled.")
     queue_name = BOTH if row.alternate_status in (UNREAD, HELD) else PRIMARY
     now_ms = queue.clock.now_ms()

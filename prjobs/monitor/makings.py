@@ -29,7 +29,7 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True):
     gave_way_to: str
 
 
-class MakingView(msgspec.Struct, frozen=True, kw_only=True):
+class MakingView(msgspec.Struct, frozen=True):
     """An act for the page; `replaced` by a newer one at the same site, `ended_ms` when nothing is left to send.
 
     `left_out` is the enclosure station that the user's rights do not reach, and that no step closes; empty for none.
@@ -39,9 +39,9 @@ class MakingView(msgspec.Struct, frozen=True, kw_only=True):
     site: str
     since_ms: int
     ended_ms: int | None
-    replaced: bool
     user_id: str
     user_name: str
+    replaced: bool
     steps: list[StepView]
     left_out: str
 
@@ -50,7 +50,7 @@ def list_makings(queue: Queue) -> list[MakingView]:
     """Return the acts that are under way, and those of the last hour, newest first."""
     now_ms = queue.clock.now_ms()
     found = queue.database.fetch(
-        "SELECT id, site, since_ms, ended_ms, replaced, user_id, user_name, act FROM make_safe "
+        "SELECT id, site, since_ms, ended_ms, user_id, user_name, replaced, act FROM make_safe "
         "WHERE since_ms > ? OR ended_ms IS NULL ORDER BY id DESC LIMIT 20",
         (now_ms - SHOWN_MS,),
     )
@@ -59,18 +59,9 @@ def list_makings(queue: Queue) -> list[MakingView]:
 
 
 def _view(source: Source, row: list[Any], making: Making, now_ms: int) -> MakingView:
-    number, site, since_ms, ended_ms, replaced, user_id, user_name = row
-    return MakingView(
-        id=number,
-        site=site,
-        since_ms=since_ms,
-        ended_ms=ended_ms,
-        replaced=bool(replaced),
-        user_id=user_id,
-        user_name=user_name,
-        steps=[_view_step(source, step, now_ms) for step in making.steps],
-        left_out=making.left_out,
-    )
+    *shown, replaced = row
+    steps = [_view_step(source, step, now_ms) for step in making.steps]
+    return MakingView(*(*shown, bool(replaced), steps, making.left_out))
 
 
 def _view_step(source: Source, step: Step, now_ms: int) -> StepView:

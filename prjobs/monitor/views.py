@@ -188,10 +188,8 @@ def _view_past(past: Row) -> ChangeView:
 
 
 def _view_handout(row: Row) -> HandoutView:
-    handout_id, time_ms, peer, gap_ms, state, flushed = row
-    return HandoutView(
-        id=handout_id, time_ms=time_ms, peer=peer, gap_ms=gap_ms, state=state, maybe_flushed=bool(flushed)
-    )
+    *shown, flushed = row
+    return HandoutView(*(*shown, bool(flushed)))
 
 
 # ---- lists

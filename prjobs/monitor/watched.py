@@ -9,6 +9,7 @@ from typing import NamedTuple
 from prjobs.base.catalogue import MAKES_SAFE
 from prjobs.base.ulids import floor_ulid
 from prjobs.jobs import log, repeats
+from prjobs.jobs.requests import STOP_CLASS
 from prjobs.jobs.states import (
     CANCELLED,
     OPEN,
@@ -20,7 +21,7 @@ from prjobs.jobs.states import (
     is_report,
     phase_of,
 )
-from prjobs.monitor.alarms import LOOK, SAFETY, STOP
+from prjobs.monitor.alarms import LOOK, SAFETY
 from prjobs.monitor.board import Board
 from prjobs.monitor.reported import Reported
 from prjobs.monitor.rules import (
@@ -229,7 +230,7 @@ class WatchedJobs:
             gone_s = math.inf if phase == "waiting" else began_s + DAY_S
         elif phase == "picked_up":
             gone_s = min(gone_s, began_s + UNREPORTED_UNTIL_S)
-        if phase == "waiting" and job.command_class == STOP:
+        if phase == "waiting" and job.command_class == STOP_CLASS:
             began_s = min(began_s, self._inherited_s(job))
         return Watched(job, phase, began_s, late_s, gone_s)
 

@@ -12,6 +12,7 @@ from prjobs.base.errors import NotFound, Unavailable
 from prjobs.base.notices import Code
 from prjobs.jobs import settling, stops
 from prjobs.jobs.lookup import find_job
+from prjobs.jobs.requests import STOP_CLASS
 from prjobs.jobs.states import PRIMARY
 from prjobs.monitor import alarms, health, views
 from prjobs.monitor.alarms import DOUBT, LOOK, NOTICE, PROBLEM, SAFETY, STOP, STUCK, Wrong
@@ -141,7 +142,7 @@ class Watch:
 
 
 def _kind(job: Seen) -> str:
-    return STOP if job.command_class == STOP else SAFETY
+    return STOP if job.command_class == STOP_CLASS else SAFETY
 
 
 def _clock(time_ms: int) -> str:

@@ -8,7 +8,7 @@ import re
 
 from prjobs.base.errors import BadRequest, Forbidden, NotFound, WrongHost
 from prjobs.base.notices import Code
-from prjobs.base.sockets import is_loopback, is_own
+from prjobs.base.sockets import is_loopback, is_own_host
 
 Environ = dict[str, object]
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?P<port>:\d{1,5})?\Z")
@@ -63,7 +63,7 @@ class Guard:
             self._good_hosts.add(host)
 
     def _is_named(self, name: str) -> bool:
-        return name in self._names or (self._takes_own and is_own(name))
+        return name in self._names or (self._takes_own and is_own_host(name))
 
     def _check_origin(self, environ: Environ, origin: str | None, fetch_site: str) -> str | None:
         if origin is not None:
@@ -78,10 +78,10 @@ class Guard:
         return None
 
     def _is_allowed(self, environ: Environ, origin: str) -> bool:
-        return self._is_own(environ, origin) or allowed_origin(origin, self._origins)
+        return self._is_own_page(environ, origin) or allowed_origin(origin, self._origins)
 
     @staticmethod
-    def _is_own(environ: Environ, origin: str) -> bool:
+    def _is_own_page(environ: Environ, origin: str) -> bool:
         return origin.rstrip("/").lower() == f"{environ['wsgi.url_scheme']}://{environ.get('HTTP_HOST')}".lower()
 
 

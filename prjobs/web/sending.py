@@ -104,4 +104,4 @@ def copy_to_cloud(appliance: Appliance, row: JobRow) -> None:
 def _outside_token() -> str | None:
     """Return the caller's token of an outside provider, which the cloud may take; None for any other caller."""
     token = caller.bearer_token()
-    return token if token and not tokens.is_own(token) else None
+    return token if token and not tokens.is_own_token(token) else None

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 import segno
 
-from prjobs.base.sockets import is_own
+from prjobs.base.sockets import is_own_host
 from tests.page.calling import Call
 from tests.page.here import Here
 from tests.page.png import scanlines, unfiltered
@@ -451,7 +451,7 @@ def test_a_wall_display_gets_an_address_in_the_network_and_a_code(here: Here, op
     made = page.locator("[data-wall-link] .made")
     wait_text(made, "let its camera read the code")
     link = made.locator(".json").inner_text()
-    assert is_own(urlsplit(link).hostname) and "127.0.0.1" not in link
+    assert is_own_host(urlsplit(link).hostname) and "127.0.0.1" not in link
     code = made.locator("svg.qr")
     raw, stride, size = scanlines(code.screenshot())
     lines = [list(zip(*(line[at::size] for at in range(3)), strict=True)) for line in unfiltered(raw, stride, size)]
