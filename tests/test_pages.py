@@ -4,7 +4,7 @@ import pytest
 
 from tests.bench.pages import count_pages
 
-MOST = {"newjob": 7.8, "take": 8.3, "update": 3.1}
+MOST = {"newjob": 7.7, "take": 7.4, "update": 3.1}
 
 
 @pytest.fixture(scope="module")

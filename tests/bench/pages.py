@@ -26,7 +26,7 @@ from tests.verbs import USER, report, take
 FRAME_BYTES, HEAD_BYTES = 4096 + 24, 32
 # Jobs that are there before the count, and writes that are counted: fewer pages than SQLite's own checkpoint waits for.
 BEFORE, COUNTED = 2000, 50
-GOALS = {"newjob": 5.5, "take": 8.0, "update": 3.0}
+GOALS = {"newjob": 5.5, "take": 7.5, "update": 3.0}
 Step = Callable[[], object]
 
 
@@ -68,6 +68,8 @@ def _count(appliance: Appliance, path: Path, before: int) -> dict[str, float]:
         pass
     taken = 0.0
     for _ in range(COUNTED):
+        # The empty poll settles the hand-out before, in a transaction of its own.
+        take(appliance)
         send()
         taken += pages_of(path, empty, [partial(take, appliance)])
     reports = [partial(report, appliance, job, word) for word in WORDS for job in jobs[-COUNTED:]]
