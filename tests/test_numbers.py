@@ -10,7 +10,7 @@ from playhouse.migrations import Runner
 from prjobs.base.settings import Settings
 from prjobs.opening import close_appliance, open_appliance
 from prjobs.store import schema
-from prjobs.store.numbers import KEYS, last_number, raise_numbers
+from prjobs.store.numbers import KEYS, last_number, lost_numbers, raise_numbers
 from prjobs.store.schema import open_database
 from tests.verbs import report, submit, take
 
@@ -91,3 +91,8 @@ def test_the_number_of_a_removed_row_is_not_given_again(appliance, submit):
     for table, key in KEYS.items():
         newest = appliance.queue.database.fetch(f"SELECT min({key}) FROM {table}")
         assert newest == [(before[table] + 1,)]
+
+
+def test_the_writer_starts_where_the_numbers_cannot_be_read(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "empty.sqlite3")) as connection:
+        assert lost_numbers(connection) == set(KEYS)

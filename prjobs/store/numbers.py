@@ -5,6 +5,7 @@ after the newest rows of a table were lost, a fact keeps the number. AUTOINCREME
 further page in each transaction.
 """
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -38,7 +39,15 @@ def raise_numbers(transaction: Any, above: dict[str, int]) -> None:
         transaction.execute("INSERT INTO fact (name, value) VALUES (?, ?)", (f"{FACT}{table}", str(number)))
 
 
-def lost_numbers(fetch: Fetch) -> set[str]:
-    """Return the tables whose newest rows do not show the highest number ever given."""
-    newest = {table: fetch(f"SELECT coalesce(max({key}), 0) FROM {table}", ())[0][0] for table, key in KEYS.items()}
-    return {table for table in KEYS if last_number(fetch, table) > newest[table]}
+def lost_numbers(connection: sqlite3.Connection) -> set[str]:
+    """Return the tables whose newest rows do not show the highest number ever given; all where they cannot be read."""
+
+    def fetch(sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return connection.execute(sql, values).fetchall()
+
+    try:
+        newest = {table: fetch(f"SELECT coalesce(max({key}), 0) FROM {table}")[0][0] for table, key in KEYS.items()}
+        return {table for table in KEYS if last_number(fetch, table) > newest[table]}
+    except sqlite3.Error:
+        # The writer must start: the next transactions tell of the trouble.
+        return set(KEYS)

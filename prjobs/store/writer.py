@@ -131,7 +131,7 @@ class Writer:
 
     def _run(self) -> None:
         connection = self._connect()
-        self._numbered = lost_numbers(lambda sql, values: connection.execute(sql, values).fetchall())
+        self._numbered = lost_numbers(connection)
         while (batch := self._gather()) is not None:
             connection = self._carry_on(connection, batch)
         # Writes that were put off come after the end.
