@@ -212,6 +212,8 @@ def test_jobs_go_back_when_the_client_ends_during_the_commit(server, monkeypatch
         committed.wait(60)
         assert statuses(server) == ["CANCELLED", "RECEIVED"]
         client.shutdown(socket.SHUT_WR)
+        # The end may take a while to arrive, as on Windows.
+        wait_for(lambda: all(channel.check_client_disconnected() for channel in server.listener.channels()))
         may_go.set()
         assert b"X-Prjobs-Error: The program has ended its side" in read_all(client)
     wait_for(lambda: statuses(server) == ["CANCELLED", "UNREAD"])
