@@ -81,6 +81,15 @@ def test_a_listening_socket_comes_first_also_after_much_work(opens):
     assert cheap in reads
 
 
+def test_a_listening_socket_keeps_no_other_from_its_turn(opens):
+    loop, reads, open_one = opens
+    first, other = open_one(2 * TURN_S), open_one(2 * TURN_S)
+    first.spent_s = FIRST
+    for _ in range(5):
+        loop.turn(10)
+    assert (reads, first.spent_s) == ([first, other] * 5, FIRST)
+
+
 def test_a_socket_is_asked_only_when_told(opens):
     loop, reads, open_one = opens
     one, other = open_one(), open_one()

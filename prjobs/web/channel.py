@@ -20,8 +20,8 @@ NEW_S = 0.5
 LEAST_RATE = 1000
 # The bytes of a long answer that wait for the client while the next piece is not made yet.
 WAITING = 64 * 1024
-# The bytes read of a body in chunks at once: parsing small chunks takes long.
-CHUNKED = 1024
+# The bytes read at once of a body in chunks, and first of a connection: many small chunks or requests take long.
+PIECE = 1024
 
 _serving = threading.local()
 
@@ -155,8 +155,8 @@ class Channel(EndingChannel):
     def handle_read(self) -> None:
         """Read requests. At the client's end close, but answer the pending requests before."""
         try:
-            is_chunked = self.request is not None and self.request.chunked
-            data = self.socket.recv(CHUNKED if is_chunked else self.adj.recv_bytes)
+            is_dear = self.request.chunked if self.request else not self.has_asked
+            data = self.socket.recv(PIECE if is_dear else self.adj.recv_bytes)
         except BlockingIOError:
             return
         except OSError:

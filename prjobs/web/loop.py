@@ -65,7 +65,7 @@ class Loop(dict[int, Any]):
             if now_s > part_s:
                 hand_over()
                 part_s = now_s + PART_S
-            if now_s > end_s:
+            if now_s > end_s and key.data.spent_s != FIRST:
                 return
         hand_over()
 
