@@ -66,7 +66,7 @@ class Loop(dict[int, Any]):
                 hand_over()
                 part_s = now_s + PART_S
             if now_s > end_s and key.data.spent_s != FIRST:
-                return
+                break
         hand_over()
 
     def close(self) -> None:
