@@ -190,6 +190,18 @@ _WAITING = {
     PRIMARY: f"{_OLDER} AND status = '{UNREAD}' AND alternate_status <> '{UNREAD}'",
     ALTERNATE: f"{_OLDER} AND alternate_status = '{UNREAD}' AND status <> '{UNREAD}'",
 }
+# The rows that a step reads are bounded by the number of the next job that waits in the queue.
+_STEPS = [
+    (
+        queue_names,
+        f"SELECT seq FROM job WHERE site = ? AND {status} = '{UNREAD}' AND seq < ? AND {_NOT_SPARED} ORDER BY seq",
+    )
+    for queue_names, status in (((BOTH, PRIMARY), "status"), ((ALTERNATE,), "alternate_status"))
+]
+_OLDER_STOPS = (
+    f"SELECT seq FROM job INDEXED BY job_stop WHERE site = ? AND seq < ? AND command_class = '{STOP_CLASS}' "
+    f"AND '{UNREAD}' IN (status, alternate_status)"
+)
 _NAMED = f"SELECT name, CAST(value AS BIGINT) FROM fact WHERE name >= '{WITHDRAWS}' AND name < '{WITHDRAWS.rstrip()}!'"
 
 
@@ -201,9 +213,11 @@ def withdraw_older(transaction: Transaction, queue: Queue, stop: JobRow) -> None
     for queue_name, where in _HELD.items():
         log.apply_where(transaction, stop.site, where, stop.seq, _withdrawn(queue, stop, queue_name))
     if _withdraw_step(transaction, queue, stop):
+        older_stops = transaction.fetch(_OLDER_STOPS, (stop.site, stop.seq))
+        numbers = ", ".join(str(seq) for (seq,) in older_stops)
         for queue_name, where in _WAITING.items():
-            older_stops = f"{where} AND command_class = '{STOP_CLASS}'"
-            log.apply_where(transaction, stop.site, older_stops, stop.seq, _withdrawn(queue, stop, queue_name))
+            event = _withdrawn(queue, stop, queue_name)
+            log.apply_where(transaction, stop.site, f"{where} AND seq IN ({numbers})", stop.seq, event)
         name = WITHDRAWS + stop.site
         transaction.execute("DELETE FROM fact WHERE name = ?", (name,))
         transaction.execute("INSERT INTO fact (name, value) VALUES (?, ?)", (name, str(stop.seq)))
@@ -217,11 +231,12 @@ def _withdrawn(queue: Queue, stop: JobRow, queue_name: str) -> Event:
 def _withdraw_step(transaction: Transaction, queue: Queue, stop: JobRow) -> bool:
     """Withdraw the oldest waiting jobs before a stop; return True if more are left."""
     is_more = False
-    for queue_name, where in _WAITING.items():
-        values = {"site": stop.site, "before_seq": stop.seq}
-        next_one = transaction.execute(f"SELECT seq FROM job WHERE {where} ORDER BY seq LIMIT 1 OFFSET {STEP}", values)
-        before_seq = (next_one.fetchone() or (stop.seq,))[0]
-        log.apply_where(transaction, stop.site, where, before_seq, _withdrawn(queue, stop, queue_name))
+    for queue_names, next_one in _STEPS:
+        found = transaction.fetch(f"{next_one} LIMIT 1 OFFSET {STEP}", (stop.site, stop.seq))
+        before_seq = found[0][0] if found else stop.seq
+        for queue_name in queue_names:
+            event = _withdrawn(queue, stop, queue_name)
+            log.apply_where(transaction, stop.site, _WAITING[queue_name], before_seq, event)
         is_more |= before_seq < stop.seq
     return is_more
 
