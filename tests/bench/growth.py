@@ -24,6 +24,8 @@ BUDGET_S = 8.0
 IDLE_S = 15.0
 # After its start a server looks at all waiting jobs, and reads a large file for damage.
 SETTLE_S = 60.0
+# Counting thousands of waiting jobs costs the server more than withdrawing some.
+LOOK_S = 1.0
 Sample = tuple[float, float]
 HEAD = Line("what", "large: CPU, time", "small: CPU, time", "ratios", "goal")
 FLAT = "≤ 1.2"
@@ -110,7 +112,7 @@ def _stops(sides: list[Side]) -> Iterator[Line]:
                 before_s, began_s = side.cpu_s(), time.perf_counter()
                 took_s = side.ask(asking.stop(side, site))[1]
                 while side.waiting(site) > 1:
-                    time.sleep(0.1)
+                    time.sleep(LOOK_S)
                 ended.append((side.cpu_s() - before_s, time.perf_counter() - began_s))
             samples.append((0.0, took_s))
             worst.append((0.0, max(polling.took_s)))
