@@ -90,6 +90,17 @@ def test_a_listening_socket_keeps_no_other_from_its_turn(opens):
     assert (reads, first.spent_s) == ([first, other] * 5, FIRST)
 
 
+@pytest.mark.parametrize("costs_s", [(0.0, 0.0), (2 * TURN_S, 0.0), (0.9 * TURN_S, 0.15 * TURN_S, 0.0)])
+def test_each_turn_ends_with_a_hand_over(opens, costs_s):
+    loop, reads, open_one = opens
+    for cost_s in costs_s:
+        open_one(cost_s)
+    for _ in range(5):
+        handed = []
+        loop.turn(10, lambda handed=handed: handed.append(len(reads)))
+        assert handed[-1] == len(reads)
+
+
 def test_a_socket_is_asked_only_when_told(opens):
     loop, reads, open_one = opens
     one, other = open_one(), open_one()
