@@ -7,16 +7,13 @@ import pytest
 from prjobs.appliance import Appliance
 from prjobs.base import catalogue
 from prjobs.base.errors import Conflict
-from prjobs.jobs import leases, proofs, two_programs
-from prjobs.jobs.handouts import begin_poll
+from prjobs.jobs import leases, proofs
 from prjobs.jobs.lookup import find_job
 from prjobs.jobs.reports import update_status
 from prjobs.jobs.requests import StatusUpdate
-from prjobs.monitor.alarms import list_alarms
-from prjobs.monitor.watching import Watch
 from prjobs.store.models import JobRow
 from tests.clocks import ManualClock
-from tests.verbs import poll, report, take
+from tests.verbs import report, take
 from tests.verbs import submit as submit_to
 
 Submit = Callable[..., JobRow]
@@ -127,85 +124,3 @@ def test_the_class_does_not_depend_on_spelling(
     device: str, action: str, params: dict[str, object], wanted: str
 ) -> None:
     assert catalogue.command_class(device, action, params) == wanted
-
-
-# ---- programs that ask for one device each
-
-
-@pytest.mark.parametrize(("device", "action"), [("all", "stop"), ("All", "cancel"), ("obs", "cancel_all_commands")])
-def test_each_program_of_one_device_gets_a_stop_for_all_devices(
-    appliance: Appliance, submit: Submit, clock: ManualClock, device: str, action: str
-) -> None:
-    names = ("mount", "camera", "dome")
-
-    def polls() -> list[list[str]]:
-        clock.advance(5)
-        return [ids(take(appliance, f"127.0.0.1:{name}", device=name)) for name in names]
-
-    for _ in range(2):
-        stop = submit(device=device, action=action)
-        assert polls() == [[stop.ulid]] * 3
-        assert polls() == [[]] * 3
-    job = submit(device="camera", action="expose")
-    assert ids(take(appliance, "127.0.0.1:mount", device="mount")) == []
-    assert ids(take(appliance, "127.0.0.1:camera", device="camera")) == [job.ulid]
-
-
-def test_a_program_that_asks_for_every_job_gets_the_stop_first(
-    appliance: Appliance, submit: Submit, clock: ManualClock
-) -> None:
-    """While that program hangs, the stop waits and is an alarm."""
-    take(appliance, "127.0.0.1:1")
-    stop = submit(device="all", action="cancel_all_commands")
-    assert take(appliance, "127.0.0.1:2", device="mount") == []
-    assert ids(take(appliance, "127.0.0.1:1")) == [stop.ulid]
-    assert ids(take(appliance, "127.0.0.1:2", device="mount")) == [stop.ulid]
-    hanging = submit(device="all", action="stop")
-    clock.advance(121)
-    assert ids(take(appliance, "127.0.0.1:2", device="mount")) == [hanging.ulid]
-    assert ids(take(appliance, "127.0.0.1:1")) == [hanging.ulid]
-
-
-@pytest.mark.parametrize("event", ["two minutes passed", "something newer was handed out", "a report came"])
-def test_a_program_of_one_device_does_not_get_the_stop_when(
-    appliance: Appliance, submit: Submit, clock: ManualClock, event: str
-) -> None:
-    stop = submit(device="all", action="stop")
-    assert ids(take(appliance, "127.0.0.1:1", device="mount")) == [stop.ulid]
-    if event == "two minutes passed":
-        clock.advance(121)
-    elif event == "a report came":
-        report(appliance, stop, "COMPLETE")
-    else:
-        clock.advance(5)
-        newer = submit()
-        assert ids(take(appliance, "127.0.0.1:1", device="mount")) == [newer.ulid]
-    assert take(appliance, "127.0.0.1:2", device="camera") == []
-
-
-def test_a_stop_for_one_device_waits_for_its_program_as_an_alarm(
-    appliance: Appliance, submit: Submit, clock: ManualClock
-) -> None:
-    submit(device="camera", action="stop")
-    watch = Watch(appliance.board)
-    for _ in range(16):
-        assert take(appliance, "127.0.0.1:1", device="mount") == []
-        watch.once()
-        clock.advance(1)
-    watch.once()
-    assert "is not picked up" in list_alarms(appliance.board, lambda _site: True)[0].sentence
-
-
-def test_a_stop_that_is_not_due_costs_one_look(appliance: Appliance, submit: Submit) -> None:
-    stop = submit(device="camera", action="stop")
-    assert ids(take(appliance, "127.0.0.1:1")) == [stop.ulid]
-    assert take(appliance, "127.0.0.1:2", device="mount") == []
-    queue = appliance.queue
-    asked = poll(device="mount")
-    assert two_programs.owed_stops(queue, asked.program, begin_poll(queue, asked, "127.0.0.1:2")) == []
-
-
-def test_invented_filters_do_not_get_a_stop_for_ever(appliance: Appliance, submit: Submit) -> None:
-    submit(device="all", action="stop")
-    got = [len(take(appliance, f"127.0.0.1:{number}", device=f"d{number}")) for number in range(20)]
-    assert got == [1] * two_programs.MOST_PROGRAMS + [0] * (20 - two_programs.MOST_PROGRAMS)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from prjobs.base.errors import Conflict
 from prjobs.base.notices import Code
-from prjobs.jobs import expiry, leases, log, lookup, proofs, settling, stops, two_programs
+from prjobs.jobs import expiry, leases, log, lookup, proofs, settling, shared_stops, stops, two_programs
 from prjobs.jobs.connections import Handed
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue, post
@@ -77,7 +77,8 @@ def take_jobs(queue: Queue, poll: PollRequest, peer: str, noted: NotedPoll | Non
 
 def _give(queue: Queue, poll: PollRequest, peer: str, noted: NotedPoll | None) -> list[Handed]:
     owed = two_programs.owed_stops(queue, poll.program, noted) if noted else []
-    if not (owed or _awaits_stop(queue, poll) or _is_repeated(queue, poll) or _has_waiting(queue, poll)):
+    is_owed = owed or shared_stops.owed_seqs(queue.database, queue, poll.program)
+    if not (is_owed or _awaits_stop(queue, poll) or _is_repeated(queue, poll) or _has_waiting(queue, poll)):
         return []
     if noted and noted.has_ended():
         raise Conflict(HAS_ENDED)
@@ -126,7 +127,8 @@ class Caller(NamedTuple):
 def _take(transaction: Transaction, queue: Queue, poll: PollRequest, caller: Caller) -> list[Handed]:
     if given := _handed_before(transaction, queue, poll):
         return given
-    owed = two_programs.find_owed(transaction, queue, caller.owed_seqs, poll.program) if caller.owed_seqs else []
+    owed = two_programs.find_owed(transaction, queue, caller.owed_seqs, poll.queue)
+    owed = sorted({*owed, *shared_stops.find_owed(transaction, queue, poll.program)})
     leaving = _find_leaving(transaction, queue, poll, owed)
     if not leaving:
         return []
@@ -137,6 +139,7 @@ def _take(transaction: Transaction, queue: Queue, poll: PollRequest, caller: Cal
     again = Event(poll.queue, RECEIVED, now_ms, caller.peer, two_programs.NOTE, handout_id=handout_id)
     log.apply(transaction, owed, again)
     stops.note_stopped(transaction, queue, leaving, poll.queue)
+    shared_stops.note_given(transaction, queue, poll.program, leaving)
     if poll.lease_s:
         leases.grant(transaction, queue, leaving, poll.queue, poll.lease_s)
     if poll.poll_id:
@@ -148,13 +151,14 @@ def _take(transaction: Transaction, queue: Queue, poll: PollRequest, caller: Cal
 def _insert(transaction: Transaction, poll: PollRequest, caller: Caller, now_ms: int) -> int:
     """Store the hand-out, and return the number."""
     number, gap_ms = next_number(transaction, "handout"), caller.gap_ms
-    values = (number, poll.site, poll.queue, now_ms, caller.peer, poll.poll_id, gap_ms, poll.lease_s, OPEN)
+    asked_for = shared_stops.asked_for(poll.program)
+    values = (number, poll.site, poll.queue, now_ms, caller.peer, poll.poll_id, gap_ms, poll.lease_s, OPEN, asked_for)
     return transaction.execute(_INSERT, values).lastrowid or 0
 
 
 _INSERT = (
-    "INSERT INTO handout (id, site, queue, time_ms, peer, poll_id, gap_ms, lease_s, state, maybe_flushed) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"
+    "INSERT INTO handout (id, site, queue, time_ms, peer, poll_id, gap_ms, lease_s, state, asked_for, maybe_flushed) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"
 )
 
 
@@ -166,8 +170,7 @@ def _find_leaving(transaction: Transaction, queue: Queue, poll: PollRequest, owe
     settled: a newer command would clear the site's stop flag. Further stops extend that time, but not for a closing or
     parking that waits: it leaves at the latest when the first settling time since it was sent is over.
     """
-    with_stops = two_programs.may_take_stops_for_all(queue, poll)
-    waiting = lookup.find_waiting(transaction, poll.site, poll.queue, poll.device, poll.instance, with_stops=with_stops)
+    waiting = lookup.find_waiting(transaction, poll.site, poll.queue, poll.device, poll.instance)
     leaving = _first(transaction, queue, poll.queue, [job.seq for job in waiting if job.is_stop], owed)
     if leaving and queue.settings.stop_settle_s:
         settling.begin(transaction, queue, poll.site, poll.queue)
@@ -271,7 +274,8 @@ def _handed_before(transaction: Transaction, queue: Queue, poll: PollRequest) ->
         due = [row for row in _still_due(transaction, queue, poll, handout_id) if _may_repeat(queue, poll, row)]
         rows = [row for page in lookup.complete(transaction, [row.seq for row in due]) for row in page]
         if rows:
-            given.append(Handed(handout_id, poll.program, rows, poll.poll_id, is_repeated=True))
+            has_stop = any(row.command_class == STOP_CLASS for row in rows)
+            given.append(Handed(handout_id, poll.program, rows, poll.poll_id, is_repeated=True, has_stop=has_stop))
         for row in rows if poll.lease_s else ():
             transaction.after_commit(leases.renew, queue, row.seq, poll.queue, poll.lease_s)
     return given

@@ -59,17 +59,12 @@ _FOR_ALL_DEVICES = "command_class = 'stop' AND (lower(device) = 'all' OR lower(a
 
 
 def find_waiting(
-    transaction: Transaction,
-    site: str,
-    queue_name: str,
-    device: str | None,
-    instance: str | None,
-    with_stops: bool = False,
+    transaction: Transaction, site: str, queue_name: str, device: str | None, instance: str | None
 ) -> list[Waiting]:
-    """Return the site's waiting jobs in the queue, oldest first; of one device or instance if given.
+    """Return the site's waiting jobs in the queue, oldest first.
 
-    `with_stops` adds the stops for all devices. Jobs before a stop with more to withdraw are left out: no such
-    job may be handed out.
+    With a device or instance return only the jobs for it and the stops for all devices. Jobs before a stop with more to
+    withdraw are left out: no such job may be handed out.
     """
     parameters: list[object] = [site, f"{WITHDRAWS}{site}"]
     wanted = []
@@ -79,7 +74,7 @@ def find_waiting(
             parameters.append(value)
     where = f"{_WAITS[queue_name]} AND ({_SPARED} OR seq > {WITHDRAWN_UNTIL})"
     if wanted:
-        where += f" AND ({' AND '.join(wanted)}{f' OR {_FOR_ALL_DEVICES}' if with_stops else ''})"
+        where += f" AND ({' AND '.join(wanted)} OR {_FOR_ALL_DEVICES})"
     found = transaction.fetch(f"SELECT {_WAITING} FROM job WHERE {where} ORDER BY seq", parameters)
     return [Waiting(*row) for row in found]
 

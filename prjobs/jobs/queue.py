@@ -45,11 +45,11 @@ class Queue(Common):
     Deadlines: `expiries` by job number; `leases` by (job number, queue); `repeats` by hand-out, the end of the time in
     which a `poll_id` gives the same jobs again; `settling` by (site, queue), the end of the time in which only stops
     are handed out, and `settled` by (job number, queue), that end for a closing or parking. `stops` has the newest stop
-    of each site, `given_stops` the polls that got each of the last stops, `rivals` two programs that poll the same
-    queue, `reported` the numbers of stops, closings and parkings just reported without a hand-out. `returning` has the
-    (site, queue) of the stops that the writer may be about to return. `surplus` has the jobs sent above
-    the pace, `removed` the numbers of jobs just removed from the store. `first_seq` is the number of the newest job
-    from before the start.
+    of each site, `given_stops` the polls that got each of the last stops, `shared_stops` by (site, queue) the time of
+    the first hand-out of each of the last stops for all devices, `rivals` two programs that poll the same queue,
+    `reported` the numbers of stops, closings and parkings just reported without a hand-out. `returning` has the (site,
+    queue) of the stops that the writer may be about to return. `surplus` has the jobs sent above the pace, `removed`
+    the numbers of jobs just removed from the store. `first_seq` is the number of the newest job from before the start.
     """
 
     ulids: Ulids
@@ -66,6 +66,7 @@ class Queue(Common):
     recent_polls: RecentPolls = field(default_factory=RecentPolls)
     rivals: dict[Program, KnownRivals] = field(default_factory=dict)
     given_stops: dict[Program, dict[int, tuple[NotedPoll, ...]]] = field(default_factory=dict)
+    shared_stops: dict[tuple[str, str], dict[int, float]] = field(default_factory=dict)
     reported: set[int] = field(default_factory=set)
     returning: set[tuple[str, str]] = field(default_factory=set)
     sweep: Sweep = field(default_factory=Sweep)

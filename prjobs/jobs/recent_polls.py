@@ -131,10 +131,18 @@ class RecentPolls:
             recent = self._recent.get((program, address))
             return _copy(recent) if recent else None
 
-    def has_polled(self, program: Program, since_s: float) -> bool:
-        """Return True if the program polled since `since_s` of elapsed time, from any address."""
+    def seen(self, program: Program) -> tuple[float, float] | None:
+        """Return the times of the first poll without a pause since, and of the last poll; None without a poll."""
         with self._lock:
-            return any(one == program and recent.polls[-1].at_s >= since_s for (one, _), recent in self._recent.items())
+            found = [recent for (one, _), recent in self._recent.items() if one == program]
+        return (min(one.since_s for one in found), max(one.polls[-1].at_s for one in found)) if found else None
+
+    def at_work(self, key: tuple[str, str], at_s: float, before_s: float) -> list[Program]:
+        """Return the programs of the (site, queue) that polled before `at_s`, by at most `before_s`, or go on since."""
+        with self._lock:
+            programs = dict.fromkeys(program for program, _ in self._recent if program[:2] == key)
+        seen = [(program, self.seen(program)) for program in programs]
+        return [program for program, times in seen if times and times[0] < at_s and times[1] > at_s - before_s]
 
     def _new(self, key: tuple[Program, str], now_s: float) -> AddressPolls:
         # Names of sites can be invented: the program that was quiet longest gives way.

@@ -1,19 +1,16 @@
 """Two programs on one queue of a site: the notice for staff, and the stops, which each of the two gets once.
 
 A forgotten second program takes jobs that the other one should carry out. A stop twice does no harm; a stop that only
-the wrong program got does. Programs for one device each share a queue rightly: a stop for all devices goes to each
-program of the queue.
+the wrong program got does. Programs for one device each share a queue rightly, see `shared_stops`.
 """
 
 import threading
-from collections import Counter
 from collections.abc import Sequence
 
 from prjobs.base.notices import Code
 from prjobs.jobs import lookup, stops
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.recent_polls import NotedPoll
-from prjobs.jobs.requests import PollRequest, is_for_all_devices
 from prjobs.jobs.rival_search import find_rivals, split_by_time
 from prjobs.jobs.rivals import Kind, KnownRivals, Rival
 from prjobs.jobs.states import ALTERNATE, Program
@@ -27,8 +24,6 @@ SHOWN_GAPS = 3
 STOP_S = 120.0
 # The programs are told apart by signs that may change: a stop must not go out for ever.
 MOST_POLLS = 3
-# Filters can be invented.
-MOST_PROGRAMS = 8
 NOTE = "several programs poll this queue: each of them gets the stop once"
 _noting = threading.Lock()
 
@@ -84,33 +79,19 @@ def note_stops(queue: Queue, program: Program, poll: NotedPoll, seqs: Sequence[i
         queue.given_stops[program] = young | {seq: (*young.get(seq, ()), poll) for seq in seqs}
 
 
-def may_take_stops_for_all(queue: Queue, poll: PollRequest) -> bool:
-    """Return True if a poll for one device may be the first to get a stop for all devices.
-
-    A program without a filter gets the stop first: while the program hangs, the stop waits and is an alarm.
-    """
-    since_s = queue.clock.elapsed_s() - STOP_S
-    return not (poll.is_filtered and queue.recent_polls.has_polled((poll.site, poll.queue, None, None), since_s))
-
-
 def owed_stops(queue: Queue, program: Program, poll: NotedPoll) -> list[int]:
-    """Return the stops that another program of the queue got, and the program of this poll did not."""
-    if not queue.given_stops:
+    """Return the stops that went to the other one of two programs, and not to the one of this poll."""
+    known = queue.rivals.get(program)
+    if not known:
         return []
     with _noting:
-        given = {
-            other: {seq: polls for seq, polls in found.items() if poll.at_s - polls[0].at_s < STOP_S}
-            for other, found in queue.given_stops.items()
-            if other[:2] == program[:2]
-        }
-    own, known = given.pop(program, {}), queue.rivals.get(program)
-    owed = [
+        given = queue.given_stops.get(program, {})
+        young = {seq: polls for seq, polls in given.items() if poll.at_s - polls[0].at_s < STOP_S}
+    return [
         seq
-        for seq, polls in own.items()
-        if known and len(polls) < MOST_POLLS and all(_are_two(queue, program, known, (one, poll)) for one in polls)
+        for seq, polls in young.items()
+        if len(polls) < MOST_POLLS and all(_are_two(queue, program, known, (one, poll)) for one in polls)
     ]
-    counts = Counter(seq for found in given.values() for seq in found)
-    return owed + [seq for seq, count in counts.items() if seq not in own and count < MOST_PROGRAMS]
 
 
 def _are_two(queue: Queue, program: Program, known: KnownRivals, polls: tuple[NotedPoll, NotedPoll]) -> bool:
@@ -131,12 +112,8 @@ def _lasting_peer(known: KnownRivals, poll: NotedPoll) -> str:
     return poll.peer if poll.peer in (known.rivals.first.peer, known.rivals.second.peer) else ""
 
 
-def find_owed(transaction: Transaction, queue: Queue, seqs: Sequence[int], program: Program) -> list[JobRow]:
-    """Return the stops that may be handed out again: without a report, and with nothing newer handed out since.
-
-    A stop of another program comes only if the stop is for all devices.
-    """
-    queue_name, own = program[1], queue.given_stops.get(program, {})
-    rows = [row for row in lookup.picked_up(transaction, seqs, queue_name) if row.seq in own or is_for_all_devices(row)]
+def find_owed(transaction: Transaction, queue: Queue, seqs: Sequence[int], queue_name: str) -> list[JobRow]:
+    """Return the stops that may be handed out again: without a report, and with nothing newer handed out since."""
+    rows = lookup.picked_up(transaction, seqs, queue_name) if seqs else []
     free, _ = stops.split_covered(transaction, queue.settings, rows)
     return [row for row in free if not stops.is_overtaken(transaction, row, queue_name)]

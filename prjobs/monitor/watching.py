@@ -10,18 +10,20 @@ from functools import partial
 from prjobs.base.clock import moment
 from prjobs.base.errors import NotFound, Unavailable
 from prjobs.base.notices import Code
-from prjobs.jobs import settling, stops
+from prjobs.jobs import settling, shared_stops, stops
 from prjobs.jobs.lookup import find_job
 from prjobs.jobs.requests import STOP_CLASS
-from prjobs.jobs.states import PRIMARY
+from prjobs.jobs.shared_stops import Missed
+from prjobs.jobs.states import PRIMARY, Program
 from prjobs.monitor import alarms, health, views
 from prjobs.monitor.alarms import DOUBT, LOOK, NOTICE, PROBLEM, SAFETY, STOP, STUCK, Wrong
 from prjobs.monitor.board import Board
 from prjobs.monitor.reported import Reported
-from prjobs.monitor.rules import ENDED_S, REPORTED_S, UNREPORTED_UNTIL_S
+from prjobs.monitor.rules import ENDED_S, REPORTED_S, STOP_S, UNREPORTED_UNTIL_S
 from prjobs.monitor.silence import Silence
 from prjobs.monitor.unreached import put_together
 from prjobs.monitor.watched import Seen, Watched, WatchedJobs
+from prjobs.store.models import JobRow
 
 _SAID = {
     "waiting": "was sent at {} and is not picked up",
@@ -29,6 +31,8 @@ _SAID = {
     "picked_up": "was picked up at {}, and no report came since",
     "running": "should have ended at {} by its own estimate",
 }
+# The beginning of the key of an alarm about a program that did not get a stop for all devices.
+MISSED = "missed"
 # What closing and parking should lead to: where no report says so, a person must look.
 _LOOK = {
     "close": ("nobody said that the roof closed", "look whether it closed"),
@@ -44,6 +48,7 @@ class Watch:
         self._silence = Silence(board)
         self._reported = Reported(board)
         self._jobs = WatchedJobs(board, self._silence, self._reported)
+        self._missed: list[Missed] = []
 
     def once(self) -> None:
         """Look for faults, and settle the alarms. When the store cannot be read, the jobs in memory still count."""
@@ -51,6 +56,7 @@ class Watch:
             self._jobs.read()
             self._jobs.prove()
             self._reported.look()
+            self._missed = shared_stops.find_missed(self._queue, STOP_S)
         self._jobs.forget_old()
         polls = self._queue.polls
         of_jobs = [one for one in self._of_jobs() if polls.knows(one.site)]
@@ -61,6 +67,7 @@ class Watch:
 
     def _of_jobs(self) -> Iterator[Wrong]:
         yield from self._stops()
+        yield from self._programs_without_stop()
         yield from self._unseen()
         yield from self._reported.find()
         yield from self._stuck()
@@ -73,6 +80,20 @@ class Watch:
             if doubtful := self._jobs.watched.get(seq):
                 job = doubtful.job
                 yield self._of_job(f"{job.command_class}-{DOUBT}", _kind(job), doubtful, job.changed_ms)
+
+    def _programs_without_stop(self) -> Iterator[Wrong]:
+        for job, program in self._missed:
+            key = f"{MISSED}/{job.ulid}/{shared_stops.asked_for(program)}"
+            words = partial(self._missed_words, job, program)
+            yield Wrong(key, STOP, job.created_ms, words, site=job.site, ulid=job.ulid)
+
+    def _missed_words(self, job: JobRow, program: Program) -> str:
+        of = " ".join(name for name in program[2:] if name)
+        who = f"the program that asks for the jobs of {of}" if of else "the program that asks for all jobs"
+        return (
+            f"{job.site}: “{self._label(job)}”, sent at {_clock(job.created_ms)}, was picked up, but not by {who}, "
+            "which polled before"
+        )
 
     def _settles(self, one: Watched) -> bool:
         """Return True while settling keeps a closing or parking back; its wait begins at the end of the settling."""
@@ -125,7 +146,7 @@ class Watch:
         said = lambda: f"{one.job.site}: “{self._label(one.job)}” {words.format(_clock(since_ms))}"  # noqa: E731
         return Wrong(f"{name}/{one.job.ulid}", kind, since_ms, said, site=one.job.site, ulid=one.job.ulid)
 
-    def _label(self, job: Seen) -> str:
+    def _label(self, job: "Seen | JobRow") -> str:
         try:
             return views.view_job(find_job(self._queue.database, job.ulid)).label
         except (NotFound, Unavailable):

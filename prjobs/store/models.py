@@ -153,6 +153,7 @@ class Handout(Table):
     lease_s = IntegerField(null=True)
     state = TextField()
     maybe_flushed = BooleanField(default=False)
+    asked_for = TextField(default="")
 
 
 class Lease(Table):
