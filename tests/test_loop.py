@@ -30,9 +30,7 @@ class Opened:
 
     def handle_read_event(self):
         self.reads.append(self)
-        end_s = time.perf_counter() + self.cost_s
-        while time.perf_counter() < end_s:
-            pass
+        time.sleep(self.cost_s)
         if self.also:
             self.also()
 

@@ -32,6 +32,7 @@ SECTIONS = {
     "cloud_unsent": "trouble#statuses-did-not-reach-the-cloud",
     # Alarms.
     "stop": "trouble#a-stop-is-not-picked-up",
+    "stop-missed": "trouble#a-stop-was-not-picked-up-by-one-of-the-programs",
     "stop-doubt": "trouble#a-stop-may-not-have-arrived",
     "stop-reported": "trouble#a-stop-was-reported-but-not-handed-out",
     "close-reported": "trouble#a-stop-was-reported-but-not-handed-out",

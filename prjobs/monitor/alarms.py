@@ -49,6 +49,7 @@ WHAT_TO_DO = {
     "close-reported": "Look whether the roof closed. If not, close the roof by hand.",
     "park-reported": "Look whether the mount parked. If not, park the mount by hand.",
     "stop-reported": "See whether the telescope stopped. If not, use the hardware stop.",
+    "stop-missed": "Use the hardware stop for the devices of this program.",
     "stop-doubt": "See whether the telescope stopped. If not, use the hardware stop.",
     SILENT: "See whether the observatory program runs and its network is up. "
     "Until the program polls again, no stop reaches the site.",

@@ -32,7 +32,7 @@ _SAID = {
     "running": "should have ended at {} by its own estimate",
 }
 # The beginning of the key of an alarm about a program that did not get a stop for all devices.
-MISSED = "missed"
+MISSED = "stop-missed"
 # What closing and parking should lead to: where no report says so, a person must look.
 _LOOK = {
     "close": ("nobody said that the roof closed", "look whether it closed"),
