@@ -78,7 +78,7 @@ def test_what_is_sent_while_a_site_settles_waits_for_that_time_alone(
     for _ in range(2):
         clock.advance(5)
         stop(sites)
-        assert taken(sites, device="all") == ["stop"]
+        assert taken(sites) == ["stop"]
     clock.advance(4.9)
     assert taken(sites) == []
     clock.advance(0.1)
