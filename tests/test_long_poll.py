@@ -87,7 +87,7 @@ def answer_on(connection):
 
 def test_400_held_polls_hold_no_thread(crowd, http):
     server, polls = crowd
-    wait_for(lambda: not any(channel.is_served for channel in server.listener.channels()))
+    wait_for(lambda: not any(channel.service_call for channel in server.listener.channels()))
     stacks = ["".join(traceback.format_stack(frame)) for frame in sys._current_frames().values()]
     assert not [stack for stack in stacks if "holding.py" in stack or "post_getnewjobs" in stack]
     assert len([thread for thread in threading.enumerate() if thread.name.startswith(("worker-", "reserved-"))]) == 10

@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from prjobs.access.reservations import NewReservation, add_reservation
+from prjobs.access.reservations import NewReservation
+from prjobs.access.reserving import add_reservation
 from tests import sharedfiles
 from tests.provider import AUDIENCE, ISSUER, NAMESPACE, Keys, bad_tokens
 from tests.verbs import USER

@@ -50,8 +50,8 @@ class Channel(EndingChannel):
         self.held: Held | None = None
         # The request was no valid one: the client is to end the connection.
         self.is_refused = False
-        # A worker answers a request.
-        self.is_served = False
+        # Names the call of `service` that answers a request.
+        self.service_call: object | None = None
 
     def urgency(self) -> Urgency:
         """Return the urgency of the next request."""
@@ -99,7 +99,9 @@ class Channel(EndingChannel):
     def service(self) -> None:
         """Answer one request, in a worker."""
         _serving.channel = self
-        self.active_s, self.has_asked, self.is_served = time.monotonic(), True, True
+        self.active_s, self.has_asked, call = time.monotonic(), True, object()
+        with self.requests_lock:
+            self.service_call = call
         held = self.held
         try:
             super().service()
@@ -108,7 +110,7 @@ class Channel(EndingChannel):
                 self.server.pull_trigger()
         except Suspended:
             # From now on the loop may give the channel to another worker.
-            self.is_served, self.is_parked = False, True
+            self.service_call, self.is_parked = None, True
             self.server.pull_trigger()
             return
         except Parked as parked:
@@ -117,14 +119,15 @@ class Channel(EndingChannel):
         finally:
             _serving.channel = None
         with self.requests_lock:
-            # With a further request in hand, another worker serves the channel by now.
-            self.is_served = bool(self.requests)
+            # Another worker may answer a further request by now.
+            if self.service_call is call:
+                self.service_call = None
         if held:
             held.end()
 
     def _park(self, held: Held) -> None:
         """Let the request wait without a worker. Another worker may serve the channel at once."""
-        self.held, self.is_served = held, False
+        self.held, self.service_call = held, None
         self.server.timers.add(held)
         held.waiter.park(self._go_on)
         if self.has_ended or not self.connected:
@@ -210,7 +213,7 @@ class Channel(EndingChannel):
         idle connections and held pages, an end that proves the arrival of jobs, long answers, commands and polls that
         wait or are held; in each group the oldest first.
         """
-        if self.is_served and not self.is_parked:
+        if self.service_call and not self.is_parked:
             return None
         if self.waits_for_end and self.is_refused:
             return -1, self.active_s
