@@ -178,7 +178,7 @@ def test_invented_filters_do_not_get_a_stop_for_ever_and_keep_it_from_no_program
 
 def test_a_program_at_work_that_did_not_get_the_stop_is_an_alarm(programs: Programs) -> None:
     watch = Watch(programs.appliance.board)
-    programs.poll("main", "mount", "camera")
+    programs.poll("main", "main", "mount", "camera")
     programs.stop()
     assert programs.poll("camera", "mount") == [["stop"], ["stop"]]
     assert programs.alarms(watch) == []
@@ -189,10 +189,11 @@ def test_a_program_at_work_that_did_not_get_the_stop_is_an_alarm(programs: Progr
     assert programs.alarms(watch) == []
 
 
-def test_a_program_that_ended_before_the_stop_is_no_alarm(programs: Programs) -> None:
+@pytest.mark.parametrize(("polls", "quiet_s"), [(2, 121), (1, 5)])
+def test_a_program_that_ended_before_the_stop_is_no_alarm(programs: Programs, polls: int, quiet_s: float) -> None:
     watch = Watch(programs.appliance.board)
-    programs.poll("main", "mount")
-    programs.clock.advance(121)
+    programs.poll("mount", *["main"] * polls)
+    programs.clock.advance(quiet_s)
     programs.poll("mount")
     programs.stop()
     assert programs.poll("mount") == [["stop"]]

@@ -138,11 +138,14 @@ class RecentPolls:
         return (min(one.since_s for one in found), max(one.polls[-1].at_s for one in found)) if found else None
 
     def at_work(self, key: tuple[str, str], at_s: float, before_s: float) -> list[Program]:
-        """Return the programs of the (site, queue) that polled before `at_s`, by at most `before_s`, or go on since."""
+        """Return the programs of the (site, queue) at work at `at_s`, or at most `before_s` earlier.
+
+        A single poll, by a person for instance, is no program at work.
+        """
         with self._lock:
             programs = dict.fromkeys(program for program, _ in self._recent if program[:2] == key)
         seen = [(program, self.seen(program)) for program in programs]
-        return [program for program, times in seen if times and times[0] < at_s and times[1] > at_s - before_s]
+        return [one for one, times in seen if times and times[0] < min(at_s, times[1]) and times[1] > at_s - before_s]
 
     def _new(self, key: tuple[Program, str], now_s: float) -> AddressPolls:
         # Names of sites can be invented: the program that was quiet longest gives way.
