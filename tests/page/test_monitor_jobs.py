@@ -210,12 +210,15 @@ def test_jobs_that_come_of_age_do_not_move_the_reader(served: Here, alice: str, 
     page.mouse.move(640, 400)
     page.mouse.wheel(0, 900)
     page.wait_for_timeout(300)
-    look = "[scrollY, document.elementFromPoint(640, 400).closest('tr').querySelector('[data-part=label]').innerText]"
+    # An alarm above the list may come meanwhile: the row stays where it is on the screen, but for parts of a pixel.
+    row = "document.elementFromPoint(640, 400).closest('tr')"
+    look = f"[{row}.getBoundingClientRect().top, {row}.querySelector('[data-part=label]').innerText]"
     before = page.evaluate(look)
-    assert before[0] > 500
+    assert page.evaluate("scrollY") > 500
     served.after(11 * 60)
     wait_text(page.locator(".fresh"), "3 new ↑")
-    assert page.evaluate(look) == before
+    top, label = page.evaluate(look)
+    assert label == before[1] and abs(top - before[0]) < 1
     page.click(".fresh")
     wait_text(rows.first, "new2")
 
