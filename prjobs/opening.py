@@ -19,7 +19,7 @@ from prjobs.base.limits import Rate
 from prjobs.base.settings import Settings
 from prjobs.base.ulids import Ulids
 from prjobs.cloud.context import Context
-from prjobs.jobs import leases, lookup, proofs, repeats, settling
+from prjobs.jobs import leases, lookup, proofs, repeats, settling, shared_stops
 from prjobs.jobs.connections import Connections
 from prjobs.jobs.polls import Polls
 from prjobs.jobs.queue import Queue
@@ -182,6 +182,7 @@ def _begin(
         # Without this step the leases of an earlier process would never run out.
         leases.return_once(queue)
         settling.go_on(queue)
+        shared_stops.go_on(queue)
     pending = views.count_pending(queue)
     return Start("welcomed" not in facts, facts.get("running") != "yes", unconfirmed=unconfirmed, **pending)
 

@@ -77,7 +77,7 @@ def take_jobs(queue: Queue, poll: PollRequest, peer: str, noted: NotedPoll | Non
 
 def _give(queue: Queue, poll: PollRequest, peer: str, noted: NotedPoll | None) -> list[Handed]:
     owed = two_programs.owed_stops(queue, poll.program, noted) if noted else []
-    is_owed = owed or shared_stops.owed_seqs(queue.database, queue, poll.program)
+    is_owed = owed or shared_stops.find_owed(queue.database, queue, poll.program)
     if not (is_owed or _awaits_stop(queue, poll) or _is_repeated(queue, poll) or _has_waiting(queue, poll)):
         return []
     if noted and noted.has_ended():
@@ -136,16 +136,18 @@ def _take(transaction: Transaction, queue: Queue, poll: PollRequest, caller: Cal
     handout_id = _insert(transaction, poll, caller, now_ms)
     first = [row for row in leaving if row not in owed]
     log.apply(transaction, first, Event(poll.queue, RECEIVED, now_ms, caller.peer, handout_id=handout_id))
-    again = Event(poll.queue, RECEIVED, now_ms, caller.peer, two_programs.NOTE, handout_id=handout_id)
-    log.apply(transaction, owed, again)
+    again = [row for row in leaving if row in owed]
+    event = Event(poll.queue, RECEIVED, now_ms, caller.peer, two_programs.NOTE, handout_id=handout_id)
+    log.append_again(transaction, again, event)
     stops.note_stopped(transaction, queue, leaving, poll.queue)
     shared_stops.note_given(transaction, queue, poll.program, leaving)
     if poll.lease_s:
-        leases.grant(transaction, queue, leaving, poll.queue, poll.lease_s)
+        leases.grant(transaction, queue, first, poll.queue, poll.lease_s)
     if poll.poll_id:
         transaction.after_commit(queue.repeats.set, handout_id, queue.clock.elapsed_s() + POLL_ID_S)
     has_stop = any(row.command_class == STOP_CLASS for row in leaving)
-    return [Handed(handout_id, poll.program, leaving, poll.poll_id, has_stop=has_stop)]
+    seqs = tuple(row.seq for row in again)
+    return [Handed(handout_id, poll.program, leaving, poll.poll_id, has_stop=has_stop, again=seqs)]
 
 
 def _insert(transaction: Transaction, poll: PollRequest, caller: Caller, now_ms: int) -> int:
@@ -226,13 +228,14 @@ def _set_aside(transaction: Transaction, queue: Queue, rows: Sequence[JobRow], q
 def _give_back(transaction: Transaction, queue: Queue, given: list[Handed], note: str = LATE) -> None:
     """Give the jobs of a hand-out back when the answer does not leave; withdraw the jobs with a later stop.
 
-    A repeated hand-out stays: the first answer may have arrived.
+    A repeated hand-out stays: the first answer may have arrived. A stop that other programs got stays with them, and
+    is owed to the program again.
     """
     for handed in given:
         if handed.is_repeated:
             continue
         queue_name, now_ms = handed.program[1], queue.clock.now_ms()
-        rows = lookup.given_by(transaction, handed.id)
+        rows = [row for row in lookup.given_by(transaction, handed.id) if row.seq not in handed.again]
         free, covered = stops.split_covered(transaction, queue.settings, rows)
         log.apply(transaction, free, Event(queue_name, UNREAD, now_ms, APPLIANCE, note))
         stops.withdraw(transaction, queue, covered, queue_name)

@@ -1,7 +1,7 @@
 """The log: every change of a job's status is a row of `change`, appended by this module only."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 
 from prjobs.jobs.states import ALTERNATE, BOTH, COLUMNS, in_phases, phase_of
@@ -72,6 +72,16 @@ def apply(transaction: Transaction, rows: Iterable[JobRow], event: Event) -> Non
         transaction.executemany(_INSERT, [(None, *_logged(row, event)) for row in others])
     for site in {row.site for row in rows}:
         transaction.tell(site)
+
+
+def append_again(transaction: Transaction, rows: Iterable[JobRow], event: Event) -> None:
+    """Log a further hand-out of jobs; each keeps its status: a reported end stays the end."""
+    for row in rows:
+        status = row.alternate_status if event.queue == ALTERNATE else row.status
+        again = replace(event, status=status)
+        transaction.execute(_INSERT, (next_number(transaction, "change"), *_logged(row, again)))
+        transaction.execute("UPDATE job SET attempts = attempts + 1 WHERE seq = ?", (row.seq,))
+        transaction.tell(row.site)
 
 
 def apply_where(transaction: Transaction, site: str, where: str, before_seq: int, event: Event) -> None:

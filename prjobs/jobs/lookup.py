@@ -55,7 +55,7 @@ _WAITING = "seq, command_class = 'stop', command_class IN ('close', 'park')"
 
 
 # See `requests.is_for_all_devices`.
-_FOR_ALL_DEVICES = "command_class = 'stop' AND (lower(device) = 'all' OR lower(action) = 'cancel_all_commands')"
+FOR_ALL_DEVICES = "command_class = 'stop' AND (lower(device) = 'all' OR lower(action) = 'cancel_all_commands')"
 
 
 def find_waiting(
@@ -74,7 +74,7 @@ def find_waiting(
             parameters.append(value)
     where = f"{_WAITS[queue_name]} AND ({_SPARED} OR seq > {WITHDRAWN_UNTIL})"
     if wanted:
-        where += f" AND ({' AND '.join(wanted)} OR {_FOR_ALL_DEVICES})"
+        where += f" AND ({' AND '.join(wanted)} OR {FOR_ALL_DEVICES})"
     found = transaction.fetch(f"SELECT {_WAITING} FROM job WHERE {where} ORDER BY seq", parameters)
     return [Waiting(*row) for row in found]
 
@@ -120,6 +120,13 @@ def picked_up(source: Source, seqs: Sequence[int], queue_name: str) -> list[JobR
     """Return those of the jobs that were handed out in the queue and have no report, oldest first."""
     marks = ", ".join("?" * len(seqs))
     sql = f"SELECT {JOB_COLUMNS} FROM job WHERE seq IN ({marks}) AND {COLUMNS[queue_name][0]} = '{RECEIVED}'"
+    return [JobRow(*row) for row in source.fetch(f"{sql} ORDER BY seq", list(seqs))]
+
+
+def handed_out(source: Source, seqs: Sequence[int], queue_name: str) -> list[JobRow]:
+    """Return those of the jobs that left the queue by a hand-out, reported or not, oldest first."""
+    marks, status = ", ".join("?" * len(seqs)), COLUMNS[queue_name][0]
+    sql = f"SELECT {JOB_COLUMNS} FROM job WHERE seq IN ({marks}) AND NOT {in_phases(status, ('waiting', 'gone'))}"
     return [JobRow(*row) for row in source.fetch(f"{sql} ORDER BY seq", list(seqs))]
 
 

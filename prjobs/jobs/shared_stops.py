@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from prjobs.jobs import lookup, stops
+from prjobs.jobs.lookup import FOR_ALL_DEVICES
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.requests import is_for_all_devices
 from prjobs.jobs.states import CONFIRMED, OPEN, RETURNED, Program
@@ -33,6 +34,11 @@ _GIVEN = (
 _SINCE = (
     "SELECT 1 FROM handout h WHERE h.id > ? AND h.site = ? AND h.queue = ? AND h.asked_for = ? "
     f"AND h.state <> '{RETURNED}' LIMIT 1"
+)
+_LAST_GIVEN = (
+    "SELECT h.site, h.queue, c.job_seq, min(h.time_ms) FROM handout h JOIN change c ON c.handout_id = h.id "
+    f"JOIN job j ON j.seq = c.job_seq WHERE j.{FOR_ALL_DEVICES} AND h.state <> '{RETURNED}' "
+    "AND h.id > (SELECT max(id) FROM handout) - 1000 AND h.time_ms > ? GROUP BY h.site, h.queue, c.job_seq"
 )
 _PROGRAMS = (
     "SELECT count(DISTINCT h.asked_for) FROM change c JOIN handout h ON h.id = c.handout_id "
@@ -62,22 +68,28 @@ def _note(queue: Queue, key: tuple[str, str], seqs: Sequence[int]) -> None:
     given[key] = dict.fromkeys(seqs, now_s) | given.get(key, {})
 
 
-def owed_seqs(source: Source, queue: Queue, program: Program) -> list[int]:
-    """Return the stops of the last two minutes that other programs of the queue got, and this one did not."""
+def find_owed(source: Source, queue: Queue, program: Program) -> list[JobRow]:
+    """Return the stops of the last two minutes that other programs of the queue got, and this one did not.
+
+    A report of another program, such as COMPLETE, does not end what is owed; a later stop does.
+    """
     found = queue.shared_stops.get(program[:2])
     if not found:
         return []
     now_s = queue.clock.elapsed_s()
     young = [(seq, at_s) for seq, at_s in list(found.items()) if now_s - at_s < OWED_S]
-    return [seq for seq, at_s in young if _is_owed(source, queue, program, seq, at_s)]
-
-
-def find_owed(transaction: Transaction, queue: Queue, program: Program) -> list[JobRow]:
-    """Return the owed stops that may still leave: without a report, and without a later stop."""
-    seqs = owed_seqs(transaction, queue, program)
-    rows = lookup.picked_up(transaction, seqs, program[1]) if seqs else []
-    free, _ = stops.split_covered(transaction, queue.settings, rows)
+    seqs = [seq for seq, at_s in young if _is_owed(source, queue, program, seq, at_s)]
+    rows = lookup.handed_out(source, seqs, program[1]) if seqs else []
+    free, _ = stops.split_covered(source, queue.settings, rows)
     return free
+
+
+def go_on(queue: Queue) -> None:
+    """Continue with the stops that an earlier process handed out."""
+    now_s, now_ms = queue.clock.elapsed_s(), queue.clock.now_ms()
+    for site, queue_name, seq, time_ms in queue.database.fetch(_LAST_GIVEN, (now_ms - KEPT_S * 1000,)):
+        given = queue.shared_stops.setdefault((site, queue_name), {})
+        given[seq] = now_s - max(0, now_ms - time_ms) / 1000
 
 
 def _is_owed(source: Source, queue: Queue, program: Program, seq: int, at_s: float) -> bool:
@@ -107,14 +119,14 @@ class Missed(NamedTuple):
 def find_missed(queue: Queue, after_s: float) -> list[Missed]:
     """Return the stops that a program did not get `after_s` after the first hand-out, although it polled before that.
 
-    A program that ended long before the stop is left out, and so is one that began anew since. A report on the stop
-    ends the search.
+    A program that ended long before the stop is left out, and so is one that began anew since.
     """
     found, now_s = [], queue.clock.elapsed_s()
     for key, given in list(queue.shared_stops.items()):
         due = {seq: at_s for seq, at_s in given.items() if after_s <= now_s - at_s < KEPT_S}
-        for row in lookup.picked_up(queue.database, list(due), key[1]) if due else ():
+        for row in lookup.handed_out(queue.database, list(due), key[1]) if due else ():
             for program in queue.recent_polls.at_work(key, due[row.seq], OWED_S):
-                if not queue.database.fetch(_GIVEN, (row.seq, key[1], asked_for(program)))[0][1]:
+                # A lost answer is an alarm of its own.
+                if not queue.database.fetch(_GIVEN, (row.seq, key[1], asked_for(program)))[0][0]:
                     found.append(Missed(row, program))
     return found

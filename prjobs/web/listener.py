@@ -172,6 +172,8 @@ class Listener:
             # A listening socket pauses at the limit of connections.
             for server in self._servers:
                 self._sockets.tell(server)
+        # Requests whose time is over, and ends of connections, have no event in the turn.
+        self._workers.hand_over()
         self._sockets.turn(min(timeout_s, self._workers.look_after()), self._workers.hand_over)
 
     def stop(self) -> None:
