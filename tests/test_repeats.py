@@ -9,11 +9,12 @@ from dataclasses import replace
 import pytest
 import requests
 
+from prjobs.access.audit import NEWJOB, Act
 from prjobs.appliance import Appliance
-from prjobs.jobs import proofs, repeats
+from prjobs.jobs import leases, proofs, repeats, stops
 from prjobs.jobs.lookup import find_job
 from prjobs.jobs.requests import Command
-from prjobs.jobs.submission import submit_job
+from prjobs.jobs.submission import insert_job, submit_job
 from prjobs.jobs.surplus import Surplus
 from prjobs.monitor.alarms import list_alarms
 from prjobs.monitor.watching import Watch
@@ -135,23 +136,100 @@ def stored(appliance: Appliance, table: str = "job") -> int:
     return appliance.queue.database.fetch(f"SELECT count(*) FROM {table}")[0][0]
 
 
-def test_of_invented_names_the_newest_stay(appliance: Appliance, send: Send) -> None:
-    kept = Surplus.KEPT
-    for number in range(3 * kept):
+def test_of_other_names_all_that_wait_stay(appliance: Appliance, send: Send) -> None:
+    """A name that looks invented may be a telescope whose program starts later."""
+    many = 3 * Surplus.KEPT
+    for number in range(many):
+        for _ in range(3):
+            send(site=f"nobody{number}")
+            send(site=f"nobody{number}", action="park")
+            send(action="park", instance=f"m{number}")
+    assert stored(appliance) == 3 * many
+    assert stored(appliance, "audit") <= 2 * Surplus.KEPT
+    assert [row.instance for row in take(appliance)] == [f"m{number}" for number in range(many)]
+    assert [row.action for row in take(appliance, site="nobody0")] == ["stop"]
+
+
+def test_a_stop_stays_until_the_rest_of_many_jobs_is_withdrawn(appliance: Appliance, send: Send) -> None:
+    """The stop of a site without a program, then stops of many other such sites."""
+    job, act = command(site="new", action="go"), Act(USER, NEWJOB)
+    many = stops.STEP + 100
+    appliance.queue.database.write(
+        lambda transaction: [insert_job(transaction, appliance.queue, job, act) for _ in range(many)]
+    )
+    stop = send(site="new")
+    for number in range(2 * Surplus.KEPT):
         send(site=f"nobody{number}")
-        send(site=f"nobody{number}", action="park")
+    stops.withdraw_rest_once(appliance.queue)
+    assert [row.ulid for row in take(appliance, site="new")] == [stop.ulid]
+    counts = appliance.queue.database.fetch("SELECT status, count(*) FROM job WHERE site = 'new' GROUP BY 1 ORDER BY 1")
+    assert counts == [("CANCELLED", many), ("RECEIVED", 1)]
+
+
+def test_the_rest_is_withdrawn_also_without_the_row_of_the_stop(appliance: Appliance) -> None:
+    job, act = command(action="go"), Act(USER, NEWJOB)
+    many = stops.STEP + 100
+    appliance.queue.database.write(
+        lambda transaction: [insert_job(transaction, appliance.queue, job, act) for _ in range(many)]
+    )
+    stop = submit_job(appliance.queue, command(), USER)
+    appliance.queue.database.write(repeats.remove_jobs, [stop.seq])
+    stops.withdraw_rest_once(appliance.queue)
+    found = appliance.queue.database.fetch("SELECT DISTINCT status, alternate_status FROM job")
+    assert found == [("CANCELLED", "CANCELLED")]
+    assert appliance.queue.database.fetch("SELECT 1 FROM fact WHERE name LIKE 'withdraws %'") == []
+
+
+def take_confirmed(appliance: Appliance, **asked: int) -> list[JobRow]:
+    """Poll as a program on one connection: each poll proves that the answer before arrived."""
+    proofs.heard(appliance.queue, "127.0.0.1:1")
+    return take(appliance, "127.0.0.1:1", **asked)
+
+
+def test_the_newest_stop_of_a_wide_scope_outlives_narrow_ones(
+    make_appliance: Callable[..., Appliance], clock: ManualClock
+) -> None:
+    """A leased job from before the wide stop does not return."""
+    appliance = make_appliance(stop_scope="cancel_all", stop_settle_s=0)
+    take_confirmed(appliance)
+    go = submit_job(appliance.queue, command(action="go"), USER)
+    assert [row.ulid for row in take_confirmed(appliance, lease_s=60)] == [go.ulid]
+    wide = submit_job(appliance.queue, replace(command(action="cancel_all_commands"), is_repeat=True), USER)
+    assert [row.ulid for row in take_confirmed(appliance)] == [wide.ulid]
+    for _ in range(2 * Surplus.KEPT):
+        clock.advance(0.5)
+        submit_job(appliance.queue, replace(command(device="focuser"), is_repeat=True), USER)
+        take_confirmed(appliance)
+    clock.advance(61)
+    leases.return_once(appliance.queue)
+    assert take_confirmed(appliance) == []
+    assert find_job(appliance.queue.database, go.ulid).status == "CANCELLED"
+
+
+@pytest.mark.parametrize("action", ["close", "park"])
+def test_a_waiting_command_outlives_those_for_another_instance(
+    appliance: Appliance, send: Send, clock: ManualClock, action: str
+) -> None:
+    send(action=action, instance="first")
+    for _ in range(2 * Surplus.KEPT):
+        clock.advance(2.1)
+        send(action=action, instance="second")
+    assert {row.instance for row in take(appliance)} == {"first", "second"}
+
+
+@pytest.mark.parametrize("is_lost", [True, False], ids=["answer in doubt", "leased"])
+def test_a_command_that_may_return_stays(appliance: Appliance, send: Send, is_lost: bool) -> None:
+    for number in range(2 * Surplus.KEPT):
+        proofs.heard(appliance.queue, f"127.0.0.1:{number}")
         send(action="park", instance=f"m{number}")
-    assert stored(appliance) == 2 * kept
-    assert send(action="park", instance=f"m{3 * kept - 1}").instance == f"m{3 * kept - 1}"
-    assert send(site="nobody0").status == "UNREAD"
-    own = [row.instance for row in take(appliance)]
-    assert own == [f"m{number}" for number in range(2 * kept, 3 * kept)]
+        take(appliance, f"127.0.0.1:{number}" if is_lost else "127.0.0.1:1", lease_s=None if is_lost else 60)
+    assert stored(appliance) == 2 * Surplus.KEPT
 
 
 def test_stops_that_are_picked_up_at_once_leave_little(appliance: Appliance, send: Send, clock: ManualClock) -> None:
-    for number in range(100):
+    for _ in range(100):
         stop = send()
-        assert [row.ulid for row in take(appliance, f"127.0.0.1:{number % 2}")] == [stop.ulid]
+        assert [row.ulid for row in take_confirmed(appliance)] == [stop.ulid]
         clock.advance(0.1)
     assert stored(appliance) == Surplus.KEPT
     assert stored(appliance, "handout") <= Surplus.KEPT and stored(appliance, "change") <= 4 * Surplus.KEPT

@@ -1,7 +1,8 @@
-"""Commands that make a telescope safe, above the pace of their user: none is refused, and the disk stays free.
+"""Commands that make a telescope safe, above the pace of their user: none is refused, and the store stays small.
 
 An equal waiting command of the same user stands for a new command, so that nothing more is stored. Where no such
-command waits, since a program picks each up at once, the new command is stored, and only the newest jobs stay.
+command waits, since a program picks each up at once, the new command is stored. Of such jobs the newest stay, and every
+job that still waits, may still return to a queue, or fences older jobs.
 """
 
 import dataclasses
@@ -12,7 +13,21 @@ from prjobs.jobs import log, lookup
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue, Stop
 from prjobs.jobs.requests import STOP_CLASS, Command, is_stop
-from prjobs.jobs.states import ALTERNATE, CANCELLED, FORWARDING, HELD, PRIMARY, UNREAD
+from prjobs.jobs.states import (
+    ALTERNATE,
+    CANCELLED,
+    CLOUD,
+    CONFIRMED,
+    FORWARDING,
+    HELD,
+    OPEN,
+    OPEN_PHASES,
+    PHASES,
+    PRIMARY,
+    UNCONFIRMED,
+    UNREAD,
+    in_phases,
+)
 from prjobs.jobs.surplus import Kind
 from prjobs.store.engine import Source
 from prjobs.store.models import JOB_COLUMNS, JobRow
@@ -25,7 +40,7 @@ PER_MINUTE = 60
 YOUNG_MS = 2000
 # The largest size of a whole command in bytes; the full disk keeps room for such commands of other users.
 BYTES = 4096
-SURPLUS_NOTE = "sent above the pace: of such jobs only the newest stay in the list"
+SURPLUS_NOTE = "sent above the pace: of such jobs only the newest, and those that wait, stay in the list"
 RENEWED_NOTE = "withdrawn by a stop that was sent again"
 _BARE: dict[str, dict[str, object]] = {"{}": {}, '{"script": "stopScript"}': {"script": "stopScript"}}
 _WAITING = (
@@ -107,20 +122,51 @@ def _is_young(queue: Queue, row: JobRow) -> bool:
     return 0 <= queue.clock.now_ms() - row.created_ms < YOUNG_MS
 
 
-def settle_surplus(transaction: Transaction, queue: Queue, row: JobRow) -> bool:
-    """Remove the oldest of the jobs that the user sent above the pace in a minute. Return True if some were removed.
+_FINISHED = sorted(set(PHASES) - OPEN_PHASES)
+_HANDED = "EXISTS (SELECT 1 FROM change c JOIN handout h ON h.id = c.handout_id WHERE c.job_seq = j.seq AND h.state"
+_CANCELS_ALL = "(lower({job}.action) = 'cancel_all_commands')"
+_IS_FOR_ALL = "(lower({job}.device) = 'all' OR lower({job}.action) = 'cancel_all_commands')"
+_SAME_SCOPE = " AND ".join(f"{part.format(job='n')} = {part.format(job='j')}" for part in (_CANCELS_ALL, _IS_FOR_ALL))
+# A job that nobody needs any more: both queues are done with it, each program surely got it, and for a stop a newer one
+# of the same scope fences the older jobs.
+_IS_OVER = " AND ".join(
+    (
+        f"j.status NOT IN ('{UNREAD}', '{HELD}', '{FORWARDING}')",
+        f"j.alternate_status NOT IN ('{UNREAD}', '{HELD}', '{FORWARDING}')",
+        "NOT EXISTS (SELECT 1 FROM lease l WHERE l.job_seq = j.seq)",
+        f"NOT {_HANDED} IN ('{OPEN}', '{UNCONFIRMED}'))",
+        f"(({in_phases('j.status', _FINISHED)} AND {in_phases('j.alternate_status', _FINISHED)}) "
+        f"OR {_HANDED} = '{CONFIRMED}'))",
+        f"NOT EXISTS (SELECT 1 FROM fact f WHERE f.name = '{lookup.WITHDRAWS}' || j.site "
+        "AND CAST(f.value AS BIGINT) = j.seq)",
+        f"(j.command_class <> '{STOP_CLASS}' OR EXISTS (SELECT 1 FROM job n WHERE n.site = j.site AND n.seq > j.seq "
+        f"AND n.command_class = '{STOP_CLASS}' AND n.origin <> '{CLOUD}' AND n.status <> '{CANCELLED}' "
+        f"AND {_SAME_SCOPE}))",
+    )
+)
 
-    The jobs of unused sites count together: names of sites can be invented.
+
+def settle_surplus(transaction: Transaction, queue: Queue, row: JobRow) -> bool:
+    """Remove the oldest of the jobs that the user sent above the pace in a minute. Return True for more than may stay.
+
+    A job stays that waits, that may still return to a queue, or that fences older jobs. The jobs of unused sites count
+    together: names of sites can be invented.
     """
     now_s = queue.clock.elapsed_s()
     is_reached = queue.polls.is_reached(row.site)
     kind = Kind(row.user_id, row.site, row.command_class) if is_reached else Kind(row.user_id)
     beyond = queue.surplus.beyond(kind, now_s)
-    if beyond:
-        remove_jobs(transaction, beyond)
-        transaction.after_commit(_forget, queue, beyond)
-    transaction.after_commit(queue.surplus.add, kind, row.seq, beyond, now_s)
+    over = _over(transaction, beyond) if beyond else []
+    if over:
+        remove_jobs(transaction, over)
+        transaction.after_commit(_forget, queue, over)
+    transaction.after_commit(queue.surplus.add, kind, row.seq, over, now_s)
     return bool(beyond)
+
+
+def _over(source: Source, seqs: Sequence[int]) -> list[int]:
+    sql = f"SELECT j.seq FROM job j WHERE j.seq IN ({', '.join('?' * len(seqs))}) AND {_IS_OVER}"
+    return [seq for (seq,) in source.fetch(sql, seqs)]
 
 
 def remove_jobs(transaction: Transaction, seqs: Sequence[int]) -> None:

@@ -18,6 +18,7 @@ from prjobs.jobs.queue import Queue, Stop
 from prjobs.jobs.requests import STOP_CLASS, StatusUpdate, is_stop
 from prjobs.jobs.states import (
     ALTERNATE,
+    APPLIANCE,
     BOTH,
     CANCELLED,
     CLOUD,
@@ -250,13 +251,23 @@ def withdraw_rest_once(queue: Queue) -> None:
 
 
 def _withdraw_rest(transaction: Transaction, queue: Queue, name: str, stop_seq: int) -> bool:
-    """Do a step, and forget the rest after the last step; return True if more is left."""
+    """Do a step, and forget the rest after the last step; return True if more is left.
+
+    The number in the fact is enough: without the row of the stop the sender has no name.
+    """
     found = transaction.fetch(f"SELECT {JOB_COLUMNS} FROM job WHERE seq = ?", (stop_seq,))
-    if found and _withdraw_step(transaction, queue, JobRow(*found[0])):
+    stop = JobRow(*found[0]) if found else _unknown_stop(queue, name.removeprefix(WITHDRAWS), stop_seq)
+    if _withdraw_step(transaction, queue, stop):
         return True
     # A newer stop may have named more meanwhile.
     transaction.execute("DELETE FROM fact WHERE name = ? AND value = ?", (name, str(stop_seq)))
     return False
+
+
+def _unknown_stop(queue: Queue, site: str, seq: int) -> JobRow:
+    empty = JobRow(*[""] * JobRow._fields.index("picked_up_ms"))  # type: ignore[arg-type]
+    now_ms = queue.clock.now_ms()
+    return empty._replace(seq=seq, site=site, created_ms=now_ms, user_id=APPLIANCE, user_name="an unknown user")
 
 
 def withdraw(transaction: Transaction, queue: Queue, covered: list[tuple[JobRow, Withdrawal]], queue_name: str) -> None:

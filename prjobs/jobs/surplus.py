@@ -1,4 +1,4 @@
-"""Surplus: jobs sent above the pace of a user. Of each minute only the newest stay in the store.
+"""Surplus: jobs sent above the pace of a user. Of those that nobody needs any more the newest of each minute stay.
 
 Otherwise a user whose stops are picked up at once would fill the disk, or have to be refused.
 """
@@ -21,6 +21,8 @@ class Surplus:
     """The numbers of the newest surplus jobs of each kind, with the times. Any thread may call any method."""
 
     KEPT = 20
+    # So many of a kind are looked at again with each new job; the jobs before those stay in the store.
+    LOOKED_AT = 100
     WINDOW_S = 60.0
     KINDS = 1000
 
@@ -39,6 +41,6 @@ class Surplus:
         with self._lock:
             before = self._jobs.pop(kind, ())
             stays = (one for one in before if one[0] not in removed and now_s - one[1] < self.WINDOW_S)
-            self._jobs[kind] = deque([*stays, (seq, now_s)])
+            self._jobs[kind] = deque([*stays, (seq, now_s)], maxlen=self.LOOKED_AT)
             if len(self._jobs) > self.KINDS:
                 self._jobs.popitem(last=False)
