@@ -185,3 +185,20 @@ def test_a_damaged_act_keeps_no_stop_back(appliance: Appliance, caplog: pytest.L
     begin_here(appliance)
     (making,) = makings.list_makings(appliance.queue)
     assert [step.state for step in making.steps] == ["sent", "next", "next"]
+
+
+def test_acts_above_the_pace_end_only_one_another(appliance: Appliance) -> None:
+    """An act within the pace, and any act at a site for which a program polls, still parks and closes."""
+    ann = Identity("auth0|ann", "Ann")
+    who = Actor(ann.user_id, "tests")
+    take(appliance, site="polled")
+    for site, is_repeat in [("first", False), ("polled", True)]:
+        making_safe.begin(appliance.queue, site, "", ann, who, is_repeat=is_repeat)
+    for number in range(2 * making_safe.MOST_ACTS):
+        making_safe.begin(appliance.queue, f"nobody{number}", "", ann, who, is_repeat=True)
+    going_on = [
+        site
+        for (site,) in appliance.queue.database.fetch("SELECT site FROM make_safe WHERE ended_ms IS NULL ORDER BY id")
+    ]
+    assert going_on[:2] == ["first", "polled"]
+    assert len(going_on) <= making_safe.MOST_ACTS + 3

@@ -58,6 +58,7 @@ def begin(queue: Queue, site: str, station: str, identity: Identity, actor: Acto
         roles=identity.roles_json,
         steps=_steps(queue.database, site, reached),
         left_out="" if reached else station,
+        is_surplus=is_repeat,
     )
     begun: Begun = write_command(queue, partial(_begin, is_repeat=is_repeat), queue, making, identity, makes_safe=True)
     return begun
@@ -86,24 +87,29 @@ def _begin(transaction: Transaction, queue: Queue, making: Making, identity: Ide
     stop = _send(transaction, queue, making, steps[0], identity.user_name, is_repeat=is_repeat)
     named = [f"{step.site} {step.action}" + (f" of {step.sender.who}" if step.sender else "") for step in steps]
     detail = " ".join([*named, *filter(None, [making.despite])])
-    if not (is_repeat and _settle_surplus(transaction, making.who, now_ms)):
+    if not (is_repeat and _settle_surplus(transaction, queue, making.who, now_ms)):
         audit.record(transaction, now_ms, Entry(making.who, MAKE_SAFE, site, making.where_from, detail))
     row = (site, now_ms, identity.user_id, identity.user_name, encode(making))
     sql = "INSERT INTO make_safe (site, since_ms, user_id, user_name, act) VALUES (?, ?, ?, ?, ?) RETURNING id"
     return Begun(transaction.execute(sql, row).fetchone()[0], stop)
 
 
-# Names of sites can be invented: of the acts that a user began above the pace so many go on, and so many replaced ones
-# of a minute stay in the store.
+# Names of sites can be invented: of the acts that a user began above the pace, at sites for which no program polls, so
+# many go on, and so many replaced ones of a minute stay in the store.
 MOST_ACTS = 20
 _REPLACED = f"replaced = 1 AND user_id = ? AND since_ms > ? ORDER BY id DESC LIMIT 1000 OFFSET {MOST_ACTS}"
 _REMOVE_REPLACED = f"DELETE FROM make_safe WHERE id IN (SELECT id FROM make_safe WHERE {_REPLACED})"
 
 
-def _settle_surplus(transaction: Transaction, who: str, now_ms: int) -> bool:
-    """End and remove the oldest acts that a user began above the pace. Return True if some were removed."""
-    going_on = [number for number, _, act in _open(transaction) if (old := decode(act)) and old.who == who]
-    ended = [(now_ms, number) for number in going_on[:-MOST_ACTS]]
+def _settle_surplus(transaction: Transaction, queue: Queue, who: str, now_ms: int) -> bool:
+    """End and remove the oldest acts that a user began above the pace. Return True if some were removed.
+
+    An act begun within the pace goes on to its end, and so does any act at a site for which a program polls.
+    """
+    acts = [(number, decode(act)) for number, _, act in _open(transaction)]
+    surplus = [(number, act.steps[0].site) for number, act in acts if act and act.who == who and act.is_surplus]
+    unreached = [number for number, site in surplus if not queue.polls.is_reached(site)]
+    ended = [(now_ms, number) for number in unreached[:-MOST_ACTS]]
     transaction.executemany("UPDATE make_safe SET ended_ms = ?, replaced = 1 WHERE id = ?", ended)
     return transaction.execute(_REMOVE_REPLACED, (who, now_ms - MINUTE_MS)).rowcount > 0
 

@@ -38,7 +38,10 @@ class Step(msgspec.Struct, kw_only=True):
 
 
 class Making(msgspec.Struct, kw_only=True):
-    """An act as it is stored: the sender, as rights and audit need it, the steps, the station out of reach."""
+    """An act as it is stored: the sender, as rights and audit need it, the steps, the station out of reach.
+
+    `is_surplus`: the act began above the pace of the user.
+    """
 
     who: str
     where_from: str
@@ -47,6 +50,7 @@ class Making(msgspec.Struct, kw_only=True):
     roles: str
     steps: list[Step]
     left_out: str = ""
+    is_surplus: bool = False
 
     def sender(self, user_name: str) -> Sender:
         """Return the user who began the act."""
