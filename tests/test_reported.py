@@ -186,7 +186,7 @@ def test_an_administrator_closes_what_waits_with_a_reason(ask: Callable[..., Any
 # ---- the pace of reports without a token
 
 
-def test_reports_without_a_token_have_a_pace_and_the_first_and_the_last_of_each_job_pass(
+def test_reports_without_a_token_have_a_pace_and_every_change_of_phase_passes(
     make_server: Callable[..., Server],
 ) -> None:
     server = make_server(newjob_rate=5)
@@ -203,13 +203,14 @@ def test_reports_without_a_token_have_a_pace_and_the_first_and_the_last_of_each_
     first, second, third = jobs
     assert [send(first, "EXPOSING") for _ in range(7)] == [200] * 5 + [429] * 2
     count = len(log.list_changes(server.appliance.queue.database, 0))
-    # Above the pace: the first report on a job, which proves its arrival, and the one that ends it, each once.
+    # Above the pace: the first report on a job, which proves its arrival, and each one of another phase or last word.
     assert [send(second, "STARTED"), send(second, "EXPOSING"), send(second, "COMPLETE")] == [200, 429, 200]
-    assert [send(second, word) for word in ("COMPLETE", "FAILED", "EXPOSING")] == [429] * 3
-    assert [send(third, "FAILED: no sky"), send(third, "COMPLETE")] == [200, 429]
+    assert [send(second, word) for word in ("COMPLETE", "FAILED", "FAILED")] == [429, 200, 429]
+    assert [send(second, word) for word in ("EXPOSING", "GUIDING", "COMPLETE")] == [200, 429, 200]
+    assert [send(third, "FAILED: no sky"), send(third, "FAILED: dome"), send(third, "ABORTED")] == [200, 429, 200]
     assert [send(stop, "COMPLETE"), send(stop, "COMPLETE")] == [200, 429]
     assert send(first, "COMPLETE") == 200
-    assert len(log.list_changes(server.appliance.queue.database, 0)) == count + 5
+    assert len(log.list_changes(server.appliance.queue.database, 0)) == count + 9
     assert send(first, "REDUCING", Authorization=f"Bearer {token}") == 200
     unknown = {"site": "saf", "ulid": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "newStatus": "COMPLETE"}
     assert requests.post(f"{server.url}/updatejobstatus", json=unknown, timeout=60).status_code == 429

@@ -8,7 +8,7 @@ from prjobs.jobs.lookup import only_row
 from prjobs.jobs.proofs import prove_by_report
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.requests import StatusUpdate
-from prjobs.jobs.states import LINK_WORDS, RECEIVED, RETURNED, UNREAD, is_finished, shown, word_of
+from prjobs.jobs.states import LINK_WORDS, RECEIVED, RETURNED, UNREAD, is_finished, phase_of, shown, word_of
 from prjobs.store.models import BRIEF_COLUMNS
 from prjobs.store.transaction import Transaction
 
@@ -32,11 +32,20 @@ def update_status(queue: Queue, report: StatusUpdate, who: str, is_trusted: bool
 
 
 def require_due(queue: Queue, report: StatusUpdate) -> None:
-    """Raise TooMany unless the report is the first one on its job in the queue, or the first that ends the job."""
+    """Raise TooMany unless the report is the first one on its job in the queue, or changes the phase or the last word.
+
+    One word of progress after another can wait, and so can the same last word again.
+    """
     sql = "SELECT status, alternate_status FROM job WHERE site = ? AND ulid = ?"
     before = [row[report.alternate] for row in queue.database.fetch(sql, (report.site, report.ulid))]
-    if not any(status == RECEIVED or is_finished(report.status) > is_finished(status) for status in before):
+    if not any(status == RECEIVED or _is_change(status, report.status) for status in before):
         raise TooMany("Too many reports from this address without a token: wait a moment, or send a token.")
+
+
+def _is_change(before: str, after: str) -> bool:
+    """Return True if a status is of another phase, or ends the job with another word."""
+    is_other_end = is_finished(after) and word_of(after) != word_of(before)
+    return phase_of(after) != phase_of(before) or is_other_end
 
 
 def _update_status(transaction: Transaction, queue: Queue, report: StatusUpdate, who: str, is_trusted: bool) -> None:
