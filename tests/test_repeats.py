@@ -138,7 +138,7 @@ def stored(appliance: Appliance, table: str = "job") -> int:
 
 def test_of_other_names_all_that_wait_stay(appliance: Appliance, send: Send) -> None:
     """A name that looks invented may be a telescope whose program starts later."""
-    many = 3 * Surplus.KEPT
+    many = Surplus.LOOKED_AT // 3
     for number in range(many):
         for _ in range(3):
             send(site=f"nobody{number}")
@@ -148,6 +148,15 @@ def test_of_other_names_all_that_wait_stay(appliance: Appliance, send: Send) -> 
     assert stored(appliance, "audit") <= 2 * Surplus.KEPT
     assert [row.instance for row in take(appliance)] == [f"m{number}" for number in range(many)]
     assert [row.action for row in take(appliance, site="nobody0")] == ["stop"]
+
+
+def test_of_very_many_other_names_the_newest_stay(appliance: Appliance, send: Send) -> None:
+    for number in range(2 * Surplus.LOOKED_AT):
+        send(site=f"nobody{number}")
+    assert stored(appliance) == Surplus.LOOKED_AT
+    assert take(appliance, site="nobody0") == []
+    newest = f"nobody{2 * Surplus.LOOKED_AT - 1}"
+    assert [row.action for row in take(appliance, site=newest)] == ["stop"]
 
 
 def test_a_stop_stays_until_the_rest_of_many_jobs_is_withdrawn(appliance: Appliance, send: Send) -> None:

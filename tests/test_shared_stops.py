@@ -149,6 +149,19 @@ def test_a_report_of_one_program_keeps_the_stop_from_no_other(programs: Programs
     assert programs.poll("camera", "mount") == [[], []]
 
 
+def test_a_reported_stop_stays_done_when_a_poll_for_it_is_repeated_after_a_later_stop(programs: Programs) -> None:
+    queue = programs.appliance.queue
+    stop = programs.stop()
+    assert programs.poll("mount") == [["stop"]]
+    report(programs.appliance, stop, "COMPLETE")
+    asked = {"device": "camera", "poll_id": "one"}
+    assert [row.ulid for row in take(programs.appliance, "127.0.0.1:camera", **asked)] == [stop.ulid]
+    later = programs.stop()
+    assert [row.ulid for row in take(programs.appliance, "127.0.0.1:camera", **asked)] == [later.ulid]
+    found = find_job(queue.database, stop.ulid)
+    assert (found.status, found.alternate_status) == ("COMPLETE", "CANCELLED")
+
+
 def test_a_stop_that_did_not_leave_to_the_second_program_does_not_go_to_the_first_again(programs: Programs) -> None:
     queue = programs.appliance.queue
     stop = programs.stop()

@@ -151,7 +151,7 @@ class Users:
         self._sessions += 1
 
     def _next_user(self) -> User:
-        """Return the user whose turn it is; a user who may not command now lets the others pass."""
+        """Return the next user in turn; a user without the right to command now lets the others pass."""
         turn = self._sessions % len(self._users)
         ordered = self._users[turn:] + self._users[:turn]
         return next(filter(self._may_command, ordered), ordered[0])

@@ -15,7 +15,7 @@ from prjobs.store.models import JobRow
 class Handed:
     """The jobs of a hand-out to the poll of a program; `is_repeated` when an earlier answer gave the same jobs.
 
-    `has_stop` stays when the jobs are dropped from memory. `again` has the stops that other programs got, by number.
+    `has_stop` stays when the jobs are dropped from memory.
     """
 
     id: int
@@ -24,7 +24,6 @@ class Handed:
     poll_id: str | None = None
     is_repeated: bool = False
     has_stop: bool = False
-    again: tuple[int, ...] = ()
 
     @property
     def site(self) -> str:

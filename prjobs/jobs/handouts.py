@@ -146,8 +146,7 @@ def _take(transaction: Transaction, queue: Queue, poll: PollRequest, caller: Cal
     if poll.poll_id:
         transaction.after_commit(queue.repeats.set, handout_id, queue.clock.elapsed_s() + POLL_ID_S)
     has_stop = any(row.command_class == STOP_CLASS for row in leaving)
-    seqs = tuple(row.seq for row in again)
-    return [Handed(handout_id, poll.program, leaving, poll.poll_id, has_stop=has_stop, again=seqs)]
+    return [Handed(handout_id, poll.program, leaving, poll.poll_id, has_stop=has_stop)]
 
 
 def _insert(transaction: Transaction, poll: PollRequest, caller: Caller, now_ms: int) -> int:
@@ -235,7 +234,7 @@ def _give_back(transaction: Transaction, queue: Queue, given: list[Handed], note
         if handed.is_repeated:
             continue
         queue_name, now_ms = handed.program[1], queue.clock.now_ms()
-        rows = [row for row in lookup.given_by(transaction, handed.id) if row.seq not in handed.again]
+        rows = lookup.given_by(transaction, handed.id)
         free, covered = stops.split_covered(transaction, queue.settings, rows)
         log.apply(transaction, free, Event(queue_name, UNREAD, now_ms, APPLIANCE, note))
         stops.withdraw(transaction, queue, covered, queue_name)

@@ -147,17 +147,23 @@ def forwarding_of(source: Source, site: str) -> list[str]:
 _OVER = in_phases("n.status", ("waiting", "done", "failed", "gone"))
 _LATER = f"n.job_seq = c.job_seq AND n.seq > c.seq AND n.queue IN (c.queue, '{BOTH}')"
 _GIVEN = (
-    f"SELECT {BRIEF_COLUMNS} FROM job WHERE seq IN (SELECT c.job_seq FROM change c WHERE c.handout_id = ? "
-    f"AND NOT EXISTS (SELECT 1 FROM change n WHERE {_LATER}%s)) ORDER BY seq"
+    f"SELECT {BRIEF_COLUMNS} FROM job WHERE seq IN (SELECT c.job_seq FROM change c WHERE c.handout_id = ? AND %s) "
+    "ORDER BY seq"
 )
-_UNTOUCHED = _GIVEN % ""
-_NOT_OVER = _GIVEN % f" AND {_OVER}"
+# A hand-out takes a waiting job out of the queue; any other one gave a stop to a further program.
+_WAITED = (
+    f"coalesce((SELECT p.status FROM change p WHERE p.job_seq = c.job_seq AND p.queue IN (c.queue, '{BOTH}') "
+    f"AND p.seq < c.seq ORDER BY p.seq DESC LIMIT 1), '{UNREAD}') = '{UNREAD}'"
+)
+_UNTOUCHED = _GIVEN % f"NOT EXISTS (SELECT 1 FROM change n WHERE {_LATER}) AND {_WAITED}"
+_NOT_OVER = _GIVEN % f"NOT EXISTS (SELECT 1 FROM change n WHERE {_LATER} AND {_OVER})"
 
 
 def given_by(source: Source, handout_id: int, reported: bool = False) -> list[JobRow]:
-    """Return the jobs of the hand-out without a later change in the queue, oldest first, without params.
+    """Return the jobs that the hand-out took from the queue, without a later change; oldest first, without params.
 
-    With `reported` also return the jobs with later reports, except finished jobs and jobs that wait again.
+    With `reported` also return the jobs with later reports, except finished ones and those that wait again, and the
+    stops that other programs got before.
     """
     return [JobRow(*row) for row in source.fetch(_NOT_OVER if reported else _UNTOUCHED, (handout_id,))]
 

@@ -193,7 +193,7 @@ def _adopt(transaction: Transaction, step: Step) -> bool:
 
 
 def advance_once(queue: Queue) -> None:
-    """Send the steps whose turn it is, and end the acts that have nothing left to send; a chore."""
+    """Send the steps that are due, and end the acts without steps to send; a chore."""
     for number, _, _ in _open(queue.database):
         queue.database.write(_advance, queue, number, makes_safe=True)
 

@@ -127,6 +127,12 @@ _HANDED = "EXISTS (SELECT 1 FROM change c JOIN handout h ON h.id = c.handout_id 
 _CANCELS_ALL = "(lower({job}.action) = 'cancel_all_commands')"
 _IS_FOR_ALL = "(lower({job}.device) = 'all' OR lower({job}.action) = 'cancel_all_commands')"
 _SAME_SCOPE = " AND ".join(f"{part.format(job='n')} = {part.format(job='j')}" for part in (_CANCELS_ALL, _IS_FOR_ALL))
+# The withdrawal of very many jobs is not at its end.
+_WITHDRAWS = (
+    f"EXISTS (SELECT 1 FROM fact f WHERE f.name = '{lookup.WITHDRAWS}' || j.site AND CAST(f.value AS BIGINT) = j.seq)"
+)
+# Nobody polls for the site of the job.
+_IS_UNSEEN = f"NOT {_WITHDRAWS} AND NOT EXISTS (SELECT 1 FROM change c WHERE c.job_seq = j.seq AND c.handout_id > 0)"
 # A job that nobody needs any more: both queues are done with it, each program surely got it, and for a stop a newer one
 # of the same scope fences the older jobs.
 _IS_OVER = " AND ".join(
@@ -137,8 +143,7 @@ _IS_OVER = " AND ".join(
         f"NOT {_HANDED} IN ('{OPEN}', '{UNCONFIRMED}'))",
         f"(({in_phases('j.status', _FINISHED)} AND {in_phases('j.alternate_status', _FINISHED)}) "
         f"OR {_HANDED} = '{CONFIRMED}'))",
-        f"NOT EXISTS (SELECT 1 FROM fact f WHERE f.name = '{lookup.WITHDRAWS}' || j.site "
-        "AND CAST(f.value AS BIGINT) = j.seq)",
+        f"NOT {_WITHDRAWS}",
         f"(j.command_class <> '{STOP_CLASS}' OR EXISTS (SELECT 1 FROM job n WHERE n.site = j.site AND n.seq > j.seq "
         f"AND n.command_class = '{STOP_CLASS}' AND n.origin <> '{CLOUD}' AND n.status <> '{CANCELLED}' "
         f"AND {_SAME_SCOPE}))",
@@ -149,14 +154,17 @@ _IS_OVER = " AND ".join(
 def settle_surplus(transaction: Transaction, queue: Queue, row: JobRow) -> bool:
     """Remove the oldest of the jobs that the user sent above the pace in a minute. Return True for more than may stay.
 
-    A job stays that waits, that may still return to a queue, or that fences older jobs. The jobs of unused sites count
-    together: names of sites can be invented.
+    A job stays that waits, that may still return to a queue, or that fences older jobs. Names of sites can be invented:
+    the jobs of unused sites count together, and only the newest hundred of a minute wait there.
     """
     now_s = queue.clock.elapsed_s()
     is_reached = queue.polls.is_reached(row.site)
     kind = Kind(row.user_id, row.site, row.command_class) if is_reached else Kind(row.user_id)
     beyond = queue.surplus.beyond(kind, now_s)
-    over = _over(transaction, beyond) if beyond else []
+    over = _select(transaction, beyond, _IS_OVER)
+    if not is_reached:
+        many = queue.surplus.beyond(kind, now_s, queue.surplus.LOOKED_AT)
+        over += _select(transaction, [seq for seq in many if seq not in over], _IS_UNSEEN)
     if over:
         remove_jobs(transaction, over)
         transaction.after_commit(_forget, queue, over)
@@ -164,8 +172,10 @@ def settle_surplus(transaction: Transaction, queue: Queue, row: JobRow) -> bool:
     return bool(beyond)
 
 
-def _over(source: Source, seqs: Sequence[int]) -> list[int]:
-    sql = f"SELECT j.seq FROM job j WHERE j.seq IN ({', '.join('?' * len(seqs))}) AND {_IS_OVER}"
+def _select(source: Source, seqs: Sequence[int], condition: str) -> list[int]:
+    if not seqs:
+        return []
+    sql = f"SELECT j.seq FROM job j WHERE j.seq IN ({', '.join('?' * len(seqs))}) AND {condition}"
     return [seq for (seq,) in source.fetch(sql, seqs)]
 
 

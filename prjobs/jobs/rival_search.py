@@ -27,7 +27,7 @@ _LONGEST_GAP_S = 16.5
 
 
 class _Candidate(NamedTuple):
-    """Polls that may be those of one program."""
+    """Polls that one program may have sent."""
 
     address: str
     peer: str

@@ -30,11 +30,11 @@ class Surplus:
         self._jobs: OrderedDict[Kind, deque[tuple[int, float]]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def beyond(self, kind: Kind, now_s: float) -> list[int]:
-        """Return the numbers of the last minute's jobs that are over the limit with a new job."""
+    def beyond(self, kind: Kind, now_s: float, kept: int = KEPT) -> list[int]:
+        """Return the numbers of the last minute's jobs that are over `kept` with a new job, the oldest first."""
         with self._lock:
             young = [seq for seq, at_s in self._jobs.get(kind, ()) if now_s - at_s < self.WINDOW_S]
-        return young[: max(0, len(young) + 1 - self.KEPT)]
+        return young[: max(0, len(young) + 1 - kept)]
 
     def add(self, kind: Kind, seq: int, removed: Sequence[int], now_s: float) -> None:
         """Add a job in the place of the removed ones."""

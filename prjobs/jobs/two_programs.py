@@ -13,6 +13,7 @@ from prjobs.jobs.queue import Queue
 from prjobs.jobs.recent_polls import NotedPoll
 from prjobs.jobs.rival_search import find_rivals, split_by_time
 from prjobs.jobs.rivals import Kind, KnownRivals, Rival
+from prjobs.jobs.shared_stops import OWED_S
 from prjobs.jobs.states import ALTERNATE, Program
 from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
@@ -20,8 +21,6 @@ from prjobs.store.transaction import Transaction
 # The notice ends this long after both programs were last seen at work, or after three polls of the slower one.
 SHOWN_S = 60.0
 SHOWN_GAPS = 3
-# An older stop would surprise the second program.
-STOP_S = 120.0
 # The programs are told apart by signs that may change: a stop must not go out for ever.
 MOST_POLLS = 3
 NOTE = "several programs poll this queue: each of them gets the stop once"
@@ -70,7 +69,7 @@ def note_stops(queue: Queue, program: Program, poll: NotedPoll, seqs: Sequence[i
         return
     with _noting:
         for other, given in list(queue.given_stops.items()):
-            young = {seq: polls for seq, polls in given.items() if poll.at_s - polls[0].at_s < STOP_S}
+            young = {seq: polls for seq, polls in given.items() if poll.at_s - polls[0].at_s < OWED_S}
             if young or other == program:
                 queue.given_stops[other] = young
             else:
@@ -86,7 +85,7 @@ def owed_stops(queue: Queue, program: Program, poll: NotedPoll) -> list[int]:
         return []
     with _noting:
         given = queue.given_stops.get(program, {})
-        young = {seq: polls for seq, polls in given.items() if poll.at_s - polls[0].at_s < STOP_S}
+        young = {seq: polls for seq, polls in given.items() if poll.at_s - polls[0].at_s < OWED_S}
     return [
         seq
         for seq, polls in young.items()

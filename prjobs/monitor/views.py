@@ -278,7 +278,7 @@ def _contains(column: Any, text: str) -> Any:
 
 
 def _has_status(status: str) -> Any:
-    """Return the condition for jobs with this status, or with one that begins with it as a word."""
+    """Return the condition for jobs with this status, or with a status that begins with this word."""
     begin, after = fn.SUBSTR(Job.status, 1, len(status)), fn.SUBSTR(Job.status, len(status) + 1, 1)
     return (fn.LOWER(begin) == status.lower()) & fn.UPPER(after).not_in(WORD_CHARACTERS)
 

@@ -1,4 +1,4 @@
-"""The watch on the names of sites: those that nobody uses, and those that are easily mixed up."""
+"""The watch on the names of sites: unused names, and names that are easily mixed up."""
 
 from collections.abc import Iterator
 

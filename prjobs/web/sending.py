@@ -23,7 +23,7 @@ from prjobs.web import caller
 logger = logging.getLogger(__name__)
 
 
-_NEWEST = "of those that were fetched, only the newest stay in the list of jobs"
+_NEWEST = "of those that were fetched, or that no program polls for, only the newest stay in the list of jobs"
 
 
 class Sent(NamedTuple):

@@ -182,7 +182,7 @@ class Workers:
         return self._running[urgency] < MOST[urgency] and not _thread.is_reserved
 
     def _note_urgent(self, is_woken: bool) -> None:
-        """Note that an urgent task runs; another worker wakes for the task for which this one may have been woken."""
+        """Note that an urgent task runs, and wake another worker when a task that is not urgent waits too."""
         if not self._tasks[Urgency.URGENT]:
             self._more = 0
         if is_woken and any(self._tasks[urgency] for urgency in _ORDER[1:]):

@@ -419,19 +419,25 @@ def test_the_strip_shows_the_sky_of_a_site_that_has_one(
     assert "dawn at saf" in page.locator("[data-part=turnBox]").get_attribute("data-tip")
 
 
-@pytest.mark.skipif(not shutil.which("zbarimg"), reason="no zbarimg (Debian: zbar-tools), the decoder of the code")
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("theme", ["day", "dark", "red"])
-def test_a_camera_reads_the_code(here: Here, open_page: OpenPage, tmp_path: Path, theme: str, width: int) -> None:
-    """A picture of the whole window, as a camera in front of it sees it."""
+def make_wall_link(here: Here, open_page: OpenPage, **look: Any) -> tuple[Any, Any]:
+    """Make a link for a wall display; return the page, and the part with the link and the code."""
     here.serve(host="0.0.0.0")
-    page = open_page(here.url, theme=theme, width=width)
+    page = open_page(here.url, **look)
     log_in(page, here.url, here.token("staff", "--role", "admin"))
     page.goto(f"{here.url}/#/site")
     Observatory(here).fetch()
     page.locator("[data-wall-link] form").get_by_text("Make a link").click()
     made = page.locator("[data-wall-link] .made")
     wait_text(made, "let its camera read the code")
+    return page, made
+
+
+@pytest.mark.skipif(not shutil.which("zbarimg"), reason="no zbarimg (Debian: zbar-tools), the decoder of the code")
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("theme", ["day", "dark", "red"])
+def test_a_camera_reads_the_code(here: Here, open_page: OpenPage, tmp_path: Path, theme: str, width: int) -> None:
+    """A picture of the whole window, as a camera in front of it sees it."""
+    page, made = make_wall_link(here, open_page, theme=theme, width=width)
     made.locator("svg.qr").scroll_into_view_if_needed()
     picture = tmp_path / "window.png"
     page.screenshot(path=picture)
@@ -442,14 +448,7 @@ def test_a_camera_reads_the_code(here: Here, open_page: OpenPage, tmp_path: Path
 
 @pytest.mark.parametrize("theme", ["day", "dark", "red"])
 def test_a_wall_display_gets_an_address_in_the_network_and_a_code(here: Here, open_page: OpenPage, theme: str) -> None:
-    here.serve(host="0.0.0.0")
-    page = open_page(here.url, theme=theme)
-    log_in(page, here.url, here.token("staff", "--role", "admin"))
-    page.goto(f"{here.url}/#/site")
-    Observatory(here).fetch()
-    page.locator("[data-wall-link] form").get_by_text("Make a link").click()
-    made = page.locator("[data-wall-link] .made")
-    wait_text(made, "let its camera read the code")
+    page, made = make_wall_link(here, open_page, theme=theme)
     link = made.locator(".json").inner_text()
     assert is_own_host(urlsplit(link).hostname) and "127.0.0.1" not in link
     code = made.locator("svg.qr")
