@@ -464,10 +464,12 @@ def test_the_demo_has_a_sky_reservations_and_a_station_that_reports(program: Pro
     program.serve("--demo")
     ask = lambda path: requests.get(f"{program.url}/api/{path}", timeout=60).json()  # noqa: E731
 
-    def opened() -> list[Any]:
-        return [one for one in ask("jobs?site=wema")["jobs"] if one["device"] == "enclosure" and one["phase"] == "done"]
+    def ended() -> list[Any]:
+        # A few jobs in a hundred fail, as at a real site.
+        ends = ("done", "failed")
+        return [one for one in ask("jobs?site=wema")["jobs"] if one["device"] == "enclosure" and one["phase"] in ends]
 
-    [job] = wait_for(opened)[:1]
+    [job] = wait_for(ended)[:1]
     assert (job["action"], job["user_name"]) == ("open", "Ann K.")
     assert {one["site"] for one in ask("now")["sites"]} == {"mrc1", "wema"}
     assert ask("now")["rules"]["stations"] == {"mrc1": "wema"}
