@@ -3,7 +3,6 @@
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator
 from heapq import heapify, heappop, heappush
-from itertools import count
 from typing import Any
 
 from prjobs.base.clock import Clock
@@ -24,9 +23,8 @@ class Deadlines:
         # A plain dict looks for the first key past all that were deleted before it: each key above the limit would cost
         # a walk.
         self._at_s: OrderedDict[Hashable, float] = OrderedDict()
-        # (deadline, number, key), a heap: the number keeps keys of different types from being compared.
-        self._next: list[tuple[float, int, Hashable]] = []
-        self._numbers = count()
+        # (deadline, key), a heap: all keys of an instance have one type, so that equal deadlines compare the keys.
+        self._next: list[tuple[float, Any]] = []
 
     def set(self, key: Hashable, at_s: float) -> None:
         """Set the deadline of a key, in seconds of elapsed time."""
@@ -34,9 +32,9 @@ class Deadlines:
         self._at_s[key] = at_s
         if len(self._at_s) > LIMIT:
             self._at_s.popitem(last=False)
-        heappush(self._next, (at_s, next(self._numbers), key))
+        heappush(self._next, (at_s, key))
         if len(self._next) > 2 * len(self._at_s) + DROPPED:
-            self._next = [(at, next(self._numbers), one) for one, at in list(self._at_s.items())]
+            self._next = [(at, one) for one, at in list(self._at_s.items())]
             heapify(self._next)
 
     def drop(self, key: Hashable) -> None:
@@ -52,7 +50,7 @@ class Deadlines:
         """Return the keys whose deadline has passed since the last call, without a look at the others."""
         now_s, found = self._clock.elapsed_s(), []
         while self._next and self._next[0][0] <= now_s:
-            at_s, _, key = heappop(self._next)
+            at_s, key = heappop(self._next)
             if self._at_s.get(key) == at_s:
                 found.append(key)
         return found
