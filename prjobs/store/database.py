@@ -18,7 +18,7 @@ from prjobs.store.writer import COMMIT_PATIENCE_S, PATIENCE_S, WAITING_LIMIT, Te
 
 # Each reading thread has its own cache: half a megabyte, in SQLite's unit of -KiB, is enough for the queries here.
 PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "journal_size_limit": 16_000_000, "cache_size": -512}
-_WRITER_CACHE = "PRAGMA cache_size = -4096"
+_WRITER_CACHE = "PRAGMA cache_size = -2048"
 BUSY_S = 0.1
 # SQLite asks after so many of its steps whether a query is to end: about every tenth of a millisecond.
 STEPS = 1000
