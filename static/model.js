@@ -141,6 +141,17 @@ export function isStaff(user) {
   return Boolean(user?.roles?.some((role) => role === "admin" || role === "owner"));
 }
 
+// As for alarms: staff, users with a token for this site alone; and on a job the user who sent the job.
+export function mayNote(user, site, job) {
+  if (!user || !site || looksOnly(user)) return false;
+  const isOfSite = user.sites?.includes(site);
+  return (!user.sites?.length || isOfSite) && (isStaff(user) || isOfSite || Boolean(job && job.user_id === user.user_id));
+}
+
+export function mayStrike(user, note) {
+  return isStaff(user) || (Boolean(user) && !looksOnly(user) && user.user_id === note.author_id);
+}
+
 // How the last job for such a device named it; "" when there was none.
 export function knownInstance(model, site, device) {
   const jobs = [...model.events.map((event) => event.job), ...model.open.values()];

@@ -3,6 +3,7 @@
 
 import { clone, keyed, parts, setAttr, setGlyph, setMeter, setText, setTip, show } from "./dom.js";
 import { JobActs } from "./job_acts.js";
+import { NoteList } from "./notes.js";
 import { jobRoute, jobsRoute } from "./route.js";
 import { zoneOf } from "./sky.js";
 import { phaseOf, progress } from "./state.js";
@@ -16,9 +17,16 @@ import {
 // Whether a hand-out arrived is not a change of the job: while that is open, ask again.
 const OPEN_HANDOUT_EVERY_MS = 5000;
 
+// The list of notes inside has parts of the same names; these are the screen's own.
+function jobPartsOf(root) {
+  const own = (element) => !element.closest("[data-notes]");
+  return Object.fromEntries([...root.querySelectorAll("[data-part]")].filter(own).map((at) => [at.dataset.part, at]));
+}
+
 export class JobScreen {
   constructor({ root, model, clock, api, go }) {
-    Object.assign(this, { root, model, clock, api, here: parts(root), job: null, ulid: null, asked: 0, heard: 0 });
+    Object.assign(this, { root, model, clock, api, here: jobPartsOf(root), job: null, ulid: null, asked: 0, heard: 0 });
+    this.notes = new NoteList({ root: root.querySelector("[data-notes]"), model, clock, api });
     const mine = { job: () => this.job, isSeen: () => this.visible, load: () => this.load() };
     this.acts = new JobActs({ here: this.here, model, api, go, ...mine });
   }
@@ -98,6 +106,7 @@ export class JobScreen {
   tick() {
     if (!this.job) return;
     this.drawTime();
+    this.notes.look({ site: this.job.site, job: this.job });
     const open = this.job.timeline.some((entry) => entry.handout?.state === "OPEN");
     if (open && !this.asking && this.clock.monotonic() - this.askedAt > OPEN_HANDOUT_EVERY_MS) this.load();
   }
@@ -123,6 +132,7 @@ export class JobScreen {
     this.drawFacts();
     this.drawChanges();
     this.drawTime();
+    this.notes.look({ site: job.site, job });
   }
 
   drawTracks() {

@@ -7,6 +7,7 @@ import { drawChips, makeChip } from "./fields.js";
 import { drawGaps, gapRange } from "./gaps.js";
 import { busiest, sitesInOrder } from "./model.js";
 import { nightOf, nightRange } from "./night.js";
+import { NoteList } from "./notes.js";
 import { jobsRoute, siteRoute } from "./route.js";
 import { siteCards } from "./site_cards.js";
 import { CloudLink } from "./site_cloud.js";
@@ -17,7 +18,7 @@ import { zoneOf } from "./sky.js";
 
 // The lists inside have parts of the same names; these are the screen's own.
 function sitePartsOf(root) {
-  const own = (element) => !element.closest("[data-cloud], [data-reservations], [data-tokens], [data-wall-link]");
+  const own = (element) => !element.closest("[data-cloud], [data-reservations], [data-notes], [data-tokens], [data-wall-link]");
   return Object.fromEntries([...root.querySelectorAll("[data-part]")].filter(own).map((at) => [at.dataset.part, at]));
 }
 
@@ -26,6 +27,7 @@ export class SiteScreen {
     Object.assign(this, { root, model, clock, api, go, here: sitePartsOf(root), chosen: "" });
     this.reservations = new ReservationList({ root: root.querySelector("[data-reservations]"), model, clock, api, around });
     this.tokens = new TokenList({ root: root.querySelector("[data-tokens]"), model, clock, api });
+    this.notes = new NoteList({ root: root.querySelector("[data-notes]"), model, clock, api });
     const made = () => this.tokens.load();
     this.wall = new WallLink({ root: root.querySelector("[data-wall-link]"), model, api, made });
     this.cloud = new CloudLink({ root: root.querySelector("[data-cloud]"), model, clock, api });
@@ -59,6 +61,7 @@ export class SiteScreen {
     this.drawCards();
     this.cloud.draw();
     this.reservations.draw(this.chosen);
+    this.notes.look({ site: this.chosen });
   }
 
   update() {

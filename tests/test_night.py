@@ -267,7 +267,7 @@ def test_a_night_without_jobs(appliance, read):
     assert set(summed.counts.values()) == {0} and summed.classes == {}
     page = Seen(page_of(appliance))
     assert "figure" not in page.tags and page.open == []
-    assert page_of(appliance).count(">None.<") == 10
+    assert page_of(appliance).count(">None.<") == 11
 
 
 # ---- what staff ask

@@ -66,9 +66,9 @@ class Desk(Common):
 
     `secret` signs the appliance's own tokens; `provider` checks the tokens of an outside provider. `wrong_tokens`,
     `new_jobs`, `safe_jobs` for commands that make safe, and `reports` without a token, limit callers; `refusals`,
-    `hourly_refusals`, `token_uses` and `repeated` limit the callers' rows in the audit. `windows` holds the
-    reservations by site, `identities` the users by token id, `verified` the claims of tokens with a checked signature,
-    `refused_origins` the elapsed time of the last refusal of a web origin.
+    `hourly_refusals`, `token_uses` and `repeated` limit the callers' rows in the audit, and `written_notes`
+    the notes of a user. `windows` holds the reservations by site, `identities` the users by token id, `verified` the
+    claims of tokens with a checked signature, `refused_origins` the elapsed time of the last refusal of a web origin.
     """
 
     secret: bytes
@@ -81,6 +81,7 @@ class Desk(Common):
     hourly_refusals: Quota = field(default_factory=lambda: Quota(limit=60, window_s=3600))
     token_uses: Quota = field(default_factory=lambda: Quota(limit=1, window_s=3600, callers=1000))
     repeated: Quota = field(default_factory=lambda: Quota(limit=1, window_s=3600, callers=200))
+    written_notes: Quota = field(default_factory=lambda: Quota(limit=30, callers=1000))
     windows: LookedUp[Window] = field(default_factory=LookedUp)
     identities: LookedUp[Identity] = field(default_factory=LookedUp)
     verified: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -99,3 +99,10 @@ def may_acknowledge(identity: Identity, site: str) -> bool:
     An empty site stands for the server itself.
     """
     return identity.is_staff or (bool(site) and site in identity.sites)
+
+
+def may_note(identity: Identity, site: str, owner_id: str = "") -> bool:
+    """Return True for who may write notes: as for acknowledging, and the user who sent the job of a note."""
+    if not identity.reaches(site) or (NO_COMMANDS & set(identity.roles) and not identity.is_staff):
+        return False
+    return may_acknowledge(identity, site) or (bool(owner_id) and identity.user_id == owner_id)

@@ -44,6 +44,7 @@ Message = Annotated[
     Annotated[str, Meta(pattern=_NO_CONTROLS, max_length=500)] | None,
     Meta(description="a text of at most 500 characters without control characters"),
 ]
+NoteText = Annotated[str, _text(1, 1000)]
 UlidText = Annotated[str, Meta(min_length=1, max_length=128, description="the id of a job, 26 characters")]
 Params = Annotated[msgspec.Raw, Meta(description="an object")]
 Flag = Annotated[bool | None, Meta(description="true or false")]

@@ -32,6 +32,7 @@ COMMANDS = {
     "sites": Command("sites:add_sites", "list the sites; remove a site that was a typing error"),
     "watch": Command("listing:add_watch", "print every change at once"),
     "cancel": Command("sending:add_cancel", "cancel a waiting job, or stop a whole site"),
+    "note": Command("notes:add_note", "write a note on a night, a site or a job; list them, strike one out"),
     "night": Command("night:add_night", "the log of a night: every job, stop, alarm and silence"),
     "doctor": Command("upkeep:add_doctor", "say what is wrong and what to do"),
     "backup": Command("upkeep:add_backup", "make a backup, whether a server runs or not"),

@@ -111,6 +111,7 @@ def _write_text(source: Source, site: str | None, night: Night, out: IO[bytes]) 
 def _tables(tables: Tables, report: NightReport) -> Iterator[tuple[str, Table]]:
     reserved = "\n".join(["Reservations", *report.notes[2:]])
     found = [
+        ("Notes", tables.notes(report.observer_notes.first)),
         ("Stops", tables.stops(report.stops.first)),
         ("Silences", tables.silences(report.silences)),
         ("Alarms", tables.alarms(report.alarms)),

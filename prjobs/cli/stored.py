@@ -23,6 +23,8 @@ from prjobs.cloud import status
 from prjobs.cloud.link import Link, open_link
 from prjobs.jobs import removal
 from prjobs.monitor import sites
+from prjobs.night import noting
+from prjobs.night.noting import NewNote
 from prjobs.opening import Purpose, close_appliance, open_appliance
 
 Document = dict[str, Any]
@@ -94,6 +96,24 @@ def remove_reservation(folder: Folder, reservation_id: int) -> None:
     """Remove a reservation."""
     with own_appliance(folder, create=False) as appliance:
         reserving.remove_reservation(appliance.desk, reservation_id, audit.operator())
+
+
+# ---- notes
+
+
+def write_note(folder: Folder, body: Document) -> Document:
+    """Write a note in the name of the user at the terminal."""
+    wanted = convert(body, NewNote)
+    with own_appliance(folder, create=False) as appliance:
+        author = audit.operator()
+        written: Document = msgspec.to_builtins(noting.write_note(appliance.queue, wanted, author.who, author))
+        return written
+
+
+def strike_note(folder: Folder, number: int) -> None:
+    """Strike a note out."""
+    with own_appliance(folder, create=False) as appliance:
+        noting.strike_note(appliance.queue, number, audit.operator())
 
 
 # ---- sites and the cloud

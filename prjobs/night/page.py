@@ -166,7 +166,9 @@ def _sections(tables: Tables, report: NightReport) -> list[Element]:
     stops, doubts, waits = report.stops, report.doubts, report.waits
     failed, expired, cancelled = report.failed, report.expired, report.cancelled
     late = f", {stops.late:,} late" if stops.late else ""
+    noted = report.observer_notes
     return [
+        _section(f"Notes: {noted.total:,}", tables.notes(noted.first), noted.total),
         _section(f"Stops: {stops.total:,}{late}", tables.stops(stops.first), stops.total),
         _section("Silences", tables.silences(report.silences), note=report.notes[0]),
         _section(_alarms_title(report), tables.alarms(report.alarms)),

@@ -16,6 +16,7 @@ from prjobs.jobs.queue import Queue
 from prjobs.jobs.states import ALTERNATE, BOTH, PRIMARY, UNREAD, phase_of
 from prjobs.monitor import alarms, views
 from prjobs.night.nights import Night
+from prjobs.night.notes import notes_of_night
 from prjobs.night.shapes import NightJob, NightReport, Tally
 from prjobs.night.silence import Polled
 from prjobs.night.sky import Sky, place_of, sky_between
@@ -104,6 +105,7 @@ def night_report(source: Source, site: str | None, night: Night, take: Take = le
         failed=tally.failed,
         expired=tally.expired,
         cancelled=tally.cancelled,
+        observer_notes=notes_of_night(source.database, site, night),
     )
 
 

@@ -14,6 +14,7 @@ from prjobs.monitor.board import Alarm
 from prjobs.monitor.rules import STOP_S
 from prjobs.monitor.views import JobView
 from prjobs.night.nights import Night
+from prjobs.night.notes import Noted
 from prjobs.night.silence import Polled, Quiet, Silence
 from prjobs.night.sky import Sky
 from prjobs.store.engine import Row
@@ -127,6 +128,7 @@ class NightReport(msgspec.Struct, frozen=True, kw_only=True):
     expired: Listed
     cancelled: Listed
     notes: list[str]
+    observer_notes: Noted
 
 
 # ---- the tally

@@ -8,6 +8,7 @@ from prjobs.monitor import views
 from prjobs.monitor.alarms import STOP
 from prjobs.monitor.board import Alarm
 from prjobs.night.nights import Night
+from prjobs.night.notes import Note
 from prjobs.night.shapes import Doubt, NightJob, Stop
 from prjobs.night.silence import Silence
 from prjobs.night.words import counted, duration
@@ -97,6 +98,22 @@ class Tables:
             ("l", one.sentence),
             ("u", seen),
             ("s failed" if one.kind == STOP else "s", one.kind),
+        ]
+
+    def notes(self, notes: Iterable[Note]) -> Table:
+        """Return the notes of observers, oldest first."""
+        heads = [("t", "written"), ("l", "note"), ("d", "about"), ("u", "by"), ("s", "")]
+        return self._table(heads, ((one.site, self._note(one)) for one in notes))
+
+    def _note(self, one: Note) -> list[Cell]:
+        is_struck = one.struck_ms is not None
+        struck = f"struck out by {one.struck_by}, {self._moment(one.struck_ms)}" if one.struck_ms is not None else ""
+        return [
+            ("t", self._moment(one.time_ms)),
+            ("l struck" if is_struck else "l", one.text),
+            ("d", one.label if one.about == "job" else f"the {one.about}"),
+            ("u", one.author),
+            ("s gone" if is_struck else "s", struck),
         ]
 
     def _moment(self, time_ms: int) -> str:

@@ -258,6 +258,31 @@ class Alarm(Table):
     loud = BooleanField()
 
 
+class NoteRow(NamedTuple):
+    """A row of `observer_note`, in the order of the columns. A row is never changed, but for the mark of striking out.
+
+    `about` is night, site or job; `about_ms` is a moment in the night with the note. `label` names the job, which may
+    be removed earlier than the note.
+    """
+
+    id: int
+    site: str
+    about: str
+    about_ms: int
+    date: str
+    ulid: str
+    label: str
+    text: str
+    time_ms: int
+    author_id: str
+    author: str
+    struck_ms: int | None = None
+    struck_by: str | None = None
+
+
+ObserverNote = _table("ObserverNote", NoteRow)
+
+
 class Fact(Table):
     """A named fact about the file: the identity, the mark of a clean close, the keys given out."""
 

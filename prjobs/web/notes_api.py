@@ -1,0 +1,104 @@
+"""Notes of observers under /api/."""
+
+import logging
+
+from prjobs.access import rights
+from prjobs.access.identity import Identity
+from prjobs.appliance import Appliance
+from prjobs.base.errors import BadRequest, Forbidden, NotFound, TooMany
+from prjobs.base.ulids import is_ulid
+from prjobs.jobs import lookup
+from prjobs.night import notes, noting
+from prjobs.night.nights import night_named
+from prjobs.night.noting import NewNote
+from prjobs.web import caller
+from prjobs.web.endpoint import (
+    Answer,
+    Route,
+    in_page,
+    parse_body,
+    query_number,
+    query_text,
+    reply_json,
+    require_names,
+)
+
+logger = logging.getLogger(__name__)
+WRITERS = (
+    "Only staff, users with a token for this site alone, and on a job the user who sent the job, may write a note."
+)
+QUERY = ["site", "date", "ulid", "before", "limit"]
+
+
+def get_notes(appliance: Appliance) -> Answer:
+    """List notes, newest first; those of a job (`ulid`) or of a night (`site` and `date`), oldest first."""
+    sites_asked = caller.sites_asked(appliance.desk)
+    require_names(QUERY)
+    database = appliance.queue.database
+    ulid, date = query_text("ulid"), query_text("date")
+    if ulid is not None:
+        if not is_ulid(ulid):
+            raise BadRequest("ulid must be the id of a job, 26 characters.")
+        found = [one for one in notes.list_notes_of_job(database, ulid) if not sites_asked or one.site in sites_asked]
+    elif date is not None:
+        if len(sites_asked) != 1:
+            raise BadRequest("date needs a site beside it: a night belongs to a site.")
+        found = notes.notes_of_night(
+            database, sites_asked[0], night_named(appliance.queue.settings, sites_asked[0], date)
+        ).first
+    else:
+        limit = query_number("limit")
+        if limit is not None and limit < 1:
+            raise BadRequest(f"limit must be a whole number of at least 1, and {notes.MOST} is the most that comes.")
+        found = notes.list_notes(database, sites_asked, query_number("before"), limit or notes.MOST)
+    page = in_page(found)
+    return reply_json({"notes": page, "more": len(page) < len(found)})
+
+
+def post_note(appliance: Appliance) -> Answer:
+    """Write a note on a night, a site or a job: rights as for alarms, and the user who sent the job."""
+    desk, queue = appliance.desk, appliance.queue
+    identity = caller.require_identity(desk)
+    asked = parse_body(NewNote)
+    caller.require_site(identity, asked.site)
+    owner = _owner(appliance, asked.ulid) if asked.ulid else ""
+    if not rights.may_note(identity, asked.site, owner):
+        raise Forbidden(WRITERS)
+    if not desk.written_notes.take(identity.user_id, desk.clock.elapsed_s()):
+        raise TooMany("Too many notes from this user: wait a minute.")
+    written = noting.write_note(queue, asked, identity.user_name or identity.user_id, caller.actor(identity))
+    logger.info("note %s on %s by %s", written.id, written.site, identity.user_id)
+    return reply_json(written)
+
+
+def _owner(appliance: Appliance, ulid: str) -> str:
+    return lookup.find_job(appliance.queue.database, ulid).user_id
+
+
+def post_strike(appliance: Appliance, note_id: str) -> Answer:
+    """Strike a note out, so that its text stays and shows by whom: its author, and staff."""
+    identity = caller.require_identity(appliance.desk)
+    note = _note(appliance, identity, note_id)
+    is_author = note.author_id == identity.user_id and not rights.NO_COMMANDS & set(identity.roles)
+    if not (identity.is_staff or is_author):
+        raise Forbidden("Only the author of a note or staff may strike the note out.")
+    struck = noting.strike_note(appliance.queue, note.id, caller.actor(identity))
+    logger.info("note %s on %s struck out by %s", struck.id, struck.site, identity.user_id)
+    return reply_json(struck)
+
+
+def _note(appliance: Appliance, identity: Identity, text: str) -> notes.Note:
+    missing = NotFound("There is no note with this id.")
+    if not (text.isascii() and text.isdigit() and len(text) < 16):
+        raise missing
+    note = notes.find_note(appliance.queue.database, int(text))
+    if not identity.reaches(note.site):
+        raise missing
+    return note
+
+
+ROUTES = [
+    Route("GET", "/api/notes", get_notes),
+    Route("POST", "/api/notes", post_note),
+    Route("POST", "/api/notes/<note_id>/strike", post_strike),
+]
