@@ -43,6 +43,7 @@ COMMANDS = {
     "import": Command(
         "importing:add_import", "list the jobs in the cloud from before the first reading, or take them in"
     ),
+    "completion": Command("completing:add_completion", "print a script that completes commands in the shell"),
 }
 
 
