@@ -25,6 +25,7 @@ from prjobs.night.sky import MISSING, lacks_ephem
 from prjobs.opening import Purpose, Start, close_appliance, open_appliance, require_settings
 from prjobs.upkeep.ballast import give_up_when_full
 from prjobs.upkeep.chores import Chores
+from prjobs.upkeep.first_steps import first_steps
 from prjobs.upkeep.replacing import forget_half_done
 from prjobs.version import VERSION
 from prjobs.web.app import build_app
@@ -245,3 +246,6 @@ def _say_start(server: Server, start: Start, say: Say) -> None:
         key = login.create_login_key(server.appliance.desk)
         login.remember_welcome(server.appliance.desk)
         say(f"Open this link once to log a browser in: {server.url}/login#once={key}")
+        if not server.appliance.queue.demo:
+            for line in first_steps(server.folder, server.url):
+                say(line)

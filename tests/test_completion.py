@@ -147,7 +147,8 @@ def test_fish_completes(script, typed, offered):
 
 
 def test_bash_completes_the_value_behind_an_equals_sign(script):
-    code = f"source {script('bash')}; COMP_WORDS=(prjobs token create --role = o); COMP_CWORD=5; _prjobs; echo $COMPREPLY"
+    words = "COMP_WORDS=(prjobs token create --role = o); COMP_CWORD=5"
+    code = f"source {script('bash')}; {words}; _prjobs; echo $COMPREPLY"
     done = subprocess.run(["bash", "--norc", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "owner\n"
 

@@ -5,11 +5,11 @@ import json
 import re
 import sqlite3
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import chain as joined
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from prjobs.access import anchor, audit
 from prjobs.access.audit import Fetch
@@ -17,6 +17,7 @@ from prjobs.access.chain import Anchor, Chain, Verdict, examine, line_of
 from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
 from prjobs.base.marks import marked
+from prjobs.base.progress import Counter, shown_on, step
 from prjobs.cli.terminal import Namespace, Parser, add_actions, add_data, folder_of, print_json, stderr, utc
 from prjobs.store.faults import trouble_of
 from prjobs.store.models import AuditRow
@@ -52,12 +53,8 @@ def _anchor(text: str) -> Anchor:
 
 def run_verify(asked: Namespace) -> int:
     """Print how far the chain is unbroken; return 1 if the chain is broken."""
-    if asked.file:
-        verdict, behind = _verify_file(asked.file, asked.anchor), 0
-    else:
-        folder = folder_of(asked)
-        with _store(folder) as fetch:
-            verdict, behind = anchor.verify(fetch, folder.path, asked.anchor)
+    with shown_on(sys.stderr):
+        verdict, behind = _verify(asked)
     if asked.json:
         print_json(_as_json(verdict, behind))
     elif verdict.seq is None:
@@ -65,6 +62,22 @@ def run_verify(asked: Namespace) -> int:
     else:
         stderr(marked(f"prjobs: {verdict.finding} {_count(verdict.rows)} before it, unbroken."))
     return 0 if verdict.seq is None else 1
+
+
+def _verify(asked: Namespace) -> tuple[Verdict, int]:
+    if asked.file:
+        with step("Checking the export"):
+            return _verify_file(asked.file, asked.anchor), 0
+    folder, counted = folder_of(asked), Counter()
+    with _store(folder) as fetch, step("Checking the audit", counted.share):
+        counted.total = audit.highest_given(fetch)
+
+        def counting(sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
+            rows = fetch(sql, parameters)
+            counted.done += len(rows)
+            return rows
+
+        return anchor.verify(counting, folder.path, asked.anchor)
 
 
 def _as_json(verdict: Verdict, behind: int) -> dict[str, object]:
@@ -98,7 +111,11 @@ def run_export(asked: Namespace) -> None:
     """Write the rows; the count goes to stderr."""
     folder = folder_of(asked)
     with _store(folder) as fetch:
-        count = _write_file(fetch, asked.file) if asked.file else _write_lines(fetch, sys.stdout.buffer)
+        if asked.file:
+            with shown_on(sys.stderr), step("Writing the rows"):
+                count = _write_file(fetch, asked.file)
+        else:
+            count = _write_lines(fetch, sys.stdout.buffer)
     stderr(f"{_count(count)} exported")
 
 

@@ -46,7 +46,7 @@ class Place(NamedTuple):
 
 def add_completion(completing: Parser) -> None:
     """Declare `completion`."""
-    completing.add_argument("shell", choices=tuple(SCRIPTS), help="the manual's page Install says where the script goes")
+    completing.add_argument("shell", choices=tuple(SCRIPTS), help="where the script goes: Install in the manual")
     completing.set_defaults(run=run_completion)
 
 

@@ -1,10 +1,12 @@
 """`prjobs import`: the jobs in the cloud from before the first reading."""
 
+import sys
 import time
 from typing import Any
 
 from prjobs.base.errors import Unusable
 from prjobs.base.marks import marked
+from prjobs.base.progress import shown_on, step
 from prjobs.cli.running import require_client
 from prjobs.cli.terminal import Namespace, Parser, add_data, folder_of, past_ms, print_json, stderr, utc
 from prjobs.client import Client
@@ -29,10 +31,11 @@ def run_import(asked: Namespace) -> int:
     client = require_client(folder_of(asked))
     wish = {"since_ms": asked.since, "sites": asked.site, "take": asked.yes}
     found = client.api("POST", "/api/cloud/import", wish)["import"]
-    while not found["done"]:
-        _require_contact(client)
-        time.sleep(IMPORT_LOOK_S)
-        found = client.api("GET", "/api/cloud/import")["import"]
+    with shown_on(sys.stderr), step("Reading the jobs in the cloud"):
+        while not found["done"]:
+            _require_contact(client)
+            time.sleep(IMPORT_LOOK_S)
+            found = client.api("GET", "/api/cloud/import")["import"]
     if asked.json:
         print_json(found)
     else:

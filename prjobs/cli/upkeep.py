@@ -1,6 +1,7 @@
 """`prjobs doctor`, `prjobs backup`, `prjobs restore`."""
 
 import os
+import sys
 from pathlib import Path
 
 import msgspec
@@ -8,6 +9,7 @@ import msgspec
 from prjobs.base.clock import Clock
 from prjobs.base.failpoints import planned
 from prjobs.base.marks import marked
+from prjobs.base.progress import shown_on
 from prjobs.cli.terminal import Namespace, Parser, add_data, folder_of, print_json, utc
 from prjobs.upkeep import backup, doctor, restore
 from prjobs.upkeep.findings import WRONG
@@ -37,7 +39,8 @@ def add_restore(restoring: Parser) -> None:
 
 def run_doctor(asked: Namespace) -> int:
     """Print the findings; return 1 if one of the findings is WRONG."""
-    findings = doctor.examine(folder_of(asked), Clock(), asked.deep)
+    with shown_on(sys.stderr):
+        findings = doctor.examine(folder_of(asked), Clock(), asked.deep)
     is_well = all(finding.level != WRONG for finding in findings)
     if asked.json:
         print_json({"ok": is_well, "findings": msgspec.to_builtins(findings)})
@@ -54,13 +57,16 @@ def run_backup(asked: Namespace) -> None:
     folder = folder_of(asked)
     target = asked.file or backup.default_target(folder, Clock().now_ms())
     failpoints = planned(os.environ, "127.0.0.1")
-    print(backup.make_backup(folder, target, failpoints=failpoints).path)
+    with shown_on(sys.stderr):
+        made = backup.make_backup(folder, target, failpoints=failpoints)
+    print(made.path)
 
 
 def run_restore(asked: Namespace) -> None:
     """Restore a backup and print the changes."""
     folder = folder_of(asked)
-    done = restore.restore(folder, asked.file, Clock())
+    with shown_on(sys.stderr):
+        done = restore.restore(folder, asked.file, Clock())
     until = f", the newest change of {utc(done.newest_ms)} UTC" if done.newest_ms else ""
     print(f"{folder.database} is now a copy of {asked.file}: {_jobs(done.jobs)}{until}.")
     if done.replaced:

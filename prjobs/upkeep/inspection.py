@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 
 from prjobs.base.errors import Unusable
 from prjobs.base.files import sync_file
+from prjobs.base.progress import grown, step
 from prjobs.store.faults import trouble_of
 from prjobs.store.numbers import LAST
 from prjobs.store.schema import MIGRATIONS
@@ -92,7 +93,8 @@ def damages(connection: sqlite3.Connection, deep: bool = True) -> list[str]:
     """Return the damages that SQLite's own check finds, a few lines at most; the quick check skips the indexes."""
     check = "integrity_check" if deep else "quick_check"
     try:
-        found = [line for (line,) in connection.execute(f"PRAGMA {check}({DAMAGES_SHOWN})")]
+        with step("Checking the file for damage"):
+            found = [line for (line,) in connection.execute(f"PRAGMA {check}({DAMAGES_SHOWN})")]
     except sqlite3.Error as error:
         return [trouble_of(error).sentence]
     return [] if found == ["ok"] else [line.replace("\n", " ") for line in found]
@@ -107,5 +109,7 @@ def require_whole(connection: sqlite3.Connection, path: Path) -> None:
 def copy_into(source: sqlite3.Connection, target: Path) -> None:
     """Write the present content of the store to a new file, and to the disk."""
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    source.execute("VACUUM INTO ?", (str(target),))
-    sync_file(target)
+    (pages,), (page_bytes,) = (source.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
+    with step("Copying the store", grown(target, pages * page_bytes)):
+        source.execute("VACUUM INTO ?", (str(target),))
+        sync_file(target)

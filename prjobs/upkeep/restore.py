@@ -10,6 +10,7 @@ from prjobs.base.clock import Clock
 from prjobs.base.errors import Refused, Unusable
 from prjobs.base.files import reason_of, remove, sync_file
 from prjobs.base.folder import Folder
+from prjobs.base.progress import step
 from prjobs.cloud import tables
 from prjobs.jobs import log
 from prjobs.jobs.log import Event
@@ -93,7 +94,8 @@ def _restore(folder: Folder, source: Path, clock: Clock) -> Restored:
     temporary = folder.path / "restoring.sqlite3"
     try:
         new = _copy_checked(folder, source, temporary, old)
-        jobs, cancelled = _prepare(temporary, clock.now_ms(), old, anchor.restore_entry(folder.path, source))
+        with step("Cancelling the jobs that wait in the backup"):
+            jobs, cancelled = _prepare(temporary, clock.now_ms(), old, anchor.restore_entry(folder.path, source))
         identity = _identity(folder, new, old)
         if old and has_log(folder.database):
             empty_log(folder.database)

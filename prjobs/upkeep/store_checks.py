@@ -1,10 +1,12 @@
 """The doctor's checks of the store itself."""
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing, suppress
 
 from prjobs.access.operator_client import proved_client
 from prjobs.base.errors import Unusable
+from prjobs.base.progress import Counter, step
 from prjobs.base.sites import same_but_case, sites_in_settings
 from prjobs.base.suggestions import did_you_mean
 from prjobs.base.ulids import floor_ulid
@@ -96,26 +98,33 @@ def _check_identity(patient: Patient, connection: sqlite3.Connection) -> Finding
 
 def _check_jobs(connection: sqlite3.Connection) -> Findings:
     """Check each job against its checksum: SQLite's own check does not see a flipped bit inside a row."""
-    count, damaged = 0, []
-    # A store of an older version lacks the youngest columns.
-    names = [name for _, name, *_ in connection.execute("PRAGMA table_info(job)") if name in JobRow._fields]
-    for values in connection.execute(f"SELECT {', '.join(names)} FROM job ORDER BY seq"):
-        count += 1
-        row = JobRow(**dict(zip(names, values, strict=True)))
-        if not row.is_sound:
-            damaged.append(str(row.ulid))
+    counted = Counter(connection.execute("SELECT count(*) FROM job").fetchone()[0])
+    with step("Checking each job", counted.share):
+        damaged = list(_damaged_jobs(connection, counted))
     for ulid in damaged[:SHOWN]:
         sentence = f"Job {ulid} is damaged: cancel the job if it still waits, and do not send it again."
         yield Finding(WRONG, "jobs", sentence)
     if len(damaged) > SHOWN:
         yield Finding(WRONG, "jobs", f"{len(damaged) - SHOWN} more jobs are damaged: restore a backup.")
     if not damaged:
-        yield Finding(OK, "jobs", f"No job is damaged: {count} checked.")
+        yield Finding(OK, "jobs", f"No job is damaged: {counted.done} checked.")
+
+
+def _damaged_jobs(connection: sqlite3.Connection, counted: Counter) -> Iterator[str]:
+    """Yield the id of each job that differs from its checksum, and count the jobs."""
+    # A store of an older version lacks the youngest columns.
+    names = [name for _, name, *_ in connection.execute("PRAGMA table_info(job)") if name in JobRow._fields]
+    for values in connection.execute(f"SELECT {', '.join(names)} FROM job ORDER BY seq"):
+        counted.done += 1
+        row = JobRow(**dict(zip(names, values, strict=True)))
+        if not row.is_sound:
+            yield str(row.ulid)
 
 
 def _check_cloud(connection: sqlite3.Connection) -> Findings:
     """Check the rules that hold for every job of the cloud at all times."""
-    broken = invariants.sentences(connection)
+    with step("Checking the jobs of the cloud"):
+        broken = invariants.sentences(connection)
     yield from (Finding(WRONG, "cloud", sentence) for sentence in broken)
     if not broken and (count := invariants.jobs_of(connection)):
         said = f"All {len(invariants.CHECKS)} rules of the link hold for the {count} jobs of the cloud."
