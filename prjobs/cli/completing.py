@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from prjobs.cli.terminal import Namespace, Parser
+from prjobs.cli.terminal import Namespace, Parser, add_data
 
 NONE, ANY, FILE, FOLDER = "none", "any", "file", "folder"
 
@@ -45,7 +45,8 @@ class Place(NamedTuple):
 
 
 def add_completion(completing: Parser) -> None:
-    """Declare `completion`."""
+    """Declare `completion`. Scripts may give every command --data."""
+    add_data(completing)
     completing.add_argument("shell", choices=tuple(SCRIPTS), help="where the script goes: Install in the manual")
     completing.set_defaults(run=run_completion)
 
