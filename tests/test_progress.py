@@ -2,12 +2,11 @@
 
 import os
 import re
-import subprocess
-import sys
 
 import pytest
 
 from prjobs.base import progress
+from tests.terminal import on_a_terminal
 from tests.waiting import wait_for
 
 
@@ -29,25 +28,6 @@ def works(data):
         ("audit", "verify"): ["Checking the audit"],
         ("restore", str(data / "first.sqlite3")): ["Copying the store", "Cancelling the jobs that wait in the backup"],
     }
-
-
-def on_a_terminal(program, words):
-    """Run a command whose stderr is a terminal; return the exit code, its stdout, and what the terminal got."""
-    import pty
-
-    terminal, its_end = pty.openpty()
-    command = [sys.executable, "-m", "prjobs", *words, "--data", str(program.data)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=its_end, text=True) as process:
-        os.close(its_end)
-        got = b""
-        try:
-            while some := os.read(terminal, 65_536):
-                got += some
-        except OSError:  # the end of a terminal on Linux
-            pass
-        output = process.stdout.read()
-    os.close(terminal)
-    return process.returncode, output, got.decode()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no pty")

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 from datetime import UTC, datetime
 
 import msgspec
@@ -22,6 +23,7 @@ from tests.cloud.model import DAY_MS, World
 from tests.cloud.mutants import PLAIN
 from tests.cloud.stories import begin_backlog, take
 from tests.cloud.watching import Watch
+from tests.terminal import on_a_terminal
 from tests.verbs import USER
 from tests.waiting import wait_for
 
@@ -228,8 +230,11 @@ def test_the_command_beside_a_server(campaign):
     program = campaign.program
     program.serve("--expire-exposure-s", "1800", "--expire-script-s", "0")
     wait_for(lambda: campaign.cloud.calls.get("getrecentjobs"))
+    if os.name != "nt":
+        code, _, shown = on_a_terminal(program, ("import", "--since", "36h"))
+        assert code == 1 and "Reading the jobs in the cloud: 0 s" in shown
     listed = program.run("import", "--since", "36h")
-    assert listed.returncode == 1, listed.stderr
+    assert listed.returncode == 1 and "Reading" not in listed.stderr, listed.stderr
     assert all(ulid in listed.stdout for ulid in old) and listed.stdout.count("EXPIRED") == 2
     assert "add --yes" in listed.stderr and "2 of them expired" in listed.stderr
     assert program.post("getnewjobs", {"site": SITE}).json() == []
