@@ -19,6 +19,8 @@ ACT = {
     "send",
     "sites remove",
     "cancel",
+    "note add",
+    "note strike",
     "backup",
     "restore",
     "service install",
@@ -71,6 +73,7 @@ def fill(program):
     program.post("getnewjobs", {"site": "saf"})
     words = ("--user", "ann", "--start", "now", "--end", "+2h", "--title", 'mirror "cleaning"', "--force")
     assert program.run("reserve", "add", "saf", *words).returncode == 0
+    assert program.run("note", "add", "saf", 'a "note" of 星').returncode == 0
 
 
 @pytest.mark.parametrize("is_served", [True, False], ids=["beside a server", "without a server"])
