@@ -18,6 +18,7 @@ from prjobs.base.clock import moment
 from prjobs.base.errors import NotFound
 from prjobs.base.fields import Site, UserId, UserName
 from prjobs.base.settings import Settings
+from prjobs.store.engine import marks
 
 LOCAL = "local"
 CALENDAR = "calendar"
@@ -185,17 +186,13 @@ def _window(desk: Desk, site: str, now_ms: int) -> Window:
 def _look(desk: Desk, site: str, now_ms: int) -> Window:
     sites = sites_judged(desk.settings, site)
     sources = _SOURCES[desk.settings.reservations]
-    ours, known = f"site IN ({_marks(sites)}) AND source IN ({_marks(sources)})", (*sites, *sources)
+    ours, known = f"site IN ({marks(sites)}) AND source IN ({marks(sources)})", (*sites, *sources)
     fetch = desk.database.fetch
     on = _fetch(desk, f"{ours} AND end_ms > ? AND start_ms <= ?", (*known, now_ms, now_ms))
     coming = fetch(f"SELECT min(start_ms) FROM reservation WHERE {ours} AND start_ms > ?", (*known, now_ms))[0][0]
-    answers = fetch(f"SELECT answered_ms FROM calendar_answer WHERE site IN ({_marks(sites)})", sites)
+    answers = fetch(f"SELECT answered_ms FROM calendar_answer WHERE site IN ({marks(sites)})", sites)
     until_ms = min(coming or MAX_TIME_MS, *(one.end_ms for one in on), MAX_TIME_MS)
     return Window(now_ms, until_ms, tuple(on), min(answers)[0] if len(answers) == len(sites) else None)
-
-
-def _marks(values: Sequence[object]) -> str:
-    return ", ".join("?" * len(values))
 
 
 def sites_judged(settings: Settings, site: str) -> tuple[str, ...]:
@@ -234,7 +231,7 @@ def list_overlapping(desk: Desk, made: Reservation) -> list[Reservation]:
     sites = sites_judged(desk.settings, made.site)
     # While no reservation counts, name those that would count.
     sources = _SOURCES[desk.settings.reservations] or _SOURCES[CALENDAR]
-    where = f"site IN ({_marks(sites)}) AND source IN ({_marks(sources)}) AND end_ms > ? AND start_ms < ? AND id <> ?"
+    where = f"site IN ({marks(sites)}) AND source IN ({marks(sources)}) AND end_ms > ? AND start_ms < ? AND id <> ?"
     return _fetch(desk, where, (*sites, *sources, made.start_ms, made.end_ms, made.id))
 
 

@@ -111,8 +111,8 @@ def _insert_token(transaction: Transaction, desk: Desk, info: TokenInfo, actor: 
 
 def list_tokens(common: Common, role: str = "") -> list[TokenInfo]:
     """Return all tokens ever made, oldest first; those of a role if given."""
-    sql = f"SELECT {_COLUMNS} FROM token WHERE instr(roles, ?) > 0 ORDER BY created_ms, id"
-    return [_info(row) for row in common.database.fetch(sql, (f'"{role}"' if role else "",))]
+    sql = f"SELECT {_COLUMNS} FROM token WHERE roles LIKE ? ORDER BY created_ms, id"
+    return [_info(row) for row in common.database.fetch(sql, (f'%"{role}"%' if role else "%",))]
 
 
 def revoke_token(desk: Desk, token_id: str, actor: Actor) -> None:

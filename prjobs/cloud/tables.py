@@ -11,7 +11,7 @@ A status is unsent if the log has a change of the job's primary queue after `pus
 from typing import NamedTuple
 
 from prjobs.jobs.states import ALTERNATE, HELD, PRIMARY, UNREAD
-from prjobs.store.engine import Row, Source
+from prjobs.store.engine import Row, Source, marks
 from prjobs.store.transaction import Transaction
 
 OURS, ELSEWHERE, GONE = "OURS", "ELSEWHERE", "GONE"
@@ -71,7 +71,7 @@ def remember(transaction: Transaction, ulid: str, site: str, job_seq: int, state
     """Add a job of the cloud, just stored; the log so far came from the cloud."""
     transaction.execute(
         "INSERT INTO cloud_job (ulid, site, job_seq, state, pushed_seq) "
-        f"SELECT ?, ?, ?, ?, {NEWEST} FROM (SELECT ? AS job_seq) k",
+        f"SELECT ?, ?, ?, ?, {NEWEST} FROM (SELECT CAST(? AS BIGINT) AS job_seq) k",
         (ulid, site, job_seq, state, job_seq),
     )
 
@@ -92,8 +92,9 @@ def unsent_jobs(source: Source, since: str = "") -> list[tuple[str, str]]:
 def mark_pushed(transaction: Transaction, ulid: str, seq: int) -> None:
     """Note the job's changes up to `seq` as sent."""
     transaction.execute(
-        f"UPDATE cloud_job SET pushed_seq = max(pushed_seq, ?), state = '{OURS}' WHERE ulid = ? AND state <> '{GONE}'",
-        (seq, ulid),
+        "UPDATE cloud_job SET pushed_seq = CASE WHEN pushed_seq < ? THEN ? ELSE pushed_seq END, "
+        f"state = '{OURS}' WHERE ulid = ? AND state <> '{GONE}'",
+        (seq, seq, ulid),
     )
 
 
@@ -105,10 +106,9 @@ def send_again(transaction: Transaction, ulid: str, repairs: int = 0) -> None:
 
 def needs_no_push(transaction: Transaction, job_seqs: list[int], state: str | None = None) -> None:
     """Note the log of these jobs as known to the cloud; set a new state if given."""
-    marks = ", ".join("?" * len(job_seqs))
     set_state = ", state = ?" if state else ""
     transaction.execute(
-        f"UPDATE cloud_job AS k SET pushed_seq = {NEWEST}{set_state} WHERE job_seq IN ({marks})",
+        f"UPDATE cloud_job AS k SET pushed_seq = {NEWEST}{set_state} WHERE job_seq IN ({marks(job_seqs)})",
         [*([state] if state else []), *job_seqs],
     )
 
@@ -154,13 +154,16 @@ def mark_of(source: Source, site: str) -> int | None:
 
 def begin_site(transaction: Transaction, site: str, mark_ms: int) -> None:
     """Set the first mark of a site."""
-    transaction.execute("INSERT OR IGNORE INTO cloud_site (site, low_ms) VALUES (?, ?)", (site, mark_ms))
+    transaction.execute(
+        "INSERT INTO cloud_site (site, low_ms) VALUES (?, ?) ON CONFLICT (site) DO NOTHING", (site, mark_ms)
+    )
 
 
 def raise_mark(transaction: Transaction, site: str, start_ms: int, mark_ms: int) -> None:
     """Raise the mark after reading from `start_ms` to `mark_ms`. A gap before `start_ms` keeps the mark in place."""
     transaction.execute(
-        "UPDATE cloud_site SET low_ms = max(low_ms, ?) WHERE site = ? AND low_ms >= ?", (mark_ms, site, start_ms)
+        "UPDATE cloud_site SET low_ms = ? WHERE site = ? AND low_ms >= ? AND low_ms < ?",
+        (mark_ms, site, start_ms, mark_ms),
     )
 
 
@@ -173,7 +176,7 @@ def cancel_of(source: Source, site: str) -> str | None:
 def set_cancel(transaction: Transaction, site: str, ulid: str) -> None:
     """Have the jobs older than the id judged."""
     transaction.execute(
-        "UPDATE cloud_site SET cancel_ulid = max(coalesce(cancel_ulid, ''), ?) WHERE site = ?", (ulid, site)
+        "UPDATE cloud_site SET cancel_ulid = ? WHERE site = ? AND coalesce(cancel_ulid, '') < ?", (ulid, site, ulid)
     )
 
 

@@ -8,7 +8,7 @@ from prjobs.jobs import log
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.states import ALTERNATE, APPLIANCE, COLUMNS, EXPIRED, PRIMARY, UNREAD
-from prjobs.store.engine import Source
+from prjobs.store.engine import Source, marks
 from prjobs.store.models import BRIEF_COLUMNS, JobRow
 from prjobs.store.transaction import Transaction
 
@@ -112,8 +112,7 @@ def _overdue(queue: Queue) -> set[int]:
 
 def _overdue_of(queue: Queue, page: Sequence[_Limited]) -> Iterator[int]:
     unknown = [row.seq for row in page if row.seq not in queue.expiries]
-    marks = ", ".join("?" * len(unknown))
-    first = f"SELECT min(seq) FROM change WHERE job_seq IN ({marks}) GROUP BY job_seq"
+    first = f"SELECT min(seq) FROM change WHERE job_seq IN ({marks(unknown)}) GROUP BY job_seq"
     began_ms: dict[int, int] = dict(
         queue.database.fetch(f"SELECT job_seq, time_ms FROM change WHERE seq IN ({first})", unknown)
     )
@@ -145,8 +144,7 @@ _NEXT = f"AND seq > ? AND expires_ms IS NOT NULL ORDER BY seq LIMIT {STEP}"
 def _expire(transaction: Transaction, queue: Queue, seqs: Sequence[int]) -> int:
     count = 0
     for queue_name in (PRIMARY, ALTERNATE):
-        marks = ", ".join("?" * len(seqs))
-        sql = f"SELECT {BRIEF_COLUMNS} FROM job WHERE seq IN ({marks}) AND {COLUMNS[queue_name][0]} = '{UNREAD}'"
+        sql = f"SELECT {BRIEF_COLUMNS} FROM job WHERE seq IN ({marks(seqs)}) AND {COLUMNS[queue_name][0]} = '{UNREAD}'"
         _, expired = split_expired(transaction, queue, [JobRow(*row) for row in transaction.fetch(sql, seqs)])
         expire_rows(transaction, queue, expired, queue_name)
         for row in expired:

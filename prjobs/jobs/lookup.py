@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from prjobs.base.errors import NotFound
 from prjobs.base.ulids import floor_ulid
 from prjobs.jobs.states import BOTH, COLUMNS, FORWARDING, HELD, RECEIVED, UNREAD, in_phases
-from prjobs.store.engine import Engine, Source
+from prjobs.store.engine import Engine, Source, marks
 from prjobs.store.models import BRIEF_COLUMNS, JOB_COLUMNS, LONG, JobRow
 from prjobs.store.transaction import Transaction
 
@@ -118,15 +118,14 @@ def _as_text(value: object) -> Any:
 
 def picked_up(source: Source, seqs: Sequence[int], queue_name: str) -> list[JobRow]:
     """Return those of the jobs that were handed out in the queue and have no report, oldest first."""
-    marks = ", ".join("?" * len(seqs))
-    sql = f"SELECT {JOB_COLUMNS} FROM job WHERE seq IN ({marks}) AND {COLUMNS[queue_name][0]} = '{RECEIVED}'"
+    sql = f"SELECT {JOB_COLUMNS} FROM job WHERE seq IN ({marks(seqs)}) AND {COLUMNS[queue_name][0]} = '{RECEIVED}'"
     return [JobRow(*row) for row in source.fetch(f"{sql} ORDER BY seq", list(seqs))]
 
 
 def handed_out(source: Source, seqs: Sequence[int], queue_name: str) -> list[JobRow]:
     """Return those of the jobs that left the queue by a hand-out, reported or not, oldest first."""
-    marks, status = ", ".join("?" * len(seqs)), COLUMNS[queue_name][0]
-    sql = f"SELECT {JOB_COLUMNS} FROM job WHERE seq IN ({marks}) AND NOT {in_phases(status, ('waiting', 'gone'))}"
+    status = COLUMNS[queue_name][0]
+    sql = f"SELECT {JOB_COLUMNS} FROM job WHERE seq IN ({marks(seqs)}) AND NOT {in_phases(status, ('waiting', 'gone'))}"
     return [JobRow(*row) for row in source.fetch(f"{sql} ORDER BY seq", list(seqs))]
 
 

@@ -83,7 +83,7 @@ def prove_by_report(transaction: Transaction, job_seq: int, queue_name: str) -> 
     """Confirm the hand-out of a job with a report."""
     transaction.execute(
         f"UPDATE handout SET state = '{CONFIRMED}', maybe_flushed = 0 "
-        f"WHERE (state <> '{CONFIRMED}' OR maybe_flushed) AND id = ("
+        f"WHERE (state <> '{CONFIRMED}' OR maybe_flushed <> 0) AND id = ("
         "SELECT handout_id FROM change WHERE job_seq = ? AND queue = ? AND handout_id IS NOT NULL "
         "ORDER BY seq DESC LIMIT 1)",
         (job_seq, queue_name),

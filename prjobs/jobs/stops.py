@@ -216,7 +216,7 @@ def withdraw_older(transaction: Transaction, queue: Queue, stop: JobRow) -> None
     if _withdraw_step(transaction, queue, stop):
         older_stops = transaction.fetch(_OLDER_STOPS, (stop.site, stop.seq))
         numbers = ", ".join(str(seq) for (seq,) in older_stops)
-        for queue_name, where in _WAITING.items():
+        for queue_name, where in _WAITING.items() if numbers else ():
             event = _withdrawn(queue, stop, queue_name)
             log.apply_where(transaction, stop.site, f"{where} AND seq IN ({numbers})", stop.seq, event)
         name = WITHDRAWS + stop.site

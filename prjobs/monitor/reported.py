@@ -18,6 +18,7 @@ from prjobs.monitor.alarms import REPORTED, SAFETY, Wrong
 from prjobs.monitor.board import Board
 from prjobs.monitor.rules import UNREPORTED_UNTIL_S
 from prjobs.monitor.views import JobView, view_job
+from prjobs.store.engine import marks
 
 DAY_MS = 86_400_000
 _CLASSES = ", ".join(f"'{name}'" for name in sorted(MAKES_SAFE))
@@ -52,7 +53,7 @@ class Reported:
         self._looked = {ulid for (ulid,) in database.fetch(_SEEN)}
         raised = [alarm.ulid for alarm in self._board.alarms.raised() if f"-{REPORTED}/" in alarm.key]
         after = floor_ulid(self._queue.clock.now_ms() - DAY_MS)
-        sql = _OF_DAY % ", ".join("?" * len(raised))
+        sql = _OF_DAY % marks(raised)
         self._asked.update(seq for (seq,) in database.fetch(sql, (after, *raised)))
 
     def note(self, seq: int, phase: str) -> None:
@@ -64,7 +65,7 @@ class Reported:
         """Find the jobs without a hand-out among the noted ones. Raise Unavailable."""
         asked = sorted({*self._asked, *self._queue.reported})
         for page in (asked[at : at + PAGE] for at in range(0, len(asked), PAGE)):
-            for (ulid,) in self._queue.database.fetch(_NEVER_HANDED % ", ".join("?" * len(page)), page):
+            for (ulid,) in self._queue.database.fetch(_NEVER_HANDED % marks(page), page):
                 if ulid not in self._found and ulid not in self._looked:
                     self._add(ulid)
         self._asked.clear()

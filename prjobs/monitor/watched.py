@@ -33,6 +33,7 @@ from prjobs.monitor.rules import (
     UNREPORTED_UNTIL_S,
 )
 from prjobs.monitor.silence import WAITING_BEFORE, OpenJob, Silence
+from prjobs.store.engine import marks
 
 PAGE = 1000
 DAY_S = 86_400.0
@@ -52,11 +53,11 @@ _OPEN = (
 _SAFE = ", ".join(f"'{name}'" for name in sorted(MAKES_SAFE))
 # The alarm of a stop, closing or parking stays as long as the job waits.
 _SAFE_BEFORE = [f"SELECT {_COLUMNS} {waiting} AND j.command_class IN ({_SAFE})" for waiting in WAITING_BEFORE]
-# The newest closing and parking of each site; SQLite takes the other columns of a group from the row of the maximum.
+# The newest closing and parking of each site.
 _NEWEST_ENDS = (
-    f"SELECT max(j.seq), {_COLUMNS} FROM job j WHERE (j.ulid > ? OR j.ulid IN ({{}})) "
-    f"AND j.command_class IN ('close', 'park') AND NOT {in_phases('j.status', ('waiting', 'gone'))} "
-    "GROUP BY j.site, j.command_class"
+    f"SELECT {_COLUMNS} FROM job j WHERE j.seq IN (SELECT max(seq) FROM job WHERE (ulid > ? OR ulid IN ({{}})) "
+    f"AND command_class IN ('close', 'park') AND NOT {in_phases('status', ('waiting', 'gone'))} "
+    "GROUP BY site, command_class)"
 )
 _CHANGED = (
     f"SELECT c.seq, {_COLUMNS} FROM change c JOIN job j ON j.seq = c.job_seq WHERE c.seq > ? ORDER BY c.seq "
@@ -164,8 +165,8 @@ class WatchedJobs:
         )
         self.looked = {ulid for (ulid,) in known}
         raised = [alarm.ulid for alarm in self._board.alarms.raised() if f"-{LOOK}/" in alarm.key]
-        sql = _NEWEST_ENDS.format(", ".join("?" * len(raised)))
-        for _, *row in database.fetch(sql, (after, *raised)):
+        sql = _NEWEST_ENDS.format(marks(raised))
+        for row in database.fetch(sql, (after, *raised)):
             job = Seen(*row)
             self._take_ending(job, phase_of(job.status))
 
@@ -250,12 +251,13 @@ class WatchedJobs:
         """Read the states of the hand-outs of stops, closings and parkings. Raise Unavailable."""
         if not self.unproved:
             return
-        marks = ", ".join("?" * len(self.unproved))
-        # SQLite takes the other columns of a group from the row that holds the greatest number.
-        for seq, _, state, maybe_flushed in self._queue.database.fetch(
-            "SELECT c.job_seq, max(c.seq), h.state, h.maybe_flushed FROM change c "
-            "JOIN handout h ON h.id = c.handout_id "
-            f"WHERE c.job_seq IN ({marks}) AND c.queue = '{PRIMARY}' GROUP BY c.job_seq",
+        newest = (
+            f"SELECT max(seq) FROM change WHERE job_seq IN ({marks(self.unproved)}) AND queue = '{PRIMARY}' "
+            "AND handout_id IS NOT NULL GROUP BY job_seq"
+        )
+        for seq, state, maybe_flushed in self._queue.database.fetch(
+            "SELECT c.job_seq, h.state, h.maybe_flushed FROM change c JOIN handout h ON h.id = c.handout_id "
+            f"WHERE c.seq IN ({newest})",
             list(self.unproved),
         ):
             # A confirmed answer may turn out later to have been thrown away.

@@ -20,7 +20,7 @@ from prjobs.night.notes import notes_of_night
 from prjobs.night.shapes import NightJob, NightReport, Tally
 from prjobs.night.silence import Polled
 from prjobs.night.sky import Sky, place_of, sky_between
-from prjobs.store.engine import Engine, Row
+from prjobs.store.engine import Engine, Row, marks
 from prjobs.store.models import LISTED_COLUMNS, JobRow
 
 PAGE = 1000
@@ -139,7 +139,7 @@ _Firsts = dict[tuple[str, str], int]
 def _firsts(database: Engine, rows: Sequence[JobRow]) -> dict[int, _Firsts]:
     firsts: dict[int, _Firsts] = {}
     for seq, queue, status, time_ms in database.fetch(
-        f"SELECT job_seq, queue, status, min(time_ms) FROM change WHERE job_seq IN ({_marks(rows)}) "
+        f"SELECT job_seq, queue, status, min(time_ms) FROM change WHERE job_seq IN ({marks(rows)}) "
         "GROUP BY job_seq, queue, status",
         [row.seq for row in rows],
     ):
@@ -150,18 +150,14 @@ def _firsts(database: Engine, rows: Sequence[JobRow]) -> dict[int, _Firsts]:
 def _handouts(database: Engine, page: Mapping[int, NightJob]) -> list[Row]:
     return database.fetch(
         "SELECT c.job_seq, h.id, h.queue, h.time_ms, h.peer, h.gap_ms, h.state, h.maybe_flushed "
-        f"FROM change c JOIN handout h ON h.id = c.handout_id WHERE c.job_seq IN ({_marks(page)}) ORDER BY c.seq",
+        f"FROM change c JOIN handout h ON h.id = c.handout_id WHERE c.job_seq IN ({marks(page)}) ORDER BY c.seq",
         list(page),
     )
 
 
-def _marks(values: Sequence[object] | Mapping[int, object]) -> str:
-    return ", ".join("?" * len(values))
-
-
 def _reservations(source: Source, site: str | None, night: Night) -> list[ShownReservation]:
     sites = sites_judged(source.settings, site) if site else ()
-    where = f"site IN ({_marks(sites)}) AND" if sites else ""
+    where = f"site IN ({marks(sites)}) AND" if sites else ""
     columns = ", ".join(Reservation.__struct_fields__)
     found = source.database.fetch(
         f"SELECT {columns} FROM reservation WHERE {where} end_ms > ? AND start_ms < ? ORDER BY start_ms, id",

@@ -1,6 +1,6 @@
 """The interface of a store's engine (SQLite, or another) for the packages above."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
@@ -10,6 +10,14 @@ Row = tuple[Any, ...]
 Result = TypeVar("Result")
 # Takes a commit back that came after the caller gave up: called with a transaction and the verb's result.
 Undo = Callable[..., None]
+
+
+def marks(values: Collection[object]) -> str:
+    """Return the marks of the values for `IN (…)`; for no values NULL, which equals nothing.
+
+    PostgreSQL takes no empty list.
+    """
+    return ", ".join("?" * len(values)) or "NULL"
 
 
 class Source(Protocol):

@@ -10,6 +10,7 @@ from prjobs.base.ulids import floor_ulid
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.repeats import remove_jobs
 from prjobs.jobs.states import ALTERNATE, UNREAD, in_phases
+from prjobs.store.engine import marks
 from prjobs.store.transaction import Transaction
 
 # A step is one transaction of the writer: this many are a few milliseconds of it.
@@ -67,7 +68,7 @@ def prune_once(queue: Queue) -> int:
 
 def _prune(transaction: Transaction, queue: Queue, seqs: list[int], before_ms: int) -> int:
     # A report may have come since the search.
-    sql = f"SELECT seq FROM job WHERE seq IN ({_marks(seqs)}) AND {_OVER}"
+    sql = f"SELECT seq FROM job WHERE seq IN ({marks(seqs)}) AND {_OVER}"
     over = [seq for (seq,) in transaction.fetch(sql, [*seqs, floor_ulid(before_ms), before_ms])]
     remove_jobs(transaction, over)
     for seq in over:
@@ -85,11 +86,7 @@ def prune_alarms_once(queue: Queue) -> int:
 
 
 def _prune_alarms(transaction: Transaction, numbers: list[int]) -> int:
-    return transaction.execute(f"DELETE FROM alarm WHERE id IN ({_marks(numbers)})", numbers).rowcount
-
-
-def _marks(values: list[int]) -> str:
-    return ", ".join("?" * len(values))
+    return transaction.execute(f"DELETE FROM alarm WHERE id IN ({marks(numbers)})", numbers).rowcount
 
 
 class Retention:
