@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,8 @@ from prjobs.monitor.board import Board, Shared
 from prjobs.store.common import Common
 from prjobs.store.database import Database
 from prjobs.store.engine import Engine
-from prjobs.store.schema import open_database
+from prjobs.store.numbers import note_for_older_versions
+from prjobs.store.schema import last_migration, open_database
 from prjobs.store.transaction import Transaction
 
 logger = logging.getLogger(__name__)
@@ -60,16 +62,22 @@ def _offline(_url: str, _headers: dict[str, str]) -> Any:
     raise OSError("this process asks no provider")
 
 
+def _no_upgrade(first: str) -> None:
+    raise Unusable(f"The store is of an older version, from before {first}, and this process upgrades no store.")
+
+
 @dataclass(frozen=True)
 class Purpose:
     """The purpose of opening a folder. `fetch(url, headers)` gets JSON from the provider of outside users.
 
     Without `serving` the marks of an unclean stop stay in the store, for the next start of a server to report.
+    `before_upgrade(first)` keeps a store of an older version, before the migration `first` changes the store.
     """
 
     demo: bool = False
     serving: bool = True
     fetch: Fetch = _offline
+    before_upgrade: Callable[[str], object] = _no_upgrade
 
 
 SERVING = Purpose()
@@ -96,7 +104,7 @@ def open_appliance(
     secret = folder.secret(clock)
     require_store(folder, identity, purpose.demo)
     failpoints = planned(os.environ, settings.host)
-    database = _open_store(folder, failpoints)
+    database = _open_store(folder, failpoints, purpose)
     facts: dict[str, str] = dict(database.fetch("SELECT name, value FROM fact"))
     store_identity = facts.get("identity") or clock.random_bytes(16).hex()
     if identity.get("identity", store_identity) != store_identity:
@@ -155,12 +163,14 @@ def require_store(folder: Folder, identity: dict[str, Any], demo: bool) -> None:
         raise Unusable(f"{folder.path} holds a demo: start it with --demo, or choose another folder by --data.")
 
 
-def _open_store(folder: Folder, failpoints: Failpoints) -> Database:
+def _open_store(folder: Folder, failpoints: Failpoints, purpose: Purpose) -> Database:
     try:
-        return open_database(folder.database, failpoints=failpoints)
+        return open_database(folder.database, failpoints=failpoints, before_upgrade=purpose.before_upgrade)
     except Unusable as unusable:
         if unusable.fault == Fault.DAMAGED:
             raise Unusable(f"{unusable} {folder.restore_advice()}", unusable.fault) from None
+        if unusable.fault == Fault.NEWER:
+            raise Unusable(f"{unusable} {folder.way_back_advice(last_migration())}".rstrip(), unusable.fault) from None
         raise
 
 
@@ -242,6 +252,7 @@ def close_appliance(appliance: Appliance, folder: Folder, serving: bool = True) 
 
 
 def _mark_closed(transaction: Transaction) -> None:
+    note_for_older_versions(transaction)
     transaction.execute("UPDATE fact SET value = 'no' WHERE name = 'running'")
 
 

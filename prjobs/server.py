@@ -27,6 +27,7 @@ from prjobs.upkeep.ballast import give_up_when_full
 from prjobs.upkeep.chores import Chores
 from prjobs.upkeep.first_steps import first_steps
 from prjobs.upkeep.replacing import forget_half_done
+from prjobs.upkeep.upgrading import keep_older
 from prjobs.version import VERSION
 from prjobs.web.app import build_app
 from prjobs.web.listener import Listener
@@ -58,7 +59,8 @@ class Server:
         self._lock = folder.lock()
         give_up_when_full(folder.path)
         forget_half_done(folder)
-        self.appliance, self.start = open_appliance(folder, settings, clock, Purpose(demo, fetch=_fetcher(settings)))
+        purpose = Purpose(demo, fetch=_fetcher(settings), before_upgrade=partial(keep_older, folder, clock))
+        self.appliance, self.start = open_appliance(folder, settings, clock, purpose)
         try:
             self.link = _open_link(self.appliance)
             self.listener = _listen(self.appliance)

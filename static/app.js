@@ -97,6 +97,7 @@ function draw() {
   strip.update(model, siteInView() || stop.site || busiest(model, [...model.sites.keys()]));
   find('[data-tab="send"]').hidden = !mayCommand(model.user);
   if (current) screens[current.screen].update(linkState());
+  setText(find("[data-version]"), model.version ? `The server is prjobs ${model.version}.` : "");
   stop.aim(siteOpened(), visits);
   if (!model.user) show(find("[data-logout-problem]"), false);
   showStray();

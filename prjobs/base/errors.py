@@ -123,6 +123,7 @@ class Fault(StrEnum):
     NOT_OPENED = "not_opened"
     DISK = "disk"
     REPLACED = "replaced"
+    NEWER = "newer"
     OTHER = "other"
 
 

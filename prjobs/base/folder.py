@@ -7,6 +7,7 @@ backups/        logs/
 
 import json
 import os
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from prjobs.base.private import close_to_others
 
 SECRET_BYTES = 48
 LOCK_S = 1.0
+# A backup from before an upgrade: the first migration of the upgrade, and the time in UTC.
+BEFORE = re.compile(r"before-(\d{4})-(\d{8}-\d{6})\.sqlite3")
 IDENTITY_ADVICE = (
     "Look for prjobs.sqlite3 beside the file. With the store in place, move the file away: the next start writes a new "
     "one from the store. Without the store, move the file away and restore a backup by `prjobs restore FILE`."
@@ -181,6 +184,21 @@ class Folder:
     def newest_backup(self) -> Path | None:
         """Return the backup that changed last; None without a backup."""
         return max(self.backups.glob("*.sqlite3"), default=None, key=lambda path: path.stat().st_mtime)
+
+    def before_backups(self) -> list[Path]:
+        """Return the backups from before upgrades, oldest first."""
+        found = [match for path in self.backups.glob("before-*.sqlite3") if (match := BEFORE.fullmatch(path.name))]
+        return [self.backups / match[0] for match in sorted(found, key=lambda match: match[2])]
+
+    def way_back_advice(self, last_migration: int) -> str:
+        """Return the sentence with the command that brings back the store from before an upgrade.
+
+        The sentence is empty without a backup that the version with this last migration can open.
+        """
+        fits = [path for path in self.before_backups() if int(path.name[7:11]) <= last_migration + 1]
+        if not fits:
+            return ""
+        return f'Or go back to the store from before the upgrade by `prjobs restore "{fits[-1]}"`.'
 
     def restore_advice(self) -> str:
         """Return the sentence that names the backup to restore, and the command."""

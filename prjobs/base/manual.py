@@ -7,6 +7,7 @@ SECTIONS = {
     "clock": "trouble#the-clock-moved",
     "damaged_job": "trouble#a-job-is-damaged",
     "backup": "trouble#the-nightly-backup-failed",
+    "upgraded": "upgrade#what-an-upgrade-does",
     "audit": "trouble#the-audit-does-not-match-its-anchor",
     "calendar": "trouble#the-calendar-does-not-answer-as-it-should",
     "poll_refused": "trouble#the-polls-of-a-program-are-refused",

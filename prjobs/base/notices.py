@@ -17,6 +17,7 @@ class Code(StrEnum):
     CLOCK = "clock"
     DAMAGED_JOB = "damaged_job"
     BACKUP = "backup"
+    UPGRADED = "upgraded"
     AUDIT = "audit"
     CALENDAR = "calendar"
     POLL_REFUSED = "poll_refused"
@@ -46,6 +47,7 @@ PROBLEMS = frozenset({Code.STORE, Code.DISK_LOW, Code.CLOUD_OVERFLOW, Code.CLOUD
 QUIET = frozenset(
     {
         Code.BACKUP,
+        Code.UPGRADED,
         Code.AUDIT,
         Code.CALENDAR,
         Code.TOKEN_ENDS,

@@ -6,6 +6,7 @@ need a small part of the program.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -26,6 +27,7 @@ from prjobs.monitor import sites
 from prjobs.night import noting
 from prjobs.night.noting import NewNote
 from prjobs.opening import Purpose, close_appliance, open_appliance
+from prjobs.upkeep.upgrading import keep_older
 
 Document = dict[str, Any]
 
@@ -39,8 +41,9 @@ def own_appliance(folder: Folder, create: bool = True) -> Iterator[Appliance]:
     lock = folder.lock()
     try:
         settings, _ = load_settings(folder.path)
-        purpose = Purpose(demo=bool(folder.identity().get("demo")), serving=False)
-        appliance, _ = open_appliance(folder, settings, Clock(), purpose)
+        is_demo, clock = bool(folder.identity().get("demo")), Clock()
+        purpose = Purpose(is_demo, serving=False, before_upgrade=partial(keep_older, folder, clock))
+        appliance, _ = open_appliance(folder, settings, clock, purpose)
         try:
             yield appliance
         finally:

@@ -39,6 +39,17 @@ def raise_numbers(transaction: Any, above: dict[str, int]) -> None:
         transaction.execute("INSERT INTO fact (name, value) VALUES (?, ?)", (f"{FACT}{table}", str(number)))
 
 
+def note_for_older_versions(transaction: Any) -> None:
+    """Write the highest numbers where the restore of an older version, with AUTOINCREMENT, looks for them.
+
+    Without the rows the older version would give numbers a second time that this version gave since the upgrade.
+    """
+    for table in KEYS:
+        transaction.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
+        number = last_number(transaction.fetch, table)
+        transaction.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, number))
+
+
 def lost_numbers(connection: sqlite3.Connection) -> set[str]:
     """Return the tables whose newest rows do not show the highest number ever given; all where they cannot be read."""
 

@@ -37,6 +37,11 @@ def is_checked_at_start(path: Path) -> bool:
     return path.stat().st_size <= CHECKED_BYTES
 
 
+def last_migration() -> int:
+    """Return the number of this version's last migration."""
+    return max(int(path.name[:4]) for path in MIGRATIONS.glob("[0-9]*.py"))
+
+
 def require_writable(path: Path) -> None:
     """Raise Unusable unless this process may write the file; a missing file is made, empty."""
     try:
@@ -46,13 +51,20 @@ def require_writable(path: Path) -> None:
         raise Unusable(f"{path}: the database file cannot be opened for writing: {reason_of(error)}.") from None
 
 
-def open_database(path: Path, create: bool = True, failpoints: Failpoints | None = None) -> Database:
+def open_database(
+    path: Path,
+    create: bool = True,
+    failpoints: Failpoints | None = None,
+    before_upgrade: Callable[[str], object] = lambda _first: None,
+) -> Database:
     """Open the file, bring the schema up to date and return the database, not yet started.
 
     The whole file is read for damage, unless it is large.
 
-    A migration is one transaction: a power cut in the middle leaves no trace of the migration. Raise Unusable when the
-    file is missing (and `create` is false), no database, damaged, not writable or written by a newer version.
+    A migration is one transaction: a power cut in the middle leaves no trace of the migration. For a file of an older
+    version `before_upgrade(first)` is called before the migration `first`; an exception leaves the file as it was.
+    Raise Unusable when the file is missing (and `create` is false), no database, damaged, not writable or written by a
+    newer version.
     """
     if not create and not path.exists():
         raise Unusable(f"{path} does not exist.")
@@ -61,9 +73,8 @@ def open_database(path: Path, create: bool = True, failpoints: Failpoints | None
     try:
         database.connect()
         runner = Runner(database, str(MIGRATIONS))
-        newer = [migration.name for migration in runner.status() if migration.path is None]
-        if newer:
-            raise Unusable(f"{path} was written by a newer prjobs ({newer[-1]}): install that version or newer.")
+        if first := _first_missing(runner, path):
+            before_upgrade(first)
         database.passing = failpoints.passing if failpoints else None
         runner.up()
         database.passing = None
@@ -79,3 +90,14 @@ def open_database(path: Path, create: bool = True, failpoints: Failpoints | None
     if damage != "ok":
         raise Unusable(f"{path}: The database file is damaged.", Fault.DAMAGED)
     return Database(path)
+
+
+def _first_missing(runner: Runner, path: Path) -> str:
+    """Return the first migration that a file of an older version lacks; empty for a new file, and without any."""
+    found = runner.status()
+    if newer := [migration.name for migration in found if migration.path is None]:
+        raise Unusable(
+            f"{path} was written by a newer prjobs ({newer[-1]}): install that version or newer.", Fault.NEWER
+        )
+    missing = [migration.name for migration in found if migration.applied is None]
+    return missing[0] if 0 < len(missing) < len(found) else ""

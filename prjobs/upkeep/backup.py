@@ -227,7 +227,12 @@ def nightly_backups(folder: Folder) -> list[Path]:
 def made_at_ms(path: Path) -> int:
     """Return the time of a nightly backup by the file's name; 0 for a name without a time."""
     match = NIGHTLY.fullmatch(path.name)
+    return stamped_ms(match[1]) if match else 0
+
+
+def stamped_ms(text: str) -> int:
+    """Return the moment of a time as in the names of files; 0 for a time that never was."""
     try:
-        return int(datetime.strptime(match[1], STAMP).replace(tzinfo=UTC).timestamp() * 1000) if match else 0
+        return int(datetime.strptime(text, STAMP).replace(tzinfo=UTC).timestamp() * 1000)
     except ValueError:
         return 0

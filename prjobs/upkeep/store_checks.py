@@ -70,7 +70,11 @@ def _check_open(patient: Patient, connection: sqlite3.Connection) -> Findings:
         yield Finding(WRONG, "store", f"{unusable} {patient.folder.restore_advice()}")
         return
     if older_migrations(connection):
-        yield Finding(NOTE, "schema", "The schema is of an older version; the next start brings it up to date.")
+        yield Finding(
+            NOTE,
+            "schema",
+            "The schema is of an older version; the next start makes a backup, then brings the schema up to date.",
+        )
     else:
         yield Finding(OK, "schema", "The schema is this version's.")
     yield _check_identity(patient, connection)

@@ -34,6 +34,8 @@ _HEADERS = {
 }
 
 
+# The page names its build: the first answer to its questions may come from a newer server.
+_BUILD = re.compile(rb'(?<=<meta name="prjobs-build" content=")')
 # The places in a page's head that name the theme, and the text for the theme of the cookie.
 _THEMED = (
     (re.compile(rb'data-theme="[^"]*"'), b'data-theme="%(name)s" data-level="%(level)s"'),
@@ -79,7 +81,7 @@ def get_file(files: dict[str, tuple[str, bytes]], name: str, **headers: str) -> 
         raise NotFound("There is nothing at this address.")
     content_type, content = files[name]
     if name.endswith(".html"):
-        return reply_page(content)
+        return reply_page(_BUILD.sub(build_name().encode(), content))
     return reply(content, content_type, status=200, **_HEADERS, **headers)
 
 
