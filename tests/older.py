@@ -13,7 +13,7 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,7 +21,13 @@ from typing import Any
 
 import pytest
 
+from prjobs.appliance import Appliance
+from prjobs.base.clock import Clock
+from prjobs.base.folder import Folder
+from prjobs.base.settings import Settings
+from prjobs.opening import Purpose, Start, open_appliance
 from prjobs.store.schema import MIGRATIONS
+from prjobs.upkeep.upgrading import keep_older
 from tests.program import Program
 
 ROOT = Path(__file__).parents[1]
@@ -96,6 +102,12 @@ def mounted(place: Path, options: str) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def upgrade(folder: Folder, clock: Clock | None = None) -> tuple[Appliance, Start]:
+    """Open a store of an older version, as the server does."""
+    clock = clock or Clock()
+    return open_appliance(folder, Settings(), clock, Purpose(before_upgrade=partial(keep_older, folder, clock)))
 
 
 # ---- stores

@@ -11,11 +11,10 @@ import pytest
 from peewee import SqliteDatabase
 from playhouse.migrations import Runner
 
-from prjobs.base.clock import Clock
 from prjobs.base.folder import Folder
-from prjobs.base.settings import Settings
-from prjobs.opening import close_appliance, open_appliance
+from prjobs.opening import close_appliance
 from prjobs.store.schema import MIGRATIONS, open_database
+from tests.older import upgrade
 from tests.program import KILLED
 
 OLDEST = "0001_first"
@@ -117,7 +116,7 @@ def test_in_the_middle_of_a_migration_nothing_is_half_done(old, tmp_path):
         migrate(reference, done[-1])
         assert schema(work.database) == schema(reference) and contents(work.database) == before
         states.add(done[-1])
-        appliance, start = open_appliance(work, Settings(), Clock())
+        appliance, start = upgrade(work)
         assert start.waiting == 0
         close_appliance(appliance, work)
         fresh = tmp_path / f"fresh{passes}.sqlite3"

@@ -9,14 +9,14 @@ from peewee import SqliteDatabase
 from playhouse.migrations import Runner
 
 from prjobs.base.folder import Folder
-from prjobs.base.settings import Settings
 from prjobs.jobs import expiry, leases, lookup, withdrawals
 from prjobs.monitor.views import view_job
-from prjobs.opening import close_appliance, open_appliance
+from prjobs.opening import close_appliance
 from prjobs.store import schema
 from prjobs.upkeep import doctor
 from prjobs.upkeep.findings import NOTE, OK
 from prjobs.upkeep.inspection import older_migrations
+from tests.older import upgrade
 from tests.program import Program
 from tests.verbs import USER, report, take
 
@@ -160,7 +160,7 @@ def test_an_older_store_gets_what_it_would_have(appliance, folder, submit, clock
     with closing(sqlite3.connect(old.database)) as connection:
         every = sorted(path.stem for path in schema.MIGRATIONS.glob("0*.py"))
         assert older_migrations(connection) == every[4:]
-    opened, _ = open_appliance(old, Settings(), clock)
+    opened, _ = upgrade(old, clock)
     try:
         found = opened.queue.database.fetch(f"SELECT seq, status, {', '.join(TIMES)} FROM job ORDER BY seq")
         assert found == wanted

@@ -7,11 +7,11 @@ import pytest
 from peewee import SqliteDatabase
 from playhouse.migrations import Runner
 
-from prjobs.base.settings import Settings
-from prjobs.opening import close_appliance, open_appliance
+from prjobs.opening import close_appliance
 from prjobs.store import schema
 from prjobs.store.numbers import KEYS, last_number, lost_numbers, raise_numbers
 from prjobs.store.schema import open_database
+from tests.older import upgrade
 from tests.verbs import report, submit, take
 
 BEFORE = "0010_removed_sites"
@@ -43,7 +43,7 @@ def look(path, sql):
 
 
 def test_an_old_store_goes_on_after_its_last_numbers(old, clock):
-    appliance, _ = open_appliance(old, Settings(), clock)
+    appliance, _ = upgrade(old, clock)
     job = submit(appliance)
     assert job.seq == 41
     assert last_number(appliance.queue.database.fetch, "change") == 161
@@ -67,7 +67,7 @@ def test_a_build_of_sqlite_that_forbids_the_change_keeps_the_tables_and_works(ol
             return super().execute_sql(sql, *arguments, **named)
 
     monkeypatch.setattr(schema, "_Migrated", Strict)
-    appliance, _ = open_appliance(old, Settings(), clock)
+    appliance, _ = upgrade(old, clock)
     assert look(old.database, "SELECT count(*) FROM sqlite_master WHERE sql LIKE '%AUTOINCREMENT%'")[0][0] >= len(KEYS)
     assert submit(appliance).seq == 41
     close_appliance(appliance, old)

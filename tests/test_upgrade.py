@@ -6,7 +6,6 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,18 @@ import requests
 from peewee import SqliteDatabase
 from playhouse.migrations import Runner
 
+from prjobs.appliance import Appliance
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
 from prjobs.base.notices import Code
 from prjobs.base.settings import Settings
-from prjobs.opening import Purpose, close_appliance, open_appliance
+from prjobs.opening import close_appliance, open_appliance
 from prjobs.store.schema import MIGRATIONS
 from prjobs.upkeep import upgrading
 from prjobs.upkeep.inspection import damages, open_read_only
 from prjobs.upkeep.restore import restore
-from prjobs.upkeep.upgrading import keep_older, say_upgraded
+from prjobs.upkeep.upgrading import say_upgraded
 from tests import harm, older, verbs
 from tests.clocks import ManualClock
 from tests.program import KILLED, Program
@@ -76,10 +76,8 @@ def older_folder(schema: str, path: Path) -> tuple[Folder, dict[str, str]]:
     return folder, tokens
 
 
-def upgrade(folder: Folder, clock: Clock | None = None) -> Any:
-    clock = clock or Clock()
-    purpose = Purpose(before_upgrade=partial(keep_older, folder, clock))
-    return open_appliance(folder, Settings(), clock, purpose)[0]
+def upgrade(folder: Folder, clock: Clock | None = None) -> Appliance:
+    return older.upgrade(folder, clock)[0]
 
 
 def after(schema: str) -> str:
