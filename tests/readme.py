@@ -9,7 +9,7 @@ from prjobs.base.errors import Refused
 from prjobs.base.settings_sources import reference
 from prjobs.cli.commands import build_parser
 from prjobs.web.app import ROUTES
-from prjobs.web.contract import ENDPOINTS
+from prjobs.web.contract import DESCRIBED
 
 ROOT = Path(__file__).parent.parent
 STATIC = ROOT / "static"
@@ -76,10 +76,9 @@ def leaves(name: str, parser: argparse.ArgumentParser, text: str) -> Iterator[tu
 
 
 def _routes() -> str:
-    contract = [("POST", f"/{name}", handler) for name, handler in ENDPOINTS.items()]
     rows = [
-        f"| `{method} {path.replace('<', '').replace('>', '')}` | {_first(handler.__doc__)} |"
-        for method, path, handler in [*contract, *ROUTES]
+        f"| `{route.method} {route.path.replace('<', '').replace('>', '')}` | {_first(route.handler.__doc__)} |"
+        for route in [*DESCRIBED, *ROUTES]
     ]
     return _table("route | what it does", rows)
 

@@ -154,7 +154,9 @@ queries = st.dictionaries(
     ),
     max_size=3,
 )
-PATHS = sorted({f"/{name}" for name in ENDPOINTS} | {path for _, path, _ in ROUTES} | {"/", "/login", "/static/<name>"})
+PATHS = sorted(
+    {f"/{name}" for name in ENDPOINTS} | {route.path for route in ROUTES} | {"/", "/login", "/static/<name>"}
+)
 
 
 requests = st.fixed_dictionaries(

@@ -1,9 +1,10 @@
 """The identity of a caller, as proved by a token of the appliance or of an outside provider."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 ROLES = ("admin", "owner", "observatory", "viewer")
 LOG_IN = "Unauthorized. Please log in: "
@@ -47,3 +48,14 @@ class Identity:
     def covers(self, sites: Collection[str]) -> bool:
         """Return True if the token is good for all these sites; an empty collection stands for every site."""
         return not self.sites or (bool(sites) and set(sites) <= set(self.sites))
+
+
+class User(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The user of the token or login; without the two times for a token that does not end."""
+
+    user_id: str
+    user_name: str
+    roles: Sequence[str]
+    sites: Sequence[str]
+    login_ends_ms: int | UnsetType = UNSET
+    login_warn_ms: int | UnsetType = UNSET

@@ -53,10 +53,13 @@ def parse_object(body: bytes, shape: type[T]) -> T:
     return convert(value, shape)
 
 
-def convert(value: dict[str, Any], shape: type[T]) -> T:
-    """Return decoded JSON as a structure. Raises BadRequest with a sentence that names the field."""
+def convert(value: dict[str, Any], shape: type[T], *, strict: bool = True) -> T:
+    """Return decoded JSON as a structure; a text may hold a number unless `strict`.
+
+    Raises BadRequest with a sentence that names the field.
+    """
     try:
-        return msgspec.convert(value, shape)
+        return msgspec.convert(value, shape, strict=strict)
     except msgspec.ValidationError as wrong:
         raise BadRequest(sentence_of(wrong, value, shape)) from None
 

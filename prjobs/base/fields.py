@@ -46,7 +46,8 @@ Message = Annotated[
 ]
 NoteText = Annotated[str, _text(1, 1000)]
 UlidText = Annotated[str, Meta(min_length=1, max_length=128, description="the id of a job, 26 characters")]
-Params = Annotated[msgspec.Raw, Meta(description="an object")]
+Params = Annotated[msgspec.Raw, Meta(description="an object", extra_json_schema={"type": "object"})]
+Roles = Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "array", "items": {"type": "string"}})]
 Flag = Annotated[bool | None, Meta(description="true or false")]
 Number = Annotated[int | float | str | None, Meta(description="a number, or a number in a text")]
 PollId = Annotated[

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from prjobs.access.identity import Identity
 from prjobs.base.clock import moment
 from prjobs.base.errors import NotFound
 from prjobs.base.notices import Code
@@ -81,6 +82,18 @@ def describe(context: Context) -> CloudStatus | None:
         parked=[Parked(*row) for row in tables.parked_rows(database)],
         notices=[notice.sentence for notice in context.queue.notices.all() if notice.code in NOTICES],
         counts=dict(memory.counts),
+    )
+
+
+def describe_for(context: Context, identity: Identity | None) -> CloudStatus | None:
+    """Return the state of the link, with the sites and the parked statuses that the caller's token reaches."""
+    found = describe(context)
+    if found is None or identity is None:
+        return found
+    return msgspec.structs.replace(
+        found,
+        sites=[one for one in found.sites if identity.reaches(one.site)],
+        parked=[one for one in found.parked if identity.reaches(one.site)],
     )
 
 

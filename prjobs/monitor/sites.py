@@ -1,7 +1,7 @@
 """The view of each site: the polls, the open jobs, and the number of jobs of the last day in each phase."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import msgspec
 from peewee import SQL
@@ -49,9 +49,9 @@ def list_sites(board: Board) -> list[SiteView]:
     return [view for view, _ in _listed(board)]
 
 
-def list_texts(board: Board, reaches: Callable[[str], bool]) -> list[msgspec.Raw]:
-    """Return the sites that `reaches` as JSON, encoded once for many pages."""
-    return [text for view, text in _listed(board) if reaches(view.site)]
+def list_texts(board: Board, reaches: Callable[[str], bool]) -> list[SiteView]:
+    """Return the sites that `reaches`, each as JSON already: encoded once for many pages."""
+    return cast(list[SiteView], [text for view, text in _listed(board) if reaches(view.site)])
 
 
 def _listed(board: Board) -> list[tuple[SiteView, msgspec.Raw]]:

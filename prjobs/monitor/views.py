@@ -11,6 +11,7 @@ import msgspec
 from peewee import SQL, fn
 
 from prjobs.base import catalogue
+from prjobs.base.fields import Params, Roles
 from prjobs.base.ulids import floor_ulid
 from prjobs.jobs import log
 from prjobs.jobs.log import Change
@@ -79,9 +80,9 @@ class ChangeView(msgspec.Struct, omit_defaults=True):
 class JobDetail(JobView, kw_only=True):  # type: ignore[call-arg]
     """A job with params and the whole timeline."""
 
-    required_params: msgspec.Raw
-    optional_params: msgspec.Raw
-    user_roles: msgspec.Raw
+    required_params: Params
+    optional_params: Params
+    user_roles: Roles
     timeline: list[ChangeView]
 
 

@@ -9,7 +9,7 @@ import msgspec
 from prjobs.base.clock import moment
 from prjobs.night.nights import Night
 from prjobs.night.report import Source, night_report
-from prjobs.night.shapes import NightJob
+from prjobs.night.shapes import NightJob, NightReport
 
 _encode = msgspec.json.Encoder().encode
 COLUMNS = (
@@ -41,6 +41,12 @@ _FROM_JOB: dict[str, Callable[[NightJob], object]] = {
     "started_utc": lambda job: _utc(job.started_ms),
     "ended_utc": lambda job: _utc(job.ended_ms),
 }
+
+
+class NightDocument(NightReport, frozen=True, kw_only=True):
+    """The log of a night: the report, and every job."""
+
+    jobs: list[NightJob]
 
 
 def write_document(source: Source, site: str | None, night: Night, out: IO[bytes]) -> None:

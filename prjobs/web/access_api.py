@@ -16,10 +16,11 @@ from prjobs.access.tokens import NewToken, TokenInfo
 from prjobs.appliance import Appliance
 from prjobs.base import catalogue
 from prjobs.base.cookies import login_cookie
-from prjobs.base.errors import BadRequest, Forbidden, NotFound, Unauthorized, Unavailable
+from prjobs.base.errors import BadRequest, Forbidden, NotFound, TooMany, Unauthorized, Unavailable
 from prjobs.base.fields import Instance, Site
 from prjobs.web import caller, connection
-from prjobs.web.endpoint import Answer, Route, parse_body, parse_query, reply_json
+from prjobs.web.answers import LoggedIn, LoggedOut, LoginKey, MadeToken, May, Proof, RevokedToken, Tokens
+from prjobs.web.endpoint import Answer, Needs, Route, parse_body, parse_query, reply_json
 
 logger = logging.getLogger(__name__)
 LOGIN_DAYS = 30
@@ -54,7 +55,7 @@ def get_may(appliance: Appliance) -> Answer:
     asked = parse_query(MayQuery)
     command_class = catalogue.command_class(asked.device, asked.action, {}) if asked.action else ""
     judged = rights.may_command(appliance.desk, identity, asked.site, command_class)
-    return reply_json({"may": judged.allowed, "why": judged.sentence, "basis": judged.basis, "holders": judged.holders})
+    return reply_json(May(judged.allowed, judged.sentence, judged.basis, judged.holders))
 
 
 class ProofQuery(msgspec.Struct, frozen=True):
@@ -67,7 +68,7 @@ def get_proof(appliance: Appliance) -> Answer:
     """Prove that this server has the secret of its folder, for a challenge on this port. Open to everybody."""
     challenge = parse_query(ProofQuery).challenge
     port = int(request.environ["SERVER_PORT"])
-    return reply_json({"proof": server_proof.prove(appliance.desk.secret, challenge, port)})
+    return reply_json(Proof(server_proof.prove(appliance.desk.secret, challenge, port)))
 
 
 # ---- tokens
@@ -76,7 +77,7 @@ def get_proof(appliance: Appliance) -> Answer:
 def get_tokens(appliance: Appliance) -> Answer:
     """List the tokens that reach no further than the caller's; each by id, user, roles, sites and times."""
     identity = caller.require_admin(appliance.desk)
-    return reply_json({"tokens": _tokens_within(appliance.desk, identity)})
+    return reply_json(Tokens(_tokens_within(appliance.desk, identity)))
 
 
 def _tokens_within(desk: Desk, identity: Identity) -> list[TokenInfo]:
@@ -91,7 +92,7 @@ def post_token(appliance: Appliance) -> Answer:
         raise Forbidden("This token is for some sites only: name the sites of the new token among them.")
     token, info = tokens.create_token(appliance.desk, asked, caller.actor(identity))
     logger.info("token %s for %s made by %s", info.id, info.user_id, identity.user_id)
-    return reply_json({"token": token, "info": info})
+    return reply_json(MadeToken(token, info))
 
 
 def delete_token(appliance: Appliance, token_id: str) -> Answer:
@@ -101,7 +102,7 @@ def delete_token(appliance: Appliance, token_id: str) -> Answer:
         raise NotFound("There is no token with this id.")
     tokens.revoke_token(appliance.desk, token_id, caller.actor(identity))
     logger.info("token %s revoked by %s", token_id, identity.user_id)
-    return reply_json({"revoked": token_id})
+    return reply_json(RevokedToken(token_id))
 
 
 # ---- logging in and out
@@ -116,7 +117,7 @@ def post_login(appliance: Appliance) -> Answer:
     if len(caller.cookie_name(desk)) + len(token) > MAX_COOKIE:
         raise BadRequest(LONG_TOKEN.format(size=len(token)))
     max_age_s = min(tokens.left_s(token, desk.clock.now_ms()), MAX_AGE_S)
-    return reply_json({"user": caller.shown(identity)}, Set_Cookie=_cookie(desk, token, max_age_s))
+    return reply_json(LoggedIn(caller.shown(identity)), Set_Cookie=_cookie(desk, token, max_age_s))
 
 
 def _cookie(desk: Desk, token: str, max_age_s: int) -> str:
@@ -141,7 +142,7 @@ def post_login_key(appliance: Appliance) -> Answer:
     """Make a new key for the one-time link, which logs in for every site; the key before becomes worthless."""
     identity = caller.require_admin_everywhere(appliance.desk)
     user = parse_body(LinkUser, empty=b"{}")
-    return reply_json({"once": login.create_login_key(appliance.desk, user, caller.actor(identity))})
+    return reply_json(LoginKey(login.create_login_key(appliance.desk, user, caller.actor(identity))))
 
 
 def post_logout(appliance: Appliance) -> Answer:
@@ -150,7 +151,7 @@ def post_logout(appliance: Appliance) -> Answer:
         _revoke_of_link(appliance.desk)
     except Unavailable as unavailable:
         logger.error("a browser logged out, and its token is not revoked: %s", unavailable)
-    return reply_json({"user": None}, Set_Cookie=_cookie(appliance.desk, "", 0))
+    return reply_json(LoggedOut(None), Set_Cookie=_cookie(appliance.desk, "", 0))
 
 
 def _revoke_of_link(desk: Desk) -> None:
@@ -161,13 +162,23 @@ def _revoke_of_link(desk: Desk) -> None:
         tokens.revoke_token(desk, identity.token_id, caller.actor(identity))
 
 
+LOGIN_REFUSALS = (Unauthorized, Forbidden, TooMany)
 ROUTES = [
-    Route("GET", server_proof.PATH, get_proof),
-    Route("GET", "/api/may", get_may),
-    Route("GET", "/api/tokens", get_tokens),
-    Route("POST", "/api/tokens", post_token),
-    Route("DELETE", "/api/tokens/<token_id>", delete_token),
-    Route("POST", "/api/login", post_login),
-    Route("POST", "/api/login-key", post_login_key),
-    Route("POST", "/api/logout", post_logout),
+    Route("GET", server_proof.PATH, get_proof, Needs.NOTHING, Proof, query=ProofQuery),
+    Route("GET", "/api/may", get_may, Needs.USER, May, query=MayQuery),
+    Route("GET", "/api/tokens", get_tokens, Needs.ADMIN, Tokens),
+    Route("POST", "/api/tokens", post_token, Needs.ADMIN, MadeToken, body=NewToken),
+    Route("DELETE", "/api/tokens/<token_id>", delete_token, Needs.ADMIN, RevokedToken),
+    Route(
+        "POST",
+        "/api/login",
+        post_login,
+        Needs.NOTHING,
+        LoggedIn,
+        body=Login,
+        refuses=LOGIN_REFUSALS,
+        headers=("Set-Cookie",),
+    ),
+    Route("POST", "/api/login-key", post_login_key, Needs.ADMIN_EVERYWHERE, LoginKey, body=LinkUser),
+    Route("POST", "/api/logout", post_logout, Needs.NOTHING, LoggedOut, headers=("Set-Cookie",)),
 ]

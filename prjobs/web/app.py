@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cache, partial
 from http import HTTPStatus
 from typing import Any
 
@@ -23,15 +23,16 @@ from prjobs.web import (
     monitor_api,
     night_api,
     notes_api,
+    openapi,
+    pages,
     poll_refusals,
     reservations_api,
     wall_api,
 )
 from prjobs.web.audited_acts import note_refusal
 from prjobs.web.connection import UNKNOWN_PROXY
-from prjobs.web.endpoint import ALWAYS, Answer, Handler, Route
+from prjobs.web.endpoint import ALWAYS, Answer, Handler, Needs, Route, reply
 from prjobs.web.guard import ALLOWED_HEADERS, Guard, cors_headers, preflight_headers
-from prjobs.web.pages import get_file, get_icon, load_files
 from prjobs.web.parsing import REACHED
 from prjobs.web.respond import refusal
 
@@ -39,6 +40,18 @@ logger = logging.getLogger(__name__)
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+
+def get_openapi(_appliance: Appliance) -> Answer:
+    """The description of the API for programs: OpenAPI 3.1."""
+    return reply(_description(), Cache_Control="no-cache")
+
+
+@cache
+def _description() -> bytes:
+    return openapi.encoded(described_routes())
+
+
 # The appliance's own API. The five endpoints of the contract stand in `contract.ROUTES`, under many paths each.
 ROUTES = [
     *monitor_api.ROUTES,
@@ -50,6 +63,7 @@ ROUTES = [
     *cloud_api.ROUTES,
     *wall_api.ROUTES,
     *manual.ROUTES,
+    Route("GET", "/openapi.json", get_openapi, Needs.NOTHING, dict[str, Any]),
 ]
 PROXY_SENTENCE = (
     "A proxy on this machine forwards requests to prjobs, and the setting trusted_proxy does not name it: its callers "
@@ -107,36 +121,35 @@ def _body(answer: Answer, environ: Environ) -> Iterable[bytes]:
     return ()
 
 
+def described_routes() -> list[Route]:
+    """Return all routes as declared, without those for a browser's question by OPTIONS, which each path has."""
+    return [*contract.ROUTES, *ROUTES, *pages.ROUTES]
+
+
 def build_routes(appliance: Appliance) -> list[Route]:
     """Return all routes, with handlers that take the parts of the path alone and refuse nothing by an exception."""
-    people = [Route(method, path, _limited(path, handler)) for method, path, handler in ROUTES]
-    routes = [*contract.ROUTES, *people]
+    people = [route._replace(handler=_limited(route)) for route in ROUTES]
+    routes = [*contract.ROUTES, *people, *pages.ROUTES]
+    # An upgrade may replace the files under a running server, whose own page stays whole.
+    pages.load_files()
     note = partial(note_refusal, appliance.desk)
-    found = [Route(method, path, _answering(partial(handler, appliance), note)) for method, path, handler in routes]
-    found += [Route("OPTIONS", path, _options) for path in {path for _, path, _ in routes}]
-    files = load_files()
-    for path, name in (("/", "index.html"), ("/login", "login.html")):
-        found.append(Route("GET", path, _answering(partial(get_file, files, name))))
-    found.append(Route("GET", "/favicon.ico", _answering(partial(get_icon, files))))
-    found.append(Route("GET", "/static/<name>", _answering(partial(get_file, files))))
-    return found
+    found = [route._replace(handler=_answering(partial(route.handler, appliance), note)) for route in routes]
+    return found + [Route("OPTIONS", path, _options) for path in {route.path for route in routes}]
 
 
-def _limited(path: str, handler: Handler) -> Handler:
+def _limited(route: Route) -> Handler:
     """Return the handler for people, who may ask for anything: each of its queries ends in time, but for a stop's."""
-    if path == monitor_api.MAKE_SAFE:
-        return handler
+    if route.path == monitor_api.MAKE_SAFE:
+        return route.handler
 
     def answer(appliance: Appliance, **parts: str) -> Answer:
         with appliance.queue.database.limited(LIMIT_S):
-            return handler(appliance, **parts)
+            return route.handler(appliance, **parts)
 
     return answer
 
 
-def _answering(
-    handler: Callable[..., Answer], note: Callable[[Refused], None] = lambda _refused: None
-) -> Callable[..., Answer]:
+def _answering(handler: Callable[..., Answer], note: Callable[[Refused], None]) -> Callable[..., Answer]:
     """Return the handler, with refusals noted and turned into answers, and defects into a log entry."""
 
     def answer(**parts: str) -> Answer:

@@ -3,14 +3,14 @@
 import base64
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 from bottle import request
+from msgspec.structs import replace
 
 from prjobs.access import audit_notes, rights, tokens
 from prjobs.access.audit import Actor
 from prjobs.access.desk import Desk
-from prjobs.access.identity import LOG_IN, Identity
+from prjobs.access.identity import LOG_IN, Identity, User
 from prjobs.base.cookies import cookies_of
 from prjobs.base.errors import Forbidden, Refused, TooMany, Unauthorized, Unavailable
 from prjobs.web import connection
@@ -123,13 +123,13 @@ def actor(found: Identity | None, despite: str = "") -> Actor:
     return connection.actor(found, despite)
 
 
-def shown(found: Identity) -> dict[str, Any]:
+def shown(found: Identity) -> User:
     """Return the user for the page, with when the login ends and from when the page warns of that."""
-    user = {"user_id": found.user_id, "user_name": found.user_name, "roles": found.roles, "sites": found.sites}
+    user = User(found.user_id, found.user_name, found.roles, found.sites)
     if not found.ends_ms:
         return user
     warned_ms = min(WARNED_MS, (found.ends_ms - found.made_ms) // 4) if found.made_ms else WARNED_MS // 7
-    return {**user, "login_ends_ms": found.ends_ms, "login_warn_ms": found.ends_ms - warned_ms}
+    return replace(user, login_ends_ms=found.ends_ms, login_warn_ms=found.ends_ms - warned_ms)
 
 
 # ---- rights

@@ -9,31 +9,19 @@ from msgspec import Meta
 from prjobs.access import audit
 from prjobs.access.identity import Identity
 from prjobs.appliance import Appliance
-from prjobs.base.errors import Forbidden
+from prjobs.base.errors import Conflict, Forbidden
 from prjobs.cloud import backlog, status
-from prjobs.cloud.status import CloudStatus
 from prjobs.jobs import lookup
 from prjobs.web import audited_acts, caller
-from prjobs.web.endpoint import Answer, Route, parse_body, reply_json
+from prjobs.web.answers import CloudAnswer, ImportAnswer
+from prjobs.web.endpoint import Answer, Needs, Route, parse_body, reply_json
 
 logger = logging.getLogger(__name__)
 
 
 def get_cloud(appliance: Appliance) -> Answer:
     """Return the state of the link to the cloud; null while the link is off."""
-    return reply_json({"cloud": describe_for(appliance, caller.require_reader(appliance.desk))})
-
-
-def describe_for(appliance: Appliance, identity: Identity | None) -> CloudStatus | None:
-    """Return the state of the link, with the sites and the parked statuses that the caller's token reaches."""
-    found = status.describe(appliance.cloud)
-    if found is None or identity is None:
-        return found
-    return msgspec.structs.replace(
-        found,
-        sites=[one for one in found.sites if identity.reaches(one.site)],
-        parked=[one for one in found.parked if identity.reaches(one.site)],
-    )
+    return reply_json(CloudAnswer(status.describe_for(appliance.cloud, caller.require_reader(appliance.desk))))
 
 
 def post_retry(appliance: Appliance, ulid: str) -> Answer:
@@ -61,7 +49,7 @@ def post_import(appliance: Appliance) -> Answer:
     if asked.take:
         logger.info("import of the cloud's jobs since %d by %s", asked.since_ms, identity.user_id)
         audited_acts.note_act(appliance.desk, identity, audit.CLOUD_IMPORT, " ".join(sites), str(asked.since_ms))
-    return reply_json({"import": begun.view()})
+    return reply_json(ImportAnswer(begun.view()))
 
 
 def _sites_within(appliance: Appliance, identity: Identity, sites: list[str]) -> list[str]:
@@ -76,7 +64,7 @@ def get_import(appliance: Appliance) -> Answer:
     """Return the progress of the import and the jobs found; null when none was asked for within the caller's sites."""
     identity = caller.require_staff(appliance.desk, "Only staff may look at older jobs of the cloud.")
     asked = appliance.cloud.memory.backlog
-    return reply_json({"import": asked.view() if asked and identity.covers(asked.sites) else None})
+    return reply_json(ImportAnswer(asked.view() if asked and identity.covers(asked.sites) else None))
 
 
 def post_giveup(appliance: Appliance, ulid: str) -> Answer:
@@ -89,13 +77,13 @@ def _decide(appliance: Appliance, ulid: str, give_up: bool) -> Answer:
     caller.require_site(identity, lookup.find_job(appliance.queue.database, ulid).site)
     status.decide_parked(appliance.cloud, ulid, give_up)
     audited_acts.note_act(appliance.desk, identity, audit.CLOUD_STATUS, ulid, "given up" if give_up else "sent again")
-    return reply_json({"cloud": describe_for(appliance, identity)})
+    return reply_json(CloudAnswer(status.describe_for(appliance.cloud, identity)))
 
 
 ROUTES = [
-    Route("GET", "/api/cloud", get_cloud),
-    Route("GET", "/api/cloud/import", get_import),
-    Route("POST", "/api/cloud/import", post_import),
-    Route("POST", "/api/cloud/parked/<ulid>/retry", post_retry),
-    Route("POST", "/api/cloud/parked/<ulid>/giveup", post_giveup),
+    Route("GET", "/api/cloud", get_cloud, Needs.READER, CloudAnswer),
+    Route("GET", "/api/cloud/import", get_import, Needs.STAFF, ImportAnswer),
+    Route("POST", "/api/cloud/import", post_import, Needs.STAFF, ImportAnswer, body=Import, refuses=(Conflict,)),
+    Route("POST", "/api/cloud/parked/<ulid>/retry", post_retry, Needs.STAFF, CloudAnswer),
+    Route("POST", "/api/cloud/parked/<ulid>/giveup", post_giveup, Needs.STAFF, CloudAnswer),
 ]

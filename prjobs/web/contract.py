@@ -8,14 +8,14 @@ from bottle import request
 
 from prjobs.access import audit, rights
 from prjobs.appliance import Appliance
-from prjobs.base.errors import Conflict, Refused
+from prjobs.base.errors import Conflict, DiskFull, NotFound, Refused, TooMany
 from prjobs.jobs import handouts, lookup, proofs, refused_polls, reports
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.recent_polls import NotedPoll
 from prjobs.jobs.requests import PollRequest, StatusUpdate
 from prjobs.store.models import JobRow
 from prjobs.web import audited_acts, caller, connection, poll_refusals, sending, wire
-from prjobs.web.endpoint import IMPORTANT, Answer, Handler, Route, read_body, reply, reply_in_pieces
+from prjobs.web.endpoint import IMPORTANT, Answer, Handler, Needs, Route, read_body, reply, reply_in_pieces
 from prjobs.web.holding import Parked, hold, kept
 
 logger = logging.getLogger(__name__)
@@ -158,11 +158,55 @@ def _post_status(appliance: Appliance, parse: Callable[[bytes], StatusUpdate]) -
     return reply(wire.status_document(update))
 
 
-ENDPOINTS: dict[str, Handler] = {
-    "newjob": post_newjob,
-    "getnewjobs": post_getnewjobs,
-    "updatejobstatus": post_updatejobstatus,
-    "getrecentjobs": post_getrecentjobs,
-    "startjob": post_startjob,
-}
-ROUTES = [Route("POST", path, handler) for name, handler in ENDPOINTS.items() for path in paths_of(name)]
+# Each endpoint under its first path, with its description.
+DESCRIBED = [
+    Route(
+        "POST",
+        "/newjob",
+        post_newjob,
+        Needs.COMMANDER,
+        wire.JobDocument,
+        body=wire.NewJob,
+        refuses=(Conflict, TooMany, DiskFull),
+        sends=("Idempotency-Key",),
+        headers=sending.HEADERS,
+    ),
+    Route(
+        "POST",
+        "/getnewjobs",
+        post_getnewjobs,
+        Needs.OBSERVATORY,
+        list[wire.JobDocument],
+        body=wire.GetNewJobs,
+        refuses=(Conflict,),
+        headers=("Retry-After",),
+    ),
+    Route(
+        "POST",
+        "/updatejobstatus",
+        post_updatejobstatus,
+        Needs.OBSERVATORY,
+        wire.StatusDocument,
+        body=wire.UpdateJobStatus,
+        refuses=(NotFound, Conflict, TooMany),
+    ),
+    Route(
+        "POST",
+        "/getrecentjobs",
+        post_getrecentjobs,
+        Needs.READER,
+        list[wire.JobDocument],
+        body=wire.GetRecentJobs,
+    ),
+    Route(
+        "POST",
+        "/startjob",
+        post_startjob,
+        Needs.OBSERVATORY,
+        wire.StatusDocument,
+        body=wire.StartJob,
+        refuses=(NotFound, Conflict, TooMany),
+    ),
+]
+ENDPOINTS: dict[str, Handler] = {route.path[1:]: route.handler for route in DESCRIBED}
+ROUTES = [route._replace(path=path) for route in DESCRIBED for path in paths_of(route.path[1:])]

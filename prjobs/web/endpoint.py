@@ -1,18 +1,20 @@
 """The parts that all endpoints share: the declaration, the body and query of a request, the answer."""
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import islice
-from typing import Any, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar, cast
 
 import msgspec
 from bottle import request
+from msgspec import Meta
 
 from prjobs.base.decoding import convert, parse_object
-from prjobs.base.errors import BadRequest, TooLarge
+from prjobs.base.errors import BadRequest, Refused, TooLarge
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
+Value = TypeVar("Value")
 MAX_BODY = 1 << 20
 MAX_PAGE = 1_000_000
 # The longest that a request is held, whatever `wait` says.
@@ -26,7 +28,8 @@ JSON = "application/json"
 HTML = "text/html; charset=utf-8"
 ALWAYS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 encode_json = msgspec.json.Encoder().encode
-_NUMBER = re.compile(r"-?\d{1,15}\Z")
+# A whole number in a query.
+Whole = Annotated[int, Meta(ge=-(10**15), le=10**15, description="a whole number")]
 
 
 @dataclass(slots=True, frozen=True)
@@ -41,12 +44,41 @@ class Answer:
 Handler = Callable[..., Answer]
 
 
+class Needs(StrEnum):
+    """The callers that an endpoint answers, in a sentence for the description of the API."""
+
+    NOTHING = "Everybody may ask, without a token."
+    READER = "A token of any role; none where the setting observatory_access lets the caller read without a token."
+    OBSERVATORY = (
+        "A token of the role observatory, owner or admin for the site; none where the setting observatory_access lets "
+        "the caller poll without a token. The token may be the password of Basic authentication."
+    )
+    USER = "A token; its roles and sites decide what the user may do."
+    COMMANDER = "A token of a user, owner or admin; the roles observatory and viewer alone may not command."
+    STAFF = "A token of the role owner or admin."
+    ADMIN = "A token of the role admin."
+    ADMIN_EVERYWHERE = "A token of the role admin, for every site."
+
+
 class Route(NamedTuple):
-    """An endpoint. The handler takes the appliance and the parts of the path; the manual has its first sentence."""
+    """An endpoint, and its description in /openapi.json and the manual, which needs at least `needs` and `answer`.
+
+    The handler takes the appliance and the parts of the path; the first line of its docstring is the summary. `answer`
+    is the type of the JSON, or a content type. `refuses` has the refusals of the endpoint's own: `openapi.py` adds
+    those of the token, the body and the server. `sends` and `headers` name headers of request and answer.
+    """
 
     method: str
     path: str
     handler: Handler
+    needs: Needs | None = None
+    answer: Any = None
+    query: type[msgspec.Struct] | None = None
+    body: type[msgspec.Struct] | None = None
+    refuses: tuple[type[Refused], ...] = ()
+    sends: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    statuses: tuple[int, ...] = (200,)
 
 
 # ---- the request
@@ -66,13 +98,14 @@ def parse_body(shape: type[Shape], empty: bytes = b"") -> Shape:
 
 
 def parse_query(shape: type[Shape]) -> Shape:
-    """Return the query as a structure of texts; other names are ignored. Raises BadRequest, naming the field."""
-    given = {name: query_text(name) for name in shape.__struct_fields__}
-    return convert({name: text for name, text in given.items() if text is not None}, shape)
+    """Return the query as a structure; empty texts and other names are ignored. Raises BadRequest, naming the field."""
+    given = {name: query_text(name) for name in shape.__struct_encode_fields__}
+    return convert({name: text for name, text in given.items() if text is not None}, shape, strict=False)
 
 
-def require_names(names: Sequence[str]) -> None:
+def require_names(shape: type[msgspec.Struct]) -> None:
     """Raise BadRequest for other names in the query: a misspelled filter would give a list without the filter."""
+    names = shape.__struct_encode_fields__
     if unknown := set(request.query) - set(names):
         raise BadRequest(f"The query may hold {', '.join(names)}; {len(unknown)} other names came.")
 
@@ -84,16 +117,6 @@ def query_text(name: str) -> str | None:
         return str(request.query.get(name, "")).encode("latin-1").decode() or None
     except UnicodeError:
         raise BadRequest(f"{name} must be a text in UTF-8; other bytes came.") from None
-
-
-def query_number(name: str) -> int | None:
-    """Return a whole number of the query; None when absent or empty."""
-    text = query_text(name)
-    if text is None:
-        return None
-    if not _NUMBER.match(text):
-        raise BadRequest(f"{name} must be a whole number; something else came.")
-    return int(text)
 
 
 # ---- the answer
@@ -121,8 +144,8 @@ def answer_of(status: int, headers: list[tuple[str, str]], body: bytes | Iterabl
     return Answer(status, headers, [body])
 
 
-def in_page(values: Iterable[Any]) -> list[msgspec.Raw]:
-    """Return the first of the values that fit into a page of a list, as JSON; at least one, if any."""
+def in_page(values: Iterable[Value]) -> list[Value]:
+    """Return the first of the values that fit into a page of a list, at least one, if any; each as JSON already."""
     page: list[msgspec.Raw] = []
     size = 0
     for value in values:
@@ -131,7 +154,7 @@ def in_page(values: Iterable[Any]) -> list[msgspec.Raw]:
         if page and size > MAX_PAGE:
             break
         page.append(msgspec.Raw(text))
-    return page
+    return cast(list[Value], page)
 
 
 def reply_json(value: Any, *, status: int = 200, **headers: str) -> Answer:

@@ -11,11 +11,12 @@ from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING
 
+import msgspec
 from bottle import request
 
 from prjobs.appliance import Appliance
 from prjobs.base.errors import NotFound
-from prjobs.web.endpoint import Answer, Route
+from prjobs.web.endpoint import HTML, Answer, Needs, Route
 from prjobs.web.pages import reply_page, static_folder
 
 if TYPE_CHECKING:
@@ -276,6 +277,12 @@ def _reply(title: str, body: str, current: Page | None, query: str = "") -> Answ
     return reply_page(page.encode())
 
 
+class ManualQuery(msgspec.Struct, frozen=True):
+    """The query of GET /manual."""
+
+    q: str = ""
+
+
 def get_manual(_appliance: Appliance) -> Answer:
     """The manual's list of pages; with the query `q`, the sections that have all of its words."""
     query = " ".join(str(request.query.getunicode("q") or "").split())[:200]
@@ -294,6 +301,6 @@ def get_manual_page(_appliance: Appliance, page: str) -> Answer:
 
 
 ROUTES = [
-    Route("GET", "/manual", get_manual),
-    Route("GET", "/manual/<page>", get_manual_page),
+    Route("GET", "/manual", get_manual, Needs.NOTHING, HTML, query=ManualQuery),
+    Route("GET", "/manual/<page>", get_manual_page, Needs.NOTHING, HTML),
 ]

@@ -2,35 +2,36 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
 from prjobs.access import audit, reservations, rights
-from prjobs.access.identity import Identity
+from prjobs.access.identity import Identity, User
 from prjobs.appliance import Appliance
-from prjobs.base.errors import BadRequest, Forbidden, NotFound
+from prjobs.base.errors import Conflict, Forbidden, NotFound, TooMany
 from prjobs.base.fields import Site
 from prjobs.base.settings_sources import reference
-from prjobs.cloud.status import state_of
+from prjobs.cloud.status import CloudStatus, describe_for, state_of
 from prjobs.jobs import log, making_safe, removal
 from prjobs.jobs.queue import Queue
 from prjobs.monitor import alarms, health, makings, sites, views, watchdog
 from prjobs.monitor.board import Board
-from prjobs.monitor.rules import rules_of
+from prjobs.monitor.rules import Rules, rules_of
 from prjobs.version import VERSION
 from prjobs.web import audited_acts, caller, connection, sending
-from prjobs.web.cloud_api import describe_for
+from prjobs.web.answers import Alarms, Changes, CloudSaid, Healthz, RemovedSite, Setting, SettingsAnswer
 from prjobs.web.endpoint import (
     MAX_WAIT_S,
     Answer,
+    Needs,
     Route,
+    Whole,
     encode_json,
     in_page,
     parse_body,
-    query_number,
-    query_text,
+    parse_query,
     reply,
     reply_json,
     require_names,
@@ -39,13 +40,51 @@ from prjobs.web.holding import hold
 from prjobs.web.pages import build_name
 
 logger = logging.getLogger(__name__)
-WATCHDOG = "watchdog"
 MAKE_SAFE = "/api/make_safe"
 # The most changes in an answer that is kept for other pages.
 SHARED = 50
 
 
 Key = Annotated[str, Meta(min_length=1, max_length=200, description="the key of an alarm, 1 to 200 characters")]
+
+
+class Now(msgspec.Struct, frozen=True):
+    """The state of every site that the caller may see."""
+
+    time_ms: int
+    version: str
+    build: str
+    seq: int
+    demo: bool
+    store: str
+    alarms: list[alarms.AlarmView]
+    rules: Rules
+    user: User | None
+    make_safe: list[makings.MakingView]
+    health: health.Health
+    cloud: CloudStatus | None
+    sites: list[sites.SiteView]
+
+
+class HealthzQuery(msgspec.Struct, frozen=True, rename={"asked_for": "for"}):
+    """The query of GET /healthz."""
+
+    asked_for: Annotated[Literal["watchdog"], Meta(description="watchdog")] | None = None
+
+
+class ChangesQuery(msgspec.Struct, frozen=True):
+    """The query of GET /api/changes."""
+
+    site: str | None = None
+    since: Whole | None = None
+    last: Whole | None = None
+    wait: Whole = 0
+
+
+class RemovalQuery(msgspec.Struct, frozen=True):
+    """The query of DELETE /api/sites/SITE."""
+
+    force: str = ""
 
 
 class AlarmKeys(msgspec.Struct, frozen=True):
@@ -57,18 +96,12 @@ class AlarmKeys(msgspec.Struct, frozen=True):
 
 def get_healthz(appliance: Appliance) -> Answer:
     """Answer 200 while all works, else 503 with reasons; `for=watchdog` adds sites and alarms. Open to everybody."""
-    asked_for = query_text("for")
-    if asked_for not in (None, WATCHDOG):
-        raise BadRequest(f"for must be {WATCHDOG}; something else came.")
+    asked_for = parse_query(HealthzQuery).asked_for
     found = health.examine(appliance.queue)
-    said = msgspec.to_builtins(found)
-    if appliance.queue.settings.cloud_mode != "off":
-        state, sentence = state_of(appliance.cloud)
-        said["cloud"] = {"state": state, "sentence": sentence}
-    if asked_for == WATCHDOG:
-        reasons = watchdog.list_reasons(appliance.board, _reached(appliance))
-        said |= {"ok": found.ok and not reasons, "reasons": reasons}
-    return reply_json(said, status=200 if said["ok"] else 503)
+    cloud = CloudSaid(*state_of(appliance.cloud)) if appliance.queue.settings.cloud_mode != "off" else UNSET
+    reasons = watchdog.list_reasons(appliance.board, _reached(appliance)) if asked_for else UNSET
+    said = Healthz(found.ok and not reasons, found.problems, found.notices, cloud, reasons)
+    return reply_json(said, status=200 if said.ok else 503)
 
 
 def _reached(appliance: Appliance) -> Callable[[str], bool]:
@@ -83,21 +116,21 @@ def get_now(appliance: Appliance) -> Answer:
     reaches = identity.reaches if identity else lambda _site: True
     queue = appliance.queue
     return reply_json(
-        {
-            "time_ms": queue.clock.now_ms(),
-            "version": VERSION,
-            "build": build_name(),
-            "seq": log.last_seq(queue.database),
-            "demo": queue.demo,
-            "store": queue.identity,
-            "alarms": alarms.list_alarms(appliance.board, reaches),
-            "rules": rules_of(reservations.stations(queue.settings)),
-            "user": caller.shown(identity) if identity else None,
-            "make_safe": [one for one in makings.list_makings(queue) if reaches(one.site)],
-            "health": health.examine(queue),
-            "cloud": describe_for(appliance, identity),
-            "sites": sites.list_texts(appliance.board, reaches),
-        }
+        Now(
+            time_ms=queue.clock.now_ms(),
+            version=VERSION,
+            build=build_name(),
+            seq=log.last_seq(queue.database),
+            demo=queue.demo,
+            store=queue.identity,
+            alarms=alarms.list_alarms(appliance.board, reaches),
+            rules=rules_of(reservations.stations(queue.settings)),
+            user=caller.shown(identity) if identity else None,
+            make_safe=[one for one in makings.list_makings(queue) if reaches(one.site)],
+            health=health.examine(queue),
+            cloud=describe_for(appliance.cloud, identity),
+            sites=sites.list_texts(appliance.board, reaches),
+        )
     )
 
 
@@ -107,22 +140,19 @@ def get_settings(appliance: Appliance) -> Answer:
     settings = appliance.queue.settings
     values = {name: getattr(settings, name) for name in settings.__struct_fields__}
     defaults = {name: default for name, default, _ in reference()}
-    said = {
-        name: {"value": value, "source": "default" if value == defaults[name] else "set"}
-        for name, value in values.items()
-    }
-    return reply_json({"settings": said})
+    said = {name: Setting(value, "default" if value == defaults[name] else "set") for name, value in values.items()}
+    return reply_json(SettingsAnswer(said))
 
 
 def delete_site(appliance: Appliance, site: str) -> Answer:
     """Remove a site that does not poll, as after a typing error; `force=1` cancels what waits there: administrators."""
     identity = caller.require_admin(appliance.desk)
     caller.require_site(identity, site)
-    require_names(["force"])
-    force = query_text("force") == "1"
+    require_names(RemovalQuery)
+    force = parse_query(RemovalQuery).force == "1"
     cancelled = removal.remove_site(appliance.queue, site, caller.actor(identity), force)
     logger.info("site removed by %s: %s, %s jobs cancelled", identity.user_id, site, cancelled)
-    return reply_json({"removed": site, "cancelled": cancelled})
+    return reply_json(RemovedSite(site, cancelled))
 
 
 # ---- changes
@@ -132,14 +162,15 @@ def get_changes(appliance: Appliance) -> Answer:
     """Return the log after `since`, held up to `wait` seconds while there is no change; or the `last` events."""
     queue = appliance.queue
     sites_asked = caller.sites_asked(appliance.desk)
-    since, last = query_number("since"), query_number("last")
-    if last is not None:
+    asked = parse_query(ChangesQuery)
+    since = asked.since
+    if asked.last is not None:
         newest = log.last_seq(queue.database)
-        events = log.newest_events(queue.database, max(0, last), sites_asked)
-        return reply(_changes(in_page(map(views.view_change, reversed(events)))[::-1], newest))
+        events = log.newest_events(queue.database, max(0, asked.last), sites_asked)
+        return reply_json(Changes(newest, in_page(map(views.view_change, reversed(events)))[::-1]))
     if since is None:
-        return reply_json({"seq": log.last_seq(queue.database), "changes": [], "more": False, "again_s": 0})
-    again_s = _wait_for_changes(queue, since, sites_asked, min(query_number("wait") or 0, MAX_WAIT_S))
+        return reply_json(Changes(log.last_seq(queue.database), []))
+    again_s = _wait_for_changes(queue, since, sites_asked, min(asked.wait, MAX_WAIT_S))
     if log.last_seq(queue.database) - since > SHARED:
         return reply(_changes_since(queue, since, sites_asked, again_s))
     # All pages that wait are woken by the same change.
@@ -154,12 +185,8 @@ def _changes_since(queue: Queue, since: int, sites_asked: Sequence[str], again_s
     changes = log.list_changes(queue.database, since, sites_asked, until=until)
     page = in_page(map(views.view_change, changes))
     if len(page) < len(changes) or len(changes) == log.LIMIT:
-        return _changes(page, changes[len(page) - 1].seq, more=True, again_s=again_s)
-    return _changes(page, until, more=until < newest, again_s=again_s)
-
-
-def _changes(page: list[msgspec.Raw], seq: int, more: bool = False, again_s: int = 0) -> bytes:
-    return encode_json({"seq": seq, "changes": page, "more": more, "again_s": again_s})
+        return encode_json(Changes(changes[len(page) - 1].seq, page, more=True, again_s=again_s))
+    return encode_json(Changes(until, page, more=until < newest, again_s=again_s))
 
 
 def _wait_for_changes(queue: Queue, since: int, sites_asked: Sequence[str], wait_s: float) -> int:
@@ -183,7 +210,7 @@ def post_ack(appliance: Appliance) -> Answer:
     alarms.acknowledge(appliance.board, keys, caller.actor(identity))
     audited_acts.note_act(appliance.desk, identity, audit.ALARM_ACK, keys[0], " ".join(keys[1:]))
     logger.info("alarms seen by %s: %s", identity.user_id, ", ".join(keys))
-    return reply_json({"alarms": alarms.list_alarms(appliance.board, identity.reaches)})
+    return reply_json(Alarms(alarms.list_alarms(appliance.board, identity.reaches)))
 
 
 def delete_ack(appliance: Appliance) -> Answer:
@@ -193,7 +220,7 @@ def delete_ack(appliance: Appliance) -> Answer:
     alarms.forget(appliance.board, keys)
     audited_acts.note_act(appliance.desk, identity, audit.ALARM_UNACK, keys[0], " ".join(keys[1:]))
     logger.info("alarms to be heard again, by %s: %s", identity.user_id, ", ".join(keys))
-    return reply_json({"alarms": alarms.list_alarms(appliance.board, identity.reaches)})
+    return reply_json(Alarms(alarms.list_alarms(appliance.board, identity.reaches)))
 
 
 def _reached_alarms(board: Board, identity: Identity) -> list[str]:
@@ -243,12 +270,22 @@ def post_make_safe(appliance: Appliance) -> Answer:
 
 
 ROUTES = [
-    Route("POST", MAKE_SAFE, post_make_safe),
-    Route("GET", "/healthz", get_healthz),
-    Route("GET", "/api/now", get_now),
-    Route("DELETE", "/api/sites/<site>", delete_site),
-    Route("GET", "/api/changes", get_changes),
-    Route("POST", "/api/alarms/ack", post_ack),
-    Route("DELETE", "/api/alarms/ack", delete_ack),
-    Route("GET", "/api/settings", get_settings),
+    Route(
+        "POST",
+        MAKE_SAFE,
+        post_make_safe,
+        Needs.COMMANDER,
+        makings.MakingView,
+        body=SiteToMakeSafe,
+        refuses=(Conflict, TooMany),
+    ),
+    Route("GET", "/healthz", get_healthz, Needs.NOTHING, Healthz, query=HealthzQuery, statuses=(200, 503)),
+    Route("GET", "/api/now", get_now, Needs.READER, Now),
+    Route(
+        "DELETE", "/api/sites/<site>", delete_site, Needs.ADMIN, RemovedSite, query=RemovalQuery, refuses=(Conflict,)
+    ),
+    Route("GET", "/api/changes", get_changes, Needs.READER, Changes, query=ChangesQuery),
+    Route("POST", "/api/alarms/ack", post_ack, Needs.COMMANDER, Alarms, body=AlarmKeys, refuses=(NotFound,)),
+    Route("DELETE", "/api/alarms/ack", delete_ack, Needs.COMMANDER, Alarms, body=AlarmKeys, refuses=(NotFound,)),
+    Route("GET", "/api/settings", get_settings, Needs.ADMIN_EVERYWHERE, SettingsAnswer),
 ]

@@ -9,14 +9,15 @@ import msgspec
 from bottle import request
 
 from prjobs.appliance import Appliance
-from prjobs.base.errors import Forbidden
+from prjobs.base.errors import Forbidden, TooMany
 from prjobs.base.fields import Site
 from prjobs.base.places import parse_zones
 from prjobs.base.theme import theme_of
 from prjobs.night.nights import Night, night_at, night_named
 from prjobs.night.sky import place_of, sidereal_h, sky_around
 from prjobs.web import caller
-from prjobs.web.endpoint import HTML, JSON, Answer, Route, parse_query, reply, reply_json
+from prjobs.web.answers import SkyAnswer
+from prjobs.web.endpoint import HTML, JSON, Answer, Needs, Route, parse_query, reply, reply_json
 from prjobs.web.few import Few
 
 IN_MEMORY = 4_000_000
@@ -85,13 +86,13 @@ def get_sky(appliance: Appliance) -> Answer:
     place = place_of(queue.settings, site)
     sky = sky_around(place, now_ms) if place else None
     return reply_json(
-        {
-            "site": site,
-            "time_ms": now_ms,
-            "zone": str(zone) if zone else None,
-            "lst_h": sidereal_h(place, now_ms) if place else None,
-            **{name: getattr(sky, name, None) for name in ("sunset_ms", "dusk_ms", "dawn_ms", "sunrise_ms")},
-        }
+        SkyAnswer(
+            site=site,
+            time_ms=now_ms,
+            zone=str(zone) if zone else None,
+            lst_h=sidereal_h(place, now_ms) if place else None,
+            **(msgspec.structs.asdict(sky) if sky else {}),
+        )
     )
 
 
@@ -126,8 +127,14 @@ def _whole(out: IO[bytes], content_type: str, **headers: str) -> Answer:
     return reply(request.environ["wsgi.file_wrapper"](out), content_type, status=200, **headers)
 
 
+def _document() -> type:
+    from prjobs.night.files import NightDocument
+
+    return NightDocument
+
+
 ROUTES = [
-    Route("GET", "/api/night", get_night),
-    Route("GET", "/api/sky", get_sky),
-    Route("GET", "/night", get_night_page),
+    Route("GET", "/api/night", get_night, Needs.READER, _document, query=NightQuery, refuses=(TooMany,)),
+    Route("GET", "/api/sky", get_sky, Needs.READER, SkyAnswer, query=SkyQuery),
+    Route("GET", "/night", get_night_page, Needs.READER, HTML, query=NightQuery, refuses=(TooMany,)),
 ]

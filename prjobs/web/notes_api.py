@@ -1,11 +1,15 @@
 """Notes of observers under /api/."""
 
 import logging
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
 
 from prjobs.access import rights
 from prjobs.access.identity import Identity
 from prjobs.appliance import Appliance
-from prjobs.base.errors import BadRequest, Forbidden, NotFound, TooMany
+from prjobs.base.errors import BadRequest, Conflict, Forbidden, NotFound, TooMany
 from prjobs.base.ulids import is_ulid
 from prjobs.jobs import lookup
 from prjobs.night import notes, noting
@@ -14,11 +18,12 @@ from prjobs.night.noting import NewNote
 from prjobs.web import caller
 from prjobs.web.endpoint import (
     Answer,
+    Needs,
     Route,
+    Whole,
     in_page,
     parse_body,
-    query_number,
-    query_text,
+    parse_query,
     reply_json,
     require_names,
 )
@@ -27,32 +32,48 @@ logger = logging.getLogger(__name__)
 WRITERS = (
     "Only staff, users with a token for this site alone, and on a job the user who sent the job, may write a note."
 )
-QUERY = ["site", "date", "ulid", "before", "limit"]
+LIMIT_SAID = f"a whole number of at least 1, and {notes.MOST} is the most that comes"
+
+
+class NotesQuery(msgspec.Struct, frozen=True):
+    """The query of GET /api/notes."""
+
+    site: str | None = None
+    date: str | None = None
+    ulid: str | None = None
+    before: Whole | None = None
+    limit: Annotated[int, Meta(ge=1, le=10**15, description=LIMIT_SAID)] = notes.MOST
+
+
+class NotesPage(msgspec.Struct, frozen=True):
+    """A page of notes."""
+
+    notes: Annotated[list[notes.Note], Meta(description="The notes.")]
+    more: Annotated[bool, Meta(description="True if more notes do not fit: ask for those before the last `id`.")]
 
 
 def get_notes(appliance: Appliance) -> Answer:
     """List notes, newest first; those of a job (`ulid`) or of a night (`site` and `date`), oldest first."""
     sites_asked = caller.sites_asked(appliance.desk)
-    require_names(QUERY)
+    require_names(NotesQuery)
+    asked = parse_query(NotesQuery)
     database = appliance.queue.database
-    ulid, date = query_text("ulid"), query_text("date")
-    if ulid is not None:
-        if not is_ulid(ulid):
+    if asked.ulid is not None:
+        if not is_ulid(asked.ulid):
             raise BadRequest("ulid must be the id of a job, 26 characters.")
-        found = [one for one in notes.list_notes_of_job(database, ulid) if not sites_asked or one.site in sites_asked]
-    elif date is not None:
+        found = [
+            one for one in notes.list_notes_of_job(database, asked.ulid) if not sites_asked or one.site in sites_asked
+        ]
+    elif asked.date is not None:
         if len(sites_asked) != 1:
             raise BadRequest("date needs a site beside it: a night belongs to a site.")
         found = notes.notes_of_night(
-            database, sites_asked[0], night_named(appliance.queue.settings, sites_asked[0], date)
+            database, sites_asked[0], night_named(appliance.queue.settings, sites_asked[0], asked.date)
         ).first
     else:
-        limit = query_number("limit")
-        if limit is not None and limit < 1:
-            raise BadRequest(f"limit must be a whole number of at least 1, and {notes.MOST} is the most that comes.")
-        found = notes.list_notes(database, sites_asked, query_number("before"), limit or notes.MOST)
+        found = notes.list_notes(database, sites_asked, asked.before, asked.limit)
     page = in_page(found)
-    return reply_json({"notes": page, "more": len(page) < len(found)})
+    return reply_json(NotesPage(page, len(page) < len(found)))
 
 
 def post_note(appliance: Appliance) -> Answer:
@@ -98,7 +119,7 @@ def _note(appliance: Appliance, identity: Identity, text: str) -> notes.Note:
 
 
 ROUTES = [
-    Route("GET", "/api/notes", get_notes),
-    Route("POST", "/api/notes", post_note),
-    Route("POST", "/api/notes/<note_id>/strike", post_strike),
+    Route("GET", "/api/notes", get_notes, Needs.READER, NotesPage, query=NotesQuery),
+    Route("POST", "/api/notes", post_note, Needs.USER, notes.Note, body=NewNote, refuses=(NotFound, TooMany)),
+    Route("POST", "/api/notes/<note_id>/strike", post_strike, Needs.USER, notes.Note, refuses=(Conflict,)),
 ]

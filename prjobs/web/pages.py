@@ -7,14 +7,15 @@ from pathlib import Path
 
 from bottle import request
 
+from prjobs.appliance import Appliance
 from prjobs.base.errors import NotFound, Unusable
 from prjobs.base.theme import Theme, theme_of
 from prjobs.version import VERSION
-from prjobs.web.endpoint import Answer, reply
+from prjobs.web.endpoint import HTML, Answer, Needs, Route, reply
 
 # Windows keeps content types in the registry, where .js may be text/plain: the page would stay blank.
 CONTENT_TYPES = {
-    ".html": "text/html; charset=utf-8",
+    ".html": HTML,
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
@@ -75,8 +76,30 @@ def static_folder() -> Path:
     raise Unusable("The monitor's files are missing from this installation: install prjobs again.")
 
 
-def get_file(files: dict[str, tuple[str, bytes]], name: str, **headers: str) -> Answer:
-    """Return a file of the monitor, a page in the theme of the cookie. Raises NotFound for every other name."""
+def get_index(_appliance: Appliance) -> Answer:
+    """The monitor."""
+    return _file("index.html")
+
+
+def get_login(_appliance: Appliance) -> Answer:
+    """The page that logs a browser in."""
+    return _file("login.html")
+
+
+def get_icon(_appliance: Appliance) -> Answer:
+    """The icon that every browser asks for, in the theme of the cookie."""
+    theme = theme_of(request.environ)
+    return _file(theme.icon if theme else "favicon.svg", Vary="Cookie")
+
+
+def get_file(_appliance: Appliance, name: str) -> Answer:
+    """A file of the monitor, a page in the theme of the cookie."""
+    return _file(name)
+
+
+def _file(name: str, **headers: str) -> Answer:
+    """Return a file of the monitor. Raises NotFound for every other name."""
+    files = load_files()
     if name not in files:
         raise NotFound("There is nothing at this address.")
     content_type, content = files[name]
@@ -100,7 +123,9 @@ def dressed(page: bytes, theme: Theme) -> bytes:
     return page
 
 
-def get_icon(files: dict[str, tuple[str, bytes]]) -> Answer:
-    """Return the icon that every browser asks for, in the theme of the cookie."""
-    theme = theme_of(request.environ)
-    return get_file(files, theme.icon if theme else "favicon.svg", Vary="Cookie")
+ROUTES = [
+    Route("GET", "/", get_index, Needs.NOTHING, HTML),
+    Route("GET", "/login", get_login, Needs.NOTHING, HTML),
+    Route("GET", "/favicon.ico", get_icon, Needs.NOTHING, CONTENT_TYPES[".svg"]),
+    Route("GET", "/static/<name>", get_file, Needs.NOTHING, "*/*"),
+]

@@ -2,28 +2,37 @@
 
 import logging
 
+import msgspec
+
 from prjobs.access import reservations, reserving
-from prjobs.access.reserving import AskedReservation
+from prjobs.access.reserving import AskedReservation, Reserved
 from prjobs.appliance import Appliance
-from prjobs.base.errors import NotFound
+from prjobs.base.errors import Conflict, NotFound, UnknownName
 from prjobs.web import caller
-from prjobs.web.endpoint import Answer, Route, parse_body, query_text, reply_json
+from prjobs.web.answers import RemovedReservation, Reservations
+from prjobs.web.endpoint import Answer, Needs, Route, parse_body, parse_query, reply_json
 
 logger = logging.getLogger(__name__)
+
+
+class ReservationsQuery(msgspec.Struct, frozen=True):
+    """The query of GET /api/reservations."""
+
+    site: str | None = None
 
 
 def get_reservations(appliance: Appliance) -> Answer:
     """List the reservations that are on or to come, and the mode that says whether reservations count."""
     identity = caller.require_reader(appliance.desk)
     settings = appliance.desk.settings
-    found = reservations.list_reservations(appliance.desk, query_text("site"))
+    found = reservations.list_reservations(appliance.desk, parse_query(ReservationsQuery).site)
     seen = [one for one in found if identity is None or identity.reaches(one.site)]
     return reply_json(
-        {
-            "time_ms": appliance.desk.clock.now_ms(),
-            "mode": settings.reservations,
-            "reservations": [reservations.show(settings, one) for one in seen],
-        }
+        Reservations(
+            time_ms=appliance.desk.clock.now_ms(),
+            mode=settings.reservations,
+            reservations=[reservations.show(settings, one) for one in seen],
+        )
     )
 
 
@@ -44,7 +53,7 @@ def delete_reservation(appliance: Appliance, reservation_id: str) -> Answer:
     caller.require_site(identity, reservations.find_reservation(appliance.desk, number).site)
     reserving.remove_reservation(appliance.desk, number, caller.actor(identity))
     logger.info("reservation %s removed by %s", number, identity.user_id)
-    return reply_json({"removed": number})
+    return reply_json(RemovedReservation(number))
 
 
 def _number(text: str) -> int:
@@ -54,7 +63,22 @@ def _number(text: str) -> int:
 
 
 ROUTES = [
-    Route("GET", "/api/reservations", get_reservations),
-    Route("POST", "/api/reservations", post_reservation),
-    Route("DELETE", "/api/reservations/<reservation_id>", delete_reservation),
+    Route("GET", "/api/reservations", get_reservations, Needs.READER, Reservations, query=ReservationsQuery),
+    Route(
+        "POST",
+        "/api/reservations",
+        post_reservation,
+        Needs.STAFF,
+        Reserved,
+        body=AskedReservation,
+        refuses=(UnknownName, Conflict),
+    ),
+    Route(
+        "DELETE",
+        "/api/reservations/<reservation_id>",
+        delete_reservation,
+        Needs.STAFF,
+        RemovedReservation,
+        refuses=(Conflict,),
+    ),
 ]

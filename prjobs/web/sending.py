@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from bottle import request
 
-from prjobs.access import tokens
+from prjobs.access import rights, tokens
 from prjobs.access.audit import Actor
 from prjobs.access.desk import Desk
 from prjobs.access.identity import Identity
@@ -21,6 +21,8 @@ from prjobs.store.models import JobRow
 from prjobs.web import caller
 
 logger = logging.getLogger(__name__)
+# The headers of the answer to a command.
+HEADERS = (rights.HEADER, "X-Prjobs-Note")
 
 
 _NEWEST = "of those that were fetched, or that no program polls for, only the newest stay in the list of jobs"

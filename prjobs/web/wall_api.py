@@ -10,7 +10,8 @@ from msgspec import Meta
 from prjobs.appliance import Appliance
 from prjobs.base.sockets import address_for_others, is_loopback
 from prjobs.web import caller
-from prjobs.web.endpoint import Answer, Route, parse_body, reply_json
+from prjobs.web.answers import QrCode, WallAnswer
+from prjobs.web.endpoint import Answer, Needs, Route, parse_body, reply_json
 
 EVERY_ADDRESS = ("0.0.0.0", "::", "*")
 # A scanner needs that much empty space around the code, in modules.
@@ -38,9 +39,9 @@ def post_wall(appliance: Appliance) -> Answer:
     query = urlencode({"token": asked.token, "wall": "1"})
     if base is None:
         sentence = ONLY_HERE.format(host=appliance.queue.settings.host)
-        return reply_json({"link": f"{asked.page}login#{query}", "sentence": sentence, "qr": None})
+        return reply_json(WallAnswer(f"{asked.page}login#{query}", sentence, None))
     link = f"{base}login#{query}"
-    return reply_json({"link": link, "sentence": "", "qr": qr_code(link)})
+    return reply_json(WallAnswer(link, "", qr_code(link)))
 
 
 def _base_for_others(page: str, host: str) -> str | None:
@@ -53,14 +54,14 @@ def _base_for_others(page: str, host: str) -> str | None:
     return f"http://{f'[{name}]' if ':' in name else name}:{request.environ['SERVER_PORT']}/"
 
 
-def qr_code(text: str) -> dict[str, object]:
+def qr_code(text: str) -> QrCode:
     """Return the QR code as the size and the path of an SVG, a unit for each module, with the space around it."""
     # The start of the appliance does not wait for a module that one button needs.
     import segno
 
     rows = segno.make(text, error="l", micro=False).matrix
     cells = [(x + QUIET, y + QUIET) for y, row in enumerate(rows) for x, dark in enumerate(row) if dark]
-    return {"size": len(rows) + 2 * QUIET, "path": "".join(f"M{x} {y}h1v1h-1z" for x, y in cells)}
+    return QrCode(len(rows) + 2 * QUIET, "".join(f"M{x} {y}h1v1h-1z" for x, y in cells))
 
 
-ROUTES = [Route("POST", "/api/wall", post_wall)]
+ROUTES = [Route("POST", "/api/wall", post_wall, Needs.ADMIN, WallAnswer, body=WallLink)]

@@ -11,6 +11,7 @@ from itertools import chain, repeat
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from prjobs.access.identity import Identity
 from prjobs.base.decoding import parse_json, sentence_of, strip_mark
@@ -23,6 +24,7 @@ from prjobs.base.fields import (
     Number,
     Params,
     PollId,
+    Roles,
     Site,
     Status,
     UlidText,
@@ -53,7 +55,9 @@ class NewJob(msgspec.Struct, frozen=True):
     optional_params: Params
 
 
-class _GetNewJobs(msgspec.Struct, frozen=True):
+class GetNewJobs(msgspec.Struct, frozen=True):
+    """The body of getnewjobs."""
+
     site: Site
     alternateQueue: Flag = None
     wait: Number = None
@@ -63,7 +67,9 @@ class _GetNewJobs(msgspec.Struct, frozen=True):
     deviceInstance: Instance | None = None
 
 
-class _UpdateJobStatus(msgspec.Struct, frozen=True):
+class UpdateJobStatus(msgspec.Struct, frozen=True):
+    """The body of updatejobstatus."""
+
     site: Site
     ulid: UlidText
     newStatus: Status
@@ -72,7 +78,9 @@ class _UpdateJobStatus(msgspec.Struct, frozen=True):
     message: Message = None
 
 
-class _StartJob(msgspec.Struct, frozen=True):
+class StartJob(msgspec.Struct, frozen=True):
+    """The body of startjob."""
+
     site: Site
     ulid: UlidText
     secondsUntilComplete: Number = None
@@ -84,24 +92,26 @@ class _Site(msgspec.Struct, frozen=True):
     site: Site
 
 
-class _GetRecentJobs(msgspec.Struct, frozen=True):
+class GetRecentJobs(msgspec.Struct, frozen=True):
+    """The body of getrecentjobs."""
+
     site: Site
     timeRange: Number = None
 
 
 REQUESTS: dict[str, type[msgspec.Struct]] = {
     "newjob": NewJob,
-    "getnewjobs": _GetNewJobs,
-    "updatejobstatus": _UpdateJobStatus,
-    "getrecentjobs": _GetRecentJobs,
-    "startjob": _StartJob,
+    "getnewjobs": GetNewJobs,
+    "updatejobstatus": UpdateJobStatus,
+    "getrecentjobs": GetRecentJobs,
+    "startjob": StartJob,
 }
 _DECODERS: dict[type, msgspec.json.Decoder[Any]] = {shape: msgspec.json.Decoder(shape) for shape in REQUESTS.values()}
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 # Decoders for a body without other fields, which is read once: msgspec does not check the values of other fields.
 _EXACT: dict[type, msgspec.json.Decoder[Any]] = {
     shape: msgspec.json.Decoder(msgspec.defstruct(shape.__name__, (), bases=(shape,), forbid_unknown_fields=True))
-    for shape in (_GetNewJobs, _UpdateJobStatus)
+    for shape in (GetNewJobs, UpdateJobStatus)
 }
 
 
@@ -152,7 +162,7 @@ def parse_again(old: JobRow, identity: Identity, idempotency_key: str | None) ->
 
 def parse_getnewjobs(body: bytes) -> PollRequest:
     """Return the poll of a getnewjobs body."""
-    asked = _parse_plain(body, _GetNewJobs)
+    asked = _parse_plain(body, GetNewJobs)
     wait_s = _number("wait", asked.wait, default=0.0)
     lease_s = _number("lease", asked.lease, default=0.0)
     if not 0 <= lease_s <= MAX_LEASE_S:
@@ -178,17 +188,17 @@ def site_of(body: bytes) -> str:
 
 def parse_updatejobstatus(body: bytes) -> StatusUpdate:
     """Return the report of an updatejobstatus body."""
-    asked = _parse_plain(body, _UpdateJobStatus)
+    asked = _parse_plain(body, UpdateJobStatus)
     return _status_update(asked, asked.newStatus)
 
 
 def parse_startjob(body: bytes) -> StatusUpdate:
     """Return the report of a startjob body: as updatejobstatus with STARTED."""
-    asked, _ = _parse(body, _StartJob)
+    asked, _ = _parse(body, StartJob)
     return _status_update(asked, "STARTED")
 
 
-def _status_update(asked: _UpdateJobStatus | _StartJob, status: str) -> StatusUpdate:
+def _status_update(asked: UpdateJobStatus | StartJob, status: str) -> StatusUpdate:
     if not is_ulid(asked.ulid):
         raise BadRequest(f"ulid must be the id of a job, 26 characters; {kind_of(asked.ulid)} came.")
     estimate = _number("secondsUntilComplete", asked.secondsUntilComplete, default=-1.0)
@@ -207,7 +217,7 @@ def _status_update(asked: _UpdateJobStatus | _StartJob, status: str) -> StatusUp
 
 def parse_getrecentjobs(body: bytes) -> tuple[str, int]:
     """Return the site and the largest age in milliseconds of a getrecentjobs body (default: one day)."""
-    asked, _ = _parse(body, _GetRecentJobs)
+    asked, _ = _parse(body, GetRecentJobs)
     range_ms = _number("timeRange", asked.timeRange, default=float(DAY_MS))
     if range_ms < 0:
         raise BadRequest("timeRange must be a number of milliseconds, 0 or more; a negative number came.")
@@ -227,7 +237,7 @@ def _number(name: str, value: int | float | str | None, default: float) -> float
     return number
 
 
-class JobDocument(msgspec.Struct, omit_defaults=True):
+class JobDocument(msgspec.Struct):
     """A job as the contract hands it out."""
 
     site: str
@@ -236,29 +246,31 @@ class JobDocument(msgspec.Struct, omit_defaults=True):
     replicaStatusId: str
     user_name: str
     user_id: str
-    user_roles: msgspec.Raw
+    user_roles: Roles
     timestamp_ms: int
     deviceType: str
     deviceInstance: str
     action: str
-    required_params: msgspec.Raw
-    optional_params: msgspec.Raw
-    secondsUntilComplete: int | None = None
-    replicaSecondsUntilComplete: int | None = None
+    required_params: Params
+    optional_params: Params
+    secondsUntilComplete: int | UnsetType = UNSET
+    replicaSecondsUntilComplete: int | UnsetType = UNSET
 
 
-class _StatusMetadata(msgspec.Struct):
+class StatusMetadata(msgspec.Struct):
+    """The status of the answer, once more: the original's example has it."""
+
     HTTPStatusCode: int = 200
 
 
-class StatusDocument(msgspec.Struct, omit_defaults=True):
+class StatusDocument(msgspec.Struct):
     """The answer to updatejobstatus; ResponseMetadata stands in the original's example."""
 
     ulid: str
     secondsUntilComplete: int
-    ResponseMetadata: _StatusMetadata
-    statusId: str | None = None
-    replicaStatusId: str | None = None
+    ResponseMetadata: StatusMetadata
+    statusId: str | UnsetType = UNSET
+    replicaStatusId: str | UnsetType = UNSET
 
 
 _encode = msgspec.json.Encoder().encode
@@ -298,7 +310,7 @@ def taken_document(rows: Iterable[JobRow], alternate: bool) -> bytes:
 def status_document(update: StatusUpdate) -> bytes:
     """Return the answer to an accepted status update."""
     status_id = f"{update.status}#{update.ulid}"
-    answer = StatusDocument(update.ulid, update.estimate_s, _StatusMetadata())
+    answer = StatusDocument(update.ulid, update.estimate_s, StatusMetadata())
     if update.alternate:
         answer.replicaStatusId = status_id
     else:
@@ -322,6 +334,6 @@ def _document(row: JobRow) -> JobDocument:
         action=row.action,
         required_params=msgspec.Raw(row.required_params),
         optional_params=msgspec.Raw(row.optional_params),
-        secondsUntilComplete=row.estimate_s,
-        replicaSecondsUntilComplete=row.alternate_estimate_s,
+        secondsUntilComplete=UNSET if row.estimate_s is None else row.estimate_s,
+        replicaSecondsUntilComplete=UNSET if row.alternate_estimate_s is None else row.alternate_estimate_s,
     )

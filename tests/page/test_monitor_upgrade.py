@@ -27,7 +27,6 @@ def upgrade(here: Here, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..
         away()
         files = {name: (kind, content.replace(b"<html ", b'<html data-marker="new" ')) for name, (kind, content) in old}
         monkeypatch.setattr(pages, "load_files", lambda: files)
-        monkeypatch.setattr("prjobs.web.app.load_files", lambda: files)
         pages.build_name.cache_clear()
         here.serve(port=port)
 
