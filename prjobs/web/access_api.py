@@ -65,7 +65,7 @@ class ProofQuery(msgspec.Struct, frozen=True):
 
 
 def get_proof(appliance: Appliance) -> Answer:
-    """Prove that this server has the secret of its folder, for a challenge on this port. Open to everybody."""
+    """Prove that the server has the secret of the folder, for a challenge on this port. Open to everybody."""
     challenge = parse_query(ProofQuery).challenge
     port = int(request.environ["SERVER_PORT"])
     return reply_json(Proof(server_proof.prove(appliance.desk.secret, challenge, port)))

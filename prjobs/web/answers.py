@@ -1,4 +1,4 @@
-"""The answers under /api/ that are put together from the views of several packages."""
+"""The answers under /api/: objects put together from the views of several packages."""
 
 from typing import Annotated, Any, Literal
 
@@ -72,7 +72,7 @@ class SettingsAnswer(msgspec.Struct, frozen=True):
 
 
 class RemovedSite(msgspec.Struct, frozen=True):
-    """A site that was removed."""
+    """A removed site."""
 
     removed: Annotated[str, Meta(description="The site.")]
     cancelled: Annotated[int, Meta(description="The number of jobs that waited there and were cancelled.")]
@@ -124,7 +124,7 @@ class Notes(msgspec.Struct, frozen=True):
 
 
 class Proof(msgspec.Struct, frozen=True):
-    """The proof that the server has the secret of its folder."""
+    """The proof of the secret of the server's folder."""
 
     proof: Annotated[str, Meta(description="The keyed hash of challenge and port, in hexadecimal.")]
 
@@ -139,7 +139,7 @@ class May(msgspec.Struct, frozen=True):
 
 
 class Tokens(msgspec.Struct, frozen=True):
-    """The tokens that reach no further than the caller's."""
+    """The tokens with no more reach than the caller's."""
 
     tokens: Annotated[list[TokenInfo], Meta(description="The tokens, revoked ones too, without the tokens themselves.")]
 
@@ -152,7 +152,7 @@ class MadeToken(msgspec.Struct, frozen=True):
 
 
 class RevokedToken(msgspec.Struct, frozen=True):
-    """A token that is worthless from now on."""
+    """A revoked token."""
 
     revoked: Annotated[str, Meta(description="The id of the token.")]
 
@@ -164,7 +164,7 @@ class LoggedIn(msgspec.Struct, frozen=True):
 
 
 class LoggedOut(msgspec.Struct, frozen=True):
-    """Nobody is logged in any more."""
+    """The browser is logged out."""
 
     user: None
 
@@ -194,7 +194,7 @@ class QrCode(msgspec.Struct, frozen=True):
 
 
 class Reservations(msgspec.Struct, frozen=True):
-    """The reservations that are on or to come."""
+    """The reservations of now and of the future."""
 
     time_ms: int
     mode: Annotated[str, Meta(description="The setting `reservations`: none, local or calendar.")]
@@ -202,7 +202,7 @@ class Reservations(msgspec.Struct, frozen=True):
 
 
 class RemovedReservation(msgspec.Struct, frozen=True):
-    """A reservation that was removed."""
+    """A removed reservation."""
 
     removed: Annotated[int, Meta(description="The id of the reservation.")]
 

@@ -61,11 +61,12 @@ class Needs(StrEnum):
 
 
 class Route(NamedTuple):
-    """An endpoint, and its description in /openapi.json and the manual, which needs at least `needs` and `answer`.
+    """An endpoint, with the description for /openapi.json and the manual: `needs` and `answer` at least.
 
-    The handler takes the appliance and the parts of the path; the first line of its docstring is the summary. `answer`
-    is the type of the JSON, or a content type. `refuses` has the refusals of the endpoint's own: `openapi.py` adds
-    those of the token, the body and the server. `sends` and `headers` name headers of request and answer.
+    The handler takes the appliance and the parts of the path; the first line of the docstring is the summary. `answer`
+    is the type of the JSON, a function that imports the type, or a content type. `refuses` has the endpoint's own
+    refusals: `openapi.py` adds the refusals of token, body and server. `sends` and `headers` name headers of request
+    and answer.
     """
 
     method: str
@@ -145,7 +146,7 @@ def answer_of(status: int, headers: list[tuple[str, str]], body: bytes | Iterabl
 
 
 def in_page(values: Iterable[Value]) -> list[Value]:
-    """Return the first of the values that fit into a page of a list, at least one, if any; each as JSON already."""
+    """Return the first of the values that fit into a page of a list, at least one value, if any; each as JSON already."""
     page: list[msgspec.Raw] = []
     size = 0
     for value in values:

@@ -34,7 +34,7 @@ OF_TOKEN = (errors.Unauthorized, errors.Forbidden, errors.TooMany)
 
 
 def document(routes: Sequence[Route]) -> Schema:
-    """Return the description of the routes; those of one handler are one operation under several paths."""
+    """Return the description of the routes; the routes of one handler are one operation under several paths."""
     schemas = Schemas(types_of(routes))
     paths: dict[str, Schema] = {}
     items: dict[str, Schema] = {}

@@ -15,7 +15,7 @@ REF = "#/components/schemas/{name}"
 
 
 class Schemas:
-    """The schemas of some types; `components` has those of the structures by name."""
+    """The schemas of some types; `components` has the structures by name."""
 
     def __init__(self, kinds: Sequence[Any]) -> None:
         found, components = msgspec.json.schema_components(kinds, ref_template=REF)
@@ -30,7 +30,7 @@ class Schemas:
         return dict(self._of[kind])
 
     def without(self, kinds: Iterable[type | None]) -> dict[str, Schema]:
-        """Return the schemas of the structures but these: a query's fields are parameters."""
+        """Return the schemas of the structures without some: a query's fields are parameters."""
         names = {kind.__name__ for kind in kinds if kind}
         return {name: schema for name, schema in self.components.items() if name not in names}
 
