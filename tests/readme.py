@@ -10,6 +10,7 @@ from prjobs.base.settings_sources import reference
 from prjobs.cli.commands import build_parser
 from prjobs.web.app import ROUTES
 from prjobs.web.contract import DESCRIBED
+from prjobs.web.metrics import METRICS
 
 ROOT = Path(__file__).parent.parent
 STATIC = ROOT / "static"
@@ -30,6 +31,7 @@ def blocks(text: str, *languages: str) -> list[str]:
 def sections() -> dict[str, str]:
     """Marker -> what stands between `<!-- marker -->` and `<!-- end -->`."""
     made = {"settings": _settings(), "commands": _commands(), "routes": _routes(), "errors": _errors()}
+    made["metrics"] = _metrics()
     return {**made, "sample": f"```python\n{sample()}```"}
 
 
@@ -87,6 +89,14 @@ def _errors() -> str:
     kinds = sorted(Refused.__subclasses__(), key=lambda kind: kind.status)
     rows = [f"| {kind.status} | `{kind.code}` | {_first(kind.__doc__)} |" for kind in kinds]
     return _table("status | code | when", rows)
+
+
+def _metrics() -> str:
+    rows = [
+        f"| `{one.name}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels) or 'none'} | {one.help} |"
+        for one in METRICS
+    ]
+    return _table("metric | kind | labels | what it is", rows)
 
 
 def _first(text: str | None) -> str:

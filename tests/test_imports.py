@@ -82,5 +82,6 @@ def test_a_server_imports_no_client_and_nothing_for_screens_that_nobody_opened(p
         "prjobs.access.calendar",
         "prjobs.cloud.link",
         "prjobs.night.page",
+        "prometheus_client",
     }
     assert not named(output) & (CRYPTOGRAPHY | unneeded | (RARE - {"tomllib"}))

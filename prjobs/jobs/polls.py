@@ -2,7 +2,7 @@
 
 import statistics
 import threading
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from prjobs.base.clock import Clock
@@ -28,6 +28,8 @@ class Poller:
     gaps_ms: deque[int] = field(default_factory=lambda: deque(maxlen=20))
     unsaved: bool = False
     count: int = 0
+    # The polls that `count_new` has told.
+    told: int = 0
     since_s: float | None = None
 
     @property
@@ -73,6 +75,8 @@ class Polls:
         self.named: frozenset[str] = frozenset()
         self._crowd: Crowd | None = None
         self._crowded_s = 0.0
+        # The untold polls of dropped sites, by queue.
+        self._dropped: Counter[str] = Counter()
 
     def know(self, site: str) -> None:
         """Add a site with jobs."""
@@ -151,7 +155,8 @@ class Polls:
 
     def _drop(self, site: str) -> None:
         for key in self._keys(site):
-            self._pollers.pop(key, None)
+            if poller := self._pollers.pop(key, None):
+                self._dropped[key[1]] += poller.count - poller.told
 
     def has_place(self, site: str) -> bool:
         """Return True for a site in use; without a crowd also for any other site that polls."""
@@ -190,6 +195,20 @@ class Polls:
         with self._lock:
             self._sites.pop(site, None)
             self._drop(site)
+
+    def has_jobs(self, site: str) -> bool:
+        """Return True if the site has jobs."""
+        return site in self._sites
+
+    def count_new(self) -> list[tuple[str, str, int]]:
+        """Return (site, queue, number of polls since the last call); without a site for sites dropped since then."""
+        with self._lock:
+            found = [("", queue_name, count) for queue_name, count in self._dropped.items()]
+            self._dropped.clear()
+            for key, poller in self._pollers.items():
+                found.append((*key, poller.count - poller.told))
+                poller.told = poller.count
+            return found
 
     def knows(self, site: str) -> bool:
         """Return True if the site has polls or jobs, also when it is not listed."""

@@ -10,8 +10,9 @@ class Waiter:
     A change between the request's last look at the store and `park` is not lost: `park` wakes the request at once.
     """
 
-    def __init__(self, site: str | None) -> None:
+    def __init__(self, site: str | None, is_poll: bool = False) -> None:
         self.site = site
+        self.is_poll = is_poll
         self._is_woken = False
         self._go_on: Callable[[], None] | None = None
         self._lock = threading.Lock()
@@ -47,9 +48,9 @@ class Waiters:
         self._lock = threading.Lock()
         self._closed = False
 
-    def enter(self, site: str | None) -> Waiter | None:
+    def enter(self, site: str | None, is_poll: bool = False) -> Waiter | None:
         """Return a new waiter; None after the close. Enter before the look at the store, or a change is missed."""
-        waiter = Waiter(site)
+        waiter = Waiter(site, is_poll)
         with self._lock:
             if self._closed:
                 return None
@@ -86,3 +87,9 @@ class Waiters:
         """Return the number of held requests."""
         with self._lock:
             return sum(map(len, self._by_site.values()))
+
+    @property
+    def held_polls(self) -> int:
+        """Return the number of held polls of programs."""
+        with self._lock:
+            return sum(waiter.is_poll for waiters in self._by_site.values() for waiter in waiters)

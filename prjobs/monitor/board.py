@@ -13,6 +13,7 @@ import msgspec
 from prjobs.base.clock import Clock
 from prjobs.jobs import log
 from prjobs.jobs.queue import Queue
+from prjobs.monitor.measures import Measures
 
 UNSAVED_LIMIT = 10_000
 KEEP_S = 1.0
@@ -183,9 +184,10 @@ class Days:
 
 @dataclass(frozen=True)
 class Board:
-    """The state that the verbs of this package take: the queue, the raised alarms, the sites and their days."""
+    """The state that the verbs of this package take: the queue, the raised alarms, the sites, the counts."""
 
     queue: Queue
     sites: Shared
     alarms: RaisedAlarms = field(default_factory=RaisedAlarms)
     days: Days = field(default_factory=Days)
+    measures: Measures = field(default_factory=Measures)

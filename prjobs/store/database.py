@@ -12,6 +12,7 @@ from peewee import PeeweeException, SqliteDatabase
 
 from prjobs.base.clock import Clock
 from prjobs.base.errors import TookTooLong, Trouble
+from prjobs.base.histogram import Histogram
 from prjobs.store.engine import Row, Undo
 from prjobs.store.faults import Condition
 from prjobs.store.writer import COMMIT_PATIENCE_S, PATIENCE_S, WAITING_LIMIT, Tell, Writer
@@ -53,6 +54,11 @@ class Database:
     def trouble(self) -> Trouble | None:
         """Return the fault that keeps the store from working now; None while the store works."""
         return self.condition.trouble
+
+    @property
+    def commits(self) -> Histogram:
+        """Return the seconds of the commits since the start."""
+        return self._writer.commits
 
     def on_trouble(self, act: Callable[[], object]) -> None:
         """Call `act()` at each new fault, in the thread that found the fault: it must not wait."""

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
 from prjobs.base.errors import Trouble
+from prjobs.base.histogram import Histogram
 
 Row = tuple[Any, ...]
 Result = TypeVar("Result")
@@ -38,6 +39,11 @@ class Engine(Source, Protocol):
     @property
     def trouble(self) -> Trouble | None:
         """Return the fault that keeps the store from working now; None while the store works."""
+        ...
+
+    @property
+    def commits(self) -> Histogram:
+        """Return the seconds of the commits since the start."""
         ...
 
     def on_trouble(self, act: Callable[[], object]) -> None:

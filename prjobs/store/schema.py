@@ -16,6 +16,11 @@ from prjobs.store.faults import trouble_of
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
+def schema_number() -> str:
+    """Return the number of the newest migration, as `0007`: the schema of every store that this version opens."""
+    return max(path.name for path in MIGRATIONS.glob("[0-9]*.py"))[:4]
+
+
 class _Migrated(SqliteDatabase):
     """A database that reports each statement of a migration after running the statement, before the commit."""
 

@@ -14,12 +14,14 @@ from prjobs.base.errors import Internal, MethodNotAllowed, NotFound, Refused
 from prjobs.base.logs import note_peer
 from prjobs.base.notices import Code
 from prjobs.jobs.queue import Queue
+from prjobs.monitor import measuring
 from prjobs.web import (
     access_api,
     cloud_api,
     contract,
     jobs_api,
     manual,
+    metrics,
     monitor_api,
     night_api,
     notes_api,
@@ -63,8 +65,11 @@ ROUTES = [
     *cloud_api.ROUTES,
     *wall_api.ROUTES,
     *manual.ROUTES,
+    *metrics.ROUTES,
     Route("GET", "/openapi.json", get_openapi, Needs.NOTHING, dict[str, Any]),
 ]
+# The paths of the contract's endpoints, each counted as one endpoint.
+_ENDPOINTS = {path: f"/{name}" for name in contract.ENDPOINTS for path in contract.paths_of(name)}
 PROXY_SENTENCE = (
     "A proxy on this machine forwards requests to prjobs, and the setting trusted_proxy does not name it: its callers "
     "count as callers from elsewhere. If the proxy is yours, set trusted_proxy to the address from which it connects."
@@ -78,9 +83,12 @@ def build_app(appliance: Appliance) -> Wsgi:
     """Return the application for one appliance. Two applications share no state."""
     settings = appliance.queue.settings
     guard = Guard(settings.host, settings.allowed_hosts, settings.allowed_origins)
+    measures = appliance.board.measures
+    measuring.begin(measures, appliance.queue)
     router = Router()
     for route in build_routes(appliance):
-        router.add(route.path, route.method, route.handler)
+        statuses = measures.requests_to(route.method, _ENDPOINTS.get(route.path, route.path))
+        router.add(route.path, route.method, (route.handler, statuses))
 
     def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         environ[REACHED] = True
@@ -91,6 +99,7 @@ def build_app(appliance: Appliance) -> Wsgi:
         except Refused as refused:
             origin = guard.allowed_origin(environ)
             answer = _refuse(appliance, environ, refused)
+            measures.unrouted[answer.status] += 1
         else:
             if UNKNOWN_PROXY in environ:
                 appliance.queue.notices.say(Code.UNKNOWN_PROXY, PROXY_SENTENCE)
@@ -107,10 +116,14 @@ def build_app(appliance: Appliance) -> Wsgi:
 
 def _routed(appliance: Appliance, router: Router, environ: Environ) -> Answer:
     try:
-        handler, parts = router.match(environ)
+        (handler, statuses), parts = router.match(environ)
     except HTTPError as error:
-        return _not_routed(appliance.queue, error)
-    return handler(**parts)  # type: ignore[no-any-return]
+        answer = _not_routed(appliance.queue, error)
+        statuses = appliance.board.measures.unrouted
+    else:
+        answer = handler(**parts)
+    statuses[answer.status] += 1
+    return answer
 
 
 def _body(answer: Answer, environ: Environ) -> Iterable[bytes]:

@@ -53,6 +53,9 @@ class Needs(StrEnum):
         "A token of the role observatory, owner or admin for the site; none where the setting observatory_access lets "
         "the caller poll without a token. The token may be the password of Basic authentication."
     )
+    SCRAPER = (
+        "A token of any role, such as viewer; none on this machine, unless the setting observatory_access is token."
+    )
     USER = "A token; its roles and sites decide what the user may do."
     COMMANDER = "A token of a user, owner or admin; the roles observatory and viewer alone may not command."
     STAFF = "A token of the role owner or admin."

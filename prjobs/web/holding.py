@@ -110,7 +110,7 @@ def hold(
     """
     held: Held | None = request.environ.get(HELD)
     if held is None:
-        waiter = queue.waiters.enter(site)
+        waiter = queue.waiters.enter(site, is_poll=keep is not None)
         if waiter is None:
             return look() or None
         held = Held(queue, waiter, time.monotonic() + wait_s, keep, at_end)

@@ -30,6 +30,7 @@ TAGS = {
     "wall_api": ("Wall display", "The link for a wall display."),
     "pages": ("Pages", "The monitor and its files."),
     "manual": ("Manual", "The manual as web pages."),
+    "metrics": ("Metrics", "The metrics for Prometheus, and a dashboard for Grafana."),
     "app": ("Description", "This description."),
     "guard": ("CORS", "The questions of browsers before requests of pages of other web sites."),
 }
@@ -63,6 +64,7 @@ TOKEN = [_BEARER, _COOKIE]
 SCHEMES: dict[Needs, list[dict[str, list[str]]]] = {
     Needs.NOTHING: [{}],
     Needs.READER: [*TOKEN, {}],
+    Needs.SCRAPER: [*TOKEN, {}],
     Needs.OBSERVATORY: [_BEARER, {"basic": []}, _COOKIE, {}],
 }
 
