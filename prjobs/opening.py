@@ -92,6 +92,11 @@ def require_settings(folder: Folder, settings: Settings, clock: Clock) -> None:
         from prjobs.cloud.transport import open_transport
 
         open_transport(settings, clock)
+    if settings.notify:
+        # Imported late: the library of services takes 27 megabytes.
+        from prjobs.notify.sending import recipients
+
+        recipients(settings)
 
 
 def open_appliance(

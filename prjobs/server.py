@@ -34,6 +34,7 @@ from prjobs.web.listener import Listener
 
 if TYPE_CHECKING:
     from prjobs.cloud.link import Link
+    from prjobs.notify.notifier import Notifier
 
 logger = logging.getLogger(__name__)
 SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK")
@@ -68,6 +69,7 @@ class Server:
             close_appliance(self.appliance, folder)
             self._lock.release()
             raise
+        self.notifier = _open_notifier(self.appliance, self.listener.port)
         self.listener.on_connection_ended(partial(proofs.connection_ended, self.appliance.queue))
         self._leave_address()
 
@@ -100,6 +102,7 @@ class Server:
             "calendar": self._follow_calendar,
             "keys": self.appliance.desk.provider.run,
             "cloud": self._keep_in_step,
+            "notify": self._notify,
             "log": write_logs,
         }
         threads = {
@@ -111,7 +114,7 @@ class Server:
         try:
             self.listener.run(self._let_go, self.appliance.queue.connections.is_unproved)
         finally:
-            well = self._close([threads["upkeep"], threads["cloud"]])
+            well = self._close([threads["upkeep"], threads["cloud"], threads["notify"]])
         return well
 
     def _close(self, threads: list[threading.Thread]) -> bool:
@@ -137,6 +140,10 @@ class Server:
         else:
             switched_off.watch(self.appliance.cloud, stop)
 
+    def _notify(self, stop: threading.Event) -> None:
+        if self.notifier is not None:
+            self.notifier.run(stop)
+
     def stop(self, *_: object) -> None:
         """Stop serving. Fit to be a signal handler that interrupts a stop: no lock is taken."""
         self.listener.stop()
@@ -160,6 +167,15 @@ def _open_link(appliance: Appliance) -> "Link | None":
     from prjobs.cloud.link import open_link
 
     return open_link(appliance.cloud)
+
+
+def _open_notifier(appliance: Appliance, port: int) -> "Notifier | None":
+    settings = appliance.queue.settings
+    if not settings.notify and not settings.heartbeat_url:
+        return None
+    from prjobs.notify.notifier import open_notifier
+
+    return open_notifier(appliance.board, appliance.desk.secret, port)
 
 
 def _fetcher(settings: Settings) -> Callable[[str, dict[str, str]], object]:

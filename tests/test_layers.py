@@ -17,7 +17,7 @@ ROWS = [
     {"access"},
     {"jobs"},
     {"monitor"},
-    {"cloud", "night"},
+    {"cloud", "night", "notify"},
     {"appliance"},
     {"opening"},
     {"web", "upkeep", "demo"},

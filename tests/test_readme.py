@@ -167,8 +167,8 @@ def test_every_command_is_one(name, command):
         assert ended.code == 0, command
 
 
-# They run until they are stopped, or need a link to a cloud or a stopped server; other tests run them.
-NOT_HERE = ("serve", "simulate", "watch", "cloud", "import", "restore")
+# They run until they are stopped, or need a link to a cloud, an address or a stopped server; other tests run them.
+NOT_HERE = ("serve", "simulate", "watch", "cloud", "import", "restore", "notify")
 
 
 def test_every_command_works_beside_a_running_server(program, tmp_path):

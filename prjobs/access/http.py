@@ -82,16 +82,22 @@ class _Cutter:
 
 def get_json(url: str, headers: Mapping[str, str], limits: Limits = LIMITS, proxies: str = NONE) -> Any:
     """Return the JSON at an address. Raise Outside. `proxies`: the setting."""
-    return _ask(_Request("GET", _address(url), None, headers), limits, proxies)
+    return _json(*_ask(_Request("GET", _address(url), None, headers), limits, proxies))
 
 
 def post_json(url: str, body: Mapping[str, Any], limits: Limits = LIMITS, proxies: str = NONE) -> Any:
     """Return the JSON that answers a JSON body. Raise Outside. `proxies`: the setting."""
     headers = {"Content-Type": "application/json"}
-    return _ask(_Request("POST", _address(url), json.dumps(body).encode(), headers), limits, proxies)
+    return _json(*_ask(_Request("POST", _address(url), json.dumps(body).encode(), headers), limits, proxies))
 
 
-def _ask(asked: "_Request", limits: Limits, proxies: str) -> Any:
+def touch(url: str, limits: Limits = LIMITS, proxies: str = NONE) -> None:
+    """Ask an address for nothing but the status 200. Raise Outside. `proxies`: the setting."""
+    _ask(_Request("GET", _address(url), None, {"Accept": "*/*"}), limits, proxies)
+
+
+def _ask(asked: "_Request", limits: Limits, proxies: str) -> tuple[bytes, str]:
+    """Return the body of the answer, and the name of the service for errors."""
     try:
         proxy = None if proxies == NONE else proxy_for(asked.address.url)
     except Unusable as unusable:
@@ -102,7 +108,7 @@ def _ask(asked: "_Request", limits: Limits, proxies: str) -> Any:
         connection = _connection(asked.address, proxy, limits)
         with _Cutter(connection, limits.total_s) as cutter:
             try:
-                return _answer(_exchange(connection, cutter, asked, limits), where)
+                return _exchange(connection, cutter, asked, limits), where
             except (HTTPError, HTTPException, OSError) as error:
                 if cutter.fired:
                     raise Outside(f"{where} took longer than {limits.total_s:g} s") from error
@@ -163,7 +169,7 @@ def _require_status(response: BaseHTTPResponse, where: str) -> None:
         raise Outside(f"{where} answered with status {response.status}")
 
 
-def _answer(data: bytes, where: str) -> Any:
+def _json(data: bytes, where: str) -> Any:
     try:
         return parse_json(strip_mark(data))
     except BadRequest:

@@ -31,6 +31,8 @@ PEER_LINES = 60
 PEER_S = 60.0
 PEERS = 50
 LINE_CHARS = 10_000
+# The names of threads that ask secret addresses begin with this.
+SECRET_THREADS = "notify"
 
 
 class _Request(threading.local):
@@ -85,6 +87,14 @@ class PeerLimit(logging.Filter):
         for kind, count in self._quota.left_out(self._clock.elapsed_s() + is_last * PEER_S):
             level, whose = (logging.INFO, "more peers") if kind == OTHERS else kind.split(" ", 1)
             logger.log(int(level), "%d more messages about requests of %s were left out in a minute", count, whose)
+
+
+class OwnLines(logging.Filter):
+    """The lines of prjobs alone, in threads that ask secret addresses: libraries log the addresses."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return True if the message is to be logged."""
+        return record.name.startswith("prjobs") or not (record.threadName or "").startswith(SECRET_THREADS)
 
 
 class Screen(logging.Handler):
@@ -197,6 +207,7 @@ def set_up_logs(folder: Folder, level: str) -> None:
     root.setLevel(level.upper())
     handlers = [MemoryHandler(KEPT_LINES, flushLevel=logging.WARNING, target=file), screen]
     for handler in handlers:
+        handler.addFilter(OwnLines())
         handler.addFilter(limit)
         root.addHandler(handler)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)

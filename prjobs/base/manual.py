@@ -17,6 +17,7 @@ SECTIONS = {
     "token_ends": "trouble#a-token-ends",
     "roles_unread": "secure#users-of-an-outside-provider",
     "unknown_proxy": "secure#behind-tls",
+    "notify": "trouble#messages-do-not-get-through",
     "cloud_down": "trouble#the-cloud-gives-no-usable-answer",
     "cloud_unread": "trouble#the-jobs-of-a-site-cannot-be-read-in-the-cloud",
     "cloud_overflow": "trouble#the-list-of-the-cloud-is-too-long",

@@ -28,6 +28,7 @@ class Code(StrEnum):
     ROLES_UNREAD = "roles_unread"
     UNKNOWN_PROXY = "unknown_proxy"
     WEB_ORIGIN = "web_origin"
+    NOTIFY = "notify"
     CLOUD_DOWN = "cloud_down"
     CLOUD_PARKED = "cloud_parked"
     CLOUD_UNREAD = "cloud_unread"
@@ -55,6 +56,7 @@ QUIET = frozenset(
         Code.ROLES_UNREAD,
         Code.UNKNOWN_PROXY,
         Code.WEB_ORIGIN,
+        Code.NOTIFY,
     }
 )
 

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 _WEB = r"^(https?://[^/\s?#@]+(/[^\s?#]*)?)?$(?!\n)"
+_WEB_WITH_QUERY = r"^(https?://[^/\s?#@]+([/?][^\s#]*)?)?$(?!\n)"
 _STATION = r"^[A-Za-z0-9_-]{1,64}=[A-Za-z0-9_-]{1,64}(\+[A-Za-z0-9_-]{1,64})*$(?!\n)"
 CommandClass = Literal[
     "stop", "close", "park", "motion", "exposure", "script", "safety", "roof", "config", "restart", "other"
@@ -237,10 +238,41 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     proxies: Annotated[
         Literal["environment", "none"],
         Meta(
-            description="the proxies for the cloud, the calendar and the provider: those of HTTP_PROXY, HTTPS_PROXY "
-            "and NO_PROXY, or of the system's settings (environment), or no proxy (none)"
+            description="the proxies for the cloud, the calendar, the provider and messages: those of HTTP_PROXY, "
+            "HTTPS_PROXY and NO_PROXY, or of the system's settings (environment), or no proxy (none)"
         ),
     ] = "environment"
+    notify: Annotated[
+        list[str],
+        Meta(
+            description="the addresses that alarms go out to, in the form of Apprise, such as ntfys://topic; options "
+            "follow after a bar: name, kinds, sites"
+        ),
+    ] = []
+    notify_again_min: Annotated[
+        int,
+        Meta(
+            description="minutes after which a message repeats the alarms without an acknowledgement; 0: never",
+            ge=0,
+            le=10_000,
+        ),
+    ] = 15
+    monitor_url: Annotated[
+        str,
+        Meta(
+            description="the address of the monitor for people outside, such as https://prjobs.example.org/, for the "
+            "link in messages; empty: the address that prjobs listens on",
+            pattern=_WEB,
+        ),
+    ] = ""
+    heartbeat_url: Annotated[
+        str,
+        Meta(
+            description="the address of a dead man's switch, such as Healthchecks or Uptime Kuma, that is asked every "
+            "minute while everything is well",
+            pattern=_WEB_WITH_QUERY,
+        ),
+    ] = ""
     cloud_mode: Annotated[
         Literal["off", "primary", "standby", "shadow"],
         Meta(

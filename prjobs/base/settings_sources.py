@@ -3,7 +3,7 @@
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -11,6 +11,7 @@ import msgspec
 
 from prjobs.base.decoding import descriptions, sentence_of
 from prjobs.base.errors import Unusable
+from prjobs.base.notify_addresses import parse_notify
 from prjobs.base.places import parse_places, parse_zones
 from prjobs.base.settings import RETIRED, Settings
 from prjobs.base.suggestions import nearest
@@ -26,11 +27,15 @@ NOT_SETTINGS = ("PRJOBS_DATA", "PRJOBS_TOKEN", "PRJOBS_FAIL")
 PLAIN_TABLES = ("server", "prjobs")
 WINDOWS_PATHS = "A backslash between double quotes begins a code: write Windows paths in single quotes, 'C:\\file.pem'."
 
-# The separators of a list written as a single text: a plain comma would cut the entries of site_places.
+# The separators of a list written as a single text: a plain comma would cut the entries of these settings.
 _COMMA = re.compile(r",")
-_SEPARATORS = {"site_places": re.compile(r",(?=[^,=]*=)")}
+_SEPARATORS = {"site_places": re.compile(r",(?=[^,=]*=)"), "notify": re.compile(r",(?=\s*[A-Za-z][A-Za-z0-9+.-]*://)")}
 # Checks of entries beyond a pattern; each raises ValueError.
-_CHECKS = {"site_places": parse_places, "site_zones": parse_zones}
+_CHECKS: dict[str, Callable[[list[str]], object]] = {
+    "site_places": parse_places,
+    "site_zones": parse_zones,
+    "notify": parse_notify,
+}
 
 
 class Origin(msgspec.Struct, frozen=True):

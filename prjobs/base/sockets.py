@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 OPTIONS = (getattr(socket, "SO_EXCLUSIVEADDRUSE", None), None) if os.name == "nt" else (socket.SO_REUSEADDR,)
 Address = tuple[int, int, int, tuple[Any, ...]]
 LOOPBACKS = ("127.0.0.1", "::1")
+EVERY_ADDRESS = ("0.0.0.0", "::", "*")
 # The errors of a system without IPv6, and those of a taken port.
 NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 TAKEN = (errno.EADDRINUSE, errno.EACCES)

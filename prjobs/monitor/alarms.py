@@ -162,6 +162,12 @@ def adopt(board: Board) -> None:
         board.alarms.adopt(_alarm(row))
 
 
+def find_alarm(database: Engine, key: str, raised_ms: int) -> Alarm | None:
+    """Return an alarm of the file, raised or cleared; None for an alarm that was never saved."""
+    found = database.fetch(f"SELECT {_COLUMNS} FROM alarm WHERE key = ? AND raised_ms = ?", (key, raised_ms))
+    return _alarm(found[0]) if found else None
+
+
 def _alarm(row: tuple[Any, ...]) -> Alarm:
     return Alarm(**{**dict(zip(Alarm.__struct_fields__, row, strict=True)), "loud": bool(row[-1])})
 
@@ -200,9 +206,7 @@ def _rank(alarm: Alarm) -> tuple[bool, int, int, str]:
 
 def _view(alarm: Alarm) -> AlarmView:
     seen = alarm.seen_by is not None and alarm.seen_ms is not None
-    name, rest = alarm.key.split("/", 1)
-    # The key of a notice has its code after the kind.
-    code = rest.partition("/")[0] if alarm.kind in (PROBLEM, NOTICE) else name
+    code = code_of(alarm)
     return AlarmView(
         key=alarm.key,
         kind=alarm.kind,
@@ -216,6 +220,13 @@ def _view(alarm: Alarm) -> AlarmView:
         loud=alarm.loud,
         ack=Ack(alarm.seen_by, alarm.seen_ms) if seen else None,  # type: ignore[arg-type]
     )
+
+
+def code_of(alarm: Alarm) -> str:
+    """Return the name of the alarm, such as stop-doubt, or the code of the notice, such as disk_low."""
+    name, rest = alarm.key.split("/", 1)
+    # The key of a notice has its code after the kind.
+    return rest.partition("/")[0] if alarm.kind in (PROBLEM, NOTICE) else name
 
 
 def list_past(database: Engine, since_ms: int, until_ms: int, site: str | None = None) -> list[Alarm]:

@@ -53,6 +53,7 @@ class RaisedAlarms:
         self._unsaved: dict[tuple[str, int], Alarm] = {}
         # The elapsed time of the last search for faults.
         self.searched_s: float | None = None
+        self._tell: Callable[[Alarm], object] | None = None
 
     def __contains__(self, key: str) -> bool:
         return key in self._raised
@@ -61,6 +62,13 @@ class RaisedAlarms:
         """Return all raised alarms."""
         with self._lock:
             return list(self._raised.values())
+
+    def follow(self, tell: Callable[[Alarm], object]) -> None:
+        """Call `tell` with each raised alarm, and from now on with each changed or cleared alarm: it must not wait."""
+        with self._lock:
+            self._tell = tell
+            for alarm in self._raised.values():
+                tell(alarm)
 
     def adopt(self, alarm: Alarm) -> None:
         """Take over an alarm of an earlier process from the file."""
@@ -103,6 +111,8 @@ class RaisedAlarms:
 
     def _keep(self, alarm: Alarm) -> None:
         self._unsaved[(alarm.key, alarm.raised_ms)] = alarm
+        if self._tell:
+            self._tell(alarm)
         if len(self._unsaved) > UNSAVED_LIMIT:
             del self._unsaved[next(iter(self._unsaved))]
 

@@ -42,11 +42,19 @@ def _reason(alarm: Alarm, reaches: Callable[[str], bool]) -> Reason:
     return Reason(alarm.kind, alarm.site, alarm.sentence if is_open else KINDS[alarm.kind], alarm.since_ms)
 
 
+def stands_still(board: Board) -> bool:
+    """Return True if the search for faults stands still: no alarm would be raised or ended."""
+    return _late_s(board) > SEARCH_LATE_S
+
+
+def _late_s(board: Board) -> float:
+    searched_s = board.alarms.searched_s
+    return 0.0 if searched_s is None else board.queue.clock.elapsed_s() - searched_s
+
+
 def _search(board: Board) -> list[Reason]:
-    """Return the search as a reason when it stands still: no alarm would be raised or ended."""
-    searched_s, clock = board.alarms.searched_s, board.queue.clock
-    late_s = 0.0 if searched_s is None else clock.elapsed_s() - searched_s
-    if late_s <= SEARCH_LATE_S:
+    if not stands_still(board):
         return []
-    sentence = f"The search for faults has not run for {round(late_s)} s: restart the server."
-    return [Reason(SEARCH, "", sentence, clock.now_ms() - round(late_s * 1000))]
+    late_s = round(_late_s(board))
+    sentence = f"The search for faults has not run for {late_s} s: restart the server."
+    return [Reason(SEARCH, "", sentence, board.queue.clock.now_ms() - late_s * 1000)]

@@ -15,6 +15,7 @@ from prjobs.jobs.polls import Poller
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.states import ALTERNATE, BOTH, PRIMARY, UNREAD, phase_of
 from prjobs.monitor import alarms, views
+from prjobs.monitor.told import list_told
 from prjobs.night.nights import Night
 from prjobs.night.notes import notes_of_night
 from prjobs.night.shapes import NightJob, NightReport, Tally
@@ -101,6 +102,7 @@ def night_report(source: Source, site: str | None, night: Night, take: Take = le
         stops=tally.stops,
         silences=tally.quiet.silences(site, source.now_ms),
         alarms=alarms.list_past(source.database, night.since_ms, night.until_ms, site),
+        told=list_told(source.database, night.since_ms, night.until_ms, site),
         doubts=tally.doubts,
         failed=tally.failed,
         expired=tally.expired,

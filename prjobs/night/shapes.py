@@ -12,6 +12,7 @@ from prjobs.access.reservations import ShownReservation
 from prjobs.jobs.states import EXPIRED, PHASES, PRIMARY, UNCONFIRMED
 from prjobs.monitor.board import Alarm
 from prjobs.monitor.rules import STOP_S
+from prjobs.monitor.told import Told
 from prjobs.monitor.views import JobView
 from prjobs.night.nights import Night
 from prjobs.night.notes import Noted
@@ -103,7 +104,8 @@ class Waits(msgspec.Struct, frozen=True):
 class NightReport(msgspec.Struct, frozen=True, kw_only=True):
     """A night summed up at `time_ms`. `counts`: jobs by phase; `classes`: jobs by command class, without zeros.
 
-    `alarms`: raised or still open in the night, oldest first, alarms without a site included.
+    `alarms`: raised or still open in the night, oldest first, alarms without a site included. `told`: the messages
+    about alarms that were sent in the night.
     """
 
     site: str | None
@@ -123,6 +125,7 @@ class NightReport(msgspec.Struct, frozen=True, kw_only=True):
     reservations: list[ShownReservation]
     silences: list[Silence]
     alarms: list[Alarm]
+    told: list[Told]
     doubts: Doubts
     failed: Listed
     expired: Listed

@@ -7,6 +7,7 @@ from prjobs.access.reservations import ShownReservation
 from prjobs.monitor import views
 from prjobs.monitor.alarms import STOP
 from prjobs.monitor.board import Alarm
+from prjobs.monitor.told import Told
 from prjobs.night.nights import Night
 from prjobs.night.notes import Note
 from prjobs.night.shapes import Doubt, NightJob, Stop
@@ -115,6 +116,14 @@ class Tables:
             ("u", one.author),
             ("s gone" if is_struck else "s", struck),
         ]
+
+    def told(self, told: Iterable[Told]) -> Table:
+        """Return the alarms in messages that were sent: when, to whom, and the news."""
+        heads = [("t", "sent"), ("u", "to"), ("l", "alarm"), ("s", "news")]
+        return self._table(heads, ((one.site, self._told(one)) for one in told))
+
+    def _told(self, one: Told) -> list[Cell]:
+        return [("t", self._clock(one.time_ms)), ("u", one.address), ("l", one.sentence), ("s", one.news)]
 
     def _moment(self, time_ms: int) -> str:
         """Return a time of day; with the date outside the night."""

@@ -283,6 +283,34 @@ class NoteRow(NamedTuple):
 ObserverNote = _table("ObserverNote", NoteRow)
 
 
+class Notification(Table):
+    """An alarm as known to an address: told at `told_ms`, or not yet; raised `times` times since the last message.
+
+    `subject` is the key of the alarm without the start of a silence; `key` and `raised_ms` name the last alarm.
+    """
+
+    address = TextField()
+    subject = TextField()
+    key = TextField()
+    raised_ms = BigIntegerField()
+    told_ms = BigIntegerField(null=True)
+    times = IntegerField()
+
+    class Meta:
+        primary_key = False
+
+
+class Told(Table):
+    """An alarm in a message that was sent: the time, the address without secrets, and the news: raised, again, over."""
+
+    id = AutoField()
+    time_ms = BigIntegerField()
+    address = TextField()
+    news = TextField()
+    key = TextField()
+    raised_ms = BigIntegerField()
+
+
 class Fact(Table):
     """A named fact about the file: the identity, the mark of a clean close, the keys given out."""
 

@@ -86,7 +86,13 @@ def prune_alarms_once(queue: Queue) -> int:
 
 
 def _prune_alarms(transaction: Transaction, numbers: list[int]) -> int:
-    return transaction.execute(f"DELETE FROM alarm WHERE id IN ({marks(numbers)})", numbers).rowcount
+    which = f"id IN ({marks(numbers)})"
+    transaction.execute(
+        "DELETE FROM told WHERE EXISTS (SELECT 1 FROM alarm a "
+        f"WHERE a.key = told.key AND a.raised_ms = told.raised_ms AND a.{which})",
+        numbers,
+    )
+    return transaction.execute(f"DELETE FROM alarm WHERE {which}", numbers).rowcount
 
 
 class Retention:

@@ -12,6 +12,7 @@ from prjobs.access.identity import Identity, User
 from prjobs.appliance import Appliance
 from prjobs.base.errors import Conflict, Forbidden, NotFound, TooMany
 from prjobs.base.fields import Site
+from prjobs.base.notify_addresses import shown_setting
 from prjobs.base.settings_sources import reference
 from prjobs.cloud.status import CloudStatus, describe_for, state_of
 from prjobs.jobs import log, making_safe, removal
@@ -140,7 +141,10 @@ def get_settings(appliance: Appliance) -> Answer:
     settings = appliance.queue.settings
     values = {name: getattr(settings, name) for name in settings.__struct_fields__}
     defaults = {name: default for name, default, _ in reference()}
-    said = {name: Setting(value, "default" if value == defaults[name] else "set") for name, value in values.items()}
+    said = {
+        name: Setting(shown_setting(name, value), "default" if value == defaults[name] else "set")
+        for name, value in values.items()
+    }
     return reply_json(SettingsAnswer(said))
 
 

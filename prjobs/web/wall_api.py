@@ -8,12 +8,11 @@ from bottle import request
 from msgspec import Meta
 
 from prjobs.appliance import Appliance
-from prjobs.base.sockets import address_for_others, is_loopback
+from prjobs.base.sockets import EVERY_ADDRESS, address_for_others, is_loopback
 from prjobs.web import caller
 from prjobs.web.answers import QrCode, WallAnswer
 from prjobs.web.endpoint import Answer, Needs, Route, parse_body, reply_json
 
-EVERY_ADDRESS = ("0.0.0.0", "::", "*")
 # A scanner needs that much empty space around the code, in modules.
 QUIET = 4
 ONLY_HERE = (
