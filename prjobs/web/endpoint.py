@@ -149,7 +149,7 @@ def answer_of(status: int, headers: list[tuple[str, str]], body: bytes | Iterabl
 
 
 def in_page(values: Iterable[Value]) -> list[Value]:
-    """Return the first of the values that fit into a page of a list, at least one value, if any; each as JSON already."""
+    """Return the first values that fit into a page of a list, at least one value, if any; each as JSON already."""
     page: list[msgspec.Raw] = []
     size = 0
     for value in values:

@@ -172,7 +172,7 @@ FIELDS: dict[str, str] = {
     "sunrise_ms": "Sunrise, in Unix milliseconds; null where the sun does not rise.",
     "jobs": "The jobs.",
     "told": "The alarms in messages that were sent in the night, oldest first.",
-    "Told.address": "The name of the address in the setting `notify`, without secrets.",
+    "Told.address": "The name of the address in the setting `notify`, which shows no secret.",
     "news": "The news: raised, again, over, or raised and over.",
     "NightDocument.jobs": "Every job, oldest first.",
     "NightDocument.site": "The site; null for all sites.",
