@@ -205,10 +205,12 @@ def serve(
     say: Say,
     demo: Callable[[Server], None] | None = None,
     warnings: Sequence[str] = (),
+    on_stop: Callable[[Callable[[], None]], None] = stop_with_console,
 ) -> bool:
     """Serve the folder until Ctrl-C, SIGTERM or the closing of the console window; `say` prints a line.
 
-    The warnings go to the log. Return False if the store could not be closed well; the last line of the log says so.
+    `on_stop` takes the act that stops the server, for the console or a manager of services to call. The warnings go to
+    the log. Return False if the store could not be closed well; the last line of the log says so.
     """
     folder.create()
     set_up_logs(folder, settings.log_level)
@@ -216,7 +218,7 @@ def serve(
     for name in SIGNALS:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), server.stop)
-    stop_with_console(server.stop)
+    on_stop(server.stop)
     say(f"prjobs {VERSION} serves {server.url}/")
     _say_start(server, server.start, say)
     for sentence in warnings:

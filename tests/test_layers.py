@@ -13,7 +13,7 @@ ROOT = Path(prjobs.__file__).parent
 ROWS = [
     {"version", "client"},
     {"base"},
-    {"store"},
+    {"store", "service"},
     {"access"},
     {"jobs"},
     {"monitor"},

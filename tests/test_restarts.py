@@ -12,7 +12,7 @@ import requests
 from prjobs.base import passed_sockets as passing
 from prjobs.base.errors import Unusable
 from prjobs.base.settings import Settings
-from prjobs.cli.service import socket_unit
+from prjobs.service.units import socket_unit
 from tests.plain_http import POLL, read_answer
 from tests.program import Program
 from tests.waiting import wait_for

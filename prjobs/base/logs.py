@@ -33,6 +33,8 @@ PEERS = 50
 LINE_CHARS = 10_000
 # The names of threads that ask secret addresses begin with this.
 SECRET_THREADS = "notify"
+# The beginning of the line with the reason of a failed start: `prjobs service` looks for the line.
+NOT_SERVING = "prjobs does not serve: "
 
 
 class _Request(threading.local):
@@ -222,7 +224,7 @@ def log_failure(folder: Folder, error: Exception) -> None:
         handler.flush()
     is_defect = not isinstance(error, Unusable)
     exc_info = (type(error), error, error.__traceback__) if is_defect else None
-    ended = {"levelname": "ERROR", "msg": f"prjobs does not serve: {error}", "exc_info": exc_info}
+    ended = {"levelname": "ERROR", "msg": f"{NOT_SERVING}{error}", "exc_info": exc_info}
     line = OneLine(FORMAT).format(logging.makeLogRecord(ended))
     # A handler would print a traceback on stderr when the disk is full.
     with suppress(OSError):

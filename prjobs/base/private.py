@@ -57,6 +57,16 @@ def close_to_others(path: Path) -> bool:
     return True
 
 
+def give(folder: Path, sid: str) -> bool:
+    """Give the account of the security identifier all rights to a folder on Windows, and to all in the folder."""
+    return _icacls(folder, "/grant", f"*{sid}:(OI)(CI)F", "/T", "/Q") is not None
+
+
+def take(folder: Path, sid: str) -> bool:
+    """Take the rights of `give` back."""
+    return _icacls(folder, "/remove", f"*{sid}", "/T", "/Q") is not None
+
+
 def _icacls(path: Path, *arguments: str) -> str | None:
     """Return the output of Windows' own command; None if the command fails. Its output names the path, not the SID."""
     program = Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "icacls.exe")

@@ -1,86 +1,48 @@
-"""`prjobs service show`: the file that makes the operating system start the appliance with the machine."""
+"""`prjobs service`: install, control and show the service to start the appliance with the machine."""
 
-import getpass
 import os
-import subprocess
 import sys
-from xml.sax.saxutils import escape
+from pathlib import Path
 
 from prjobs.base.errors import Unusable
-from prjobs.base.settings import Settings
+from prjobs.base.folder import Folder
 from prjobs.base.settings_sources import load_settings
-from prjobs.base.sockets import bind_sockets
-from prjobs.cli.terminal import Namespace, Parser, add_actions, add_data, folder_of
+from prjobs.cli.terminal import Namespace, Parser, add_actions, add_data, folder_of, print_json, say
+from prjobs.service import acts
+from prjobs.service.accounts import default_account, folder_of_account, name_of_self
+from prjobs.service.controls import control_of, installed_control, launch_of
+from prjobs.service.installed import State
+from prjobs.service.units import Launch, socket_unit, task, unit
 
 SYSTEMD, WINDOWS = "systemd", "windows"
-UNIT = """\
-[Unit]
-Description=prjobs, the jobs service of this observatory
-After=network.target time-sync.target
-
-[Service]
-User={user}
-ExecStart={command}
-Restart=always
-RestartSec=2
-UMask=0077
-NoNewPrivileges=yes
-# The first start prints a link that logs in, which must not stand in the journal. `prjobs login` makes another.
-StandardOutput=null
-
-[Install]
-WantedBy=multi-user.target
-"""
-SOCKET = """\
-[Unit]
-Description=The sockets of prjobs, where connections wait while prjobs restarts
-
-[Socket]
-{streams}
-BindIPv6Only=ipv6-only
-
-[Install]
-WantedBy=sockets.target
-"""
-# https://learn.microsoft.com/windows/win32/taskschd/task-scheduler-schema: a count of restarts is one byte, and only
-# an action that cannot be started is restarted. After a crash the repetition starts the program within a minute;
-# while the program runs, IgnoreNew drops the repetition. Without a priority a task runs below normal, with slow disks.
-TASK = """\
-<?xml version="1.0"?>
-<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
-  <RegistrationInfo><Description>prjobs, the jobs service of this observatory</Description></RegistrationInfo>
-  <Triggers>
-    <BootTrigger><Enabled>true</Enabled></BootTrigger>
-    <TimeTrigger>
-      <Repetition><Interval>PT1M</Interval></Repetition>
-      <StartBoundary>2020-01-01T00:00:00</StartBoundary>
-    </TimeTrigger>
-  </Triggers>
-  <Principals>
-    <Principal id="Author"><UserId>{user}</UserId><LogonType>S4U</LogonType></Principal>
-  </Principals>
-  <Settings>
-    <MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>
-    <DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>
-    <StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>
-    <Priority>4</Priority>
-    <ExecutionTimeLimit>PT0S</ExecutionTimeLimit>
-    <RestartOnFailure><Interval>PT1M</Interval><Count>255</Count></RestartOnFailure>
-  </Settings>
-  <Actions Context="Author">
-    <Exec><Command>{command}</Command><Arguments>{arguments}</Arguments></Exec>
-  </Actions>
-</Task>
-"""
 
 
 def add_service(parser: Parser) -> None:
-    """Declare `service show`."""
+    """Declare the actions of `service`."""
     service = add_actions(parser)
-    showing = add_data(
-        service.add_parser("show", help="print a systemd unit, or a task for the Task Scheduler of Windows")
-    )
-    showing.add_argument("--user", metavar="NAME", help="the user that runs the appliance (default: you)")
+    texts = {
+        "install": "install and start the service, which starts with the machine",
+        "remove": "stop and remove the service; the data folder stays",
+        "start": "start the service and wait until it answers",
+        "stop": "stop the service",
+        "status": "say whether the service is installed, runs and answers, and as whom",
+    }
+    actions = {name: add_data(service.add_parser(name, help=text)) for name, text in texts.items()}
+    for name, run in (("install", run_install), ("remove", run_act), ("start", run_act), ("stop", run_act)):
+        actions[name].set_defaults(run=run, act=name)
+    actions["status"].set_defaults(run=run_status)
+    actions["status"].add_argument("--json", action="store_true", help="one JSON object")
+    for action in actions.values():
+        action.add_argument("--user", action="store_true", help="the service of your own systemd, without root")
+    text = "the user that runs prjobs (default: you, also behind sudo; on Windows an account of the service alone)"
+    actions["install"].add_argument("--as", dest="account", metavar="NAME", help=text)
+    _add_show(add_data(service.add_parser("show", help="print a systemd unit, or a task for Windows' Task Scheduler")))
+
+
+def _add_show(showing: Parser) -> None:
+    # Without a name the option asks for the unit of a user's own systemd, as with the other actions.
+    text = "the user that runs the appliance (default: you); without NAME a unit for your own systemd"
+    showing.add_argument("--user", nargs="?", const="", metavar="NAME", help=text)
     showing.add_argument(
         "--for", dest="kind", choices=(SYSTEMD, WINDOWS), default=WINDOWS if os.name == "nt" else SYSTEMD
     )
@@ -92,51 +54,53 @@ def add_service(parser: Parser) -> None:
 
 def run_show(asked: Namespace) -> None:
     """Print the file; the system is not changed."""
+    folder = folder_of(asked)
     if asked.socket:
-        print(socket_unit(load_settings(folder_of(asked).path)[0]), end="")
+        print(socket_unit(load_settings(folder.path)[0]), end="")
         return
-    user = asked.user or _own_name()
-    words = [sys.executable, "-P", "-m", "prjobs", "serve", "--data", str(folder_of(asked).path.absolute())]
-    if any(not char.isprintable() for word in (user, *words) for char in word):
-        raise Unusable("The name of the user or folder has a line break or control character: choose another one.")
-    print(task(user, words) if asked.kind == WINDOWS else unit(user, words), end="")
+    path = folder.path.absolute()
+    words = [sys.executable, "-P", "-m", "prjobs", "serve", "--data", str(path)]
+    account = name_of_self() if asked.user is None or (asked.kind == WINDOWS and not asked.user) else asked.user
+    launch = Launch(words, path, account)
+    print(task(launch) if asked.kind == WINDOWS else unit(launch), end="")
 
 
-def _own_name() -> str:
-    domain = os.environ.get("USERDOMAIN") if os.name == "nt" else None
-    return f"{domain}\\{getpass.getuser()}" if domain else getpass.getuser()
+def run_install(asked: Namespace) -> None:
+    """Install the service and print the address."""
+    if asked.user and asked.account:
+        raise Unusable("--user installs a service of your own systemd, which runs as you: leave --as away.")
+    control = control_of(asked.user)
+    control.require_right()
+    account = "" if asked.user else asked.account or ("" if os.name == "nt" else default_account())
+    folder = folder_of_account(asked.data, account)
+    if os.name != "nt" and not os.geteuid() and account == name_of_self():
+        say(f"prjobs will run as {account}. --as NAME names a user with fewer rights.")
+    acts.install(control, launch_of(folder, account), say)
 
 
-def unit(user: str, words: list[str]) -> str:
-    """Return a systemd unit that runs these words."""
-    command = " ".join(_quoted(word) for word in words)
-    return UNIT.format(user=user.replace("%", "%%"), command=command)
+def run_act(asked: Namespace) -> None:
+    """Remove, start or stop the service, and say so."""
+    getattr(acts, asked.act)(installed_control(asked.user), _named(asked), say)
 
 
-def socket_unit(settings: Settings) -> str:
-    """Return a systemd socket unit for the addresses on which `serve` would listen."""
-    if not settings.port:
-        raise Unusable("The setting port is 0, any free port: choose one, on which systemd is to listen.")
-    try:
-        bound = bind_sockets(settings.host, 0)
-    except OSError as error:
-        raise Unusable(f"cannot listen on {settings.host}: {error}. Change the setting host.") from None
-    names = [one.getsockname()[0] for one in bound]
-    for one in bound:
-        one.close()
-    streams = (f"ListenStream={f'[{name}]' if ':' in name else name}:{settings.port}" for name in names)
-    return SOCKET.format(streams="\n".join(streams))
+def run_status(asked: Namespace) -> int:
+    """Print the state of the service; return 0 if the service runs and the server answers."""
+    service, url, sentences = acts.status(installed_control(asked.user), Folder(_named(asked) or folder_of(asked).path))
+    if asked.json:
+        known = {
+            "installed": service is not None,
+            "running": service is not None and bool(url) and service.state == State.RUNNING,
+            "account": service.account if service else None,
+            "data": str(service.folder) if service and service.folder else None,
+            "url": url or None,
+            "faults": service.faults if service else [],
+        }
+        print_json(known)
+    else:
+        print("\n".join(sentences))
+    return 0 if service and url and service.state == State.RUNNING else 1
 
 
-def _quoted(word: str) -> str:
-    """Return a word quoted by systemd.service(5): quotes, backslashes, specifiers and variables stay literal."""
-    for char, literal in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%"), ("$", "$$")):
-        word = word.replace(char, literal)
-    return f'"{word}"' if set(word) & set(" \"'\\;$") else word
-
-
-def task(user: str, words: list[str]) -> str:
-    """Return a task in XML that runs these words at boot without a login. ASCII: every encoding can hold the text."""
-    texts = {"user": user, "command": words[0], "arguments": subprocess.list2cmdline(words[1:])}
-    filled = TASK.format(**{name: escape(text) for name, text in texts.items()})
-    return filled.encode("ascii", "xmlcharrefreplace").decode()
+def _named(asked: Namespace) -> Path | None:
+    named = asked.data or os.environ.get("PRJOBS_DATA")
+    return Path(named).resolve() if named else None

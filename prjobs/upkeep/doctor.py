@@ -22,6 +22,7 @@ from prjobs.opening import require_settings
 from prjobs.upkeep.ballast import ballast_of
 from prjobs.upkeep.findings import NOTE, OK, WRONG, Finding, Findings, Patient
 from prjobs.upkeep.inspection import damages, has_log, open_read_only
+from prjobs.upkeep.service_check import check_service
 from prjobs.upkeep.store_checks import check_store
 
 MB = 1_000_000
@@ -224,6 +225,7 @@ CHECKS: list[Check] = [
     check_settings,
     check_server,
     check_port,
+    check_service,
     check_secret,
     check_store,
     check_log,
