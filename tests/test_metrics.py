@@ -17,14 +17,13 @@ from prjobs.monitor.alarms import KINDS
 from prjobs.monitor.measures import OTHER, Measures, SiteLabels
 from prjobs.server import Server
 from prjobs.store.schema import schema_number
-from prjobs.upkeep.backup import Nightly
 from prjobs.version import VERSION
 from prjobs.web import metrics_sources
 from prjobs.web.metrics import COUNTER, HISTOGRAM, INFO, METRICS
 from prjobs.web.metrics_sources import Look
 from tests.clocks import ClockAhead, ManualClock
 from tests.readme import MANUAL
-from tests.scraping import OPENMETRICS, scrape, value, values
+from tests.scraping import OPENMETRICS, be_busy, scrape, value, values
 from tests.verbs import make_token, report, submit, take
 from tests.waiting import wait_for
 
@@ -67,24 +66,7 @@ def written_table() -> dict[str, tuple[str, set[str]]]:
 
 @pytest.fixture
 def busy(make_server: Callable[..., Server]) -> Server:
-    """A server that has something to say in each metric."""
-    server = make_server(
-        ClockAhead(),
-        cloud_mode="primary",
-        cloud_sites=["saf"],
-        cloud_base_url="http://127.0.0.1:9",
-        observatory_access="open",
-    )
-    appliance = server.appliance
-    job = submit(appliance)
-    for _ in range(3):
-        take(appliance)
-        take(appliance, alternate=True)
-    report(appliance, job, "COMPLETE")
-    appliance.cloud.memory.answered(appliance.queue.clock.now_ms(), 0)
-    assert Nightly(appliance.queue, server.folder).make_once()
-    requests.get(f"{server.url}/healthz", timeout=60)
-    return server
+    return be_busy(make_server)
 
 
 @pytest.mark.parametrize("headers", [{}, OPENMETRICS], ids=["text", "openmetrics"])
@@ -480,7 +462,7 @@ def test_a_look_reads_nothing_of_the_history(appliance: Appliance, clock: Manual
 
     submit(appliance)
     small = cost()
-    for number in range(300):
+    for number in range(120):
         submit(appliance, site=f"s{number % 5}", device="camera", action="expose")
         for job in take(appliance, site=f"s{number % 5}"):
             report(appliance, job, "COMPLETE")

@@ -189,6 +189,7 @@ REQUESTS: list[tuple[str, str, Callable[[Side], bytes]]] = [
     ("updatejobstatus", FLAT, _report),
     ("getrecentjobs of an hour", FLAT, _recent),
     ("/api/now", "", _path("/api/now")),
+    ("/metrics", "", _path("/metrics")),
     *_filters(),
     ("/api/changes", FLAT, _path("/api/changes")),
     ("/api/changes?last=50", FLAT, _path("/api/changes?last=50")),
