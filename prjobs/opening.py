@@ -8,6 +8,7 @@ from typing import Any
 
 from prjobs.access import anchor, audit_notes, known
 from prjobs.access.desk import Desk
+from prjobs.access.lockouts import Lockouts
 from prjobs.access.provider import Fetch, Provider
 from prjobs.appliance import Appliance
 from prjobs.base.clock import Clock
@@ -20,7 +21,7 @@ from prjobs.base.limits import Rate
 from prjobs.base.settings import Settings
 from prjobs.base.ulids import Ulids
 from prjobs.cloud.context import Context
-from prjobs.jobs import leases, lookup, proofs, repeats, settling, shared_stops
+from prjobs.jobs import leases, locking, lookup, proofs, repeats, settling, shared_stops
 from prjobs.jobs.connections import Connections
 from prjobs.jobs.polls import Polls
 from prjobs.jobs.queue import Queue
@@ -150,6 +151,7 @@ def _put_together(common: Common, secret: bytes, provider: Provider, identity: d
         repeats=Deadlines(clock),
         settling=Deadlines(clock),
         settled=Deadlines(clock),
+        lockouts=Lockouts(clock),
         first_seq=database.fetch("SELECT coalesce(max(seq), 0) FROM job")[0][0],
     )
     return Appliance(desk, queue, Board(queue, Shared(clock)), Context(queue))
@@ -192,6 +194,7 @@ def _begin(
     _say_whose(folder, identity, queue)
     anchor.save_anchor(appliance.desk)
     _remember_sites(appliance)
+    locking.load(queue)
     if serving:
         alarms.adopt(appliance.board)
         # Without this step the leases of an earlier process would never run out.

@@ -167,8 +167,9 @@ def test_every_command_is_one(name, command):
         assert ended.code == 0, command
 
 
-# They run until they are stopped, or need a link to a cloud, an address or a stopped server; other tests run them.
-NOT_HERE = ("serve", "simulate", "watch", "cloud", "import", "restore", "notify")
+# They run until they are stopped, need a link to a cloud, an address or a stopped server, or hold other commands back;
+# other tests run them.
+NOT_HERE = ("serve", "simulate", "watch", "cloud", "import", "restore", "notify", "lock", "unlock")
 # They need the manager of services; tests/test_service_installed.py runs them.
 OF_A_SERVICE = ("install", "remove", "start", "stop", "status")
 

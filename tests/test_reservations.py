@@ -18,6 +18,7 @@ from prjobs.base import catalogue
 from prjobs.base.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthorized, UnknownName, Unusable
 from prjobs.base.settings import CommandClass
 from prjobs.base.settings_sources import load_settings
+from prjobs.base.sites import stations
 from prjobs.jobs.requests import Command
 from prjobs.jobs.submission import submit_job
 from tests.program import JOB
@@ -509,7 +510,7 @@ def test_a_wrong_setting_is_refused_by_name(tmp_path, name, value):
 def test_lists_are_written_with_commas(tmp_path):
     environment = {"PRJOBS_STATIONS": "wema=mrc1+mrc2, dome=saf", "PRJOBS_STAFF_CLASSES": ""}
     loaded, _ = load_settings(tmp_path, environment)
-    assert reservations.stations(loaded) == {"wema": ["mrc1", "mrc2"], "dome": ["saf"]}
+    assert stations(loaded) == {"wema": ["mrc1", "mrc2"], "dome": ["saf"]}
     assert loaded.staff_classes == []
 
 

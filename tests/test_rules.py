@@ -2,8 +2,8 @@
 
 import requests
 
-from prjobs.access.reservations import stations
 from prjobs.base.settings import Settings
+from prjobs.base.sites import stations
 from prjobs.jobs.states import PHASES
 from prjobs.monitor.rules import OVERDUE_SHARE, STOP_S, rules_of
 

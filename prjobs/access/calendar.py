@@ -24,6 +24,7 @@ from prjobs.base.errors import Unavailable
 from prjobs.base.notices import Code
 from prjobs.base.places import parse_zones
 from prjobs.base.proxies import NONE
+from prjobs.base.sites import stations
 from prjobs.base.sockets import is_loopback
 
 logger = logging.getLogger(__name__)
@@ -132,7 +133,7 @@ def refresh_once(desk: Desk, polled: Callable[[], Iterable[str]], limits: Limits
 
 def known_sites(desk: Desk, polled: Iterable[str]) -> list[str]:
     """Return every enclosure station with its observatories, then the other sites in the given order."""
-    tied = reservations.stations(desk.settings)
+    tied = stations(desk.settings)
     return list(dict.fromkeys([*sorted({*tied, *chain.from_iterable(tied.values())}), *polled]))
 
 

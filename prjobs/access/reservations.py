@@ -14,10 +14,11 @@ import msgspec
 from msgspec import Meta
 
 from prjobs.access.desk import Desk, Reservation, Window, remember
-from prjobs.base.clock import moment
+from prjobs.base.clock import utc
 from prjobs.base.errors import NotFound
 from prjobs.base.fields import Site, UserId, UserName
 from prjobs.base.settings import Settings
+from prjobs.base.sites import stations
 from prjobs.store.engine import marks
 
 LOCAL = "local"
@@ -199,20 +200,6 @@ def sites_judged(settings: Settings, site: str) -> tuple[str, ...]:
     """Return the site, and for an enclosure station its observatories too."""
     observatories = stations(settings).get(site, [])
     return tuple(dict.fromkeys([site, *observatories]))
-
-
-def stations(settings: Settings) -> dict[str, list[str]]:
-    """Return the observatories of each enclosure station, from the setting `stations`."""
-    tied: dict[str, list[str]] = {}
-    for entry in settings.stations:
-        station, _, observatories = entry.partition("=")
-        tied.setdefault(station, []).extend(observatories.split("+"))
-    return tied
-
-
-def utc(time_ms: int) -> str:
-    """Return a time for a sentence, to the minute."""
-    return moment(time_ms).strftime("%Y-%m-%d %H:%M")
 
 
 # ---- looking

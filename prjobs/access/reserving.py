@@ -12,7 +12,8 @@ from prjobs.access import audit, reservations
 from prjobs.access.audit import Actor, Entry
 from prjobs.access.desk import Desk, Reservation
 from prjobs.access.known import known_sites, known_users
-from prjobs.access.reservations import CALENDAR, LOCAL, UNCLEAR, Event, NewReservation, ShownReservation, utc
+from prjobs.access.reservations import CALENDAR, LOCAL, UNCLEAR, Event, NewReservation, ShownReservation
+from prjobs.base.clock import utc
 from prjobs.base.errors import BadRequest, Conflict, UnknownName
 from prjobs.base.sites import same_but_case
 from prjobs.base.suggestions import did_you_mean

@@ -16,6 +16,11 @@ def moment(time_ms: int, zone: tzinfo = UTC) -> datetime:
     return (_EPOCH + timedelta(milliseconds=time_ms)).astimezone(zone)
 
 
+def utc(time_ms: int) -> str:
+    """Return a time for a sentence, to the minute."""
+    return moment(time_ms).strftime("%Y-%m-%d %H:%M")
+
+
 class Clock:
     """The machine's own clock."""
 

@@ -91,6 +91,13 @@ class WrongHost(Refused):
     code = "wrong_host"
 
 
+class LockedOut(Refused):
+    """Somebody is in the dome: the site is locked out, and takes only stops."""
+
+    status = 423
+    code = "locked_out"
+
+
 class TooMany(Refused):
     """The caller sent too many requests."""
 

@@ -18,6 +18,8 @@ SECTIONS = {
     "roles_unread": "secure#users-of-an-outside-provider",
     "unknown_proxy": "secure#behind-tls",
     "notify": "trouble#messages-do-not-get-through",
+    "locked_out": "lockout#while-a-site-is-locked-out",
+    "lock_ends": "lockout#the-end-of-a-lock",
     "cloud_down": "trouble#the-cloud-gives-no-usable-answer",
     "cloud_unread": "trouble#the-jobs-of-a-site-cannot-be-read-in-the-cloud",
     "cloud_overflow": "trouble#the-list-of-the-cloud-is-too-long",

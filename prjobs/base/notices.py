@@ -29,6 +29,8 @@ class Code(StrEnum):
     UNKNOWN_PROXY = "unknown_proxy"
     WEB_ORIGIN = "web_origin"
     NOTIFY = "notify"
+    LOCKED_OUT = "locked_out"
+    LOCK_ENDS = "lock_ends"
     CLOUD_DOWN = "cloud_down"
     CLOUD_PARKED = "cloud_parked"
     CLOUD_UNREAD = "cloud_unread"
@@ -57,6 +59,7 @@ QUIET = frozenset(
         Code.UNKNOWN_PROXY,
         Code.WEB_ORIGIN,
         Code.NOTIFY,
+        Code.LOCKED_OUT,
     }
 )
 

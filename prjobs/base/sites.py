@@ -28,6 +28,15 @@ def _sites(setting: str, entry: str) -> list[str]:
     return [entry.partition("=")[0].strip()]
 
 
+def stations(settings: Settings) -> dict[str, list[str]]:
+    """Return the observatories of each enclosure station, from the setting `stations`."""
+    tied: dict[str, list[str]] = {}
+    for entry in settings.stations:
+        station, _, observatories = entry.partition("=")
+        tied.setdefault(station, []).extend(observatories.split("+"))
+    return tied
+
+
 def same_but_case(sites: Iterable[str]) -> list[str]:
     """Return a sentence for each group of sites whose names differ by letter case alone."""
     groups: dict[str, set[str]] = {}

@@ -33,6 +33,8 @@ COMMANDS = {
     "watch": Command("listing:add_watch", "print every change at once"),
     "cancel": Command("sending:add_cancel", "cancel a waiting job, or stop a whole site"),
     "note": Command("notes:add_note", "write a note on a night, a site or a job; list them, strike one out"),
+    "lock": Command("locking:add_lock", "lock a site out while somebody is in the dome: only stops are handed out"),
+    "unlock": Command("locking:add_unlock", "end a lock of a site"),
     "night": Command("night:add_night", "the log of a night: every job, stop, alarm and silence"),
     "doctor": Command("upkeep:add_doctor", "say what is wrong and what to do"),
     "backup": Command("upkeep:add_backup", "make a backup, whether a server runs or not"),

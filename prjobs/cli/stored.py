@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from prjobs.access import audit, reservations, reserving, tokens
+from prjobs.access import audit, lockouts, reservations, reserving, tokens
+from prjobs.access.lockouts import LockEnd, NewLock
 from prjobs.access.reserving import AskedReservation
 from prjobs.access.tokens import NewToken
 from prjobs.appliance import Appliance
@@ -22,7 +23,8 @@ from prjobs.base.folder import Folder
 from prjobs.base.settings_sources import load_settings
 from prjobs.cloud import status
 from prjobs.cloud.link import Link, open_link
-from prjobs.jobs import removal
+from prjobs.jobs import locking, removal
+from prjobs.jobs.locking import Asked
 from prjobs.monitor import sites
 from prjobs.night import noting
 from prjobs.night.noting import NewNote
@@ -117,6 +119,50 @@ def strike_note(folder: Folder, number: int) -> None:
     """Strike a note out."""
     with own_appliance(folder, create=False) as appliance:
         noting.strike_note(appliance.queue, number, audit.operator())
+
+
+# ---- locks
+
+
+def list_locks(folder: Folder, site: str) -> list[Document]:
+    """List the open locks of a site."""
+    with own_appliance(folder, create=False) as appliance:
+        found: list[Document] = msgspec.to_builtins(appliance.queue.lockouts.of(site))
+        return found
+
+
+def lock(folder: Folder, body: Document) -> Document:
+    """Lock a site out."""
+    with own_appliance(folder) as appliance:
+        wanted, actor = convert(body, NewLock), audit.operator()
+        asked = Asked(
+            site=wanted.site,
+            user_id=actor.who,
+            user_name=wanted.name or actor.who,
+            reason=wanted.reason,
+            until_ms=wanted.until_ms,
+        )
+        made = locking.lock(appliance.queue, asked, actor)
+        said = lockouts.sentence(asked.site, appliance.queue.lockouts.of(asked.site))
+        return {"lock": msgspec.to_builtins(made.lock), "sentence": said, "under_way": [], "stops": [], "notes": []}
+
+
+def change_lock(folder: Folder, lock_id: int, body: Document) -> Document:
+    """Give a lock another end."""
+    with own_appliance(folder, create=False) as appliance:
+        found = locking.find(appliance.queue.database, lock_id)
+        wanted = convert(body, LockEnd)
+        changed = msgspec.structs.replace(found, until_ms=wanted.until_ms, reason=wanted.reason or found.reason)
+        said: Document = msgspec.to_builtins(locking.change(appliance.queue, changed, audit.operator()))
+        return said
+
+
+def unlock(folder: Folder, lock_id: int) -> Document:
+    """End a lock."""
+    with own_appliance(folder, create=False) as appliance:
+        lock = locking.find(appliance.queue.database, lock_id)
+        left = locking.unlock(appliance.queue, lock_id, audit.operator())
+        return {"site": lock.site, "sentence": lockouts.after_unlock(lock.site, left)}
 
 
 # ---- sites and the cloud

@@ -77,6 +77,15 @@ def run_restore(asked: Namespace) -> None:
             f"{_jobs(done.cancelled)} that waited in the backup became CANCELLED: the observatory may have got the job "
             "since. `prjobs jobs --status CANCELLED --since 7d` lists cancelled jobs. Send again the jobs still wanted."
         )
+    if done.locked:
+        print(
+            f"LOCKED OUT, as somebody may be in the dome: {', '.join(done.locked)}. `prjobs unlock SITE` ends a lock."
+        )
+    if not done.are_locks_known:
+        print(
+            "Locks that were set since the backup are not known, since the store from before could not be read. Make "
+            "sure that nobody is in a dome before you start the server, or lock the site: prjobs lock SITE REASON."
+        )
     if done.needs_secret:
         print("This folder has no secret yet: tokens made elsewhere are worth nothing here. Make new tokens.")
 

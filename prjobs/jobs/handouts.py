@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import NamedTuple
 
+from prjobs.access import lockouts
 from prjobs.base.errors import Conflict
 from prjobs.base.notices import Code
 from prjobs.jobs import expiry, leases, log, lookup, proofs, settling, shared_stops, stops, two_programs
@@ -40,6 +41,7 @@ MOST_JOBS = 200
 MOST_BYTES = 1_000_000
 _UNPROVED = f"state IN ('{OPEN}', '{UNCONFIRMED}')"
 REPEATED = "its poll was repeated while a stop waited: it waits until after the stop"
+LOCKED = "its poll was repeated while the site was locked out: it waits until the site is unlocked"
 
 
 def begin_poll(queue: Queue, poll: PollRequest, peer: str, own_connection: bool = True) -> NotedPoll:
@@ -113,7 +115,10 @@ def _awaits_stop(queue: Queue, poll: PollRequest) -> bool:
 
 
 def _has_waiting(queue: Queue, poll: PollRequest) -> bool:
-    return lookup.has_waiting(queue.database, poll.site, poll.queue)
+    has_waiting = lookup.has_waiting(queue.database, poll.site, poll.queue)
+    if has_waiting and poll.site in queue.lockouts.held:
+        return lookup.has_waiting_stop(queue.database, poll.site, poll.queue)
+    return has_waiting
 
 
 class Caller(NamedTuple):
@@ -166,7 +171,8 @@ _INSERT = (
 def _find_leaving(transaction: Transaction, queue: Queue, poll: PollRequest, owed: list[JobRow]) -> list[JobRow]:
     """Return the jobs for one answer, oldest first, with the stops in `owed`.
 
-    Only the stops, if any: a malformed job beside a stop loses the whole answer at the observatory. While a stop waits
+    Only the stops, if any: a malformed job beside a stop loses the whole answer at the observatory. While the site is
+    locked out, only stops leave: closing and parking are motions. While a stop waits
     for another program of the site, only closing and parking leave. After a stop no other job leaves until the site has
     settled: a newer command would clear the site's stop flag. Further stops extend that time, but not for a closing or
     parking that waits: it leaves at the latest when the first settling time since it was sent is over.
@@ -175,7 +181,7 @@ def _find_leaving(transaction: Transaction, queue: Queue, poll: PollRequest, owe
     leaving = _first(transaction, queue, poll.queue, [job.seq for job in waiting if job.is_stop], owed)
     if leaving and queue.settings.stop_settle_s:
         settling.begin(transaction, queue, poll.site, poll.queue)
-    if leaving:
+    if leaving or lockouts.locks_at(transaction, queue.settings, poll.site):
         return leaving
     others = [job for job in waiting if not job.is_stop]
     if poll.is_filtered and lookup.has_waiting_stop(transaction, poll.site, poll.queue):
@@ -271,6 +277,8 @@ def _handed_before(transaction: Transaction, queue: Queue, poll: PollRequest) ->
         # The program did not get the earlier answer. The stop goes first, and alone.
         _give_back(transaction, queue, [Handed(one, poll.program, [], poll.poll_id) for one in earlier], REPEATED)
         return []
+    if earlier and lockouts.locks_at(transaction, queue.settings, poll.site):
+        earlier = _keep_stops(transaction, queue, poll, earlier)
     given = []
     for handout_id in earlier:
         due = [row for row in _still_due(transaction, queue, poll, handout_id) if _may_repeat(queue, poll, row)]
@@ -281,6 +289,19 @@ def _handed_before(transaction: Transaction, queue: Queue, poll: PollRequest) ->
         for row in rows if poll.lease_s else ():
             transaction.after_commit(leases.renew, queue, row.seq, poll.queue, poll.lease_s)
     return given
+
+
+def _keep_stops(transaction: Transaction, queue: Queue, poll: PollRequest, earlier: list[int]) -> list[int]:
+    """Return the hand-outs of stops, which leave alone; give the jobs of the other ones back: the site is locked out.
+
+    The program did not get the earlier answer, unless something proved the hand-out since: such jobs stay handed out.
+    """
+    given = {one: lookup.given_by(transaction, one, reported=True) for one in earlier}
+    moving = [one for one in earlier if not any(row.command_class == STOP_CLASS for row in given[one])]
+    unproved = f"SELECT 1 FROM handout WHERE id = ? AND {_UNPROVED}"
+    lost = [one for one in moving if transaction.fetch(unproved, (one,))]
+    _give_back(transaction, queue, [Handed(one, poll.program, [], poll.poll_id) for one in lost], LOCKED)
+    return [one for one in earlier if one not in moving]
 
 
 def _may_repeat(queue: Queue, poll: PollRequest, row: JobRow) -> bool:

@@ -3,7 +3,7 @@
 A step is sent once the step before was picked up, or after its patience, and not while a stop of its site is under way.
 A second act at the same site replaces the first, and sends the steps of the first that it does not have itself, as the
 first user: the second user's rights may not reach the enclosure station. A restart of the process goes on with the next
-step.
+step. A locked site gets the stop too; the other steps are motions, and wait up to an hour for the end of the lock.
 """
 
 import logging
@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from prjobs.access import audit
+from prjobs.access import audit, lockouts
 from prjobs.access.audit import Act, Actor, Entry
 from prjobs.access.identity import Identity
 from prjobs.jobs import repeats, submission
@@ -30,6 +30,8 @@ PATIENCE_MS = 15_000
 AFTER_MS = 5_000
 # The longest time after the act's stop that other stops may keep a step back: a roof must still close.
 HELD_MS = 45_000
+# The longest time after the act's stop that a lock of the site may keep a step back: later nobody expects the motion.
+LOCKED_MS = 3_600_000
 # The newest jobs of a site tell how its users name the instances.
 LOOKED_AT = 1000
 MINUTE_MS = 60_000
@@ -215,6 +217,11 @@ def _advance(transaction: Transaction, queue: Queue, number: int) -> None:
     due = _due(transaction, making, now_ms)
     if due is None:
         return
+    if isinstance(due, Step) and lockouts.locks_at(transaction, queue.settings, due.site):
+        if now_ms < (making.steps[0].sent_ms or 0) + LOCKED_MS:
+            return
+        logger.warning("make safe %d ends without %s at %s, which is locked out", number, due.action, due.site)
+        due = True
     if isinstance(due, Step):
         if not _adopt(transaction, due):
             _send(transaction, queue, making, due, user_name)

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from prjobs.access.lockouts import Lockouts
 from prjobs.base.deadlines import Deadlines
 from prjobs.base.errors import Fault, Unavailable
 from prjobs.base.ulids import Ulids
@@ -49,7 +50,8 @@ class Queue(Common):
     the first hand-out of each of the last stops for all devices, `rivals` two programs that poll the same queue,
     `reported` the numbers of stops, closings and parkings just reported without a hand-out. `returning` has the (site,
     queue) of the stops that the writer may be about to return. `surplus` has the jobs sent above the pace, `removed`
-    the numbers of jobs just removed from the store. `first_seq` is the number of the newest job from before the start.
+    the numbers of jobs just removed from the store, `lockouts` the locks of sites. `first_seq` is the
+    number of the newest job from before the start.
     """
 
     ulids: Ulids
@@ -61,6 +63,7 @@ class Queue(Common):
     repeats: Deadlines
     settling: Deadlines
     settled: Deadlines
+    lockouts: Lockouts
     first_seq: int
     stops: dict[str, Stop] = field(default_factory=dict)
     recent_polls: RecentPolls = field(default_factory=RecentPolls)

@@ -4,13 +4,13 @@ A private function with a `transaction` runs inside the writer: when the verb re
 when the verb raises, none is.
 """
 
-from prjobs.access import audit
+from prjobs.access import audit, lockouts
 from prjobs.access.audit import Act, Actor
 from prjobs.base.errors import Conflict
 from prjobs.jobs import expiry, repeats, stops
 from prjobs.jobs.insertion import insert_row, new_row
 from prjobs.jobs.queue import Queue, write_command
-from prjobs.jobs.requests import Command, is_stop
+from prjobs.jobs.requests import STOP_CLASS, Command, is_stop
 from prjobs.jobs.states import UNREAD
 from prjobs.store.models import JOB_COLUMNS, JobRow, sent_by
 from prjobs.store.transaction import Transaction
@@ -22,7 +22,8 @@ def submit_job(queue: Queue, command: Command, actor: Actor) -> JobRow:
     """Queue a command in both queues and return the stored job. `actor` is for the audit.
 
     A stop withdraws every older waiting job of the site, except closing and parking. The same idempotency key of the
-    same user within a day gives the job of the first call. Raise Conflict when the first call had a different command.
+    same user within a day gives the job of the first call. Raise Conflict when the first call had a different command,
+    and LockedOut for anything but a stop while the site is locked out.
     """
     act = act_of(command, actor)
     row: JobRow = write_command(queue, insert_job, queue, command, act, makes_safe=command.makes_safe)
@@ -39,6 +40,8 @@ def insert_job(transaction: Transaction, queue: Queue, command: Command, act: Ac
     now_ms = queue.clock.now_ms()
     if command.idempotency_key and (before := _same_key(transaction, command, now_ms)):
         return before
+    if command.command_class != STOP_CLASS:
+        lockouts.require_unlocked(transaction, queue.settings, command.site)
     if command.is_repeat and (waiting := repeats.standing_for(transaction, queue, command)):
         return waiting
     row = new_row(queue, command, *queue.ulids.next(), status=status)

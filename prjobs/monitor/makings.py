@@ -14,7 +14,9 @@ SHOWN_MS = 3_600_000
 
 
 class StepView(msgspec.Struct, frozen=True, kw_only=True):
-    """A step for the page. `state`: next, sent, late, picked_up, running, done, failed or gone.
+    """A step for the page. `state`: next, locked, unsent, sent, late, picked_up, running, done, failed or gone.
+
+    Locked: the site is locked out, and the step waits until the unlocking. Unsent: the act ended before the step.
 
     State and pick-up of a stop that a newer stop withdrew are those of the newer one, by `gave_way_to`.
     """
@@ -55,13 +57,21 @@ def list_makings(queue: Queue) -> list[MakingView]:
         (now_ms - SHOWN_MS,),
     )
     acts = [(row, decode(act)) for *row, act in found]
-    return [_view(queue.database, row, making, now_ms) for row, making in acts if making]
+    return [_view(queue, row, making, now_ms) for row, making in acts if making]
 
 
-def _view(source: Source, row: list[Any], making: Making, now_ms: int) -> MakingView:
+def _view(queue: Queue, row: list[Any], making: Making, now_ms: int) -> MakingView:
     *shown, replaced = row
-    steps = [_view_step(source, step, now_ms) for step in making.steps]
+    steps = [_held(queue, _view_step(queue.database, step, now_ms), ended_ms=row[3]) for step in making.steps]
     return MakingView(*(*shown, bool(replaced), steps, making.left_out))
+
+
+def _held(queue: Queue, step: StepView, ended_ms: int | None) -> StepView:
+    """Return the step as locked where a lock holds it back, and as unsent where the act ended before the step."""
+    if step.state == "next" and ended_ms is not None:
+        return msgspec.structs.replace(step, state="unsent")
+    is_motion = step.word != STOP_STEP and step.state in ("next", "sent", "late")
+    return msgspec.structs.replace(step, state="locked") if is_motion and step.site in queue.lockouts.held else step
 
 
 def _view_step(source: Source, step: Step, now_ms: int) -> StepView:

@@ -10,7 +10,7 @@ from prjobs.appliance import Appliance
 from prjobs.base.errors import Unavailable
 from prjobs.base.folder import Folder
 from prjobs.base.notices import Code
-from prjobs.jobs import expiry, leases, making_safe, refused_polls, settling, stops, two_programs
+from prjobs.jobs import expiry, leases, locking, making_safe, refused_polls, settling, stops, two_programs
 from prjobs.monitor.watching import Watch
 from prjobs.opening import save_polls
 from prjobs.upkeep import site_names
@@ -61,6 +61,7 @@ class Chores:
             Chore("roles", 5, lambda: desk.notices.say(Code.ROLES_UNREAD, desk.provider.unread_roles)),
             Chore("site names", 5, lambda: site_names.watch_once(queue, desk)),
             Chore("web origins", 5, lambda: web_origins.end_old_once(desk)),
+            Chore("locks", 1, lambda: locking.end_over_once(queue)),
             Chore("make safe", 1, lambda: making_safe.advance_once(queue)),
             Chore("disk", 5, lambda: watch_disk_once(queue, ballast)),
             Chore("retention", 1, Retention(queue).once),

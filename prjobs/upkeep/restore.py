@@ -20,6 +20,7 @@ from prjobs.store.models import BRIEF_COLUMNS, JobRow
 from prjobs.store.numbers import KEYS, Fetch, last_number, raise_numbers
 from prjobs.store.schema import open_database
 from prjobs.store.transaction import Transaction
+from prjobs.upkeep import kept_locks
 from prjobs.upkeep.backup import stamp
 from prjobs.upkeep.inspection import (
     copy_into,
@@ -51,13 +52,18 @@ class Past:
 
 @dataclass(frozen=True)
 class Restored:
-    """The result of a restore. Times are Unix milliseconds."""
+    """The result of a restore. Times are Unix milliseconds.
+
+    `locked` has the sites with a lock; the locks since the backup are known where the replaced store can be read.
+    """
 
     jobs: int
     newest_ms: int | None
     cancelled: int
     replaced: Path | None
     needs_secret: bool
+    locked: list[str]
+    are_locks_known: bool
 
 
 def restore(folder: Folder, source: Path, clock: Clock) -> Restored:
@@ -90,12 +96,13 @@ def _require_store(source: Path) -> None:
 
 def _restore(folder: Folder, source: Path, clock: Clock) -> Restored:
     forget_half_done(folder)
-    old = _past_of_replaced(folder)
+    old, locks = _past_of_replaced(folder), kept_locks.read(folder.database)
     temporary = folder.path / "restoring.sqlite3"
     try:
         new = _copy_checked(folder, source, temporary, old)
+        made = Making(temporary, clock.now_ms(), old, locks)
         with step("Cancelling the jobs that wait in the backup"):
-            jobs, cancelled = _prepare(temporary, clock.now_ms(), old, anchor.restore_entry(folder.path, source))
+            jobs, cancelled, locked = _prepare(made, anchor.restore_entry(folder.path, source))
         identity = _identity(folder, new, old)
         if old and has_log(folder.database):
             empty_log(folder.database)
@@ -110,7 +117,10 @@ def _restore(folder: Folder, source: Path, clock: Clock) -> Restored:
     finally:
         for side in SIDES:
             remove(temporary.with_name(temporary.name + side))
-    return Restored(jobs, new.newest_ms, cancelled, replaced, not (folder.path / "secret").exists())
+    needs_secret = not (folder.path / "secret").exists()
+    return Restored(
+        jobs, new.newest_ms, cancelled, replaced, needs_secret, locked=locked, are_locks_known=locks is not None
+    )
 
 
 # ---- what is known
@@ -170,9 +180,22 @@ def _identity(folder: Folder, new: Past, old: Past | None) -> dict[str, object]:
 # ---- making it safe
 
 
-def _prepare(temporary: Path, now_ms: int, old: Past | None, entry: audit.Entry) -> tuple[int, int]:
-    """Cancel the waiting jobs in the copy, before any poll; return the number of all jobs and of the cancelled."""
-    cancelled = 0
+@dataclass(frozen=True)
+class Making:
+    """The copy that is made, the time, and the past and the locks of the store to be replaced, where known."""
+
+    temporary: Path
+    now_ms: int
+    old: Past | None
+    locks: list[kept_locks.Row] | None
+
+
+def _prepare(making: Making, entry: audit.Entry) -> tuple[int, int, list[str]]:
+    """Cancel the waiting jobs in the copy, before any poll, and carry locks over.
+
+    Return the number of all jobs and of the cancelled, and the locked sites.
+    """
+    temporary, now_ms, old, cancelled = making.temporary, making.now_ms, making.old, 0
     database = open_database(temporary, create=False)
     database.start(lambda _sites: None)
     try:
@@ -180,13 +203,15 @@ def _prepare(temporary: Path, now_ms: int, old: Past | None, entry: audit.Entry)
         database.write(audit.record, now_ms, entry)
         while step := database.write(_withdraw, now_ms):
             cancelled += sum(1 for row in step if row.status in WAITING)
+        database.write(kept_locks.carry_over, making.locks, now_ms)
+        locked = database.write(kept_locks.locked_sites)
         jobs = database.write(_settle)
     finally:
         database.close()
     if has_log(temporary):
         raise Unusable(f"{temporary} could not be completed: see whether the disk is full.")
     sync_file(temporary)
-    return jobs, cancelled
+    return jobs, cancelled, locked
 
 
 def _raise_numbers(transaction: Transaction, given: dict[str, int] | None) -> None:

@@ -20,6 +20,7 @@ from prjobs.web import (
     cloud_api,
     contract,
     jobs_api,
+    lock_api,
     manual,
     metrics,
     monitor_api,
@@ -60,6 +61,7 @@ ROUTES = [
     *jobs_api.ROUTES,
     *access_api.ROUTES,
     *reservations_api.ROUTES,
+    *lock_api.ROUTES,
     *night_api.ROUTES,
     *notes_api.ROUTES,
     *cloud_api.ROUTES,
@@ -151,8 +153,11 @@ def build_routes(appliance: Appliance) -> list[Route]:
 
 
 def _limited(route: Route) -> Handler:
-    """Return the handler for people, who may ask for anything: each of its queries ends in time, but for a stop's."""
-    if route.path == monitor_api.MAKE_SAFE:
+    """Return the handler for people, who may ask for anything: each of its queries ends in time.
+
+    A stop and a lock are not limited.
+    """
+    if route.path in (monitor_api.MAKE_SAFE, lock_api.LOCK):
         return route.handler
 
     def answer(appliance: Appliance, **parts: str) -> Answer:

@@ -8,7 +8,7 @@ from bottle import request
 
 from prjobs.access import audit, rights
 from prjobs.appliance import Appliance
-from prjobs.base.errors import Conflict, DiskFull, NotFound, Refused, TooMany
+from prjobs.base.errors import Conflict, DiskFull, LockedOut, NotFound, Refused, TooMany
 from prjobs.jobs import handouts, lookup, proofs, refused_polls, reports
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.recent_polls import NotedPoll
@@ -167,7 +167,7 @@ DESCRIBED = [
         Needs.COMMANDER,
         wire.JobDocument,
         body=wire.NewJob,
-        refuses=(Conflict, TooMany, DiskFull),
+        refuses=(Conflict, LockedOut, TooMany, DiskFull),
         sends=("Idempotency-Key",),
         headers=sending.HEADERS,
     ),

@@ -59,6 +59,11 @@ class Needs(StrEnum):
     USER = "A token; its roles and sites decide what the user may do."
     COMMANDER = "A token of a user, owner or admin; the roles observatory and viewer alone may not command."
     STAFF = "A token of the role owner or admin."
+    LOCKER = "A token of the role owner or admin; none on this machine where programs poll without a token."
+    LOCK_OWNER = (
+        "A token of the lock's user, or of the role admin for the site; for a lock without a token the name, on this "
+        "machine."
+    )
     ADMIN = "A token of the role admin."
     ADMIN_EVERYWHERE = "A token of the role admin, for every site."
 

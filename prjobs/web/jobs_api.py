@@ -11,7 +11,7 @@ from msgspec import Meta
 from prjobs.access import rights
 from prjobs.appliance import Appliance
 from prjobs.base import catalogue
-from prjobs.base.errors import BadRequest, Conflict, DiskFull, Forbidden, NotFound, TooLarge, TooMany
+from prjobs.base.errors import BadRequest, Conflict, DiskFull, Forbidden, LockedOut, NotFound, TooLarge, TooMany
 from prjobs.base.parameters import limits_of, range_words
 from prjobs.base.ulids import is_ulid
 from prjobs.jobs import log, lookup, withdrawals
@@ -181,7 +181,7 @@ def post_command_notes(appliance: Appliance) -> Answer:
     return reply_json(Notes(notes_on(appliance.queue.database, draft)))
 
 
-COMMAND = (Conflict, TooMany, TooLarge, DiskFull)
+COMMAND = (Conflict, LockedOut, TooMany, TooLarge, DiskFull)
 ROUTES = [
     Route("GET", "/api/jobs", get_jobs, Needs.READER, JobsPage, query=JobsQuery, refuses=(TooMany,)),
     Route("GET", "/api/jobs/<ulid>", get_job, Needs.READER, views.JobDetail),

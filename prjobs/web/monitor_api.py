@@ -7,13 +7,15 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta
 
-from prjobs.access import audit, reservations, rights
+from prjobs.access import audit, rights
 from prjobs.access.identity import Identity, User
+from prjobs.access.lockouts import Lock
 from prjobs.appliance import Appliance
 from prjobs.base.errors import Conflict, Forbidden, NotFound, TooMany
 from prjobs.base.fields import Site
 from prjobs.base.notify_addresses import shown_setting
 from prjobs.base.settings_sources import reference
+from prjobs.base.sites import stations
 from prjobs.cloud.status import CloudStatus, describe_for, state_of
 from prjobs.jobs import log, making_safe, removal
 from prjobs.jobs.queue import Queue
@@ -62,6 +64,7 @@ class Now(msgspec.Struct, frozen=True):
     rules: Rules
     user: User | None
     make_safe: list[makings.MakingView]
+    locks: list[Lock]
     health: health.Health
     cloud: CloudStatus | None
     sites: list[sites.SiteView]
@@ -125,9 +128,10 @@ def get_now(appliance: Appliance) -> Answer:
             demo=queue.demo,
             store=queue.identity,
             alarms=alarms.list_alarms(appliance.board, reaches),
-            rules=rules_of(reservations.stations(queue.settings)),
+            rules=rules_of(stations(queue.settings)),
             user=caller.shown(identity) if identity else None,
             make_safe=[one for one in makings.list_makings(queue) if reaches(one.site)],
+            locks=[lock for lock in queue.lockouts.open if reaches(lock.site)],
             health=health.examine(queue),
             cloud=describe_for(appliance.cloud, identity),
             sites=sites.list_texts(appliance.board, reaches),
@@ -261,9 +265,9 @@ def post_make_safe(appliance: Appliance) -> Answer:
     site = parse_body(SiteToMakeSafe).site
     connection.asks_for(f"{site} make safe")
     judged = rights.require_rights(desk, identity, site, identity.user_id, "stop")
-    tied = reservations.stations(queue.settings)
-    stations = [one for one, sites in tied.items() if site in sites]
-    station = next((one for one in stations if identity.reaches(one)), next(iter(stations), ""))
+    tied = stations(queue.settings)
+    own = [one for one, sites in tied.items() if site in sites]
+    station = next((one for one in own if identity.reaches(one)), next(iter(own), ""))
     is_repeat = not sending.is_within_pace(desk, identity, makes_safe=True)
     actor = caller.actor(identity, judged.despite)
     begun = making_safe.begin(queue, site, station, identity, actor, is_repeat=is_repeat)

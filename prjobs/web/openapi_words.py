@@ -24,6 +24,7 @@ TAGS = {
     "monitor_api": ("State", "The state of the server and its sites, changes, alarms, settings; *make safe*."),
     "access_api": ("Access", "Tokens, logging in and out, and the question whether a caller may command."),
     "reservations_api": ("Reservations", "Reservations of sites."),
+    "lock_api": ("Locks", "Locks of sites while somebody is in the dome: only stops are taken and handed out."),
     "night_api": ("Night", "The log of a night, and the sky over a site."),
     "notes_api": ("Notes", "Notes of observers on nights, sites and jobs."),
     "cloud_api": ("Cloud", "The link to the cloud, its parked statuses, and the import of older jobs."),
@@ -65,6 +66,8 @@ SCHEMES: dict[Needs, list[dict[str, list[str]]]] = {
     Needs.NOTHING: [{}],
     Needs.READER: [*TOKEN, {}],
     Needs.SCRAPER: [*TOKEN, {}],
+    Needs.LOCKER: [*TOKEN, {}],
+    Needs.LOCK_OWNER: [*TOKEN, {}],
     Needs.OBSERVATORY: [_BEARER, {"basic": []}, _COOKIE, {}],
 }
 
@@ -167,6 +170,7 @@ PARTS: dict[str, Any] = {
     "site": {"description": "The code of a site.", "schema": {"type": "string"}},
     "token_id": {"description": "The id of a token, as GET /api/tokens lists it.", "schema": {"type": "string"}},
     "reservation_id": {"description": "The id of a reservation, a number.", "schema": {"type": "string"}},
+    "lock_id": {"description": "The id of a lock, a number.", "schema": {"type": "string"}},
     "note_id": {"description": "The id of a note, a number.", "schema": {"type": "string"}},
     "name": {"description": "The name of a file of the monitor.", "schema": {"type": "string"}},
     "page": {"description": "The name of a page of the manual, such as `install`.", "schema": {"type": "string"}},
@@ -186,6 +190,8 @@ SENTENCES = {
     "conflict": "The job is over: its status stays as it is.",
     "too_large": "The body is too large: 1 MiB is the limit.",
     "wrong_host": "The Host header does not name this appliance; the setting allowed_hosts adds names.",
+    "locked_out": "saf is LOCKED OUT: somebody is in the dome, locked by Ann K. until 2026-11-29 21:00 UTC (mirror "
+    "cleaning). Only stops are taken and handed out until every lock has ended.",
     "too_many": "Too many wrong tokens from this address: wait a minute.",
     "headers_too_large": "The headers are too large: 16 KiB is the limit, in at most 100 lines.",
     "internal": "Internal error; the log of the appliance has the details.",
