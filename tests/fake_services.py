@@ -14,6 +14,7 @@ class FakeService:
 
     def __init__(self):
         self.mode = WORKS
+        self.success = 200
         self.requests = []
         self.tries = 0
         self.let_go = threading.Event()
@@ -43,7 +44,7 @@ class FakeService:
         body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
         if self.mode == WORKS:
             self.requests.append((handler.path, body))
-        return {WORKS: 200, REFUSES: 403, FAILS: 500}[self.mode]
+        return {WORKS: self.success, REFUSES: 403, FAILS: 500}[self.mode]
 
 
 def _handler(service):
@@ -53,9 +54,10 @@ def _handler(service):
             if status is None:
                 return
             self.send_response(status)
-            self.send_header("Content-Length", "2")
+            body = b"" if status == 204 else b"{}"
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(b"{}")
+            self.wfile.write(body)
 
         do_GET = do_POST = answer
 

@@ -10,18 +10,23 @@ from prjobs.access.audit import Actor
 from prjobs.base.errors import Unusable
 from prjobs.base.notices import Code
 from prjobs.base.notify_addresses import parse_notify
+from prjobs.base.settings import Settings
 from prjobs.base.settings_sources import load_settings
 from prjobs.monitor import alarms
 from prjobs.monitor.alarms import NOTICE, PROBLEM, SILENT, STOP, Wrong
 from prjobs.notify import delivery as delivering
 from prjobs.notify import notifier as notifying
+from prjobs.notify.heartbeat import Heartbeat
+from prjobs.notify.messages import TEST
 from prjobs.notify.notifier import open_notifier, wants
 from prjobs.notify.outbox import GATHER_S
-from prjobs.notify.sending import recipients
+from prjobs.notify.sending import _rendered, recipients
 from prjobs.upkeep import chores
 from tests.clocks import ClockAhead
 from tests.fake_services import FAILS, HANGS, REFUSES, WORKS, FakeHealthchecks, FakeNtfy
+from tests.older import mounted
 from tests.proxy import Proxy
+from tests.test_ballast import fill_up
 from tests.test_imports import RUN, named
 from tests.verbs import submit
 from tests.waiting import wait_for
@@ -475,6 +480,68 @@ def test_an_acknowledgement_lets_the_heart_beat_again_but_a_problem_does_not(mak
     wait_for(lambda: healthchecks.beats > beats)
 
 
+# ---- the heartbeat, and other services
+
+
+def test_the_heart_beats_once_a_minute(make_appliance, clock, healthchecks):
+    board = make_appliance(heartbeat_url=f"{healthchecks.url}?status=up").board
+    heart = Heartbeat(board)
+
+    def look():
+        heart.once()
+        if heart._asking:
+            heart._asking.join(60)
+        return healthchecks.beats
+
+    assert look() == 0, "nothing is known before the first search for faults"
+    alarms.settle(board, [])
+    assert [look(), look()] == [1, 1]
+    clock.advance(59)
+    alarms.settle(board, [])
+    assert look() == 1
+    clock.advance(1)
+    healthchecks.success = 204
+    assert look() == 2
+    clock.advance(60)
+    assert look() == 2, "the search for faults stands still"
+    alarms.settle(board, [])
+    healthchecks.cut()
+    assert look() == 2 and "refused" in heart._reason and "hush" not in heart._reason
+    healthchecks.restore()
+    clock.advance(59)
+    alarms.settle(board, [wrong()])
+    clock.advance(1)
+    assert look() == 2, "an alarm is raised"
+    alarms.acknowledge(board, ["silent/saf"], ANN)
+    assert look() == 3 and heart._reason == ""
+    board.queue.notices.say(Code.NOTIFY, "Messages do not get through.")
+    clock.advance(60)
+    alarms.settle(board, [])
+    assert look() == 3, "messages do not get through"
+    assert [path for path, _ in healthchecks.requests] == ["/ping/hush-uuid?status=up"] * 3
+
+
+def test_a_message_is_text_for_services_of_every_form():
+    message = TEST._replace(title="a <b>", body="saf: “<b>&” is late.\n\nStill.")
+    addresses = [
+        "mailto://u:p@example.org",
+        "tgram://123456789:abcdefg_hijklmnop/12315544/",
+        "ntfys://t",
+        "matrixs://u:p@h/",
+    ]
+    for one in recipients(Settings(notify=addresses)):
+        made = _rendered(one.service, message)
+        is_markup = str(getattr(made["body_format"], "value", made["body_format"])) == "html"
+        assert ("<b>" in made["body"]) != is_markup, one.address.schema
+
+
+def test_addresses_stand_in_a_variable_with_commas(tmp_path):
+    text = "ntfys://a | kinds=stop,silent | sites=saf,mrc1, mailto://u:p@h.example?to=a@h.example,b@h.example"
+    settings, _ = load_settings(tmp_path, {"PRJOBS_NOTIFY": text})
+    first, second = parse_notify(settings.notify)
+    assert (first.kinds, first.sites, second.url) == (("stop", "silent"), ("saf", "mrc1"), text.split(", ")[1])
+
+
 # ---- the program: addresses in a wrong form, tests, secrets, a kill
 
 
@@ -578,8 +645,9 @@ def test_a_full_disk_a_kill_and_no_secret_anywhere(program, ntfy, healthchecks):
     wait_for(lambda: other.tries)
     token = program.token("auth0|ann", "--role", "admin")
     night = requests.get(f"{program.url}/api/night", timeout=30)
-    assert "hush" not in everything_said(program, token) and night.status_code == 200
-    assert '"value":["ntfy://…","ntfy://…","json://…"]' in everything_said(program, token)
+    said = everything_said(program, token)
+    assert "hush" not in said and night.status_code == 200
+    assert '"value":["ntfy://…","ntfy://…","json://…"]' in said
     wait_for(lambda: '"news":"raised"' in requests.get(f"{program.url}/api/night", timeout=30).text)
     program.kill()
     other.mode = WORKS
@@ -598,6 +666,26 @@ def test_a_full_disk_a_kill_and_no_secret_anywhere(program, ntfy, healthchecks):
     errors = program.data / "logs" / "prjobs.log"
     assert "sent to ntfy, address 1: prjobs: the server has a problem" in errors.read_text(encoding="utf-8")
     other.close()
+
+
+@pytest.mark.long
+def test_a_disk_without_any_room_is_told(program, ntfy, tmp_path):
+    (tmp_path / "disk").mkdir()
+    with mounted(tmp_path / "disk", "size=24m"):
+        program.data = tmp_path / "disk" / "data"
+        set_up(program, f'notify = ["{ntfy.url()}"]', "min_free_mb = 1")
+        program.serve()
+        token = program.token()
+        program.new_job(token)
+        filling = fill_up(tmp_path / "disk")
+        (message,) = wait_for(lambda: ntfy.messages)
+        assert message["title"].startswith("prjobs: the server has a problem")
+        assert "disk is" in message["message"]
+        filling.unlink()
+        wait_for(lambda: ntfy.titles[-1].startswith("Over: prjobs: the server has a problem"))
+        told = wait_for(lambda: "raised" in requests.get(f"{program.url}/api/night", timeout=30).text)
+        assert told and program.stop()[0] == 0
+        assert len({(one["title"], one["message"]) for one in ntfy.messages}) == len(ntfy.messages) <= 3
 
 
 @pytest.mark.long

@@ -92,8 +92,8 @@ def post_json(url: str, body: Mapping[str, Any], limits: Limits = LIMITS, proxie
 
 
 def touch(url: str, limits: Limits = LIMITS, proxies: str = NONE) -> None:
-    """Ask an address for nothing but the status 200. Raise Outside. `proxies`: the setting."""
-    _ask(_Request("GET", _address(url), None, {"Accept": "*/*"}), limits, proxies)
+    """Ask an address for nothing but a status of success. Raise Outside. `proxies`: the setting."""
+    _ask(_Request("GET", _address(url), None, {"Accept": "*/*"}, most_status=299), limits, proxies)
 
 
 def _ask(asked: "_Request", limits: Limits, proxies: str) -> tuple[bytes, str]:
@@ -122,6 +122,8 @@ class _Request(NamedTuple):
     address: Url
     body: bytes | None
     headers: Mapping[str, str]
+    # The highest status of a success.
+    most_status: int = 200
     target: str = ""
     where: str = ""
 
@@ -151,7 +153,7 @@ def _exchange(connection: HTTPConnection, cutter: _Cutter, asked: _Request, limi
         decode_content=False,
     )
     response = connection.getresponse()
-    _require_status(response, asked.where)
+    _require_status(response, asked)
     data = response.read(limits.body_bytes + 1, decode_content=False)
     # An answer without a length ends with the connection: a cut connection would make half an answer look whole.
     cutter.require_time()
@@ -160,12 +162,13 @@ def _exchange(connection: HTTPConnection, cutter: _Cutter, asked: _Request, limi
     return data
 
 
-def _require_status(response: BaseHTTPResponse, where: str) -> None:
+def _require_status(response: BaseHTTPResponse, asked: _Request) -> None:
+    where = asked.where
     if 300 <= response.status < 400:
         raise Outside(f"{where} redirects to another address, and prjobs follows none: check the address")
     if response.status == PROXY_LOGIN:
         raise Outside(f"{where} cannot be asked: {PROXY_ASKS}")
-    if response.status != 200:
+    if not 200 <= response.status <= asked.most_status:
         raise Outside(f"{where} answered with status {response.status}")
 
 
