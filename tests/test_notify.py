@@ -358,6 +358,22 @@ def test_the_file_has_no_address(notified, ntfy, folder):
         assert SECRET.encode() not in path.read_bytes()
 
 
+def test_each_alarm_comes_with_what_to_do(notified, ntfy):
+    one = notified(monitor_url="https://p.example/jobs")
+    one.find(
+        wrong(),
+        wrong(f"{PROBLEM}/disk_low", PROBLEM, "", "The disk is nearly full"),
+        wrong(f"{NOTICE}/cloud_down", NOTICE, "", "The cloud does not answer."),
+    )
+    one.step(5)
+    text = ntfy.messages[0]["message"]
+    assert "See whether the observatory program runs and its network is up." in text
+    assert "The disk is nearly full. Make room on the disk of the server." in text
+    section = "manual/trouble#the-cloud-gives-no-usable-answer"
+    assert f"The cloud does not answer. What to do: https://p.example/jobs/{section}" in text
+    assert text.endswith("\n\nMonitor: https://p.example/jobs/")
+
+
 # ---- who gets what
 
 

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from prjobs.base.clock import moment
+from prjobs.base.manual import section_of
 from prjobs.base.marks import marked
+from prjobs.base.notices import Code
 from prjobs.base.settings import Settings
 from prjobs.base.sockets import EVERY_ADDRESS, address_for_others, is_loopback
 from prjobs.monitor.alarms import KINDS, PROBLEM, SAFETY, SILENT, STOP, WHAT_TO_DO, code_of
@@ -19,6 +21,13 @@ SENTENCE_CHARS = 240
 _WORST_FIRST = {RAISED: 0, AGAIN: 1, BOTH: 2, OVER: 3}
 _KINDS = list(KINDS)
 _TITLES = {RAISED: "", AGAIN: "Still: ", BOTH: "Was: ", OVER: "Over: "}
+# The page has a card for each notice; a phone has the message alone.
+_ADVICE = {
+    **WHAT_TO_DO,
+    Code.DISK_LOW: "Make room on the disk of the server. Until then only stops, closing and parking are taken.",
+    Code.CLOCK: "Check the clock of the server.",
+    Code.BACKUP: "Make a backup with “prjobs backup”.",
+}
 GRAVE = frozenset({STOP, SAFETY, SILENT, PROBLEM})
 
 
@@ -32,17 +41,27 @@ class Message(NamedTuple):
     listed: tuple[News, ...] = ()
 
 
-def compose(news: Sequence[News], link: str, is_demo: bool) -> Message:
+class Link(NamedTuple):
+    """The address of the monitor for the reader of a message, with a / at the end, and words on who reaches it."""
+
+    url: str
+    where: str = ""
+
+    def __str__(self) -> str:
+        return f"Monitor: {self.url}{self.where}"
+
+
+def compose(news: Sequence[News], link: Link, is_demo: bool) -> Message:
     """Return a message with all news, the worst first."""
     ranked = sorted(news, key=_rank)
     listed, more = ranked[:LISTED], len(ranked) - LISTED
     first = ranked[0]
     title = f"{_TITLES[first.what]}{first.alarm.site or 'prjobs'}: {KINDS[first.alarm.kind]}"
     title += f" and {len(ranked) - 1} more" if len(ranked) > 1 else ""
-    parts = [_paragraph(one) for one in listed]
+    parts = [_paragraph(one, link) for one in listed]
     parts += [f"And {more} more."] if more > 0 else []
     title = f"[demo] {title}" if is_demo else title
-    return Message(title, "\n\n".join([*parts, link]), _tone(first), tuple(ranked), tuple(listed))
+    return Message(title, "\n\n".join([*parts, str(link)]), _tone(first), tuple(ranked), tuple(listed))
 
 
 def _rank(one: News) -> tuple[int, int, int, str]:
@@ -55,7 +74,7 @@ def _tone(first: News) -> str:
     return "failure" if first.alarm.kind in GRAVE else "warning"
 
 
-def _paragraph(one: News) -> str:
+def _paragraph(one: News, link: Link) -> str:
     alarm, times = one.alarm, f" Raised {one.times} times." if one.times > 1 else ""
     sentence = _sentence(alarm)
     match one.what:
@@ -64,8 +83,14 @@ def _paragraph(one: News) -> str:
         case "raised and over":
             return f"Raised at {_clock(alarm.raised_ms)}, over since {_clock(alarm.cleared_ms)}: {sentence}{times}"
     since = f" Raised at {_clock(alarm.raised_ms)}, not acknowledged." if one.what == AGAIN else ""
-    todo = WHAT_TO_DO.get(code_of(alarm), "")
+    todo = _todo(code_of(alarm), link)
     return f"{sentence}{since}{times}{f' {todo}' if todo else ''}"
+
+
+def _todo(code: str, link: Link) -> str:
+    """Return the advice for an alarm, or the address of the advice."""
+    section = section_of(code)
+    return _ADVICE.get(code) or (f"What to do: {link.url}{section}" if section else "")
 
 
 def _sentence(alarm: Alarm) -> str:
@@ -78,15 +103,15 @@ def _clock(time_ms: int | None) -> str:
     return moment(time_ms or 0).strftime("%H:%M UTC on %d %b")
 
 
-def link_of(settings: Settings, port: int) -> str:
-    """Return the line of a message with the address of the monitor."""
+def link_of(settings: Settings, port: int) -> Link:
+    """Return the address of the monitor for messages."""
     host = settings.host
     if settings.monitor_url:
-        return f"Monitor: {settings.monitor_url}"
+        return Link(f"{settings.monitor_url.removesuffix('/')}/")
     if is_loopback(host):
-        return f"Monitor: http://127.0.0.1:{port}/ at the machine {socket.gethostname()}"
+        return Link(f"http://127.0.0.1:{port}/", f" on the machine {socket.gethostname()} alone")
     name = address_for_others() if host in EVERY_ADDRESS else host
-    return f"Monitor: http://{f'[{name}]' if ':' in name else name}:{port}/"
+    return Link(f"http://{f'[{name}]' if ':' in name else name}:{port}/")
 
 
 TEST = Message(

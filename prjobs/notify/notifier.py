@@ -15,7 +15,7 @@ from prjobs.monitor.board import Alarm, Board
 from prjobs.notify import outbox
 from prjobs.notify.delivery import Delivery, Recipient
 from prjobs.notify.heartbeat import Heartbeat
-from prjobs.notify.messages import compose, link_of
+from prjobs.notify.messages import Link, compose, link_of
 from prjobs.notify.outbox import Outbox
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ CHANGED = 20_000
 class Notifier:
     """The messages to all recipients. `once` is called every second."""
 
-    def __init__(self, board: Board, recipients: Sequence[Recipient], secret: bytes, link: str) -> None:
+    def __init__(self, board: Board, recipients: Sequence[Recipient], secret: bytes, link: Link) -> None:
         self._board, self._link = board, link
         queue = board.queue
         self._database, self._settings = queue.database, queue.settings
