@@ -5,11 +5,12 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from prjobs.access import login
+from prjobs.access.dates import DatedAnswer, HeardDate, heard_date
 from prjobs.appliance import Appliance
 from prjobs.base.clock import Clock
 from prjobs.base.console import stop_with_console
@@ -60,7 +61,7 @@ class Server:
         self._lock = folder.lock()
         give_up_when_full(folder.path)
         forget_half_done(folder)
-        purpose = Purpose(demo, fetch=_fetcher(settings), before_upgrade=partial(keep_older, folder, clock))
+        purpose = Purpose(demo, fetch=_fetcher(settings, clock), before_upgrade=partial(keep_older, folder, clock))
         self.appliance, self.start = open_appliance(folder, settings, clock, purpose)
         try:
             self.link = _open_link(self.appliance)
@@ -95,7 +96,7 @@ class Server:
     def run(self) -> bool:
         """Serve until `stop`, then close everything. Return False if the store could not be closed well."""
         sys.setswitchinterval(SWITCH_INTERVAL_S)
-        chores = Chores(self.appliance, self.folder)
+        chores = Chores(self.appliance, self.folder, self.listener.addresses)
         stopping = self.appliance.queue.stopping
         works = {
             "upkeep": chores.run,
@@ -178,15 +179,22 @@ def _open_notifier(appliance: Appliance, port: int) -> "Notifier | None":
     return open_notifier(appliance.board, appliance.desk.secret, port)
 
 
-def _fetcher(settings: Settings) -> Callable[[str, dict[str, str]], object]:
+def _fetcher(settings: Settings, clock: Clock) -> Callable[[str, dict[str, str]], object]:
     def fetch(url: str, headers: dict[str, str]) -> object:
         from prjobs.access.http import Limits, get_json
 
         # A user may be waiting for the answer of the provider.
         limits = Limits(connect_s=2, first_byte_s=3, total_s=4)
-        return get_json(url, headers, limits=limits, proxies=settings.proxies)
+        heard: list[HeardDate | None] = []
+        take = partial(_take_date, heard, clock)
+        value = get_json(url, headers, limits=limits, proxies=settings.proxies, heard=take)
+        return DatedAnswer(value, heard[-1])
 
     return fetch
+
+
+def _take_date(heard: list[HeardDate | None], clock: Clock, headers: Mapping[str, str]) -> None:
+    heard.append(heard_date(headers, clock.elapsed_s()))
 
 
 def _listen(appliance: Appliance) -> Listener:

@@ -46,6 +46,13 @@ const KIND_WORDS = {
   notice: ["notice", "notices"],
   poll_refused: ["program refused", "programs refused"],
   token_ends: ["token ends soon", "tokens end soon"],
+  keys_unfetched: ["keys not fetched", "keys not fetched"],
+  provider_clock: ["clock differs", "clocks differ"],
+  unnamed_hosts: ["name refused", "names refused"],
+  proxy_unused: ["proxy not used", "proxies not used"],
+  ipv4_only: ["IPv4 alone", "IPv4 alone"],
+  sync_folder: ["folder synchronised", "folders synchronised"],
+  scanned_folder: ["folder watched", "folders watched"],
 };
 
 // "saf: silent 23m10s · 4 jobs waiting · 1 stop not picked up"

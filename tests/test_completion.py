@@ -5,7 +5,6 @@ import select
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from prjobs.cli.commands import build_parser
 from prjobs.cli.completing import SCRIPTS, places
 from tests.readme import leaves
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the shells of these tests run on a terminal of Unix")
 SHELLS = {
@@ -25,7 +25,6 @@ READY = {
     "zsh": "autoload -Uz compinit; compinit -D -u; prjobs() { printf '<%s>' \"$@\"; echo; }; source {script}; "
     "echo rea''dy\n",
 }
-TIMEOUT_S = 60
 
 
 class Typist:
@@ -68,14 +67,11 @@ class Typist:
             self.shown += os.read(self._terminal, 65_536).decode(errors="replace")
 
     def wait_for(self, text: str) -> None:
-        until_s = time.monotonic() + TIMEOUT_S
-        while text not in self.shown:
-            assert time.monotonic() < until_s, self.shown[-2000:]
-            self._read()
+        wait_for(lambda: text in self.shown, self._read)
 
     def close(self) -> None:
         self._process.kill()
-        self._process.wait(TIMEOUT_S)
+        self._process.wait(60)
         os.close(self._terminal)
 
 
@@ -114,6 +110,7 @@ def test_a_real_shell_completes_what_somebody_types(shell, script):
             typist.complete(start)
         typist.type("\n")
         typist.wait_for("<restore><a backup.sqlite3>")
+        assert "command not found" not in typist.shown
     finally:
         typist.close()
 

@@ -90,7 +90,9 @@ def test_the_program_beside_a_running_server(program: Program) -> None:
     assert re.search(r"^ok     saf polled last \d+ s ago\.$", done.stdout, re.MULTILINE), done.stdout
     document = json.loads(program.run("doctor", "--json").stdout)
     assert document["ok"] is True
-    assert {frozenset(finding) for finding in document["findings"]} == {frozenset({"level", "check", "sentence"})}
+    assert {frozenset(finding) for finding in document["findings"]} == {
+        frozenset({"level", "check", "sentence", "code", "manual"})
+    }
     assert len(program.post("getnewjobs", {"site": "saf"}).json()) == 0
     assert program.stop()[0] == 0
 

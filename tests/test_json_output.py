@@ -78,6 +78,7 @@ def fill(program):
     assert program.run("note", "add", "saf", 'a "note" of 星').returncode == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_served", [True, False], ids=["beside a server", "without a server"])
 def test_the_output_is_json_and_nothing_else(program, is_served):
     fill(program)

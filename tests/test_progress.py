@@ -75,13 +75,16 @@ def test_a_share_is_shown_as_it_grows():
         for percent in (25, 50, 75, 100):
             counter.done += 1
             wait_for(lambda percent=percent: f"Counting: {percent} %, " in terminal.texts[-1])
+    assert terminal.texts[-1].strip() == ""
 
 
 def test_a_closed_terminal_does_not_end_the_work():
+    done = []
     with progress.shown_on(Terminal(closed_after=1)):
-        for _ in range(3):
+        for number in range(3):
             with progress.step("Working"):
-                pass
+                done.append(number)
+    assert done == [0, 1, 2]
 
 
 def test_a_step_outside_a_command_shows_nothing(capfd):

@@ -1,27 +1,59 @@
-"""The tokens of observatory programs that end soon or have ended: the program is refused from then on."""
+"""The tokens that end soon or have ended: the program or user is refused from then on."""
+
+from collections.abc import Iterable
 
 from prjobs.access.desk import Desk
+from prjobs.access.login import LOGIN_LINK
 from prjobs.access.tokens import DAY_S, TokenInfo, list_tokens
 from prjobs.base.clock import moment
 from prjobs.base.notices import Code
 from prjobs.store.common import Common
 
 WARN_MS = 14 * DAY_S * 1000
+SHOWN = 3
 
 
 def watch_once(desk: Desk) -> None:
-    """Raise a notice for each site whose program's token ends within 14 days; end the other notices."""
-    now_ms = desk.clock.now_ms()
-    ending = [one for one in _programs(desk) if one.revoked_ms is None and 0 < one.expires_ms - now_ms <= WARN_MS]
-    by_site: dict[str, list[str]] = {}
-    for one in ending:
-        for site in one.sites or [""]:
-            by_site.setdefault(site, []).append(_sentence(one))
+    """Raise a notice for each site with a token that ends within 14 days; end the other notices.
+
+    A token of a user that was made for 14 days or less ends as planned: the doctor alone tells of such tokens.
+    """
+    lasting = (one for one in list_tokens(desk) if _is_program(one) or one.expires_ms - one.created_ms > WARN_MS)
+    by_site = ending(lasting, desk.clock.now_ms())
     for notice in desk.notices.all():
         if notice.code == Code.TOKEN_ENDS and notice.site not in by_site:
             desk.notices.end(notice.code, notice.site)
-    for site, sentences in by_site.items():
-        desk.notices.say(Code.TOKEN_ENDS, " ".join(sentences), site)
+    for site, sentence in by_site.items():
+        desk.notices.say(Code.TOKEN_ENDS, sentence, site)
+
+
+def ending(tokens: Iterable[TokenInfo], now_ms: int) -> dict[str, str]:
+    """Return the sentences on the tokens that end within 14 days, by site; empty for users' tokens and every site."""
+    by_site: dict[str, list[str]] = {}
+    users = []
+    for one in tokens:
+        # A browser that was logged in by a link gets another link.
+        if one.revoked_ms is not None or not 0 < one.expires_ms - now_ms <= WARN_MS or one.created_by == LOGIN_LINK:
+            continue
+        if _is_program(one):
+            for site in one.sites or [""]:
+                by_site.setdefault(site, []).append(_sentence(one))
+        else:
+            users.append(one)
+    if users:
+        by_site.setdefault("", []).append(_of_users(users))
+    return {site: " ".join(sentences) for site, sentences in by_site.items()}
+
+
+def _is_program(one: TokenInfo) -> bool:
+    """Return True if an observatory program polls with the token."""
+    return "observatory" in one.roles
+
+
+def _of_users(tokens: list[TokenInfo]) -> str:
+    named = ", ".join(f"{one.id} of {one.user_name} on {_end(one)}" for one in tokens[:SHOWN])
+    more = f" and {len(tokens) - SHOWN} more" if len(tokens) > SHOWN else ""
+    return f"Tokens of users end: {named}{more}. Make others with “prjobs token create”, and hand them over."
 
 
 def ended_between(common: Common, site: str, since_ms: int, until_ms: int) -> list[str]:
@@ -40,10 +72,13 @@ def _programs(common: Common) -> list[TokenInfo]:
     return list_tokens(common, "observatory")
 
 
+def _end(one: TokenInfo) -> str:
+    return moment(one.expires_ms).strftime("%Y-%m-%d %H:%M UTC")
+
+
 def _sentence(one: TokenInfo) -> str:
-    end = moment(one.expires_ms).strftime("%Y-%m-%d %H:%M UTC")
     sites = ", ".join(one.sites) or "every site"
     return (
-        f"The observatory token {one.id} of {one.user_name} for {sites} ends on {end}: make another with "
+        f"The observatory token {one.id} of {one.user_name} for {sites} ends on {_end(one)}: make another with "
         "“prjobs token create”, give it to the program, then revoke this one."
     )

@@ -7,7 +7,7 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any, NamedTuple
@@ -80,9 +80,17 @@ class _Cutter:
             return
 
 
-def get_json(url: str, headers: Mapping[str, str], limits: Limits = LIMITS, proxies: str = NONE) -> Any:
-    """Return the JSON at an address. Raise Outside. `proxies`: the setting."""
-    return _json(*_ask(_Request("GET", _address(url), None, headers), limits, proxies))
+Heard = Callable[[Mapping[str, str]], None]
+
+
+def get_json(
+    url: str, headers: Mapping[str, str], limits: Limits = LIMITS, proxies: str = NONE, heard: Heard | None = None
+) -> Any:
+    """Return the JSON at an address. Raise Outside. `proxies`: the setting.
+
+    `heard(headers)` gets the headers of the answer.
+    """
+    return _json(*_ask(_Request("GET", _address(url), None, headers, heard=heard), limits, proxies))
 
 
 def post_json(url: str, body: Mapping[str, Any], limits: Limits = LIMITS, proxies: str = NONE) -> Any:
@@ -126,6 +134,7 @@ class _Request(NamedTuple):
     most_status: int = 200
     target: str = ""
     where: str = ""
+    heard: Heard | None = None
 
     def through(self, proxy: Proxy | None) -> "_Request":
         """Return the request as it is sent: to a proxy with the whole address, unless through a tunnel."""
@@ -154,6 +163,8 @@ def _exchange(connection: HTTPConnection, cutter: _Cutter, asked: _Request, limi
     )
     response = connection.getresponse()
     _require_status(response, asked)
+    if asked.heard:
+        asked.heard(response.headers)
     data = response.read(limits.body_bytes + 1, decode_content=False)
     # An answer without a length ends with the connection: a cut connection would make half an answer look whole.
     cutter.require_time()

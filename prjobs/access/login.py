@@ -15,6 +15,8 @@ from prjobs.store.transaction import Transaction
 
 KEY, USER, MADE = FACTS = ("login_key", "login_user", "login_made_ms")
 DAY_MS = 86_400_000
+# The maker of the tokens of browsers that a link logged in.
+LOGIN_LINK = "login link"
 
 
 class LinkUser(msgspec.Struct, frozen=True):

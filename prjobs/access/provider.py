@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prjobs.access.claims import listed_roles, printable, seconds
+from prjobs.access.dates import DatedAnswer, HeardDate
 from prjobs.access.identity import LOG_IN, Identity
 from prjobs.base.clock import Clock, moment
 from prjobs.base.errors import Unauthorized, Unavailable, Unusable
@@ -41,6 +42,10 @@ UNREAD_ROLES = (
     "The login provider lists roles of a user in user_metadata, which is not read: at some providers users may change "
     "it themselves. Move the roles to app_metadata, or set oidc_user_metadata to true."
 )
+# A certificate or a cache on the way may be seconds off.
+CLOCK_OFF_S = 5.0
+STALE_S = 86_400.0
+# The JSON of an answer, alone or with the answer's date.
 Fetch = Callable[[str, dict[str, str]], Any]
 
 
@@ -60,6 +65,8 @@ class Provider:
         # A sentence for staff once a user has roles in user_metadata alone, which are not read.
         self.unread_roles = ""
         self._asking = threading.Lock()
+        self._fetched_s = clock.elapsed_s()
+        self._date: HeardDate | None = None
         # Requests that wait for keys hold threads, which polls need too.
         self._waiting = threading.Semaphore(max(1, settings.threads // 3))
         self._roles: dict[str, tuple[float, tuple[str, ...]]] = {}
@@ -71,6 +78,34 @@ class Provider:
                 "Set oidc_audience to the audience of this service."
             )
             raise Unusable(sentence)
+
+    # ---- for staff
+
+    @property
+    def has_keys(self) -> bool:
+        """True if tokens can be checked: without a provider nothing is to be checked."""
+        return bool(not self.issuer or self._certificate or self._keys)
+
+    def unfetched(self) -> str:
+        """Return a sentence when the keys were not fetched: none are known, or the fetches failed for a day."""
+        failing_s = self._clock.elapsed_s() - self._fetched_s
+        if not self._failures or (self._keys and failing_s < STALE_S):
+            return ""
+        check = "Check that this machine reaches the provider, and check oidc_issuer and oidc_jwks_url."
+        if not self._keys:
+            said = "The keys of the login provider were not fetched, so no token of the provider can be checked"
+            return f"{said}: {self._reason}. {check}"
+        said = "The keys of the login provider were not fetched for a day; a new key of the provider is not known here"
+        return f"{said}: {self._reason}. {check}"
+
+    def clock_off(self) -> str:
+        """Return a sentence when the provider's clock, as its last answer had it, differs from this machine's."""
+        date = self._date
+        off_s = 0.0 if date is None else (date.now_ms(self._clock.elapsed_s()) - self._clock.now_ms()) / 1000
+        if abs(off_s) <= CLOCK_OFF_S:
+            return ""
+        words = f"{abs(off_s):.0f} s {'ahead of' if off_s > 0 else 'behind'}"
+        return f"The clock of the login provider is {words} this machine's: set this machine's clock from the network."
 
     # ---- whose token
 
@@ -151,6 +186,8 @@ class Provider:
         roles: tuple[str, ...] = ()
         try:
             answer = self._fetch(self._settings.oidc_userinfo_url, {"Authorization": f"Bearer {token}"})
+            if isinstance(answer, DatedAnswer):
+                answer, self._date = answer.value, answer.date
             if isinstance(answer, dict) and answer.get("sub") == user_id:
                 keep_s, roles = USERINFO_KEEP_S, self._metadata_roles(answer) or ()
         except Exception as error:
@@ -215,6 +252,8 @@ class Provider:
         url = self._settings.oidc_jwks_url or self.issuer.rstrip("/") + "/.well-known/jwks.json"
         try:
             answer = self._fetch(url, {})
+            if isinstance(answer, DatedAnswer):
+                answer, self._date = answer.value, answer.date
         except Exception as error:
             if str(error) != self._reason:
                 logger.warning("the provider's keys were not fetched, and the known keys stay in use: %s", error)
@@ -223,8 +262,9 @@ class Provider:
         keys = _parse_keys(answer)
         if not keys:
             logger.warning("the provider's key set at %s holds no usable key: check oidc_jwks_url and oidc_issuer", url)
+            self._reason = f"the key set at {url} holds no usable key"
             return False
-        self._keys, self._reason = keys, ""
+        self._keys, self._reason, self._fetched_s = keys, "", self._clock.elapsed_s()
         self._keep(answer)
         return True
 

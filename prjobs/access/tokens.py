@@ -5,6 +5,7 @@ token; a token with an unknown or revoked id is refused.
 """
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -111,8 +112,13 @@ def _insert_token(transaction: Transaction, desk: Desk, info: TokenInfo, actor: 
 
 def list_tokens(common: Common, role: str = "") -> list[TokenInfo]:
     """Return all tokens ever made, oldest first; those of a role if given."""
+    return tokens_in(common.database.fetch, role)
+
+
+def tokens_in(fetch: Callable[[str, tuple[str]], list[Any]], role: str = "") -> list[TokenInfo]:
+    """Return the tokens of a store that is read by `fetch(sql, values)`."""
     sql = f"SELECT {_COLUMNS} FROM token WHERE roles LIKE ? ORDER BY created_ms, id"
-    return [_info(row) for row in common.database.fetch(sql, (f'%"{role}"%' if role else "%",))]
+    return [_info(row) for row in fetch(sql, (f'%"{role}"%' if role else "%",))]
 
 
 def revoke_token(desk: Desk, token_id: str, actor: Actor) -> None:

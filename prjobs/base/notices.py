@@ -23,6 +23,13 @@ class Code(StrEnum):
     POLL_REFUSED = "poll_refused"
     TWO_PROGRAMS = "two_programs"
     TOKEN_ENDS = "token_ends"
+    KEYS_UNFETCHED = "keys_unfetched"
+    PROVIDER_CLOCK = "provider_clock"
+    UNNAMED_HOSTS = "unnamed_hosts"
+    PROXY_UNUSED = "proxy_unused"
+    IPV4_ONLY = "ipv4_only"
+    SYNC_FOLDER = "sync_folder"
+    SCANNED_FOLDER = "scanned_folder"
     SITE_NAMES = "site_names"
     INVENTED_SITES = "invented_sites"
     ROLES_UNREAD = "roles_unread"
@@ -54,6 +61,13 @@ QUIET = frozenset(
         Code.AUDIT,
         Code.CALENDAR,
         Code.TOKEN_ENDS,
+        Code.KEYS_UNFETCHED,
+        Code.PROVIDER_CLOCK,
+        Code.UNNAMED_HOSTS,
+        Code.PROXY_UNUSED,
+        Code.IPV4_ONLY,
+        Code.SYNC_FOLDER,
+        Code.SCANNED_FOLDER,
         Code.SITE_NAMES,
         Code.ROLES_UNREAD,
         Code.UNKNOWN_PROXY,

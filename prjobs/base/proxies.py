@@ -49,6 +49,32 @@ def proxy_for(url: str) -> Proxy | None:
     return _parse(found)
 
 
+class Unused(NamedTuple):
+    """The reason why a proxy of the environment is not used; `is_wish`: a person said so, by a setting or NO_PROXY."""
+
+    reason: str
+    is_wish: bool
+
+
+def unused_proxy(url: str, setting: str) -> Unused | None:
+    """Return the reason why requests to the address use no proxy of the environment; None if used, or without any."""
+    named = {scheme for scheme, address in urllib.request.getproxies().items() if address and scheme != "no"}
+    if not named & {*_PORTS, "all"}:
+        return None
+    parts = urlsplit(url)
+    if setting == NONE:
+        return Unused("the setting proxies is none", is_wish=True)
+    try:
+        if proxy_for(url):
+            return None
+    except Unusable as unusable:
+        return Unused(str(unusable), is_wish=False)
+    if not named & {parts.scheme, "all"}:
+        variable = f"{parts.scheme}_proxy".upper()
+        return Unused(f"the address begins with {parts.scheme}, and {variable} is not set", is_wish=False)
+    return Unused(f"NO_PROXY, or the system's settings, exempt {parts.hostname}", is_wish=True)
+
+
 def _is_exempt(host: str, port: int | None) -> bool:
     """Return True if NO_PROXY or the system's settings exempt the host.
 

@@ -8,6 +8,7 @@ import sys
 from contextlib import suppress
 from functools import cache
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 try:
@@ -31,6 +32,12 @@ NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 TAKEN = (errno.EADDRINUSE, errno.EACCES)
 # With port 0, the port that is free at the first address may be taken at the second.
 TRIES = 20
+# The names that this machine gives to addresses without asking a name server.
+HOSTS = (
+    Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "drivers", "etc", "hosts")
+    if os.name == "nt"
+    else Path("/etc/hosts")
+)
 
 
 def bind_sockets(host: str, port: int) -> list[socket.socket]:
@@ -169,6 +176,38 @@ def is_own_host(host: str) -> bool:
         return True
     except OSError:
         return False
+
+
+def prefers_ipv6() -> bool:
+    """Return True if programs on this machine try ::1 first for `localhost`."""
+    try:
+        answers = socket.getaddrinfo("localhost", None, type=socket.SOCK_STREAM)
+    except OSError:
+        return False
+    return answers[0][0] == socket.AF_INET6
+
+
+def own_names(hosts: Path = HOSTS) -> set[str]:
+    """Return the names of this machine in small letters: its full name, and those of its file of hosts."""
+    found = {socket.gethostname().lower(), _full_name()}
+    try:
+        lines = hosts.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        address, *names = line.partition("#")[0].split() or [""]
+        # Names for 127.0.0.1 are often those of unwanted web sites; Debian gives 127.0.1.1 the machine's own.
+        if names and address not in LOOPBACKS and _is_own_address(address):
+            found |= {name.lower().rstrip(".") for name in names}
+    return {name for name in found if name and not is_loopback(name) and not name.startswith(("localhost", "ip6-"))}
+
+
+def _is_own_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return is_own_host(text)
 
 
 def _is_own_name(name: str) -> bool:

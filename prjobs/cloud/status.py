@@ -4,7 +4,7 @@ import msgspec
 
 from prjobs.access.identity import Identity
 from prjobs.base.clock import moment
-from prjobs.base.errors import NotFound
+from prjobs.base.errors import NotFound, Unusable
 from prjobs.base.notices import Code
 from prjobs.base.ulids import ulid_ms
 from prjobs.cloud import tables
@@ -56,6 +56,7 @@ class CloudStatus(msgspec.Struct, frozen=True, kw_only=True):
     parked: list[Parked]
     notices: list[str]
     counts: dict[str, int]
+    proxy: str = ""
 
 
 def describe(context: Context) -> CloudStatus | None:
@@ -82,6 +83,7 @@ def describe(context: Context) -> CloudStatus | None:
         parked=[Parked(*row) for row in tables.parked_rows(database)],
         notices=[notice.sentence for notice in context.queue.notices.all() if notice.code in NOTICES],
         counts=dict(memory.counts),
+        proxy=_proxy(context),
     )
 
 
@@ -95,6 +97,18 @@ def describe_for(context: Context, identity: Identity | None) -> CloudStatus | N
         sites=[one for one in found.sites if identity.reaches(one.site)],
         parked=[one for one in found.parked if identity.reaches(one.site)],
     )
+
+
+def _proxy(context: Context) -> str:
+    # Imported late, as the client is: a site without the link needs no library of HTTP.
+    from prjobs.base.proxies import NONE, proxy_for
+
+    settings = context.queue.settings
+    try:
+        proxy = None if settings.proxies == NONE else proxy_for(settings.cloud_base_url)
+    except Unusable:
+        return ""
+    return str(proxy or "")
 
 
 def describe_store(context: Context) -> CloudStatus | None:

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from prjobs.access import audit_notes, ending_tokens, web_origins
@@ -19,6 +19,7 @@ from prjobs.upkeep.ballast import Ballast
 from prjobs.upkeep.file_check import FileCheck
 from prjobs.upkeep.machine import StoreFile, WallClock, probe_once, watch_disk_once
 from prjobs.upkeep.retention import Retention
+from prjobs.upkeep.surroundings import Surroundings
 from prjobs.upkeep.upgrading import say_upgraded
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ TICK_S = 1.0
 # A backup and a check of the file would slow the start down.
 BACKUP_AFTER_S = 60
 CHECK_AFTER_S = 30
+LOOK_S = 600
 
 
 @dataclass
@@ -41,7 +43,7 @@ class Chore:
 class Chores:
     """All chores of one appliance."""
 
-    def __init__(self, appliance: Appliance, folder: Folder) -> None:
+    def __init__(self, appliance: Appliance, folder: Folder, addresses: Sequence[str] = ()) -> None:
         queue, desk = appliance.queue, appliance.desk
         self._clock = queue.clock
         ballast = Ballast(queue)
@@ -59,6 +61,9 @@ class Chores:
             Chore("two programs", 2, lambda: two_programs.find_once(queue)),
             Chore("tokens", 60, lambda: ending_tokens.watch_once(desk)),
             Chore("roles", 5, lambda: desk.notices.say(Code.ROLES_UNREAD, desk.provider.unread_roles)),
+            Chore("keys", 1, lambda: desk.notices.say(Code.KEYS_UNFETCHED, desk.provider.unfetched())),
+            Chore("provider clock", 1, lambda: desk.notices.say(Code.PROVIDER_CLOCK, desk.provider.clock_off())),
+            Chore("surroundings", LOOK_S, Surroundings(queue, addresses).once),
             Chore("site names", 5, lambda: site_names.watch_once(queue, desk)),
             Chore("web origins", 5, lambda: web_origins.end_old_once(desk)),
             Chore("locks", 1, lambda: locking.end_over_once(queue)),

@@ -14,6 +14,7 @@ from prjobs.base import private
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
+from prjobs.base.notices import Code
 from prjobs.base.settings import Settings
 from prjobs.base.settings_sources import FILE_NAME, load_settings
 from prjobs.base.sockets import bind_sockets
@@ -22,6 +23,7 @@ from prjobs.opening import require_settings
 from prjobs.upkeep.ballast import ballast_of
 from prjobs.upkeep.findings import NOTE, OK, WRONG, Finding, Findings, Patient
 from prjobs.upkeep.inspection import damages, has_log, open_read_only
+from prjobs.upkeep.machine_checks import check_machine, check_provider
 from prjobs.upkeep.service_check import check_service
 from prjobs.upkeep.store_checks import check_store
 
@@ -92,8 +94,12 @@ def _ask(url: str) -> Findings:
         sentence = f"The server at {url} does not answer: stop its process and start it again."
         yield Finding(WRONG, "server", sentence)
         return
+    # The check of the store tells of tokens, and of more of them than the server.
+    notices = [one for one in notices if one["code"] != Code.TOKEN_ENDS]
     for level, said in ((WRONG, problems), (NOTE, notices)):
-        yield from (Finding(level, "server", f"The server says: {one['sentence']}") for one in said)
+        yield from (
+            Finding(level, "server", f"The server says: {one['sentence']}", one["code"], one["manual"]) for one in said
+        )
     if not problems:
         yield Finding(OK, "server", f"The server at {url} is well.")
     if cloud := health.get("cloud"):
@@ -231,6 +237,8 @@ CHECKS: list[Check] = [
     check_log,
     check_disk,
     check_backup,
+    check_machine,
+    check_provider,
     check_sqlite,
 ]
 

@@ -7,6 +7,8 @@ import msgspec
 
 from prjobs.base.clock import Clock
 from prjobs.base.folder import Folder
+from prjobs.base.manual import section_of
+from prjobs.base.notices import Code
 from prjobs.base.settings import Settings
 
 # In order; worth knowing; in need of repair.
@@ -14,14 +16,21 @@ OK, NOTE, WRONG = "ok", "note", "WRONG"
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One line of the report."""
+    """One line of the report; `code` and the section of the manual are empty for what is in order or has none."""
 
     level: str
     check: str
     sentence: str
+    code: str = ""
+    manual: str = ""
 
 
 Findings = Iterator[Finding]
+
+
+def noted(check: str, code: Code, sentence: str) -> Finding:
+    """Return a finding that is worth knowing, with the section of the manual."""
+    return Finding(NOTE, check, sentence, code, section_of(code))
 
 
 @dataclass(frozen=True)

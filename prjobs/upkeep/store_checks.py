@@ -4,8 +4,11 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
 
+from prjobs.access.ending_tokens import ending
 from prjobs.access.operator_client import proved_client
+from prjobs.access.tokens import tokens_in
 from prjobs.base.errors import Unusable
+from prjobs.base.notices import Code
 from prjobs.base.progress import Counter, step
 from prjobs.base.sites import same_but_case, sites_in_settings
 from prjobs.base.suggestions import did_you_mean
@@ -18,7 +21,7 @@ from prjobs.opening import require_store
 from prjobs.store.faults import trouble_of
 from prjobs.store.models import JobRow
 from prjobs.store.schema import require_writable
-from prjobs.upkeep.findings import NOTE, OK, WRONG, Finding, Findings, Patient
+from prjobs.upkeep.findings import NOTE, OK, WRONG, Finding, Findings, Patient, noted
 from prjobs.upkeep.inspection import damages, has_log, older_migrations, open_read_only, require_ours
 
 SHOWN = 10
@@ -89,6 +92,15 @@ def _check_open(patient: Patient, connection: sqlite3.Connection) -> Findings:
     yield from _check_clock(patient, connection)
     yield from _check_polls(patient, connection)
     yield _check_handouts(patient, connection)
+    yield from _check_tokens(patient, connection)
+
+
+def _check_tokens(patient: Patient, connection: sqlite3.Connection) -> Findings:
+    tokens = tokens_in(lambda sql, values: connection.execute(sql, values).fetchall())
+    said = ending(tokens, patient.clock.now_ms())
+    yield from (noted("tokens", Code.TOKEN_ENDS, sentence) for sentence in said.values())
+    if not said:
+        yield Finding(OK, "tokens", "No token ends within 14 days.")
 
 
 def _check_identity(patient: Patient, connection: sqlite3.Connection) -> Finding:

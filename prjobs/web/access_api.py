@@ -10,7 +10,7 @@ from msgspec import Meta
 from prjobs.access import audit, login, rights, server_proof, tokens
 from prjobs.access.desk import Desk
 from prjobs.access.identity import Identity
-from prjobs.access.login import LinkUser
+from prjobs.access.login import LOGIN_LINK, LinkUser
 from prjobs.access.provider import MAX_TOKEN
 from prjobs.access.tokens import NewToken, TokenInfo
 from prjobs.appliance import Appliance
@@ -24,7 +24,6 @@ from prjobs.web.endpoint import Answer, Needs, Route, parse_body, parse_query, r
 
 logger = logging.getLogger(__name__)
 LOGIN_DAYS = 30
-LOGIN_LINK = "login link"
 # Browsers keep no longer cookie, and no cookie for a longer time.
 MAX_COOKIE = 3800
 MAX_AGE_S = 400 * 86_400

@@ -140,6 +140,11 @@ class Listener:
         )
 
     @property
+    def addresses(self) -> list[str]:
+        """The addresses on which the server listens."""
+        return [str(server.socket.getsockname()[0]) for server in self._servers]
+
+    @property
     def port(self) -> int:
         """The TCP port in use."""
         return int(self._servers[0].effective_port)

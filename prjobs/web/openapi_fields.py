@@ -243,6 +243,7 @@ FIELDS: dict[str, str] = {
     "last_contact_ms": "The time of the last answer, in Unix milliseconds.",
     "down_since_ms": "The time since which no answer came, in Unix milliseconds; null while up.",
     "offset_ms": "The cloud's clock minus this machine's, in milliseconds.",
+    "proxy": "The address of the proxy for the cloud; empty for a direct connection.",
     "ghosts": "The number of jobs that the cloud shows and does not have.",
     "parked": "The statuses that the cloud refused, for a person to decide.",
     "read_until_ms": "The moment until which the site was read, by the cloud's clock.",
