@@ -14,7 +14,7 @@ def first_steps(folder: Folder, url: str) -> list[str]:
         f"  1. Make a token for each user:     {_command(folder, 'token', 'create', '--user', 'ann')}",
         f"  2. Point the observatory's program at {url}/jobs",
         f"     or try without a telescope:     {_command(folder, 'simulate', 'saf')}",
-        f"  3. Start prjobs with the machine:  {_command(folder, 'service', 'show')}",
+        f"  3. Start prjobs with the machine:  {_command(folder, 'service', 'install')}",
     ]
 
 
