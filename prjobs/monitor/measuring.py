@@ -19,9 +19,9 @@ from prjobs.store.numbers import last_number
 
 DAY_MS = 86_400_000
 # A look reads so many changes of jobs at most, and counts so many of the newest jobs and hand-outs of the last day.
-CHANGES, JOBS, HANDOUTS = 50_000, 100_000, 20_000
+CHANGES, JOBS, HANDOUTS = 50_000, 50_000, 20_000
 # The jobs of the day are counted again after a time in proportion: so many in a second.
-JOBS_A_SECOND = 5_000
+JOBS_A_SECOND = 1_000
 _CHANGED = (
     "SELECT c.site, j.command_class, c.status, count(*) FROM change c JOIN job j ON j.seq = c.job_seq "
     f"WHERE c.seq > ? AND c.seq <= ? AND c.queue <> '{ALTERNATE}' GROUP BY c.site, j.command_class, c.status"

@@ -93,7 +93,8 @@ METRICS = [
         "prjobs_jobs",
         GAUGE,
         ("site", "class", "phase"),
-        "Jobs sent in the last 24 hours, by their present phase; at most the newest 100,000.",
+        "Jobs sent in the last 24 hours, by their present phase; at most the newest 50,000. "
+        "With thousands of jobs the count may be a minute old.",
         sources.jobs,
     ),
     Metric(
