@@ -193,6 +193,18 @@ def test_held_polls_are_counted_and_held_pages_are_not(server: Server) -> None:
     assert value(scrape(server.url), "prjobs_held_polls") == 0
 
 
+def test_a_site_that_is_locked_out(server: Server) -> None:
+    for site in ("saf", "eco"):
+        take(server.appliance, site=site)
+    assert value(scrape(server.url), "prjobs_site_locked_out") == 0
+    token = make_token(server.appliance, "auth0|ann", "admin")
+    body, headers = '{"site": "saf", "reason": "mirror cleaning"}', {"Authorization": f"Bearer {token}"}
+    answer = requests.post(f"{server.url}/api/lock", data=body, headers=headers, timeout=60)
+    assert answer.status_code == 200, answer.text
+    found = scrape(server.url)
+    assert [value(found, "prjobs_site_locked_out", site=site) for site in ("saf", "eco")] == [1, 0]
+
+
 def test_alarms_by_kind_and_acknowledged(make_server: Callable[..., Server]) -> None:
     clock = ClockAhead()
     server = make_server(clock)

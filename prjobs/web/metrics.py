@@ -90,6 +90,13 @@ METRICS = [
         sources.silent,
     ),
     Metric(
+        "prjobs_site_locked_out",
+        GAUGE,
+        ("site",),
+        "1 while a person has locked the site out, else 0.",
+        sources.locked_out,
+    ),
+    Metric(
         "prjobs_jobs",
         GAUGE,
         ("site", "class", "phase"),

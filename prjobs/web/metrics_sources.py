@@ -119,6 +119,13 @@ def silent(look: Look) -> Samples:
             yield (site,), found
 
 
+def locked_out(look: Look) -> Samples:
+    """Return 1 for each site that is locked out, 0 for each other site."""
+    held = look.queue.lockouts.held
+    for site in look.measures.labels.sites():
+        yield (site,), site in held
+
+
 # ---- jobs
 
 
