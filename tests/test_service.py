@@ -93,6 +93,10 @@ def test_the_unit_is_hardened(tmp_path: Path) -> None:
     assert float(level) <= 2.5
 
 
+def test_a_data_folder_among_temporary_files_is_seen_by_the_service() -> None:
+    assert "PrivateTmp=no\n" in units.unit(launch(folder="/tmp/prjobs"))
+
+
 @pytest.mark.skipif(shutil.which("systemctl") is None, reason="systemctl is not here")
 def test_systemd_starts_the_installed_units_with_the_machine(tmp_path: Path) -> None:
     """With --root systemctl works on a folder, and needs no systemd that runs."""

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from prjobs.base.errors import Unusable
-from prjobs.base.folder import Folder
+from prjobs.base.folder import Folder, default_folder
 from prjobs.base.settings import Settings
 from prjobs.base.settings_sources import load_settings
 from prjobs.base.sockets import bind_sockets
@@ -20,53 +20,60 @@ ACTIVE = (State.RUNNING, State.STARTING)
 def install(control: Control, launch: Launch, say: Say) -> None:
     """Install and start the service, and wait for an answer. A failed start leaves the system as before."""
     control.require_right()
-    folder = Folder(launch.folder)
-    before = control.installed()
-    if before:
-        _require_folder(before, folder.path, control)
-    is_running = before is not None and before.state in ACTIVE
-    if not is_running:
-        _require_unserved(folder)
-    control.check(launch)
-    # The variables of this terminal are not those of the service.
-    settings, _ = load_settings(folder.path, environment={})
+    folder, before = Folder(launch.folder), control.installed()
+    settings = _require_fit(control, launch, before)
     if before and before.state == State.RUNNING and control.is_same(launch, settings):
         say("The service prjobs is installed already, and nothing has changed.")
         _say_where(_await(control, folder), folder, say)
         return
-    if is_running:
-        control.stop()
-    try:
-        _require_free(settings)
-    except Unusable:
-        if is_running:
-            control.start()
-        raise
-    take_back = control.put(launch, settings)
-    try:
-        url = _start(control, folder)
-    except SlowStart:
-        raise
-    except Unusable:
-        _undo(control, take_back, restart=is_running)
-        raise
+    url = _replace(control, launch, settings)
     done = "is installed anew" if before else "is installed"
     say(f"The service prjobs {done} and starts with the machine, as {_who(control.installed())}.")
     _say_where(url, folder, say)
     say(f"A browser logs in by the link of `prjobs login{_data(folder)}`.")
 
 
+def _require_fit(control: Control, launch: Launch, before: Installed | None) -> Settings:
+    """Return the settings of the service. Raise Unusable for a launch that cannot work; nothing is changed then."""
+    if before:
+        _require_folder(before, launch.folder, control)
+    if not before or before.state == State.STOPPED:
+        _require_unserved(Folder(launch.folder))
+    control.check(launch)
+    # The variables of this terminal are not those of the service.
+    settings, _ = load_settings(launch.folder, environment={})
+    if not settings.port:
+        raise Unusable("The setting port is 0, any free port: choose one, so that programs find the service.")
+    if not before:
+        _require_free(settings)
+    return settings
+
+
+def _replace(control: Control, launch: Launch, settings: Settings) -> str:
+    """Stop the service from before, if any, install and start the new service; return the URL."""
+    before, undoing = control.installed(), []
+    is_active = before is not None and before.state != State.STOPPED
+    if is_active:
+        undoing.append(control.start)
+    try:
+        if before:
+            # The sockets of systemd are stopped too, and free the port.
+            control.stop()
+            _require_free(settings)
+        undoing.insert(0, control.put(launch, settings))
+        return _start(control, Folder(launch.folder))
+    except SlowStart:
+        raise
+    except Unusable:
+        # The first failure is the failure to tell.
+        for act in (control.stop, *undoing):
+            with suppress(Unusable):
+                act()
+        raise
+
+
 def _data(folder: Folder) -> str:
-    from prjobs.base.folder import default_folder
-
     return "" if folder.path == default_folder() else f' --data "{folder.path}"'
-
-
-def _undo(control: Control, take_back: Callable[[], None], restart: bool) -> None:
-    """Stop and take the install back. The first failure is the failure to tell."""
-    for act in (control.stop, take_back, *([control.start] if restart else [])):
-        with suppress(Unusable):
-            act()
 
 
 def _start(control: Control, folder: Folder) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+import prjobs
 from prjobs.base.errors import Unusable
 from prjobs.base.settings import Settings
 from prjobs.base.sockets import bind_sockets
@@ -55,7 +56,7 @@ ISOLATED = """\
 ProtectSystem=strict
 ReadWritePaths={writable}
 ProtectHome=read-only
-PrivateTmp=yes
+PrivateTmp={private}
 PrivateDevices=yes
 PrivateMounts=yes
 ProtectClock=yes
@@ -136,15 +137,26 @@ def unit(launch: Launch) -> str:
     """Return the systemd unit of a launch: of the machine, or of the user's own systemd without an account."""
     launch.require_writable_down()
     # A missing folder fails in prjobs, which says so, and not in systemd.
-    writable = " ".join(f"-{_path(name)}" for name in (str(launch.folder), *launch.also_writes))
+    written = (str(launch.folder), *launch.also_writes)
+    isolated = ISOLATED.format(
+        writable=" ".join(f"-{_path(name)}" for name in written),
+        # A service with folders for temporary files of its own sees nothing of the machine's.
+        private="no" if any(_is_temporary(name) for name in (*written, launch.words[0], prjobs.__file__)) else "yes",
+    )
     return UNIT.format(
         user=f"User={_literal(launch.account)}\n" if launch.account else "",
         command=" ".join(_word(word) for word in launch.words),
-        hardening=FILTERED + (ISOLATED.format(writable=writable) if launch.account else ""),
+        hardening=FILTERED + (isolated if launch.account else ""),
         target="multi-user.target" if launch.account else "default.target",
         # systemd does not read the section. As JSON no path ends in a backslash, which would join two lines.
         folder=json.dumps(str(launch.folder)),
     )
+
+
+def _is_temporary(name: str) -> bool:
+    """Return True for a file in one of the folders for temporary files, also behind a link."""
+    paths = {Path(name), Path(name).resolve()}
+    return any(path.is_relative_to(folder) for path in paths for folder in ("/tmp", "/var/tmp"))
 
 
 def folder_in(text: str) -> Path | None:
