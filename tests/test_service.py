@@ -37,6 +37,8 @@ def test_the_unit_starts_the_program(program: Program) -> None:
     assert (shown.returncode, shown.stderr) == (0, "")
     lines = shown.stdout.splitlines()
     assert "User=alice" in lines and "Restart=always" in lines
+    # By systemd's default stderr goes where stdout goes, and the reason of a failed start would be lost.
+    assert "StandardError=journal" in lines
     (line,) = [line for line in lines if line.startswith("ExecStart=")]
     words = shlex.split(line.removeprefix("ExecStart="))
     process = subprocess.Popen([*words, "--port", "0"], stdout=subprocess.PIPE, text=True)

@@ -91,6 +91,7 @@ def start(control: Control, named: Path | None, say: Say) -> None:
         _say_where(_await(control, folder), folder, say)
         return
     _require_unserved(folder)
+    control.check(Launch([], folder.path, service.account))
     try:
         url = _start(control, folder)
     except SlowStart:

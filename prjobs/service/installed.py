@@ -46,6 +46,10 @@ class Control(Protocol):
     def behind(self) -> str:
         """The words of a terminal behind a command: ` --user` for the services of a user."""
 
+    @property
+    def journal(self) -> str:
+        """The name of the system's own log, for a reason missing in the log of prjobs."""
+
     def require_right(self) -> None:
         """Raise Unusable without the right, or on a system without services."""
 

@@ -43,6 +43,11 @@ class Systemd:
         return "" if self.is_user else "sudo "
 
     @property
+    def journal(self) -> str:
+        """The command for the messages of the service in the journal."""
+        return f"`journalctl {'--user ' if self.is_user else ''}-u {NAME}`"
+
+    @property
     def units(self) -> Path:
         """The folder of the unit files."""
         return user_folder() if self.is_user else SYSTEM_FOLDER

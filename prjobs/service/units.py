@@ -30,6 +30,7 @@ TimeoutStopSec=20
 UMask=0077
 # The first start prints a link that logs in, which must not stand in the journal. `prjobs login` makes another.
 StandardOutput=null
+StandardError=journal
 {hardening}
 [Install]
 WantedBy={target}

@@ -70,8 +70,8 @@ def wait_until_answers(control: Control, folder: Folder, log: LogEnd) -> str:
             return url
         service = control.installed()
         if service is None or service.state in (State.FAILED, State.STOPPED) or log.reason():
-            reason = log.reason() or "the process ended before the first line in its log"
-            raise Unusable(f"prjobs does not start: {reason} The log is {folder.log}.")
+            reason = log.reason().rstrip(".") or f"its log has no reason, look in {control.journal}"
+            raise Unusable(f"prjobs does not start: {reason}. The log is {folder.log}.")
         time.sleep(STEP_S)
     raise SlowStart(
         f"prjobs started and does not answer after {START_S:.0f} s: the check of a large store may take longer. Look "

@@ -72,6 +72,7 @@ class Windows:
 
     before = ""
     behind = ""
+    journal = "the event log of Windows (eventvwr.msc, Application)"
 
     def require_right(self) -> None:
         """Raise Unusable unless the terminal is an administrator's."""
