@@ -92,11 +92,11 @@ def _errors() -> str:
 
 
 def _metrics() -> str:
-    rows = [
-        f"| `{one.name}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels) or 'none'} | {one.help} |"
-        for one in METRICS
-    ]
-    return _table("metric | kind | labels | what it is", rows)
+    rows = []
+    for one in METRICS:
+        labels = ", ".join(f"`{label}`" for label in one.labels)
+        rows.append(f"| `{one.name}` | {one.kind}{f' by {labels}' if labels else ''} | {one.help} |")
+    return _table("metric | kind and labels | what it is", rows)
 
 
 def _first(text: str | None) -> str:

@@ -60,7 +60,7 @@ def test_it_works(server: Server) -> None:
 def written_table() -> dict[str, tuple[str, set[str]]]:
     """Name -> kind and labels of each metric in the manual."""
     text = (MANUAL / "metrics.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| ([^|]*) \| [^|]+ \|$", text, re.M)
+    rows = re.findall(r"^\| `(\w+)` \| (\w+)( by [^|]*)? \| [^|]+ \|$", text, re.M)
     return {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
 
 
@@ -190,7 +190,11 @@ def test_held_polls_are_counted_and_held_pages_are_not(server: Server) -> None:
         submit(server.appliance)
         for thread in held:
             thread.join(60)
-    assert value(scrape(server.url), "prjobs_held_polls") == 0
+    found = scrape(server.url)
+    assert value(found, "prjobs_held_polls") == 0
+    # The handlers ran twice.
+    assert value(found, "prjobs_requests_total", endpoint="/getnewjobs") == 1
+    assert value(found, "prjobs_requests_total", endpoint="/api/changes") == 1
 
 
 def test_a_site_that_is_locked_out(server: Server) -> None:
