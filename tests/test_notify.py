@@ -12,12 +12,13 @@ from prjobs.base.notices import Code
 from prjobs.base.notify_addresses import parse_notify
 from prjobs.base.settings import Settings
 from prjobs.base.settings_sources import load_settings
+from prjobs.base.sites import sites_in_settings
 from prjobs.monitor import alarms
 from prjobs.monitor.alarms import NOTICE, PROBLEM, SILENT, STOP, Wrong
 from prjobs.notify import delivery as delivering
 from prjobs.notify import notifier as notifying
 from prjobs.notify.heartbeat import Heartbeat
-from prjobs.notify.messages import TEST
+from prjobs.notify.news import TEST
 from prjobs.notify.notifier import open_notifier, wants
 from prjobs.notify.outbox import GATHER_S
 from prjobs.notify.sending import _rendered, recipients
@@ -154,6 +155,17 @@ def test_nothing_is_repeated_with_notify_again_min_0(notified, ntfy):
     one.step(5)
     one.step(100_000)
     assert len(ntfy.messages) == 1
+
+
+def test_a_notice_without_a_sound_is_repeated_once_a_day(notified, ntfy):
+    one = notified(ntfy.url(kinds="backup"))
+    one.find(wrong(f"{NOTICE}/backup", NOTICE, "", "The backup failed.", loud=False))
+    one.step(5)
+    for _ in range(23):
+        one.step(3600)
+    assert ntfy.titles == ["prjobs: the server has a notice"]
+    one.step(3600)
+    assert ntfy.titles[1:] == ["Still: prjobs: the server has a notice"]
 
 
 # ---- one message for what belongs together
@@ -551,6 +563,13 @@ def test_a_message_is_text_for_services_of_every_form():
         assert ("<b>" in made["body"]) != is_markup, one.address.schema
 
 
+def test_sites_of_an_address_are_sites_of_the_settings():
+    assert sites_in_settings(Settings(notify=["ntfys://a | sites=saf,mrc1", "ntfys://b"])) == {
+        "mrc1": ["notify"],
+        "saf": ["notify"],
+    }
+
+
 def test_addresses_stand_in_a_variable_with_commas(tmp_path):
     text = "ntfys://a | kinds=stop,silent | sites=saf,mrc1, mailto://u:p@h.example?to=a@h.example,b@h.example"
     settings, _ = load_settings(tmp_path, {"PRJOBS_NOTIFY": text})
@@ -574,7 +593,7 @@ def set_up(program, *lines):
         ("mailto://ann:pass-word@", "notify: address 2 (mailto): this is no address of the service"),
         ("tgram://pass-word", "notify: address 2 (tgram): this is no address of the service"),
         ("ntfys://pass-word | kinds=disk", "there is no kind of alarm named disk. Did you mean disk_low?"),
-        ("ntfys://pass-word | kind=stop", "none of name, kinds, sites (kinds may be meant)"),
+        ("ntfys://pass-word | kind=stop", "none of name, kinds, sites. Write it as in"),
         ("ntfys://pass-word|pass-word", "address 2 (ntfys) has an option that is none of name, kinds, sites"),
         ("ntfys://pass-word | sites=", "address 2 (ntfys): sites must be words with commas between them"),
         ("pass-word", "notify: address 2 names no service and address behind it."),

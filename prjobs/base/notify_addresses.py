@@ -4,8 +4,6 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from prjobs.base.suggestions import nearest
-
 # Settings whose values hold passwords, or are passwords themselves.
 SECRET = frozenset({"notify", "heartbeat_url"})
 OPTIONS = ("name", "kinds", "sites")
@@ -66,9 +64,7 @@ def _parse(number: int, entry: str) -> Address:
     for option in options:
         name, _, value = (part.strip() for part in option.partition("="))
         if name not in OPTIONS:
-            near = nearest(name, OPTIONS)
-            hint = f" ({near} may be meant)" if near else ""
-            raise ValueError(f"{where} has an option that is none of {', '.join(OPTIONS)}{hint}. {_EXAMPLE}")
+            raise ValueError(f"{where} has an option that is none of {', '.join(OPTIONS)}. {_EXAMPLE}")
         if name in said:
             raise ValueError(f"{where} has {name} twice: keep one of the two")
         said[name] = value

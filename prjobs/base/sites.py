@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterable
 
+from prjobs.base.notify_addresses import parse_notify
 from prjobs.base.settings import Settings
 
 # The settings that name sites.
 _NAMING = [
     name
     for name in Settings.__struct_fields__
-    if name == "stations" or name.startswith("site_") or name.endswith("_sites")
+    if name in ("stations", "notify") or name.startswith("site_") or name.endswith("_sites")
 ]
 
 
@@ -25,6 +26,8 @@ def sites_in_settings(settings: Settings) -> dict[str, list[str]]:
 def _sites(setting: str, entry: str) -> list[str]:
     if setting == "stations":
         return re.split(r"[=+]", entry)
+    if setting == "notify":
+        return [site for address in parse_notify([entry]) for site in address.sites]
     return [entry.partition("=")[0].strip()]
 
 

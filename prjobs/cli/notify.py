@@ -65,7 +65,7 @@ def _send(settings: Settings) -> list[tuple[str, str]]:
 
 def _works(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
     from prjobs.notify import heartbeat
-    from prjobs.notify.messages import TEST
+    from prjobs.notify.news import TEST
 
     if settings.notify:
         from prjobs.notify.sending import recipients

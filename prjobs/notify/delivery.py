@@ -11,7 +11,7 @@ from prjobs.base.logs import SECRET_THREADS
 from prjobs.base.notify_addresses import Address
 from prjobs.monitor.alarms import SAFETY, STOP
 from prjobs.monitor.told import RAISED
-from prjobs.notify.messages import Message
+from prjobs.notify.news import Message
 
 logger = logging.getLogger(__name__)
 # After a failure the next try comes after so many seconds, then after twice as many, up to the most.

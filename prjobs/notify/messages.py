@@ -13,7 +13,7 @@ from prjobs.base.sockets import EVERY_ADDRESS, address_for_others, is_loopback
 from prjobs.monitor.alarms import KINDS, PROBLEM, SAFETY, SILENT, STOP, WHAT_TO_DO, code_of
 from prjobs.monitor.board import Alarm
 from prjobs.monitor.told import AGAIN, BOTH, OVER, RAISED
-from prjobs.notify.news import News
+from prjobs.notify.news import Message, News
 
 # Many services cut longer texts off.
 LISTED = 5
@@ -29,16 +29,6 @@ _ADVICE = {
     Code.BACKUP: "Make a backup with “prjobs backup”.",
 }
 GRAVE = frozenset({STOP, SAFETY, SILENT, PROBLEM})
-
-
-class Message(NamedTuple):
-    """A message: `tone` is failure, warning or success; `news` is the whole content, and `listed` is named."""
-
-    title: str
-    body: str
-    tone: str
-    news: tuple[News, ...] = ()
-    listed: tuple[News, ...] = ()
 
 
 class Link(NamedTuple):
@@ -112,10 +102,3 @@ def link_of(settings: Settings, port: int) -> Link:
         return Link(f"http://127.0.0.1:{port}/", f" on the machine {socket.gethostname()} alone")
     name = address_for_others() if host in EVERY_ADDRESS else host
     return Link(f"http://{f'[{name}]' if ':' in name else name}:{port}/")
-
-
-TEST = Message(
-    "prjobs: a test",
-    "This is a test of the messages about alarms. There is nothing to do.",
-    "success",
-)

@@ -1,4 +1,4 @@
-"""The news about an alarm for a message."""
+"""The news about an alarm, and a message with news."""
 
 from typing import NamedTuple
 
@@ -11,3 +11,20 @@ class News(NamedTuple):
     what: str
     alarm: Alarm
     times: int
+
+
+class Message(NamedTuple):
+    """A message: `tone` is failure, warning or success; `news` is the whole content, and `listed` is named."""
+
+    title: str
+    body: str
+    tone: str
+    news: tuple[News, ...] = ()
+    listed: tuple[News, ...] = ()
+
+
+TEST = Message(
+    "prjobs: a test",
+    "This is a test of the messages about alarms. There is nothing to do.",
+    "success",
+)

@@ -18,6 +18,8 @@ from prjobs.store.transaction import Transaction
 
 # Alarms within this time of the first become one message.
 GATHER_S = 5.0
+# A notice without a sound, such as a token that ends within days, is repeated no oftener.
+QUIET_AGAIN_S = 86_400.0
 # The alarms kept for an address. In a long outage of the Internet the oldest that are over are dropped.
 LIMIT = 1000
 SAVE_PATIENCE_S = 0.5
@@ -127,7 +129,8 @@ class Outbox:
         repeats = any(_is_due_again(one, now_s, again_s) for one in self._notes.values())
         found = []
         for one in self._notes.values():
-            if what := one.news or (AGAIN if repeats and one.is_repeated else ""):
+            is_again = one.is_repeated and ((one.alarm.loud and repeats) or _is_due_again(one, now_s, again_s))
+            if what := one.news or (AGAIN if is_again else ""):
                 found.append(News(what, one.alarm, one.times))
         return found
 
@@ -200,4 +203,5 @@ def _remove(transaction: Transaction, keys: Sequence[str]) -> None:
 
 
 def _is_due_again(note: Note, now_s: float, again_s: float) -> bool:
-    return again_s > 0 and note.is_repeated and now_s - note.told_s >= again_s
+    wait_s = again_s if note.alarm.loud else max(again_s, QUIET_AGAIN_S)
+    return again_s > 0 and note.is_repeated and now_s - note.told_s >= wait_s

@@ -20,9 +20,18 @@ from prjobs.base.proxies import NONE
 from prjobs.base.settings import Settings
 from prjobs.base.suggestions import did_you_mean
 from prjobs.monitor.alarms import KINDS, WHAT_TO_DO
-from prjobs.notify.messages import Message
+from prjobs.notify.news import Message
 
 KNOWN_KINDS = (*KINDS, *dict.fromkeys([*WHAT_TO_DO, *Code]))
+# A message names prjobs as the sender, and has no pictures of Apprise's own, which a phone would fetch.
+_LOOKS: dict[str, Any] = {
+    "app_id": "prjobs",
+    "app_desc": "prjobs",
+    "app_url": "",
+    "image_url_mask": "",
+    "image_url_logo": "",
+    "secure_logging": True,
+}
 _TONES = {"failure": NotifyType.FAILURE, "warning": NotifyType.WARNING, "success": NotifyType.SUCCESS}
 _STATUS = re.compile(r"\berror=(\d{3})\b")
 _UNREACHED = re.compile(r"connection|connect|timed? ?out|socket", re.IGNORECASE)
@@ -96,7 +105,7 @@ def _recipient(address: Address) -> Recipient:
         near = did_you_mean(address.schema, schemas)
         raise Unusable(f"{where}: Apprise knows no service of this name. {near}".rstrip())
     try:
-        service = apprise.Apprise.instantiate(address.url, asset=AppriseAsset(secure_logging=True))
+        service = apprise.Apprise.instantiate(address.url, asset=AppriseAsset(**_LOOKS))
     except Exception:
         service = None
     if service is None:
