@@ -10,7 +10,9 @@ from prjobs.base.settings_sources import reference
 from prjobs.cli.commands import build_parser
 from prjobs.web.app import ROUTES
 from prjobs.web.contract import DESCRIBED
+from prjobs.web.manual import anchor_of
 from prjobs.web.metrics import METRICS
+from tests import api_page
 
 ROOT = Path(__file__).parent.parent
 STATIC = ROOT / "static"
@@ -30,9 +32,18 @@ def blocks(text: str, *languages: str) -> list[str]:
 
 def sections() -> dict[str, str]:
     """Marker -> what stands between `<!-- marker -->` and `<!-- end -->`."""
-    made = {"settings": _settings(), "commands": _commands(), "routes": _routes(), "errors": _errors()}
-    made["metrics"] = _metrics()
-    return {**made, "sample": f"```python\n{sample()}```"}
+    return {
+        "settings": _settings(),
+        "commands": _commands(),
+        "routes": _routes(),
+        "errors": _errors(),
+        "metrics": _metrics(),
+        "authentication": api_page.authentication(),
+        "headers": api_page.headers(),
+        "endpoints": f"\n{api_page.endpoints()}\n",
+        "structures": f"\n{api_page.structures()}\n",
+        "sample": f"```python\n{sample()}```",
+    }
 
 
 def sample() -> str:
@@ -78,10 +89,10 @@ def leaves(name: str, parser: argparse.ArgumentParser, text: str) -> Iterator[tu
 
 
 def _routes() -> str:
-    rows = [
-        f"| `{route.method} {route.path.replace('<', '').replace('>', '')}` | {_first(route.handler.__doc__)} |"
-        for route in [*DESCRIBED, *ROUTES]
-    ]
+    rows = []
+    for route in [*DESCRIBED, *ROUTES]:
+        name = f"{route.method} {route.path.replace('<', '').replace('>', '')}"
+        rows.append(f"| [`{name}`](#{anchor_of(name)}) | {_first(route.handler.__doc__)} |")
     return _table("route | what it does", rows)
 
 

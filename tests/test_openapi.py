@@ -1,6 +1,7 @@
 """/openapi.json: every route, field, status and header is described, and the description is valid OpenAPI."""
 
 import re
+import socket
 
 import msgspec
 import pytest
@@ -13,6 +14,8 @@ from prjobs.web.endpoint import Needs
 from prjobs.web.openapi_fields import FIELDS
 from prjobs.web.openapi_schemas import Schemas
 from prjobs.web.openapi_words import PARTS, SENTENCES, TAGS
+from tests import described
+from tests.plain_http import read_answer
 
 ROUTES = app.described_routes()
 DOCUMENT = openapi.document(ROUTES)
@@ -95,3 +98,50 @@ def test_everybody_may_read_it_and_an_idle_server_has_not_made_it(make_server):
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.headers["Cache-Control"] == "no-cache"
     assert answer.json()["openapi"].startswith("3.1") and answer.json()["info"]["version"]
+
+
+@pytest.mark.parametrize("path", ["/newjob", "/jobs/getnewjobs", "/api/tokens"])
+@pytest.mark.parametrize(
+    ("status", "head"),
+    [
+        (400, "Content-Length: x\r\n"),
+        (413, f"Content-Length: {2**21}\r\n"),
+        (421, "Content-Length: 0\r\nX-Forwarded-For: 1\r\n"),
+        (431, f"X: {'x' * 20_000}\r\n"),
+    ],
+)
+def test_a_request_that_reaches_no_endpoint_is_refused_as_described(server, path, status, head):
+    host = "other.example" if status == 421 else "127.0.0.1"
+    with socket.create_connection(("127.0.0.1", server.listener.port), timeout=60) as opened:
+        opened.sendall(f"POST {path} HTTP/1.1\r\nHost: {host}\r\n{head}\r\n".encode())
+        told, body = read_answer(opened)
+    first, *lines = told.split("\r\n")
+    headers = [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines)]
+    assert int(first.split()[1]) == status
+    of_http = ("Date", "Server", "Connection", "Via")
+    kept = [(name, value) for name, value in headers if name not in of_http]
+    assert described.problems("POST", path, status, kept, body) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "problem"),
+    [
+        (200, {}, b'{"notes": []}', ""),
+        (200, {"X-Other": "1"}, b'{"notes": []}', "the header x-other is not described"),
+        (200, {"X-Content-Type-Options": "sniff"}, b'{"notes": []}', "the header x-content-type-options is sniff"),
+        (200, {"Cache-Control": None}, b'{"notes": []}', "the header cache-control is missing"),
+        (200, {"Content-Type": "text/html"}, b'{"notes": []}', "the content type text/html is not described"),
+        (200, {}, b'{"notes": [1]}', "1 is not of type"),
+        (200, {}, b'{"notes": [], "more": 1}', "'more' was unexpected"),
+        (200, {}, b"{}", '"notes" is a required property'),
+        (418, {}, b"{}", "the status is not described"),
+        (429, {}, b'{"error": "x", "code": "too_many"}', "the header retry-after is missing"),
+        (400, {}, b'{"error": "x", "code": "other"}', '"other" is not one of'),
+        (401, {}, b'{"error": "x", "code": "unauthorized"}', "the header www-authenticate is missing"),
+    ],
+)
+def test_the_check_of_all_answers_finds_what_is_not_described(status, headers, body, problem):
+    usual = {"Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    sent = [(name, value) for name, value in (usual | headers).items() if value is not None]
+    found = described.problems("POST", "/api/commands/notes", status, sent, body)
+    assert [problem in one for one in found] == [True] * bool(problem), found

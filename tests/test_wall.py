@@ -54,6 +54,19 @@ def test_other_addresses_are_refused(server, wrong):
     assert ask(server, f"{server.url}/", token="a b").status_code == 400
 
 
+def test_half_an_ipv6_address_is_refused_and_a_whole_one_is_not(server):
+    answer = ask(server, "http://[/")
+    assert answer.status_code == 400 and answer.json()["error"].startswith("page must be the address of the monitor")
+    assert ask(server, "http://[::1]:8642/").status_code == 200
+
+
+def test_a_token_too_long_for_a_code_gets_the_link_alone(server):
+    longest = 2953 - len("https://obs.example.org/login#token=&wall=1")
+    assert ask(server, "https://obs.example.org/", token="x" * longest).json()["qr"]
+    made = ask(server, "https://obs.example.org/", token="x" * (longest + 1)).json()
+    assert made["qr"] is None and "too long" in made["sentence"] and made["link"].endswith("x&wall=1")
+
+
 def test_the_code_is_the_link():
     code, link = qr_code("http://x/"), segno.make("http://x/", error="l", micro=False)
     dark = sum(map(sum, link.matrix))

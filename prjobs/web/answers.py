@@ -179,8 +179,8 @@ class WallAnswer(msgspec.Struct, frozen=True):
     """The link of a wall display."""
 
     link: Annotated[str, Meta(description="The address that logs the display in.")]
-    sentence: Annotated[str, Meta(description="The reason why no other machine reaches the link; else empty.")]
-    qr: Annotated["QrCode | None", Meta(description="The link as a QR code; null where no other machine reaches it.")]
+    sentence: Annotated[str, Meta(description="The reason why there is no QR code; else empty.")]
+    qr: Annotated["QrCode | None", Meta(description="The link as a QR code; null where `sentence` says why not.")]
 
 
 class QrCode(msgspec.Struct, frozen=True):

@@ -72,7 +72,7 @@ class Route(NamedTuple):
     """An endpoint, with the description for /openapi.json and the manual: `needs` and `answer` at least.
 
     The handler takes the appliance and the parts of the path; the first line of the docstring is the summary. `answer`
-    is the type of the JSON, a function that imports the type, or a content type. `refuses` has the endpoint's own
+    is the type of the JSON, a function that imports the type, or content types. `refuses` has the endpoint's own
     refusals: `openapi.py` adds the refusals of token, body and server. `sends` and `headers` name headers of request
     and answer.
     """

@@ -267,6 +267,8 @@ def get_dashboard(_appliance: Appliance) -> Answer:
 
 
 ROUTES = [
-    Route("GET", "/metrics", get_metrics, Needs.SCRAPER, TEXT),
-    Route("GET", f"/manual/{DASHBOARD}", get_dashboard, Needs.NOTHING, dict[str, Any]),
+    Route("GET", "/metrics", get_metrics, Needs.SCRAPER, (TEXT, "application/openmetrics-text")),
+    Route(
+        "GET", f"/manual/{DASHBOARD}", get_dashboard, Needs.NOTHING, dict[str, Any], headers=("Content-Disposition",)
+    ),
 ]

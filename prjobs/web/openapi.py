@@ -40,7 +40,7 @@ def document(routes: Sequence[Route]) -> Schema:
     items: dict[str, Schema] = {}
     for route in routes:
         first = next(one for one in routes if one.handler is route.handler)
-        path = _PART.sub(r"{\1}", route.path)
+        path = path_of(route)
         if first is not route:
             name = first.path.strip("/")
             paths[path] = ref_to("pathItems", name)
@@ -66,6 +66,11 @@ def document(routes: Sequence[Route]) -> Schema:
     }
 
 
+def path_of(route: Route) -> str:
+    """Return the path of a route as the description writes it."""
+    return _PART.sub(r"{\1}", route.path)
+
+
 def _without_id(item: Schema) -> Schema:
     """Return the operations of a path for its other paths: an id may stand at one path alone."""
     return {
@@ -83,7 +88,7 @@ def types_of(routes: Iterable[Route]) -> list[Any]:
 def answer_of(route: Route) -> Any:
     """Return the type of the route's JSON; None for another content."""
     answer = route.answer() if isfunction(route.answer) else route.answer
-    return None if isinstance(answer, str) else answer
+    return None if isinstance(answer, str | tuple) else answer
 
 
 def refusals_of(route: Route) -> set[type[Refused]]:
@@ -164,14 +169,16 @@ def _responses(route: Route, schemas: Schemas) -> Schema:
     return dict(sorted(found.items()))
 
 
-def _other_content(content_type: str) -> Schema:
-    plain = content_type.partition(";")[0]
-    return {plain: {"schema": {"type": "string"}} if content_type == HTML else {}}
+def _other_content(answer: str | tuple[str, ...]) -> Schema:
+    kinds = [answer] if isinstance(answer, str) else answer
+    return {kind.partition(";")[0]: {"schema": {"type": "string"}} if kind == HTML else {} for kind in kinds}
 
 
 def _preflight(route: Route) -> Schema:
     """Return the operation by which a browser asks whether a page of another web site may send the request."""
     kinds: set[type[Refused]] = {*ALWAYS, errors.Forbidden} - {errors.Unavailable}
+    if "<" in route.path:
+        kinds.add(errors.NotFound)
     part = part_of("OPTIONS", route.path)
     refusals = {str(kind.status): ref_to("responses", f"{part}_{kind.status}") for kind in kinds}
     return {

@@ -44,6 +44,8 @@ def _response(form: str, status: int, kinds: list[type[Refused]]) -> Schema:
     names += ["X-Prjobs-Error"] if form == POLL else ["Link"]
     names += words.ERROR_PAGE_HEADERS if form == PAGE else []
     headers = {name: ref_to("headers", name) for name in dict.fromkeys(names)}
+    if "Retry-After" in headers:
+        headers["Retry-After"] = {**words.HEADERS["Retry-After"], "required": True}
     said = " ".join((kind.__doc__ or "").split("\n")[0] for kind in kinds)
     return {"description": said, "headers": headers, "content": _content(form, kinds)}
 

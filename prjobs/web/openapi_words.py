@@ -89,6 +89,7 @@ HEADERS = {
     "Access-Control-Allow-Private-Network": _header("`true` where the browser asked for it."),
     "Allow": _header("The methods that the path accepts.", required=True),
     "Vary": _header("The headers of the request on which the answer depends."),
+    "Content-Disposition": _header("The name under which a browser saves the file."),
     "Link": _header('The section of the manual about a refusal: `</manual/trouble#…>; rel="help"`.'),
     "Retry-After": _header("The seconds after which the request may be sent again.", pattern="^[0-9]+$"),
     "WWW-Authenticate": _header("The scheme of the token.", required=True, const="Bearer"),
@@ -111,7 +112,6 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": _header("`same-origin`."),
     "Refresh": _header("The seconds after which the browser asks again by itself."),
 }
-HEADERS["Retry-After-Always"] = {**HEADERS["Retry-After"], "required": True}
 ALL_HEADERS = (
     "Cache-Control",
     "X-Content-Type-Options",
@@ -164,7 +164,6 @@ PREFLIGHT_ANSWER = "The methods and headers that pages of the web origin may use
 
 # ---- parts of paths
 
-ULID = {"type": "string", "pattern": "^[0-9A-Za-z]{26}$"}
 PARTS: dict[str, Any] = {
     "ulid": {"description": "The id of a job, 26 characters.", "schema": {"type": "string"}},
     "site": {"description": "The code of a site.", "schema": {"type": "string"}},

@@ -8,6 +8,7 @@ from bottle import request
 from msgspec import Meta
 
 from prjobs.appliance import Appliance
+from prjobs.base.errors import BadRequest
 from prjobs.base.sockets import EVERY_ADDRESS, address_for_others, is_loopback
 from prjobs.web import caller
 from prjobs.web.answers import QrCode, WallAnswer
@@ -15,6 +16,9 @@ from prjobs.web.endpoint import Answer, Needs, Route, parse_body, reply_json
 
 # A scanner needs that much empty space around the code, in modules.
 QUIET = 4
+# The bytes of the longest QR code.
+LONGEST = 2953
+TOO_LONG = "The link is too long for a QR code: make a token with “prjobs token create” for the display."
 ONLY_HERE = (
     "Only this machine reaches the link: prjobs listens on {host}. For a tablet set host to 0.0.0.0 in prjobs.toml, "
     "restart prjobs, and make a new link."
@@ -40,17 +44,27 @@ def post_wall(appliance: Appliance) -> Answer:
         sentence = ONLY_HERE.format(host=appliance.queue.settings.host)
         return reply_json(WallAnswer(f"{asked.page}login#{query}", sentence, None))
     link = f"{base}login#{query}"
+    if len(link.encode()) > LONGEST:
+        return reply_json(WallAnswer(link, TOO_LONG, None))
     return reply_json(WallAnswer(link, "", qr_code(link)))
 
 
 def _base_for_others(page: str, host: str) -> str | None:
     """Return the address of the monitor for other machines; None if prjobs listens for this machine alone."""
-    if not is_loopback(urlsplit(page).hostname or ""):
+    if not is_loopback(_host_of(page)):
         return page
     if is_loopback(host):
         return None
     name = address_for_others() if host in EVERY_ADDRESS else host
     return f"http://{f'[{name}]' if ':' in name else name}:{request.environ['SERVER_PORT']}/"
+
+
+def _host_of(page: str) -> str:
+    """Return the host of the page's address. Raises BadRequest for half an IPv6 address."""
+    try:
+        return urlsplit(page).hostname or ""
+    except ValueError:
+        raise BadRequest("page must be the address of the monitor, with a /; another text came.") from None
 
 
 def qr_code(text: str) -> QrCode:
