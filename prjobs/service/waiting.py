@@ -9,7 +9,7 @@ from prjobs.base.folder import Folder
 from prjobs.base.logs import NOT_SERVING
 from prjobs.service.installed import Control, State
 
-START_S = 60.0
+START_S = 120.0
 STEP_S = 0.2
 HEALTH_S = 5.0
 TAIL_BYTES = 100_000
