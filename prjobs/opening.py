@@ -87,6 +87,10 @@ SERVING = Purpose()
 def require_settings(folder: Folder, settings: Settings, clock: Clock) -> None:
     """Raise Unusable for settings with which no server starts: asked by the server, and by the doctor."""
     planned(os.environ, settings.host)
+    if settings.backup_copy:
+        folder.require_outside(settings.backup_copy)
+        if not settings.backup_keep:
+            raise Unusable("backup_copy copies the nightly backups, and backup_keep = 0 makes none: set backup_keep.")
     Provider(folder.path, settings, clock, _offline)
     if settings.cloud_mode != "off":
         # Imported late, as other clients are: the library of HTTP takes ten megabytes, which many sites do not need.

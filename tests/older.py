@@ -5,21 +5,17 @@
 
 import json
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-
-import pytest
 
 from prjobs.appliance import Appliance
 from prjobs.base.clock import Clock
@@ -90,18 +86,6 @@ class OlderProgram(Program):
     def serve(self, *flags: str, **named: Any) -> str:
         """Start the older version."""
         return super().serve(*flags, **{"cwd": self.code, "env": self.env, **named})
-
-
-@contextmanager
-def mounted(place: Path, options: str) -> Iterator[None]:
-    """Mount a file system in memory on the folder; skip the test where that is not allowed."""
-    words = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
-    if shutil.which("mount") is None or subprocess.run(words, capture_output=True, check=False).returncode:
-        pytest.skip("no file system may be mounted here")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(place)], check=True)
 
 
 def upgrade(folder: Folder, clock: Clock | None = None) -> tuple[Appliance, Start]:

@@ -28,6 +28,7 @@ from prjobs.upkeep.restore import restore
 from prjobs.upkeep.upgrading import say_upgraded
 from tests import harm, older, verbs
 from tests.clocks import ManualClock
+from tests.disks import mounted
 from tests.program import KILLED, Program
 from tests.waiting import wait_for
 
@@ -175,7 +176,7 @@ def test_whoever_keeps_no_backup_upgrades_nothing(tmp_path: Path) -> None:
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "small"
     place.mkdir()
-    with older.mounted(place, "size=2m"):
+    with mounted(place, "size=2m"):
         yield place
 
 

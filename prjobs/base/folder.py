@@ -185,6 +185,15 @@ class Folder:
         """Return the backup that changed last; None without a backup."""
         return max(self.backups.glob("*.sqlite3"), default=None, key=lambda path: path.stat().st_mtime)
 
+    def require_outside(self, named: str) -> None:
+        """Raise Unusable unless `named` is a full path outside of the data folder."""
+        # Resolving the path of a share that hangs would keep the server from starting.
+        path = Path(os.path.normpath(named))
+        if not Path(named).is_absolute():
+            raise Unusable(f"backup_copy is {named}: give the full path of the folder.")
+        if any(path.is_relative_to(own) for own in (self.path.absolute(), self.path.resolve())):
+            raise Unusable(f"backup_copy is {named}, in the data folder: choose a folder on another disk or machine.")
+
     def before_backups(self) -> list[Path]:
         """Return the backups from before upgrades, oldest first."""
         found = [match for path in self.backups.glob("before-*.sqlite3") if (match := BEFORE.fullmatch(path.name))]

@@ -7,6 +7,8 @@ SECTIONS = {
     "clock": "trouble#the-clock-moved",
     "damaged_job": "trouble#a-job-is-damaged",
     "backup": "trouble#the-nightly-backup-failed",
+    "backup_copy": "trouble#the-copy-of-the-backup-failed",
+    "backup_copy_old": "trouble#the-copy-of-the-backup-failed",
     "upgraded": "upgrade#what-an-upgrade-does",
     "audit": "trouble#the-audit-does-not-match-its-anchor",
     "calendar": "trouble#the-calendar-does-not-answer-as-it-should",

@@ -17,6 +17,8 @@ class Code(StrEnum):
     CLOCK = "clock"
     DAMAGED_JOB = "damaged_job"
     BACKUP = "backup"
+    BACKUP_COPY = "backup_copy"
+    BACKUP_COPY_OLD = "backup_copy_old"
     UPGRADED = "upgraded"
     AUDIT = "audit"
     CALENDAR = "calendar"
@@ -52,11 +54,13 @@ class Code(StrEnum):
     CLOUD_UNSENT = "cloud_unsent"
 
 
-PROBLEMS = frozenset({Code.STORE, Code.DISK_LOW, Code.CLOUD_OVERFLOW, Code.CLOUD_JUDGING})
+PROBLEMS = frozenset({Code.STORE, Code.DISK_LOW, Code.CLOUD_OVERFLOW, Code.CLOUD_JUDGING, Code.BACKUP_COPY_OLD})
 # The monitor plays a sound for every notice but these.
 QUIET = frozenset(
     {
         Code.BACKUP,
+        Code.BACKUP_COPY,
+        Code.BACKUP_COPY_OLD,
         Code.UPGRADED,
         Code.AUDIT,
         Code.CALENDAR,

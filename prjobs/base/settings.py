@@ -64,6 +64,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     backup_hour: Annotated[
         int, Meta(description="the hour (0-23, UTC) after which the nightly backup is made", ge=0, le=23)
     ] = 20
+    backup_copy: Annotated[
+        str,
+        Meta(
+            description="a folder on another disk or machine, with its full path, into which each nightly backup is "
+            "copied, such as a share or a stick; empty: none"
+        ),
+    ] = ""
     expire_motion_s: Annotated[
         Seconds, Meta(description="seconds after which an unfetched motion command expires; 0: never")
     ] = 600

@@ -18,6 +18,7 @@ from prjobs.upkeep.backup import Nightly
 from prjobs.upkeep.ballast import Ballast
 from prjobs.upkeep.file_check import FileCheck
 from prjobs.upkeep.machine import StoreFile, WallClock, probe_once, watch_disk_once
+from prjobs.upkeep.off_machine import BackupCopy
 from prjobs.upkeep.retention import Retention
 from prjobs.upkeep.surroundings import Surroundings
 from prjobs.upkeep.upgrading import say_upgraded
@@ -74,6 +75,7 @@ class Chores:
             Chore("polls", 60, lambda: save_polls(queue, folder)),
             Chore("file check", 60, FileCheck(queue, folder).once, self._clock.elapsed_s() + CHECK_AFTER_S),
             Chore("backup", 60, Nightly(queue, folder).once, self._clock.elapsed_s() + BACKUP_AFTER_S),
+            Chore("backup copy", 60, BackupCopy(queue, folder).once, self._clock.elapsed_s() + BACKUP_AFTER_S),
             Chore("upgrade", 60, lambda: say_upgraded(queue, folder)),
             # The last chore: the alarms tell the findings of the other chores.
             Chore("alarms", 1, Watch(appliance.board).once),

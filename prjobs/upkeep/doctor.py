@@ -21,6 +21,7 @@ from prjobs.base.sockets import bind_sockets
 from prjobs.night.sky import MISSING, lacks_ephem
 from prjobs.opening import require_settings
 from prjobs.upkeep.ballast import ballast_of
+from prjobs.upkeep.copy_state import check_copy
 from prjobs.upkeep.findings import NOTE, OK, WRONG, Finding, Findings, Patient
 from prjobs.upkeep.inspection import damages, has_log, open_read_only
 from prjobs.upkeep.machine_checks import check_machine, check_provider
@@ -239,6 +240,7 @@ CHECKS: list[Check] = [
     check_backup,
     check_machine,
     check_provider,
+    check_copy,
     check_sqlite,
 ]
 
