@@ -113,6 +113,7 @@ export class SiteScreen {
     show(here.links, chosen || this.model.user);
     const page = new URLSearchParams({ site: chosen, date: night });
     setAttr(here.night, "href", new URL(`../night?${page}`, import.meta.url).href);
+    setAttr(here.weeks, "href", new URL(`../weeks?${new URLSearchParams({ site: chosen })}`, import.meta.url).href);
     setAttr(here.json, "download", `${chosen}-${night}.json`);
     setAttr(here.json, "href", new URL(`../api/jobs?${query}`, import.meta.url).href);
     setAttr(here.jobs, "href", jobsRoute(`site:${chosen}`, null));

@@ -27,9 +27,10 @@ from prjobs.monitor.watching import Watch
 from prjobs.night import nights, report
 from prjobs.night import page as night_page
 from prjobs.night.files import defused, write_document, write_sheet
+from prjobs.night.frame import Frame
 from prjobs.night.markup import el
 from prjobs.night.nights import night_at, night_named, zones_note
-from prjobs.night.page import Frame, write_page
+from prjobs.night.page import write_page
 from prjobs.night.report import SAVED_MS, night_report, source_of, stored_source
 from prjobs.night.shapes import LONGEST, STOP_S
 from prjobs.night.silence import Polled, Quiet

@@ -36,6 +36,7 @@ COMMANDS = {
     "lock": Command("locking:add_lock", "lock a site out while somebody is in the dome: only stops are handed out"),
     "unlock": Command("locking:add_unlock", "end a lock of a site"),
     "night": Command("night:add_night", "the log of a night: every job, stop, alarm and silence"),
+    "weeks": Command("weeks:add_weeks", "jobs, failures, waiting times, silences and users, week by week"),
     "doctor": Command("upkeep:add_doctor", "say what is wrong and what to do"),
     "backup": Command("upkeep:add_backup", "make a backup, whether a server runs or not"),
     "restore": Command("upkeep:add_restore", "bring a backup back; its waiting jobs are cancelled"),

@@ -14,9 +14,10 @@ from prjobs.base.settings_sources import load_settings
 from prjobs.cli.reading import reading_database
 from prjobs.cli.terminal import Namespace, Parser, add_data, folder_of
 from prjobs.night.files import write_document, write_sheet
+from prjobs.night.frame import Frame
 from prjobs.night.markup import el
 from prjobs.night.nights import Night, night_at, night_named, zones_note
-from prjobs.night.page import Frame, write_page
+from prjobs.night.page import write_page
 from prjobs.night.report import Source, night_report, stored_source
 from prjobs.night.shapes import NightJob, NightReport
 from prjobs.night.tables import Cell, Table, Tables
@@ -50,12 +51,12 @@ def run_night(asked: Namespace) -> None:
     now_ms = Clock().now_ms()
     source = stored_source(database, settings, now_ms, folder.is_served())
     night = night_named(settings, asked.site, asked.date) if asked.date else night_at(settings, asked.site, now_ms)
-    with _output(asked.output) as out:
+    with output_of(asked.output) as out:
         _WRITE[asked.form](source, asked.site, night, out)
 
 
 @contextmanager
-def _output(path: Path | None) -> Iterator[IO[bytes]]:
+def output_of(path: Path | None) -> Iterator[IO[bytes]]:
     """Yield a file of bytes: a page and a spreadsheet are UTF-8 on every terminal."""
     if path is None:
         sys.stdout.flush()
@@ -76,12 +77,13 @@ def _write_page(source: Source, site: str | None, night: Night, out: IO[bytes]) 
 
 
 def _write_sheet(source: Source, site: str | None, night: Night, out: IO[bytes]) -> None:
-    with _text(out) as text:
+    with text_of(out) as text:
         write_sheet(source, site, night, text)
 
 
 @contextmanager
-def _text(out: IO[bytes]) -> Iterator[IO[str]]:
+def text_of(out: IO[bytes]) -> Iterator[IO[str]]:
+    """Yield the file as one of texts."""
     text = io.TextIOWrapper(out, encoding="utf-8", errors="replace", newline="", write_through=True)
     try:
         yield text
@@ -94,7 +96,7 @@ def _text(out: IO[bytes]) -> Iterator[IO[str]]:
 
 def _write_text(source: Source, site: str | None, night: Night, out: IO[bytes]) -> None:
     tables = Tables(night, site)
-    with _text(out) as text:
+    with text_of(out) as text:
         print(_line(tables.job_heads()), file=text)
 
         def take(jobs: Sequence[NightJob]) -> None:

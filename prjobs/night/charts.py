@@ -15,23 +15,34 @@ from xml.etree.ElementTree import Element
 from prjobs.base.catalogue import CLASSES
 from prjobs.base.clock import moment
 from prjobs.base.places import Place
+from prjobs.night.drawing import (
+    LANE,
+    LANE_GAP,
+    LEFT,
+    PLOT,
+    TICKS_S,
+    TOP,
+    WIDTH,
+    figure,
+    scale,
+    short,
+    step,
+    swatch,
+)
 from prjobs.night.markup import el
 from prjobs.night.nights import Night
 from prjobs.night.shapes import NightJob, NightReport
 from prjobs.night.sky import sky_between, sun_altitude_deg
 from prjobs.night.words import counted
 
-WIDTH, LEFT, RIGHT, TOP = 1000, 112, 20, 8
-PLOT = WIDTH - LEFT - RIGHT
 BIN_MS = 900_000
 # An axis of up to so long has a label for each hour.
 HOURLY_MS = 15 * 3_600_000
 BARS, WAITS = 190, 190
 # Dots closer than this are drawn as one.
 DOT = 2
-LANE, LANE_GAP, LANES = 17, 5, 24
+LANES = 24
 OTHER_LANES = "other devices"
-_TICKS_S = ((1, "≤ 1 s"), (10, "10 s"), (60, "1 min"), (600, "10 min"), (3600, "1 h"), (21_600, "6 h"), (86_400, "1 d"))
 
 
 @dataclass
@@ -138,13 +149,13 @@ class Charts:
             (span for span in self._spans if span.since_ms <= first and last <= span.until_ms), self._spans[-1]
         )
         return [
-            _figure("Jobs, by class", "Each bar is a quarter of an hour.", self._bars(report), self._legend(report)),
-            _figure(
+            figure("Jobs, by class", "Each bar is a quarter of an hour.", self._bars(report), self._legend(report)),
+            figure(
                 "Waiting times, until a job was picked up",
                 "Each dot is a job, at the time it was sent; a cross was never picked up.",
                 self._waits(report),
             ),
-            _figure(
+            figure(
                 "Devices",
                 "A bar lasts from the start to the reported end; a thin line is a job that was picked up and never "
                 "reported on. What failed has an edge.",
@@ -158,7 +169,7 @@ class Charts:
         return el(
             "ul",
             [
-                el("li", _swatch(f"c-{name}"), f"{name} ", el("b", f"{count:,}"))
+                el("li", swatch(f"c-{name}"), f"{name} ", el("b", f"{count:,}"))
                 for name, count in [*items, *([("other", rest)] if rest else [])]
             ],
             class_="legend",
@@ -168,10 +179,10 @@ class Charts:
         totals: Counter[int] = Counter()
         for (index, _), count in self._bins.items():
             totals[index] += count
-        step = _step(max(totals.values()))
-        top = math.ceil(max(totals.values()) / step) * step
+        distance = step(max(totals.values()))
+        top = math.ceil(max(totals.values()) / distance) * distance
         svg = self._canvas(BARS, report, "Jobs in each quarter of an hour, by class")
-        _scale(svg, ((TOP + BARS * (1 - value / top), f"{value:,}") for value in range(0, top + 1, step)))
+        scale(svg, ((TOP + BARS * (1 - value / top), f"{value:,}") for value in range(0, top + 1, distance)))
         heights: Counter[int] = Counter()
         for name in CLASSES:
             for index in sorted(index for index, of in self._bins if of == name):
@@ -187,8 +198,8 @@ class Charts:
     def _waits(self, report: NightReport) -> Element:
         top = 100 * math.log10(self._longest_s * 1.3)
         svg = self._canvas(WAITS, report, "Waiting times of all jobs, on a logarithmic scale")
-        ticks = [(seconds, said) for seconds, said in _TICKS_S if 100 * math.log10(seconds) <= top]
-        _scale(svg, ((TOP + WAITS * (1 - 100 * math.log10(seconds) / top), said) for seconds, said in ticks))
+        ticks = [(seconds, said) for seconds, said in TICKS_S if 100 * math.log10(seconds) <= top]
+        scale(svg, ((TOP + WAITS * (1 - 100 * math.log10(seconds) / top), said) for seconds, said in ticks))
         for name in (*CLASSES, "never"):
             mark = "m-2.5-2.5l5 5m0-5l-5 5" if name == "never" else "h0"
             places = {(round(self._x(self._time_of(x)) / DOT), y) for x, y in self._dots[name]}
@@ -209,7 +220,7 @@ class Charts:
         for number, (name, blocks) in enumerate(lanes):
             y = TOP + number * (LANE + LANE_GAP)
             svg.append(el("rect", x=LEFT, y=y, width=PLOT, height=LANE, class_="lane"))
-            svg.append(el("text", _short(name), x=LEFT - 8, y=y + LANE - 4.5, class_="name"))
+            svg.append(el("text", short(name), x=LEFT - 8, y=y + LANE - 4.5, class_="name"))
             # A long bar drawn last would cover the short bars.
             for block in sorted(blocks, key=lambda block: block.since_ms - (block.until_ms or block.since_ms)):
                 svg.append(self._block(block, y))
@@ -282,29 +293,3 @@ def _spans(night: Night, place: Place | None) -> Iterator[Span]:
 
 def _class(job: NightJob) -> str:
     return job.command_class if job.command_class in CLASSES else "other"
-
-
-def _figure(title: str, said: str, svg: Element, legend: Element | None = None) -> Element:
-    return el("figure", el("figcaption", el("b", title), " ", el("span", said)), legend, svg)
-
-
-def _swatch(name: str) -> Element:
-    return el(
-        "svg", el("rect", width=12, height=12, class_=name), viewBox="0 0 12 12", class_="swatch", aria_hidden="true"
-    )
-
-
-def _scale(svg: Element, ticks: Iterable[tuple[float, str]]) -> None:
-    for y, said in ticks:
-        svg.append(el("path", d=f"M{LEFT} {y:.1f}H{WIDTH - RIGHT}", class_="grid"))
-        svg.append(el("text", said, x=LEFT - 8, y=y + 4, class_="name"))
-
-
-def _step(most: int) -> int:
-    """Return the distance of three to six round ticks up to `most`."""
-    power: int = 10 ** max(0, math.floor(math.log10(max(most, 1) / 4)))
-    return next(power * round_ for round_ in (1, 2, 5, 10) if power * round_ * 5 >= most)
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 15 else name[:14] + "…"

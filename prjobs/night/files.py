@@ -10,6 +10,7 @@ from prjobs.base.clock import moment
 from prjobs.night.nights import Night
 from prjobs.night.report import Source, night_report
 from prjobs.night.shapes import NightJob, NightReport
+from prjobs.night.sheets import defused
 
 _encode = msgspec.json.Encoder().encode
 COLUMNS = (
@@ -33,8 +34,6 @@ COLUMNS = (
     "ended_utc",
     "ulid",
 )
-# https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _FROM_JOB: dict[str, Callable[[NightJob], object]] = {
     "sent_utc": lambda job: _utc(job.created_ms),
     "picked_up_utc": lambda job: _utc(job.picked_up_ms),
@@ -85,12 +84,3 @@ def _utc(time_ms: int | None) -> str | None:
     if time_ms is None:
         return None
     return moment(time_ms).strftime("%Y-%m-%dT%H:%M:%S.") + f"{time_ms % 1000:03}Z"
-
-
-def defused(value: object) -> object:
-    """Return a cell that no spreadsheet takes for a formula; numbers stay numbers."""
-    if not isinstance(value, str):
-        return value
-    # Half a surrogate pair cannot be written in UTF-8, and would end the file in the middle.
-    text = value.encode(errors="replace").decode()
-    return f"'{text}" if text.lstrip().startswith(_FORMULA) or text.startswith(_FORMULA) else text

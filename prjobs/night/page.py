@@ -2,14 +2,13 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
 from typing import IO
 from urllib.parse import urlencode
 from xml.etree.ElementTree import Element
 
-from prjobs.base.theme import Theme
 from prjobs.night.charts import Charts
+from prjobs.night.frame import Frame, document
 from prjobs.night.markup import el, markup, table_row
 from prjobs.night.nights import Night, zones_note
 from prjobs.night.report import Source, night_report
@@ -25,15 +24,6 @@ _ROWS = "ROWS"
 # A browser needs half a minute for one table of a hundred thousand rows, and no time for a table out of sight.
 LEAF = 500
 _BESIDE = (("← the night before", -1), ("the night after →", 1))
-
-
-@dataclass(frozen=True)
-class Frame:
-    """The surroundings of the page: the style, the browser's theme, and links to other nights or none."""
-
-    style: Element
-    theme: Theme | None = None
-    has_links: bool = False
 
 
 def write_page(source: Source, site: str | None, night: Night, frame: Frame, out: IO[bytes]) -> None:
@@ -63,8 +53,12 @@ def _around_rows(tables: Tables, night: Night, report: NightReport, figures: lis
     """Return the document before and after the rows of the last table: too many rows to be held as elements."""
     parts = [_header(night, report, frame), _summary(report), *figures]
     body = el("main", *parts, _sections(tables, report), _every_job(tables, report))
-    document = "<!DOCTYPE html>\n" + markup(_document(report, frame, body)) + "\n"
-    before, mark, after = document.rpartition(f">{_ROWS}<") if report.total else (document, "", "")
+    whole = (
+        "<!DOCTYPE html>\n"
+        + markup(document(f"Night {report.title}, {report.site or 'all sites'}", frame, body))
+        + "\n"
+    )
+    before, mark, after = whole.rpartition(f">{_ROWS}<") if report.total else (whole, "", "")
     return (f"{before}>\n", f"<{after}") if mark else (before, after)
 
 
@@ -98,29 +92,6 @@ def _none() -> Element:
     return el("p", "None.", class_="none")
 
 
-def _document(report: NightReport, frame: Frame, body: Element) -> Element:
-    theme = frame.theme
-    icon = theme.icon if theme else "favicon.svg"
-    metas = [
-        el("meta", charset="utf-8"),
-        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        el("meta", name="color-scheme", content=theme.scheme if theme else "light"),
-        el("meta", name="theme-color", content=theme.ground) if theme else None,
-    ]
-    head = el(
-        "head",
-        metas,
-        el("link", rel="icon", type="image/svg+xml", href=f"/static/{icon}") if frame.has_links else None,
-        el("title", f"Night {report.title}, {report.site or 'all sites'}"),
-        None if theme else frame.style,
-    )
-    if theme is None:
-        return el("html", head, el("body", body), lang="en")
-    # A style sheet in the head would hold the first frame back: the frame has the ground's colour, and the text waits.
-    looks = {"data_theme": theme.name, "data_level": theme.level}
-    return el("html", head, el("body", frame.style, body, bgcolor=theme.ground), lang="en", **looks)
-
-
 # ---- the top
 
 
@@ -131,7 +102,7 @@ def _header(night: Night, report: NightReport, frame: Frame) -> Element:
     links = [el("a", text, href=_address(report, night.beside(days))) for text, days in _BESIDE]
     return el(
         "header",
-        el("nav", links) if frame.has_links else None,
+        el("nav", [*links, el("a", "Weeks", href=_weeks(report))]) if frame.has_links else None,
         el("h1", f"Night {report.title}", el("span", report.site or "all sites")),
         el("p", made),
         el("p", _sky(night, report.sky)) if report.sky else None,
@@ -141,6 +112,11 @@ def _header(night: Night, report: NightReport, frame: Frame) -> Element:
 def _address(report: NightReport, date: str) -> str:
     site = {"site": report.site} if report.site else {}
     return "?" + urlencode({**site, "date": date})
+
+
+def _weeks(report: NightReport) -> str:
+    site = {"site": report.site} if report.site else {}
+    return "weeks?" + urlencode({**site, "date": report.date})
 
 
 def _sky(night: Night, sky: Sky) -> str:

@@ -76,12 +76,8 @@ def night_report(source: Source, site: str | None, night: Night, take: Take = le
     Memory is needed for one page and for the named jobs of the report, not for all jobs. Raises Unavailable.
     """
     tally = Tally(source.polled, night, source.now_ms)
-    for rows in _pages(source.database, site, night):
-        firsts = _firsts(source.database, rows)
-        page = {row.seq: _view(row, firsts.get(row.seq, {})) for row in rows}
-        tally.add_jobs(page.values())
-        tally.add_handouts(page, _handouts(source.database, page))
-        take(list(page.values()))
+    for page in tallied(source.database, site, night, tally):
+        take(page)
     reserved = _reservations(source, site, night)
     return NightReport(
         site=site,
@@ -109,6 +105,16 @@ def night_report(source: Source, site: str | None, night: Night, take: Take = le
         cancelled=tally.cancelled,
         observer_notes=notes_of_night(source.database, site, night),
     )
+
+
+def tallied(database: Engine, site: str | None, night: Night, tally: Tally) -> Iterator[list[NightJob]]:
+    """Yield the jobs of a night in pages, oldest first, each page once the tally has it. Raises Unavailable."""
+    for rows in _pages(database, site, night):
+        firsts = _firsts(database, rows)
+        page = {row.seq: _view(row, firsts.get(row.seq, {})) for row in rows}
+        tally.add_jobs(page.values())
+        tally.add_handouts(page, _handouts(database, page))
+        yield list(page.values())
 
 
 def _sky(settings: Settings, site: str | None, night: Night) -> Sky | None:

@@ -15,6 +15,7 @@ import msgspec
 from prjobs.jobs.polls import SILENT_AFTER_MS
 
 WAITING, GAP, LAST_POLL = "a job waited", "the next poll fetched jobs", "not over yet"
+ALARM = "an alarm"
 
 
 class Polled(NamedTuple):
@@ -59,6 +60,10 @@ class Quiet:
         self._polls[site].append(time_ms)
         if gap_ms is not None:
             self._add(site, time_ms - gap_ms, time_ms, GAP)
+
+    def alarmed(self, site: str, since_ms: int, until_ms: int | None) -> None:
+        """Add the time of an alarm of silence; None: until now."""
+        self._add(site, since_ms, self._until_ms if until_ms is None else until_ms, ALARM)
 
     def _add(self, site: str, since_ms: int, until_ms: int, known_by: str) -> None:
         since_ms, until_ms = max(since_ms, self._since_ms), min(until_ms, self._until_ms)

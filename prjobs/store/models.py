@@ -311,6 +311,22 @@ class Told(Table):
     raised_ms = BigIntegerField()
 
 
+class NightSum(Table):
+    """The sums of a night at a site, as JSON. `due` is the newest change that is not summed up; 0 for none."""
+
+    site = TextField()
+    date = TextField()
+    since_ms = BigIntegerField()
+    until_ms = BigIntegerField()
+    made_ms = BigIntegerField()
+    due = BigIntegerField()
+    is_closed = BooleanField()
+    sums = TextField()
+
+    class Meta:
+        primary_key = False
+
+
 class Fact(Table):
     """A named fact about the file: the identity, the mark of a clean close, the keys given out."""
 

@@ -12,6 +12,7 @@ from prjobs.base.folder import Folder
 from prjobs.base.notices import Code
 from prjobs.jobs import expiry, leases, locking, making_safe, refused_polls, settling, stops, two_programs
 from prjobs.monitor.watching import Watch
+from prjobs.night.rollup import Rollup
 from prjobs.opening import save_polls
 from prjobs.upkeep import site_names
 from prjobs.upkeep.backup import Nightly
@@ -71,6 +72,7 @@ class Chores:
             Chore("make safe", 1, lambda: making_safe.advance_once(queue)),
             Chore("disk", 5, lambda: watch_disk_once(queue, ballast)),
             Chore("retention", 1, Retention(queue).once),
+            Chore("weeks", 1, Rollup(queue).once),
             Chore("audit", 5, lambda: audit_notes.keep_once(desk)),
             Chore("polls", 60, lambda: save_polls(queue, folder)),
             Chore("file check", 60, FileCheck(queue, folder).once, self._clock.elapsed_s() + CHECK_AFTER_S),

@@ -10,6 +10,7 @@ from prjobs.base.ulids import floor_ulid
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.repeats import remove_jobs
 from prjobs.jobs.states import ALTERNATE, UNREAD, in_phases
+from prjobs.night import rollup
 from prjobs.store.engine import marks
 from prjobs.store.transaction import Transaction
 
@@ -61,16 +62,22 @@ def prune_once(queue: Queue) -> int:
         return 0
     # A long search by the writer would hold up every request that writes.
     found = queue.database.fetch(
-        f"SELECT seq FROM job WHERE {_OVER} ORDER BY ulid LIMIT {STEP}", (floor_ulid(before_ms), before_ms)
+        f"SELECT seq, site, ulid FROM job WHERE {_OVER} ORDER BY ulid LIMIT {STEP}",
+        (floor_ulid(before_ms), before_ms),
     )
-    return queue.database.write(_prune, queue, [seq for (seq,) in found], before_ms) if found else 0
+    if not found:
+        return 0
+    # The sums of these nights must not shrink with their jobs.
+    keys = rollup.settle(queue, [(site, ulid) for _, site, ulid in found])
+    return queue.database.write(_prune, queue, [seq for seq, *_ in found], before_ms, keys)
 
 
-def _prune(transaction: Transaction, queue: Queue, seqs: list[int], before_ms: int) -> int:
+def _prune(transaction: Transaction, queue: Queue, seqs: list[int], before_ms: int, keys: list[tuple[str, str]]) -> int:
     # A report may have come since the search.
     sql = f"SELECT seq FROM job WHERE seq IN ({marks(seqs)}) AND {_OVER}"
     over = [seq for (seq,) in transaction.fetch(sql, [*seqs, floor_ulid(before_ms), before_ms])]
     remove_jobs(transaction, over)
+    rollup.close_nights(transaction, keys)
     for seq in over:
         transaction.after_commit(queue.expiries.drop, seq)
     return len(over)

@@ -1,0 +1,179 @@
+"""The sums of past nights, kept by a chore: polls, new jobs and reports do nothing for the screen of weeks.
+
+The chore follows the log by a cursor, marks each night of a changed job as due, and sums the due nights up from their
+jobs, some pages at a time. A night summed up twice has the same sums; after a kill the marks and the cursor, which are
+written in one transaction, say where to go on. After an upgrade the cursor begins with the oldest change. The night is
+closed when the retention removes its first job: from then on its sums never change.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from prjobs.base.errors import Unavailable
+from prjobs.jobs import log
+from prjobs.jobs.queue import Queue
+from prjobs.monitor.alarms import SILENT
+from prjobs.night.due import (
+    DAY_MS,
+    Due,
+    is_behind,
+    mark_nights,
+    mark_once,
+    next_due,
+    nights_of,
+)
+from prjobs.night.nights import Night, night_at, night_named
+from prjobs.store.transaction import Transaction
+
+AFTER_START_S, REST_S = 20.0, 30.0
+# The chore holds up other chores for no longer at a time.
+STEP_S = 0.05
+ALARMS_EVERY_S = 600.0
+# The longest silence whose nights are looked for.
+SILENT_DAYS = 8
+_ALARMS = (
+    f"SELECT since_ms, cleared_ms FROM alarm WHERE kind = '{SILENT}' AND site = ? AND since_ms < ? "
+    "AND (cleared_ms IS NULL OR cleared_ms > ?)"
+)
+
+
+# ---- summing up
+
+
+def sum_up(queue: Queue, due: Due) -> Iterator[None]:
+    """Sum a night up and store the sums; each step reads a page of jobs."""
+    # Imported late: an idle server needs no report.
+    from prjobs.night.counting import Counting
+    from prjobs.night.report import source_of, tallied
+    from prjobs.night.shapes import Tally
+    from prjobs.night.silence import Polled
+    from prjobs.night.sums import encode_sums
+
+    night = night_named(queue.settings, due.site, due.date)
+    made_ms = queue.clock.now_ms()
+    # The last poll of now says nothing about the night: a later sum must be the same.
+    rules = {site: Polled(None, polled.silent_after_ms) for site, polled in source_of(queue).polled.items()}
+    tally, summing = Tally(rules, night, made_ms), Counting()
+    for page in tallied(queue.database, due.site, night, tally):
+        summing.add_jobs(page)
+        yield
+    for since_ms, until_ms in queue.database.fetch(_ALARMS, (due.site, night.until_ms, night.since_ms)):
+        tally.quiet.alarmed(due.site, since_ms, until_ms)
+    summing.add_rest(tally.stops, tally.quiet.silences(due.site, made_ms))
+    queue.database.write(_keep, due, night, encode_sums(summing.sums()).decode(), made_ms)
+
+
+def _keep(transaction: Transaction, due: Due, night: Night, sums: str, made_ms: int) -> None:
+    # A change since the night was marked has marked the night again, with a higher number.
+    sql = (
+        "UPDATE night_sum SET due = CASE WHEN due > ? THEN due ELSE 0 END, sums = ?, made_ms = ?, since_ms = ?, "
+        "until_ms = ? WHERE site = ? AND date = ? AND is_closed = 0"
+    )
+    transaction.execute(sql, (due.due, sums, made_ms, night.since_ms, night.until_ms, due.site, due.date))
+
+
+# ---- silences
+
+
+def mark_silent_once(queue: Queue, ended_since_ms: int) -> None:
+    """Mark the nights of silences as due: of those that last, and of those that ended since a time."""
+    database, now_ms = queue.database, queue.clock.now_ms()
+    found = database.fetch(
+        f"SELECT site, since_ms, cleared_ms FROM alarm WHERE kind = '{SILENT}' "
+        "AND (cleared_ms IS NULL OR cleared_ms >= ?)",
+        (ended_since_ms,),
+    )
+    nights: set[tuple[str, Night]] = set()
+    for site, since_ms, cleared_ms in found:
+        until_ms = now_ms if cleared_ms is None else cleared_ms
+        night = night_at(queue.settings, site, max(since_ms, until_ms - SILENT_DAYS * DAY_MS))
+        while night.since_ms <= until_ms:
+            nights.add((site, night))
+            night = night_named(queue.settings, site, night.beside(1))
+    if nights:
+        database.write(mark_nights, sorted(nights, key=str), max(1, log.last_seq(database)), {})
+
+
+# ---- before the retention removes jobs
+
+
+def settle(queue: Queue, jobs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Sum up the nights of jobs, as (site, ulid), that are about to be removed; return their keys."""
+    mark_once(queue)
+    keys = sorted({(site, night.date) for site, ulid in jobs for night in nights_of(queue, site, ulid)})
+    for site, date in keys:
+        sql = "SELECT due, made_ms, is_closed FROM night_sum WHERE site = ? AND date = ?"
+        found = queue.database.fetch(sql, (site, date))
+        due, made_ms, is_closed = found[0] if found else (0, 0, 0)
+        if is_closed or (made_ms and not due and not is_behind(queue)):
+            continue
+        if not found:
+            queue.database.write(mark_nights, [(site, night_named(queue.settings, site, date))], 1, {})
+        for _ in sum_up(queue, Due(site, date, max(1, due))):
+            pass
+    return keys
+
+
+def close_nights(transaction: Transaction, keys: Sequence[tuple[str, str]]) -> None:
+    """Close nights whose jobs this transaction removes."""
+    for key in keys:
+        transaction.execute("UPDATE night_sum SET is_closed = 1, due = 0 WHERE site = ? AND date = ?", key)
+
+
+# ---- the chore
+
+
+class Rollup:
+    """The chore: step after step while there is something to do, then a rest."""
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+        now_s = queue.clock.elapsed_s()
+        self._rest_until_s = now_s + AFTER_START_S
+        self._alarms_due_s = now_s
+        self._alarms_since_ms = queue.clock.now_ms() - DAY_MS
+        self._summing: Iterator[None] | None = None
+
+    def once(self) -> None:
+        """Do as many steps as the time for one call allows, unless at rest."""
+        clock = self._queue.clock
+        now_s = clock.elapsed_s()
+        if now_s < self._rest_until_s:
+            return
+        while clock.elapsed_s() - now_s < STEP_S:
+            if not self.advance():
+                self._rest_until_s = now_s + REST_S
+                return
+
+    def advance(self) -> bool:
+        """Do the next step; return False when there is none."""
+        if self._summing is not None:
+            return self._go_on(self._summing)
+        if mark_once(self._queue):
+            return True
+        self._look_for_silences()
+        due = next_due(self._queue)
+        if due is None:
+            return False
+        self._summing = sum_up(self._queue, due)
+        return True
+
+    def _go_on(self, summing: Iterator[None]) -> bool:
+        # After a failure the night is still due, and is summed up from the beginning.
+        self._summing = None
+        with suppress(StopIteration):
+            next(summing)
+            self._summing = summing
+        return True
+
+    def _look_for_silences(self) -> None:
+        clock = self._queue.clock
+        if clock.elapsed_s() < self._alarms_due_s:
+            return
+        since_ms, self._alarms_since_ms = self._alarms_since_ms, clock.now_ms()
+        self._alarms_due_s = clock.elapsed_s() + ALARMS_EVERY_S
+        try:
+            mark_silent_once(self._queue, since_ms)
+        except Unavailable:
+            self._alarms_since_ms = since_ms
+            raise

@@ -1,0 +1,52 @@
+"""The page of weeks in a real browser: its ways in, and each theme on a wide and on a narrow screen."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from prjobs.night.rollup import Rollup
+from tests.page.here import Here
+from tests.page.watching import Observatory
+
+
+@pytest.fixture
+def weeks(served: Here, alice: str, observatory: Observatory) -> Here:
+    """A server with a night of jobs that is summed up."""
+    observatory.fetch()
+    for number in range(4):
+        job = served.new_job(alice, action=f"act{number}")["ulid"]
+        observatory.fetch()
+        observatory.report(job, "FAILED" if number else "COMPLETE")
+    chore = Rollup(served.server.appliance.queue)
+    while chore.advance():
+        pass
+    return served
+
+
+@pytest.mark.parametrize("theme", ["day", "dark", "red"])
+@pytest.mark.parametrize("width", [1400, 390])
+def test_the_page_of_weeks_fits_the_screen(weeks: Here, open_page: Callable[..., Any], theme: str, width: int) -> None:
+    page = open_page(f"{weeks.url}/weeks?site=saf", theme, width)
+    assert page.locator("figure svg").count() >= 4
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
+    failures = page.locator("section", has_text="Failures, by device and reason: 3")
+    assert failures.locator("tbody tr").count() == 1
+    # The picture of the weeks is for the eyes; the numbers are for those who listen.
+    assert failures.locator("tbody td svg").get_attribute("aria-hidden") == "true"
+    assert failures.locator("tbody .unseen").inner_text().endswith(", 3")
+    assert page.complaints == []
+
+
+def test_the_weeks_are_reached_from_the_site_and_from_the_night(weeks: Here, open_page: Callable[..., Any]) -> None:
+    page = open_page(f"{weeks.url}/#/site/saf")
+    link = page.locator("a[data-part=weeks]")
+    link.wait_for()
+    assert link.get_attribute("href").endswith("/weeks?site=saf")
+    page.goto(f"{weeks.url}/night?site=saf")
+    page.get_by_role("link", name="Weeks").click()
+    page.get_by_role("link", name="← earlier").click()
+    page.wait_for_url("**/weeks?site=saf&date=*")
+    page.get_by_role("link", name="Tonight").click()
+    page.wait_for_url("**/night?site=saf")
