@@ -199,3 +199,26 @@ def test_a_start_that_was_refused_is_no_unclean_stop(program):
     program.serve()
     assert program.stop()[0] == 0
     assert "not clean" not in (program.data / "logs" / "prjobs.log").read_text()
+
+
+def test_a_stop_by_a_slow_thread_wakes_a_loop_that_has_seen_the_stop(tmp_path):
+    server = Server(Folder(tmp_path / "data"), Settings(port=0))
+    listener = server.listener
+    main, drained = listener._servers[0], threading.Event()
+    wake, drain = main.pull_trigger, listener._workers.shutdown
+
+    def shut_down(**named):
+        drained.set()
+        return drain(**named)
+
+    def wake_late():
+        assert drained.wait(60)
+        time.sleep(0.2)
+        wake()
+
+    main.pull_trigger, listener._workers.shutdown = wake_late, shut_down
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    server.stop()
+    thread.join(60)
+    assert not thread.is_alive() and main.trigger._closed

@@ -93,6 +93,8 @@ class Listener:
         self._workers = Workers(settings.threads)
         connections = allowed(settings)
         self._stopping = False
+        # The loop is woken for the stop: nobody writes into the pipe that wakes it any more.
+        self._is_woken = False
         bound = passed_sockets(settings.host, settings.port)
         # Connections that come during a restart wait in the sockets of systemd.
         self._are_passed = bool(bound)
@@ -186,6 +188,7 @@ class Listener:
         if not self._stopping:
             self._stopping = True
             self._servers[0].pull_trigger()
+            self._is_woken = True
 
     def channels(self) -> list[Channel]:
         """Return the open connections."""
@@ -228,7 +231,12 @@ class Listener:
             look()
         for channel in self.channels():
             channel.handle_close()
-        if self._workers.shutdown(cancel_pending=True, timeout=0.5):
+        have_ended = self._workers.shutdown(cancel_pending=True, timeout=0.5)
+        # The thread that stops the loop may be slow.
+        end_s = time.monotonic() + STOP_S
+        while not self._is_woken and time.monotonic() < end_s:
+            time.sleep(0.001)
+        if have_ended and self._is_woken:
             # A worker that still runs would write into a closed pipe, or into a file that got the pipe's number.
             for server in self._servers:
                 server.trigger.close()
