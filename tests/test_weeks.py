@@ -12,14 +12,17 @@ from pathlib import Path
 import pytest
 import requests
 
+from prjobs.access.audit import Actor
+from prjobs.base.folder import Folder
 from prjobs.base.settings import Settings
 from prjobs.cli.commands import run
 from prjobs.monitor.alarms import SILENT
-from prjobs.night import counting, due, rollup, sums, weeks
+from prjobs.night import counting, due, notes, noting, rollup, sums, weeks
 from prjobs.night.counting import reason_of
 from prjobs.night.frame import Frame
 from prjobs.night.markup import el
 from prjobs.night.nights import night_at, night_named
+from prjobs.night.noting import NewNote
 from prjobs.night.report import night_report, stored_source
 from prjobs.night.rollup import Rollup
 from prjobs.night.sums import NightSums, decode_sums, wait_at, wait_step
@@ -27,7 +30,9 @@ from prjobs.night.week_page import week_page
 from prjobs.night.weeks import read_weeks
 from prjobs.opening import close_appliance, open_appliance
 from prjobs.upkeep import retention
-from tests import verbs
+from prjobs.upkeep.backup import default_target, make_backup
+from prjobs.upkeep.restore import restore
+from tests import older, verbs
 from tests.test_night import HOSTILE, Seen
 from tests.verbs import report, take
 
@@ -546,4 +551,32 @@ def test_a_killed_process_loses_no_night_and_doubles_none(make_appliance, folder
     opened.queue.database.write(lambda transaction: transaction.execute("UPDATE night_sum SET due = 1"))
     roll(opened)
     assert rows(opened) == found and [one.jobs for one in found.values()] == [4, 4, 4]
+    close_appliance(opened, folder)
+
+
+@pytest.mark.parametrize("schema", ["0001", "0012"])
+def test_the_first_start_after_an_upgrade_fills_the_history_in(schema, tmp_path):
+    older.store_of(schema, tmp_path / "data")
+    folder = Folder(tmp_path / "data")
+    appliance, _ = older.upgrade(folder)
+    jobs = dict(appliance.queue.database.fetch("SELECT site, count(*) FROM job GROUP BY site"))
+    roll(appliance)
+    counted = Counter()
+    for (site, _), one in rows(appliance).items():
+        counted[site] += one.jobs
+    assert counted == jobs and set(jobs) == {"saf", "wema"}
+    close_appliance(appliance, folder)
+
+
+def test_notes_and_sums_are_kept_in_a_backup(appliance, folder, clock, submit):
+    a_night(appliance, clock)
+    note = noting.write_note(appliance.queue, NewNote(site="saf", text="kept"), "Ann", Actor("ann", "tests"))
+    roll(appliance)
+    before = rows(appliance)
+    made = make_backup(folder, default_target(folder, clock.now_ms()))
+    noting.strike_note(appliance.queue, note.id, Actor("ann", "tests"))
+    close_appliance(appliance, folder)
+    restore(folder, made.path, clock)
+    opened, _ = open_appliance(folder, Settings(), clock)
+    assert notes.list_notes(opened.queue.database, ["saf"]) == [note] and rows(opened) == before
     close_appliance(opened, folder)

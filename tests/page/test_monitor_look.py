@@ -84,7 +84,7 @@ def test_a_stop_in_red(served: Program, observatory: Observatory, open_page: Ope
 
 # ---- the first frame
 
-PAGES = ("", "login", "?wall=1", "night", "manual", "nothing-there")
+PAGES = ("", "login", "?wall=1", "night", "weeks", "manual", "nothing-there")
 GROUNDS = {"red": (0, 0, 0), "red3": (0, 0, 0), "dark": (11, 14, 19)}
 BRIGHT = {"red": 80, "red3": 80, "dark": 60}
 

@@ -7,7 +7,11 @@ import pytest
 
 from prjobs.night.rollup import Rollup
 from tests.page.here import Here
+from tests.page.test_monitor_axe import THEMES, found
+from tests.page.test_monitor_look import assert_red
 from tests.page.watching import Observatory
+
+__all__ = ["found"]
 
 
 @pytest.fixture
@@ -37,6 +41,18 @@ def test_the_page_of_weeks_fits_the_screen(weeks: Here, open_page: Callable[...,
     assert failures.locator("tbody td svg").get_attribute("aria-hidden") == "true"
     assert failures.locator("tbody .unseen").inner_text().endswith(", 3")
     assert page.complaints == []
+    if theme == "red":
+        assert_red(page)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_axe_finds_nothing_grave_on_the_page_of_weeks(
+    weeks: Here, open_page: Callable[..., Any], found: Callable[..., list[str]], theme: str
+) -> None:
+    # axe is put into the page, which its policy forbids.
+    for width in (390, 1280):
+        page = open_page(f"{weeks.url}/weeks?site=saf", theme=theme, width=width, bypass_csp=True)
+        assert found(page, theme) == []
 
 
 def test_the_weeks_are_reached_from_the_site_and_from_the_night(weeks: Here, open_page: Callable[..., Any]) -> None:
