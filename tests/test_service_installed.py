@@ -8,11 +8,14 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
 import requests
 
+from prjobs.cli.commands import run
 from prjobs.service import scm, windows
 from prjobs.service.controls import control_of
 from prjobs.service.installed import State
@@ -60,10 +63,12 @@ def installing(tmp_path: Path) -> Iterator[Program]:
 
 
 def service(program: Program, *words: str, ok: bool = True, data: bool = True) -> str:
-    """Run an action; return the output of a success, the sentence of a refusal."""
-    done = program.run("service", *words, data=data, timeout=SLOW_S)
-    assert done.returncode == (0 if ok else 1), done.stdout + done.stderr
-    return done.stdout if ok else done.stderr
+    """Run an action in this process; return the output of a success, the sentence of a refusal."""
+    where = ["--data", str(program.data)] if data else []
+    with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as errors:
+        code = run(["service", *words, *where])
+    assert code == (0 if ok else 1), out.getvalue() + errors.getvalue()
+    return out.getvalue() if ok else errors.getvalue()
 
 
 def log_of(program: Program) -> str:
@@ -78,7 +83,7 @@ def state_of() -> State:
 
 def test_the_life_of_a_service(installing: Program) -> None:
     program = installing
-    said = service(program, "install")
+    said = program.run("service", "install", timeout=SLOW_S).stdout
     assert f"It answers at {program.url}/ and serves {program.data}. The log is " in said
     assert requests.get(f"{program.url}/healthz", timeout=60).status_code in (200, 503)
     ulid = program.new_job(program.token())["ulid"]
@@ -146,7 +151,6 @@ def test_windows_starts_the_interpreter_itself_and_may_stop_it(installing: Progr
     assert config.command.startswith(str(getattr(sys, "_base_executable", sys.executable)))
     assert (config.account, config.start) == (windows.ACCOUNT, scm.SERVICE_AUTO_START)
     assert status.accepted == SERVICE_ACCEPT_STOP | SERVICE_ACCEPT_PRESHUTDOWN
-    print(numbers, preshutdown)
     # Wine keeps some of them; None: the system does not tell.
     assert set(numbers.values()) <= {1, None} and preshutdown in (windows.PRESHUTDOWN_MS, None)
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 SC_MANAGER_CONNECT, SC_MANAGER_CREATE_SERVICE = 0x1, 0x2
 SERVICE_QUERY_CONFIG, SERVICE_QUERY_STATUS, SERVICE_ALL_ACCESS = 0x1, 0x4, 0xF01FF
 SERVICE_WIN32_OWN_PROCESS, SERVICE_AUTO_START, SERVICE_ERROR_NORMAL = 0x10, 2, 1
-SERVICE_CONTROL_STOP = 1
+SERVICE_CONTROL_STOP, SYNCHRONIZE = 1, 0x100000
 SERVICE_STOPPED, SERVICE_START_PENDING, SERVICE_STOP_PENDING, SERVICE_RUNNING = 1, 2, 3, 4
 SERVICE_CONFIG_DESCRIPTION, SERVICE_CONFIG_FAILURE_ACTIONS, SERVICE_CONFIG_DELAYED_AUTO_START_INFO = 1, 2, 3
 SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, SERVICE_CONFIG_PRESHUTDOWN_INFO = 4, 7
@@ -229,6 +229,23 @@ def create(name: str, shown_name: str, command: str, account: str) -> None:
         if not handle:
             raise ScmError(last_error())
         library.CloseServiceHandle(handle)
+
+
+@contextmanager
+def awaited(pid: int, wait_ms: int) -> Iterator[None]:
+    """Wait at the end for the end of a process: a stopped service may still close files."""
+    kernel = vars(ctypes)["WinDLL"]("kernel32")
+    kernel.OpenProcess.restype = wintypes.HANDLE
+    kernel.WaitForSingleObject.argtypes = [wintypes.HANDLE, wintypes.DWORD]
+    kernel.CloseHandle.argtypes = [wintypes.HANDLE]
+    handle = kernel.OpenProcess(SYNCHRONIZE, False, pid) if pid else None
+    try:
+        yield
+        if handle:
+            kernel.WaitForSingleObject(handle, wait_ms)
+    finally:
+        if handle:
+            kernel.CloseHandle(handle)
 
 
 def require_administrator() -> None:

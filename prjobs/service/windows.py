@@ -40,6 +40,7 @@ RESTARTS_MS = (2_000, 10_000, 60_000)
 RESET_S = 86_400
 PRESHUTDOWN_MS = 20_000
 STOP_S = 60.0
+ENDED_MS = 10_000
 STEP_S = 0.2
 
 
@@ -157,18 +158,10 @@ class Windows:
 
     def stop(self) -> None:
         """Stop the service, and wait for the end. Raise Unusable if the end does not come or was a failure."""
-        clock = Clock()
-        end_s, is_asked = clock.elapsed_s() + STOP_S, False
         with _told(), scm.opened(NAME) as service:
-            while service and (status := service.status()).state != scm.SERVICE_STOPPED:
-                if clock.elapsed_s() > end_s:
-                    raise Unusable(f"The service did not stop within {STOP_S:.0f} s: look at its log.")
-                if status.state == scm.SERVICE_RUNNING and not is_asked:
-                    service.stop()
-                    is_asked = True
-                time.sleep(STEP_S)
-            if service and is_asked and (code := service.status().exit_code):
-                raise Unusable(f"The service did not end well (error {code}): the next start checks the store.")
+            if service and (status := service.status()).state != scm.SERVICE_STOPPED:
+                with scm.awaited(status.pid, ENDED_MS):
+                    _stop(service)
 
     def remove(self) -> None:
         """Delete the stopped service, and take the data folder from the account."""
@@ -178,6 +171,21 @@ class Windows:
                 opened.delete()
         if folder:
             private.take(folder, service_sid())
+
+
+def _stop(service: scm.Service) -> None:
+    clock = Clock()
+    end_s, is_asked = clock.elapsed_s() + STOP_S, False
+    while (status := service.status()).state != scm.SERVICE_STOPPED:
+        if clock.elapsed_s() > end_s:
+            raise Unusable(f"The service did not stop within {STOP_S:.0f} s: look at its log.")
+        # A service that still starts accepts no stop.
+        if status.state == scm.SERVICE_RUNNING and not is_asked:
+            service.stop()
+            is_asked = True
+        time.sleep(STEP_S)
+    if is_asked and status.exit_code:
+        raise Unusable(f"The service did not end well (error {status.exit_code}): the next start checks the store.")
 
 
 def _grant(folder: Path) -> None:
