@@ -95,6 +95,11 @@ def test_the_unit_is_hardened(tmp_path: Path) -> None:
     assert float(level) <= 2.5
 
 
+def test_the_service_may_write_the_folder_of_the_copies_of_backups() -> None:
+    made = units.unit(launch().with_folders_of(Settings(backup_copy="/mnt/nas/b c")))
+    assert 'ReadWritePaths=-"/srv/prjobs" -"/mnt/nas/b c"\n' in made
+
+
 def test_a_data_folder_among_temporary_files_is_seen_by_the_service() -> None:
     assert "PrivateTmp=no\n" in units.unit(launch(folder="/tmp/prjobs"))
 

@@ -55,13 +55,14 @@ def _add_show(showing: Parser) -> None:
 def run_show(asked: Namespace) -> None:
     """Print the file; the system is not changed."""
     folder = folder_of(asked)
+    settings = load_settings(folder.path, environment={})[0]
     if asked.socket:
-        print(socket_unit(load_settings(folder.path)[0]), end="")
+        print(socket_unit(settings), end="")
         return
     path = folder.path.absolute()
     words = [sys.executable, "-P", "-m", "prjobs", "serve", "--data", str(path)]
     account = name_of_self() if asked.user is None or (asked.kind == WINDOWS and not asked.user) else asked.user
-    launch = Launch(words, path, account)
+    launch = Launch(words, path, account).with_folders_of(settings)
     print(task(launch) if asked.kind == WINDOWS else unit(launch), end="")
 
 

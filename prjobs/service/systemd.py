@@ -130,11 +130,17 @@ class Systemd:
 
     def is_same(self, launch: Launch, settings: Settings) -> bool:
         """Return True if an install would change no unit."""
-        return (self._text(SERVICE), self._text(SOCKET)) == (unit(launch), socket_unit(settings))
+        return (self._text(SERVICE), self._text(SOCKET)) == (
+            unit(launch.with_folders_of(settings)),
+            socket_unit(settings),
+        )
 
     def put(self, launch: Launch, settings: Settings) -> Callable[[], None]:
         """Write and enable the units. Return an act to put the units from before back."""
-        wanted: dict[str, str | None] = {SERVICE: unit(launch), SOCKET: socket_unit(settings)}
+        wanted: dict[str, str | None] = {
+            SERVICE: unit(launch.with_folders_of(settings)),
+            SOCKET: socket_unit(settings),
+        }
         before = {name: self._text(name) for name in wanted}
         take_back = partial(self._put, before)
         try:

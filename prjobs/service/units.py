@@ -5,7 +5,7 @@ import shlex
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -127,6 +127,10 @@ class Launch:
     account: str = ""
     # Folders beside the data folder that the program writes.
     also_writes: Sequence[str] = ()
+
+    def with_folders_of(self, settings: Settings) -> "Launch":
+        """Return the launch with the folders that the settings let the program write."""
+        return replace(self, also_writes=[settings.backup_copy] if settings.backup_copy else [])
 
     def require_writable_down(self) -> None:
         """Raise Unusable for a name with a character unfit for a unit or a task."""
