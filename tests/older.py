@@ -1,13 +1,12 @@
 """Older versions of prjobs: the real code from the history, where a checkout has the history, and stores made by it.
 
-`python -m tests.older` makes the stores in tests/older_stores/ anew: a store for each schema that a version had.
+`python -m tests.older` makes the stores in tests/older_stores/ that lack: a store for each schema that a version had.
 """
 
 import json
 import os
 import sqlite3
 import subprocess
-import sys
 import tarfile
 from contextlib import closing
 from dataclasses import dataclass
@@ -151,5 +150,6 @@ def make_store(version: Version, target: Path) -> None:
 
 if __name__ == "__main__":
     for one in versions().values():
-        print(one.schema, one.commit)
-        make_store(one, STORES if len(sys.argv) < 2 else Path(sys.argv[1]))
+        if one.schema not in stored_schemas():
+            print(one.schema, one.commit)
+            make_store(one, STORES)
