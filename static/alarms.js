@@ -45,6 +45,8 @@ const KIND_WORDS = {
   problem: ["problem", "problems"],
   notice: ["notice", "notices"],
   poll_refused: ["program refused", "programs refused"],
+  locked_out: ["lock", "locks"],
+  lock_ends: ["lock ends soon", "locks end soon"],
   token_ends: ["token ends soon", "tokens end soon"],
   keys_unfetched: ["keys not fetched", "keys not fetched"],
   provider_clock: ["clock differs", "clocks differ"],

@@ -10,6 +10,7 @@ import { clone, parts, setAttr, setText, show } from "./dom.js";
 import { moveRow, startKeys } from "./keys.js";
 import { Live } from "./live.js";
 import { forgetLogin } from "./login_end.js";
+import { lockLine } from "./locks.js";
 import { startLook } from "./look.js";
 import { busiest, newModel, openJobs, sitesInOrder } from "./model.js";
 import { parseRoute, strayWords } from "./route.js";
@@ -123,7 +124,17 @@ function showStray() {
   show(find("[data-stray]"), words);
 }
 
+// On the screen Now each lock stands on the panel of its site, where there is one; on the screen Site those of the site.
+function showLocks() {
+  const site = current?.screen === "site" ? screens.site.site() : "";
+  const shown = model.locks.filter((lock) => (current?.screen !== "now" || !model.sites.has(lock.site)) && !lock.holds.includes(site));
+  const words = lockLine(shown, clock.now());
+  setText(find("[data-lock-line]"), words);
+  show(find("[data-lock-line]"), words);
+}
+
 function tick() {
+  showLocks();
   const state = linkState();
   strip.tick(state);
   if (current) screens[current.screen].tick(state);
@@ -239,7 +250,8 @@ screens.now = startNow({ root: find('[data-screen="now"]'), model, clock, stop }
 screens.jobs = new JobsScreen({ root: find('[data-screen="jobs"]'), model, clock, api, go });
 screens.job = new JobScreen({ root: find('[data-screen="job"]'), model, clock, api, go });
 screens.send = new SendScreen({ root: find('[data-screen="send"]'), model, clock, api, send });
-screens.site = new SiteScreen({ root: find('[data-screen="site"]'), model, clock, api, around, go, logOut });
+screens.site = new SiteScreen({ root: find('[data-screen="site"]'), model, clock, api, around, go, logOut,
+  lookAgain: () => live.wake() });
 
 const alarms = new AlarmList({
   root: find("[data-alarms]"), line: find("[data-alarm-line]"), strip: find("[data-strip]"), button: find("[data-sound-button]"),

@@ -2,6 +2,7 @@
 // answers of /api/now and /api/changes. No DOM, no requests; the functions change the model given to them.
 
 import { newAround } from "./around.js";
+import { locksHolding } from "./locks.js";
 import { rules, takeRules } from "./rules.js";
 import { isOpen, phaseOf } from "./state.js";
 import { SECOND } from "./time.js";
@@ -12,7 +13,7 @@ export function newModel() {
   return {
     loaded: false, version: null, build: "", seq: 0, demo: false, user: null,
     health: { ok: true, problems: [] },
-    sites: new Map(), open: new Map(), events: [], alarms: [], makings: [],
+    sites: new Map(), open: new Map(), events: [], alarms: [], makings: [], locks: [],
     cloud: null, store: null, around: newAround(),
   };
 }
@@ -27,17 +28,17 @@ export function isAnotherServer(model, answer) {
 export function applyNow(model, answer) {
   Object.assign(model, {
     version: answer.version, build: answer.build || "", store: answer.store ?? null, demo: Boolean(answer.demo),
-    user: answer.user || null, alarms: answer.alarms || [], makings: answer.make_safe || [], cloud: answer.cloud || null,
+    user: answer.user || null, alarms: answer.alarms || [], makings: answer.make_safe || [], locks: answer.locks || [], cloud: answer.cloud || null,
     health: answer.health || { ok: true, problems: [] },
   });
   takeRules(answer.rules);
-  model.sites = new Map(answer.sites.map((site) => [site.site, site]));
+  model.sites = new Map(answer.sites.map((site) => [site.site, { ...site, locks: locksHolding(model.locks, site.site) }]));
   const noted = answer.sites.flatMap((site) => site.open).filter((job) => isNotedAnew(model.open.get(job.ulid), job));
   for (const site of answer.sites) replaceOpen(model, site);
   for (const job of [...model.open.values()]) {
     if (!model.sites.has(job.site) || job.created_ms < answer.time_ms - rules.listed_s * SECOND) model.open.delete(job.ulid);
   }
-  for (const site of answer.sites) site.unlisted = countUnlisted(model, site);
+  for (const site of model.sites.values()) site.unlisted = countUnlisted(model, site);
   return noted;
 }
 
@@ -139,6 +140,15 @@ export function looksOnly(user) {
 
 export function isStaff(user) {
   return Boolean(user?.roles?.some((role) => role === "admin" || role === "owner"));
+}
+
+export function isAdmin(user) {
+  return Boolean(user?.roles?.includes("admin"));
+}
+
+// The person of the lock, or an administrator; without a login a lock that was set without one.
+export function mayUnlock(user, lock) {
+  return user ? isAdmin(user) || user.user_id === lock.user_id : !lock.user_id;
 }
 
 // As for alarms: staff, users with a token for this site alone; and on a job the user who sent the job.

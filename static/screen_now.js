@@ -5,6 +5,7 @@ import { reservationsDoubt } from "./around.js";
 import { cloudIsBad, cloudPhrase } from "./cloud.js";
 import { announce, clone, isInUse, keyed, parts, setAttr, setGlyph, setMeter, setText, setTip, show } from "./dom.js";
 import { restingLanes } from "./lanes.js";
+import { lockWords } from "./locks.js";
 import { countPhases, openJobs, sitesInOrder } from "./model.js";
 import { reservationWords } from "./reserve.js";
 import { jobRoute, jobsRoute, siteRoute } from "./route.js";
@@ -78,6 +79,7 @@ function showSite(panel, site, state, model, now) {
   setText(here.cloud, cloudPhrase(model.cloud, site.site, now));
   setAttr(here.cloud, "data-bad", cloudIsBad(model.cloud) ? "yes" : null);
   say(panel, site, siteState(site, jobs, now, state.live));
+  showLocks(here, site, now);
   showHolders(here, model.around, site.site, now);
   showWork(panel, here, jobs, site, model, now);
   showLanes(here, model, jobs, site.site, now);
@@ -94,6 +96,13 @@ function showHead(here, site, jobs, { kind, word }, now, zone) {
   setText(here.asked, askedWords(site, now));
   setTip(here.asked, site.last_poll_ms == null ? "" : `Last request for jobs: ${bothTimes(site.last_poll_ms, zone)}`);
   setAttr(here.asked, "data-silent", silentFor(site, now) ? "yes" : null);
+}
+
+function showLocks(here, site, now) {
+  const locks = site.locks || [];
+  show(here.locks, locks.length);
+  const rows = keyed(here.locks, locks.map((lock) => lock.id), () => clone("t-line"));
+  locks.forEach((lock, at) => setText(rows[at], lockWords(lock, now, site.site)));
 }
 
 function showHolders(here, around, site, now) {

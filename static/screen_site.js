@@ -11,6 +11,7 @@ import { NoteList } from "./notes.js";
 import { jobsRoute, siteRoute } from "./route.js";
 import { siteCards } from "./site_cards.js";
 import { CloudLink } from "./site_cloud.js";
+import { LockList } from "./site_locks.js";
 import { ReservationList } from "./site_reservations.js";
 import { TokenList } from "./site_tokens.js";
 import { WallLink } from "./site_wall.js";
@@ -18,14 +19,15 @@ import { zoneOf } from "./sky.js";
 
 // The lists inside have parts of the same names; these are the screen's own.
 function sitePartsOf(root) {
-  const own = (element) => !element.closest("[data-cloud], [data-reservations], [data-notes], [data-tokens], [data-wall-link]");
+  const own = (element) => !element.closest("[data-locks], [data-cloud], [data-reservations], [data-notes], [data-tokens], [data-wall-link]");
   return Object.fromEntries([...root.querySelectorAll("[data-part]")].filter(own).map((at) => [at.dataset.part, at]));
 }
 
 export class SiteScreen {
-  constructor({ root, model, clock, api, around, go, logOut }) {
+  constructor({ root, model, clock, api, around, go, logOut, lookAgain }) {
     Object.assign(this, { root, model, clock, api, go, here: sitePartsOf(root), chosen: "" });
     this.reservations = new ReservationList({ root: root.querySelector("[data-reservations]"), model, clock, api, around });
+    this.locks = new LockList({ root: root.querySelector("[data-locks]"), model, clock, api, told: lookAgain });
     this.tokens = new TokenList({ root: root.querySelector("[data-tokens]"), model, clock, api });
     this.notes = new NoteList({ root: root.querySelector("[data-notes]"), model, clock, api });
     const made = () => this.tokens.load();
@@ -59,6 +61,7 @@ export class SiteScreen {
   tick() {
     if (!this.visible || !this.chosen) return;
     this.drawCards();
+    this.locks.draw(this.chosen);
     this.cloud.draw();
     this.reservations.draw(this.chosen);
     this.notes.look({ site: this.chosen });

@@ -4,7 +4,7 @@
 import { armed } from "./arming.js";
 import { clone, keyed, parts, setProblem, setText, setTip, show } from "./dom.js";
 import { MadeSecret } from "./made_secret.js";
-import { sitesInOrder } from "./model.js";
+import { isAdmin, sitesInOrder } from "./model.js";
 import { readToken } from "./reserve.js";
 import { SmallForm } from "./small_form.js";
 import { bothTimes, utcDate } from "./time.js";
@@ -24,8 +24,6 @@ const FIELDS = [
   { name: "sites", label: "sites", kind: "checks", help: "none, here and below: all sites" },
   { name: "others", label: "other sites", kind: "text", example: "mrc1 mrc2", help: "sites that are not known here yet" },
 ];
-
-export const isAdmin = (user) => Boolean(user?.roles?.includes("admin"));
 
 export const siteOptions = (sites) => sites.map(({ site }) => ({ value: site, label: site, help: "" }));
 

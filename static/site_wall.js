@@ -3,9 +3,9 @@
 
 import { parts, setAttr, show } from "./dom.js";
 import { MadeSecret } from "./made_secret.js";
-import { sitesInOrder } from "./model.js";
+import { isAdmin, sitesInOrder } from "./model.js";
 import { readWall } from "./reserve.js";
-import { isAdmin, siteOptions } from "./site_tokens.js";
+import { siteOptions } from "./site_tokens.js";
 import { SmallForm } from "./small_form.js";
 
 const FIELDS = [

@@ -1,6 +1,7 @@
 // What the numbers mean: is a site silent, does it work, is a job stuck, how far is it, is the page live.
 // Pure functions of jobs, sites and a moment. The server's rules come with its answers; the page's own are here.
 
+import { LOCKED_OUT } from "./locks.js";
 import { rules } from "./rules.js";
 import { compact, MINUTE, SECOND } from "./time.js";
 
@@ -48,6 +49,7 @@ function isBusy(job, nowMs) {
 // The one word of a site. What is unknown or unsafe wins over what looks well.
 export function siteState(site, jobs, nowMs, live = true) {
   if (!live) return { kind: "not_live", word: "NOT LIVE" };
+  if (site.locks?.length) return { kind: "locked", word: LOCKED_OUT };
   const quiet = silentFor(site, nowMs);
   if (quiet) return { kind: "silent", word: `SITE SILENT ${compact(quiet)}`.trim() };
   if (jobs.some((job) => isStopping(job, nowMs))) return { kind: "stopping", word: "STOPPING" };

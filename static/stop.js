@@ -120,6 +120,8 @@ export function stepWords(what, state, { sentMs, waitsMs, pickedMs, ended = "", 
   const picked = `${sent} → picked up ${utcClock(pickedMs)}`;
   return {
     next: `${what} comes next`,
+    locked: `${what}: LOCKED OUT, it waits until the site is unlocked`,
+    unsent: `${what}: NOT SENT, the site was locked out`,
     sending: `${what} is being sent…`,
     sent: `${sent} → waiting ${Math.floor(waitsMs / SECOND)} s for the site`,
     late: `${sent} → NOT PICKED UP for ${span(waitsMs)}`,
@@ -133,9 +135,9 @@ export function stepWords(what, state, { sentMs, waitsMs, pickedMs, ended = "", 
   }[state];
 }
 
-export const isTrouble = (state) => ["late", "doubted", "failed"].includes(state);
+export const isTrouble = (state) => ["late", "doubted", "failed", "unsent"].includes(state);
 
-const TROUBLE = { late: "not picked up", doubted: "handed out, but nothing shows that it arrived" };
+const TROUBLE = { unsent: "not sent", late: "not picked up", doubted: "handed out, but nothing shows that it arrived" };
 
 // What a person must do now; "" while nothing is wrong.
 export function troubleWords({ word, site, state, ended }) {

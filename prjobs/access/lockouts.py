@@ -79,6 +79,12 @@ class LockEnd(msgspec.Struct, frozen=True):
     name: UserName = ""
 
 
+class ShownLock(Lock, frozen=True):
+    """A lock with the sites that the lock holds: the site, and those tied to it by the setting `stations`."""
+
+    holds: tuple[str, ...]
+
+
 COLUMNS = ", ".join(Lock.__struct_fields__)
 _OPEN = f"SELECT {COLUMNS} FROM lockout WHERE ended_ms IS NULL"
 
@@ -150,6 +156,7 @@ class Lockouts:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.open: tuple[Lock, ...] = ()
+        self.shown: tuple[ShownLock, ...] = ()
         self.held: frozenset[str] = frozenset()
         # The end of each lock, and the elapsed time of the end.
         self._ends: dict[int, tuple[int, float]] = {}
@@ -166,8 +173,10 @@ class Lockouts:
             else (until_ms, now_s + (until_ms - now_ms) / 1000)
             for number, until_ms in ends.items()
         }
-        locked = {lock.site for lock in self.open}
-        self.held = frozenset(other for site in locked for other in holding(settings, site))
+        self.shown = tuple(
+            ShownLock(**msgspec.structs.asdict(lock), holds=holding(settings, lock.site)) for lock in self.open
+        )
+        self.held = frozenset(site for lock in self.shown for site in lock.holds)
 
     def of(self, site: str) -> list[Lock]:
         """Return the locks of the site itself, oldest first."""

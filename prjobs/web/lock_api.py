@@ -7,7 +7,7 @@ from prjobs.access.audit import Actor
 from prjobs.access.desk import Desk
 from prjobs.access.identity import Identity
 from prjobs.access.known import known_sites
-from prjobs.access.lockouts import Lock, LockEnd, NewLock
+from prjobs.access.lockouts import Lock, LockEnd, NewLock, ShownLock
 from prjobs.appliance import Appliance
 from prjobs.base.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthorized
 from prjobs.base.fields import UserName
@@ -60,14 +60,14 @@ class Locks(msgspec.Struct, frozen=True):
     """The answer to GET /api/lock."""
 
     time_ms: int
-    locks: list[Lock]
+    locks: list[ShownLock]
 
 
 def get_locks(appliance: Appliance) -> Answer:
     """List the open locks, each with person, end and reason."""
     identity = caller.require_reader(appliance.desk)
     site, queue = parse_query(LocksQuery).site, appliance.queue
-    seen = [lock for lock in queue.lockouts.open if identity is None or identity.reaches(lock.site)]
+    seen = [lock for lock in queue.lockouts.shown if identity is None or identity.reaches(lock.site)]
     found = [lock for lock in seen if site in (None, lock.site)]
     return reply_json(Locks(queue.clock.now_ms(), found))
 

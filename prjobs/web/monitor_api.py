@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta
 
 from prjobs.access import audit, rights
 from prjobs.access.identity import Identity, User
-from prjobs.access.lockouts import Lock
+from prjobs.access.lockouts import ShownLock
 from prjobs.appliance import Appliance
 from prjobs.base.errors import Conflict, Forbidden, NotFound, TooMany
 from prjobs.base.fields import Site
@@ -64,7 +64,7 @@ class Now(msgspec.Struct, frozen=True):
     rules: Rules
     user: User | None
     make_safe: list[makings.MakingView]
-    locks: list[Lock]
+    locks: list[ShownLock]
     health: health.Health
     cloud: CloudStatus | None
     sites: list[sites.SiteView]
@@ -131,7 +131,7 @@ def get_now(appliance: Appliance) -> Answer:
             rules=rules_of(stations(queue.settings)),
             user=caller.shown(identity) if identity else None,
             make_safe=[one for one in makings.list_makings(queue) if reaches(one.site)],
-            locks=[lock for lock in queue.lockouts.open if reaches(lock.site)],
+            locks=[lock for lock in queue.lockouts.shown if reaches(lock.site)],
             health=health.examine(queue),
             cloud=describe_for(appliance.cloud, identity),
             sites=sites.list_texts(appliance.board, reaches),

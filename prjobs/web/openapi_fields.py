@@ -87,6 +87,7 @@ FIELDS: dict[str, str] = {
     # ---- locks
     "locks": "The open locks, oldest first.",
     "lock": "The new lock.",
+    "holds": "The sites that the lock holds: its own, and those tied to it by the setting stations.",
     "unlocked": "The id of the lock that ended.",
     "under_way": "The jobs that were handed out before the lock and may still move something, newest first.",
     "stop": "True sends a stop for all devices with the lock.",
