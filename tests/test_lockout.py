@@ -587,6 +587,15 @@ def test_acts_are_in_the_audit_also_the_refused_ones(server, owner, token):
     assert "Ann K." in queue.database.fetch("SELECT detail FROM audit WHERE what = 'lock'")[0][0]
 
 
+def test_the_log_of_the_night_has_the_locks(server, owner):
+    number = post_lock(server, owner, name="Ann K.", reason="mirror <cleaning>").json()["lock"]["id"]
+    post_lock(server, owner, site="other", reason="wiring")
+    requests.delete(f"{server.url}/api/lock/{number}", headers=auth(owner), timeout=60)
+    page = requests.get(f"{server.url}/night?site=saf", timeout=60).text
+    assert "Locks: somebody was in the dome" in page and "mirror &lt;cleaning&gt;" in page and "wiring" not in page
+    assert "wiring" in requests.get(f"{server.url}/night", timeout=60).text
+
+
 def test_a_withdrawn_job_and_a_cancel_work_while_locked(appliance, submit):
     job = submit()
     lock(appliance)
@@ -657,6 +666,7 @@ def test_locking_at_the_terminal_with_and_without_a_server(program):
     assert program.run("unlock", "saf").stderr == "prjobs: The site has no lock.\n"
     program.serve()
     assert [one["site"] for one in requests.get(f"{program.url}/api/lock", timeout=60).json()["locks"]] == ["new"]
+    assert "new is LOCKED OUT: somebody is in the dome" in program.run("doctor").stdout
 
 
 def test_a_killed_server_keeps_the_lock(program):

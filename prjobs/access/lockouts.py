@@ -89,6 +89,24 @@ COLUMNS = ", ".join(Lock.__struct_fields__)
 _OPEN = f"SELECT {COLUMNS} FROM lockout WHERE ended_ms IS NULL"
 
 
+class PastLock(Lock, frozen=True):
+    """A lock with its end: `ended_by` is a user, or `its time`; None and empty for an open lock."""
+
+    ended_ms: int | None
+    ended_by: str
+
+
+def list_past(source: Source, since_ms: int, until_ms: int, site: str | None = None) -> list[PastLock]:
+    """Return the locks that were open between two moments, oldest first."""
+    where, parameters = ("AND site = ?", [site]) if site else ("", [])
+    found = source.fetch(
+        f"SELECT {COLUMNS}, ended_ms, ended_by FROM lockout WHERE since_ms < ? AND coalesce(ended_ms, ?) >= ? {where} "
+        "ORDER BY since_ms, id",
+        (until_ms, until_ms, since_ms, *parameters),
+    )
+    return [PastLock(*row) for row in found]
+
+
 def list_open(source: Source) -> list[Lock]:
     """Return every lock that has not ended, oldest first."""
     return [Lock(*row) for row in source.fetch(f"{_OPEN} ORDER BY id")]

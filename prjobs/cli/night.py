@@ -117,6 +117,7 @@ def _tables(tables: Tables, report: NightReport) -> Iterator[tuple[str, Table]]:
         ("Stops", tables.stops(report.stops.first)),
         ("Silences", tables.silences(report.silences)),
         ("Alarms", tables.alarms(report.alarms)),
+        ("Locks: somebody was in the dome", tables.locks(report.locks)),
         ("Messages about alarms", tables.told(report.told)),
         (reserved, tables.reservations(report.reservations)),
         ("Failed", tables.changed(report.failed.first)),

@@ -148,6 +148,7 @@ def _sections(tables: Tables, report: NightReport) -> list[Element]:
         _section(f"Stops: {stops.total:,}{late}", tables.stops(stops.first), stops.total),
         _section("Silences", tables.silences(report.silences), note=report.notes[0]),
         _section(_alarms_title(report), tables.alarms(report.alarms)),
+        *([_section("Locks: somebody was in the dome", tables.locks(report.locks))] if report.locks else []),
         *([_section("Messages about alarms", tables.told(report.told))] if report.told else []),
         _section("Reservations", tables.reservations(report.reservations), note=" ".join(report.notes[2:])),
         _section(f"Failed: {failed.total:,}", tables.changed(failed.first), failed.total),

@@ -7,6 +7,7 @@ handed on; the report sums up exactly the jobs handed on.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from prjobs.access import lockouts
 from prjobs.access.desk import Reservation
 from prjobs.access.reservations import CALENDAR, ShownReservation, show, sites_judged, uncounted_note
 from prjobs.base.settings import Settings
@@ -98,6 +99,7 @@ def night_report(source: Source, site: str | None, night: Night, take: Take = le
         stops=tally.stops,
         silences=tally.quiet.silences(site, source.now_ms),
         alarms=alarms.list_past(source.database, night.since_ms, night.until_ms, site),
+        locks=lockouts.list_past(source.database, night.since_ms, night.until_ms, site),
         told=list_told(source.database, night.since_ms, night.until_ms, site),
         doubts=tally.doubts,
         failed=tally.failed,

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
+from prjobs.access.lockouts import PastLock
 from prjobs.access.reservations import ShownReservation
 from prjobs.jobs.states import EXPIRED, PHASES, PRIMARY, UNCONFIRMED
 from prjobs.monitor.board import Alarm
@@ -105,7 +106,7 @@ class NightReport(msgspec.Struct, frozen=True, kw_only=True):
     """A night summed up at `time_ms`. `counts`: jobs by phase; `classes`: jobs by command class, without zeros.
 
     `alarms`: raised or still open in the night, oldest first, alarms without a site included. `told`: the messages
-    about alarms that were sent in the night.
+    about alarms that were sent in the night. `locks`: the locks of sites that were open in the night.
     """
 
     site: str | None
@@ -126,6 +127,7 @@ class NightReport(msgspec.Struct, frozen=True, kw_only=True):
     silences: list[Silence]
     alarms: list[Alarm]
     told: list[Told]
+    locks: list[PastLock]
     doubts: Doubts
     failed: Listed
     expired: Listed

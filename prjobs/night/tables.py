@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from prjobs.access.lockouts import PastLock
 from prjobs.access.reservations import ShownReservation
 from prjobs.monitor import views
 from prjobs.monitor.alarms import STOP
@@ -115,6 +116,20 @@ class Tables:
             ("d", one.label if one.about == "job" else f"the {one.about}"),
             ("u", one.author),
             ("s gone" if is_struck else "s", struck),
+        ]
+
+    def locks(self, locks: Iterable[PastLock]) -> Table:
+        """Return the locks of sites: set, ended, and by whom."""
+        heads = [("t", "locked"), ("t", "ended"), ("u", "in the dome"), ("l", "why"), ("s", "ended by")]
+        return self._table(heads, ((one.site, self._lock(one)) for one in locks))
+
+    def _lock(self, one: PastLock) -> list[Cell]:
+        return [
+            ("t", self._moment(one.since_ms)),
+            ("t", "not over yet" if one.ended_ms is None else self._moment(one.ended_ms)),
+            ("u", one.user_name),
+            ("l", one.reason),
+            ("s", one.ended_by),
         ]
 
     def told(self, told: Iterable[Told]) -> Table:

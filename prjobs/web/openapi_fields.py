@@ -100,6 +100,7 @@ FIELDS: dict[str, str] = {
     "LockEnd.name": "The name of the lock, needed without a login.",
     "LockName.name": "The name of the lock, needed without a login.",
     "NewLock.name": "The person in the dome; absent for the user of the token.",
+    "ended_by": "The user who ended the lock, or `its time`; empty for an open lock.",
     "LocksQuery.site": "Only locks of this site.",
     "make_safe": "The acts of *make safe* that are under way, and those of the last hour, newest first.",
     "health": "The problems and notices.",
