@@ -98,7 +98,7 @@ def require_settings(folder: Folder, settings: Settings, clock: Clock) -> None:
 
         open_transport(settings, clock)
     if settings.notify:
-        # Imported late: the library of services takes 27 megabytes.
+        # Imported late: the library of services takes 29 megabytes.
         from prjobs.notify.sending import recipients
 
         recipients(settings)

@@ -62,3 +62,16 @@ def another(path: Path) -> None:
 def newer(path: Path) -> None:
     """Make it the store of a later version."""
     execute(path, "INSERT INTO schema_migration (name, applied) VALUES ('9999_future', '2099-01-01')")
+
+
+def fill_up(disk: Path) -> Path:
+    """Another program's file that takes all that is left."""
+    filling = disk / "filling"
+    with filling.open("ab", buffering=0) as file:
+        for size in (1_000_000, PAGE_BYTES, 1):
+            try:
+                while True:
+                    file.write(b"\xa5" * size)
+            except OSError:
+                continue
+    return filling

@@ -110,19 +110,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(place)], check=False)
 
 
-def fill_up(disk: Path) -> Path:
-    """Another program's file that takes all that is left."""
-    filling = disk / "filling"
-    with filling.open("ab", buffering=0) as file:
-        for size in (MB, 4096, 1):
-            try:
-                while True:
-                    file.write(b"\xa5" * size)
-            except OSError:
-                continue
-    return filling
-
-
 def poll(program: Program) -> requests.Response:
     answer = program.post("getnewjobs", {"site": "saf"})
     assert isinstance(answer.json(), list)
@@ -169,7 +156,7 @@ def test_a_full_disk(small_disk: Path) -> None:
         wait_for(lambda: reserve.exists() and reserve.stat().st_size == BALLAST_BYTES)
         stop = program.new_job(token, device="mount", instance="mount1", action="stop")["ulid"]
         queued = [program.new_job(token)["ulid"] for _ in range(3)]
-        filling = fill_up(small_disk)
+        filling = harm.fill_up(small_disk)
 
         assert program.fetch() == [stop]
         assert not reserve.exists()
@@ -204,7 +191,7 @@ def test_a_start_on_a_full_disk(small_disk: Path) -> None:
         wait_for(lambda: ballast_of(program.data).exists() and ballast_of(program.data).stat().st_size == BALLAST_BYTES)
         stop = program.new_job(token, device="mount", instance="mount1", action="stop")["ulid"]
         program.kill()
-        filling = fill_up(small_disk)
+        filling = harm.fill_up(small_disk)
         program.serve("--min-free-mb", "1")
         assert program.fetch() == [stop]
         filling.unlink()
@@ -221,7 +208,7 @@ def test_a_disk_that_is_full_without_a_reserve(small_disk: Path) -> None:
         program.serve("--min-free-mb", "16")  # with that much to be kept free, there is no room for a reserve
         token = program.token()
         queued = [program.new_job(token)["ulid"] for _ in range(3)]
-        filling = fill_up(small_disk)
+        filling = harm.fill_up(small_disk)
         queued += parks_until_refused(program, token)
         answer = poll(program)
         assert (answer.status_code, answer.headers["X-Prjobs-Error"]) == (503, "The disk is full.")
@@ -265,7 +252,7 @@ def test_a_full_disk_is_called_full_by_each_command(small_disk: Path, free_kb: i
     old.token()
     harm.execute(old.data / "prjobs.sqlite3", "DROP TABLE removed_site")
     harm.execute(old.data / "prjobs.sqlite3", "DELETE FROM schema_migration WHERE name LIKE '0010%'")
-    filling = fill_up(small_disk)
+    filling = harm.fill_up(small_disk)
     os.truncate(filling, filling.stat().st_size - free_kb * 1000)
     for command in (
         ("serve", "--port", "0"),

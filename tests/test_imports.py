@@ -6,10 +6,8 @@ import sys
 import pytest
 import requests
 
-# The program prints the names of its modules at the end, behind its own output.
-LAUNCHER = "import atexit, sys; atexit.register(lambda: print('\\n', *sys.modules)); "
-RUN = LAUNCHER + "from prjobs.cli import main; sys.exit(main(sys.argv[1:]))"
-BARE = LAUNCHER
+from tests.imported import BARE, RUN, named
+
 CRYPTOGRAPHY = {"jwt", "cryptography"}
 SERVER = {"bottle", "waitress", "prjobs.server", "prjobs.opening", "prjobs.web", "prjobs.demo"} | CRYPTOGRAPHY
 STORE = {"peewee", "prjobs.store", "prjobs.jobs", "prjobs.monitor", "prjobs.cloud"}
@@ -20,11 +18,6 @@ def modules(*arguments: str, code: str = RUN) -> set[str]:
     """Return the modules that a process has imported at its end, and the packages of these modules."""
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
     return named(done.stdout)
-
-
-def named(output: str) -> set[str]:
-    names = output.splitlines()[-1].split()
-    return {".".join(name.split(".")[:count]) for name in names for count in (1, 2, len(name))}
 
 
 def test_the_version_imports_nothing():

@@ -25,10 +25,10 @@ from prjobs.notify.sending import _rendered, recipients
 from prjobs.upkeep import chores
 from tests.clocks import ClockAhead
 from tests.fake_services import FAILS, HANGS, REFUSES, WORKS, FakeHealthchecks, FakeNtfy
+from tests.harm import fill_up
+from tests.imported import RUN, named
 from tests.older import mounted
 from tests.proxy import Proxy
-from tests.test_ballast import fill_up
-from tests.test_imports import RUN, named
 from tests.verbs import submit
 from tests.waiting import wait_for
 

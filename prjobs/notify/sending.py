@@ -1,4 +1,4 @@
-"""The sending of a message by Apprise. Only this module imports Apprise, since the services take 27 MB of memory.
+"""The sending of a message by Apprise. Only this module imports Apprise, since the services take 29 MB of memory.
 
 Apprise and the libraries of the services write addresses with passwords into the log: all such lines are dropped.
 """
