@@ -24,10 +24,10 @@ from prjobs.notify.outbox import GATHER_S
 from prjobs.notify.sending import _rendered, recipients
 from prjobs.upkeep import chores
 from tests.clocks import ClockAhead
+from tests.disks import mounted
 from tests.fake_services import FAILS, HANGS, REFUSES, WORKS, FakeHealthchecks, FakeNtfy
 from tests.harm import fill_up
 from tests.imported import RUN, named
-from tests.older import mounted
 from tests.proxy import Proxy
 from tests.verbs import submit
 from tests.waiting import wait_for
