@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from xml.etree import ElementTree
@@ -315,6 +316,28 @@ def test_the_windows_service_finds_the_packages_by_the_base_interpreter_and_logs
     assert "No module named" in log.reason()
 
 
+@posix
+def test_a_python_that_services_cannot_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "python.exe"
+    own.touch(0o700)
+    monkeypatch.setattr(windows, "base_python", lambda: own)
+    for account in ("", "LocalService"):
+        refused = launch(folder=str(tmp_path / "data"), account=windows.account_named(account))
+        with pytest.raises(
+            Unusable, match=r"python\.exe is readable for its owner alone, .* Install Python for all users"
+        ):
+            windows.Windows().check(refused)
+        assert not (tmp_path / "data").exists()
+    windows.Windows().check(launch(folder=str(tmp_path / "data"), account=windows.account_named("LOCALSYSTEM")))
+
+
+def test_a_service_of_windows_does_not_run_as_a_person() -> None:
+    assert windows.account_named("") == "NT SERVICE\\prjobs"
+    assert windows.account_named("nt authority\\networkservice") == "NT AUTHORITY\\NetworkService"
+    with pytest.raises(Unusable, match=r"^SITE\\ann is not one of .*LocalSystem\. .* use the task"):
+        windows.account_named("SITE\\ann")
+
+
 def test_the_account_of_a_service_is_named_as_windows_names_it() -> None:
     """The identifier of TrustedInstaller is the same on every Windows."""
     numbers = "956008885-3418522649-1831038044-1853292631-2271478464"
@@ -337,3 +360,19 @@ def test_the_reason_of_a_failed_start_is_of_this_start(program: Program) -> None
 def test_the_doctor_says_whether_a_service_is_installed(folder: Folder) -> None:
     (finding,) = [one for one in doctor.examine(folder, ManualClock()) if one.check == "service"]
     assert "service" in finding.sentence and (finding.level != WRONG or systemd.Systemd().installed())
+
+
+@posix
+@without_systemd
+def test_the_doctor_says_why_a_service_would_not_start(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder.path.parent))
+    own = folder.path.parent / "systemd" / "user"
+    own.mkdir(parents=True)
+    made = Launch(["/nonexistent/python", "-m", "prjobs"], folder.path)
+    (own / systemd.SERVICE).write_text(units.unit(made), encoding="utf-8")
+    found = [one for one in doctor.examine(folder, ManualClock()) if one.check == "service"]
+    assert found and all(one.level == WRONG for one in found)
+    assert "/nonexistent/python is missing, which the unit starts" in found[0].sentence
+    (own / systemd.SERVICE).write_text(units.unit(replace(made, folder=Path("/srv/other"))), encoding="utf-8")
+    (other,) = [one for one in doctor.examine(folder, ManualClock()) if one.check == "service"]
+    assert "serves another data folder, /srv/other" in other.sentence and other.level != WRONG

@@ -34,8 +34,8 @@ def installed_control(is_user: bool) -> Control:
 def launch_of(folder: Folder, account: str) -> Launch:
     """Return the launch of a server of the folder by a service."""
     if os.name == "nt":
-        from prjobs.service.windows import ACCOUNT, words_of
+        from prjobs.service.windows import account_named, words_of
 
-        return Launch(words_of(folder.path), folder.path, account or ACCOUNT)
+        return Launch(words_of(folder.path), folder.path, account_named(account))
     words = [sys.executable, "-P", "-m", "prjobs", "serve", "--data", str(folder.path)]
     return Launch(words, folder.path, account)

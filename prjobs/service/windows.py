@@ -51,6 +51,31 @@ def service_sid(name: str = NAME) -> str:
     return f"S-1-5-80-{'-'.join(str(number) for number in numbers)}"
 
 
+# The accounts of the system, with the security identifiers of those that need a right to the data folder.
+SIDS = {
+    ACCOUNT: service_sid(),
+    "NT AUTHORITY\\LocalService": "S-1-5-19",
+    "NT AUTHORITY\\NetworkService": "S-1-5-20",
+    "LocalSystem": "",
+}
+
+
+def account_named(name: str) -> str:
+    """Return an account of the system by name, in any letters; an empty name is the account of the service alone.
+
+    Raise Unusable for an account of a person: Windows would need the password, and lose it at the next change.
+    """
+    names = {one.rpartition("\\")[2].lower(): one for one in SIDS}
+    known = names.get(name.rpartition("\\")[2].lower()) if name else ACCOUNT
+    if known is None:
+        accounts = ", ".join(one.rpartition("\\")[2] for one in SIDS if one != ACCOUNT)
+        raise Unusable(
+            f"{name} is not one of {accounts}. A service runs as a person only with the password: use the task of "
+            "`prjobs service show` instead."
+        )
+    return known
+
+
 def base_python() -> Path:
     """Return the interpreter itself.
 
@@ -103,7 +128,7 @@ class Windows:
     def check(self, launch: Launch) -> None:
         """Raise Unusable if services cannot read Python or prjobs, or if the folder cannot be written."""
         for path in (base_python(), ENTRY):
-            if launch.account == ACCOUNT and private.others_may_read(path) is False:
+            if SIDS.get(launch.account) and private.others_may_read(path) is False:
                 raise Unusable(
                     f"{path} is readable for its owner alone, and a service runs under an account of its own. Install "
                     "Python for all users and prjobs into it, or start prjobs by the task of `prjobs service show`."
@@ -127,8 +152,7 @@ class Windows:
                 scm.create(NAME, SHOWN_NAME, command, launch.account)
         try:
             self._change(command, launch.account)
-            if launch.account == ACCOUNT:
-                _grant(launch.folder)
+            _grant(launch)
         except Unusable:
             take_back()
             raise
@@ -165,12 +189,12 @@ class Windows:
 
     def remove(self) -> None:
         """Delete the stopped service, and take the data folder from the account."""
-        folder = service.folder if (service := self.installed()) else None
-        with _told(), scm.opened(NAME) as opened:
-            if opened:
-                opened.delete()
-        if folder:
-            private.take(folder, service_sid())
+        before = self.installed()
+        with _told(), scm.opened(NAME) as service:
+            if service:
+                service.delete()
+        if before and before.folder and (sid := SIDS.get(before.account)):
+            private.take(before.folder, sid)
 
 
 def _stop(service: scm.Service) -> None:
@@ -188,10 +212,12 @@ def _stop(service: scm.Service) -> None:
         raise Unusable(f"The service did not end well (error {status.exit_code}): the next start checks the store.")
 
 
-def _grant(folder: Path) -> None:
+def _grant(launch: Launch) -> None:
     """Let the service's account write the folder with all files."""
-    if not private.give(folder, service_sid()):
-        raise Unusable(f"{folder}: the right to write cannot be given to {ACCOUNT}: is the disk formatted with NTFS?")
+    if (sid := SIDS.get(launch.account)) and not private.give(launch.folder, sid):
+        raise Unusable(
+            f"{launch.folder}: the right to write cannot be given to {launch.account}: is the disk formatted with NTFS?"
+        )
 
 
 def _faults(words: list[str], config: scm.Config) -> Iterator[str]:
