@@ -96,6 +96,7 @@ def test_the_unit_is_hardened(tmp_path: Path) -> None:
     assert float(level) <= 2.5
 
 
+@posix
 def test_the_service_may_write_the_folder_of_the_copies_of_backups() -> None:
     made = units.unit(launch().with_folders_of(Settings(backup_copy="/mnt/nas/b c")))
     assert 'ReadWritePaths=-"/srv/prjobs" -"/mnt/nas/b c"\n' in made
