@@ -98,7 +98,9 @@ def upgrade(folder: Folder, clock: Clock | None = None) -> tuple[Appliance, Star
 
 def use(program: Program) -> dict[str, str]:
     """Let users and an observatory use a served appliance: jobs in every phase. Returns the tokens by name."""
-    tokens = {"alice": program.token(), "staff": program.token("auth0|kim", "--role", "admin")}
+    # Ten years, the longest: the stores are used again.
+    alice = program.token("auth0|alice", "--days", "3650")
+    tokens = {"alice": alice, "staff": program.token("auth0|kim", "--role", "admin", "--days", "3650")}
     jobs = [program.new_job(tokens["alice"], required_params={"time": str(number)}) for number in range(4)]
     assert len(program.fetch(4)) == 4
     for job, words in zip(jobs, (["STARTED", "COMPLETE"], ["FAILED"], ["EXPOSING"], []), strict=True):

@@ -3,51 +3,51 @@ CREATE TABLE audit (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, time_ms BIGINT NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL,
     target TEXT NOT NULL, where_from TEXT NOT NULL, detail TEXT NOT NULL, previous TEXT NOT NULL,
     hash TEXT NOT NULL);
-INSERT INTO "audit" VALUES(1,1795980625343,'operator','token use','operator','127.0.0.1:59158 token operator','','0000000000000000000000000000000000000000000000000000000000000000','b5efef5f3a8824e0a2bf16b93653824e5bfcf9de1f7149b14b36f320d467d595');
-INSERT INTO "audit" VALUES(2,1795980625343,'operator','token create','c12ffb3bc97fd86b','127.0.0.1:59158 token operator','for auth0|alice, roles [], sites []','b5efef5f3a8824e0a2bf16b93653824e5bfcf9de1f7149b14b36f320d467d595','45d5d2284ea019a1033c2c14440bd9f216ca8618b2b6abb6e01ace28b83ffd98');
-INSERT INTO "audit" VALUES(3,1795980625710,'operator','token create','cd2f1abf9a15fdb7','127.0.0.1:59162 token operator','for auth0|kim, roles [''admin''], sites []','45d5d2284ea019a1033c2c14440bd9f216ca8618b2b6abb6e01ace28b83ffd98','d05a9936975d30d080d141aac0c93d6f0c812833e1f025f35cf99069a78c3e4c');
-INSERT INTO "audit" VALUES(4,1795980625779,'auth0|kim','token use','cd2f1abf9a15fdb7','127.0.0.1:59264 token cd2f1abf9a15fdb7','','d05a9936975d30d080d141aac0c93d6f0c812833e1f025f35cf99069a78c3e4c','6f6128a062fba9d12bbd54edb2eb3e36f5ed61696a9cd00098af35a917bbe09e');
-INSERT INTO "audit" VALUES(5,1795980625780,'auth0|kim','newjob','01M8MCK1VMG4CYJPN2PVPPHK6G','127.0.0.1:59264 token cd2f1abf9a15fdb7','wema mount mount1 park in the name of auth0|alice {"time": "1", "image_type": "light"}','6f6128a062fba9d12bbd54edb2eb3e36f5ed61696a9cd00098af35a917bbe09e','4c7a3b83c75bd344928df9d6ae5dbc580d1691a666c5cc10d13c5b12aea580d3');
-INSERT INTO "audit" VALUES(6,1795980625784,'auth0|kim','newjob','01M8MCK1VRDKZ3CEZ3JEXMMM58','127.0.0.1:59282 token cd2f1abf9a15fdb7','wema screen s cancel_all_commands in the name of auth0|alice {"time": "1", "image_type": "light"}','4c7a3b83c75bd344928df9d6ae5dbc580d1691a666c5cc10d13c5b12aea580d3','96f427ab0ca1a38bde486781cee18abdf02fb07e1bfb04b4b6cf2f644a17148e');
+INSERT INTO "audit" VALUES(1,1795984791286,'operator','token use','operator','127.0.0.1:40344 token operator','','0000000000000000000000000000000000000000000000000000000000000000','b2b4659de5904e68da8eddebd86aa8a717747909f80ef2f20b704c538a1fa007');
+INSERT INTO "audit" VALUES(2,1795984791293,'operator','token create','bd5a38e499abc5e4','127.0.0.1:40344 token operator','for auth0|alice, roles [], sites []','b2b4659de5904e68da8eddebd86aa8a717747909f80ef2f20b704c538a1fa007','6e8a2d2fd5a671c843287fe1f2b4418bdcd668952f4cbc84c3929f32ca8f9572');
+INSERT INTO "audit" VALUES(3,1795984793365,'operator','token create','c729a4131192fd92','127.0.0.1:49014 token operator','for auth0|kim, roles [''admin''], sites []','6e8a2d2fd5a671c843287fe1f2b4418bdcd668952f4cbc84c3929f32ca8f9572','77fb839d1dee87880378bcd3bf80c1fab4a79eb9c88b2ede21154886428828fe');
+INSERT INTO "audit" VALUES(4,1795984793924,'auth0|kim','token use','c729a4131192fd92','127.0.0.1:49122 token c729a4131192fd92','','77fb839d1dee87880378bcd3bf80c1fab4a79eb9c88b2ede21154886428828fe','75d2a09fefefe848b561a06e78859204e835023dc3315cef9db11461a35c037c');
+INSERT INTO "audit" VALUES(5,1795984793934,'auth0|kim','newjob','01M8MGJ8AETNHPG9YCD5M646Z7','127.0.0.1:49122 token c729a4131192fd92','wema mount mount1 park in the name of auth0|alice {"time": "1", "image_type": "light"}','75d2a09fefefe848b561a06e78859204e835023dc3315cef9db11461a35c037c','80d2d71501860e0387d77d8aaca7a54d671a90d7f0af2ae164c5b7da125ad297');
+INSERT INTO "audit" VALUES(6,1795984793958,'auth0|kim','newjob','01M8MGJ8B6YYYVH2TSB88PEATJ','127.0.0.1:49142 token c729a4131192fd92','wema screen s cancel_all_commands in the name of auth0|alice {"time": "1", "image_type": "light"}','80d2d71501860e0387d77d8aaca7a54d671a90d7f0af2ae164c5b7da125ad297','0df7b8d56772301ed85b793476b843a1a5de1c3543df457fda916b7bf3cd1e30');
 CREATE TABLE calendar_answer (site TEXT PRIMARY KEY, answered_ms BIGINT NOT NULL);
 CREATE TABLE change (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, job_seq INTEGER NOT NULL, site TEXT NOT NULL, queue TEXT NOT NULL,
     status TEXT NOT NULL, estimate_s INTEGER, time_ms BIGINT NOT NULL, who TEXT NOT NULL, note TEXT NOT NULL,
     handout_id INTEGER);
-INSERT INTO "change" VALUES(1,1,'saf','both','UNREAD',NULL,1795980625758,'auth0|alice','',NULL);
-INSERT INTO "change" VALUES(2,2,'saf','both','UNREAD',NULL,1795980625761,'auth0|alice','',NULL);
-INSERT INTO "change" VALUES(3,3,'saf','both','UNREAD',NULL,1795980625763,'auth0|alice','',NULL);
-INSERT INTO "change" VALUES(4,4,'saf','both','UNREAD',NULL,1795980625765,'auth0|alice','',NULL);
-INSERT INTO "change" VALUES(5,1,'saf','primary','RECEIVED',NULL,1795980625769,'127.0.0.1:59220','',1);
-INSERT INTO "change" VALUES(6,2,'saf','primary','RECEIVED',NULL,1795980625769,'127.0.0.1:59220','',1);
-INSERT INTO "change" VALUES(7,3,'saf','primary','RECEIVED',NULL,1795980625769,'127.0.0.1:59220','',1);
-INSERT INTO "change" VALUES(8,4,'saf','primary','RECEIVED',NULL,1795980625769,'127.0.0.1:59220','',1);
-INSERT INTO "change" VALUES(9,1,'saf','primary','STARTED',60,1795980625772,'127.0.0.1:59232','',NULL);
-INSERT INTO "change" VALUES(10,1,'saf','primary','COMPLETE',60,1795980625775,'127.0.0.1:59242','',NULL);
-INSERT INTO "change" VALUES(11,2,'saf','primary','FAILED',60,1795980625776,'127.0.0.1:59252','',NULL);
-INSERT INTO "change" VALUES(12,3,'saf','primary','EXPOSING',60,1795980625778,'127.0.0.1:59260','',NULL);
-INSERT INTO "change" VALUES(13,5,'wema','both','UNREAD',NULL,1795980625780,'auth0|alice','',NULL);
-INSERT INTO "change" VALUES(14,6,'wema','both','UNREAD',NULL,1795980625782,'auth0|alice','',NULL);
-INSERT INTO "change" VALUES(15,5,'wema','primary','CANCELLED',NULL,1795980625783,'auth0|alice','cancel_all_commands',NULL);
-INSERT INTO "change" VALUES(16,6,'wema','primary','CANCELLED',NULL,1795980625783,'auth0|alice','cancel_all_commands',NULL);
-INSERT INTO "change" VALUES(17,5,'wema','alternate','CANCELLED',NULL,1795980625783,'auth0|alice','cancel_all_commands',NULL);
-INSERT INTO "change" VALUES(18,6,'wema','alternate','CANCELLED',NULL,1795980625783,'auth0|alice','cancel_all_commands',NULL);
-INSERT INTO "change" VALUES(19,7,'wema','both','UNREAD',NULL,1795980625783,'auth0|alice','',NULL);
-INSERT INTO "change" VALUES(20,8,'saf','both','UNREAD',NULL,1795980625786,'auth0|alice','',NULL);
+INSERT INTO "change" VALUES(1,1,'saf','both','UNREAD',NULL,1795984793753,'auth0|alice','',NULL);
+INSERT INTO "change" VALUES(2,2,'saf','both','UNREAD',NULL,1795984793767,'auth0|alice','',NULL);
+INSERT INTO "change" VALUES(3,3,'saf','both','UNREAD',NULL,1795984793778,'auth0|alice','',NULL);
+INSERT INTO "change" VALUES(4,4,'saf','both','UNREAD',NULL,1795984793796,'auth0|alice','',NULL);
+INSERT INTO "change" VALUES(5,1,'saf','primary','RECEIVED',NULL,1795984793812,'127.0.0.1:49074','',1);
+INSERT INTO "change" VALUES(6,2,'saf','primary','RECEIVED',NULL,1795984793812,'127.0.0.1:49074','',1);
+INSERT INTO "change" VALUES(7,3,'saf','primary','RECEIVED',NULL,1795984793812,'127.0.0.1:49074','',1);
+INSERT INTO "change" VALUES(8,4,'saf','primary','RECEIVED',NULL,1795984793812,'127.0.0.1:49074','',1);
+INSERT INTO "change" VALUES(9,1,'saf','primary','STARTED',60,1795984793832,'127.0.0.1:49084','',NULL);
+INSERT INTO "change" VALUES(10,1,'saf','primary','COMPLETE',60,1795984793871,'127.0.0.1:49096','',NULL);
+INSERT INTO "change" VALUES(11,2,'saf','primary','FAILED',60,1795984793889,'127.0.0.1:49110','',NULL);
+INSERT INTO "change" VALUES(12,3,'saf','primary','EXPOSING',60,1795984793918,'127.0.0.1:49116','',NULL);
+INSERT INTO "change" VALUES(13,5,'wema','both','UNREAD',NULL,1795984793934,'auth0|alice','',NULL);
+INSERT INTO "change" VALUES(14,6,'wema','both','UNREAD',NULL,1795984793942,'auth0|alice','',NULL);
+INSERT INTO "change" VALUES(15,5,'wema','primary','CANCELLED',NULL,1795984793958,'auth0|alice','cancel_all_commands',NULL);
+INSERT INTO "change" VALUES(16,6,'wema','primary','CANCELLED',NULL,1795984793958,'auth0|alice','cancel_all_commands',NULL);
+INSERT INTO "change" VALUES(17,5,'wema','alternate','CANCELLED',NULL,1795984793958,'auth0|alice','cancel_all_commands',NULL);
+INSERT INTO "change" VALUES(18,6,'wema','alternate','CANCELLED',NULL,1795984793958,'auth0|alice','cancel_all_commands',NULL);
+INSERT INTO "change" VALUES(19,7,'wema','both','UNREAD',NULL,1795984793958,'auth0|alice','',NULL);
+INSERT INTO "change" VALUES(20,8,'saf','both','UNREAD',NULL,1795984793972,'auth0|alice','',NULL);
 CREATE TABLE cloud_job (
     ulid TEXT NOT NULL PRIMARY KEY, site TEXT NOT NULL, job_seq INTEGER NOT NULL UNIQUE, state TEXT NOT NULL,
     pushed_seq INTEGER NOT NULL, repairs INTEGER NOT NULL DEFAULT 0, parked TEXT, parked_ms BIGINT);
 CREATE TABLE cloud_site (site TEXT NOT NULL PRIMARY KEY, low_ms BIGINT NOT NULL, cancel_ulid TEXT);
 CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-INSERT INTO "fact" VALUES('identity','c1665a684cc18fc1d2e5cac51fa669b2');
+INSERT INTO "fact" VALUES('identity','c7a5642de19a8c4ae212cdce6de7d701');
 INSERT INTO "fact" VALUES('running','no');
-INSERT INTO "fact" VALUES('login_key','d5035fa7d75b38cd91bea67d12e15b7596d94079ed93e5dc41e262b5ed6252a2');
+INSERT INTO "fact" VALUES('login_key','990f85596558b8af460967b10fc383b51a5cb488ac369f023402e516e369bb0f');
 INSERT INTO "fact" VALUES('welcomed','yes');
 CREATE TABLE handout (
     id INTEGER PRIMARY KEY AUTOINCREMENT, site TEXT NOT NULL, queue TEXT NOT NULL, time_ms BIGINT NOT NULL,
     peer TEXT NOT NULL, poll_id TEXT, gap_ms INTEGER, lease_s INTEGER, state TEXT NOT NULL,
     maybe_flushed SMALLINT NOT NULL);
-INSERT INTO "handout" VALUES(1,'saf','primary',1795980625769,'127.0.0.1:59220',NULL,NULL,NULL,'CONFIRMED',0);
+INSERT INTO "handout" VALUES(1,'saf','primary',1795984793812,'127.0.0.1:49074',NULL,NULL,NULL,'CONFIRMED',0);
 CREATE TABLE job (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, ulid TEXT NOT NULL UNIQUE, site TEXT NOT NULL,
     created_ms BIGINT NOT NULL, device TEXT NOT NULL, instance TEXT NOT NULL, action TEXT NOT NULL,
@@ -56,35 +56,35 @@ CREATE TABLE job (
     alternate_status TEXT NOT NULL, alternate_estimate_s INTEGER, changed_ms BIGINT NOT NULL,
     expires_ms BIGINT, again_of TEXT, origin TEXT NOT NULL, attempts INTEGER NOT NULL,
     checksum BIGINT NOT NULL, idempotency_key TEXT);
-INSERT INTO "job" VALUES(1,'01M8MCK1TY3YPCNXQ85CK43DR0','saf',1795980625758,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "0"}','{"bin": "1,1", "count": 1}','COMPLETE',60,'UNREAD',NULL,1795980625775,1795982425758,NULL,'local',1,3682542672,NULL);
-INSERT INTO "job" VALUES(2,'01M8MCK1V18Z0632THWB512RV9','saf',1795980625761,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "1"}','{"bin": "1,1", "count": 1}','FAILED',60,'UNREAD',NULL,1795980625776,1795982425761,NULL,'local',1,846256258,NULL);
-INSERT INTO "job" VALUES(3,'01M8MCK1V3QXTWTKQRNT2X3DM9','saf',1795980625763,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "2"}','{"bin": "1,1", "count": 1}','EXPOSING',60,'UNREAD',NULL,1795980625778,1795982425763,NULL,'local',1,624145323,NULL);
-INSERT INTO "job" VALUES(4,'01M8MCK1V5J8WM29DH5MR9HY9Y','saf',1795980625765,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "3"}','{"bin": "1,1", "count": 1}','RECEIVED',NULL,'UNREAD',NULL,1795980625769,1795982425765,NULL,'local',1,691805921,NULL);
-INSERT INTO "job" VALUES(5,'01M8MCK1VMG4CYJPN2PVPPHK6G','wema',1795980625780,'mount','mount1','park','park','auth0|alice','Alice A.','["admin"]','{"time": "1", "image_type": "light"}','{"bin": "1,1", "count": 1}','CANCELLED',NULL,'CANCELLED',NULL,1795980625783,NULL,NULL,'local',0,3798094215,NULL);
-INSERT INTO "job" VALUES(6,'01M8MCK1VPJZC63V5DC7CPADRG','wema',1795980625782,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "1", "image_type": "light"}','{"bin": "1,1", "count": 1}','CANCELLED',NULL,'CANCELLED',NULL,1795980625783,1795982425782,NULL,'local',0,504866186,NULL);
-INSERT INTO "job" VALUES(7,'01M8MCK1VRDKZ3CEZ3JEXMMM58','wema',1795980625784,'screen','s','cancel_all_commands','stop','auth0|alice','Alice A.','["admin"]','{"time": "1", "image_type": "light"}','{"bin": "1,1", "count": 1}','UNREAD',NULL,'UNREAD',NULL,1795980625783,NULL,NULL,'local',0,3112413609,NULL);
-INSERT INTO "job" VALUES(8,'01M8MCK1VTQY04MG5K3N6KZ51W','saf',1795980625786,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "1", "image_type": "light"}','{"bin": "1,1", "count": 1}','UNREAD',NULL,'UNREAD',NULL,1795980625786,1795982425786,NULL,'local',0,2425211180,NULL);
+INSERT INTO "job" VALUES(1,'01M8MGJ84SJXCDTPY06K4HM5EW','saf',1795984793753,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "0"}','{"bin": "1,1", "count": 1}','COMPLETE',60,'UNREAD',NULL,1795984793871,1795986593753,NULL,'local',1,3251040047,NULL);
+INSERT INTO "job" VALUES(2,'01M8MGJ857Z3NXVJMKS62KXFBP','saf',1795984793767,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "1"}','{"bin": "1,1", "count": 1}','FAILED',60,'UNREAD',NULL,1795984793889,1795986593767,NULL,'local',1,712682903,NULL);
+INSERT INTO "job" VALUES(3,'01M8MGJ85JJYTEFRNTFVWAPYRQ','saf',1795984793778,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "2"}','{"bin": "1,1", "count": 1}','EXPOSING',60,'UNREAD',NULL,1795984793918,1795986593778,NULL,'local',1,1386434559,NULL);
+INSERT INTO "job" VALUES(4,'01M8MGJ8640AVP2KDW5EJPDS8C','saf',1795984793796,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "3"}','{"bin": "1,1", "count": 1}','RECEIVED',NULL,'UNREAD',NULL,1795984793812,1795986593796,NULL,'local',1,2701167610,NULL);
+INSERT INTO "job" VALUES(5,'01M8MGJ8AETNHPG9YCD5M646Z7','wema',1795984793934,'mount','mount1','park','park','auth0|alice','Alice A.','["admin"]','{"time": "1", "image_type": "light"}','{"bin": "1,1", "count": 1}','CANCELLED',NULL,'CANCELLED',NULL,1795984793958,NULL,NULL,'local',0,3085638608,NULL);
+INSERT INTO "job" VALUES(6,'01M8MGJ8APERHVJYHR4S75KW3B','wema',1795984793942,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "1", "image_type": "light"}','{"bin": "1,1", "count": 1}','CANCELLED',NULL,'CANCELLED',NULL,1795984793958,1795986593942,NULL,'local',0,3632910146,NULL);
+INSERT INTO "job" VALUES(7,'01M8MGJ8B6YYYVH2TSB88PEATJ','wema',1795984793958,'screen','s','cancel_all_commands','stop','auth0|alice','Alice A.','["admin"]','{"time": "1", "image_type": "light"}','{"bin": "1,1", "count": 1}','UNREAD',NULL,'UNREAD',NULL,1795984793958,NULL,NULL,'local',0,2624270515,NULL);
+INSERT INTO "job" VALUES(8,'01M8MGJ8BM6BDT17JJP3Z7CEQ9','saf',1795984793972,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "1", "image_type": "light"}','{"bin": "1,1", "count": 1}','UNREAD',NULL,'UNREAD',NULL,1795984793972,1795986593972,NULL,'local',0,1719790841,NULL);
 CREATE TABLE lease (
     job_seq INTEGER NOT NULL, queue TEXT NOT NULL, lease_s INTEGER NOT NULL, handed_ms BIGINT NOT NULL,
     PRIMARY KEY (job_seq, queue));
 CREATE TABLE poll (
     site TEXT NOT NULL, queue TEXT NOT NULL, last_ms BIGINT NOT NULL, usual_gap_ms INTEGER,
     PRIMARY KEY (site, queue));
-INSERT INTO "poll" VALUES('saf','primary',1795980625767,NULL);
+INSERT INTO "poll" VALUES('saf','primary',1795984793812,NULL);
 CREATE TABLE reservation (
     id INTEGER PRIMARY KEY AUTOINCREMENT, site TEXT NOT NULL, source TEXT NOT NULL, event_id TEXT NOT NULL,
     start_ms BIGINT NOT NULL, end_ms BIGINT NOT NULL, creator_id TEXT NOT NULL, creator TEXT NOT NULL,
     title TEXT NOT NULL, created_by TEXT NOT NULL);
 CREATE TABLE "schema_migration" ("id" INTEGER NOT NULL PRIMARY KEY, "name" VARCHAR(255) NOT NULL, "applied" DATETIME NOT NULL);
-INSERT INTO "schema_migration" VALUES(1,'0001_first','2026-11-29 19:30:24.966839');
-INSERT INTO "schema_migration" VALUES(2,'0002_reservations','2026-11-29 19:30:24.967771');
-INSERT INTO "schema_migration" VALUES(3,'0003_audit','2026-11-29 19:30:24.968409');
-INSERT INTO "schema_migration" VALUES(4,'0004_cloud','2026-11-29 19:30:24.969144');
+INSERT INTO "schema_migration" VALUES(1,'0001_first','2026-11-29 20:39:49.470438');
+INSERT INTO "schema_migration" VALUES(2,'0002_reservations','2026-11-29 20:39:49.486016');
+INSERT INTO "schema_migration" VALUES(3,'0003_audit','2026-11-29 20:39:49.488199');
+INSERT INTO "schema_migration" VALUES(4,'0004_cloud','2026-11-29 20:39:49.520975');
 CREATE TABLE token (
     id TEXT PRIMARY KEY, user_id TEXT NOT NULL, user_name TEXT NOT NULL, roles TEXT NOT NULL, sites TEXT NOT NULL,
     created_ms BIGINT NOT NULL, expires_ms BIGINT NOT NULL, created_by TEXT NOT NULL, revoked_ms BIGINT);
-INSERT INTO "token" VALUES('c12ffb3bc97fd86b','auth0|alice','auth0|alice','[]','[]',1795980625343,1827516625343,'operator',NULL);
-INSERT INTO "token" VALUES('cd2f1abf9a15fdb7','auth0|kim','auth0|kim','["admin"]','[]',1795980625710,1827516625710,'operator',NULL);
+INSERT INTO "token" VALUES('bd5a38e499abc5e4','auth0|alice','auth0|alice','[]','[]',1795984791286,2111344791286,'operator',NULL);
+INSERT INTO "token" VALUES('c729a4131192fd92','auth0|kim','auth0|kim','["admin"]','[]',1795984793361,2111344793361,'operator',NULL);
 CREATE UNIQUE INDEX "schema_migration_name" ON "schema_migration" ("name");
 CREATE UNIQUE INDEX job_site_ulid ON job (site, ulid);
 CREATE INDEX job_unread ON job (site, seq) WHERE status = 'UNREAD';

@@ -7,51 +7,51 @@ CREATE TABLE audit (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, time_ms BIGINT NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL,
     target TEXT NOT NULL, where_from TEXT NOT NULL, detail TEXT NOT NULL, previous TEXT NOT NULL,
     hash TEXT NOT NULL);
-INSERT INTO "audit" VALUES(1,1795980627726,'operator','token use','operator','127.0.0.1:41420 token operator','','0000000000000000000000000000000000000000000000000000000000000000','c0555035efdfea4730c037b57d1d53b704dbdf5a2ee19b387df3ddaabe7c8aa3');
-INSERT INTO "audit" VALUES(2,1795980627727,'operator','token create','0b6fa2f2b7d13a5d','127.0.0.1:41420 token operator','for auth0|alice, roles [], sites []','c0555035efdfea4730c037b57d1d53b704dbdf5a2ee19b387df3ddaabe7c8aa3','7031bf6b893a0aa2be15d6c28a92f7091db71a9255892a1a3d796db6350b0df9');
-INSERT INTO "audit" VALUES(3,1795980627998,'operator','token create','a30a2df884a5e1ec','127.0.0.1:41432 token operator','for auth0|kim, roles [''admin''], sites []','7031bf6b893a0aa2be15d6c28a92f7091db71a9255892a1a3d796db6350b0df9','db939c192bc04855286dd7b8f491314e838a8d4ec289b81d642e6b4122668ec9');
-INSERT INTO "audit" VALUES(4,1795980628066,'auth0|kim','token use','a30a2df884a5e1ec','127.0.0.1:41542 token a30a2df884a5e1ec','','db939c192bc04855286dd7b8f491314e838a8d4ec289b81d642e6b4122668ec9','1d74b64e48a86cbd9f41fe8a20296b34344095f11dd10309fc9b7c6722610254');
-INSERT INTO "audit" VALUES(5,1795980628067,'auth0|kim','newjob','01M8MCK433FS2F660167B6YP0T','127.0.0.1:41542 token a30a2df884a5e1ec','wema mount mount1 park in the name of auth0|alice {"time": "1", "image_type": "light"}','1d74b64e48a86cbd9f41fe8a20296b34344095f11dd10309fc9b7c6722610254','1a4db1e9a9e6af050f87ca48b29512cfa787efd597cde6993c59b7b761733498');
-INSERT INTO "audit" VALUES(6,1795980628071,'auth0|kim','newjob','01M8MCK437BGHR46N20CS1DFAT','127.0.0.1:41562 token a30a2df884a5e1ec','wema screen s cancel_all_commands in the name of auth0|alice {"time": "1", "image_type": "light"}','1a4db1e9a9e6af050f87ca48b29512cfa787efd597cde6993c59b7b761733498','38d8f7c11ef3d22fb13d9f0cf8ee01def792240be567f0973c15a51f1b54348e');
+INSERT INTO "audit" VALUES(1,1795984807162,'operator','token use','operator','127.0.0.1:49852 token operator','','0000000000000000000000000000000000000000000000000000000000000000','e82641a24aedfdb117b324f42bcd54b0ae8ff559df1ff3a64d8146204fd0ce58');
+INSERT INTO "audit" VALUES(2,1795984807162,'operator','token create','7e51be4097cc9c0b','127.0.0.1:49852 token operator','for auth0|alice, roles [], sites []','e82641a24aedfdb117b324f42bcd54b0ae8ff559df1ff3a64d8146204fd0ce58','0f0b4e4c12b79db087d4b9bffe72a431aa55174c004a5876af4f1da08db54c79');
+INSERT INTO "audit" VALUES(3,1795984808729,'operator','token create','920117a143160e35','127.0.0.1:49866 token operator','for auth0|kim, roles [''admin''], sites []','0f0b4e4c12b79db087d4b9bffe72a431aa55174c004a5876af4f1da08db54c79','28f932547df0b04ee1c396f99153f2068c92a4070d6105370fb620c02e1cb4f0');
+INSERT INTO "audit" VALUES(4,1795984808948,'auth0|kim','token use','920117a143160e35','127.0.0.1:49958 token 920117a143160e35','','28f932547df0b04ee1c396f99153f2068c92a4070d6105370fb620c02e1cb4f0','990703b34244408e264f0d40e3b970de628b7ce1280b3bbc42062c79248c436d');
+INSERT INTO "audit" VALUES(5,1795984808948,'auth0|kim','newjob','01M8MGJPZMSQHYZAKDMGXJA0PA','127.0.0.1:49958 token 920117a143160e35','wema mount mount1 park in the name of auth0|alice {"time": "1", "image_type": "light"}','990703b34244408e264f0d40e3b970de628b7ce1280b3bbc42062c79248c436d','42aabc55127aa88cdc7c744dac4133ce55e2b8d5d41155a53ec0b9b2f145eeec');
+INSERT INTO "audit" VALUES(6,1795984808953,'auth0|kim','newjob','01M8MGJPZT1B3AK5EDX05CAMZ4','127.0.0.1:49980 token 920117a143160e35','wema screen s cancel_all_commands in the name of auth0|alice {"time": "1", "image_type": "light"}','42aabc55127aa88cdc7c744dac4133ce55e2b8d5d41155a53ec0b9b2f145eeec','fa103f208f654e650210e1bfb3a90caa09fbcaa16030c7c2255215dfe5681aef');
 CREATE TABLE calendar_answer (site TEXT PRIMARY KEY, answered_ms BIGINT NOT NULL);
 CREATE TABLE change (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, job_seq INTEGER NOT NULL, site TEXT NOT NULL, queue TEXT NOT NULL,
     status TEXT NOT NULL, estimate_s INTEGER, time_ms BIGINT NOT NULL, who TEXT NOT NULL, note TEXT NOT NULL,
     handout_id INTEGER);
-INSERT INTO "change" VALUES(1,1,'saf','both','UNREAD',NULL,1795980628047,'auth0|alice','',NULL);
-INSERT INTO "change" VALUES(2,2,'saf','both','UNREAD',NULL,1795980628050,'auth0|alice','',NULL);
-INSERT INTO "change" VALUES(3,3,'saf','both','UNREAD',NULL,1795980628053,'auth0|alice','',NULL);
-INSERT INTO "change" VALUES(4,4,'saf','both','UNREAD',NULL,1795980628055,'auth0|alice','',NULL);
-INSERT INTO "change" VALUES(5,1,'saf','primary','RECEIVED',NULL,1795980628057,'127.0.0.1:41488','',1);
-INSERT INTO "change" VALUES(6,2,'saf','primary','RECEIVED',NULL,1795980628057,'127.0.0.1:41488','',1);
-INSERT INTO "change" VALUES(7,3,'saf','primary','RECEIVED',NULL,1795980628057,'127.0.0.1:41488','',1);
-INSERT INTO "change" VALUES(8,4,'saf','primary','RECEIVED',NULL,1795980628057,'127.0.0.1:41488','',1);
-INSERT INTO "change" VALUES(9,1,'saf','primary','STARTED',60,1795980628059,'127.0.0.1:41502','',NULL);
-INSERT INTO "change" VALUES(10,1,'saf','primary','COMPLETE',60,1795980628061,'127.0.0.1:41508','',NULL);
-INSERT INTO "change" VALUES(11,2,'saf','primary','FAILED',60,1795980628063,'127.0.0.1:41520','',NULL);
-INSERT INTO "change" VALUES(12,3,'saf','primary','EXPOSING',60,1795980628065,'127.0.0.1:41532','',NULL);
-INSERT INTO "change" VALUES(13,5,'wema','both','UNREAD',NULL,1795980628067,'auth0|alice','',NULL);
-INSERT INTO "change" VALUES(14,6,'wema','both','UNREAD',NULL,1795980628069,'auth0|alice','',NULL);
-INSERT INTO "change" VALUES(15,5,'wema','primary','CANCELLED',NULL,1795980628071,'auth0|alice','cancel_all_commands',NULL);
-INSERT INTO "change" VALUES(16,6,'wema','primary','CANCELLED',NULL,1795980628071,'auth0|alice','cancel_all_commands',NULL);
-INSERT INTO "change" VALUES(17,5,'wema','alternate','CANCELLED',NULL,1795980628071,'auth0|alice','cancel_all_commands',NULL);
-INSERT INTO "change" VALUES(18,6,'wema','alternate','CANCELLED',NULL,1795980628071,'auth0|alice','cancel_all_commands',NULL);
-INSERT INTO "change" VALUES(19,7,'wema','both','UNREAD',NULL,1795980628071,'auth0|alice','',NULL);
-INSERT INTO "change" VALUES(20,8,'saf','both','UNREAD',NULL,1795980628073,'auth0|alice','',NULL);
+INSERT INTO "change" VALUES(1,1,'saf','both','UNREAD',NULL,1795984808917,'auth0|alice','',NULL);
+INSERT INTO "change" VALUES(2,2,'saf','both','UNREAD',NULL,1795984808923,'auth0|alice','',NULL);
+INSERT INTO "change" VALUES(3,3,'saf','both','UNREAD',NULL,1795984808927,'auth0|alice','',NULL);
+INSERT INTO "change" VALUES(4,4,'saf','both','UNREAD',NULL,1795984808935,'auth0|alice','',NULL);
+INSERT INTO "change" VALUES(5,1,'saf','primary','RECEIVED',NULL,1795984808938,'127.0.0.1:49924','',1);
+INSERT INTO "change" VALUES(6,2,'saf','primary','RECEIVED',NULL,1795984808938,'127.0.0.1:49924','',1);
+INSERT INTO "change" VALUES(7,3,'saf','primary','RECEIVED',NULL,1795984808938,'127.0.0.1:49924','',1);
+INSERT INTO "change" VALUES(8,4,'saf','primary','RECEIVED',NULL,1795984808938,'127.0.0.1:49924','',1);
+INSERT INTO "change" VALUES(9,1,'saf','primary','STARTED',60,1795984808940,'127.0.0.1:49938','',NULL);
+INSERT INTO "change" VALUES(10,1,'saf','primary','COMPLETE',60,1795984808942,'127.0.0.1:49942','',NULL);
+INSERT INTO "change" VALUES(11,2,'saf','primary','FAILED',60,1795984808944,'127.0.0.1:49944','',NULL);
+INSERT INTO "change" VALUES(12,3,'saf','primary','EXPOSING',60,1795984808946,'127.0.0.1:49956','',NULL);
+INSERT INTO "change" VALUES(13,5,'wema','both','UNREAD',NULL,1795984808948,'auth0|alice','',NULL);
+INSERT INTO "change" VALUES(14,6,'wema','both','UNREAD',NULL,1795984808951,'auth0|alice','',NULL);
+INSERT INTO "change" VALUES(15,5,'wema','primary','CANCELLED',NULL,1795984808953,'auth0|alice','cancel_all_commands',NULL);
+INSERT INTO "change" VALUES(16,6,'wema','primary','CANCELLED',NULL,1795984808953,'auth0|alice','cancel_all_commands',NULL);
+INSERT INTO "change" VALUES(17,5,'wema','alternate','CANCELLED',NULL,1795984808953,'auth0|alice','cancel_all_commands',NULL);
+INSERT INTO "change" VALUES(18,6,'wema','alternate','CANCELLED',NULL,1795984808953,'auth0|alice','cancel_all_commands',NULL);
+INSERT INTO "change" VALUES(19,7,'wema','both','UNREAD',NULL,1795984808954,'auth0|alice','',NULL);
+INSERT INTO "change" VALUES(20,8,'saf','both','UNREAD',NULL,1795984808956,'auth0|alice','',NULL);
 CREATE TABLE cloud_job (
     ulid TEXT NOT NULL PRIMARY KEY, site TEXT NOT NULL, job_seq INTEGER NOT NULL UNIQUE, state TEXT NOT NULL,
     pushed_seq INTEGER NOT NULL, repairs INTEGER NOT NULL DEFAULT 0, parked TEXT, parked_ms BIGINT);
 CREATE TABLE cloud_site (site TEXT NOT NULL PRIMARY KEY, low_ms BIGINT NOT NULL, cancel_ulid TEXT);
 CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-INSERT INTO "fact" VALUES('identity','3ae50d68219eb43a87aeba086fb174e3');
+INSERT INTO "fact" VALUES('identity','e0f64f0f318fffff44f82bdb15f8eff4');
 INSERT INTO "fact" VALUES('running','no');
-INSERT INTO "fact" VALUES('login_key','70d678fb4079bb772df466078e8fa89a6d231be4b720a62ef384d135dc6dcc4a');
+INSERT INTO "fact" VALUES('login_key','c24fa8882d1755dcd0989ba2c14ee07ef3b7c433fad4d9df7d8faf43d15dcf38');
 INSERT INTO "fact" VALUES('welcomed','yes');
 CREATE TABLE handout (
     id INTEGER PRIMARY KEY AUTOINCREMENT, site TEXT NOT NULL, queue TEXT NOT NULL, time_ms BIGINT NOT NULL,
     peer TEXT NOT NULL, poll_id TEXT, gap_ms INTEGER, lease_s INTEGER, state TEXT NOT NULL,
     maybe_flushed SMALLINT NOT NULL);
-INSERT INTO "handout" VALUES(1,'saf','primary',1795980628057,'127.0.0.1:41488',NULL,NULL,NULL,'CONFIRMED',0);
+INSERT INTO "handout" VALUES(1,'saf','primary',1795984808938,'127.0.0.1:49924',NULL,NULL,NULL,'CONFIRMED',0);
 CREATE TABLE job (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, ulid TEXT NOT NULL UNIQUE, site TEXT NOT NULL,
     created_ms BIGINT NOT NULL, device TEXT NOT NULL, instance TEXT NOT NULL, action TEXT NOT NULL,
@@ -60,37 +60,37 @@ CREATE TABLE job (
     alternate_status TEXT NOT NULL, alternate_estimate_s INTEGER, changed_ms BIGINT NOT NULL,
     expires_ms BIGINT, again_of TEXT, origin TEXT NOT NULL, attempts INTEGER NOT NULL,
     checksum BIGINT NOT NULL, idempotency_key TEXT, picked_up_ms BIGINT, started_ms BIGINT, ended_ms BIGINT);
-INSERT INTO "job" VALUES(1,'01M8MCK42F2V756FTX5YCTGCVJ','saf',1795980628047,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "0"}','{"bin": "1,1", "count": 1}','COMPLETE',60,'UNREAD',NULL,1795980628061,1795982428047,NULL,'local',1,1770785527,NULL,1795980628057,1795980628059,1795980628061);
-INSERT INTO "job" VALUES(2,'01M8MCK42J8025K574YFGSQWV4','saf',1795980628050,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "1"}','{"bin": "1,1", "count": 1}','FAILED',60,'UNREAD',NULL,1795980628063,1795982428050,NULL,'local',1,386582493,NULL,1795980628057,NULL,1795980628063);
-INSERT INTO "job" VALUES(3,'01M8MCK42NV49RQWZXBM3ZC516','saf',1795980628053,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "2"}','{"bin": "1,1", "count": 1}','EXPOSING',60,'UNREAD',NULL,1795980628065,1795982428053,NULL,'local',1,3945829378,NULL,1795980628057,1795980628065,NULL);
-INSERT INTO "job" VALUES(4,'01M8MCK42QFRKNJJ9MVVB395V5','saf',1795980628055,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "3"}','{"bin": "1,1", "count": 1}','RECEIVED',NULL,'UNREAD',NULL,1795980628057,1795982428055,NULL,'local',1,3716390260,NULL,1795980628057,NULL,NULL);
-INSERT INTO "job" VALUES(5,'01M8MCK433FS2F660167B6YP0T','wema',1795980628067,'mount','mount1','park','park','auth0|alice','Alice A.','["admin"]','{"time": "1", "image_type": "light"}','{"bin": "1,1", "count": 1}','CANCELLED',NULL,'CANCELLED',NULL,1795980628071,NULL,NULL,'local',0,1888061251,NULL,NULL,NULL,1795980628071);
-INSERT INTO "job" VALUES(6,'01M8MCK4355N23EW9RKME85G8X','wema',1795980628069,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "1", "image_type": "light"}','{"bin": "1,1", "count": 1}','CANCELLED',NULL,'CANCELLED',NULL,1795980628071,1795982428069,NULL,'local',0,210808410,NULL,NULL,NULL,1795980628071);
-INSERT INTO "job" VALUES(7,'01M8MCK437BGHR46N20CS1DFAT','wema',1795980628071,'screen','s','cancel_all_commands','stop','auth0|alice','Alice A.','["admin"]','{"time": "1", "image_type": "light"}','{"bin": "1,1", "count": 1}','UNREAD',NULL,'UNREAD',NULL,1795980628071,NULL,NULL,'local',0,1769643829,NULL,NULL,NULL,NULL);
-INSERT INTO "job" VALUES(8,'01M8MCK439ERZP7DE7MDVH4KRY','saf',1795980628073,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "1", "image_type": "light"}','{"bin": "1,1", "count": 1}','UNREAD',NULL,'UNREAD',NULL,1795980628073,1795982428073,NULL,'local',0,1809300888,NULL,NULL,NULL,NULL);
+INSERT INTO "job" VALUES(1,'01M8MGJPYNYQY80XC58QZE3MX0','saf',1795984808917,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "0"}','{"bin": "1,1", "count": 1}','COMPLETE',60,'UNREAD',NULL,1795984808942,1795986608917,NULL,'local',1,352124768,NULL,1795984808938,1795984808940,1795984808942);
+INSERT INTO "job" VALUES(2,'01M8MGJPYVS9J1EGPBJ8WNJ3NQ','saf',1795984808923,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "1"}','{"bin": "1,1", "count": 1}','FAILED',60,'UNREAD',NULL,1795984808944,1795986608923,NULL,'local',1,4102565500,NULL,1795984808938,NULL,1795984808944);
+INSERT INTO "job" VALUES(3,'01M8MGJPYZP00PN1M9CY1K1ZQG','saf',1795984808927,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "2"}','{"bin": "1,1", "count": 1}','EXPOSING',60,'UNREAD',NULL,1795984808946,1795986608927,NULL,'local',1,3004202888,NULL,1795984808938,1795984808946,NULL);
+INSERT INTO "job" VALUES(4,'01M8MGJPZ7PPZR3H2Z4SH03WXH','saf',1795984808935,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "3"}','{"bin": "1,1", "count": 1}','RECEIVED',NULL,'UNREAD',NULL,1795984808938,1795986608935,NULL,'local',1,1336564756,NULL,1795984808938,NULL,NULL);
+INSERT INTO "job" VALUES(5,'01M8MGJPZMSQHYZAKDMGXJA0PA','wema',1795984808948,'mount','mount1','park','park','auth0|alice','Alice A.','["admin"]','{"time": "1", "image_type": "light"}','{"bin": "1,1", "count": 1}','CANCELLED',NULL,'CANCELLED',NULL,1795984808953,NULL,NULL,'local',0,748618360,NULL,NULL,NULL,1795984808953);
+INSERT INTO "job" VALUES(6,'01M8MGJPZQW6NE0QV8K8MT2916','wema',1795984808951,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "1", "image_type": "light"}','{"bin": "1,1", "count": 1}','CANCELLED',NULL,'CANCELLED',NULL,1795984808953,1795986608951,NULL,'local',0,4209893920,NULL,NULL,NULL,1795984808953);
+INSERT INTO "job" VALUES(7,'01M8MGJPZT1B3AK5EDX05CAMZ4','wema',1795984808954,'screen','s','cancel_all_commands','stop','auth0|alice','Alice A.','["admin"]','{"time": "1", "image_type": "light"}','{"bin": "1,1", "count": 1}','UNREAD',NULL,'UNREAD',NULL,1795984808954,NULL,NULL,'local',0,2959831894,NULL,NULL,NULL,NULL);
+INSERT INTO "job" VALUES(8,'01M8MGJPZWCF4ASHXX74MER5JT','saf',1795984808956,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "1", "image_type": "light"}','{"bin": "1,1", "count": 1}','UNREAD',NULL,'UNREAD',NULL,1795984808956,1795986608956,NULL,'local',0,2477237752,NULL,NULL,NULL,NULL);
 CREATE TABLE lease (
     job_seq INTEGER NOT NULL, queue TEXT NOT NULL, lease_s INTEGER NOT NULL, handed_ms BIGINT NOT NULL,
     PRIMARY KEY (job_seq, queue));
 CREATE TABLE poll (
     site TEXT NOT NULL, queue TEXT NOT NULL, last_ms BIGINT NOT NULL, usual_gap_ms INTEGER,
     PRIMARY KEY (site, queue));
-INSERT INTO "poll" VALUES('saf','primary',1795980628057,NULL);
+INSERT INTO "poll" VALUES('saf','primary',1795984808937,NULL);
 CREATE TABLE reservation (
     id INTEGER PRIMARY KEY AUTOINCREMENT, site TEXT NOT NULL, source TEXT NOT NULL, event_id TEXT NOT NULL,
     start_ms BIGINT NOT NULL, end_ms BIGINT NOT NULL, creator_id TEXT NOT NULL, creator TEXT NOT NULL,
     title TEXT NOT NULL, created_by TEXT NOT NULL);
 CREATE TABLE "schema_migration" ("id" INTEGER NOT NULL PRIMARY KEY, "name" VARCHAR(255) NOT NULL, "applied" DATETIME NOT NULL);
-INSERT INTO "schema_migration" VALUES(1,'0001_first','2026-11-29 19:30:27.482370');
-INSERT INTO "schema_migration" VALUES(2,'0002_reservations','2026-11-29 19:30:27.483292');
-INSERT INTO "schema_migration" VALUES(3,'0003_audit','2026-11-29 19:30:27.483919');
-INSERT INTO "schema_migration" VALUES(4,'0004_cloud','2026-11-29 19:30:27.484787');
-INSERT INTO "schema_migration" VALUES(5,'0005_monitor','2026-11-29 19:30:27.486050');
-INSERT INTO "schema_migration" VALUES(6,'0006_site_stops','2026-11-29 19:30:27.486686');
+INSERT INTO "schema_migration" VALUES(1,'0001_first','2026-11-29 20:40:05.569343');
+INSERT INTO "schema_migration" VALUES(2,'0002_reservations','2026-11-29 20:40:05.575600');
+INSERT INTO "schema_migration" VALUES(3,'0003_audit','2026-11-29 20:40:05.579229');
+INSERT INTO "schema_migration" VALUES(4,'0004_cloud','2026-11-29 20:40:05.593209');
+INSERT INTO "schema_migration" VALUES(5,'0005_monitor','2026-11-29 20:40:05.606052');
+INSERT INTO "schema_migration" VALUES(6,'0006_site_stops','2026-11-29 20:40:05.615620');
 CREATE TABLE token (
     id TEXT PRIMARY KEY, user_id TEXT NOT NULL, user_name TEXT NOT NULL, roles TEXT NOT NULL, sites TEXT NOT NULL,
     created_ms BIGINT NOT NULL, expires_ms BIGINT NOT NULL, created_by TEXT NOT NULL, revoked_ms BIGINT);
-INSERT INTO "token" VALUES('0b6fa2f2b7d13a5d','auth0|alice','auth0|alice','[]','[]',1795980627726,1827516627726,'operator',NULL);
-INSERT INTO "token" VALUES('a30a2df884a5e1ec','auth0|kim','auth0|kim','["admin"]','[]',1795980627997,1827516627997,'operator',NULL);
+INSERT INTO "token" VALUES('7e51be4097cc9c0b','auth0|alice','auth0|alice','[]','[]',1795984807162,2111344807162,'operator',NULL);
+INSERT INTO "token" VALUES('920117a143160e35','auth0|kim','auth0|kim','["admin"]','[]',1795984808729,2111344808729,'operator',NULL);
 CREATE UNIQUE INDEX "schema_migration_name" ON "schema_migration" ("name");
 CREATE UNIQUE INDEX job_site_ulid ON job (site, ulid);
 CREATE INDEX job_unread ON job (site, seq) WHERE status = 'UNREAD';

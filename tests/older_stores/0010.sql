@@ -7,52 +7,52 @@ CREATE TABLE audit (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, time_ms BIGINT NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL,
     target TEXT NOT NULL, where_from TEXT NOT NULL, detail TEXT NOT NULL, previous TEXT NOT NULL,
     hash TEXT NOT NULL);
-INSERT INTO "audit" VALUES(1,1795980629712,'operator','login link made','staff','command line','','0000000000000000000000000000000000000000000000000000000000000000','fd2d91dac8bba69ed61bbb30636a7b925aa24372b7b6e33efc5207cce8fdbd81');
-INSERT INTO "audit" VALUES(2,1795980629833,'root','token use','operator','127.0.0.1:38590 token operator','','fd2d91dac8bba69ed61bbb30636a7b925aa24372b7b6e33efc5207cce8fdbd81','b9523789364fedf55778fbc73956877046f1f2266d6e2fd5f4995f9c06da3c09');
-INSERT INTO "audit" VALUES(3,1795980629833,'root','token create','88ab991ae17a076b','127.0.0.1:38590 token operator','for auth0|alice, roles [], sites []','b9523789364fedf55778fbc73956877046f1f2266d6e2fd5f4995f9c06da3c09','360ea1fbe231b96a1e797f120083c9e5e4c86b177c77be9f07c8872e589a49b2');
-INSERT INTO "audit" VALUES(4,1795980629974,'root','token create','a476e93113f13007','127.0.0.1:38600 token operator','for auth0|kim, roles [''admin''], sites []','360ea1fbe231b96a1e797f120083c9e5e4c86b177c77be9f07c8872e589a49b2','0c97a20485fe67b817e1c11dd53b6c34b773c35a73b2a6d4926b308fcfca2afc');
-INSERT INTO "audit" VALUES(5,1795980630020,'auth0|kim','token use','a476e93113f13007','127.0.0.1:38684 token a476e93113f13007','','0c97a20485fe67b817e1c11dd53b6c34b773c35a73b2a6d4926b308fcfca2afc','269c4498b7cc0a26b82e3e588f3a142da8e927a1ddc9b6ce9f8310249f373fc9');
-INSERT INTO "audit" VALUES(6,1795980630021,'auth0|kim','newjob','01M8MCK605ZCBB14ET2NHZCVPC','127.0.0.1:38684 token a476e93113f13007','wema mount mount1 park in the name of auth0|alice {"time": "1", "image_type": "light"}','269c4498b7cc0a26b82e3e588f3a142da8e927a1ddc9b6ce9f8310249f373fc9','3b7155f679b53d08485586594fbaa93facdebc905afa02659cbc0e069bca5136');
-INSERT INTO "audit" VALUES(7,1795980630025,'auth0|kim','newjob','01M8MCK609ADHJ4GRT7SXFXCAX','127.0.0.1:38692 token a476e93113f13007','wema screen s cancel_all_commands in the name of auth0|alice {"time": "1", "image_type": "light"}','3b7155f679b53d08485586594fbaa93facdebc905afa02659cbc0e069bca5136','10221605b10fccf1dbf267e68ba2f711e55763fae79e13e68678d7d885e68acf');
+INSERT INTO "audit" VALUES(1,1795984815509,'operator','login link made','staff','command line','','0000000000000000000000000000000000000000000000000000000000000000','915313df13eae4e9dd8e536aa8fc8221991e193ea169af67c96297fcf7a7ce77');
+INSERT INTO "audit" VALUES(2,1795984816120,'root','token use','operator','127.0.0.1:58624 token operator','','915313df13eae4e9dd8e536aa8fc8221991e193ea169af67c96297fcf7a7ce77','124094004be6c79294f1a8548e6ab9c2e01391feedbec300bc3579f9180caffc');
+INSERT INTO "audit" VALUES(3,1795984816145,'root','token create','f72ad60f6ce71fd4','127.0.0.1:58624 token operator','for auth0|alice, roles [], sites []','124094004be6c79294f1a8548e6ab9c2e01391feedbec300bc3579f9180caffc','7725bd8946efc15366ac5e0868a33f7e0990237075ad5674a55d5d2bb5476a61');
+INSERT INTO "audit" VALUES(4,1795984817626,'root','token create','12ddce8cfe47de98','127.0.0.1:58642 token operator','for auth0|kim, roles [''admin''], sites []','7725bd8946efc15366ac5e0868a33f7e0990237075ad5674a55d5d2bb5476a61','95020410e450043d1bf4d37ff38c666695874941da87c809ca2b1ed6fc9b5c50');
+INSERT INTO "audit" VALUES(5,1795984817868,'auth0|kim','token use','12ddce8cfe47de98','127.0.0.1:58720 token 12ddce8cfe47de98','','95020410e450043d1bf4d37ff38c666695874941da87c809ca2b1ed6fc9b5c50','fd0648081f0114962cb1d455e9b0b9a5f8a569b6c7e15802f392c6c298b9fe32');
+INSERT INTO "audit" VALUES(6,1795984817868,'auth0|kim','newjob','01M8MGJZPCCD8K03KKZ3VYG7CV','127.0.0.1:58720 token 12ddce8cfe47de98','wema mount mount1 park in the name of auth0|alice {"time": "1", "image_type": "light"}','fd0648081f0114962cb1d455e9b0b9a5f8a569b6c7e15802f392c6c298b9fe32','665e4c17eb27431bdaaa6e6072219d6bb746abbd420807306baf3cd85558e65c');
+INSERT INTO "audit" VALUES(7,1795984817880,'auth0|kim','newjob','01M8MGJZPRK21AK6NYQ6E8577B','127.0.0.1:58744 token 12ddce8cfe47de98','wema screen s cancel_all_commands in the name of auth0|alice {"time": "1", "image_type": "light"}','665e4c17eb27431bdaaa6e6072219d6bb746abbd420807306baf3cd85558e65c','1d2d62c77f9a1f7b728026a59b32925a5db26cdb3a7028a682b99ca2a6853217');
 CREATE TABLE calendar_answer (site TEXT PRIMARY KEY, answered_ms BIGINT NOT NULL);
 CREATE TABLE change (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, job_seq INTEGER NOT NULL, site TEXT NOT NULL, queue TEXT NOT NULL,
     status TEXT NOT NULL, estimate_s INTEGER, time_ms BIGINT NOT NULL, who TEXT NOT NULL, note TEXT NOT NULL,
     handout_id INTEGER);
-INSERT INTO "change" VALUES(1,1,'saf','both','UNREAD',NULL,1795980630001,'auth0|alice','',NULL);
-INSERT INTO "change" VALUES(2,2,'saf','both','UNREAD',NULL,1795980630004,'auth0|alice','',NULL);
-INSERT INTO "change" VALUES(3,3,'saf','both','UNREAD',NULL,1795980630006,'auth0|alice','',NULL);
-INSERT INTO "change" VALUES(4,4,'saf','both','UNREAD',NULL,1795980630008,'auth0|alice','',NULL);
-INSERT INTO "change" VALUES(5,1,'saf','primary','RECEIVED',NULL,1795980630011,'127.0.0.1:38634','',1);
-INSERT INTO "change" VALUES(6,2,'saf','primary','RECEIVED',NULL,1795980630011,'127.0.0.1:38634','',1);
-INSERT INTO "change" VALUES(7,3,'saf','primary','RECEIVED',NULL,1795980630011,'127.0.0.1:38634','',1);
-INSERT INTO "change" VALUES(8,4,'saf','primary','RECEIVED',NULL,1795980630011,'127.0.0.1:38634','',1);
-INSERT INTO "change" VALUES(9,1,'saf','primary','STARTED',60,1795980630013,'127.0.0.1:38636','',NULL);
-INSERT INTO "change" VALUES(10,1,'saf','primary','COMPLETE',60,1795980630015,'127.0.0.1:38650','',NULL);
-INSERT INTO "change" VALUES(11,2,'saf','primary','FAILED',60,1795980630017,'127.0.0.1:38660','',NULL);
-INSERT INTO "change" VALUES(12,3,'saf','primary','EXPOSING',60,1795980630019,'127.0.0.1:38674','',NULL);
-INSERT INTO "change" VALUES(13,5,'wema','both','UNREAD',NULL,1795980630021,'auth0|alice','',NULL);
-INSERT INTO "change" VALUES(14,6,'wema','both','UNREAD',NULL,1795980630023,'auth0|alice','',NULL);
-INSERT INTO "change" VALUES(15,7,'wema','both','UNREAD',NULL,1795980630025,'auth0|alice','',NULL);
-INSERT INTO "change" VALUES(16,6,'wema','primary','CANCELLED',NULL,1795980630025,'auth0|alice','withdrawn by the stop of Alice A., 19:30:30 UTC',NULL);
-INSERT INTO "change" VALUES(17,6,'wema','alternate','CANCELLED',NULL,1795980630025,'auth0|alice','withdrawn by the stop of Alice A., 19:30:30 UTC',NULL);
-INSERT INTO "change" VALUES(18,8,'saf','both','UNREAD',NULL,1795980630027,'auth0|alice','',NULL);
+INSERT INTO "change" VALUES(1,1,'saf','both','UNREAD',NULL,1795984817802,'auth0|alice','',NULL);
+INSERT INTO "change" VALUES(2,2,'saf','both','UNREAD',NULL,1795984817812,'auth0|alice','',NULL);
+INSERT INTO "change" VALUES(3,3,'saf','both','UNREAD',NULL,1795984817816,'auth0|alice','',NULL);
+INSERT INTO "change" VALUES(4,4,'saf','both','UNREAD',NULL,1795984817824,'auth0|alice','',NULL);
+INSERT INTO "change" VALUES(5,1,'saf','primary','RECEIVED',NULL,1795984817829,'127.0.0.1:58680','',1);
+INSERT INTO "change" VALUES(6,2,'saf','primary','RECEIVED',NULL,1795984817829,'127.0.0.1:58680','',1);
+INSERT INTO "change" VALUES(7,3,'saf','primary','RECEIVED',NULL,1795984817829,'127.0.0.1:58680','',1);
+INSERT INTO "change" VALUES(8,4,'saf','primary','RECEIVED',NULL,1795984817829,'127.0.0.1:58680','',1);
+INSERT INTO "change" VALUES(9,1,'saf','primary','STARTED',60,1795984817845,'127.0.0.1:58692','',NULL);
+INSERT INTO "change" VALUES(10,1,'saf','primary','COMPLETE',60,1795984817848,'127.0.0.1:58700','',NULL);
+INSERT INTO "change" VALUES(11,2,'saf','primary','FAILED',60,1795984817856,'127.0.0.1:58714','',NULL);
+INSERT INTO "change" VALUES(12,3,'saf','primary','EXPOSING',60,1795984817859,'127.0.0.1:58716','',NULL);
+INSERT INTO "change" VALUES(13,5,'wema','both','UNREAD',NULL,1795984817868,'auth0|alice','',NULL);
+INSERT INTO "change" VALUES(14,6,'wema','both','UNREAD',NULL,1795984817876,'auth0|alice','',NULL);
+INSERT INTO "change" VALUES(15,7,'wema','both','UNREAD',NULL,1795984817880,'auth0|alice','',NULL);
+INSERT INTO "change" VALUES(16,6,'wema','primary','CANCELLED',NULL,1795984817880,'auth0|alice','withdrawn by the stop of Alice A., 20:40:17 UTC',NULL);
+INSERT INTO "change" VALUES(17,6,'wema','alternate','CANCELLED',NULL,1795984817881,'auth0|alice','withdrawn by the stop of Alice A., 20:40:17 UTC',NULL);
+INSERT INTO "change" VALUES(18,8,'saf','both','UNREAD',NULL,1795984817892,'auth0|alice','',NULL);
 CREATE TABLE cloud_job (
     ulid TEXT NOT NULL PRIMARY KEY, site TEXT NOT NULL, job_seq INTEGER NOT NULL UNIQUE, state TEXT NOT NULL,
     pushed_seq INTEGER NOT NULL, repairs INTEGER NOT NULL DEFAULT 0, parked TEXT, parked_ms BIGINT);
 CREATE TABLE cloud_site (site TEXT NOT NULL PRIMARY KEY, low_ms BIGINT NOT NULL, cancel_ulid TEXT);
 CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-INSERT INTO "fact" VALUES('identity','0d7c1b5d91cc1bcc52f095fa2a62a39a');
+INSERT INTO "fact" VALUES('identity','90fecc23af08b830dfa36bd8bacf642d');
 INSERT INTO "fact" VALUES('running','no');
-INSERT INTO "fact" VALUES('login_key','727216c89273a76839548bc021e57edaf17e52424c78bed4484001e28618246d');
+INSERT INTO "fact" VALUES('login_key','e5dd1f24cbc91609a7211b70c9d917ff1e19e8311980464179dfd53ff4e75248');
 INSERT INTO "fact" VALUES('login_user','{"user_id":"staff","user_name":"Staff"}');
-INSERT INTO "fact" VALUES('login_made_ms','1795980629712');
+INSERT INTO "fact" VALUES('login_made_ms','1795984815509');
 INSERT INTO "fact" VALUES('welcomed','yes');
 CREATE TABLE handout (
     id INTEGER PRIMARY KEY AUTOINCREMENT, site TEXT NOT NULL, queue TEXT NOT NULL, time_ms BIGINT NOT NULL,
     peer TEXT NOT NULL, poll_id TEXT, gap_ms INTEGER, lease_s INTEGER, state TEXT NOT NULL,
     maybe_flushed SMALLINT NOT NULL);
-INSERT INTO "handout" VALUES(1,'saf','primary',1795980630011,'127.0.0.1:38634',NULL,NULL,NULL,'CONFIRMED',0);
+INSERT INTO "handout" VALUES(1,'saf','primary',1795984817829,'127.0.0.1:58680',NULL,NULL,NULL,'CONFIRMED',0);
 CREATE TABLE job (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, ulid TEXT NOT NULL UNIQUE, site TEXT NOT NULL,
     created_ms BIGINT NOT NULL, device TEXT NOT NULL, instance TEXT NOT NULL, action TEXT NOT NULL,
@@ -61,14 +61,14 @@ CREATE TABLE job (
     alternate_status TEXT NOT NULL, alternate_estimate_s INTEGER, changed_ms BIGINT NOT NULL,
     expires_ms BIGINT, again_of TEXT, origin TEXT NOT NULL, attempts INTEGER NOT NULL,
     checksum BIGINT NOT NULL, idempotency_key TEXT, picked_up_ms BIGINT, started_ms BIGINT, ended_ms BIGINT, note TEXT NOT NULL DEFAULT '');
-INSERT INTO "job" VALUES(1,'01M8MCK5ZHG712EYW2XDN1DE84','saf',1795980630001,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "0"}','{"bin": "1,1", "count": 1}','COMPLETE',60,'UNREAD',NULL,1795980630015,1795982430001,NULL,'local',1,1038608342,NULL,1795980630011,1795980630013,1795980630015,'');
-INSERT INTO "job" VALUES(2,'01M8MCK5ZMVJ4VTSMKMHP2CZMG','saf',1795980630004,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "1"}','{"bin": "1,1", "count": 1}','FAILED',60,'UNREAD',NULL,1795980630017,1795982430004,NULL,'local',1,706273445,NULL,1795980630011,NULL,1795980630017,'');
-INSERT INTO "job" VALUES(3,'01M8MCK5ZP4S1WP4P20MZY3PQN','saf',1795980630006,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "2"}','{"bin": "1,1", "count": 1}','EXPOSING',60,'UNREAD',NULL,1795980630019,1795982430006,NULL,'local',1,4141976182,NULL,1795980630011,1795980630019,NULL,'');
-INSERT INTO "job" VALUES(4,'01M8MCK5ZRBJFVR76352BV7X5M','saf',1795980630008,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "3"}','{"bin": "1,1", "count": 1}','RECEIVED',NULL,'UNREAD',NULL,1795980630011,1795982430008,NULL,'local',1,2781455102,NULL,1795980630011,NULL,NULL,'');
-INSERT INTO "job" VALUES(5,'01M8MCK605ZCBB14ET2NHZCVPC','wema',1795980630021,'mount','mount1','park','park','auth0|alice','Alice A.','["admin"]','{"time": "1", "image_type": "light"}','{"bin": "1,1", "count": 1}','UNREAD',NULL,'UNREAD',NULL,1795980630021,NULL,NULL,'local',0,196368912,NULL,NULL,NULL,NULL,'');
-INSERT INTO "job" VALUES(6,'01M8MCK607W6VBNMKASGES6WNG','wema',1795980630023,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "1", "image_type": "light"}','{"bin": "1,1", "count": 1}','CANCELLED',NULL,'CANCELLED',NULL,1795980630025,1795982430023,NULL,'local',0,2075773253,NULL,NULL,NULL,1795980630025,'withdrawn by the stop of Alice A., 19:30:30 UTC');
-INSERT INTO "job" VALUES(7,'01M8MCK609ADHJ4GRT7SXFXCAX','wema',1795980630025,'screen','s','cancel_all_commands','stop','auth0|alice','Alice A.','["admin"]','{"time": "1", "image_type": "light"}','{"bin": "1,1", "count": 1}','UNREAD',NULL,'UNREAD',NULL,1795980630025,NULL,NULL,'local',0,4040571924,NULL,NULL,NULL,NULL,'');
-INSERT INTO "job" VALUES(8,'01M8MCK60B7N7E5EHXCBXDTH5T','saf',1795980630027,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "1", "image_type": "light"}','{"bin": "1,1", "count": 1}','UNREAD',NULL,'UNREAD',NULL,1795980630027,1795982430027,NULL,'local',0,3059851000,NULL,NULL,NULL,NULL,'');
+INSERT INTO "job" VALUES(1,'01M8MGJZMA1XRJCBHZATX1BSQT','saf',1795984817802,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "0"}','{"bin": "1,1", "count": 1}','COMPLETE',60,'UNREAD',NULL,1795984817848,1795986617802,NULL,'local',1,2986273781,NULL,1795984817829,1795984817845,1795984817848,'');
+INSERT INTO "job" VALUES(2,'01M8MGJZMMN93T7G2TQNN061HG','saf',1795984817812,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "1"}','{"bin": "1,1", "count": 1}','FAILED',60,'UNREAD',NULL,1795984817856,1795986617812,NULL,'local',1,363378019,NULL,1795984817829,NULL,1795984817856,'');
+INSERT INTO "job" VALUES(3,'01M8MGJZMRKG28GJV47E0APNK7','saf',1795984817816,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "2"}','{"bin": "1,1", "count": 1}','EXPOSING',60,'UNREAD',NULL,1795984817859,1795986617816,NULL,'local',1,300876962,NULL,1795984817829,1795984817859,NULL,'');
+INSERT INTO "job" VALUES(4,'01M8MGJZN098KC4SKKJ0SN05PN','saf',1795984817824,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "3"}','{"bin": "1,1", "count": 1}','RECEIVED',NULL,'UNREAD',NULL,1795984817829,1795986617824,NULL,'local',1,2127874921,NULL,1795984817829,NULL,NULL,'');
+INSERT INTO "job" VALUES(5,'01M8MGJZPCCD8K03KKZ3VYG7CV','wema',1795984817868,'mount','mount1','park','park','auth0|alice','Alice A.','["admin"]','{"time": "1", "image_type": "light"}','{"bin": "1,1", "count": 1}','UNREAD',NULL,'UNREAD',NULL,1795984817868,NULL,NULL,'local',0,2797667143,NULL,NULL,NULL,NULL,'');
+INSERT INTO "job" VALUES(6,'01M8MGJZPMEDJ7W8AKBZS0ATCS','wema',1795984817876,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "1", "image_type": "light"}','{"bin": "1,1", "count": 1}','CANCELLED',NULL,'CANCELLED',NULL,1795984817880,1795986617876,NULL,'local',0,1513250140,NULL,NULL,NULL,1795984817880,'withdrawn by the stop of Alice A., 20:40:17 UTC');
+INSERT INTO "job" VALUES(7,'01M8MGJZPRK21AK6NYQ6E8577B','wema',1795984817880,'screen','s','cancel_all_commands','stop','auth0|alice','Alice A.','["admin"]','{"time": "1", "image_type": "light"}','{"bin": "1,1", "count": 1}','UNREAD',NULL,'UNREAD',NULL,1795984817880,NULL,NULL,'local',0,2726223972,NULL,NULL,NULL,NULL,'');
+INSERT INTO "job" VALUES(8,'01M8MGJZQ3X6CM5DP3R555C6QA','saf',1795984817891,'camera','camera1','expose','exposure','auth0|alice','Alice A.','[]','{"time": "1", "image_type": "light"}','{"bin": "1,1", "count": 1}','UNREAD',NULL,'UNREAD',NULL,1795984817892,1795986617891,NULL,'local',0,1406118438,NULL,NULL,NULL,NULL,'');
 CREATE TABLE lease (
     job_seq INTEGER NOT NULL, queue TEXT NOT NULL, lease_s INTEGER NOT NULL, handed_ms BIGINT NOT NULL,
     PRIMARY KEY (job_seq, queue));
@@ -78,7 +78,7 @@ CREATE TABLE make_safe (
 CREATE TABLE poll (
     site TEXT NOT NULL, queue TEXT NOT NULL, last_ms BIGINT NOT NULL, usual_gap_ms INTEGER,
     PRIMARY KEY (site, queue));
-INSERT INTO "poll" VALUES('saf','primary',1795980630011,NULL);
+INSERT INTO "poll" VALUES('saf','primary',1795984817829,NULL);
 CREATE TABLE removed_site (
     site TEXT NOT NULL PRIMARY KEY, removed_ms BIGINT NOT NULL, removed_by TEXT NOT NULL);
 CREATE TABLE reservation (
@@ -86,21 +86,21 @@ CREATE TABLE reservation (
     start_ms BIGINT NOT NULL, end_ms BIGINT NOT NULL, creator_id TEXT NOT NULL, creator TEXT NOT NULL,
     title TEXT NOT NULL, created_by TEXT NOT NULL);
 CREATE TABLE "schema_migration" ("id" INTEGER NOT NULL PRIMARY KEY, "name" VARCHAR(255) NOT NULL, "applied" DATETIME NOT NULL);
-INSERT INTO "schema_migration" VALUES(1,'0001_first','2026-11-29 19:30:29.688454');
-INSERT INTO "schema_migration" VALUES(2,'0002_reservations','2026-11-29 19:30:29.689389');
-INSERT INTO "schema_migration" VALUES(3,'0003_audit','2026-11-29 19:30:29.690011');
-INSERT INTO "schema_migration" VALUES(4,'0004_cloud','2026-11-29 19:30:29.690733');
-INSERT INTO "schema_migration" VALUES(5,'0005_monitor','2026-11-29 19:30:29.692008');
-INSERT INTO "schema_migration" VALUES(6,'0006_site_stops','2026-11-29 19:30:29.692627');
-INSERT INTO "schema_migration" VALUES(7,'0007_stops','2026-11-29 19:30:29.693206');
-INSERT INTO "schema_migration" VALUES(8,'0008_notes','2026-11-29 19:30:29.694014');
-INSERT INTO "schema_migration" VALUES(9,'0009_make_safe','2026-11-29 19:30:29.694574');
-INSERT INTO "schema_migration" VALUES(10,'0010_removed_sites','2026-11-29 19:30:29.695095');
+INSERT INTO "schema_migration" VALUES(1,'0001_first','2026-11-29 20:40:15.438933');
+INSERT INTO "schema_migration" VALUES(2,'0002_reservations','2026-11-29 20:40:15.442414');
+INSERT INTO "schema_migration" VALUES(3,'0003_audit','2026-11-29 20:40:15.445577');
+INSERT INTO "schema_migration" VALUES(4,'0004_cloud','2026-11-29 20:40:15.447398');
+INSERT INTO "schema_migration" VALUES(5,'0005_monitor','2026-11-29 20:40:15.450585');
+INSERT INTO "schema_migration" VALUES(6,'0006_site_stops','2026-11-29 20:40:15.452023');
+INSERT INTO "schema_migration" VALUES(7,'0007_stops','2026-11-29 20:40:15.453212');
+INSERT INTO "schema_migration" VALUES(8,'0008_notes','2026-11-29 20:40:15.454567');
+INSERT INTO "schema_migration" VALUES(9,'0009_make_safe','2026-11-29 20:40:15.455806');
+INSERT INTO "schema_migration" VALUES(10,'0010_removed_sites','2026-11-29 20:40:15.457030');
 CREATE TABLE token (
     id TEXT PRIMARY KEY, user_id TEXT NOT NULL, user_name TEXT NOT NULL, roles TEXT NOT NULL, sites TEXT NOT NULL,
     created_ms BIGINT NOT NULL, expires_ms BIGINT NOT NULL, created_by TEXT NOT NULL, revoked_ms BIGINT);
-INSERT INTO "token" VALUES('88ab991ae17a076b','auth0|alice','auth0|alice','[]','[]',1795980629833,1827516629833,'root',NULL);
-INSERT INTO "token" VALUES('a476e93113f13007','auth0|kim','auth0|kim','["admin"]','[]',1795980629974,1827516629974,'root',NULL);
+INSERT INTO "token" VALUES('f72ad60f6ce71fd4','auth0|alice','auth0|alice','[]','[]',1795984816120,2111344816120,'root',NULL);
+INSERT INTO "token" VALUES('12ddce8cfe47de98','auth0|kim','auth0|kim','["admin"]','[]',1795984817623,2111344817623,'root',NULL);
 CREATE UNIQUE INDEX "schema_migration_name" ON "schema_migration" ("name");
 CREATE UNIQUE INDEX job_site_ulid ON job (site, ulid);
 CREATE INDEX job_unread ON job (site, seq) WHERE status = 'UNREAD';
