@@ -315,6 +315,33 @@ def test_a_rest_costs_two_looks_and_no_write(appliance, clock, monkeypatch):
     assert "write" not in calls and len(calls) <= 300 / 30 * 4 + 4
 
 
+def test_a_night_with_a_damaged_job_does_not_hold_up_the_others(appliance, clock):
+    """The failure is raised, for the log; the chore rests, and tries that night again in an hour."""
+    bad = verbs.submit(appliance)
+    clock.advance(DAY_S)
+    verbs.submit(appliance)
+    clock.advance(DAY_S)
+    submitted = verbs.submit(appliance)
+    database = appliance.queue.database
+    sql = "UPDATE job SET required_params = '{' WHERE ulid = ?"
+    database.write(lambda transaction: transaction.execute(sql, (bad.ulid,)))
+    chore = Rollup(appliance.queue)
+    clock.advance(60)
+    failures = 0
+    for _ in range(200):
+        try:
+            chore.once()
+        except Exception:
+            failures += 1
+        clock.advance(1)
+    assert failures == 1 and {date for _, date in rows(appliance)} == {"2023-11-15", "2023-11-16"}
+    sql = "UPDATE job SET required_params = '{}' WHERE ulid = ?"
+    database.write(lambda transaction: transaction.execute(sql, (bad.ulid,)))
+    clock.advance(HOUR_S)
+    chore.once()
+    assert len(rows(appliance)) == 3 and submitted.site == "saf"
+
+
 # ---- the retention
 
 

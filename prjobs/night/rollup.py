@@ -72,6 +72,11 @@ def _keep(transaction: Transaction, due: Due, night: Night, sums: str, made_ms: 
     transaction.execute(sql, (due.due, sums, made_ms, night.since_ms, night.until_ms, due.site, due.date))
 
 
+def _put_off(transaction: Transaction, due: Due, now_ms: int) -> None:
+    sql = "UPDATE night_sum SET made_ms = ? WHERE site = ? AND date = ?"
+    transaction.execute(sql, (now_ms, due.site, due.date))
+
+
 # ---- silences
 
 
@@ -140,9 +145,11 @@ class Rollup:
         now_s = clock.elapsed_s()
         if now_s < self._rest_until_s:
             return
-        while clock.elapsed_s() - now_s < STEP_S:
-            if not self.advance():
-                self._rest_until_s = now_s + REST_S
+        # A step that fails is followed by a rest too.
+        self._rest_until_s = now_s + REST_S
+        while self.advance():
+            if clock.elapsed_s() - now_s >= STEP_S:
+                self._rest_until_s = now_s
                 return
 
     def advance(self) -> bool:
@@ -155,8 +162,18 @@ class Rollup:
         due = next_due(self._queue)
         if due is None:
             return False
-        self._summing = sum_up(self._queue, due)
+        self._summing = self._sum_up(due)
         return True
+
+    def _sum_up(self, due: Due) -> Iterator[None]:
+        try:
+            yield from sum_up(self._queue, due)
+        except Unavailable:
+            raise
+        except Exception:
+            # A night with a damaged job must not keep the others from their turn.
+            self._queue.database.write(_put_off, due, self._queue.clock.now_ms())
+            raise
 
     def _go_on(self, summing: Iterator[None]) -> bool:
         # After a failure the night is still due, and is summed up from the beginning.
