@@ -1,0 +1,278 @@
+"""The support bundle: what is in it, and that neither secrets nor names of people are."""
+
+import json
+import os
+import re
+import stat
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from prjobs.base.errors import Unusable
+from prjobs.base.folder import Folder
+from prjobs.upkeep import backup, bundle
+from prjobs.upkeep.bundle import CONTENTS, Wish, write_bundle
+from prjobs.upkeep.scrubbing import Scrubber, people
+from prjobs.upkeep.vocabulary import vocabulary
+from tests.harm import overwrite
+from tests.verbs import make_token, submit
+
+# In no text of prjobs, and whole in each spelling of a text around it.
+MARK = "qzxw"
+ODD = ["|", " ", '"', "\\", "'", "<", ">", "é", "星", "\u202e", "🦊", "%", "#", "@", "/", ":", "=", "-", ".", "\u0301"]
+
+
+def contents(target: Path) -> dict[str, str]:
+    """Return the files of a bundle as text."""
+    with zipfile.ZipFile(target) as packed:
+        assert packed.testzip() is None
+        return {name: packed.read(name).decode() for name in packed.namelist()}
+
+
+def written(folder: Folder, clock, target: Path, **wish: bool) -> dict[str, str]:
+    write_bundle(folder, target, clock, Wish(**wish))
+    return contents(target)
+
+
+def require_none(found: dict[str, str], *marks: str) -> None:
+    """Raise AssertionError if a mark is in any file, whatever the case of its letters."""
+    for name, text in found.items():
+        at = next(
+            (text.casefold().index(mark.casefold()) for mark in marks if mark.casefold() in text.casefold()), None
+        )
+        assert at is None, (name, text[max(0, at - 80) : at + 80])
+
+
+def plant_log(folder: Folder, *texts: str) -> None:
+    folder.logs.mkdir(exist_ok=True)
+    with folder.log.open("a", encoding="utf-8") as file:
+        file.writelines(f"2026-11-29 20:16:22.407Z WARNING worker-3 {text}\n" for text in texts)
+
+
+# ---- the whole
+
+
+def test_the_program_says_what_is_in_the_file_beside_a_server(program, tmp_path):
+    program.serve()
+    program.new_job(program.token("auth0|ann", "--name", "Ann Karlsson"))
+    target = tmp_path / "help.zip"
+    done = program.run("doctor", "--bundle", str(target))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(name in done.stdout and text in done.stdout for name, text in CONTENTS.items())
+    found = contents(target)
+    assert {"README.txt", *CONTENTS} == found.keys()
+    require_none(found, "Karlsson", "auth0|ann", str(program.data))
+    assert json.loads(found["health.json"])["health"]["ok"] is True
+    assert {"folder", "server", "store"} <= {one["check"] for one in json.loads(found["findings.json"])}
+    store = json.loads(found["store.json"])
+    assert store["tables"]["job"] == 1 and store["page_count"] > 10 and store["migrations"][0].startswith("0001")
+    assert any(sql.startswith("CREATE TABLE") and '"user_id"' in sql for sql in store["schema"])
+    versions = json.loads(found["versions.json"])
+    assert versions["sqlite"].startswith("3.") and {"bottle", "waitress", "peewee"} <= versions["dependencies"].keys()
+    assert json.loads(found["settings.json"])["port"]["source"] == "default"
+    (line,) = [line for line in found["prjobs.log"].splitlines() if " newjob " in line]
+    assert re.search(r"newjob saf [0-9A-Z]{26} by user-[0-9a-f]{8}: camera expose$", line)
+
+
+def test_it_never_overwrites_and_leaves_nothing_half_done(program, tmp_path):
+    program.token()
+    target = tmp_path / "help.zip"
+    target.write_text("mine")
+    done = program.run("doctor", "--bundle", str(target))
+    assert (done.returncode, done.stdout) == (1, "") and "never overwrites a file" in done.stderr
+    assert target.read_text() == "mine"
+    done = program.run("doctor", "--bundle", str(tmp_path / "no" / "help.zip"))
+    assert done.returncode == 1 and "is not a folder" in done.stderr and done.stderr.count("\n") == 1
+    done = program.run("doctor", "--bundle", str(tmp_path / "other.zip"), "--json")
+    assert json.loads(done.stdout) == {"bundle": str(tmp_path / "other.zip"), "contents": CONTENTS}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["help.zip", "other.zip", "program"]
+    if os.name != "nt":
+        assert stat.S_IMODE((tmp_path / "other.zip").stat().st_mode) == 0o600
+    assert program.run("doctor", "--with-names").returncode == 1
+
+
+def test_a_full_disk_leaves_no_file(folder, clock, tmp_path, monkeypatch):
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full")
+    # The temporary file is a link to a device that is always full.
+    target = tmp_path / "help.zip"
+    full = tmp_path / "full.new"
+    full.symlink_to("/dev/full")
+    monkeypatch.setattr(bundle, "open", lambda *_, **__: open(full, "wb"), raising=False)
+    with pytest.raises(Unusable, match="the disk is full"):
+        write_bundle(folder, target, clock, Wish())
+    assert not target.exists() and [path.name for path in tmp_path.glob("help*")] == []
+
+
+@pytest.mark.parametrize("state", ["no folder", "empty", "damaged", "cut", "no secret", "wrong settings"])
+def test_it_works_whatever_the_state_of_the_folder(make_appliance, folder, clock, tmp_path, state):
+    appliance = make_appliance()
+    make_token(appliance, "auth0|ann", name=f"{MARK} Ann")
+    for _ in range(200):
+        submit(appliance, user_id=f"auth0|{MARK}", user_name=f"{MARK} Ann")
+    make_appliance()
+    plant_log(folder, f"newjob saf by auth0|{MARK}: mount go")
+    if state == "no folder":
+        folder = Folder(tmp_path / "nothing")
+    elif state == "empty":
+        folder.database.unlink()
+    elif state == "damaged":
+        overwrite(folder.database, 4096, b"\x55" * 40_000)
+    elif state == "cut":
+        folder.database.write_bytes(folder.database.read_bytes()[:9000])
+    elif state == "no secret":
+        (folder.path / "secret").unlink()
+    else:
+        (folder.path / "prjobs.toml").write_text(f'heartbeat_url = "{MARK}-secret"\nnope = "{MARK}"\n')
+    found = written(folder, clock, tmp_path / "help.zip")
+    require_none(found, MARK)
+    assert {"README.txt", *CONTENTS} == found.keys()
+    assert json.loads(found["findings.json"])
+
+
+def test_pseudonyms_are_stable_and_of_no_use_without_the_folder(appliance, folder, clock, tmp_path):
+    submit(appliance, user_id="auth0|ann", user_name="Ann Karlsson")
+    submit(appliance, user_id="auth0|bob", user_name="Bob")
+    plant_log(folder, "by auth0|ann", "by Ann Karlsson", "by auth0|bob")
+    first = written(folder, clock, tmp_path / "1.zip")["prjobs.log"]
+    again = written(folder, clock, tmp_path / "2.zip")["prjobs.log"]
+    users = re.findall(r"user-[0-9a-f]{8}", first)
+    assert first == again and users[0] == users[1] != users[2] and len(users) == 3
+    (folder.path / "secret").write_text("00" * 48)
+    other = written(folder, clock, tmp_path / "3.zip")["prjobs.log"]
+    assert not set(users) & set(re.findall(r"user-[0-9a-f]{8}", other))
+
+
+def test_with_names_the_names_stay_and_the_secrets_do_not(appliance, folder, clock, tmp_path):
+    (folder.path / "prjobs.toml").write_text(f'notify = ["ntfys://ann:{MARK}1@ntfy.example.org/{MARK}2"]\n')
+    submit(appliance, user_id="auth0|ann", user_name="Ann Karlsson")
+    secret = (folder.path / "secret").read_text()
+    plant_log(folder, f"by auth0|ann: unusual words {secret} {MARK}1 and https://x:{MARK}3@h/", f"once={MARK}4")
+    found = written(folder, clock, tmp_path / "help.zip", with_names=True)
+    assert "by auth0|ann: unusual words [secret]" in found["prjobs.log"]
+    require_none(found, MARK, secret[:20])
+
+
+def test_a_name_of_common_words_is_replaced_and_one_that_nobody_knows_any_more_left_out(
+    appliance, folder, clock, tmp_path
+):
+    submit(appliance, user_id="mark|job", user_name="Mark Job")
+    plant_log(folder, "close saf by mark|job", "close saf by Mark Job", "close saf by auth0|olga", "told Mark of it")
+    lines = written(folder, clock, tmp_path / "help.zip")["prjobs.log"].splitlines()
+    assert re.search(r"close saf by user-\w{8}$", lines[0]) and lines[0][-13:] == lines[1][-13:]
+    assert lines[2].endswith("by …|…") or lines[2].endswith("by …")
+    assert "Mark" not in lines[3]
+
+
+def test_a_backup_still_knows_the_names_that_a_damaged_store_hides(make_appliance, folder, clock, tmp_path):
+    appliance = make_appliance()
+    submit(appliance, user_id="stop|restart", user_name="Stop Restart")
+    make_appliance()
+    backup.make_backup(folder, backup.default_target(folder, clock.now_ms()))
+    folder.database.write_bytes(b"not a store any more" * 1000)
+    plant_log(folder, "close saf by stop|restart")
+    text = written(folder, clock, tmp_path / "help.zip")["prjobs.log"]
+    assert re.search(r"by user-\w{8}$", text.strip())
+
+
+def test_the_words_of_the_log_stay_readable(folder, clock, tmp_path):
+    said = (
+        "the nightly backup failed: [Errno 28] No space left on device",
+        "the chore backup waits: OperationalError: database is locked",
+        "no IPv6 on this machine: prjobs does not listen on ::1",
+    )
+    plant_log(folder, *said)
+    text = written(folder, clock, tmp_path / "help.zip")["prjobs.log"]
+    assert all(one in text for one in said), text
+
+
+# ---- marks everywhere
+
+
+names = st.lists(st.sampled_from([MARK, *ODD, "Ann", "o", "al"]), min_size=1, max_size=6).map(
+    lambda parts: f"{''.join(parts)}{MARK}"[:100]
+)
+secrets_of = st.text("abcdefgXYZ0123456789-_", min_size=3, max_size=30).map(lambda text: f"{MARK}{text}")
+FORMS = [
+    "token {}",
+    "Authorization: Bearer {}",
+    "https://ann:{}@hooks.example.org/x",
+    "https://hooks.example.org/x?key={}&y=1",
+    "GET /login#once={}",
+    'Cookie: prjobs="{}"',
+    "the password is {}.",
+    "{{'secret': '{}'}}",
+    "eyJhbGciOiJIUzI1NiJ9.{}.abcdefgh",
+    "-----BEGIN PRIVATE KEY-----{}-----END PRIVATE KEY-----",
+    "{}",
+]
+SAID = [
+    "newjob saf by {}: mount go",
+    "token for {} made by {}",
+    'a browser of "{}" logged in',
+    "({})",
+    "{}@{}",
+    "/home/{}/data cannot be read",
+    "x{}x",
+    "{!r}",
+]
+
+
+def plant_people(appliance, user_id: str, user_name: str) -> None:
+    """Write the id and the name into each table that has users, as far as the tables take these texts."""
+    submit(appliance, user_id=user_id, user_name=user_name)
+
+    def insert(transaction) -> None:
+        for table, name, column in transaction.fetch(
+            "SELECT m.name, p.name, p.type FROM sqlite_master m JOIN pragma_table_info(m.name) p WHERE m.type = 'table'"
+        ):
+            if "CHAR" in column or "TEXT" in column:
+                if re.fullmatch(r"user_id|creator_id|author_id|\w+_by|who", name) and table != "job":
+                    transaction.execute(f'UPDATE "{table}" SET {name} = ?', (user_id,))
+                elif re.fullmatch(r"user_name|creator|author|text|reason|title|note|detail", name) and table != "job":
+                    transaction.execute(f'UPDATE "{table}" SET {name} = ?', (user_name,))
+
+    appliance.queue.database.write(insert)
+
+
+@settings(max_examples=25)
+@given(user_id=names, user_name=names, hidden=secrets_of, form=st.sampled_from(FORMS), said=st.sampled_from(SAID))
+def test_no_planted_secret_and_no_planted_name_is_in_any_bundle(
+    tmp_path_factory, make_appliance, clock, user_id, user_name, hidden, form, said
+):
+    appliance = make_appliance()
+    folder = Folder(appliance.queue.folder)
+    make_token(appliance, "auth0|bob", name="Bob")
+    plant_people(appliance, user_id, user_name)
+    address = f"https://ann:{hidden}@h.example.org/{hidden}"
+    lines = {
+        "notify": [f"ntfys://ann:{hidden}@ntfy.example.org/{hidden}"],
+        "heartbeat_url": f"https://hc.example.org/{hidden}",
+        "cloud_base_url": address,
+        "oidc_jwks_url": f"{address}?key={hidden}",
+        "oidc_userinfo_url": f"https://h.example.org/x?token={hidden}",
+        "cloud_token_file": "token",
+    }
+    (folder.path / "token").write_text(f"{hidden}\n")
+    text = "\n".join(f"{name} = {json.dumps(value)}" for name, value in lines.items())
+    (folder.path / "prjobs.toml").write_text(text)
+    plant_log(folder, form.format(hidden), said.format(user_id, user_name), said.format(user_name, user_id))
+    environment = {"HTTPS_PROXY": f"http://ann:{hidden}@proxy.example.org:3128", "PRJOBS_TOKEN": hidden}
+    target = tmp_path_factory.mktemp("bundle") / "help.zip"
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        require_none(written(folder, clock, target), MARK)
+        assert MARK.encode() not in target.read_bytes()
+    folder.log.unlink()
+    (folder.path / "prjobs.toml").unlink()
+
+
+@settings(max_examples=200)
+@given(user_id=names, text=st.sampled_from(SAID))
+def test_a_line_with_a_name_has_a_pseudonym_or_nothing(user_id, text):
+    scrubber = Scrubber(frozenset(), people([(user_id, "")], b"key"), vocabulary())
+    assert MARK not in scrubber.line(text.format(user_id, user_id))
