@@ -25,7 +25,7 @@ _SECRET_VARIABLE = re.compile(r"(?i)token|secret|passw|credential|_key$|^key$|co
 _LOGIN = re.compile(r"//([^/\s@]+)@")
 _PIECES = re.compile(r"[^\s/:@?&=#|,;\"']+")
 # Shorter pieces of an address, such as its port, would hide half of the log.
-PIECE = 6
+PIECE, LOGIN_PIECE = 6, 4
 BACKUPS = 3
 
 
@@ -81,16 +81,14 @@ def secrets(folder: Folder, settings: Settings, environment: Mapping[str, str] =
         with suppress(OSError, ValueError):
             if path:
                 found |= _pieces(Path(path).read_text(encoding="utf-8", errors="replace").strip())
-    for name in SECRET:
-        values: Any = getattr(settings, name)
-        for value in [values] if isinstance(values, str) else values:
-            found |= _pieces(value)
-    for variable, value in environment.items():
-        if _SECRET_VARIABLE.search(variable) and len(value) >= PIECE:
-            found.add(value)
-        # The name and the password of an address, such as that of a proxy.
-        for login in _LOGIN.findall(value):
-            found |= {piece for piece in (login, *login.split(":")) if len(piece) >= PIECE}
+    values: list[Any] = [getattr(settings, name) for name in SECRET]
+    for value in (one for some in values for one in ([some] if isinstance(some, str) else some)):
+        found |= _pieces(value)
+    addresses = [*environment.values(), *(str(getattr(settings, name)) for name in settings.__struct_fields__)]
+    # The name and the password of an address, such as that of a proxy.
+    logins = {login for address in addresses for login in _LOGIN.findall(address)}
+    found |= {piece for login in logins for piece in (login, *login.split(":")) if len(piece) >= LOGIN_PIECE}
+    found |= {value for name, value in environment.items() if _SECRET_VARIABLE.search(name) and len(value) >= PIECE}
     return frozenset(found | {unquote(one) for one in found})
 
 

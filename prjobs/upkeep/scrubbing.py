@@ -22,20 +22,20 @@ SHORTEST = 2
 _FIRST, _LAST = 0xF0000, 0x10FFFD
 _PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U0010fffd]")
 _FORMS = [
-    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s\"'<>]*@"), rf"\1{HIDDEN}@"),
-    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://[^\s\"'<>?#]*)[?#][^\s\"'<>]*"), rf"\1?{HIDDEN}"),
+    (re.compile(r"(?i)(?<![a-z0-9+.-])([a-z][a-z0-9+.-]*://)[^/\s\"'<>]*@"), rf"\1{HIDDEN}@"),
+    (re.compile(r"(?i)(?<![a-z0-9+.-])([a-z][a-z0-9+.-]*://[^\s\"'<>?#]*)[?#][^\s\"'<>]*"), rf"\1?{HIDDEN}"),
     (re.compile(r"(?i)\b(bearer|basic|digest)\s+[\w.~+/=:-]+"), rf"\1 {HIDDEN}"),
     (
         re.compile(
-            r"(?i)([\w-]*(?:once|token|secret|password|passwd|passphrase|pwd|cookie|credential|authorization|session"
+            r"(?i)((?:once|token|secret|password|passwd|passphrase|pwd|cookie|credential|authorization|session"
             r"|api[_-]?key|private[_-]?key)s?[\"']?\s*[=:]\s*)(?:\"[^\"]*\"|'[^']*'|[^\s\"',;&]+)"
         ),
         rf"\1{HIDDEN}",
     ),
     (re.compile(r"-----BEGIN [A-Z0-9 ]+-----.*?(?:-----END [A-Z0-9 ]+-----|$)", re.M), HIDDEN),
-    (re.compile(r"[\w-]{6,}\.[\w-]{6,}\.[\w-]{6,}"), HIDDEN),
+    (re.compile(r"(?<![\w-])[\w-]{6,}\.[\w-]{6,}\.[\w-]{6,}"), HIDDEN),
     (re.compile(r"\b[0-9a-fA-F]{24,}\b"), HIDDEN),
-    (re.compile(r"(?<![\w/])[\w+/-]{40,}={0,2}"), HIDDEN),
+    (re.compile(r"(?<![\w+/-])[\w+/-]{40,}={0,2}"), HIDDEN),
 ]
 _HOMES = re.compile(r"(?i)((?:/home/|/Users/|\\Users\\|\\\\Users\\\\))[^/\\\s\"']+")
 _PLAIN = re.compile(r"\d+[a-zA-Z]{0,2}|\d+T\d+|[0-9A-HJKMNP-TV-Z]{26}")

@@ -8,6 +8,7 @@ import re
 import sqlite3
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import prjobs
@@ -17,6 +18,7 @@ WORD = re.compile(r"\w+")
 _LEFT_OUT = ("demo",)
 
 
+@cache
 def vocabulary() -> frozenset[str]:
     """Return the words in small letters: of the package's texts and names, of Python, of the system's errors."""
     found = {"mainthread", *sys.stdlib_module_names, *dir(builtins), *dir(sqlite3)}
