@@ -35,7 +35,7 @@ _FORMS = [
     (re.compile(r"-----BEGIN [A-Z0-9 ]+-----.*?(?:-----END [A-Z0-9 ]+-----|$)", re.M), HIDDEN),
     (re.compile(r"(?<![\w-])[\w-]{6,}\.[\w-]{6,}\.[\w-]{6,}"), HIDDEN),
     (re.compile(r"\b[0-9a-fA-F]{24,}\b"), HIDDEN),
-    (re.compile(r"(?<![\w+/-])[\w+/-]{40,}={0,2}"), HIDDEN),
+    (re.compile(r"(?<![\w+-])[\w+-]{40,}={0,2}"), HIDDEN),
 ]
 _HOMES = re.compile(r"(?i)((?:/home/|/Users/|\\Users\\|\\\\Users\\\\))[^/\\\s\"']+")
 _PLAIN = re.compile(r"\d+[a-zA-Z]{0,2}|\d+T\d+|[0-9A-HJKMNP-TV-Z]{26}")
