@@ -47,8 +47,8 @@ CONTENTS = {
     "prjobs.log": f"the last {LOG_LINES} lines of the log",
 }
 WITHOUT_NAMES = (
-    "No secret is in the files. In place of the names of users stand pseudonyms such as user-1a2b3c4d, the same in each "
-    "bundle of this appliance. In other texts every word that is neither of prjobs nor of the settings is left out (…)."
+    "No secret is in the files. In place of the names of users stand pseudonyms such as user-1a2b3c4d. "
+    "In other texts every word that is neither of prjobs nor of the settings is left out (…)."
 )
 WITH_NAMES = (
     "No secret that prjobs knows of is in the files. The names of users and all words of the log are in the files."
