@@ -19,7 +19,8 @@ from prjobs.jobs.requests import Command
 from prjobs.opening import close_appliance, open_appliance
 from prjobs.server import Server
 from prjobs.store.models import JobRow
-from tests import verbs
+from prjobs.web.app import build_app
+from tests import described, verbs
 from tests.clocks import ManualClock
 from tests.program import Program
 from tests.verbs import USER, make_token
@@ -37,6 +38,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _check_answers() -> Iterator[None]:
+    """Have each answer of a server in this process checked against /openapi.json."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("prjobs.server.build_app", described.checked(build_app))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _described() -> Iterator[None]:
+    """Fail a test in which a server answered otherwise than /openapi.json says."""
+    yield
+    found = described.WRONG[:]
+    described.WRONG.clear()
+    assert found == []
 
 
 @pytest.fixture

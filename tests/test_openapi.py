@@ -145,3 +145,15 @@ def test_the_check_of_all_answers_finds_what_is_not_described(status, headers, b
     sent = [(name, value) for name, value in (usual | headers).items() if value is not None]
     found = described.problems("POST", "/api/commands/notes", status, sent, body)
     assert [problem in one for one in found] == [True] * bool(problem), found
+
+
+def test_each_server_of_a_test_is_checked(server):
+    requests.get(f"{server.url}/api/commands", timeout=60)
+    (described.document()["paths"]["/api/commands"]["get"]["responses"]).pop("200")
+    try:
+        requests.get(f"{server.url}/api/commands", timeout=60)
+        assert described.WRONG == ["GET /api/commands 200: the status is not described"]
+    finally:
+        described.WRONG.clear()
+        described.document.cache_clear()
+        described._router.cache_clear()
