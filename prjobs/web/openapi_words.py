@@ -14,7 +14,7 @@ ABOUT = (
     "X-Prjobs-Error. Another method than those of a path is answered with 405 and the header Allow, another path "
     "with 404.\n\n"
     "The body of a request is JSON in UTF-8, of at most 1 MiB, whatever its Content-Type says. Unknown fields are "
-    "ignored. Redirects never occur."
+    "ignored. Redirects never occur. HEAD is answered as GET, without the body."
 )
 
 # The tag of each module of routes, with a sentence.
