@@ -198,11 +198,12 @@ def _document() -> type:
     return NightDocument
 
 
+FEW, SAVED = (TooMany,), ("Content-Disposition",)
 ROUTES = [
-    Route("GET", "/api/night", get_night, Needs.READER, _document, query=NightQuery, refuses=(TooMany,)),
+    Route("GET", "/api/night", get_night, Needs.READER, _document, query=NightQuery, refuses=FEW),
     Route("GET", "/api/sky", get_sky, Needs.READER, SkyAnswer, query=SkyQuery),
-    Route("GET", "/night", get_night_page, Needs.READER, HTML, query=NightQuery, refuses=(TooMany,)),
-    Route("GET", "/api/weeks", get_weeks, Needs.READER, Weeks, query=WeeksQuery, refuses=(TooMany,)),
-    Route("GET", "/weeks", get_weeks_page, Needs.READER, HTML, query=WeeksQuery, refuses=(TooMany,)),
-    Route("GET", "/weeks.csv", get_weeks_sheet, Needs.READER, CSV, query=WeeksQuery, refuses=(TooMany,)),
+    Route("GET", "/night", get_night_page, Needs.READER, HTML, query=NightQuery, refuses=FEW),
+    Route("GET", "/api/weeks", get_weeks, Needs.READER, Weeks, query=WeeksQuery, refuses=FEW),
+    Route("GET", "/weeks", get_weeks_page, Needs.READER, HTML, query=WeeksQuery, refuses=FEW),
+    Route("GET", "/weeks.csv", get_weeks_sheet, Needs.READER, CSV, query=WeeksQuery, refuses=FEW, headers=SAVED),
 ]
