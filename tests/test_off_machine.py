@@ -310,6 +310,8 @@ def test_a_folder_that_leads_into_the_data_folder_is_refused_later(
         link.symlink_to(folder.backups, target_is_directory=True)
     except OSError:
         pytest.skip("no symbolic links here")
+    if not link.is_dir():
+        pytest.skip("symbolic links lead nowhere here")
     house = make_house(link)
     house.night()
     assert "leads into the data folder" in house.notices.sentence(Code.BACKUP_COPY)
@@ -373,7 +375,7 @@ def test_the_doctor_tells_the_age(make_house: Callable[..., House], share: Path,
     assert [level for level, _ in said()] == [NOTE]
     house.night()
     house.clock.advance(2 * HOUR_S)
-    assert said() == [(OK, f"The newest copy in {share} is 2 h old.")]
+    assert said() == [(OK, f"The newest copy in {share.as_posix()} is 2 h old.")]
     house.clock.advance(3 * DAY_S)
     # Without a running server nobody copies.
     assert said()[0][0] == NOTE and "3 days old" in said()[0][1]
