@@ -13,10 +13,12 @@ import requests
 
 from prjobs.appliance import Appliance
 from prjobs.base.clock import Clock
+from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
 from prjobs.base.notices import Code
 from prjobs.base.settings import Settings
 from prjobs.monitor import health
+from prjobs.opening import close_appliance, open_appliance, require_settings
 from prjobs.server import Server
 from prjobs.upkeep.backup import Nightly, nightly_backups
 from prjobs.upkeep.doctor import examine
@@ -120,8 +122,6 @@ def test_two_appliances_share_a_folder(make_house: Callable[..., House], share: 
     (of_first,) = copies(share)
     other = Folder(tmp_path / "other")
     other.create()
-    from prjobs.opening import close_appliance, open_appliance
-
     opened, _ = open_appliance(other, Settings(backup_copy=str(share), backup_keep=1), first.clock)
     try:
         second = House(opened, other, first.clock)
@@ -204,7 +204,7 @@ def copied_on(disk: dict[str, str], data: Path, share: Path) -> str:
 
 
 @needs_gcc
-@pytest.mark.parametrize("refused", ["EINVAL", "ENOTSUP"])
+@pytest.mark.parametrize("refused", ["EINVAL", pytest.param("ENOTSUP", marks=pytest.mark.long)])
 def test_a_share_that_syncs_no_folder_takes_the_copy(share: Path, tmp_path: Path, refused: str) -> None:
     refusing = with_fsync(tmp_path, f"struct stat s;if(!fstat(f,&s)&&S_ISDIR(s.st_mode)){{errno={refused};return -1;}}")
     assert copied_on(refusing, tmp_path / "data", share) == ""
@@ -216,8 +216,8 @@ def test_a_share_that_syncs_no_folder_takes_the_copy(share: Path, tmp_path: Path
     ("act", "said"),
     [
         ('pwrite(open(p, O_RDWR), "rotten", 6, 5000);', "reads back other than it was written"),
-        ("errno = EIO; return -1;", "Input/output error"),
-        ("errno = ENOSPC; return -1;", "the disk is full"),
+        pytest.param("errno = EIO; return -1;", "Input/output error", marks=pytest.mark.long),
+        pytest.param("errno = ENOSPC; return -1;", "the disk is full", marks=pytest.mark.long),
     ],
 )
 def test_a_stick_that_loses_what_was_written_is_noticed(share: Path, tmp_path: Path, act: str, said: str) -> None:
@@ -424,6 +424,33 @@ def test_a_share_that_hangs_holds_up_nothing(
     assert copies(share) == []
 
 
+HANGING = """
+import os, sys, threading
+from pathlib import Path
+from prjobs.base.folder import Folder
+from tests.clocks import ManualClock
+from tests.test_off_machine import DAY_S, House
+from prjobs.base.settings import Settings
+from prjobs.opening import close_appliance, open_appliance
+folder, clock = Folder(Path(sys.argv[1])), ManualClock()
+folder.create()
+appliance, _ = open_appliance(folder, Settings(backup_copy=sys.argv[2]), clock)
+house = House(appliance, folder, clock)
+clock.advance(DAY_S)
+made = house.nightly.make_once()
+os.mkfifo(str(house.copy._copy_of(made)) + ".new")
+house.copy.once()
+print(house.copy._thread.is_alive() and close_appliance(appliance, folder))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a named pipe, whose opening waits for a reader")
+def test_a_process_ends_although_the_share_hangs(share: Path, tmp_path: Path) -> None:
+    words = [sys.executable, "-c", HANGING, str(tmp_path / "data"), str(share)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
+
+
 # ---- what is refused at once
 
 
@@ -432,22 +459,27 @@ def test_a_share_that_hangs_holds_up_nothing(
     [
         ("{data}/backups", "in the data folder: choose a folder on another disk or machine"),
         ("{data}/backups/more", "in the data folder"),
-        ("{data}/../program/backups/.", "in the data folder"),
+        ("{data}/../data/backups/.", "in the data folder"),
         ("{data}", "in the data folder"),
         ("copies", "give the full path of the folder"),
     ],
 )
-def test_a_folder_that_is_no_way_off_is_refused(program: Program, named: str, said: str) -> None:
-    env = {**os.environ, "PRJOBS_BACKUP_COPY": named.format(data=program.data)}
-    refused = program.run("serve", "--port", "0", env=env)
-    assert refused.returncode == 1 and said in refused.stderr
-    assert said in program.run("doctor", env=env).stdout or not program.data.exists()
+def test_a_folder_that_is_no_way_off_is_refused(folder: Folder, named: str, said: str) -> None:
+    with pytest.raises(Unusable, match=said):
+        require_settings(folder, Settings(backup_copy=named.format(data=folder.path)), Clock())
 
 
-def test_copies_need_backups(program: Program, share: Path) -> None:
-    env = {**os.environ, "PRJOBS_BACKUP_COPY": str(share), "PRJOBS_BACKUP_KEEP": "0"}
-    refused = program.run("serve", "--port", "0", env=env)
-    assert refused.returncode == 1 and "backup_keep = 0 makes none: set backup_keep." in refused.stderr
+def test_the_start_is_refused_and_the_doctor_says_why(program: Program) -> None:
+    env = {**os.environ, "PRJOBS_BACKUP_COPY": str(program.data / "backups")}
+    for words in (["serve", "--port", "0"], ["doctor"]):
+        program.data.mkdir(exist_ok=True)
+        refused = program.run(*words, env=env)
+        assert refused.returncode == 1 and "in the data folder: choose a folder" in refused.stderr + refused.stdout
+
+
+def test_copies_need_backups(folder: Folder, share: Path) -> None:
+    with pytest.raises(Unusable, match="backup_keep = 0 makes none: set backup_keep"):
+        require_settings(folder, Settings(backup_copy=str(share), backup_keep=0), Clock())
 
 
 def test_nothing_is_copied_without_the_setting(make_appliance: Callable[..., Appliance], folder: Folder) -> None:
