@@ -1,5 +1,6 @@
 """The support bundle: what is in it, and that neither secrets nor names of people are."""
 
+import itertools
 import json
 import os
 import re
@@ -16,6 +17,8 @@ from prjobs.access.audit import Actor, Entry, record
 from prjobs.access.tokens import NewToken
 from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
+from prjobs.base.settings import Settings
+from prjobs.opening import close_appliance, open_appliance
 from prjobs.upkeep import backup, bundle
 from prjobs.upkeep.bundle import CONTENTS, Wish, write_bundle
 from prjobs.upkeep.scrubbing import Scrubber, people
@@ -280,33 +283,37 @@ def _value(name: str, kind: str, pk: int, user_id: str, user_name: str) -> objec
 @settings(max_examples=25)
 @given(user_id=names, user_name=names, hidden=secrets_of, form=st.sampled_from(FORMS), said=st.sampled_from(SAID))
 def test_no_planted_secret_and_no_planted_name_is_in_any_bundle(
-    tmp_path_factory, make_appliance, clock, user_id, user_name, hidden, form, said
+    tmp_path_factory, clock, user_id, user_name, hidden, form, said
 ):
-    appliance = make_appliance()
-    folder = Folder(appliance.queue.folder)
+    folder = Folder(tmp_path_factory.mktemp("planted") / "data")
+    folder.create()
+    appliance, _ = open_appliance(folder, Settings(), clock)
     plant_people(appliance, user_id, user_name)
-    address = f"https://ann:{hidden}@h.example.org/{hidden}"
+    # Each place has a secret of its own: none is hidden because another place made it known.
+    own = (f"{hidden}{number}" for number in itertools.count())
     lines = {
-        "notify": [f"ntfys://ann:{hidden}@ntfy.example.org/{hidden}"],
-        "heartbeat_url": f"https://hc.example.org/{hidden}",
-        "cloud_base_url": address,
-        "oidc_jwks_url": f"{address}?key={hidden}",
-        "oidc_userinfo_url": f"https://h.example.org/x?token={hidden}",
+        "notify": [f"ntfys://ann:{next(own)}@ntfy.example.org/{next(own)}", f"json://h/{next(own)} | kinds=stop"],
+        "heartbeat_url": f"https://hc.example.org/{next(own)}",
+        "cloud_base_url": f"https://ann:{next(own)}@h.example.org/jobs",
+        "oidc_jwks_url": f"https://{next(own)}@h.example.org/keys?key={next(own)}#{next(own)}",
+        "oidc_userinfo_url": f"https://h.example.org/x?token={next(own)}",
+        "oidc_certificate": f"-----BEGIN PRIVATE KEY-----{next(own)}-----END PRIVATE KEY-----",
         "cloud_token_file": "token",
     }
-    (folder.path / "token").write_text(f"{hidden}\n")
+    (folder.path / "token").write_text(f"{next(own)}\n")
     text = "\n".join(f"{name} = {json.dumps(value)}" for name, value in lines.items())
     (folder.path / "prjobs.toml").write_text(text)
-    plant_log(folder, form.format(hidden), said.format(user_id, user_name), said.format(user_name, user_id))
-    environment = {"HTTPS_PROXY": f"http://ann:{hidden}@proxy.example.org:3128", "PRJOBS_TOKEN": hidden}
+    plant_log(folder, form.format(next(own)), said.format(user_id, user_name), said.format(user_name, user_id))
+    proxy, token, calendar = (next(own) for _ in range(3))
+    plant_log(folder, f"no connection to http://ann:{proxy}@proxy.example.org:3128", f"sent {token}", f"by {calendar}")
+    environment = {"HTTPS_PROXY": f"http://ann:{proxy}@proxy.example.org:3128", "PRJOBS_TOKEN": token}
     target = tmp_path_factory.mktemp("bundle") / "help.zip"
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
         require_none(written(folder, clock, target), MARK)
         assert MARK.encode() not in target.read_bytes()
-    folder.log.unlink()
-    (folder.path / "prjobs.toml").unlink()
+    close_appliance(appliance, folder)
 
 
 @settings(max_examples=200)
