@@ -12,6 +12,7 @@ from contextlib import suppress
 from prjobs.base.errors import Unavailable
 from prjobs.jobs import log
 from prjobs.jobs.queue import Queue
+from prjobs.jobs.states import PRIMARY
 from prjobs.monitor.alarms import SILENT
 from prjobs.night.due import (
     DAY_MS,
@@ -44,15 +45,16 @@ def sum_up(queue: Queue, due: Due) -> Iterator[None]:
     """Sum a night up and store the sums; each step reads a page of jobs."""
     # Imported late: an idle server needs no report.
     from prjobs.night.counting import Counting
-    from prjobs.night.report import source_of, tallied
+    from prjobs.night.report import tallied
     from prjobs.night.shapes import Tally
     from prjobs.night.silence import Polled
     from prjobs.night.sums import encode_sums
 
     night = night_named(queue.settings, due.site, due.date)
     made_ms = queue.clock.now_ms()
+    poller = queue.polls.of(due.site, PRIMARY)
     # The last poll of now says nothing about the night: a later sum must be the same.
-    rules = {site: Polled(None, polled.silent_after_ms) for site, polled in source_of(queue).polled.items()}
+    rules = {due.site: Polled(None, poller.silent_after_ms)} if poller else {}
     tally, summing = Tally(rules, night, made_ms), Counting()
     for page in tallied(queue.database, due.site, night, tally):
         summing.add_jobs(page)

@@ -200,4 +200,5 @@ REQUESTS: list[tuple[str, str, Callable[[Side], bytes]]] = [
     ("night log of 100,000 / 1,000 jobs, page", "", _path(f"/night?{_NIGHT}")),
     ("night log of 100,000 / 1,000 jobs, JSON", "", _path(f"/api/night?{_NIGHT}")),
     ("night log of another site", FLAT, _path(f"/night?site={SITE}")),
+    ("weeks of a site", FLAT, _path(f"/weeks?site={SITE}")),
 ]
