@@ -47,21 +47,21 @@ def _endpoint(method: str, path: str, said: Schema) -> str:
     rows = [*_parameter_rows([*said["of_path"], *said["parameters"]]), *_body_rows(said)]
     parts = [f"### {method} {path.replace('{', '').replace('}', '')}", f"{said['summary']}."]
     parts += [said["description"]] if said["description"] else []
-    parts += [table("send | in | form | meaning", rows)] if rows else []
+    parts += [table("send | in | meaning and form", rows)] if rows else []
     return "\n\n".join([*parts, _answers(said["responses"])])
 
 
 def _parameter_rows(parameters: list[Schema]) -> Iterator[list[str]]:
     for parameter in parameters:
         one = REQUEST_HEADERS[parameter["$ref"].rpartition("/")[2]] if "$ref" in parameter else parameter
-        yield [_name(one["name"], one.get("required", False)), one["in"], form(one["schema"]), one["description"]]
+        yield [_name(one["name"], one.get("required", False)), one["in"], _meaning(one["description"], one["schema"])]
 
 
 def _body_rows(said: Schema) -> Iterator[list[str]]:
     if "requestBody" in said:
         schema = said["requestBody"]["content"]["application/json"]["schema"]
-        for name, form_, meaning in field_rows(schema["$ref"].rpartition("/")[2]):
-            yield [name, "body", form_, meaning]
+        for name, meaning in field_rows(schema["$ref"].rpartition("/")[2]):
+            yield [name, "body", meaning]
 
 
 def _answers(responses: Schema) -> str:
@@ -84,7 +84,7 @@ def structures() -> str:
         if "requestBody" in said
     }
     return "\n\n".join(
-        "\n\n".join(filter(None, [f"### {name}", _first(schema), table("field | form | meaning", field_rows(name))]))
+        "\n\n".join(filter(None, [f"### {name}", _first(schema), table("field | meaning and form", field_rows(name))]))
         for name, schema in sorted(document()["components"]["schemas"].items())
         if name not in bodies
     )
@@ -95,12 +95,18 @@ def _first(schema: Schema) -> str:
 
 
 def field_rows(structure: str) -> list[list[str]]:
-    """Return a row for each field of a structure: name, form, meaning. A field that must come is bold."""
+    """Return a row for each field of a structure: name, meaning and form. A field that must come is bold."""
     schema = document()["components"]["schemas"][structure]
     required = schema.get("required", [])
     return [
-        [_name(name, name in required), form(said), said["description"]] for name, said in schema["properties"].items()
+        [_name(name, name in required), _meaning(said["description"], said)]
+        for name, said in schema["properties"].items()
     ]
+
+
+def _meaning(description: str, schema: Schema) -> str:
+    # A column of forms beside long names would be too wide for a phone.
+    return f"{description} ({form(schema)})"
 
 
 def _name(name: str, required: bool) -> str:

@@ -86,10 +86,10 @@ LONG = pytest.mark.long
     [
         ("open", POSITIVE, 2),
         ("token", NEGATIVE, 2),
-        pytest.param("open", POSITIVE, 20, marks=LONG),
-        pytest.param("open", NEGATIVE, 20, marks=LONG),
-        pytest.param("token", POSITIVE, 20, marks=LONG),
-        pytest.param("token", NEGATIVE, 20, marks=LONG),
+        pytest.param("open", POSITIVE, 12, marks=LONG),
+        pytest.param("open", NEGATIVE, 12, marks=LONG),
+        pytest.param("token", POSITIVE, 12, marks=LONG),
+        pytest.param("token", NEGATIVE, 12, marks=LONG),
     ],
 )
 def test_no_answer_is_outside_of_its_description(make_server, access, mode, many):
