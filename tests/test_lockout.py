@@ -1,5 +1,6 @@
 """Lockout: while somebody is in the dome nothing but stops leaves, whoever asks, by whatever way."""
 
+import json
 import threading
 
 import msgspec
@@ -662,7 +663,7 @@ def test_locking_at_the_terminal_with_and_without_a_server(program):
     program.stop()
     assert program.run("lock", "new", "wiring").stdout == "3\n"
     assert "unlocked: jobs are handed out again" in program.run("unlock", "saf").stderr
-    assert program.run("unlock", "saf").stderr == "prjobs: The site has no lock.\n"
+    assert program.run("unlock", "saf").stderr == f"prjobs: The site has no lock in {program.data}.\n"
     program.serve()
     assert [one["site"] for one in requests.get(f"{program.url}/api/lock", timeout=60).json()["locks"]] == ["new"]
     assert "new is LOCKED OUT: somebody is in the dome" in program.run("doctor").stdout
@@ -678,3 +679,37 @@ def test_a_killed_server_keeps_the_lock(program):
     assert program.post("getnewjobs", {"site": "saf"}).json() == []
     program.run("unlock", "saf")
     assert program.fetch() == [job["ulid"]]
+
+
+@pytest.mark.parametrize(
+    "words", [["lock", "saf", "cleaning"], ["lock", "saf", "--change", "1", "x"], ["unlock", "saf"]]
+)
+def test_a_folder_without_an_appliance_is_refused_and_not_made(program, words):
+    refused = program.run(*words)
+    assert (refused.returncode, refused.stdout) == (1, "") and "LOCKED OUT" not in refused.stderr
+    assert f"{program.data} holds no appliance: nothing was locked or unlocked" in refused.stderr
+    assert not program.data.exists()
+
+
+def test_a_lock_in_a_folder_without_a_server_says_so_and_names_jobs_and_folder(program):
+    program.serve()
+    job = program.new_job(program.token())
+    assert program.fetch() == [job["ulid"]]
+    served = program.run("lock", "saf", "cleaning")
+    assert f"Data folder: {program.data}" in served.stderr and "No server runs" not in served.stderr
+    program.run("unlock", "saf")
+    program.stop()
+    made = program.run("lock", "saf", "cleaning", "--json")
+    answer, told = json.loads(made.stdout), f"No server runs on {program.data}: the lock holds from its next start."
+    assert [one["ulid"] for one in answer["under_way"]] == [job["ulid"]] and answer["under_way"][0]["label"]
+    assert len(answer["notes"]) == 1 and answer["notes"][0].startswith(told)
+    assert (
+        made.stderr.index(f"note: {told}") < made.stderr.index("LOCKED OUT")
+        and f"Data folder: {program.data}" in made.stderr
+    )
+    assert job["ulid"] in made.stderr and "Start the server, and stop them" in made.stderr
+    changed = program.run("lock", "saf", "--change", str(answer["lock"]["id"]), "motor")
+    ended = program.run("unlock", "saf")
+    for done in (changed, ended):
+        assert f"No server runs on {program.data}" in done.stderr and f"Data folder: {program.data}" in done.stderr
+    assert "Did you mean saf" in program.run("lock", "saff", "cleaning").stderr

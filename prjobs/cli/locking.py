@@ -49,17 +49,41 @@ def run_lock(asked: Namespace) -> None:
     elif asked.stop:
         raise Unusable("No server runs here, so that a stop reaches nobody: lock without --stop.")
     else:
+        _require_appliance(folder)
         from prjobs.cli import stored
 
         made = stored.lock(folder, body)
+        made["notes"].insert(0, _not_served(folder, "the lock holds"))
     print_json(made) if asked.json else print(made["lock"]["id"])
-    stderr(marked(made["sentence"]))
-    _print_jobs(made)
+    # A site is not locked out by a lock in a folder without a server: that note comes before the sentence.
     for note in made["notes"]:
         stderr(f"note: {marked(note)}")
+    _print_sentence(folder, made["sentence"])
+    _print_jobs(made, is_served=client is not None)
 
 
-def _print_jobs(made: dict[str, Any]) -> None:
+def _print_sentence(folder: Folder, sentence: str) -> None:
+    """Print the sentence with the data folder: the server of another folder knows nothing of the act."""
+    stderr(f"{marked(sentence)} Data folder: {folder.path.absolute()}")
+
+
+def _require_appliance(folder: Folder) -> None:
+    """Raise Unusable for a folder without an appliance: no observatory polls there."""
+    if not folder.database.exists():
+        raise Unusable(
+            f"{folder.path.absolute()} holds no appliance: nothing was locked or unlocked. "
+            "Name the data folder of the observatory's server by --data or PRJOBS_DATA."
+        )
+
+
+def _not_served(folder: Folder, what: str) -> str:
+    return (
+        f"No server runs on {folder.path.absolute()}: {what} from its next start. "
+        "Make sure that this is the data folder of the observatory's server."
+    )
+
+
+def _print_jobs(made: dict[str, Any], is_served: bool) -> None:
     """Print the jobs handed out before the lock."""
     jobs = made["under_way"]
     if not jobs:
@@ -67,20 +91,26 @@ def _print_jobs(made: dict[str, Any]) -> None:
     stderr(f"{len(jobs)} jobs are at the telescope already, and may still move something:")
     for job in jobs[:NAMED]:
         stderr(marked(f"  {job['site']} {job['ulid']} {job['label']} ({job['status']})"))
-    if not made["stops"]:
+    if not is_served:
+        stderr("Start the server, and stop them before you go in: prjobs cancel --all SITE.")
+    elif not made["stops"]:
         stderr("Stop them before you go in: prjobs cancel --all SITE, or lock with --stop.")
 
 
 def _change(folder: Folder, asked: Namespace) -> None:
     body = {"until_ms": asked.until, "reason": asked.reason}
     if client := running_client(folder):
-        changed = client.api("POST", f"/api/lock/{_only(_locks(client, folder, asked.site), asked.change)}", body)
+        changed = client.api(
+            "POST", f"/api/lock/{_only(folder, _locks(client, folder, asked.site), asked.change)}", body
+        )
     else:
         from prjobs.cli import stored
 
-        changed = stored.change_lock(folder, _only(_locks(None, folder, asked.site), asked.change), body)
+        changed = stored.change_lock(folder, _only(folder, _locks(None, folder, asked.site), asked.change), body)
     print_json(changed) if asked.json else print(changed["id"])
-    stderr(marked(f"lock {_words(changed)}"))
+    if client is None:
+        stderr(f"note: {_not_served(folder, 'the change holds')}")
+    _print_sentence(folder, f"lock {_words(changed)}.")
 
 
 def run_unlock(asked: Namespace) -> None:
@@ -88,7 +118,7 @@ def run_unlock(asked: Namespace) -> None:
     folder = folder_of(asked)
     client = running_client(folder)
     locks = _locks(client, folder, asked.site)
-    number = _only(locks, asked.lock)
+    number = _only(folder, locks, asked.lock)
     if client:
         ended = client.api("DELETE", f"/api/lock/{number}")
     else:
@@ -97,25 +127,28 @@ def run_unlock(asked: Namespace) -> None:
         ended = stored.unlock(folder, number)
     lock = next(one for one in locks if one["id"] == number)
     stderr(marked(f"ended: lock {_words(lock)}"))
-    stderr(marked(ended["sentence"]))
+    if client is None:
+        stderr(f"note: {_not_served(folder, 'the end of the lock holds')}")
+    _print_sentence(folder, ended["sentence"])
 
 
 def _locks(client: Client | None, folder: Folder, site: str) -> list[dict[str, Any]]:
     if client:
         found: list[dict[str, Any]] = client.api("GET", "/api/lock", query={"site": site})["locks"]
         return found
+    _require_appliance(folder)
     from prjobs.cli import stored
 
     return stored.list_locks(folder, site)
 
 
-def _only(locks: list[dict[str, Any]], number: int | None) -> int:
+def _only(folder: Folder, locks: list[dict[str, Any]], number: int | None) -> int:
     """Return the number of the lock that is meant. Raises Unusable for none, and for one of several."""
     numbers = [lock["id"] for lock in locks]
     if number in numbers:
         return int(number or 0)
     if not locks:
-        raise Unusable("The site has no lock.")
+        raise Unusable(f"The site has no lock in {folder.path.absolute()}.")
     if number is None and len(numbers) == 1:
         return int(numbers[0])
     listed = "; ".join(_words(lock) for lock in locks)

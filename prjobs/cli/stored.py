@@ -23,9 +23,9 @@ from prjobs.base.folder import Folder
 from prjobs.base.settings_sources import load_settings
 from prjobs.cloud import status
 from prjobs.cloud.link import Link, open_link
-from prjobs.jobs import locking, removal
+from prjobs.jobs import lock_notes, locking, removal
 from prjobs.jobs.locking import Asked
-from prjobs.monitor import sites
+from prjobs.monitor import sites, views
 from prjobs.night import noting
 from prjobs.night.noting import NewNote
 from prjobs.opening import Purpose, close_appliance, open_appliance
@@ -132,8 +132,8 @@ def list_locks(folder: Folder, site: str) -> list[Document]:
 
 
 def lock(folder: Folder, body: Document) -> Document:
-    """Lock a site out."""
-    with own_appliance(folder) as appliance:
+    """Lock a site out, in a folder that holds an appliance: any other folder is no observatory's."""
+    with own_appliance(folder, create=False) as appliance:
         wanted, actor = convert(body, NewLock), audit.operator()
         asked = Asked(
             site=wanted.site,
@@ -143,8 +143,13 @@ def lock(folder: Folder, body: Document) -> Document:
             until_ms=wanted.until_ms,
         )
         made = locking.lock(appliance.queue, asked, actor)
-        said = lockouts.sentence(asked.site, appliance.queue.lockouts.of(asked.site))
-        return {"lock": msgspec.to_builtins(made.lock), "sentence": said, "under_way": [], "stops": [], "notes": []}
+        return {
+            "lock": msgspec.to_builtins(made.lock),
+            "sentence": lockouts.sentence(asked.site, appliance.queue.lockouts.of(asked.site)),
+            "under_way": [msgspec.to_builtins(views.view_job(row)) for row in made.under_way],
+            "stops": [],
+            "notes": lock_notes.of_name(appliance.desk, appliance.queue, asked.site),
+        }
 
 
 def change_lock(folder: Folder, lock_id: int, body: Document) -> Document:

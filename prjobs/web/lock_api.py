@@ -6,13 +6,11 @@ from prjobs.access import lockouts
 from prjobs.access.audit import Actor
 from prjobs.access.desk import Desk
 from prjobs.access.identity import Identity
-from prjobs.access.known import known_sites
 from prjobs.access.lockouts import Lock, LockEnd, NewLock, ShownLock
 from prjobs.appliance import Appliance
 from prjobs.base.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthorized
 from prjobs.base.fields import UserName
-from prjobs.base.sites import same_but_case
-from prjobs.jobs import locking, unpolled
+from prjobs.jobs import lock_notes, locking
 from prjobs.jobs.locking import Asked
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.requests import Command
@@ -100,7 +98,7 @@ def post_lock(appliance: Appliance) -> Answer:
         lockouts.sentence(asked.site, queue.lockouts.of(asked.site) or [locked.lock]),
         [views.view_job(row) for row in locked.under_way],
         [views.view_job(row) for row in locked.stops],
-        _notes(appliance, asked.site),
+        lock_notes.of_name(appliance.desk, queue, asked.site),
     )
     return reply_json(made)
 
@@ -143,17 +141,6 @@ def _stop(site: str, identity: Identity) -> Command:
         optional_params="{}",
         values={},
     )
-
-
-def _notes(appliance: Appliance, site: str) -> list[str]:
-    """Return notes on a name that may be a typing error: the wrong dome would be locked."""
-    queue, notes = appliance.queue, []
-    known = known_sites(appliance.desk, queue.polls.sites()) | {lock.site for lock in queue.lockouts.open}
-    if not queue.polls.has_polled(site):
-        meant = unpolled.site_meant(queue, site)
-        notes.append(f"No program has ever polled for jobs of {site}: see whether the name is right. {meant}".rstrip())
-    notes += same_but_case({one for one in {*known, site} if one.casefold() == site.casefold()})
-    return notes
 
 
 def post_lock_end(appliance: Appliance, lock_id: str) -> Answer:
