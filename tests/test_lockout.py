@@ -7,6 +7,7 @@ import msgspec
 import pytest
 import requests
 
+from prjobs.access import lockouts
 from prjobs.access.audit import Actor
 from prjobs.access.identity import Identity
 from prjobs.base.errors import BadRequest, Conflict, LockedOut, NotFound
@@ -631,6 +632,48 @@ def test_an_older_backup_lifts_no_lock_that_was_set_since(folder, clock):
     done, locks = restored(folder, clock)
     assert locks == [("saf", "ann", later.until_ms), ("since", "ann", None)]
     assert (sorted(done.locked), done.are_locks_known) == (["saf", "since"], True)
+
+
+def test_a_lock_whose_number_another_lock_has_in_the_backup_is_kept(folder, clock):
+    """Two machines go on from one backup: both give the same number to different locks."""
+    close_appliance(opened(folder, clock), folder)
+    make_backup(folder, folder.path / "a.sqlite3")
+    appliance = opened(folder, clock)
+    unlock(appliance, lock(appliance, "mrc"))
+    lock(appliance, "open")
+    close_appliance(appliance, folder)
+    make_backup(folder, folder.path / "b.sqlite3")
+    clock.advance(1)
+    folder.database.unlink()
+    restore(folder, folder.path / "a.sqlite3", clock)
+    appliance = opened(folder, clock)
+    here = [lock(appliance), unlock(appliance, lock(appliance, "past")), lock(appliance, "since", seconds=3600)]
+    assert here[0].lock.id == 1
+    close_appliance(appliance, folder)
+    for _ in range(2):
+        clock.advance(2)
+        done, locks = restored(folder, clock)
+        until_ms = here[2].lock.until_ms
+        assert sorted(locks, key=str) == [("open", "ann", None), ("saf", "ann", None), ("since", "ann", until_ms)]
+        assert sorted(done.locked) == ["open", "saf", "since"]
+    appliance = opened(folder, clock)
+    for one in appliance.queue.lockouts.open:
+        locking.unlock(appliance.queue, one.id, ANN)
+    assert len(lockouts.list_past(appliance.queue.database, 0, clock.now_ms() + 1)) == 5
+    close_appliance(appliance, folder)
+    clock.advance(2)
+    assert restored(folder, clock)[1] == []
+
+
+def test_of_two_locks_of_one_moment_the_end_of_one_is_not_the_end_of_the_other(folder, clock):
+    appliance = opened(folder, clock)
+    lock(appliance)
+    close_appliance(appliance, folder)
+    make_backup(folder, folder.path / "b.sqlite3")
+    appliance = opened(folder, clock)
+    unlock(appliance, lock(appliance))
+    close_appliance(appliance, folder)
+    assert restored(folder, clock)[1] == [("saf", "ann", None)]
 
 
 @pytest.mark.parametrize("harm", ["lost", "damaged"])

@@ -36,20 +36,62 @@ def read(store: Path) -> list[Row] | None:
 
 
 def carry_over(transaction: Transaction, replaced: list[Row] | None, now_ms: int) -> None:
-    """Bring the locks of the replaced store into the copy. A lock open in both gets the later end."""
+    """Bring the locks of the replaced store into the copy. A lock open in both gets the later end.
+
+    Two copies of one backup give the same number to different locks: a lock whose number is taken gets a new one.
+    """
     if replaced is None:
         _lock_anew(transaction, now_ms)
         return
-    own = {row[0]: row for row in transaction.fetch("SELECT id, until_ms, ended_ms FROM lockout")}
-    for number, *others, until_ms, ended_ms, ended_by in replaced:
-        if number not in own:
-            transaction.execute(_INSERT, (number, *others, until_ms, ended_ms, ended_by))
-            continue
-        _, own_until_ms, own_ended_ms = own[number]
-        if own_ended_ms is None:
-            last_ms = None if None in (until_ms, own_until_ms) else max(until_ms, own_until_ms)
-            values = (last_ms, ended_ms, ended_by, number)
-            transaction.execute("UPDATE lockout SET until_ms = ?, ended_ms = ?, ended_by = ? WHERE id = ?", values)
+    own = {row[0]: row for row in transaction.fetch(f"SELECT {', '.join(_COLUMNS)} FROM lockout")}
+    copies = _copies(own, replaced)
+    for row in replaced:
+        if copy := copies.get(row[0]):
+            _merge(transaction, copy, row)
+        elif row[0] in own:
+            _renumber(transaction, row, now_ms)
+        else:
+            transaction.execute(_INSERT, row)
+
+
+def _same(row: Row) -> Row:
+    """Return the site, the person and the start, which no change of a lock changes."""
+    _, site, user_id, user_name, _, since_ms, *_ = row
+    return (site, user_id, user_name, since_ms)
+
+
+def _copies(own: dict[int, Row], replaced: list[Row]) -> dict[int, Row]:
+    """Return the same lock in the copy, by the number in the replaced store.
+
+    An earlier restore may have given another number. One lock is the copy of one lock only: of two that a person set in
+    one millisecond, the end of the first would end the second.
+    """
+    found = {row[0]: own[row[0]] for row in replaced if row[0] in own and _same(own[row[0]]) == _same(row)}
+    renumbered = {_same(row): row for row in own.values() if row[0] not in found}
+    for row in replaced:
+        if row[0] not in found and (copy := renumbered.pop(_same(row), None)):
+            found[row[0]] = copy
+    return found
+
+
+def _merge(transaction: Transaction, copy: Row, row: Row) -> None:
+    *_, until_ms, ended_ms, ended_by = row
+    *_, own_until_ms, own_ended_ms, _ = copy
+    if own_ended_ms is None:
+        last_ms = None if None in (until_ms, own_until_ms) else max(until_ms, own_until_ms)
+        values = (last_ms, ended_ms, ended_by, copy[0])
+        transaction.execute("UPDATE lockout SET until_ms = ?, ended_ms = ?, ended_by = ? WHERE id = ?", values)
+
+
+def _renumber(transaction: Transaction, row: Row, now_ms: int) -> None:
+    number, site, *_, ended_ms, _ = row
+    # The counter of the table is above all numbers of both stores.
+    columns = ", ".join(_COLUMNS[1:])
+    sql = f"INSERT INTO lockout ({columns}) VALUES ({', '.join('?' * len(row[1:]))}) RETURNING id"
+    new = transaction.execute(sql, row[1:]).fetchone()[0]
+    if ended_ms is None:
+        said = f"lock {new}, before the restore lock {number}: another lock of the backup has that number"
+        audit.record(transaction, now_ms, Entry(WHO, audit.LOCK, site, "command line", said))
 
 
 def _lock_anew(transaction: Transaction, now_ms: int) -> None:
