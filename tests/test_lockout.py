@@ -233,6 +233,20 @@ def test_the_lock_names_the_jobs_at_the_telescope(appliance, submit, clock):
     assert not {old.ulid, waits.ulid, waiting_site.ulid} & set(ulids(locked.under_way))
 
 
+@pytest.mark.parametrize("alternate", [False, True])
+def test_a_close_that_waited_for_days_is_named_once_it_was_fetched(appliance, submit, clock, alternate):
+    old = submit(device="camera", action="expose")
+    take(appliance, alternate=alternate)
+    verbs.report(appliance, old, "EXPOSING", alternate=alternate)
+    close, runs = submit(device="enclosure", action="close"), submit(device="enclosure", action="close")
+    clock.advance(200_000)
+    assert ulids(take(appliance, alternate=alternate)) == [close.ulid, runs.ulid]
+    verbs.report(appliance, runs, "CLOSING", alternate=alternate)
+    assert ulids(lock(appliance).under_way) == [runs.ulid, close.ulid]
+    clock.advance(7200)
+    assert ulids(lock(appliance).under_way) == [runs.ulid]
+
+
 def test_a_job_of_the_alternate_queue_at_the_telescope_is_named(appliance, submit):
     job = submit()
     take(appliance, alternate=True)

@@ -42,9 +42,17 @@ _AT_WORK = (
     "(SELECT 1 FROM change c JOIN handout h ON h.id = c.handout_id WHERE c.job_seq = job.seq "
     f"AND c.queue = '{ALTERNATE}' AND h.state <> '{RETURNED}' AND h.time_ms >= :picked_up_ms)))"
 )
+# A job without a time limit, such as a close, may wait for days and leave a moment before the lock: the log tells.
+# The log has no index by time; no more than so many of its newest rows are looked at.
+_NEWEST = 100_000
+_SINCE = (
+    f"SELECT coalesce((SELECT seq FROM change WHERE seq > last - {_NEWEST} AND time_ms < ? ORDER BY seq DESC LIMIT 1), "
+    f"last - {_NEWEST}) FROM (SELECT coalesce(max(seq), 0) AS last FROM change) AS newest"
+)
 _UNDER_WAY = (
-    f"SELECT {BRIEF_COLUMNS} FROM job WHERE site = :site AND ulid >= :ulid AND command_class <> '{STOP_CLASS}' "
-    f"AND {_AT_WORK} ORDER BY seq DESC LIMIT {NAMED}"
+    f"SELECT {BRIEF_COLUMNS} FROM job WHERE seq IN (SELECT seq FROM job WHERE site = :site AND ulid >= :ulid "
+    "UNION SELECT job_seq FROM change WHERE seq > :since AND site = :site) AND site = :site "
+    f"AND command_class <> '{STOP_CLASS}' AND {_AT_WORK} ORDER BY seq DESC LIMIT {NAMED}"
 )
 
 
@@ -107,7 +115,8 @@ def _lock(transaction: Transaction, queue: Queue, asked: Asked, actor: Actor) ->
 def under_way(source: Source, queue: Queue, site: str) -> list[JobRow]:
     """Return the jobs handed out and not finished, of all sites that a lock of the site holds."""
     now_ms = queue.clock.now_ms()
-    values = {"ulid": floor_ulid(now_ms - RUNNING_MS), "picked_up_ms": now_ms - PICKED_UP_MS}
+    ((since,),) = source.fetch(_SINCE, (now_ms - RUNNING_MS,))
+    values = {"ulid": floor_ulid(now_ms - RUNNING_MS), "picked_up_ms": now_ms - PICKED_UP_MS, "since": since}
     rows = [
         JobRow(*row)
         for held in lockouts.holding(queue.settings, site)
