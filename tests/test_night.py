@@ -7,7 +7,6 @@ import json
 import re
 import time
 from datetime import UTC, datetime
-from html.parser import HTMLParser
 from pathlib import Path
 
 import msgspec
@@ -27,10 +26,7 @@ from prjobs.monitor.watching import Watch
 from prjobs.night import nights, report
 from prjobs.night import page as night_page
 from prjobs.night.files import defused, write_document, write_sheet
-from prjobs.night.frame import Frame
-from prjobs.night.markup import el
 from prjobs.night.nights import night_at, night_named, zones_note
-from prjobs.night.page import write_page
 from prjobs.night.report import SAVED_MS, night_report, source_of, stored_source
 from prjobs.night.shapes import LONGEST, STOP_S
 from prjobs.night.silence import Polled, Quiet
@@ -38,13 +34,12 @@ from prjobs.night.tables import Tables
 from prjobs.night.words import duration
 from prjobs.store.models import JOB_COLUMNS
 from tests.clocks import ManualClock
+from tests.shown import DENVER, HOSTILE, Seen, page_of
 from tests.verbs import USER, make_token, take
 from tests.verbs import report as update
 
 HOUR_MS = 3_600_000
 ONE, TWO = "127.0.0.1:5000", "127.0.0.1:6000"
-HOSTILE = "<script>alert(1)</script>\x00\u202e\"'&"
-DENVER = Settings(site_zones=["saf=America/Denver"], site_places=["saf=35.55,-105.87,2187"])
 CSS = (Path(__file__).parent.parent / "static" / "night.css").read_text(encoding="utf-8")
 
 
@@ -64,34 +59,6 @@ def read(appliance):
         return night_report(source_of(appliance.queue), site, night, found.extend), found
 
     return read
-
-
-def page_of(appliance, site="saf", date=None, settings=DENVER):
-    source = stored_source(appliance.queue.database, settings, appliance.queue.clock.now_ms(), is_served=True)
-    night = night_named(settings, site, date) if date else night_at(settings, site, source.now_ms)
-    out = io.BytesIO()
-    write_page(source, site, night, Frame(el("link", rel="stylesheet", href="/static/night.css")), out)
-    return out.getvalue().decode()
-
-
-class Seen(HTMLParser):
-    """Which elements and attributes a browser would find."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.attributes, self.open, self.rows = set(), set(), [], 0
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.add(tag)
-        self.attributes |= {name for name, _ in attributes}
-        self.rows += tag == "tr"
-        if tag not in ("meta", "link"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
 
 
 # ---- which night

@@ -15,7 +15,7 @@ from prjobs.night.noting import NewNote
 from prjobs.night.report import night_report, stored_source
 from prjobs.upkeep import retention
 from tests import verbs
-from tests.test_night import HOSTILE, Seen, page_of
+from tests.shown import HOSTILE, Seen, page_of
 from tests.verbs import make_token, report, take
 
 ANN = Actor("ann", "tests")

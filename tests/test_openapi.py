@@ -7,6 +7,7 @@ import msgspec
 import pytest
 import requests
 from openapi_spec_validator import validate
+from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
 
 from prjobs.base.errors import Refused
 from prjobs.web import app, contract, openapi, pages
@@ -34,6 +35,8 @@ def item_of(path):
 
 def test_the_description_is_valid():
     validate(DOCUMENT)
+    with pytest.raises(OpenAPIValidationError):
+        validate({name: part for name, part in DOCUMENT.items() if name != "info"})
 
 
 @EACH

@@ -33,7 +33,7 @@ from prjobs.upkeep import retention
 from prjobs.upkeep.backup import default_target, make_backup
 from prjobs.upkeep.restore import restore
 from tests import older, verbs
-from tests.test_night import HOSTILE, Seen
+from tests.shown import HOSTILE, Seen
 from tests.verbs import report, take
 
 HOUR_S, DAY_S = 3600, 86_400

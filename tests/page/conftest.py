@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from prjobs.monitor.rules import rules_of
+from tests.page.axe import list_grave
 from tests.page.calling import STATIC, Call
 from tests.page.here import Here
 from tests.page.tour import House
@@ -101,6 +102,12 @@ def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
     yield open_page
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def found(browser: Any) -> Callable[..., list[str]]:
+    """`found(page, theme)`: what is grave, one line for each rule and element."""
+    return partial(list_grave, pytest.importorskip("axe_playwright_python.sync_playwright").Axe())
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import struct
 import zlib
 from collections.abc import Iterator
+from typing import Any
 
 
 def pixels(png: bytes) -> Iterator[tuple[int, int, int]]:
@@ -21,6 +22,13 @@ def is_only_red(png: bytes) -> bool:
     raw, stride, size = scanlines(png)
     lines = (raw[start + 1 : start + 1 + stride] for start in range(0, len(raw), stride + 1))
     return not any(any(line[1::size]) or any(line[2::size]) for line in lines)
+
+
+def assert_red(page: Any) -> None:
+    """Assert that the page is drawn in nothing but red, with something bright."""
+    colours = set(pixels(page.screenshot()))
+    assert max(red for red, _, _ in colours) > 200
+    assert [colour for colour in colours if colour[1] or colour[2]] == []
 
 
 def scanlines(png: bytes) -> tuple[bytes, int, int]:

@@ -5,33 +5,12 @@ from typing import Any
 
 import pytest
 
+from tests.page.axe import FREED, THEMES
 from tests.page.tour import House, tour
 from tests.page.watching import Observatory, wait_text
 from tests.program import Program
 
 OpenPage = Callable[..., Any]
-GRAVE = ("serious", "critical")
-# The dimmer levels of red are for eyes that are used to the dark, and no dim red reaches a contrast of 4.5 on black.
-# Only they are freed of that one rule; at its full brightness the red theme keeps it.
-FREED = {"red2": {"color-contrast"}, "red3": {"color-contrast"}}
-THEMES = ("day", "dark", "red")
-
-
-@pytest.fixture
-def found(browser: Any) -> Callable[..., list[str]]:
-    """`found(page, theme)`: what is grave, one line for each rule and element."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-
-    def found(page: Any, theme: str) -> list[str]:
-        violations = axe.run(page).response["violations"]
-        grave = [one for one in violations if one["impact"] in GRAVE and one["id"] not in FREED.get(theme, set())]
-        return [
-            f"{one['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
-            for one in grave
-            for node in one["nodes"]
-        ]
-
-    return found
 
 
 def test_axe_is_awake(served: Program, open_page: OpenPage, found: Callable[..., list[str]]) -> None:

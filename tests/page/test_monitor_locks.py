@@ -65,7 +65,9 @@ def test_the_panel_the_title_and_a_listener_are_told(page, served, admin):
 
 def test_a_lock_of_a_site_without_a_panel_stands_in_a_line(page, served, admin):
     lock(served, admin, site="new", name="Ann", reason="wiring <b>now</b>")
-    page.locator("[data-lock-line]", has_text="LOCKED OUT · new: Ann until unlocked: wiring <b>now</b>").wait_for()
+    line = page.locator("[data-lock-line]", has_text="LOCKED OUT · new: Ann until unlocked: wiring <b>now</b>")
+    line.wait_for()
+    assert line.locator("b").count() == 0
 
 
 def test_without_a_login_a_name_locks_and_ends_the_lock(served, observatory, open_page):
@@ -112,7 +114,9 @@ def test_make_safe_says_that_its_motions_are_locked_out(page, served, admin):
     lock(served, admin)
     page.locator(STATE, has_text="LOCKED OUT").wait_for()
     requests.post(f"{served.url}/api/make_safe", json={"site": "saf"}, headers=headers(admin), timeout=60)
-    page.get_by_text("saf: PARK: LOCKED OUT, it waits until the site is unlocked").wait_for()
+    said = page.get_by_text("saf: PARK: LOCKED OUT, it waits until the site is unlocked")
+    said.wait_for()
+    assert said.is_visible()
 
 
 # Three in four of the pixels' lightness: seen from across a room, and without any colour.

@@ -9,7 +9,7 @@ import pytest
 
 from tests.page.calling import STATIC
 from tests.page.here import Here
-from tests.page.png import is_only_red, pixels
+from tests.page.png import assert_red, is_only_red, pixels
 from tests.page.tour import House, tour
 from tests.page.watching import Observatory, log_in, wait_text
 from tests.program import Program
@@ -18,10 +18,6 @@ OpenPage = Callable[..., Any]
 
 
 # ---- colours
-def assert_red(page: Any) -> None:
-    colours = set(pixels(page.screenshot()))
-    assert max(red for red, _, _ in colours) > 200
-    assert [colour for colour in colours if colour[1] or colour[2]] == []
 
 
 def test_the_decoder_of_the_next_test_sees_colours(served: Program, open_page: OpenPage) -> None:

@@ -6,13 +6,11 @@ from typing import Any
 import pytest
 import requests
 
+from tests.page.axe import THEMES
 from tests.page.here import Here
-from tests.page.test_monitor_axe import THEMES, found
-from tests.page.test_monitor_look import assert_red
+from tests.page.png import assert_red
 from tests.page.watching import Observatory
 from tests.waiting import wait_for
-
-__all__ = ["found"]
 
 
 @pytest.fixture
