@@ -770,3 +770,16 @@ def test_a_lock_in_a_folder_without_a_server_says_so_and_names_jobs_and_folder(p
     for done in (changed, ended):
         assert f"No server runs on {program.data}" in done.stderr and f"Data folder: {program.data}" in done.stderr
     assert "Did you mean saf" in program.run("lock", "saff", "cleaning").stderr
+
+
+def test_the_ties_of_sites_are_read_once_from_the_setting():
+    settings = Settings(stations=["wema=saf+sbf", "wemb=sbf"])
+    found = {site: lockouts.holding(settings, site) for site in ("wema", "wemb", "saf", "sbf", "other")}
+    assert found == {
+        "wema": ("wema", "saf", "sbf"),
+        "wemb": ("wemb", "sbf"),
+        "saf": ("saf", "wema"),
+        "sbf": ("sbf", "wema", "wemb"),
+        "other": ("other",),
+    }
+    assert lockouts.holding(settings, "sbf") is found["sbf"]

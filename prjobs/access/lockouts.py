@@ -16,8 +16,8 @@ from prjobs.base.clock import Clock, utc
 from prjobs.base.errors import Forbidden, LockedOut
 from prjobs.base.fields import Site, UserName
 from prjobs.base.settings import Settings
-from prjobs.base.sites import stations
-from prjobs.store.engine import Source
+from prjobs.base.sites import tied_sites
+from prjobs.store.engine import Source, marks
 
 # Locks named in one sentence; the rest is counted.
 NAMED = 3
@@ -114,18 +114,13 @@ def list_open(source: Source) -> list[Lock]:
 
 def holding(settings: Settings, site: str) -> tuple[str, ...]:
     """Return the sites whose locks hold the site: the site, the enclosure stations and the observatories of it."""
-    if not settings.stations:
-        return (site,)
-    tied = stations(settings)
-    own = [station for station, observatories in tied.items() if site in observatories]
-    return tuple(dict.fromkeys([site, *own, *tied.get(site, [])]))
+    return tied_sites(settings, site)
 
 
 def locks_at(source: Source, settings: Settings, site: str) -> list[Lock]:
     """Return the locks that hold the site, oldest first."""
     sites = holding(settings, site)
-    marks = ", ".join("?" * len(sites))
-    return [Lock(*row) for row in source.fetch(f"{_OPEN} AND site IN ({marks}) ORDER BY id", sites)]
+    return [Lock(*row) for row in source.fetch(f"{_OPEN} AND site IN ({marks(sites)}) ORDER BY id", sites)]
 
 
 def require_unlocked(source: Source, settings: Settings, site: str) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from prjobs.base.notify_addresses import parse_notify
 from prjobs.base.settings import Settings
@@ -33,11 +34,29 @@ def _sites(setting: str, entry: str) -> list[str]:
 
 def stations(settings: Settings) -> dict[str, list[str]]:
     """Return the observatories of each enclosure station, from the setting `stations`."""
+    return _stations(settings.stations)
+
+
+def tied_sites(settings: Settings, site: str) -> tuple[str, ...]:
+    """Return the site, the enclosure stations and the observatories of the site."""
+    return _ties(tuple(settings.stations)).get(site, (site,))
+
+
+def _stations(entries: Iterable[str]) -> dict[str, list[str]]:
     tied: dict[str, list[str]] = {}
-    for entry in settings.stations:
+    for entry in entries:
         station, _, observatories = entry.partition("=")
         tied.setdefault(station, []).extend(observatories.split("+"))
     return tied
+
+
+# Each new job and each hand-out asks for the ties of its site: the setting is parsed once.
+@lru_cache(maxsize=8)
+def _ties(entries: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    tied = _stations(entries)
+    sites = {*tied, *(site for observatories in tied.values() for site in observatories)}
+    own = {site: [station for station, observatories in tied.items() if site in observatories] for site in sites}
+    return {site: tuple(dict.fromkeys([site, *own[site], *tied.get(site, [])])) for site in sites}
 
 
 def same_but_case(sites: Iterable[str]) -> list[str]:
