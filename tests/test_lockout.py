@@ -527,6 +527,19 @@ def test_a_stop_goes_with_the_lock_to_the_station_too(make_server):
     ]
 
 
+def test_a_token_for_one_site_shows_the_locks_that_hold_the_site_and_no_others(make_server):
+    server = make_server(stations=["wema=saf+saf2"])
+    owner = make_token(server.appliance, "auth0|ann", "owner")
+    for site in ("wema", "saf2", "far"):
+        assert post_lock(server, owner, site=site).status_code == 200
+    shown = {"saf": ["wema"], "saf2": ["wema", "saf2"], "wema": ["wema", "saf2"], "far": ["far"], "new": []}
+    for site, expected in shown.items():
+        token = make_token(server.appliance, f"auth0|{site}", "viewer", sites=(site,))
+        for path in ("api/lock", "api/now"):
+            answer = requests.get(f"{server.url}/{path}", headers=auth(token), timeout=60).json()
+            assert [lock["site"] for lock in answer["locks"]] == expected, (site, path)
+
+
 def test_a_name_that_differs_by_letter_case_is_noted(server, owner):
     requests.post(f"{server.url}/getnewjobs", json={"site": SITE}, timeout=60)
     made = post_lock(server, owner, site="SAF").json()

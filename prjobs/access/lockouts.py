@@ -5,7 +5,7 @@ observatory holds for the enclosure station too, which moves the roof, and a loc
 observatories. The store decides; memory follows after each commit, for notices and idle polls.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated
 
 import msgspec
@@ -194,6 +194,10 @@ class Lockouts:
     def of(self, site: str) -> list[Lock]:
         """Return the locks of the site itself, oldest first."""
         return [lock for lock in self.open if lock.site == site]
+
+    def shown_to(self, reaches: Callable[[str], bool]) -> list[ShownLock]:
+        """Return the locks that hold a site within a caller's reach: also the lock of a station of the site."""
+        return [lock for lock in self.shown if any(map(reaches, lock.holds))]
 
     def left_s(self, lock: Lock) -> float | None:
         """Return the seconds until the end of a lock, by the later of clock and elapsed time; None without an end."""

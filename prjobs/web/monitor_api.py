@@ -131,7 +131,7 @@ def get_now(appliance: Appliance) -> Answer:
             rules=rules_of(stations(queue.settings)),
             user=caller.shown(identity) if identity else None,
             make_safe=[one for one in makings.list_makings(queue) if reaches(one.site)],
-            locks=[lock for lock in queue.lockouts.shown if reaches(lock.site)],
+            locks=queue.lockouts.shown_to(reaches),
             health=health.examine(queue),
             cloud=describe_for(appliance.cloud, identity),
             sites=sites.list_texts(appliance.board, reaches),
