@@ -144,7 +144,7 @@ VERBS: dict[str, Callable[[World], object]] = {
     ),
     "switch the link off": lambda w: switched_off.hold_and_give_back(w.cloud),
     "give back": lambda w: copies.give_back(w.queue, w.forwarded.ulid),
-    "prune": lambda w: w.queue.database.write(retention._prune, w.queue, [w.stale.seq], w.clock.now_ms() + 1),
+    "prune": lambda w: w.queue.database.write(retention._prune, w.queue, [w.stale.seq], w.clock.now_ms() + 1, []),
 }
 
 

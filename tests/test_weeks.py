@@ -18,6 +18,7 @@ from prjobs.base.settings import Settings
 from prjobs.cli.commands import run
 from prjobs.monitor.alarms import SILENT
 from prjobs.night import counting, due, notes, noting, rollup, sums, weeks
+from prjobs.night import report as night_log
 from prjobs.night.counting import reason_of
 from prjobs.night.frame import Frame
 from prjobs.night.markup import el
@@ -383,6 +384,34 @@ def test_jobs_are_counted_before_the_retention_removes_them(make_appliance, cloc
     assert sum(removed) == 15 and max(removed) == 2
     roll(appliance)
     assert [one.jobs for one in rows(appliance).values()] == [5, 5, 5, 1]
+
+
+def test_the_retention_sums_a_night_up_in_pages_over_many_calls(make_appliance, clock, monkeypatch):
+    """A job that changes between two calls is counted as it is in the end."""
+    monkeypatch.setattr(night_log, "PAGE", 2)
+    monkeypatch.setattr(rollup, "STEP_S", 0)
+    appliance = make_appliance(keep_days=30)
+    database = appliance.queue.database
+    a_night(appliance, clock, count=9)
+    late = verbs.submit(appliance)
+    take(appliance)
+    clock.advance(40 * DAY_S)
+    verbs.submit(appliance)
+    while due.mark_once(appliance.queue):
+        pass
+    chore = retention.Retention(appliance.queue)
+    clock.advance(601)
+    assert [chore.once() for _ in range(4)] == [0] * 4
+    report(appliance, late, "FAILED")
+    removed = []
+    while not sum(removed):
+        assert database.fetch("SELECT count(*) FROM job") == [(11,)]
+        assert database.fetch("SELECT count(*) FROM night_sum WHERE is_closed = 1") == [(0,)]
+        removed.append(chore.once())
+    # Again from the first page: nine jobs and the late one.
+    assert len(removed) > 5 and removed[-1] == 9
+    ended = rows(appliance)["saf", "2023-11-14"]
+    assert (ended.jobs, ended.ends) == (10, {"failed": 2, "done": 8})
 
 
 # ---- the screen

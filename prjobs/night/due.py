@@ -104,9 +104,3 @@ def count_due(database: Engine, site: str | None = None) -> int:
     where, values = ("AND site = ?", [site]) if site else ("", [])
     found = database.fetch(f"SELECT count(*) FROM night_sum WHERE due > 0 AND made_ms = 0 {where}", values)
     return int(found[0][0])
-
-
-def is_behind(queue: Queue) -> bool:
-    """Return True if the log has changes behind the cursor."""
-    found = queue.database.fetch("SELECT value FROM fact WHERE name = ?", (CURSOR,))
-    return not found or int(found[0][0]) < log.last_seq(queue.database)

@@ -6,7 +6,7 @@ written in one transaction, say where to go on. After an upgrade the cursor begi
 closed when the retention removes its first job: from then on its sums never change.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 
 from prjobs.base.errors import Unavailable
@@ -17,7 +17,6 @@ from prjobs.monitor.alarms import SILENT
 from prjobs.night.due import (
     DAY_MS,
     Due,
-    is_behind,
     mark_nights,
     mark_once,
     next_due,
@@ -104,21 +103,30 @@ def mark_silent_once(queue: Queue, ended_since_ms: int) -> None:
 # ---- before the retention removes jobs
 
 
-def settle(queue: Queue, jobs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Sum up the nights of jobs, as (site, ulid), that are about to be removed; return their keys."""
-    mark_once(queue)
+def settle(queue: Queue, jobs: Sequence[tuple[str, str]]) -> Generator[None, None, list[tuple[str, str]]]:
+    """Sum up the nights of jobs, as (site, ulid), that are about to be removed; return the keys of the nights.
+
+    Each step reads a page of changes or of jobs. A night that changes in between is summed up again.
+    """
     keys = sorted({(site, night.date) for site, ulid in jobs for night in nights_of(queue, site, ulid)})
-    for site, date in keys:
-        sql = "SELECT due, made_ms, is_closed FROM night_sum WHERE site = ? AND date = ?"
-        found = queue.database.fetch(sql, (site, date))
-        due, made_ms, is_closed = found[0] if found else (0, 0, 0)
-        if is_closed or (made_ms and not due and not is_behind(queue)):
-            continue
-        if not found:
-            queue.database.write(mark_nights, [(site, night_named(queue.settings, site, date))], 1, {})
-        for _ in sum_up(queue, Due(site, date, max(1, due))):
-            pass
-    return keys
+    while True:
+        while mark_once(queue):
+            yield
+        due = next(filter(None, (_unsettled(queue, *key) for key in keys)), None)
+        if due is None:
+            return keys
+        yield from sum_up(queue, due)
+
+
+def _unsettled(queue: Queue, site: str, date: str) -> Due | None:
+    """Return a night whose sums are missing or older than a change; None for a closed night."""
+    sql = "SELECT due, made_ms, is_closed FROM night_sum WHERE site = ? AND date = ?"
+    found = queue.database.fetch(sql, (site, date))
+    if not found:
+        queue.database.write(mark_nights, [(site, night_named(queue.settings, site, date))], 1, {})
+        return Due(site, date, 1)
+    due, made_ms, is_closed = found[0]
+    return None if is_closed or (made_ms and not due) else Due(site, date, max(1, due))
 
 
 def close_nights(transaction: Transaction, keys: Sequence[tuple[str, str]]) -> None:

@@ -4,6 +4,7 @@ No job is removed while the clock is in doubt: a clock a year ahead would make a
 """
 
 import logging
+from collections.abc import Generator
 
 from prjobs.base.notices import Code
 from prjobs.base.ulids import floor_ulid
@@ -51,11 +52,12 @@ def _before_ms(queue: Queue) -> int | None:
     return queue.clock.now_ms() - keep_days * DAY_MS
 
 
-def prune_once(queue: Queue) -> int:
+def prune(queue: Queue) -> Generator[None, None, int]:
     """Remove up to 200 finished jobs whose last change is older than `keep_days`; return the number of jobs.
 
-    The rows of the log are removed too, and hand-outs without a job left. Numbers of the log are never given again,
-    so cursors stay valid. Jobs that are not finished are kept.
+    The nights of the jobs are summed up before, in steps: the sums must not shrink with the jobs. The rows of the log
+    are removed too, and hand-outs without a job left. Numbers of the log are never given again, so cursors stay valid.
+    Jobs that are not finished are kept.
     """
     before_ms = _before_ms(queue)
     if before_ms is None:
@@ -67,9 +69,22 @@ def prune_once(queue: Queue) -> int:
     )
     if not found:
         return 0
-    # The sums of these nights must not shrink with their jobs.
-    keys = rollup.settle(queue, [(site, ulid) for _, site, ulid in found])
+    keys = yield from rollup.settle(queue, [(site, ulid) for _, site, ulid in found])
+    # The clock may have moved between two steps.
+    before_ms = _before_ms(queue)
+    if before_ms is None:
+        return 0
     return queue.database.write(_prune, queue, [seq for seq, *_ in found], before_ms, keys)
+
+
+def prune_once(queue: Queue) -> int:
+    """Do all steps of `prune` in one call."""
+    pruning = prune(queue)
+    while True:
+        try:
+            next(pruning)
+        except StopIteration as done:
+            return int(done.value)
 
 
 def _prune(transaction: Transaction, queue: Queue, seqs: list[int], before_ms: int, keys: list[tuple[str, str]]) -> int:
@@ -109,18 +124,34 @@ class Retention:
         self._queue = queue
         self._rest_until_s = queue.clock.elapsed_s() + AFTER_START_S
         self._doubt = ""
+        self._pruning: Generator[None, None, int] | None = None
 
     def once(self) -> int:
-        """Do one step unless at rest; return the number of jobs removed. The alarms of their time are removed too."""
+        """Do some steps unless at rest; return the number of jobs removed. The alarms of their time are removed too."""
         now_s = self._queue.clock.elapsed_s()
         if now_s < self._rest_until_s:
             return 0
         if self._queue.settings.keep_days:
             self._say(doubt(self._queue))
-        count = prune_once(self._queue)
+        count = self._advance(now_s)
+        if count is None:
+            return 0
         if count < STEP and prune_alarms_once(self._queue) < STEP:
             self._rest_until_s = now_s + REST_S
         return count
+
+    def _advance(self, now_s: float) -> int | None:
+        """Go on until the jobs are removed and return their number; None when the time of a call is over before."""
+        # After a failure all begins anew.
+        pruning, self._pruning = self._pruning or prune(self._queue), None
+        try:
+            next(pruning)
+            while self._queue.clock.elapsed_s() - now_s < rollup.STEP_S:
+                next(pruning)
+        except StopIteration as done:
+            return int(done.value)
+        self._pruning = pruning
+        return None
 
     def _say(self, why: str) -> None:
         if why and why != self._doubt:
