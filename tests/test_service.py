@@ -24,6 +24,7 @@ from prjobs.service.units import Launch
 from prjobs.service.waiting import LogEnd
 from prjobs.upkeep import doctor
 from prjobs.upkeep.findings import WRONG
+from prjobs.upkeep.first_steps import command_to_install
 from tests.clocks import ManualClock
 from tests.program import Program
 from tests.waiting import wait_for
@@ -361,6 +362,8 @@ def test_the_reason_of_a_failed_start_is_of_this_start(program: Program) -> None
 def test_the_doctor_says_whether_a_service_is_installed(folder: Folder) -> None:
     (finding,) = [one for one in doctor.examine(folder, ManualClock()) if one.check == "service"]
     assert "service" in finding.sentence and (finding.level != WRONG or systemd.Systemd().installed())
+    if systemd.Systemd().installed() is None:
+        assert f"stop a server in a window by Ctrl-C, then run `{command_to_install(folder)}`" in finding.sentence
 
 
 @posix

@@ -126,7 +126,7 @@ def remove(control: Control, named: Path | None, say: Say) -> None:
     control.require_right()
     service = control.installed()
     if service is None:
-        raise Unusable(NOT_INSTALLED)
+        raise Unusable(_not_installed(control))
     if named:
         _require_folder(service, named, control)
     if service.state != State.STOPPED:
@@ -136,7 +136,8 @@ def remove(control: Control, named: Path | None, say: Say) -> None:
     say(f"The service prjobs is removed.{kept}")
 
 
-NOT_INSTALLED = "No service is installed: `prjobs service install` installs one."
+def _not_installed(control: Control) -> str:
+    return f"No service is installed: `{control.program} service install{control.behind}` installs one."
 
 
 def status(control: Control, folder: Folder) -> tuple[Installed | None, str, list[str]]:
@@ -144,12 +145,12 @@ def status(control: Control, folder: Folder) -> tuple[Installed | None, str, lis
     service = control.installed()
     folder = Folder(service.folder) if service and service.folder else folder
     url = answering_url(folder)
-    return service, url, [*_about_service(service), *_about_server(service, folder, url)]
+    return service, url, [*_about_service(control, service), *_about_server(service, folder, url)]
 
 
-def _about_service(service: Installed | None) -> Iterator[str]:
+def _about_service(control: Control, service: Installed | None) -> Iterator[str]:
     if service is None:
-        yield NOT_INSTALLED
+        yield _not_installed(control)
         return
     number = f", process {service.pid}" if service.pid else ""
     yield f"The service prjobs {service.state}{number}."
@@ -178,8 +179,8 @@ def _require_installed(control: Control, named: Path | None) -> tuple[Installed,
     service = control.installed()
     if service is None:
         if named and is_served(Folder(named)):
-            raise Unusable(f"{NOT_INSTALLED} {_served_by(Folder(named))}")
-        raise Unusable(NOT_INSTALLED)
+            raise Unusable(f"{_not_installed(control)} {_served_by(Folder(named))}")
+        raise Unusable(_not_installed(control))
     if named:
         _require_folder(service, named, control)
     if service.folder is None:
@@ -194,13 +195,13 @@ def _require_folder(service: Installed, path: Path, control: Control) -> None:
     if service.folder != path:
         raise Unusable(
             f"The installed service serves {service.folder}, not {path}. This machine has one service: "
-            f"`{control.before}prjobs service remove{control.behind}` removes it, or name its folder by --data."
+            f"`{control.program} service remove{control.behind}` removes it, or name its folder by --data."
         )
 
 
 def _foreign(service: Installed, control: Control) -> str:
     return (
-        f"{service.where} was not made by `prjobs service install`: `{control.before}prjobs service "
+        f"{service.where} was not made by `prjobs service install`: `{control.program} service "
         f"remove{control.behind}` removes it, then install again."
     )
 

@@ -1,5 +1,6 @@
 """The service as known to the operating system, and the control of services."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,6 +11,8 @@ from prjobs.base.settings import Settings
 from prjobs.service.units import Launch
 
 NAME = "prjobs"
+# The PATH of root lacks the folder where pipx puts commands: the shell of the user finds the command.
+PRIVILEGED = NAME if os.name == "nt" else f'sudo "$(command -v {NAME})"'
 
 
 class State(StrEnum):
@@ -39,8 +42,8 @@ class Control(Protocol):
     """The services of an operating system. Each act raises Unusable with a sentence when the system refuses."""
 
     @property
-    def before(self) -> str:
-        """The words of a terminal in front of a command: `sudo ` where the command needs root."""
+    def program(self) -> str:
+        """The words of a terminal for prjobs, with root's right where the service needs it."""
 
     @property
     def behind(self) -> str:

@@ -14,7 +14,7 @@ from prjobs.base.errors import Unusable
 from prjobs.base.files import write_whole
 from prjobs.base.settings import Settings
 from prjobs.service.accounts import as_account, name_of_self
-from prjobs.service.installed import NAME, Installed, State
+from prjobs.service.installed import NAME, PRIVILEGED, Installed, State
 from prjobs.service.units import Launch, folder_in, program_in, socket_unit, unit, user_in
 
 SERVICE, SOCKET = f"{NAME}.service", f"{NAME}.socket"
@@ -38,9 +38,9 @@ class Systemd:
     behind: str = ""
 
     @property
-    def before(self) -> str:
-        """The word of a terminal in front of a command for root."""
-        return "" if self.is_user else "sudo "
+    def program(self) -> str:
+        """The words of a terminal for prjobs, as root for the service of the machine."""
+        return NAME if self.is_user else PRIVILEGED
 
     @property
     def journal(self) -> str:
@@ -98,14 +98,14 @@ class Systemd:
 
     def _faults(self, text: str, shown: dict[str, str]) -> Iterator[str]:
         if not Path(program := program_in(text)).exists():
-            yield f"{program} is missing, which the unit starts: run `{self.before}prjobs service install` again."
+            yield f"{program} is missing, which the unit starts: run `{self.program} service install` again."
         account = user_in(text)
         if account and not _is_known(account):
             yield f"The user {account} of the unit does not exist: install the service again with --as NAME."
         if not shown:
             yield "systemd does not run, or cannot be asked."
         elif self._run("is-enabled", SERVICE).stdout.strip() not in ("enabled", "static"):
-            yield f"The service is disabled: `{self.before}prjobs service install` enables the service."
+            yield f"The service is disabled: `{self.program} service install` enables the service."
         if self.is_user and not Path("/var/lib/systemd/linger", name_of_self()).exists():
             yield (
                 f"The service starts with the user's login: `sudo loginctl enable-linger {name_of_self()}` lets the "

@@ -96,7 +96,7 @@ def words_of(folder: Path) -> list[str]:
 class Windows:
     """The control of the machine's service."""
 
-    before = ""
+    program = NAME
     behind = ""
     journal = "the event log of Windows (eventvwr.msc, Application)"
 

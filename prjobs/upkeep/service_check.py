@@ -1,11 +1,10 @@
 """The doctor's check of the service: installed or not, starting with the machine or not, and as whom."""
 
-import os
-
 from prjobs.base.errors import Unusable
 from prjobs.service.controls import installed_control
 from prjobs.service.installed import State
 from prjobs.upkeep.findings import NOTE, OK, WRONG, Finding, Findings, Patient
+from prjobs.upkeep.first_steps import PLACE, command_to_install
 
 
 def check_service(patient: Patient) -> Findings:
@@ -16,8 +15,8 @@ def check_service(patient: Patient) -> Findings:
         yield Finding(NOTE, "service", str(unusable))
         return
     if service is None:
-        command = "prjobs service install" if os.name == "nt" else "sudo prjobs service install"
-        yield Finding(NOTE, "service", f"No service starts prjobs with the machine: `{command}` installs one.")
+        how = f"stop a server in a window by Ctrl-C, then run `{command_to_install(patient.folder)}` {PLACE}"
+        yield Finding(NOTE, "service", f"No service starts prjobs with the machine: {how}.")
     elif service.folder is not None and service.folder != patient.folder.path.resolve():
         yield Finding(NOTE, "service", f"The installed service serves another data folder, {service.folder}.")
     elif service.faults:
