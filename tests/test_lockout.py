@@ -10,6 +10,7 @@ import requests
 from prjobs.access import lockouts
 from prjobs.access.audit import Actor
 from prjobs.access.identity import Identity
+from prjobs.access.tokens import list_tokens
 from prjobs.base.errors import BadRequest, Conflict, LockedOut, NotFound
 from prjobs.base.notices import Code
 from prjobs.base.settings import Settings
@@ -19,6 +20,7 @@ from prjobs.jobs.requests import Command
 from prjobs.monitor import makings
 from prjobs.opening import Purpose, close_appliance, open_appliance
 from prjobs.upkeep.backup import make_backup
+from prjobs.upkeep.chores import Chores
 from prjobs.upkeep.restore import restore
 from tests import verbs
 from tests.verbs import USER, make_token, take
@@ -449,6 +451,24 @@ def owner(server):
     return make_token(server.appliance, "auth0|ann", "owner")
 
 
+def test_health_tells_everybody_no_person_no_reason_and_no_token(server, token):
+    """Names and reasons stay with those who may read them: the health is open to everybody on the network."""
+    ann = make_token(server.appliance, "auth0|ann-key", "owner", days=30)
+    make_token(server.appliance, "program-key", "observatory", sites=("saf",), days=13)
+    post_lock(server, ann, name="Ann-Key", reason="key under the mat")
+    post_lock(server, ann, name="Tim-Key", reason="key in the car")
+    ids = [one.id for one in list_tokens(server.appliance.desk)]
+    Chores(server.appliance, server.folder).once()
+    for query in ("", "?for=watchdog"):
+        said = requests.get(f"{server.url}/healthz{query}", timeout=60).text
+        assert {one["code"] for one in json.loads(said)["notices"]} >= {"locked_out", "token_ends"}
+        assert "key" not in said.casefold() and not [one for one in ids if one in said]
+    shown = requests.get(f"{server.url}/api/now", timeout=60).json()["locks"]
+    assert [one["user_name"] for one in shown] == ["Ann-Key", "Tim-Key"]
+    refused = newjob(server, token)
+    assert refused.status_code == 423 and "Ann-Key" in refused.text and "key in the car" in refused.text
+
+
 def test_it_works(server, owner, token):
     made = post_lock(server, owner)
     assert made.status_code == 200 and made.json()["under_way"] == []
@@ -736,7 +756,7 @@ def test_locking_at_the_terminal_with_and_without_a_server(program):
     assert program.run("unlock", "saf").stderr == f"prjobs: The site has no lock in {program.data}.\n"
     program.serve()
     assert [one["site"] for one in requests.get(f"{program.url}/api/lock", timeout=60).json()["locks"]] == ["new"]
-    assert "new is LOCKED OUT: somebody is in the dome" in program.run("doctor").stdout
+    assert "new is LOCKED OUT. Only stops are taken" in program.run("doctor").stdout
 
 
 def test_a_killed_server_keeps_the_lock(program):

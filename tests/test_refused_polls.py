@@ -148,7 +148,10 @@ def test_a_token_that_ends_is_said_before(make_server):
     clock.advance(DAY_S)
     chores.once()
     said = notices(server, Code.TOKEN_ENDS)
-    assert list(said) == ["saf"] and "of obs for saf ends on 2023-11-29 22:13 UTC" in said["saf"]
+    assert list(said) == ["saf"] and said["saf"] == (
+        "1 token of programs of saf ends within 14 days, on 2023-11-29 22:13 UTC: “prjobs doctor” names each, and says "
+        "what to do."
+    )
     assert alarms(server)["notice/token_ends/saf"]["loud"] is False
     clock.advance(14 * DAY_S)
     chores.once()

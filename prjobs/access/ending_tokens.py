@@ -19,30 +19,46 @@ def watch_once(desk: Desk) -> None:
     A token of a user that was made for 14 days or less ends as planned: the doctor alone tells of such tokens.
     """
     lasting = (one for one in list_tokens(desk) if _is_program(one) or one.expires_ms - one.created_ms > WARN_MS)
-    by_site = ending(lasting, desk.clock.now_ms())
+    by_site = _by_site(lasting, desk.clock.now_ms())
     for notice in desk.notices.all():
         if notice.code == Code.TOKEN_ENDS and notice.site not in by_site:
             desk.notices.end(notice.code, notice.site)
-    for site, sentence in by_site.items():
-        desk.notices.say(Code.TOKEN_ENDS, sentence, site)
+    for site, tokens in by_site.items():
+        desk.notices.say(Code.TOKEN_ENDS, _counted(site, tokens), site)
 
 
 def ending(tokens: Iterable[TokenInfo], now_ms: int) -> dict[str, str]:
-    """Return the sentences on the tokens that end within 14 days, by site; empty for users' tokens and every site."""
-    by_site: dict[str, list[str]] = {}
-    users = []
+    """Return the sentences on the tokens that end within 14 days, by site; empty for users' tokens and every site.
+
+    The sentences name users and tokens: for people at the server, never for a notice.
+    """
+    return {site: _named(ends) for site, ends in _by_site(tokens, now_ms).items()}
+
+
+def _by_site(tokens: Iterable[TokenInfo], now_ms: int) -> dict[str, list[TokenInfo]]:
+    by_site: dict[str, list[TokenInfo]] = {}
     for one in tokens:
         # A browser that was logged in by a link gets another link.
         if one.revoked_ms is not None or not 0 < one.expires_ms - now_ms <= WARN_MS or one.created_by == LOGIN_LINK:
             continue
-        if _is_program(one):
-            for site in one.sites or [""]:
-                by_site.setdefault(site, []).append(_sentence(one))
-        else:
-            users.append(one)
-    if users:
-        by_site.setdefault("", []).append(_of_users(users))
-    return {site: " ".join(sentences) for site, sentences in by_site.items()}
+        for site in (_is_program(one) and one.sites) or [""]:
+            by_site.setdefault(site, []).append(one)
+    return by_site
+
+
+def _counted(site: str, tokens: list[TokenInfo]) -> str:
+    """Return the notice: everybody may read it, so that it counts the tokens only."""
+    of_site = f" of programs of {site}" if site else ""
+    first = _end(min(tokens, key=lambda one: one.expires_ms))
+    is_single = len(tokens) == 1
+    ends = f"1 token{of_site} ends" if is_single else f"{len(tokens)} tokens{of_site} end"
+    when = f"on {first}" if is_single else f"the first on {first}"
+    return f"{ends} within 14 days, {when}: “prjobs doctor” names each, and says what to do."
+
+
+def _named(tokens: list[TokenInfo]) -> str:
+    users = [one for one in tokens if not _is_program(one)]
+    return " ".join([*map(_sentence, filter(_is_program, tokens)), *([_of_users(users)] if users else [])])
 
 
 def _is_program(one: TokenInfo) -> bool:

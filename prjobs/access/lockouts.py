@@ -136,6 +136,11 @@ def sentence(site: str, locks: Sequence[Lock]) -> str:
     return f"{site} is LOCKED OUT: somebody is in the dome, locked {'; '.join(named)}{more}. {_ONLY_STOPS}"
 
 
+def notice(site: str) -> str:
+    """Return the sentence on a locked site for everybody: without persons and reasons."""
+    return f"{site} is LOCKED OUT. {_ONLY_STOPS}"
+
+
 def after_unlock(site: str, left: Sequence[Lock]) -> str:
     """Return the sentence on a site after the end of a lock, with the locks that are left."""
     return sentence(site, left) if left else f"{site} is unlocked: jobs are handed out again."

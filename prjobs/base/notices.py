@@ -1,6 +1,7 @@
 """The list of the appliance's notices, each with a code for programs, a sentence for people and a loudness.
 
 The package that finds a fault raises the notice and ends the notice; decisions ask for the code, never the sentence.
+GET /healthz shows every sentence to everybody on the network: no sentence has a person, a token or a text of a user.
 """
 
 from enum import StrEnum

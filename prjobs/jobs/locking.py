@@ -187,7 +187,7 @@ def _show(queue: Queue, opened: list[Lock]) -> None:
     queue.lockouts.replace(queue.settings, opened)
     for site in before | {lock.site for lock in opened}:
         locks = queue.lockouts.of(site)
-        queue.notices.say(Code.LOCKED_OUT, lockouts.sentence(site, locks) if locks else "", site)
+        queue.notices.say(Code.LOCKED_OUT, lockouts.notice(site) if locks else "", site)
         queue.notices.say(Code.LOCK_ENDS, _ending(queue, locks), site)
 
 
