@@ -15,9 +15,13 @@ from prjobs.appliance import Appliance
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
-from prjobs.base.notices import Code
+from prjobs.base.notices import PROBLEMS, QUIET, Code
+from prjobs.base.notify_addresses import Address
 from prjobs.base.settings import Settings
 from prjobs.monitor import health
+from prjobs.monitor.alarms import PROBLEM
+from prjobs.monitor.watching import Watch
+from prjobs.notify.notifier import wants
 from prjobs.opening import close_appliance, open_appliance, require_settings
 from prjobs.server import Server
 from prjobs.upkeep.backup import Nightly, nightly_backups
@@ -338,6 +342,18 @@ def test_an_old_copy_is_a_problem_until_the_next(make_house: Callable[..., House
     house.clock.advance(HOUR_S)
     house.tick()
     assert health.examine(house.appliance.queue).ok
+
+
+def test_no_problem_is_without_a_sound(make_house: Callable[..., House], tmp_path: Path) -> None:
+    """A problem keeps the sign of life away: people must hear of it, and by every address."""
+    assert not PROBLEMS & QUIET
+    house = make_house(tmp_path / "nowhere")
+    house.tick()
+    for _ in range(3):
+        house.night()
+    Watch(house.appliance.board).once()
+    (alarm,) = [one for one in house.appliance.board.alarms.raised() if one.kind == PROBLEM]
+    assert alarm.loud and wants(Address(1, "ntfys://topic"), alarm)
 
 
 def test_a_folder_that_never_took_a_copy_is_a_problem_too(make_house: Callable[..., House], tmp_path: Path) -> None:

@@ -56,12 +56,11 @@ class Code(StrEnum):
 
 
 PROBLEMS = frozenset({Code.STORE, Code.DISK_LOW, Code.CLOUD_OVERFLOW, Code.CLOUD_JUDGING, Code.BACKUP_COPY_OLD})
-# The monitor plays a sound for every notice but these.
+# The monitor plays a sound for every notice but these; a problem without a sound would wake nobody.
 QUIET = frozenset(
     {
         Code.BACKUP,
         Code.BACKUP_COPY,
-        Code.BACKUP_COPY_OLD,
         Code.UPGRADED,
         Code.AUDIT,
         Code.CALENDAR,
