@@ -206,6 +206,27 @@ def test_a_flapping_alarm_does_not_flood(notified, ntfy):
     assert stored(one) == []
 
 
+@pytest.mark.parametrize("half_s", [1, 2, 4])
+def test_an_alarm_that_flaps_faster_than_alarms_gather_is_told(notified, ntfy, half_s):
+    one = notified()
+    for _ in range(30 // half_s):
+        one.find(wrong())
+        one.step(half_s)
+        one.find()
+        one.step(half_s)
+    assert len(ntfy.messages) in (1, 2) and "saf" in ntfy.titles[0]
+    for _ in range(570 // half_s):
+        one.find(wrong())
+        one.step(half_s)
+        one.find()
+        one.step(half_s)
+    assert len(ntfy.messages) <= 2 * delivering.PACE
+    one.step(700)
+    assert "times." in ntfy.messages[-1]["message"]
+    one.step(5000)
+    assert stored(one) == []
+
+
 def test_a_new_stop_is_told_although_much_was_told_before(notified, ntfy):
     one = notified()
     for number in range(delivering.PACE):

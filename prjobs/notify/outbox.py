@@ -18,6 +18,8 @@ from prjobs.store.transaction import Transaction
 
 # Alarms within this time of the first become one message.
 GATHER_S = 5.0
+# An alarm that is raised and over again and again within that time would never be told: news waits no longer than this.
+MOST_GATHER_S = 30.0
 # A notice without a sound, such as a token that ends within days, is repeated no oftener.
 QUIET_AGAIN_S = 86_400.0
 # The alarms kept for an address. In a long outage of the Internet the oldest that are over are dropped.
@@ -36,7 +38,8 @@ _LOG = "INSERT INTO told (time_ms, address, news, key, raised_ms) VALUES (?, ?, 
 class Note:
     """An alarm as known to an address: told at `told_ms` and not over, or not told.
 
-    `changed_s` is the elapsed time of the last change of the alarm, `told_s` the time of the last message.
+    `changed_s` is the elapsed time of the last change of the alarm, `waits_s` of the first change that is not told, and
+    `told_s` of the last message.
     """
 
     alarm: Alarm
@@ -44,6 +47,7 @@ class Note:
     told_ms: int | None = None
     told_s: float = 0.0
     times: int = 1
+    waits_s: float = 0.0
 
     @property
     def news(self) -> str:
@@ -84,7 +88,7 @@ class Outbox:
                 self._unsaved.add(subject)
             else:
                 told_s = now_s - max(0, now_ms - (told_ms or 0)) / 1000
-                self._notes[subject] = Note(alarm, now_s, told_ms, told_s, times)
+                self._notes[subject] = Note(alarm, now_s, told_ms, told_s, times, waits_s=now_s)
 
     def note(self, alarm: Alarm) -> None:
         """Note a raised, acknowledged or cleared alarm."""
@@ -92,10 +96,12 @@ class Outbox:
         known, now_s = self._notes.get(subject), self._clock.elapsed_s()
         if known is None:
             if alarm.cleared_ms is None:
-                self._notes[subject] = Note(alarm, now_s)
+                self._notes[subject] = Note(alarm, now_s, waits_s=now_s)
         elif alarm.raised_ms < known.alarm.raised_ms:
             return
         else:
+            if not known.news:
+                known.waits_s = now_s
             if alarm.cleared_ms is not None or known.alarm.cleared_ms is not None:
                 known.changed_s = now_s
             known.times += alarm.raised_ms != known.alarm.raised_ms
@@ -118,10 +124,7 @@ class Outbox:
     def is_due(self, again_s: float) -> bool:
         """Return True if a message is due; with `again_s` of 0 no message is repeated."""
         now_s = self._clock.elapsed_s()
-        return any(
-            (one.news and now_s - one.changed_s >= GATHER_S) or _is_due_again(one, now_s, again_s)
-            for one in self._notes.values()
-        )
+        return any(_is_ripe(one, now_s) or _is_due_again(one, now_s, again_s) for one in self._notes.values())
 
     def news(self, again_s: float) -> list[News]:
         """Return all news; alarms without an acknowledgement are repeated together once a repetition is due."""
@@ -143,6 +146,7 @@ class Outbox:
             if note is None:
                 continue
             self._unsaved.add(subject)
+            note.waits_s = now_s
             if one.alarm.cleared_ms is None:
                 note.told_ms, note.told_s, note.times = now_ms, now_s, 1
             elif note.alarm.raised_ms == one.alarm.raised_ms:
@@ -200,6 +204,10 @@ def forget_others(database: Engine, outboxes: Sequence[Outbox]) -> None:
 
 def _remove(transaction: Transaction, keys: Sequence[str]) -> None:
     transaction.executemany("DELETE FROM notification WHERE address = ?", [(key,) for key in keys])
+
+
+def _is_ripe(note: Note, now_s: float) -> bool:
+    return bool(note.news) and (now_s - note.changed_s >= GATHER_S or now_s - note.waits_s >= MOST_GATHER_S)
 
 
 def _is_due_again(note: Note, now_s: float, again_s: float) -> bool:
