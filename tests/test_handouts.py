@@ -239,6 +239,20 @@ def test_a_repeat_that_overtakes_the_commit_gets_the_same(appliance, submit):
 # ---- one store, many faults
 
 
+def test_a_late_report_of_received_leases_the_job_again(appliance, submit, clock):
+    """Without the lease the job would never come back from a program that dies after the report."""
+    job = submit()
+    assert taken(appliance, lease_s=10) == [job.ulid]
+    for _ in range(2):
+        clock.advance(11)
+        assert leases.return_once(appliance.queue) == 1
+        report(appliance, job, "RECEIVED")
+        assert taken(appliance, TWO) == []
+    clock.advance(11)
+    assert leases.return_once(appliance.queue) == 1
+    assert taken(appliance, TWO) == [job.ulid]
+
+
 def test_a_lease_whose_commit_failed_leaves_nothing_behind(appliance, submit, monkeypatch):
     job = submit()
     real = handouts._take

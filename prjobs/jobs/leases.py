@@ -16,6 +16,10 @@ from prjobs.store.models import JOB_COLUMNS, JobRow
 from prjobs.store.transaction import Transaction
 
 NOTE = "the lease ran out without a report"
+_OF_HANDOUT = (
+    "SELECT h.lease_s FROM change c JOIN handout h ON h.id = c.handout_id WHERE c.job_seq = ? AND c.queue = ? "
+    "ORDER BY c.seq DESC LIMIT 1"
+)
 
 
 def grant(transaction: Transaction, queue: Queue, rows: Sequence[JobRow], queue_name: str, lease_s: int) -> None:
@@ -36,12 +40,18 @@ def renew(queue: Queue, job_seq: int, queue_name: str, lease_s: int) -> None:
         queue.leases.set((job_seq, queue_name), queue.clock.elapsed_s() + lease_s)
 
 
-def renew_stored(transaction: Transaction, queue: Queue, job_seq: int, queue_name: str) -> None:
-    """Start the lease of a job anew, for the whole time given at the hand-out."""
-    for (lease_s,) in transaction.fetch(
-        "SELECT lease_s FROM lease WHERE job_seq = ? AND queue = ?", (job_seq, queue_name)
-    ):
-        transaction.after_commit(renew, queue, job_seq, queue_name, lease_s)
+def renew_stored(transaction: Transaction, queue: Queue, row: JobRow, queue_name: str, waits_again: bool) -> None:
+    """Start the lease of a job anew, for the whole time given at the hand-out.
+
+    A job that waits again gets the lease of its last hand-out back: without a lease the job would be lost with the
+    program that reports RECEIVED too late.
+    """
+    sql = _OF_HANDOUT if waits_again else "SELECT lease_s FROM lease WHERE job_seq = ? AND queue = ?"
+    for (lease_s,) in transaction.fetch(sql, (row.seq, queue_name)):
+        if not waits_again:
+            transaction.after_commit(renew, queue, row.seq, queue_name, lease_s)
+        elif lease_s:
+            grant(transaction, queue, [row], queue_name, lease_s)
 
 
 def end(transaction: Transaction, queue: Queue, job_seq: int, queue_name: str) -> None:

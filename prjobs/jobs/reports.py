@@ -66,7 +66,7 @@ def _update_status(transaction: Transaction, queue: Queue, report: StatusUpdate,
     if before in (RECEIVED, UNREAD):
         prove_by_report(transaction, row.seq, report.queue)
     if word == RECEIVED:
-        leases.renew_stored(transaction, queue, row.seq, report.queue)
+        leases.renew_stored(transaction, queue, row, report.queue, waits_again=before == UNREAD)
     else:
         leases.end(transaction, queue, row.seq, report.queue)
     now_ms = queue.clock.now_ms()

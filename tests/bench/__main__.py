@@ -14,7 +14,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import cpu, growth, history, idle, kill, memory, pages, poll, power, site, start, wakeup, writing
+from tests.bench import (
+    cpu,
+    growth,
+    history,
+    idle,
+    kill,
+    memory,
+    pages,
+    poll,
+    power,
+    site,
+    start,
+    stopped,
+    wakeup,
+    writing,
+)
 from tests.bench.rivals import table as rivals
 from tests.bench.rounds import FULL, QUICK, Line, Plan
 
@@ -25,6 +40,7 @@ MEASURES: dict[str, Callable[[Plan], list[Line]]] = {
     "cpu": cpu.measure,
     "history": history.measure,
     "wakeup": wakeup.measure,
+    "stopped": stopped.measure,
     "start": start.measure,
     "memory": memory.measure,
     "idle": idle.measure,

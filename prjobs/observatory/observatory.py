@@ -1,0 +1,279 @@
+"""The program's threads: one polls, one reports, one carries out stops, and one for each device runs the handlers."""
+
+import logging
+import queue
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from typing import Self
+
+from prjobs.client import CallFailed, Client, Refused
+from prjobs.observatory.job import Job, Lane, Stopped
+from prjobs.observatory.outbox import Outbox, Report
+from prjobs.observatory.work import MAKES_SAFE, AfterRestart, Handler, Run, Seconds, Work
+
+logger = logging.getLogger(__name__)
+
+WAIT_S = 20.0
+LEASE_S = 60.0
+# The waits after failed calls: the first, and the longest.
+AGAIN_S, LONGEST_S = 0.2, 5.0
+# Answers that say: later.
+LATER = (429, 503, 507)
+TOO_MANY = 429
+ENDS = "the observatory's program ended"
+
+
+class Observatory:
+    """The program of one site; `base_url`, `token` and `client`: the jobs service, as `prjobs.client.Client` has them.
+
+    `lease_s`: a job that this program took, and neither began nor kept up, waits again after so many seconds.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        site: str,
+        token: str | None = None,
+        *,
+        lease_s: float = LEASE_S,
+        client: Client | None = None,
+    ) -> None:
+        self.site = site
+        self.client = client or Client(base_url, token)
+        self.outbox = Outbox()
+        self.work = Work(self.outbox)
+        self._lease_s = lease_s
+        self._on_stop: Callable[[Job], object] = lambda _job: None
+        self._stops: queue.SimpleQueue[tuple[Job, list[Job]] | None] = queue.SimpleQueue()
+        self._lanes: dict[Lane, threading.Thread] = {}
+        self._threads: list[threading.Thread] = []
+        self._ending = threading.Event()
+        self._poll_id = uuid.uuid4().hex
+        self._has_looked = False
+        self._renewed_s = time.monotonic()
+
+    # ---- for the program
+
+    def on(
+        self,
+        device: str,
+        action: str | None = None,
+        *,
+        seconds: Seconds = None,
+        after_restart: AfterRestart = "fail",
+        makes_safe: bool | None = None,
+    ) -> Callable[[Run], Run]:
+        """Decorate the function for the jobs of a device type and action; without an action, for every other action.
+
+        The function gets a `Job`. A return is reported as COMPLETE, an exception as FAILED with its words. `seconds`:
+        the usual duration, or a function of the job. `after_restart`: what becomes of a job that a former run of the
+        program had begun: "fail", "redo" (from the start), or "resume" (the same, with `job.resumed` True).
+        `makes_safe`: the job is kept when a stop comes before its turn; closing and parking are, unless told otherwise.
+        """
+        name = action.strip().lower() if action is not None else None
+
+        def keep(run: Run) -> Run:
+            safe = name in MAKES_SAFE if makes_safe is None else makes_safe
+            self.work.handlers[device.strip().lower(), name] = Handler(run, seconds, after_restart, safe)
+            return run
+
+        return keep
+
+    def on_stop(self, act: Callable[[Job], object]) -> Callable[[Job], object]:
+        """Decorate the function that ends all motion and exposures; it gets the stop as a `Job`.
+
+        It runs at once, beside handlers that still block. No job begins before it has returned.
+        """
+        self._on_stop = act
+        return act
+
+    def run(self) -> None:
+        """Work until Ctrl-C, or until another thread calls `close`."""
+        with self:
+            try:
+                while not self._ending.wait(1.0):
+                    pass
+            except KeyboardInterrupt:
+                logger.info("Ctrl-C: the program of %s ends", self.site)
+
+    def __enter__(self) -> Self:
+        for name, loop in (("poll", self._poll), ("report", self._report), ("stop", self._carry_out_stops)):
+            thread = threading.Thread(target=loop, name=f"{self.site} {name}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self, wait_s: float = 10.0) -> None:
+        """End the running jobs and the program; wait so long at most for the last reports to be sent."""
+        self._ending.set()
+        self.work.stop_all(ENDS)
+        self._stops.put(None)
+        until_s = time.monotonic() + wait_s
+        while len(self.outbox) and time.monotonic() < until_s:
+            time.sleep(0.05)
+
+    # ---- polling
+
+    def _poll(self) -> None:
+        pause_s = AGAIN_S
+        while not self._ending.is_set():
+            if self.poll_once(WAIT_S):
+                pause_s = AGAIN_S
+            else:
+                self._ending.wait(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_S)
+
+    def poll_once(self, wait_s: float) -> bool:
+        """Ask for new jobs and take them; return False when the service did not answer.
+
+        After a failure the same `poll_id` asks for the same jobs, and the first poll waits for nothing: a stop from
+        the time out of touch comes before any job begins.
+        """
+        is_first = not (self.work.is_in_touch and self._has_looked)
+        try:
+            documents = self.client.get_new_jobs(
+                self.site, wait_s=0 if is_first else wait_s, poll_id=self._poll_id, lease_s=self._lease_s
+            )
+            self._poll_id = uuid.uuid4().hex
+            self._go_on(*self.work.take_in(documents))
+            if not self._has_looked:
+                self._go_on(*self.work.find_interrupted(self.client.get_recent_jobs(self.site)))
+                self._has_looked = True
+        except CallFailed as error:
+            if self.work.is_in_touch:
+                logger.warning("%s: out of touch with the jobs service: %s", self.site, error)
+            self.work.set_in_touch(False)
+            return False
+        self.work.set_in_touch(True)
+        if time.monotonic() - self._renewed_s > self._lease_s / 3:
+            self._renewed_s = time.monotonic()
+            return self.renew_once()
+        return True
+
+    def renew_once(self) -> bool:
+        """Keep the leases of the waiting jobs; return False when the service does not answer.
+
+        Right after a poll, and not through the outbox: a report that comes late would take a job for waiting here that
+        a stop has withdrawn.
+        """
+        try:
+            for job in self.work.to_renew():
+                self.client.update_job_status(self.site, job.ulid, "RECEIVED")
+        except Refused as refused:
+            logger.warning("%s: a lease was not renewed: %s", self.site, refused)
+        except CallFailed:
+            self.work.set_in_touch(False)
+            return False
+        return True
+
+    def _go_on(self, lanes: list[Lane], stops: list[Job]) -> None:
+        for stop in stops:
+            self._stops.put((stop, self.work.stop(stop)))
+        self._start_lanes(lanes)
+
+    # ---- reporting
+
+    def _report(self) -> None:
+        pause_s = AGAIN_S
+        while True:
+            if self.report_once(1.0):
+                pause_s = AGAIN_S
+            else:
+                time.sleep(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_S)
+
+    def report_once(self, wait_s: float) -> bool:
+        """Send the oldest report, if one comes within the time; return False when the service did not take it yet."""
+        report = self.outbox.first(wait_s)
+        if report is None:
+            return True
+        try:
+            self._send(report)
+        except Refused as refused:
+            if refused.status in LATER and not (report.may_go and refused.status == TOO_MANY):
+                return False
+            if not report.may_go:
+                logger.error("%s: %s of %s was refused: %s", self.site, report.status, report.ulid, refused)
+            self.outbox.done(report, is_taken=False)
+        except CallFailed:
+            return False
+        else:
+            self.outbox.done(report, is_taken=True)
+        return True
+
+    def _send(self, report: Report) -> None:
+        self.client.update_job_status(self.site, report.ulid, report.status, report.seconds, message=report.message)
+
+    # ---- stops
+
+    def _carry_out_stops(self) -> None:
+        while (given := self._stops.get()) is not None:
+            self.carry_out_stop(*given)
+
+    def carry_out_stop(self, stop: Job, ended: list[Job]) -> None:
+        """Run the program's function for stops, and report the stop with what it ended."""
+        status, said = "COMPLETE", _counted(ended)
+        try:
+            self._on_stop(stop)
+        except Exception as error:
+            logger.exception("%s: the stop failed", self.site)
+            status, said = "FAILED", f"{_words(error)} ({said})"
+        self.outbox.put(Report(stop.ulid, status, 0, said))
+        self.work.stopped()
+
+    # ---- the lanes
+
+    def _start_lanes(self, lanes: list[Lane]) -> None:
+        for lane in lanes:
+            if lane not in self._lanes:
+                thread = threading.Thread(
+                    target=self._run_lane, args=(lane,), name=f"{self.site} {' '.join(lane)}", daemon=True
+                )
+                self._lanes[lane] = thread
+                thread.start()
+
+    def _run_lane(self, lane: Lane) -> None:
+        while not self._ending.is_set():
+            job = self.work.begin(lane)
+            if job is None:
+                with self.work.changed:
+                    self.work.changed.wait(1.0)
+            elif self._await_start(job):
+                self.carry_out(job)
+
+    def _await_start(self, job: Job) -> bool:
+        """Return True once the handler may run, False when the job is over before."""
+        while not self.work.may_run(job):
+            if job.is_over:
+                return False
+            with self.work.changed:
+                self.work.changed.wait(1.0)
+        return True
+
+    def carry_out(self, job: Job) -> None:
+        """Run the job's handler and report the outcome, unless a stop came meanwhile."""
+        handler = self.work.handler_of(job)
+        try:
+            if handler:
+                handler.run(job)
+        except Stopped:
+            self.work.end(job, "ABORTED", "the handler ended the job")
+        except Exception as error:
+            logger.exception("%s: %s failed", self.site, job)
+            self.work.end(job, "FAILED", _words(error))
+        else:
+            self.work.end(job, "COMPLETE")
+
+
+def _words(error: BaseException) -> str:
+    return str(error) or type(error).__name__
+
+
+def _counted(ended: list[Job]) -> str:
+    running = sum(job.is_running for job in ended)
+    return f"ended {running} running and {len(ended) - running} waiting jobs"

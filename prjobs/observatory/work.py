@@ -1,0 +1,255 @@
+"""What the program holds, what runs, and what a stop ends. Nothing here waits, and nothing here calls the service."""
+
+import logging
+import re
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from prjobs.observatory.job import Job, Lane, fault_of
+from prjobs.observatory.outbox import Outbox, Report
+
+logger = logging.getLogger(__name__)
+
+AfterRestart = Literal["fail", "redo", "resume"]
+Run = Callable[[Job], object]
+Seconds = float | Callable[[Job], float] | None
+# A stop must not hold back what makes the telescope safe: a roof that stays open is worse than one that closes late.
+MAKES_SAFE = frozenset({"close", "park"})
+# Known again when the service hands a job out twice.
+SEEN = 10_000
+# The words of a job that no program has begun, or that is over; any other word is a report of a running job.
+NOT_BEGUN = frozenset({"UNREAD", "RECEIVED", "HELD", "FORWARDING", "FORWARDED"})
+ENDED = frozenset({"COMPLETE", "COMPLETED", "FAILED", "ERROR", "ABORTED", "CANCELLED", "EXPIRED"})
+INTERRUPTED = "the observatory's program ended while the job ran; nobody knows how far it came"
+
+
+@dataclass(frozen=True)
+class Handler:
+    """A function for the jobs of a device and action, and what the program is to know about such jobs."""
+
+    run: Run
+    seconds: Seconds = None
+    after_restart: AfterRestart = "fail"
+    makes_safe: bool = False
+
+    def estimate_s(self, job: Job) -> float | None:
+        """Return the usual seconds of a job; None when nobody can tell."""
+        try:
+            return self.seconds(job) if callable(self.seconds) else self.seconds
+        except Exception as error:
+            logger.warning("no estimate for %s: %s", job, error)
+            return None
+
+
+class Work:
+    """The jobs of the program: a lane a device, with at most one job in each that runs.
+
+    A job begins when its lane is free, no stop is being carried out, the service is in touch and has taken the report
+    of the start. So a job that the service gave to another program, or withdrew, never begins here.
+    """
+
+    def __init__(self, outbox: Outbox) -> None:
+        self.changed = threading.Condition()
+        self.handlers: dict[tuple[str, str | None], Handler] = {}
+        self._outbox = outbox
+        self._lanes: dict[Lane, deque[Job]] = {}
+        self._running: dict[Lane, Job] = {}
+        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._stops = 0
+        self._in_touch = False
+
+    # ---- what comes in
+
+    def handler_of(self, job: Job) -> Handler | None:
+        """Return the handler of the job's device and action, else the device's handler for every action."""
+        device, action = job.device.strip().lower(), job.action.strip().lower()
+        return self.handlers.get((device, action)) or self.handlers.get((device, None))
+
+    @property
+    def is_in_touch(self) -> bool:
+        """Return True while the polls are answered."""
+        return self._in_touch
+
+    def set_in_touch(self, is_in_touch: bool) -> None:
+        """Let jobs begin, or no more: out of touch, a stop may wait at the service."""
+        with self.changed:
+            self._in_touch = is_in_touch
+            self.changed.notify_all()
+
+    def take_in(self, documents: Iterable[object]) -> tuple[list[Lane], list[Job]]:
+        """Take the jobs of an answer; return the lanes with new jobs, and the stops to carry out.
+
+        A job that was here before is the same job again: nothing happens. A job that nobody can carry out is FAILED.
+        """
+        lanes, stops = [], []
+        for document in documents:
+            if (job := self._read(document)) is None:
+                continue
+            if job.stops:
+                stops.append(job)
+            elif self._enqueue(job):
+                lanes.append(job.lane)
+        return lanes, stops
+
+    def _read(self, document: object) -> Job | None:
+        """Return the document as a job; None for a job seen before or for something else, which is reported."""
+        ulid = document.get("ulid") if isinstance(document, dict) else None
+        if not isinstance(ulid, str):
+            logger.error("the service sent something that is no job: %.200r", document)
+            return None
+        with self.changed:
+            is_known = ulid in self._seen
+            self._seen[ulid] = None
+            if len(self._seen) > SEEN:
+                self._seen.popitem(last=False)
+        if is_known:
+            return None
+        if fault := fault_of(document):
+            self._outbox.put(Report(ulid, "FAILED", 0, fault))
+            return None
+        return Job(document)  # type: ignore[arg-type]
+
+    def _enqueue(self, job: Job) -> bool:
+        if self.handler_of(job) is None:
+            self._outbox.put(Report(job.ulid, "FAILED", 0, f"this program knows no {job.action} for a {job.device}"))
+            return False
+        with self.changed:
+            self._lanes.setdefault(job.lane, deque()).append(job)
+            self.changed.notify_all()
+        return True
+
+    def find_interrupted(self, documents: Iterable[object]) -> tuple[list[Lane], list[Job]]:
+        """Settle the jobs that a former run of the program had taken; return lanes and stops as `take_in` does.
+
+        The job's handler says whether a begun job fails (the usual case), is done again, or goes on; a job from before
+        a stop always fails. A stop that the former run did not report is to be carried out now.
+        """
+        jobs = [Job(one, resumed=True) for one in documents if isinstance(one, dict) and fault_of(one) is None]
+        last_stop = max((job.ulid for job in jobs if job.stops), default="")
+        lanes, stops = [], []
+        for job in jobs:
+            handler, word = self.handler_of(job), _word_of(job)
+            if job.ulid in self._seen or word in ENDED or not (job.stops or handler):
+                continue
+            if job.stops and word == "RECEIVED":
+                self._seen[job.ulid] = None
+                stops.append(job)
+            elif handler and word not in NOT_BEGUN:
+                self._seen[job.ulid] = None
+                if handler.after_restart == "fail" or job.ulid < last_stop:
+                    self._outbox.put(Report(job.ulid, "FAILED", 0, INTERRUPTED))
+                elif self._enqueue(job):
+                    lanes.append(job.lane)
+        return lanes, stops
+
+    # ---- one job
+
+    def begin(self, lane: Lane) -> Job | None:
+        """Take the lane's next job and have the start reported; None while no job may begin."""
+        with self.changed:
+            waiting = self._lanes.get(lane)
+            if not waiting or lane in self._running or self._stops or not self._in_touch:
+                return None
+            job = waiting.popleft()
+            self._running[lane] = job
+        job.tell = lambda status, seconds, message: self._report_progress(job, status, seconds, message)
+        handler = self.handler_of(job)
+        estimate_s = handler.estimate_s(job) if handler else None
+        self._outbox.put(Report(job.ulid, "STARTED", estimate_s, None, taken=lambda ok: self._accepted(job, ok)))
+        return job
+
+    def _accepted(self, job: Job, is_taken: bool) -> None:
+        with self.changed:
+            job.is_accepted = is_taken
+            if not is_taken:
+                job.is_over = True
+                self._free(job)
+            self.changed.notify_all()
+
+    def may_run(self, job: Job) -> bool:
+        """Return True if the handler may run now; from then on the job counts as running."""
+        with self.changed:
+            if job.is_over or not job.is_accepted or self._stops or not self._in_touch:
+                return False
+            job.begin()
+            return True
+
+    def end(self, job: Job, status: str, message: str | None = None) -> None:
+        """Report the outcome, unless a stop decided it before, and free the lane."""
+        with self.changed:
+            was_over, job.is_over = job.is_over, True
+            if not was_over:
+                self._outbox.put(Report(job.ulid, status, 0, message))
+            self._free(job)
+            self.changed.notify_all()
+
+    def _free(self, job: Job) -> None:
+        if self._running.get(job.lane) is job:
+            del self._running[job.lane]
+
+    def _report_progress(self, job: Job, status: str, seconds: float | None, message: str | None) -> None:
+        with self.changed:
+            job.check()
+            if not job.is_over:
+                self._outbox.put(Report(job.ulid, status, seconds, message, may_go=True))
+
+    def to_renew(self) -> list[Job]:
+        """Return the waiting jobs: each needs a report of RECEIVED, else its lease ends and it is handed out again."""
+        with self.changed:
+            return [] if self._stops else [job for lane in self._lanes.values() for job in lane]
+
+    # ---- the stop
+
+    def stop(self, stop: Job) -> list[Job]:
+        """End every job that is older than the stop, and let none begin until `stopped`; return the ended jobs.
+
+        A closing or parking that has not begun waits until the stop is carried out.
+        """
+        with self.changed:
+            self._stops += 1
+            return self._end_all(f"stopped by {stop.user_name or stop.user_id}", lambda job: self._is_ended(job, stop))
+
+    def _is_ended(self, job: Job, stop: Job) -> bool:
+        handler = self.handler_of(job)
+        is_kept = not job.is_running and handler is not None and handler.makes_safe
+        return job.ulid < stop.ulid and not is_kept
+
+    def stop_all(self, reason: str) -> None:
+        """End every job for good: the program ends."""
+        with self.changed:
+            self._stops += 1
+            self._end_all(reason, lambda _job: True)
+
+    def _end_all(self, reason: str, is_ended: Callable[[Job], bool]) -> list[Job]:
+        ended = [job for job in self._running.values() if not job.is_over and is_ended(job)]
+        for lane, waiting in self._lanes.items():
+            ended += [job for job in waiting if is_ended(job)]
+            self._lanes[lane] = deque(job for job in waiting if not is_ended(job))
+        for job in ended:
+            job.is_over = True
+            job.stop()
+            if not job.is_running:
+                self._free(job)
+            self._outbox.put(Report(job.ulid, "ABORTED", 0, reason))
+        self.changed.notify_all()
+        return ended
+
+    def stopped(self) -> None:
+        """Let jobs begin again: the stop is carried out."""
+        with self.changed:
+            self._stops -= 1
+            self.changed.notify_all()
+
+    def is_idle(self) -> bool:
+        """Return True when no job waits or runs."""
+        with self.changed:
+            return not self._running and not any(self._lanes.values())
+
+
+def _word_of(job: Job) -> str:
+    """Return the status in the document, without what a report added to a known word."""
+    status = str(job.document.get("statusId", "")).rpartition("#")[0]
+    return re.split(r"[^A-Za-z]", status, maxsplit=1)[0].upper()

@@ -1,0 +1,276 @@
+"""The package for observatory programs against a real server."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prjobs.client import Client
+from prjobs.observatory import Job, Observatory
+from prjobs.observatory.work import INTERRUPTED
+from prjobs.server import Server
+from tests import verbs
+from tests.program import Program
+from tests.waiting import wait_for
+
+
+class Site:
+    """A program at saf, the jobs of a user there, and what became of each."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.program = Observatory(url, "saf")
+        self._users = Client(url, token)
+        self.ran: list[str] = []
+        self.go_on = threading.Event()
+
+    def send(self, device: str = "mount", action: str = "go", **required: Any) -> str:
+        sent = self._users.new_job(
+            "saf", device, f"{device}1", action, required, {}, user_id="auth0|alice", user_name="Alice A."
+        )
+        return str(sent["ulid"])
+
+    def look(self, ulid: str) -> tuple[str, str]:
+        """The status and message of a job."""
+        job = self._users.api("GET", f"jobs/{ulid}")
+        return job["status"], job["note"]
+
+    def timeline(self, ulid: str) -> list[Any]:
+        """The changes of a job, oldest first."""
+        return list(self._users.api("GET", f"jobs/{ulid}")["timeline"])
+
+    def await_status(self, ulid: str, status: str) -> str:
+        """Wait for the status; return the message."""
+        wait_for(lambda: self.look(ulid)[0] == status)
+        return self.look(ulid)[1]
+
+
+@pytest.fixture
+def site(server: Server) -> Iterator[Site]:
+    site = Site(server.url, verbs.make_token(server.appliance, "auth0|alice", "admin"))
+    yield site
+    site.go_on.set()
+    site.program.close()
+
+
+def test_a_return_is_complete_and_an_exception_is_failed_with_its_words(site: Site):
+    @site.program.on("mount", "go", seconds=30)
+    def go(job: Job) -> None:
+        job.progress(0.5, "half way")
+        if job.required.get("ra") == "99":
+            raise ValueError("ra 99 h is not in the sky")
+
+    with site.program:
+        good, bad, unknown = site.send(ra="10"), site.send(ra="99"), site.send("camera", "expose")
+        assert site.await_status(good, "COMPLETE") == ""
+        assert site.await_status(bad, "FAILED") == "ra 99 h is not in the sky"
+        assert site.await_status(unknown, "FAILED") == "this program knows no expose for a camera"
+
+
+def test_jobs_of_one_device_run_one_after_another_and_devices_side_by_side(site: Site):
+    together = threading.Barrier(2, timeout=20)
+
+    @site.program.on("mount")
+    @site.program.on("camera")
+    def work(job: Job) -> None:
+        site.ran.append(f"{job.device} {job.required['n']}")
+        together.wait()
+
+    with site.program:
+        ulids = [site.send(device, "go", n=str(n)) for n in range(3) for device in ("mount", "camera")]
+        for ulid in ulids:
+            site.await_status(ulid, "COMPLETE")
+    for device in ("mount", "camera"):
+        assert [one for one in site.ran if one.startswith(device)] == [f"{device} {n}" for n in range(3)]
+
+
+def test_a_stop_reaches_a_handler_that_blocks_and_ends_all_that_waits_but_closings(site: Site):
+    stopped = []
+
+    @site.program.on("mount", "go")
+    def go(job: Job) -> None:
+        site.ran.append(job.ulid)
+        site.go_on.wait(60)
+        stopped.append(job.stopped)
+        job.progress(0.9)
+
+    @site.program.on("enclosure", "close")
+    @site.program.on("enclosure", "open")
+    def roof(job: Job) -> None:
+        site.ran.append(job.action)
+        job.wait(20)
+
+    @site.program.on_stop
+    def stop(job: Job) -> None:
+        site.ran.append(f"stop by {job.user_name}")
+
+    with site.program:
+        first, second, opening = site.send(), site.send(), site.send("enclosure", "open")
+        site.send("enclosure", "close")
+        wait_for(lambda: first in site.ran and "open" in site.ran)
+        stop_ulid = site.send("all", "cancel_all_commands")
+        assert site.await_status(stop_ulid, "COMPLETE") == "ended 2 running and 1 waiting jobs"
+        for ulid in (first, second, opening):
+            assert site.await_status(ulid, "ABORTED") == "stopped by Alice A."
+        wait_for(lambda: "close" in site.ran)
+        assert site.ran.index("stop by Alice A.") < site.ran.index("close")
+        site.go_on.set()
+        wait_for(lambda: stopped == [True])
+        assert second not in site.ran
+        # The lane is free again.
+        third = site.send()
+        assert site.await_status(third, "COMPLETE") == ""
+
+
+def test_reports_wait_through_an_outage_and_come_in_order(program: Program):
+    program.serve()
+    site = Site(program.url, program.token("auth0|alice", "--role", "admin"))
+
+    @site.program.on("mount", "go")
+    def go(job: Job) -> None:
+        site.ran.append(job.ulid)
+        site.go_on.wait(60)
+        for step in range(3):
+            job.progress(step / 3, f"step {step}")
+
+    with site.program:
+        ulid = site.send()
+        wait_for(lambda: ulid in site.ran)
+        program.kill()
+        wait_for(lambda: not site.program.work.is_in_touch)
+        site.go_on.set()
+        wait_for(lambda: len(site.program.outbox) > 1)
+        program.serve("--port", program.url.rpartition(":")[2])
+        assert site.await_status(ulid, "COMPLETE") == ""
+        said = [(one["status"], one["note"]) for one in site.timeline(ulid)]
+        # The service takes reports of progress at a certain pace: some may be missing.
+        assert said[-1] == ("COMPLETE", "") and said.index(("STARTED", "")) < len(said) - 1
+        assert [status for status, _ in said].count("COMPLETE") == 1
+        assert site.ran == [ulid]
+    site.program.close()
+
+
+PROGRAM = """
+import sys, time
+from prjobs.observatory import Observatory
+
+site = Observatory(sys.argv[1], "saf")
+
+@site.on("mount", "go", after_restart=sys.argv[2])
+@site.on("mount", "home")
+def work(job):
+    print("ran", job.action, job.resumed, flush=True)
+    if not job.resumed:
+        time.sleep(600)
+
+@site.on_stop
+def stop(job):
+    print("stopped", flush=True)
+    time.sleep(600 if sys.argv[2] == "hang" else 0)
+
+site.run()
+"""
+
+
+@pytest.fixture
+def run_program(server: Server) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
+    """Run the program of `PROGRAM` as a process; all are killed at the end."""
+    running: list[subprocess.Popen[str]] = []
+
+    def run(after_restart: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", PROGRAM, server.url, after_restart]
+        running.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        return running[-1]
+
+    yield run
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def test_a_killed_program_finds_its_jobs_again(site: Site, run_program: Callable[[str], subprocess.Popen[str]]):
+    killed = run_program("resume")
+    going = site.send()
+    assert killed.stdout is not None and killed.stdout.readline() == "ran go False\n"
+    # The second one waits behind the first, and begins after the first one's end alone.
+    waiting = site.send(action="home")
+    wait_for(lambda: site.look(waiting)[0] == "RECEIVED")
+    killed.kill()
+    killed.wait()
+    again = run_program("resume")
+    assert again.stdout is not None and again.stdout.readline() == "ran go True\n"
+    assert site.await_status(going, "COMPLETE") == ""
+
+
+def test_a_job_of_a_killed_program_fails_unless_its_handler_says_otherwise(
+    site: Site, run_program: Callable[[str], subprocess.Popen[str]]
+):
+    killed = run_program("fail")
+    going = site.send()
+    assert killed.stdout is not None and killed.stdout.readline() == "ran go False\n"
+    killed.kill()
+    killed.wait()
+    run_program("fail")
+    assert site.await_status(going, "FAILED") == INTERRUPTED
+
+
+def test_a_stop_of_a_killed_program_is_carried_out_by_the_next(
+    site: Site, run_program: Callable[[str], subprocess.Popen[str]]
+):
+    killed = run_program("hang")
+    stop = site.send("all", "cancel_all_commands")
+    assert killed.stdout is not None and killed.stdout.readline() == "stopped\n"
+    killed.kill()
+    killed.wait()
+    again = run_program("fail")
+    assert again.stdout is not None and again.stdout.readline() == "stopped\n"
+    assert site.await_status(stop, "COMPLETE") == "ended 0 running and 0 waiting jobs"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"ulid": "01HF7YAT000000000000000001"},
+        {"ulid": "01HF7YAT000000000000000002", "deviceType": "mount", "action": "go", "required_params": []},
+        {"ulid": 3},
+        "text",
+        None,
+    ],
+)
+def test_what_is_no_job_is_reported_and_harms_no_other(server: Server, wrong: Any):
+    program = Observatory(server.url, "saf")
+    program.on("mount")(lambda job: None)
+    good = {
+        "ulid": "01HF7YAT000000000000000009",
+        "deviceType": "mount",
+        "deviceInstance": "mount1",
+        "action": "go",
+        "required_params": {},
+        "optional_params": {},
+    }
+    lanes, stops = program.work.take_in([wrong, good])
+    assert (lanes, stops) == ([("mount", "mount1")], [])
+    report = program.outbox.first()
+    assert (report is None) == (not isinstance(wrong, dict) or wrong["ulid"] == 3)
+    assert (
+        report is None
+        or (report.status, report.message) == ("FAILED", "the job has no deviceType")
+        or (report.message == "the job has no deviceInstance")
+    )
+
+
+def test_the_program_of_the_manual_runs(site: Site, server: Server):
+    page = (Path(__file__).parent.parent / "static/manual/program.md").read_text(encoding="utf-8")
+    code = page.partition("<!-- functions -->\n```python\n")[2].partition("```")[0]
+    code = code.replace("http://127.0.0.1:8642", server.url)
+    with subprocess.Popen([sys.executable, "-u", "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        going = site.send(ra="10.1", dec="41.3")
+        assert site.await_status(going, "COMPLETE") == ""
+        stop = site.send("all", "cancel_all_commands")
+        assert site.await_status(stop, "COMPLETE") == "ended 0 running and 0 waiting jobs"
+        process.kill()
+        assert process.stdout is not None
+        assert process.stdout.read().split("\n")[:2] == ["slewing to 10.1 41.3", "all motion ends, by Alice A."]
