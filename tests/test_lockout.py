@@ -334,11 +334,23 @@ def test_an_end_in_the_past_is_refused(appliance):
 
 
 def test_too_many_locks_without_a_login_are_refused(appliance):
-    for number in range(locking.MOST_WITHOUT_LOGIN):
+    for _ in range(locking.MOST_WITHOUT_LOGIN):
+        lock(appliance, site="invented", user_id="")
+    with pytest.raises(Conflict):
+        lock(appliance, site="invented", user_id="")
+    assert lock(appliance, user_id="") and lock(appliance, site="invented")
+
+
+def test_locks_without_a_login_keep_no_person_with_a_login_from_a_lock(appliance, monkeypatch):
+    monkeypatch.setattr(locking, "MOST_OPEN", 5)
+    for number in range(5):
         lock(appliance, site=f"s{number}", user_id="")
     with pytest.raises(Conflict):
-        lock(appliance, user_id="")
-    assert lock(appliance)
+        lock(appliance, site="s5", user_id="")
+    for _ in range(5):
+        lock(appliance)
+    with pytest.raises(Conflict):
+        lock(appliance)
 
 
 def test_a_lock_outlasts_a_restart(folder, clock):

@@ -26,7 +26,8 @@ from prjobs.store.models import BRIEF_COLUMNS, JobRow
 from prjobs.store.transaction import Transaction
 
 logger = logging.getLogger(__name__)
-# Locks without a login come from any program on this machine, and must not fill the store.
+# Locks without a login come from any program on this machine: they must not fill the store, nor keep a person with a
+# login, or at another site, from a lock. So both kinds are counted apart, and those without a login at each site.
 MOST_OPEN, MOST_WITHOUT_LOGIN = 500, 20
 # The most jobs that the answer to a lock names.
 NAMED = 50
@@ -98,10 +99,7 @@ def _require_future(queue: Queue, until_ms: int | None) -> None:
 
 
 def _lock(transaction: Transaction, queue: Queue, asked: Asked, actor: Actor) -> Locked:
-    opened = lockouts.list_open(transaction)
-    without_login = sum(not one.user_id for one in opened)
-    if len(opened) >= MOST_OPEN or (not asked.user_id and without_login >= MOST_WITHOUT_LOGIN):
-        raise Conflict("There are too many locks: unlock those that nobody needs.")
+    _require_few(lockouts.list_open(transaction), asked)
     now_ms = queue.clock.now_ms()
     values = (asked.site, asked.user_id, asked.user_name, asked.reason, now_ms, asked.until_ms)
     made = Lock(transaction.execute(_INSERT, values).fetchone()[0], *values)
@@ -110,6 +108,16 @@ def _lock(transaction: Transaction, queue: Queue, asked: Asked, actor: Actor) ->
     stops = [submission.insert_job(transaction, queue, stop, act) for stop in asked.stops]
     _changed(transaction, queue, made.site)
     return Locked(made, under_way(transaction, queue, made.site), stops)
+
+
+def _require_few(opened: list[Lock], asked: Asked) -> None:
+    """Raise Conflict for too many locks of the kind that is asked for: with a login, or without."""
+    same_kind = [one for one in opened if bool(one.user_id) == bool(asked.user_id)]
+    at_site = sum(one.site == asked.site for one in same_kind)
+    if not asked.user_id and at_site >= MOST_WITHOUT_LOGIN:
+        raise Conflict(f"{asked.site} has too many locks without a login: unlock those that nobody needs, or log in.")
+    if len(same_kind) >= MOST_OPEN:
+        raise Conflict("There are too many locks: unlock those that nobody needs.")
 
 
 def under_way(source: Source, queue: Queue, site: str) -> list[JobRow]:
