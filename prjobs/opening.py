@@ -32,7 +32,7 @@ from prjobs.store.common import Common
 from prjobs.store.database import Database
 from prjobs.store.engine import Engine
 from prjobs.store.numbers import note_for_older_versions
-from prjobs.store.schema import last_migration, open_database
+from prjobs.store.schema import open_database, schema_number
 from prjobs.store.transaction import Transaction
 
 logger = logging.getLogger(__name__)
@@ -181,7 +181,8 @@ def _open_store(folder: Folder, failpoints: Failpoints, purpose: Purpose) -> Dat
         if unusable.fault == Fault.DAMAGED:
             raise Unusable(f"{unusable} {folder.restore_advice()}", unusable.fault) from None
         if unusable.fault == Fault.NEWER:
-            raise Unusable(f"{unusable} {folder.way_back_advice(last_migration())}".rstrip(), unusable.fault) from None
+            advice = folder.way_back_advice(int(schema_number()))
+            raise Unusable(f"{unusable} {advice}".rstrip(), unusable.fault) from None
         raise
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache
 
 from prjobs.jobs.states import ALTERNATE, BOTH, COLUMNS, in_phases, phase_of
-from prjobs.store.engine import Engine, Row, Source
+from prjobs.store.engine import Engine, Row, Source, marks
 from prjobs.store.models import LISTED_COLUMNS, JobRow
 from prjobs.store.numbers import last_number, next_number
 from prjobs.store.transaction import Transaction
@@ -212,7 +212,7 @@ def has_changes(database: Engine, since: int, sites: Sequence[str] = ()) -> bool
 
 
 def _of_sites(column: str, sites: Sequence[str]) -> str:
-    return f"AND {column} IN ({', '.join('?' * len(sites))})" if sites else ""
+    return f"AND {column} IN ({marks(sites)})" if sites else ""
 
 
 def timeline(source: Source, job_seq: int) -> list[Row]:

@@ -104,7 +104,7 @@ def complete(source: Source, seqs: Sequence[int]) -> Iterator[list[JobRow]]:
     """Yield the jobs of these numbers with their params, oldest first, a few at a time."""
     for begin in range(0, len(seqs), STEP):
         step = seqs[begin : begin + STEP]
-        yield _read(source, JOB_COLUMNS, f"seq IN ({', '.join('?' * len(step))})", step)
+        yield _read(source, JOB_COLUMNS, f"seq IN ({marks(step)})", step)
 
 
 def has_waiting_stop(source: Source, site: str, queue_name: str) -> bool:

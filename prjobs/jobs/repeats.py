@@ -29,7 +29,7 @@ from prjobs.jobs.states import (
     in_phases,
 )
 from prjobs.jobs.surplus import Kind
-from prjobs.store.engine import Source
+from prjobs.store.engine import Source, marks
 from prjobs.store.models import JOB_COLUMNS, JobRow
 from prjobs.store.transaction import Transaction
 
@@ -175,7 +175,7 @@ def settle_surplus(transaction: Transaction, queue: Queue, row: JobRow) -> bool:
 def _select(source: Source, seqs: Sequence[int], condition: str) -> list[int]:
     if not seqs:
         return []
-    sql = f"SELECT j.seq FROM job j WHERE j.seq IN ({', '.join('?' * len(seqs))}) AND {condition}"
+    sql = f"SELECT j.seq FROM job j WHERE j.seq IN ({marks(seqs)}) AND {condition}"
     return [seq for (seq,) in source.fetch(sql, seqs)]
 
 
@@ -184,7 +184,7 @@ def remove_jobs(transaction: Transaction, seqs: Sequence[int]) -> None:
 
     The newest job, the job of the newest change and the newest hand-out stay: SQLite numbers the next rows by them.
     """
-    chosen = f"IN ({', '.join('?' * len(seqs))})"
+    chosen = f"IN ({marks(seqs)})"
     handouts = transaction.fetch(
         f"SELECT DISTINCT handout_id FROM change WHERE job_seq {chosen} AND handout_id IS NOT NULL", seqs
     )

@@ -10,7 +10,7 @@ import msgspec
 
 from prjobs.base.errors import NotFound
 from prjobs.night.nights import Night
-from prjobs.store.engine import Engine
+from prjobs.store.engine import Engine, marks
 from prjobs.store.models import NoteRow
 from prjobs.store.transaction import Transaction
 
@@ -84,7 +84,7 @@ def notes_of_night(database: Engine, site: str | None, night: Night) -> Noted:
 
 
 def _of_sites(sites: Sequence[str]) -> tuple[str, list[object]]:
-    return (f"site IN ({', '.join('?' * len(sites))})" if sites else "1 = 1"), list(sites)
+    return (f"site IN ({marks(sites)})" if sites else "1 = 1"), list(sites)
 
 
 def _read(database: Engine, where: str, values: Sequence[object]) -> list[Note]:

@@ -42,11 +42,6 @@ def is_checked_at_start(path: Path) -> bool:
     return path.stat().st_size <= CHECKED_BYTES
 
 
-def last_migration() -> int:
-    """Return the number of this version's last migration."""
-    return max(int(path.name[:4]) for path in MIGRATIONS.glob("[0-9]*.py"))
-
-
 def require_writable(path: Path) -> None:
     """Raise Unusable unless this process may write the file; a missing file is made, empty."""
     try:

@@ -11,7 +11,7 @@ from bottle import request
 from msgspec import Meta
 
 from prjobs.base.decoding import convert, parse_object
-from prjobs.base.errors import BadRequest, Refused, TooLarge
+from prjobs.base.errors import BadRequest, NotFound, Refused, TooLarge
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 Value = TypeVar("Value")
@@ -104,6 +104,13 @@ def read_body() -> bytes:
 def parse_body(shape: type[Shape], empty: bytes = b"") -> Shape:
     """Return the body as a structure; `empty` stands for a body of no bytes. Raises BadRequest, naming the field."""
     return parse_object(read_body() or empty, shape)
+
+
+def parse_number(text: str, missing: str) -> int:
+    """Return the number in a path. Raise NotFound with the sentence for a text that is no number of a row."""
+    if not (text.isascii() and text.isdigit() and len(text) < 16):
+        raise NotFound(missing)
+    return int(text)
 
 
 def parse_query(shape: type[Shape]) -> Shape:

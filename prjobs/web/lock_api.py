@@ -16,7 +16,7 @@ from prjobs.jobs.queue import Queue
 from prjobs.jobs.requests import Command
 from prjobs.monitor import views
 from prjobs.web import caller, connection, sending
-from prjobs.web.endpoint import Answer, Needs, Route, parse_body, parse_query, reply_json
+from prjobs.web.endpoint import Answer, Needs, Route, parse_body, parse_number, parse_query, reply_json
 
 LOCK = "/api/lock"
 NAME_ASKED = "name must say who is in the dome: without a login nothing else tells."
@@ -166,18 +166,12 @@ def _own(appliance: Appliance, lock_id: str, name: str) -> tuple[Lock, Actor]:
     identity = caller.identity(appliance.desk)
     if identity is None and not _needs_no_login(appliance.desk):
         raise Unauthorized("Please log in: unlocking needs a login or a token.")
-    lock = locking.find(appliance.queue.database, _number(lock_id))
+    lock = locking.find(appliance.queue.database, parse_number(lock_id, "There is no open lock with this id."))
     if identity is None and not name.strip():
         raise BadRequest(NAME_ASKED)
     lockouts.require_may_end(identity, name, lock)
     connection.asks_for(f"{lock.site} lock {lock.id}")
     return lock, caller.actor(identity)
-
-
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 16):
-        raise NotFound("There is no open lock with this id.")
-    return int(text)
 
 
 ROUTES = [

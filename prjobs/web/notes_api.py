@@ -23,6 +23,7 @@ from prjobs.web.endpoint import (
     Whole,
     in_page,
     parse_body,
+    parse_number,
     parse_query,
     reply_json,
     require_names,
@@ -109,12 +110,10 @@ def post_strike(appliance: Appliance, note_id: str) -> Answer:
 
 
 def _note(appliance: Appliance, identity: Identity, text: str) -> notes.Note:
-    missing = NotFound("There is no note with this id.")
-    if not (text.isascii() and text.isdigit() and len(text) < 16):
-        raise missing
-    note = notes.find_note(appliance.queue.database, int(text))
+    missing = "There is no note with this id."
+    note = notes.find_note(appliance.queue.database, parse_number(text, missing))
     if not identity.reaches(note.site):
-        raise missing
+        raise NotFound(missing)
     return note
 
 

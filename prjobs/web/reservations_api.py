@@ -7,10 +7,10 @@ import msgspec
 from prjobs.access import reservations, reserving
 from prjobs.access.reserving import AskedReservation, Reserved
 from prjobs.appliance import Appliance
-from prjobs.base.errors import Conflict, NotFound, UnknownName
+from prjobs.base.errors import Conflict, UnknownName
 from prjobs.web import caller
 from prjobs.web.answers import RemovedReservation, Reservations
-from prjobs.web.endpoint import Answer, Needs, Route, parse_body, parse_query, reply_json
+from prjobs.web.endpoint import Answer, Needs, Route, parse_body, parse_number, parse_query, reply_json
 
 logger = logging.getLogger(__name__)
 
@@ -49,17 +49,11 @@ def post_reservation(appliance: Appliance) -> Answer:
 def delete_reservation(appliance: Appliance, reservation_id: str) -> Answer:
     """Remove a reservation that was made here: admins and owners."""
     identity = caller.require_staff(appliance.desk)
-    number = _number(reservation_id)
+    number = parse_number(reservation_id, "There is no reservation with this id.")
     caller.require_site(identity, reservations.find_reservation(appliance.desk, number).site)
     reserving.remove_reservation(appliance.desk, number, caller.actor(identity))
     logger.info("reservation %s removed by %s", number, identity.user_id)
     return reply_json(RemovedReservation(number))
-
-
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 16):
-        raise NotFound("There is no reservation with this id.")
-    return int(text)
 
 
 ROUTES = [
