@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import pytest
 import requests
 
+from prjobs.base import private
 from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
 from prjobs.base.settings import Settings
@@ -338,6 +339,46 @@ def test_a_service_of_windows_does_not_run_as_a_person() -> None:
     assert windows.account_named("nt authority\\networkservice") == "NT AUTHORITY\\NetworkService"
     with pytest.raises(Unusable, match=r"^SITE\\ann is not one of .*LocalSystem\. .* use the task"):
         windows.account_named("SITE\\ann")
+
+
+@posix
+def test_the_account_of_the_windows_service_may_write_the_copies_of_backups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program in the place of icacls writes its words down: what Windows makes of them, Wine does not show."""
+    copies, data, ran = tmp_path / "nas", tmp_path / "data", tmp_path / "ran"
+    copies.mkdir()
+    (tmp_path / "System32").mkdir()
+    icacls = tmp_path / "System32" / "icacls.exe"
+    icacls.write_text(f'#!/bin/sh\necho "$*" >> "{ran}"\n')
+    icacls.chmod(0o755)
+    monkeypatch.setenv("SYSTEMROOT", str(tmp_path))
+    made, sid = launch(folder=str(data), account=windows.ACCOUNT), windows.service_sid()
+    whole = f"{data} /grant *{sid}:(OI)(CI)F /T /Q"
+    # A folder that is missing, and a share, whose rights another machine gives.
+    for named, first in (
+        (str(copies), [f"{copies} /grant *{sid}:(OI)(CI)M /Q"]),
+        (f"{copies}-2", []),
+        (r"\\nas\b", []),
+    ):
+        ran.write_text("")
+        windows._grant(made, Settings(backup_copy=named))
+        assert ran.read_text().splitlines() == [*first, whole]
+
+
+@posix
+@pytest.mark.parametrize(("found", "known"), [("", False), ("SID Found: {path}.", True), (None, None)])
+def test_a_right_to_the_copies_that_is_missing_is_a_change_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: str | None, known: bool | None
+) -> None:
+    (tmp_path / "System32").mkdir()
+    icacls = tmp_path / "System32" / "icacls.exe"
+    listed = f"{tmp_path} S-1-5-18:(F)" if found is not None else ""
+    answer = (found or "").format(path=tmp_path)
+    icacls.write_text(f'#!/bin/sh\n[ "$2" = /findsid ] && echo "{answer}" || echo "{listed}"\n')
+    icacls.chmod(0o755)
+    monkeypatch.setenv("SYSTEMROOT", str(tmp_path))
+    assert private.is_named(tmp_path, windows.service_sid()) is known
 
 
 def test_the_account_of_a_service_is_named_as_windows_names_it() -> None:

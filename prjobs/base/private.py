@@ -1,9 +1,10 @@
 """The rights of other users of the machine to the data folder: none, as the folder is made."""
 
+import ctypes
 import os
 import stat
 import subprocess
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from prjobs.base.errors import Unusable
 
@@ -12,6 +13,7 @@ EVERYBODY = ("*S-1-1-0", "*S-1-5-11", "*S-1-5-32-545")
 # The owner, the system, the administrators.
 _ALLOWED = ("*S-1-3-4:F", "*S-1-5-18:F", "*S-1-5-32-544:F")
 ICACLS_S = 10.0
+DRIVE_REMOTE = 4
 
 
 def others_may_write(path: Path) -> bool:
@@ -65,6 +67,32 @@ def give(folder: Path, sid: str) -> bool:
 def take(folder: Path, sid: str) -> bool:
     """Take the rights of `give` back."""
     return _icacls(folder, "/remove", f"*{sid}", "/T", "/Q") is not None
+
+
+def let_write(folder: Path, sid: str) -> bool:
+    """Let the account write and delete files in a folder with files of others, on Windows."""
+    return _icacls(folder, "/grant", f"*{sid}:(OI)(CI)M", "/Q") is not None
+
+
+def let_write_no_more(folder: Path, sid: str) -> bool:
+    """Take the right of `let_write` back."""
+    return _icacls(folder, "/remove", f"*{sid}", "/Q") is not None
+
+
+def is_named(path: Path, sid: str) -> bool | None:
+    """Return True if the rights to the file or folder name the account on Windows; None if they cannot be read."""
+    listed, found = _icacls(path), _icacls(path, "/findsid", f"*{sid}")
+    if listed is None or found is None or ":(" not in listed:
+        return None
+    return str(path).lower() in found.lower()
+
+
+def is_on_share(named: str) -> bool:
+    """Return True for a share of Windows or a drive letter of a share: the machine of the share gives the rights."""
+    drive = PureWindowsPath(named).drive
+    if drive.startswith("\\\\"):
+        return True
+    return os.name == "nt" and vars(ctypes)["WinDLL"]("kernel32").GetDriveTypeW(f"{drive}\\") == DRIVE_REMOTE
 
 
 def _icacls(path: Path, *arguments: str) -> str | None:

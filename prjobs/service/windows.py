@@ -8,7 +8,7 @@ import sys
 import sysconfig
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ctypes import wintypes
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
 from prjobs.base.settings import Settings
+from prjobs.base.settings_sources import load_settings
 from prjobs.service import scm
 from prjobs.service.installed import NAME, Installed, State
 from prjobs.service.preflight import check_folder
@@ -135,15 +136,17 @@ class Windows:
                 )
         check_folder(Folder(launch.folder))
 
-    def is_same(self, launch: Launch, _settings: Settings) -> bool:
-        """Return True if the service has the command line and the account of the launch."""
+    def is_same(self, launch: Launch, settings: Settings) -> bool:
+        """Return True if the service has the command line, the account and the rights of the launch."""
         with _told(), scm.opened(NAME, scm.SERVICE_QUERY_CONFIG) as service:
             config = service.config() if service else scm.Config("", "", 0)
         wanted = (subprocess.list2cmdline(launch.words), launch.account, scm.SERVICE_AUTO_START)
-        return (config.command, config.account, config.start) == wanted
+        sid = SIDS.get(launch.account)
+        are_given = not sid or all(private.is_named(folder, sid) is not False for folder in _copies(settings))
+        return (config.command, config.account, config.start) == wanted and are_given
 
-    def put(self, launch: Launch, _settings: Settings) -> Callable[[], None]:
-        """Create or change the service, and give the account the data folder. Return an act that undoes the change."""
+    def put(self, launch: Launch, settings: Settings) -> Callable[[], None]:
+        """Create or change the service, and give the account the folders. Return an act that undoes the change."""
         command = subprocess.list2cmdline(launch.words)
         with _told(), scm.opened(NAME) as service:
             before = service.config() if service else None
@@ -152,7 +155,7 @@ class Windows:
                 scm.create(NAME, SHOWN_NAME, command, launch.account)
         try:
             self._change(command, launch.account)
-            _grant(launch)
+            _grant(launch, settings)
         except Unusable:
             take_back()
             raise
@@ -188,13 +191,17 @@ class Windows:
                     _stop(service)
 
     def remove(self) -> None:
-        """Delete the stopped service, and take the data folder from the account."""
+        """Delete the stopped service, and take the folders from the account."""
         before = self.installed()
         with _told(), scm.opened(NAME) as service:
             if service:
                 service.delete()
         if before and before.folder and (sid := SIDS.get(before.account)):
             private.take(before.folder, sid)
+            # Settings that are not valid stay without an effect on the removal.
+            with suppress(Unusable):
+                for folder in _copies(load_settings(before.folder, environment={})[0]):
+                    private.let_write_no_more(folder, sid)
 
 
 def _stop(service: scm.Service) -> None:
@@ -212,9 +219,21 @@ def _stop(service: scm.Service) -> None:
         raise Unusable(f"The service did not end well (error {status.exit_code}): the next start checks the store.")
 
 
-def _grant(launch: Launch) -> None:
-    """Let the service's account write the folder with all files."""
-    if (sid := SIDS.get(launch.account)) and not private.give(launch.folder, sid):
+def _copies(settings: Settings) -> list[Path]:
+    """Return the folder of the copies of backups, where this machine gives the rights to it."""
+    named = settings.backup_copy
+    return [Path(named)] if named and not private.is_on_share(named) and Path(named).is_dir() else []
+
+
+def _grant(launch: Launch, settings: Settings) -> None:
+    """Let the service's account write the data folder with all files, and the folder of the copies of backups."""
+    sid = SIDS.get(launch.account)
+    if not sid:
+        return
+    for folder in _copies(settings):
+        # A stick without rights refuses, and needs none.
+        private.let_write(folder, sid)
+    if not private.give(launch.folder, sid):
         raise Unusable(
             f"{launch.folder}: the right to write cannot be given to {launch.account}: is the disk formatted with NTFS?"
         )
