@@ -87,11 +87,14 @@ function showSite(panel, site, state, model, now) {
   setText(here.tally, tallyWords(site.counts));
 }
 
-function showHead(here, site, jobs, { kind, word }, now, zone) {
+function showHead(here, site, jobs, { kind, word, under }, now, zone) {
   setAttr(here.site, "data-state", kind);
   setText(here.name, site.site);
   setAttr(here.siteLink, "href", siteRoute(site.site));
   setText(here.state, word);
+  setText(here.under, under?.word || "");
+  setAttr(here.under, "data-kind", under?.kind || null);
+  show(here.under, under);
   setText(here.sentence, siteSentence(site, workCounts(site, jobs), now));
   setText(here.asked, askedWords(site, now));
   setTip(here.asked, site.last_poll_ms == null ? "" : `Last request for jobs: ${bothTimes(site.last_poll_ms, zone)}`);
@@ -138,9 +141,10 @@ function workCounts(site, jobs) {
 }
 
 // Listeners hear a state when it changes, not every second of a silence.
-function say(panel, site, { kind, word }) {
-  if (panel.said && panel.said !== kind && kind !== "not_live") announce(`${site.site}: ${word}`);
-  panel.said = kind;
+function say(panel, site, { kind, word, under }) {
+  const said = under ? `${kind} ${under.kind}` : kind;
+  if (panel.said && panel.said !== said && kind !== "not_live") announce(`${site.site}: ${under ? `${word}, ${under.word}` : word}`);
+  panel.said = said;
 }
 
 // Rows stay where they are while somebody is about to take one; what ended meanwhile is shown in its place.

@@ -10,6 +10,7 @@ export const LATE_AFTER = 6 * SECOND;
 export const RETURN_GRACE = 2 * SECOND;
 // A page that nobody sees asks seldom, and browsers let its timers run once a minute.
 export const HIDDEN_NOT_LIVE_AFTER = 90 * SECOND;
+const UNDER_LOCK = ["silent", "stopping"];
 export const SKEW_WORTH_SAYING = 2 * SECOND;
 // A stop that was picked up gets no further report from today's site software.
 export const STOP_SETTLES_AFTER = 30 * SECOND;
@@ -46,10 +47,16 @@ function isBusy(job, nowMs) {
   return phase === "running";
 }
 
-// The one word of a site. What is unknown or unsafe wins over what looks well.
+// The one word of a site. What is unknown or unsafe wins over what looks well. `under` is the state that the person in
+// the dome must know too: whether a stop arrives.
 export function siteState(site, jobs, nowMs, live = true) {
   if (!live) return { kind: "not_live", word: "NOT LIVE" };
-  if (site.locks?.length) return { kind: "locked", word: LOCKED_OUT };
+  const state = unlockedState(site, jobs, nowMs);
+  if (!site.locks?.length) return state;
+  return { kind: "locked", word: LOCKED_OUT, under: UNDER_LOCK.includes(state.kind) ? state : null };
+}
+
+function unlockedState(site, jobs, nowMs) {
   const quiet = silentFor(site, nowMs);
   if (quiet) return { kind: "silent", word: `SITE SILENT ${compact(quiet)}`.trim() };
   if (jobs.some((job) => isStopping(job, nowMs))) return { kind: "stopping", word: "STOPPING" };

@@ -63,6 +63,25 @@ def test_the_panel_the_title_and_a_listener_are_told(page, served, admin):
     assert line.inner_text().startswith("LOCKED OUT · saf: Ann K. until unlocked: mirror cleaning · saf: Tim")
 
 
+@pytest.mark.parametrize(("theme", "width"), [("day", 1400), ("dark", 390), ("red", 1400), ("red", 390)])
+def test_silence_and_a_stop_are_seen_under_locked_out(served, observatory, admin, open_page, theme, width):
+    """Whoever is in the dome must know whether the stop arrived."""
+    observatory.poll()
+    lock(served, admin, name="Ann K.", stop=True)
+    page = open_page(served.url, theme=theme, width=width)
+    page.locator(STATE, has_text="LOCKED OUT").wait_for()
+    under = page.locator(".state-under")
+    page.locator(".state-under", has_text="STOPPING").wait_for()
+    served.after(600)
+    page.locator(".state-under", has_text=re.compile(r"^SITE SILENT 1\dm\d\ds$")).wait_for()
+    assert page.locator(STATE).inner_text() == "LOCKED OUT"
+    box, word = under.bounding_box(), page.locator(STATE).bounding_box()
+    assert box["y"] >= word["y"] + word["height"] and box["x"] + box["width"] <= width and box["height"] >= 28
+    observatory.fetch()
+    page.locator(".state-under", has_text="STOPPING").wait_for()
+    assert page.complaints == []
+
+
 def test_a_lock_of_a_site_without_a_panel_stands_in_a_line(page, served, admin):
     lock(served, admin, site="new", name="Ann", reason="wiring <b>now</b>")
     line = page.locator("[data-lock-line]", has_text="LOCKED OUT · new: Ann until unlocked: wiring <b>now</b>")

@@ -39,6 +39,18 @@ def test_silence_is_louder_than_work_and_not_live_louder_than_silence(call: Call
     assert call("state.js", "siteState", site(last_poll_ms=None), [], NOW)["word"] == "SITE SILENT"
 
 
+def test_under_a_lock_silence_and_a_stop_are_seen(call: Call) -> None:
+    locked = site(locks=[{"id": 1}])
+    silent = locked | {"last_poll_ms": NOW - 130_000}
+    stop = job(command_class="stop")
+    for one, jobs, under in [(silent, [stop], "SITE SILENT 2m10s"), (locked, [stop], "STOPPING")]:
+        state = call("state.js", "siteState", one, jobs, NOW)
+        assert state["word"] == "LOCKED OUT" and state["under"]["word"] == under
+    for jobs in ([], [running()]):
+        assert call("state.js", "siteState", locked, jobs, NOW)["under"] is None
+    assert call("state.js", "siteState", silent, [stop], NOW, False)["word"] == "NOT LIVE"
+
+
 def test_a_slow_poller_is_silent_later(call: Call) -> None:
     slow = site(last_poll_ms=NOW - 100_000, silent_after_ms=240_000)
     assert call("state.js", "silentFor", slow, NOW) == 0
