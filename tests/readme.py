@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from prjobs.base.errors import Refused
+from prjobs.base.manual import SECTIONS
+from prjobs.base.notices import QUIET, Code
 from prjobs.base.settings_sources import reference
 from prjobs.cli.commands import build_parser
 from prjobs.web.app import ROUTES
 from prjobs.web.contract import DESCRIBED
-from prjobs.web.manual import anchor_of
+from prjobs.web.manual import anchor_of, pages
 from prjobs.web.metrics import METRICS
 from tests import api_page
 
@@ -38,6 +40,7 @@ def sections() -> dict[str, str]:
         "routes": _routes(),
         "errors": _errors(),
         "metrics": _metrics(),
+        "quiet": _quiet(),
         "authentication": api_page.authentication(),
         "headers": api_page.headers(),
         "endpoints": f"\n{api_page.endpoints()}\n",
@@ -108,6 +111,17 @@ def _metrics() -> str:
         labels = ", ".join(f"`{label}`" for label in one.labels)
         rows.append(f"| `{one.name}` | {one.kind}{f' by {labels}' if labels else ''} | {one.help} |")
     return _table("metric | kind and labels | what it is", rows)
+
+
+def _quiet() -> str:
+    """Return the notices without a sound, each with the section of the manual."""
+    rows = []
+    for code in Code:
+        if code in QUIET:
+            page, _, anchor = SECTIONS[code].partition("#")
+            (title,) = [one.title for one in pages()[page].sections if one.anchor == anchor]
+            rows.append(f"| `{code}` | [{title}]({page}.md#{anchor}) |")
+    return _table("notice without a sound | what it is about", rows)
 
 
 def _first(text: str | None) -> str:
