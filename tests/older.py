@@ -43,6 +43,17 @@ def _git(*words: str) -> bytes:
 
 
 @cache
+def has_history() -> bool:
+    """Return True in a checkout with all commits: there each older version is tested, without exception."""
+    try:
+        return _git("rev-parse", "--is-shallow-repository").strip() == b"false" and bool(
+            _git("rev-list", "-1", "HEAD", "--", str(MIGRATIONS))
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return False
+
+
+@cache
 def versions() -> dict[str, Version]:
     """Return the last version before each new schema, by the number of its last migration; empty without a history."""
     found = {}

@@ -38,7 +38,7 @@ LAST = NAMES[-1]
 # schema is younger than the last run of `python -m tests.older`.
 STORED = {name[:4]: max(one for one in older.stored_schemas() if one <= name[:4]) for name in NAMES}
 OLDER = sorted(STORED.keys() - {LAST[:4]})
-VERSIONS = [schema for schema in OLDER if STORED[schema] == schema or schema in older.versions()][-6:]
+VERSIONS = [schema for schema in OLDER if STORED[schema] == schema or schema in older.versions()]
 NOT_COMPARED = {"fact", "sqlite_sequence", "schema_migration", "poll"}
 
 
@@ -293,8 +293,9 @@ def test_an_older_version_names_the_way_back(tmp_path: Path) -> None:
 def test_the_older_version_itself_brings_everything_back(schema: str, program: Program, tmp_path: Path) -> None:
     """The manual's page Upgrade, step by step."""
     version = older.versions().get(schema)
-    if version is None:
+    if not older.has_history():
         pytest.skip("this checkout has no history with the older version")
+    assert version is not None
     folder, tokens = older_folder(schema, program.data)
     columns = tables(folder.database)
     rows = contents(folder.database, columns)
