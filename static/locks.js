@@ -39,9 +39,12 @@ export function readLock({ name = "", reason = "", hours = "", stop = "" }, { si
   return { body: { site, reason: reason.trim(), name: name.trim(), until_ms, stop: stop.includes("stop") }, problems };
 }
 
+// The most jobs in the answer to a lock.
+const MOST = 50;
+
 // What the server answered to a lock: the jobs that no lock holds back any more, then its notes.
 export function madeWords({ under_way: jobs, stops, notes }) {
-  const count = jobs.length === 1 ? "1 job is" : `${jobs.length} jobs are`;
+  const count = jobs.length === 1 ? "1 job is" : `${jobs.length}${jobs.length >= MOST ? " or more" : ""} jobs are`;
   const named = jobs.slice(0, 5).map((job) => `${job.site} ${job.label}`).join(", ") + (jobs.length > 5 ? " …" : "");
   const todo = stops.length ? "Wait until the stop is picked up before you go in." : "Hold STOP before you go in.";
   const words = jobs.length ? [`${count} at the telescope already, and may still move something: ${named}. ${todo}`] : [];

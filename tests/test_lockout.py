@@ -14,10 +14,12 @@ from prjobs.access.tokens import list_tokens
 from prjobs.base.errors import BadRequest, Conflict, LockedOut, NotFound
 from prjobs.base.notices import Code
 from prjobs.base.settings import Settings
+from prjobs.cli.locking import _print_jobs
 from prjobs.jobs import leases, locking, making_safe, submission, withdrawals
 from prjobs.jobs.locking import Asked
 from prjobs.jobs.requests import Command
 from prjobs.monitor import makings
+from prjobs.monitor.views import view_job
 from prjobs.opening import Purpose, close_appliance, open_appliance
 from prjobs.upkeep.backup import make_backup
 from prjobs.upkeep.chores import Chores
@@ -791,6 +793,15 @@ def test_a_folder_without_an_appliance_is_refused_and_not_made(program, words):
     assert (refused.returncode, refused.stdout) == (1, "") and "LOCKED OUT" not in refused.stderr
     assert f"{program.data} holds no appliance: nothing was locked or unlocked" in refused.stderr
     assert not program.data.exists()
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "1 job is"), (49, "49 jobs are"), (60, "50 or more jobs are")])
+def test_the_number_of_jobs_at_the_telescope_says_when_there_may_be_more(appliance, submit_many, capsys, count, said):
+    submit_many(appliance, count)
+    take(appliance)
+    jobs = [msgspec.to_builtins(view_job(row)) for row in lock(appliance).under_way]
+    _print_jobs({"under_way": jobs, "stops": []}, is_served=True)
+    assert capsys.readouterr().err.startswith(f"{said} at the telescope already")
 
 
 def test_a_lock_in_a_folder_without_a_server_says_so_and_names_jobs_and_folder(program):

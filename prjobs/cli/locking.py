@@ -9,8 +9,8 @@ from prjobs.cli.running import running_client
 from prjobs.cli.terminal import Namespace, Parser, add_data, folder_of, future_ms, print_json, stderr, utc
 from prjobs.client import Client
 
-# The jobs at the telescope that are named.
-NAMED = 10
+# The jobs at the telescope that are named, and the most in an answer.
+NAMED, MOST = 10, 50
 
 
 def add_lock(lock: Parser) -> None:
@@ -88,7 +88,9 @@ def _print_jobs(made: dict[str, Any], is_served: bool) -> None:
     jobs = made["under_way"]
     if not jobs:
         return
-    stderr(f"{len(jobs)} jobs are at the telescope already, and may still move something:")
+    more = " or more" if len(jobs) >= MOST else ""
+    count = "1 job is" if len(jobs) == 1 else f"{len(jobs)}{more} jobs are"
+    stderr(f"{count} at the telescope already, and may still move something:")
     for job in jobs[:NAMED]:
         stderr(marked(f"  {job['site']} {job['ulid']} {job['label']} ({job['status']})"))
     if not is_served:

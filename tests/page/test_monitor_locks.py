@@ -5,6 +5,7 @@ import re
 import pytest
 import requests
 
+from prjobs.jobs import locking
 from tests.page.watching import log_in
 
 STATE = '[data-screen="now"] .site .state'
@@ -45,6 +46,12 @@ def test_a_site_is_locked_and_unlocked_on_its_page(page, served, observatory):
     page.get_by_role("button", name="Is everybody out? Click again to unlock").click()
     page.locator("[data-locks]:not([data-locked])").wait_for()
     assert requests.get(f"{served.url}/api/lock", timeout=60).json()["locks"] == [] and page.complaints == []
+
+
+def test_the_number_of_jobs_at_the_telescope_says_when_there_may_be_more(call):
+    for count, said in ((1, "1 job is"), (49, "49 jobs are"), (locking.NAMED, "50 or more jobs are")):
+        made = {"under_way": [{"site": "saf", "label": "mount park"}] * count, "stops": [], "notes": []}
+        assert call("locks.js", "madeWords", made)[0].startswith(f"{said} at the telescope already")
 
 
 def test_the_panel_the_title_and_a_listener_are_told(page, served, admin):
