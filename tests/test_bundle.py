@@ -6,6 +6,7 @@ import os
 import re
 import stat
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,10 @@ def test_the_program_says_what_is_in_the_file_beside_a_server(program, tmp_path)
     assert store["tables"]["job"] == 1 and store["page_count"] > 10 and store["migrations"][0].startswith("0001")
     assert any(sql.startswith("CREATE TABLE") and "user_id" in sql for sql in store["schema"])
     versions = json.loads(found["versions.json"])
-    assert versions["sqlite"].startswith("3.") and {"bottle", "waitress", "peewee"} <= versions["dependencies"].keys()
+    assert versions["sqlite"].startswith("3.")
+    # A checkout that is not installed names no dependencies.
+    if list(metadata.distributions(name="prjobs")):
+        assert {"bottle", "waitress", "peewee"} <= versions["dependencies"].keys()
     assert json.loads(found["settings.json"])["port"]["source"] == "default"
     (line,) = [line for line in found["prjobs.log"].splitlines() if " newjob " in line]
     assert re.search(r"newjob saf [0-9A-Z]{26} by user-[0-9a-f]{8}: camera expose$", line)
@@ -99,9 +103,8 @@ def test_it_never_overwrites_and_leaves_nothing_half_done(program, tmp_path):
     assert program.run("doctor", "--with-names").returncode == 1
 
 
+@pytest.mark.skipif(os.name == "nt" or not Path("/dev/full").exists(), reason="no /dev/full")
 def test_a_full_disk_leaves_no_file(folder, clock, tmp_path, monkeypatch):
-    if not Path("/dev/full").exists():
-        pytest.skip("no /dev/full")
     # The temporary file is a link to a device that is always full.
     target = tmp_path / "help.zip"
     full = tmp_path / "full.new"
@@ -123,6 +126,8 @@ def test_it_works_whatever_the_state_of_the_folder(make_appliance, folder, clock
     if state == "no folder":
         folder = Folder(tmp_path / "nothing")
     elif state == "empty":
+        if os.name == "nt":
+            pytest.skip("Windows removes no open file")
         folder.database.unlink()
     elif state == "damaged":
         overwrite(folder.database, 4096, b"\x55" * 40_000)
@@ -181,7 +186,7 @@ def test_the_account_of_this_machine_and_the_homes_of_others_are_left_out(folder
     plant_log(folder, f"{home}/data cannot be read", f"/home/{MARK}/x", rf"C:\Users\{MARK}\x", f"started by {MARK}-ann")
     found = written(folder, clock, tmp_path / "help.zip")
     require_none(found, MARK)
-    assert json.loads(found["settings.json"])["cloud_token_file"]["value"].endswith("account/token")
+    assert json.loads(found["settings.json"])["cloud_token_file"]["value"].endswith(("account/token", "account\\token"))
 
 
 def test_a_backup_still_knows_the_names_that_a_damaged_store_hides(make_appliance, folder, clock, tmp_path):
