@@ -402,6 +402,17 @@ def test_numbers_and_ids_after_a_restore_are_new(lived: dict[str, Any], applianc
         again.queue.database.close()
 
 
+def test_two_restores_within_a_second_keep_both_stores(
+    lived: dict[str, Any], appliance: Appliance, folder: Folder
+) -> None:
+    close_appliance(appliance, folder)
+    kept = [restore(folder, lived["path"], appliance.queue.clock).replaced for _ in range(3)]
+    assert len(set(kept)) == 3 and all(one and (one / folder.database.name).exists() for one in kept)
+    now_ms = appliance.queue.clock.now_ms()
+    made = [make_backup(folder, default_target(folder, now_ms)).path for _ in range(2)]
+    assert made[0] != made[1]
+
+
 def test_numbers_after_the_restore_of_a_lost_store_are_new(
     lived: dict[str, Any], appliance: Appliance, folder: Folder
 ) -> None:

@@ -820,7 +820,8 @@ def test_a_lock_in_a_folder_without_a_server_says_so_and_names_jobs_and_folder(p
         made.stderr.index(f"note: {told}") < made.stderr.index("LOCKED OUT")
         and f"Data folder: {program.data}" in made.stderr
     )
-    assert job["ulid"] in made.stderr and "Start the server, and stop them" in made.stderr
+    assert job["ulid"] in made.stderr and "Start the server, and send a stop" in made.stderr
+    assert "1 job is at the telescope already" in made.stderr
     changed = program.run("lock", "saf", "--change", str(answer["lock"]["id"]), "motor")
     ended = program.run("unlock", "saf")
     for done in (changed, ended):

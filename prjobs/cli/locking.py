@@ -94,9 +94,9 @@ def _print_jobs(made: dict[str, Any], is_served: bool) -> None:
     for job in jobs[:NAMED]:
         stderr(marked(f"  {job['site']} {job['ulid']} {job['label']} ({job['status']})"))
     if not is_served:
-        stderr("Start the server, and stop them before you go in: prjobs cancel --all SITE.")
+        stderr("Start the server, and send a stop before you go in: prjobs cancel --all SITE.")
     elif not made["stops"]:
-        stderr("Stop them before you go in: prjobs cancel --all SITE, or lock with --stop.")
+        stderr("Send a stop before you go in: prjobs cancel --all SITE, or lock with --stop.")
 
 
 def _change(folder: Folder, asked: Namespace) -> None:

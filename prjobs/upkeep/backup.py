@@ -48,9 +48,16 @@ def stamp(now_ms: int) -> str:
     return moment(now_ms).strftime(STAMP)
 
 
+def free_path(folder: Path, name: str, now_ms: int) -> Path:
+    """Return a path that is not there: the name with the time for `{}`, or with a later second."""
+    while (path := folder / name.format(stamp(now_ms))).exists():
+        now_ms += 1000
+    return path
+
+
 def default_target(folder: Folder, now_ms: int) -> Path:
     """Return the default file of a backup."""
-    return folder.backups / f"prjobs-{stamp(now_ms)}.sqlite3"
+    return free_path(folder.backups, "prjobs-{}.sqlite3", now_ms)
 
 
 def make_backup(

@@ -21,7 +21,7 @@ from prjobs.store.numbers import KEYS, Fetch, last_number, raise_numbers
 from prjobs.store.schema import open_database
 from prjobs.store.transaction import Transaction
 from prjobs.upkeep import kept_locks
-from prjobs.upkeep.backup import stamp
+from prjobs.upkeep.backup import free_path
 from prjobs.upkeep.inspection import (
     copy_into,
     has_log,
@@ -106,7 +106,7 @@ def _restore(folder: Folder, source: Path, clock: Clock) -> Restored:
         identity = _identity(folder, new, old)
         if old and has_log(folder.database):
             empty_log(folder.database)
-        aside = folder.backups / f"replaced-{stamp(clock.now_ms())}"
+        aside = free_path(folder.backups, "replaced-{}", clock.now_ms())
         replaced = change_places(folder, temporary, identity, aside)
     except sqlite3.Error as error:
         raise Unusable(f"{source} was not restored: {trouble_of(error, folder.path).sentence}") from None

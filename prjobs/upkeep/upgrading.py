@@ -10,7 +10,7 @@ from prjobs.base.files import make_folder, reason_of, remove
 from prjobs.base.folder import BEFORE, Folder
 from prjobs.base.notices import Code
 from prjobs.jobs.queue import Queue
-from prjobs.upkeep.backup import DAY_MS, make_backup, stamp, stamped_ms
+from prjobs.upkeep.backup import DAY_MS, free_path, make_backup, stamped_ms
 
 logger = logging.getLogger(__name__)
 # A rule of its own: the nightly backups of a week must not push out the only way back.
@@ -46,18 +46,12 @@ def _make(folder: Folder, clock: Clock, number: str) -> Path:
         # The lock of the folder is held: no other process writes the file.
         remove(interrupted)
     earlier = [path for path in folder.before_backups() if path.name.startswith(f"before-{number}-")]
-    made = make_backup(folder, _free_name(folder, clock.now_ms(), number)).path
+    made = make_backup(folder, free_path(folder.backups, f"before-{number}-{{}}.sqlite3", clock.now_ms())).path
     if earlier and filecmp.cmp(earlier[-1], made, shallow=False):
         # A migration that fails at each start of a service would fill the disk.
         remove(made)
         return earlier[-1]
     return made
-
-
-def _free_name(folder: Folder, now_ms: int, number: str) -> Path:
-    while (target := folder.backups / f"before-{number}-{stamp(now_ms)}.sqlite3").exists():
-        now_ms += 1000
-    return target
 
 
 def _remove_old(folder: Folder, made: Path) -> None:
