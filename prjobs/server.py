@@ -223,9 +223,7 @@ def serve(
     folder.create()
     set_up_logs(folder, settings.log_level)
     server = Server(folder, settings, demo=demo is not None)
-    for name in SIGNALS:
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), server.stop)
+    _handle_signals(server.stop)
     on_stop(server.stop)
     say(f"prjobs {VERSION} serves {server.url}/")
     _say_start(server, server.start, say)
@@ -239,13 +237,17 @@ def serve(
     ).start()
     well = server.run()
     ended.set()
-    for name in SIGNALS:
-        # A second signal would end the process with another exit code.
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    # A second signal would end the process with another exit code.
+    _handle_signals(signal.SIG_IGN)
     if not well:
         logger.error("the store could not be closed well: no answered request is lost, the next start checks the file")
     return well
+
+
+def _handle_signals(handler: Callable[..., object] | signal.Handlers) -> None:
+    for name in SIGNALS:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), handler)
 
 
 def _end_in_time(stopping: threading.Event, ended: threading.Event) -> None:

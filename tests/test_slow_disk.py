@@ -171,7 +171,7 @@ def test_it_is_given_back_before_a_clean_stop(appliance, folder, clock, submit, 
 
 def test_it_goes_back_although_the_disk_refuses_it_for_a_while(appliance, submit, disk, too_late, monkeypatch):
     job = submit()
-    real = handouts._give_back
+    real = handouts.give_back
 
     def full(*arguments):
         real(*arguments)
@@ -179,7 +179,7 @@ def test_it_goes_back_although_the_disk_refuses_it_for_a_while(appliance, submit
         failed.append(1)
 
     failed = []
-    monkeypatch.setattr(handouts, "_give_back", full)
+    monkeypatch.setattr(handouts, "give_back", full)
     too_late()
     while states(appliance) != ["RETURNED"]:
         time.sleep(0.01)
@@ -197,7 +197,7 @@ def test_a_kill_before_it_goes_back_leaves_it_in_doubt(
         with sqlite3.connect(folder.database) as source:
             source.execute("VACUUM INTO ?", (str(copied),))
 
-    monkeypatch.setattr(handouts, "_give_back", copy)
+    monkeypatch.setattr(handouts, "give_back", copy)
     too_late()
     settle(appliance)
     close_appliance(appliance, folder)

@@ -72,14 +72,7 @@ def open_database(
     database = _Migrated(str(path), pragmas=PRAGMAS, timeout=5)
     try:
         database.connect()
-        runner = Runner(database, str(MIGRATIONS))
-        if first := _first_missing(runner, path):
-            before_upgrade(first)
-        database.passing = failpoints.passing if failpoints else None
-        runner.up()
-        database.passing = None
-        check = "PRAGMA quick_check(1)" if is_checked_at_start(path) else "SELECT 'ok'"
-        damage = database.execute_sql(check).fetchone()[0]
+        damage = _bring_up_to_date(database, path, failpoints, before_upgrade)
     except Unusable:
         raise
     except Exception as error:
@@ -90,6 +83,20 @@ def open_database(
     if damage != "ok":
         raise Unusable(f"{path}: The database file is damaged.", Fault.DAMAGED)
     return Database(path)
+
+
+def _bring_up_to_date(
+    database: _Migrated, path: Path, failpoints: Failpoints | None, before_upgrade: Callable[[str], object]
+) -> str:
+    """Run the migrations that the file lacks, and return what the check of the file finds: `ok` for no damage."""
+    runner = Runner(database, str(MIGRATIONS))
+    if first := _first_missing(runner, path):
+        before_upgrade(first)
+    database.passing = failpoints.passing if failpoints else None
+    runner.up()
+    database.passing = None
+    check = "PRAGMA quick_check(1)" if is_checked_at_start(path) else "SELECT 'ok'"
+    return str(database.execute_sql(check).fetchone()[0])
 
 
 def _first_missing(runner: Runner, path: Path) -> str:

@@ -135,7 +135,7 @@ def cancel_not_held() -> Iterator[Timings]:
 @contextmanager
 def poll_id_forgotten() -> Iterator[Timings]:
     """A repeated poll gets what waits now, not what it got before."""
-    with patch.object(handouts, "_handed_before", lambda *_: None):
+    with patch.object(handouts, "handed_before", lambda *_: None):
         yield PLAIN
 
 

@@ -36,7 +36,7 @@ def poll(poll_id):
 def committed_late(queue, poll_id):
     """A hand-out that was committed after its poll gave up; the next transaction gives its jobs back."""
     given = queue.database.write(handouts._take, queue, poll(poll_id), handouts.Caller(PEER, None, ()))
-    return lambda transaction: handouts._give_back(transaction, queue, given)
+    return lambda transaction: handouts.give_back(transaction, queue, given)
 
 
 def taken(queue, poll_id):
