@@ -174,3 +174,8 @@ def test_recent_jobs_are_found_by_their_age(appliance):
     sql = "SELECT seq FROM job WHERE site = ? AND ulid >= ? ORDER BY ulid LIMIT 500"
     plan = appliance.queue.database.fetch(f"EXPLAIN QUERY PLAN {sql}", ("saf", "0"))
     assert len(plan) == 1 and "job_site_ulid (site=? AND ulid>?)" in plan[0][3]
+
+
+def test_the_stored_job_is_the_returned_one(appliance, submit):
+    job = submit(action="stop")
+    assert lookup.find_job(appliance.queue.database, job.ulid) == job

@@ -39,9 +39,9 @@ def new_row(
 
 def insert_row(transaction: Transaction, queue: Queue, row: JobRow, who: str, note: str = "") -> JobRow:
     """Store a new job and log the insertion; return the job with the number."""
-    row = log.begun(row)
-    values = (next_number(transaction, "job"), *row[1:-1], note)
-    row = row._replace(seq=transaction.execute(_INSERT_JOB, values).lastrowid or 0, note=note)
+    row = log.begun(row)._replace(note=note)
+    values = (next_number(transaction, "job"), *row[1:])
+    row = row._replace(seq=transaction.execute(_INSERT_JOB, values).lastrowid or 0)
     transaction.execute("DELETE FROM removed_site WHERE site = ?", (row.site,))
     queue_name = BOTH if row.status == row.alternate_status else PRIMARY
     event = Event(queue_name, row.status, row.changed_ms, who, note, estimate_s=row.estimate_s)
