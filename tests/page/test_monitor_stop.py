@@ -12,6 +12,7 @@ from prjobs.access.reservations import NewReservation
 from tests.page.here import Here
 from tests.page.watching import Observatory, hold, log_in, press, stop_clock, wait_text, wait_tones
 from tests.program import Program
+from tests.waiting import wait_for
 
 OpenPage = Callable[..., Any]
 PROOF = re.compile(r"^saf: STOP sent \d\d:\d\d:\d\d → picked up \d\d:\d\d:\d\d$")
@@ -62,7 +63,10 @@ def test_the_keyboard_holds_it_too(
     page = open_page(f"{served.url}/favicon.ico")
     page.clock.install()
     log_in(page, served.url, admin)
-    page.locator("[data-stop] [data-part=stop]").focus()
+    button = page.locator("[data-stop] [data-part=stop]")
+    # The button can be used once the first answer has told who is logged in: a focus before that is none.
+    wait_for(lambda: button.is_visible() and button.is_enabled())
+    button.focus()
     stop_clock(page)
     page.keyboard.down(key)
     page.clock.run_for(600)
