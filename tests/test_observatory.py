@@ -125,6 +125,34 @@ def test_a_stop_reaches_a_handler_that_blocks_and_ends_all_that_waits_but_closin
         assert site.await_status(third, "COMPLETE") == ""
 
 
+def test_a_closing_is_kept_also_by_a_function_for_every_action(site: Site):
+    @site.program.on("enclosure")
+    def roof(job: Job) -> None:
+        site.ran.append(job.action)
+        if job.action == "open":
+            job.wait(60)
+
+    with site.program:
+        opening, closing = site.send("enclosure", "open"), site.send("enclosure", "close")
+        wait_for(lambda: site.ran == ["open"])
+        stop = site.send("all", "cancel_all_commands")
+        assert site.await_status(stop, "COMPLETE") == "ended 1 running and 0 waiting jobs"
+        assert site.await_status(opening, "ABORTED") == "stopped by Alice A."
+        assert site.await_status(closing, "COMPLETE") == ""
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), float("nan"), "soon", 10**400])
+def test_an_estimate_that_is_none_holds_nothing_up(site: Site, seconds: Any):
+    @site.program.on("mount", "go", seconds=seconds)
+    def go(job: Job) -> None:
+        job.progress(0.5, seconds_left=seconds)
+        sys.exit(3)
+
+    with site.program:
+        for _ in range(2):
+            assert site.await_status(site.send(), "FAILED") == "3"
+
+
 def test_reports_wait_through_an_outage_and_come_in_order(program: Program):
     program.serve()
     site = Site(program.url, program.token("auth0|alice", "--role", "admin"))

@@ -49,7 +49,7 @@ class Job:
 
     @property
     def lane(self) -> Lane:
-        """Return the device whose jobs run one after another."""
+        """Return the device and instance: a lane runs a job at a time."""
         return self.device.strip().lower(), self.instance.strip().lower()
 
     @property

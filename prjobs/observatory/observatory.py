@@ -11,7 +11,7 @@ from typing import Self
 from prjobs.client import CallFailed, Client, Refused
 from prjobs.observatory.job import Job, Lane, Stopped
 from prjobs.observatory.outbox import Outbox, Report
-from prjobs.observatory.work import MAKES_SAFE, AfterRestart, Handler, Run, Seconds, Work
+from prjobs.observatory.work import AfterRestart, Handler, Run, Seconds, Work
 
 logger = logging.getLogger(__name__)
 
@@ -75,16 +75,15 @@ class Observatory:
         name = action.strip().lower() if action is not None else None
 
         def keep(run: Run) -> Run:
-            safe = name in MAKES_SAFE if makes_safe is None else makes_safe
-            self.work.handlers[device.strip().lower(), name] = Handler(run, seconds, after_restart, safe)
+            self.work.handlers[device.strip().lower(), name] = Handler(run, seconds, after_restart, makes_safe)
             return run
 
         return keep
 
     def on_stop(self, act: Callable[[Job], object]) -> Callable[[Job], object]:
-        """Decorate the function that ends all motion and exposures; it gets the stop as a `Job`.
+        """Decorate the function that ends all motion and exposures; the function gets the stop as a `Job`.
 
-        It runs at once, beside handlers that still block. No job begins before it has returned.
+        The function runs at once, beside handlers that still block. No job begins before the function has returned.
         """
         self._on_stop = act
         return act
@@ -149,6 +148,11 @@ class Observatory:
                 logger.warning("%s: out of touch with the jobs service: %s", self.site, error)
             self.work.set_in_touch(False)
             return False
+        except Exception:
+            # Whatever the answer was: a program that polls no more would never get a stop.
+            logger.exception("%s: an answer of the jobs service could not be used", self.site)
+            self.work.set_in_touch(False)
+            return False
         self.work.set_in_touch(True)
         if time.monotonic() - self._renewed_s > self._lease_s / 3:
             self._renewed_s = time.monotonic()
@@ -202,6 +206,10 @@ class Observatory:
             self.outbox.done(report, is_taken=False)
         except CallFailed:
             return False
+        except Exception:
+            # A report that cannot be sent must not hold back all others.
+            logger.exception("%s: %s of %s cannot be sent", self.site, report.status, report.ulid)
+            self.outbox.done(report, is_taken=False)
         else:
             self.outbox.done(report, is_taken=True)
         return True
@@ -239,21 +247,20 @@ class Observatory:
 
     def _run_lane(self, lane: Lane) -> None:
         while not self._ending.is_set():
+            with self.work.changed:
+                self.work.changed.wait_for(lambda: self.work.can_begin(lane), 1.0)
             job = self.work.begin(lane)
-            if job is None:
-                with self.work.changed:
-                    self.work.changed.wait(1.0)
-            elif self._await_start(job):
+            if job and self._await_start(job):
                 self.carry_out(job)
 
     def _await_start(self, job: Job) -> bool:
         """Return True once the handler may run, False when the job is over before."""
-        while not self.work.may_run(job):
-            if job.is_over:
-                return False
-            with self.work.changed:
+        with self.work.changed:
+            while not job.is_over:
+                if self.work.may_run(job):
+                    return True
                 self.work.changed.wait(1.0)
-        return True
+        return False
 
     def carry_out(self, job: Job) -> None:
         """Run the job's handler and report the outcome, unless a stop came meanwhile."""
@@ -263,7 +270,8 @@ class Observatory:
                 handler.run(job)
         except Stopped:
             self.work.end(job, "ABORTED", "the handler ended the job")
-        except Exception as error:
+        except BaseException as error:
+            # Also of sys.exit in a handler: the lane must go on.
             logger.exception("%s: %s failed", self.site, job)
             self.work.end(job, "FAILED", _words(error))
         else:

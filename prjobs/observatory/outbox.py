@@ -1,5 +1,6 @@
 """The reports of the program: kept in order, and sent again until the service has taken them."""
 
+import math
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -33,7 +34,7 @@ class Outbox:
 
     def put(self, report: Report) -> None:
         """Add a report; an unsent report of progress of the same job makes room."""
-        report.message = _line(report.message)
+        report.message, report.seconds = _line(report.message), _finite(report.seconds)
         with self._changed:
             # The first one may be on the way.
             for other in list(self._waiting)[1:]:
@@ -55,6 +56,14 @@ class Outbox:
                 self._waiting.remove(report)
         if report.taken:
             report.taken(is_taken)
+
+
+def _finite(seconds: float | None) -> float | None:
+    """Return an estimate that JSON can hold; None for any other."""
+    try:
+        return seconds if seconds is not None and math.isfinite(seconds) else None
+    except (TypeError, OverflowError):
+        return None
 
 
 def _line(message: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""What the program holds, what runs, and what a stop ends. Nothing here waits, and nothing here calls the service."""
+"""The jobs in the hands of the program, and what a stop ends; without waits, and without calls of the service."""
 
 import logging
 import re
@@ -33,10 +33,14 @@ class Handler:
     run: Run
     seconds: Seconds = None
     after_restart: AfterRestart = "fail"
-    makes_safe: bool = False
+    makes_safe: bool | None = None
+
+    def is_for_safety(self, job: Job) -> bool:
+        """Return True for a job that waits while a stop is carried out, instead of being ended by the stop."""
+        return job.action.strip().lower() in MAKES_SAFE if self.makes_safe is None else self.makes_safe
 
     def estimate_s(self, job: Job) -> float | None:
-        """Return the usual seconds of a job; None when nobody can tell."""
+        """Return the usual seconds of a job; None for an unknown duration."""
         try:
             return self.seconds(job) if callable(self.seconds) else self.seconds
         except Exception as error:
@@ -147,13 +151,16 @@ class Work:
 
     # ---- one job
 
+    def can_begin(self, lane: Lane) -> bool:
+        """Return True if the lane's next job may begin."""
+        return bool(self._lanes.get(lane)) and lane not in self._running and not self._stops and self._in_touch
+
     def begin(self, lane: Lane) -> Job | None:
         """Take the lane's next job and have the start reported; None while no job may begin."""
         with self.changed:
-            waiting = self._lanes.get(lane)
-            if not waiting or lane in self._running or self._stops or not self._in_touch:
+            if not self.can_begin(lane):
                 return None
-            job = waiting.popleft()
+            job = self._lanes[lane].popleft()
             self._running[lane] = job
         job.tell = lambda status, seconds, message: self._report_progress(job, status, seconds, message)
         handler = self.handler_of(job)
@@ -214,7 +221,7 @@ class Work:
 
     def _is_ended(self, job: Job, stop: Job) -> bool:
         handler = self.handler_of(job)
-        is_kept = not job.is_running and handler is not None and handler.makes_safe
+        is_kept = not job.is_running and handler is not None and handler.is_for_safety(job)
         return job.ulid < stop.ulid and not is_kept
 
     def stop_all(self, reason: str) -> None:
