@@ -20,7 +20,7 @@ from prjobs.opening import close_appliance, open_appliance
 from prjobs.server import Server
 from prjobs.store.models import JobRow
 from prjobs.web.app import build_app
-from tests import described, verbs
+from tests import described, postgres, verbs
 from tests.clocks import ManualClock
 from tests.program import Program
 from tests.verbs import USER, make_token
@@ -152,6 +152,20 @@ def program(tmp_path: Path) -> Iterator[Program]:
     program = Program(tmp_path / "program")
     yield program
     program.kill()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.PostgresServer]:
+    """The PostgreSQL of this session; a test that stops or fills it up makes one of its own."""
+    yield postgres.shared_server()
+    postgres.stop_shared()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: postgres.PostgresServer) -> Iterator[str]:
+    """The address of an empty database on a real PostgreSQL, dropped at the end."""
+    with postgres_server.database() as url:
+        yield url
 
 
 @pytest.fixture

@@ -1,7 +1,11 @@
 """The modules that a process of prjobs imported, as the process prints at its end."""
 
 # The program prints the names of its modules at the end, behind its own output.
-LAUNCHER = "import atexit, sys; atexit.register(lambda: print('\\n', *sys.modules)); "
+# The driver of PostgreSQL is hidden: peewee imports it, with asyncio, where the extra `hub` installed it.
+LAUNCHER = (
+    "import atexit, sys; sys.modules['psycopg'] = None; "
+    "atexit.register(lambda: print('\\n', *(name for name, module in sys.modules.items() if module))); "
+)
 RUN = LAUNCHER + "from prjobs.cli import main; sys.exit(main(sys.argv[1:]))"
 BARE = LAUNCHER
 

@@ -1,0 +1,1 @@
+"""Tests with a real PostgreSQL, as a hub uses it."""
