@@ -27,7 +27,7 @@ from prjobs.jobs.polls import Polls
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.waiters import Waiters
 from prjobs.monitor import alarms, views
-from prjobs.monitor.board import Board, Shared
+from prjobs.monitor.board import new_board
 from prjobs.store.common import Common
 from prjobs.store.database import Database
 from prjobs.store.engine import Engine
@@ -158,7 +158,7 @@ def _put_together(common: Common, secret: bytes, provider: Provider, identity: d
         lockouts=Lockouts(clock),
         first_seq=database.fetch("SELECT coalesce(max(seq), 0) FROM job")[0][0],
     )
-    return Appliance(desk, queue, Board(queue, Shared(clock)), Context(queue))
+    return Appliance(desk, queue, new_board(queue), Context(queue))
 
 
 def require_store(folder: Folder, identity: dict[str, Any], demo: bool) -> None:

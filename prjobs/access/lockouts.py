@@ -10,6 +10,7 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
 from prjobs.access.identity import Identity
 from prjobs.base.clock import Clock, utc
@@ -201,8 +202,12 @@ class Lockouts:
         return [lock for lock in self.open if lock.site == site]
 
     def shown_to(self, reaches: Callable[[str], bool]) -> list[ShownLock]:
-        """Return the locks that hold a site within a caller's reach: also the lock of a station of the site."""
-        return [lock for lock in self.shown if any(map(reaches, lock.holds))]
+        """Return the locks that hold a site within a caller's reach: also the lock of a station of the site.
+
+        Other sites that the lock holds are left out.
+        """
+        found = [(lock, tuple(filter(reaches, lock.holds))) for lock in self.shown]
+        return [lock if held == lock.holds else replace(lock, holds=held) for lock, held in found if held]
 
     def left_s(self, lock: Lock) -> float | None:
         """Return the seconds until the end of a lock, by the later of clock and elapsed time; None without an end."""

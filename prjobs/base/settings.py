@@ -235,6 +235,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "for sunset, dawn and sidereal time"
         ),
     ] = []
+    groups: Annotated[
+        list[str],
+        Meta(
+            description="groups of sites for the monitor's table of many sites, such as north=saf+mrc*, where * stands "
+            "for any characters and ? for one; in the file a table [groups] with a list for each name"
+        ),
+    ] = []
     site_zones: Annotated[
         list[str],
         Meta(description="the time zones of sites, such as saf=America/Denver: a night runs from noon to noon there"),

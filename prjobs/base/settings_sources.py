@@ -11,6 +11,7 @@ import msgspec
 
 from prjobs.base.decoding import descriptions, sentence_of
 from prjobs.base.errors import Unusable
+from prjobs.base.groups import entries_of, parse_groups
 from prjobs.base.notify_addresses import parse_notify
 from prjobs.base.places import parse_places, parse_zones
 from prjobs.base.settings import RETIRED, Settings
@@ -35,6 +36,7 @@ _CHECKS: dict[str, Callable[[list[str]], object]] = {
     "site_places": parse_places,
     "site_zones": parse_zones,
     "notify": parse_notify,
+    "groups": parse_groups,
 }
 
 
@@ -108,13 +110,22 @@ def _read_file(path: Path) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in tables.items():
         inner = {name: value}
-        if isinstance(value, dict):
+        if name == "groups" and isinstance(value, dict):
+            inner = {name: _entries(path, value)}
+        elif isinstance(value, dict):
             prefix = "" if name in PLAIN_TABLES else f"{name}_"
             inner = {f"{prefix}{key}": setting for key, setting in value.items()}
         if twice := flat.keys() & inner.keys():
             raise Unusable(f"{path}: {min(twice)} is set twice, once in a table: remove one of the two lines.")
         flat |= inner
     return flat
+
+
+def _entries(path: Path, table: dict[str, Any]) -> list[str]:
+    try:
+        return entries_of(table)
+    except ValueError as wrong:
+        raise Unusable(f"{path}: groups: {wrong}.") from None
 
 
 def _has_backslash(path: Path, wrong: str) -> bool:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+from prjobs.base.groups import is_pattern, parse_groups
 from prjobs.base.notify_addresses import parse_notify
 from prjobs.base.settings import Settings
 
@@ -11,7 +12,7 @@ from prjobs.base.settings import Settings
 _NAMING = [
     name
     for name in Settings.__struct_fields__
-    if name in ("stations", "notify") or name.startswith("site_") or name.endswith("_sites")
+    if name in ("stations", "notify", "groups") or name.startswith("site_") or name.endswith("_sites")
 ]
 
 
@@ -27,6 +28,8 @@ def sites_in_settings(settings: Settings) -> dict[str, list[str]]:
 def _sites(setting: str, entry: str) -> list[str]:
     if setting == "stations":
         return re.split(r"[=+]", entry)
+    if setting == "groups":
+        return [site for sites in parse_groups([entry]).values() for site in sites if not is_pattern(site)]
     if setting == "notify":
         return [site for address in parse_notify([entry]) for site in address.sites]
     return [entry.partition("=")[0].strip()]

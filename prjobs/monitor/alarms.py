@@ -6,7 +6,7 @@ written as soon as the store works.
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
@@ -35,6 +35,8 @@ DOUBT, LOOK, REPORTED = "doubt", "look", "reported"
 NEVER = "never-polled"
 # The name of the alarm for commands that wait at many such sites.
 UNREACHED = "unreached"
+# What stands before the names of sites in its sentence.
+EXAMPLES = ", such as "
 LIMIT = 500
 OVER = "This alarm is not raised any more."
 SAVE_PATIENCE_S = 0.5
@@ -196,8 +198,31 @@ def _see(board: Board, keys: Sequence[str], who: str | None, time_ms: int | None
 
 def list_alarms(board: Board, reaches: Callable[[str], bool] = lambda _site: True) -> list[AlarmView]:
     """Return the raised alarms of the server and of the sites that `reaches`: unseen before seen, the worst first."""
+    shown = (lambda alarm: alarm) if reaches("") else _for_some
     found = [alarm for alarm in board.alarms.raised() if not alarm.site or reaches(alarm.site)]
-    return [_view(alarm) for alarm in sorted(found, key=_rank)]
+    return [_view(shown(alarm)) for alarm in sorted(found, key=_rank)]
+
+
+def list_texts(board: Board, reaches: Callable[[str], bool]) -> list[AlarmView]:
+    """Return the alarms of `list_alarms`, each as JSON already: made anew after a change only."""
+    which = 0 if reaches("") else 1
+    made = board.alarm_texts.get(board.alarms.number, lambda: _texts(board))
+    return cast(list[AlarmView], [texts[which] for site, texts in made if not site or reaches(site)])
+
+
+def _texts(board: Board) -> list[tuple[str, tuple[msgspec.Raw, msgspec.Raw]]]:
+    found = sorted(board.alarms.raised(), key=_rank)
+    return [(alarm.site, (_text(alarm), _text(_for_some(alarm)))) for alarm in found]
+
+
+def _text(alarm: Alarm) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(_view(alarm)))
+
+
+def _for_some(alarm: Alarm) -> Alarm:
+    """Return the alarm for a caller of some sites: an alarm about many names no site of others."""
+    is_about_many = code_of(alarm) == UNREACHED
+    return msgspec.structs.replace(alarm, sentence=alarm.sentence.partition(EXAMPLES)[0]) if is_about_many else alarm
 
 
 def _rank(alarm: Alarm) -> tuple[bool, int, int, str]:

@@ -50,6 +50,8 @@ class RaisedAlarms:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._raised: dict[str, Alarm] = {}
+        # Grows with each change of a raised alarm.
+        self.number = 0
         self._unsaved: dict[tuple[str, int], Alarm] = {}
         # The elapsed time of the last search for faults.
         self.searched_s: float | None = None
@@ -74,6 +76,7 @@ class RaisedAlarms:
         """Take over an alarm of an earlier process from the file."""
         with self._lock:
             self._raised[alarm.key] = alarm
+            self.number += 1
 
     def add(self, alarm: Alarm) -> None:
         """Raise an alarm, unless an alarm with the same key is raised."""
@@ -86,6 +89,7 @@ class RaisedAlarms:
         with self._lock:
             if alarm := self._raised.get(key):
                 self._raised[key] = msgspec.structs.replace(alarm, sentence=sentence)
+                self.number += 1
 
     def clear(self, key: str, time_ms: int) -> None:
         """Clear an alarm at the end of its condition."""
@@ -110,6 +114,7 @@ class RaisedAlarms:
         self._keep(alarm)
 
     def _keep(self, alarm: Alarm) -> None:
+        self.number += 1
         self._unsaved[(alarm.key, alarm.raised_ms)] = alarm
         if self._tell:
             self._tell(alarm)
@@ -147,6 +152,44 @@ class Shared:
                 self._made_s = now_s
             return self._value
 
+    @property
+    def last(self) -> Any:
+        """Return the last value, however old, for `make()` to start from; None before the first."""
+        return self._value
+
+
+class AlarmTexts:
+    """The alarms in the form for pages, made anew after a change only."""
+
+    def __init__(self) -> None:
+        self._made: tuple[int, Any] = (-1, None)
+
+    def get(self, number: int, make: Callable[[], Any]) -> Any:
+        """Return the value for the number of the last change, else call `make()`."""
+        made = self._made
+        if made[0] != number:
+            self._made = made = (number, make())
+        return made[1]
+
+
+class SharedBySite:
+    """A value of each site, at most a second old: one caller makes it for all."""
+
+    LIMIT = 1000
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._shared: dict[str, Shared] = {}
+
+    def get(self, site: str, make: Callable[[], Any]) -> Any:
+        """Return the site's value of the last second, else call `make()`."""
+        with self._lock:
+            if site not in self._shared and len(self._shared) >= self.LIMIT:
+                self._shared.clear()
+            shared = self._shared.setdefault(site, Shared(self._clock))
+        return shared.get(make)
+
 
 class Counted(NamedTuple):
     """The day of a site as counted at `made_s` of elapsed time, and the number of jobs."""
@@ -157,13 +200,14 @@ class Counted(NamedTuple):
 
 
 class Days:
-    """The last day of each site, kept until the site changes; for one caller at a time.
+    """The last day of each site, kept until the site changes; callers hold `lock`.
 
     Counting reads every job of the day: a site is counted anew only after a change there, and a site of very many jobs
     only every few seconds.
     """
 
     def __init__(self) -> None:
+        self.lock = threading.Lock()
         self._seq = 0
         self._days: dict[str, Counted] = {}
         self._changed: set[str] = set()
@@ -194,10 +238,23 @@ class Days:
 
 @dataclass(frozen=True)
 class Board:
-    """The state that the verbs of this package take: the queue, the raised alarms, the sites, the counts."""
+    """The state that the verbs of this package take: the queue, the raised alarms, the sites, the counts.
+
+    `sites`, `site`, `names` and `table`, the rows of the table of sites, are kept for a second.
+    """
 
     queue: Queue
     sites: Shared
+    site: SharedBySite
+    names: Shared
+    table: Shared
     alarms: RaisedAlarms = field(default_factory=RaisedAlarms)
+    alarm_texts: AlarmTexts = field(default_factory=AlarmTexts)
     days: Days = field(default_factory=Days)
     measures: Measures = field(default_factory=Measures)
+
+
+def new_board(queue: Queue) -> Board:
+    """Return the board of a queue."""
+    clock = queue.clock
+    return Board(queue, Shared(clock), SharedBySite(clock), Shared(clock), Shared(clock))

@@ -1,5 +1,7 @@
 """The present problems and notices in sentences, and the check for room for new jobs."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from prjobs.base.catalogue import MAKES_SAFE
@@ -26,10 +28,11 @@ class Health(msgspec.Struct, frozen=True):
     notices: list[Finding]
 
 
-def examine(queue: Queue) -> Health:
-    """Return the known problems and notices. Measuring is left to the upkeep package."""
-    problems = [_finding(notice) for notice in raised(queue) if notice.is_problem]
-    notices = [_finding(notice) for notice in raised(queue) if not notice.is_problem]
+def examine(queue: Queue, reaches: Callable[[str], bool] = lambda _site: True) -> Health:
+    """Return the known problems and notices, those of sites that `reaches`. Measuring is left to the upkeep package."""
+    found = [notice for notice in raised(queue) if not notice.site or reaches(notice.site)]
+    problems = [_finding(notice) for notice in found if notice.is_problem]
+    notices = [_finding(notice) for notice in found if not notice.is_problem]
     return Health(not problems, problems, notices)
 
 

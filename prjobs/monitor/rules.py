@@ -1,5 +1,7 @@
 """The rules that server and page share. /api/now serves the rules: the page has no copy."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from prjobs.jobs.polls import SILENT_AFTER_MS
@@ -22,6 +24,12 @@ OPEN_S = 60.0
 # The view of a site lists and counts the jobs of this time, and at most this many open ones.
 LISTED_S = 86_400.0
 OPEN_LIMIT = 50
+# A stop that was picked up gets no further report from today's site software: for this time the site is stopping.
+STOPPING_S = 30.0
+# The same software never says that a job began or ended: for this time a picked-up job may be at work.
+MAY_WORK_S = 600.0
+# The page shows a table instead of a panel a site when there are more sites.
+MANY_SITES = 20
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,11 +45,14 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     overdue_share: float
     listed_s: float
     open_limit: int
+    stopping_s: float
+    may_work_s: float
+    many_sites: int
     stations: dict[str, str]
 
 
-def rules_of(sites_by_station: dict[str, list[str]]) -> Rules:
-    """Return the rules in force; a site of two stations gets the first."""
+def rules_of(sites_by_station: dict[str, list[str]], reaches: Callable[[str], bool] = lambda _site: True) -> Rules:
+    """Return the rules in force; a site of two stations gets the first. Only sites that `reaches` are named."""
     return Rules(
         phases=PHASES,
         open_phases=tuple(phase for phase in PHASES if phase in OPEN_PHASES),
@@ -53,5 +64,10 @@ def rules_of(sites_by_station: dict[str, list[str]]) -> Rules:
         overdue_share=OVERDUE_SHARE,
         listed_s=LISTED_S,
         open_limit=OPEN_LIMIT,
-        stations={site: station for station, sites in reversed(sites_by_station.items()) for site in sites},
+        stopping_s=STOPPING_S,
+        may_work_s=MAY_WORK_S,
+        many_sites=MANY_SITES,
+        stations={
+            site: station for station, sites in reversed(sites_by_station.items()) for site in sites if reaches(site)
+        },
     )

@@ -1,6 +1,6 @@
 """The view of each site: the polls, the open jobs, and the number of jobs of the last day in each phase."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, cast
 
 import msgspec
@@ -61,6 +61,29 @@ def _listed(board: Board) -> list[tuple[SiteView, msgspec.Raw]]:
     return found
 
 
+def names(board: Board) -> list[str]:
+    """Return the names of every site with jobs or polls, sorted; kept for a second."""
+    found: list[str] = board.names.get(lambda: sorted(board.queue.polls.sites()))
+    return found
+
+
+def list_named(board: Board, wanted: Iterable[str]) -> list[SiteView]:
+    """Return these sites, each as JSON already, without a look at other sites; unknown sites are left out."""
+    known = set(names(board))
+    texts = [
+        board.site.get(site, lambda site=site: msgspec.Raw(msgspec.json.encode(_view_one(board, site))))  # type: ignore[misc]
+        for site in dict.fromkeys(wanted)
+        if site in known
+    ]
+    return cast(list[SiteView], texts)
+
+
+def _view_one(board: Board, site: str) -> SiteView:
+    with board.days.lock:
+        board.days.follow(board.queue)
+        return _view_site(board.queue, site, board.days.of(board.queue, site, _count_day))
+
+
 class _Day(NamedTuple):
     """The last day of a site; `note` is for whoever sends a job there before the first poll."""
 
@@ -72,9 +95,10 @@ class _Day(NamedTuple):
 
 def view_sites(board: Board) -> list[SiteView]:
     """Return the view of every site with jobs or polls, by name."""
-    queue = board.queue
-    board.days.follow(queue)
-    return [_view_site(queue, site, board.days.of(queue, site, _count_day)) for site in sorted(queue.polls.sites())]
+    queue, days = board.queue, board.days
+    with days.lock:
+        days.follow(queue)
+        return [_view_site(queue, site, days.of(queue, site, _count_day)) for site in sorted(queue.polls.sites())]
 
 
 def _view_site(queue: Queue, site: str, day: _Day) -> SiteView:

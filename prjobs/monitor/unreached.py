@@ -8,7 +8,7 @@ from functools import partial
 
 from prjobs.base.catalogue import MAKES_SAFE
 from prjobs.jobs.polls import Polls
-from prjobs.monitor.alarms import STOP, UNREACHED, Wrong
+from prjobs.monitor.alarms import EXAMPLES, STOP, UNREACHED, Wrong
 
 # So many sites have alarms of their own.
 FEW_SITES = 3
@@ -35,6 +35,6 @@ def _waits(one: Wrong) -> bool:
 
 def _words(count: int, sites: Sequence[str]) -> str:
     return (
-        f"{count} stops, closings and parkings wait at {len(sites)} sites for which no program polls, such as "
-        f"{', '.join(sorted(sites)[:NAMED])}"
+        f"{count} stops, closings and parkings wait at {len(sites)} sites for which no program polls"
+        f"{EXAMPLES}{', '.join(sorted(sites)[:NAMED])}"
     )

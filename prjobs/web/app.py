@@ -26,10 +26,12 @@ from prjobs.web import (
     monitor_api,
     night_api,
     notes_api,
+    now_api,
     openapi,
     pages,
     poll_refusals,
     reservations_api,
+    sites_api,
     wall_api,
 )
 from prjobs.web.audited_acts import note_refusal
@@ -57,7 +59,9 @@ def _description() -> bytes:
 
 # The appliance's own API. The five endpoints of the contract stand in `contract.ROUTES`, under many paths each.
 ROUTES = [
+    *now_api.ROUTES,
     *monitor_api.ROUTES,
+    *sites_api.ROUTES,
     *jobs_api.ROUTES,
     *access_api.ROUTES,
     *reservations_api.ROUTES,

@@ -1,7 +1,7 @@
 """The caller of a request: the connection, and the identity that a token or the login cookie proves."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from bottle import request
@@ -214,6 +214,11 @@ def require_site(found: Identity | None, site: str) -> None:
     """Raise Forbidden unless the identity reaches the site; None stands for a reader without a token."""
     if found is not None and not found.reaches(site):
         raise Forbidden("This token is not for this site.")
+
+
+def reach(found: Identity | None) -> Callable[[str], bool]:
+    """Return the test for the sites that a reader may see; None stands for a reader without a token."""
+    return found.reaches if found else lambda _site: True
 
 
 def sites_asked(desk: Desk) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""The state of the appliance and its sites under /api/: now, changes, alarms, settings; and /healthz."""
+"""The state of the appliance under /api/: changes, alarms, settings, make safe; and /healthz."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -8,23 +8,20 @@ import msgspec
 from msgspec import UNSET, Meta
 
 from prjobs.access import audit, rights
-from prjobs.access.identity import Identity, User
-from prjobs.access.lockouts import ShownLock
+from prjobs.access.identity import Identity
 from prjobs.appliance import Appliance
 from prjobs.base.errors import Conflict, Forbidden, NotFound, TooMany
 from prjobs.base.fields import Site
 from prjobs.base.notify_addresses import shown_setting
 from prjobs.base.settings_sources import reference
 from prjobs.base.sites import stations
-from prjobs.cloud.status import CloudStatus, describe_for, state_of
-from prjobs.jobs import log, making_safe, removal
+from prjobs.cloud.status import state_of
+from prjobs.jobs import log, making_safe
 from prjobs.jobs.queue import Queue
-from prjobs.monitor import alarms, health, makings, sites, views, watchdog
+from prjobs.monitor import alarms, health, makings, views, watchdog
 from prjobs.monitor.board import Board
-from prjobs.monitor.rules import Rules, rules_of
-from prjobs.version import VERSION
 from prjobs.web import audited_acts, caller, connection, sending
-from prjobs.web.answers import Alarms, Changes, CloudSaid, Healthz, RemovedSite, Setting, SettingsAnswer
+from prjobs.web.answers import Alarms, Changes, CloudSaid, Healthz, Setting, SettingsAnswer
 from prjobs.web.endpoint import (
     MAX_WAIT_S,
     Answer,
@@ -37,10 +34,8 @@ from prjobs.web.endpoint import (
     parse_query,
     reply,
     reply_json,
-    require_names,
 )
 from prjobs.web.holding import hold
-from prjobs.web.pages import build_name
 
 logger = logging.getLogger(__name__)
 MAKE_SAFE = "/api/make_safe"
@@ -49,25 +44,6 @@ SHARED = 50
 
 
 Key = Annotated[str, Meta(min_length=1, max_length=200, description="the key of an alarm, 1 to 200 characters")]
-
-
-class Now(msgspec.Struct, frozen=True):
-    """The state of every site that the caller may see."""
-
-    time_ms: int
-    version: str
-    build: str
-    seq: int
-    demo: bool
-    store: str
-    alarms: list[alarms.AlarmView]
-    rules: Rules
-    user: User | None
-    make_safe: list[makings.MakingView]
-    locks: list[ShownLock]
-    health: health.Health
-    cloud: CloudStatus | None
-    sites: list[sites.SiteView]
 
 
 class HealthzQuery(msgspec.Struct, frozen=True, rename={"asked_for": "for"}):
@@ -83,12 +59,6 @@ class ChangesQuery(msgspec.Struct, frozen=True):
     since: Whole | None = None
     last: Whole | None = None
     wait: Whole = 0
-
-
-class RemovalQuery(msgspec.Struct, frozen=True):
-    """The query of DELETE /api/sites/SITE."""
-
-    force: str = ""
 
 
 class AlarmKeys(msgspec.Struct, frozen=True):
@@ -114,31 +84,6 @@ def _reached(appliance: Appliance) -> Callable[[str], bool]:
     return identity.reaches if identity else lambda _site: caller.is_open(appliance.desk)
 
 
-def get_now(appliance: Appliance) -> Answer:
-    """Return the state of every site."""
-    identity = caller.require_reader(appliance.desk)
-    reaches = identity.reaches if identity else lambda _site: True
-    queue = appliance.queue
-    return reply_json(
-        Now(
-            time_ms=queue.clock.now_ms(),
-            version=VERSION,
-            build=build_name(),
-            seq=log.last_seq(queue.database),
-            demo=queue.demo,
-            store=queue.identity,
-            alarms=alarms.list_alarms(appliance.board, reaches),
-            rules=rules_of(stations(queue.settings)),
-            user=caller.shown(identity) if identity else None,
-            make_safe=[one for one in makings.list_makings(queue) if reaches(one.site)],
-            locks=queue.lockouts.shown_to(reaches),
-            health=health.examine(queue),
-            cloud=describe_for(appliance.cloud, identity),
-            sites=sites.list_texts(appliance.board, reaches),
-        )
-    )
-
-
 def get_settings(appliance: Appliance) -> Answer:
     """Return the settings in force: administrators of every site."""
     caller.require_admin_everywhere(appliance.desk)
@@ -150,17 +95,6 @@ def get_settings(appliance: Appliance) -> Answer:
         for name, value in values.items()
     }
     return reply_json(SettingsAnswer(said))
-
-
-def delete_site(appliance: Appliance, site: str) -> Answer:
-    """Remove a site that does not poll, as after a typing error; `force=1` cancels what waits there: administrators."""
-    identity = caller.require_admin(appliance.desk)
-    caller.require_site(identity, site)
-    require_names(RemovalQuery)
-    force = parse_query(RemovalQuery).force == "1"
-    cancelled = removal.remove_site(appliance.queue, site, caller.actor(identity), force)
-    logger.info("site removed by %s: %s, %s jobs cancelled", identity.user_id, site, cancelled)
-    return reply_json(RemovedSite(site, cancelled))
 
 
 # ---- changes
@@ -288,10 +222,6 @@ ROUTES = [
         refuses=(Conflict, TooMany),
     ),
     Route("GET", "/healthz", get_healthz, Needs.NOTHING, Healthz, query=HealthzQuery, statuses=(200, 503)),
-    Route("GET", "/api/now", get_now, Needs.READER, Now),
-    Route(
-        "DELETE", "/api/sites/<site>", delete_site, Needs.ADMIN, RemovedSite, query=RemovalQuery, refuses=(Conflict,)
-    ),
     Route("GET", "/api/changes", get_changes, Needs.READER, Changes, query=ChangesQuery),
     Route("POST", "/api/alarms/ack", post_ack, Needs.COMMANDER, Alarms, body=AlarmKeys, refuses=(NotFound,)),
     Route("DELETE", "/api/alarms/ack", delete_ack, Needs.COMMANDER, Alarms, body=AlarmKeys, refuses=(NotFound,)),

@@ -21,7 +21,9 @@ ABOUT = (
 TAGS = {
     "contract": ("Jobs service", "The wire contract of the Photon Ranch jobs service."),
     "jobs_api": ("Jobs", "Jobs listed, looked at, cancelled, closed and sent again; the catalogue of commands."),
-    "monitor_api": ("State", "The state of the server and its sites, changes, alarms, settings; *make safe*."),
+    "monitor_api": ("State", "The health of the server, changes, alarms, settings; *make safe*."),
+    "now_api": ("Now", "The state of the server and its sites."),
+    "sites_api": ("Sites", "The sites in a table, and the removal of a site."),
     "access_api": ("Access", "Tokens, logging in and out, and the question whether a caller may command."),
     "reservations_api": ("Reservations", "Reservations of sites."),
     "lock_api": ("Locks", "Locks of sites while somebody is in the dome: only stops are taken and handed out."),
