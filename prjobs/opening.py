@@ -30,7 +30,7 @@ from prjobs.monitor import alarms, views
 from prjobs.monitor.board import new_board
 from prjobs.store.common import Common
 from prjobs.store.database import Database
-from prjobs.store.engine import Engine
+from prjobs.store.source import Store
 from prjobs.store.numbers import note_for_older_versions
 from prjobs.store.schema import open_database, schema_number
 from prjobs.store.transaction import Transaction
@@ -186,7 +186,7 @@ def _open_store(folder: Folder, failpoints: Failpoints, purpose: Purpose) -> Dat
         raise
 
 
-def _last_ulid(database: Engine, identity: dict[str, Any]) -> str | None:
+def _last_ulid(database: Store, identity: dict[str, Any]) -> str | None:
     stored = database.fetch("SELECT max(ulid) FROM job")[0][0]
     return max(filter(None, (stored, identity.get("last_ulid"))), default=None)
 

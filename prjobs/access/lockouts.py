@@ -18,7 +18,7 @@ from prjobs.base.errors import Forbidden, LockedOut
 from prjobs.base.fields import Site, UserName
 from prjobs.base.settings import Settings
 from prjobs.base.sites import tied_sites
-from prjobs.store.engine import Source, marks
+from prjobs.store.source import Source, marks
 
 # Locks named in one sentence; the rest is counted.
 NAMED = 3

@@ -19,7 +19,7 @@ from prjobs.base.errors import NotFound
 from prjobs.base.fields import Site, UserId, UserName
 from prjobs.base.settings import Settings
 from prjobs.base.sites import stations
-from prjobs.store.engine import marks
+from prjobs.store.source import marks
 
 LOCAL = "local"
 CALENDAR = "calendar"

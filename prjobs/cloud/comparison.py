@@ -8,7 +8,7 @@ from prjobs.cloud.tables import ELSEWHERE, OURS, Known
 from prjobs.cloud.wire import Page, Sighting, read_record
 from prjobs.jobs.requests import STOP_CLASS
 from prjobs.jobs.states import CANCELLED, EXPIRED, FORWARDED, HELD, UNREAD
-from prjobs.store.engine import Source
+from prjobs.store.source import Source
 
 WAITING = (UNREAD, HELD)
 # No program runs a job with such a status. A hub keeps withdrawn jobs; a FORWARDED job runs under its other id.

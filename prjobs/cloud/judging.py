@@ -11,7 +11,7 @@ from prjobs.cloud.wire import Page
 from prjobs.jobs import log, lookup, stops
 from prjobs.jobs.log import Event
 from prjobs.jobs.states import ALTERNATE, CANCELLED, CLOUD, HELD, PRIMARY, UNREAD, is_finished
-from prjobs.store.engine import Engine, Source
+from prjobs.store.source import Store, Source
 from prjobs.store.models import JOB_COLUMNS, JobRow
 from prjobs.store.transaction import Transaction
 
@@ -117,7 +117,7 @@ def _held(source: Source, site: str) -> set[str]:
     return {row.ulid for row in rows if row.origin == CLOUD}
 
 
-def judge_held(database: Engine, site: str) -> None:
+def judge_held(database: Store, site: str) -> None:
     """Have a new primary look again at the jobs held as a standby, before their hand-out."""
     if held := _held(database, site):
         database.write(tables.set_cancel, site, floor_ulid(ulid_ms(max(held)) + 1))

@@ -7,7 +7,7 @@ import msgspec
 
 from prjobs.base.ulids import ulid_ms
 from prjobs.jobs.states import CANCELLED, HELD, RECEIVED, UNREAD, is_finished
-from prjobs.store.engine import Engine
+from prjobs.store.source import Store
 
 LOST_AFTER_MS = 600_000
 
@@ -28,7 +28,7 @@ class ShadowReport(msgspec.Struct, frozen=True, kw_only=True):
     set_back: list[str]
 
 
-def report(database: Engine) -> ShadowReport:
+def report(database: Store) -> ShadowReport:
     """Return the report on all stored jobs of the cloud with runs elsewhere."""
     rows = database.fetch(
         "SELECT k.ulid, j.status, c.status, c.time_ms FROM cloud_job k JOIN job j ON j.seq = k.job_seq "

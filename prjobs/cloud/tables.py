@@ -11,7 +11,7 @@ A status is unsent if the log has a change of the job's primary queue after `pus
 from typing import NamedTuple
 
 from prjobs.jobs.states import ALTERNATE, HELD, PRIMARY, UNREAD
-from prjobs.store.engine import Row, Source, marks
+from prjobs.store.source import Row, Source, marks
 from prjobs.store.transaction import Transaction
 
 OURS, ELSEWHERE, GONE = "OURS", "ELSEWHERE", "GONE"

@@ -12,7 +12,7 @@ from prjobs.jobs.queue import Queue, Stop
 from prjobs.jobs.requests import STOP_CLASS, is_cancel_all
 from prjobs.jobs.states import ALTERNATE, CANCELLED, CLOUD, COLUMNS, HELD, PRIMARY, UNREAD
 from prjobs.jobs.stops import SPARED, Withdrawal
-from prjobs.store.engine import Source
+from prjobs.store.source import Source
 from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
 

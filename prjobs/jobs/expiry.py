@@ -8,7 +8,7 @@ from prjobs.jobs import log
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.states import ALTERNATE, APPLIANCE, COLUMNS, EXPIRED, PRIMARY, UNREAD
-from prjobs.store.engine import Source, marks
+from prjobs.store.source import Source, marks
 from prjobs.store.models import BRIEF_COLUMNS, JobRow
 from prjobs.store.transaction import Transaction
 

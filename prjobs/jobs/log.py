@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache
 
 from prjobs.jobs.states import ALTERNATE, BOTH, COLUMNS, in_phases, phase_of
-from prjobs.store.engine import Engine, Row, Source, marks
+from prjobs.store.source import Store, Row, Source, marks
 from prjobs.store.models import LISTED_COLUMNS, JobRow
 from prjobs.store.numbers import last_number, next_number
 from prjobs.store.transaction import Transaction
@@ -146,7 +146,7 @@ class Change:
     job: JobRow
 
 
-def last_seq(database: Engine) -> int:
+def last_seq(database: Store) -> int:
     """Return the number of the newest change; 0 before the first."""
     return last_number(database.fetch_kept, "change")
 
@@ -171,7 +171,7 @@ def looked_until(source: Source, since: int, newest: int) -> int:
     return min(newest, int(first) + LOOKED) if first else newest
 
 
-def newest_events(database: Engine, count: int, sites: Sequence[str] = ()) -> list[Change]:
+def newest_events(database: Store, count: int, sites: Sequence[str] = ()) -> list[Change]:
     """Return the newest changes, oldest first, without the ends of jobs in the alternate queue alone.
 
     A stop withdraws each job from the alternate queue as well, and a finished job expires there: such rows would fill
@@ -203,7 +203,7 @@ def _change(row: Row) -> Change:
     )
 
 
-def has_changes(database: Engine, since: int, sites: Sequence[str] = ()) -> bool:
+def has_changes(database: Store, since: int, sites: Sequence[str] = ()) -> bool:
     """Return True if the log has changes after number `since`, or too many to look through for those of the sites."""
     if sites and since < last_seq(database) <= since + LOOKED:
         sql = f"SELECT 1 FROM change WHERE seq > ? {_of_sites('site', sites)} LIMIT 1"

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from prjobs.base.errors import NotFound
 from prjobs.base.ulids import floor_ulid
 from prjobs.jobs.states import BOTH, COLUMNS, FORWARDING, HELD, RECEIVED, UNREAD, in_phases
-from prjobs.store.engine import Engine, Source, marks
+from prjobs.store.source import Store, Source, marks
 from prjobs.store.models import BRIEF_COLUMNS, JOB_COLUMNS, LONG, JobRow
 from prjobs.store.transaction import Transaction
 
@@ -20,7 +20,7 @@ PAGE_BYTES = 1_000_000
 STEP = 8
 
 
-def has_waiting(database: Engine, site: str, queue_name: str) -> bool:
+def has_waiting(database: Store, site: str, queue_name: str) -> bool:
     """Return True if a job of the site waits in the queue: the query of every empty poll, all night."""
     return bool(database.fetch_kept(_LOOK[queue_name], (site,)))
 

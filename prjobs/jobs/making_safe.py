@@ -19,7 +19,7 @@ from prjobs.jobs.queue import Queue, write_command
 from prjobs.jobs.requests import Command
 from prjobs.jobs.safe_acts import STOP_STEP, Making, Sender, Step, Told, decode, encode, job_of, newest_stop
 from prjobs.jobs.states import UNREAD, phase_of
-from prjobs.store.engine import Source
+from prjobs.store.source import Source
 from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
 

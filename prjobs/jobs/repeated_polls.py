@@ -11,7 +11,7 @@ from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.requests import STOP_CLASS, PollRequest, is_for_all_devices
 from prjobs.jobs.states import APPLIANCE, OPEN, RETURNED, UNCONFIRMED, UNREAD
-from prjobs.store.engine import Source
+from prjobs.store.source import Source
 from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
 

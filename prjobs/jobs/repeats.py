@@ -29,7 +29,7 @@ from prjobs.jobs.states import (
     in_phases,
 )
 from prjobs.jobs.surplus import Kind
-from prjobs.store.engine import Source, marks
+from prjobs.store.source import Source, marks
 from prjobs.store.models import JOB_COLUMNS, JobRow
 from prjobs.store.transaction import Transaction
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from prjobs.store.engine import Source
+from prjobs.store.source import Source
 
 # The word of the first step, as the page shows it.
 STOP_STEP = "STOP"

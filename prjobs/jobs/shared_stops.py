@@ -13,7 +13,7 @@ from prjobs.jobs.lookup import FOR_ALL_DEVICES
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.requests import is_for_all_devices
 from prjobs.jobs.states import CONFIRMED, OPEN, RETURNED, Program
-from prjobs.store.engine import Source
+from prjobs.store.source import Source
 from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
 

@@ -32,7 +32,7 @@ from prjobs.jobs.states import (
     in_phases,
     phase_of,
 )
-from prjobs.store.engine import Source
+from prjobs.store.source import Source
 from prjobs.store.models import JOB_COLUMNS, JobRow
 from prjobs.store.transaction import Transaction
 

@@ -15,7 +15,7 @@ from prjobs.base.errors import NotFound, Unavailable
 from prjobs.base.manual import section_of
 from prjobs.base.notices import Code
 from prjobs.monitor.board import Alarm, Board
-from prjobs.store.engine import Engine
+from prjobs.store.source import Store
 from prjobs.store.transaction import Transaction
 
 STOP, SAFETY, SILENT, PROBLEM, STUCK, NOTICE = "stop", "safety", "silent", "problem", "stuck", "notice"
@@ -164,7 +164,7 @@ def adopt(board: Board) -> None:
         board.alarms.adopt(_alarm(row))
 
 
-def find_alarm(database: Engine, key: str, raised_ms: int) -> Alarm | None:
+def find_alarm(database: Store, key: str, raised_ms: int) -> Alarm | None:
     """Return an alarm of the file, raised or cleared; None for an alarm that was never saved."""
     found = database.fetch(f"SELECT {_COLUMNS} FROM alarm WHERE key = ? AND raised_ms = ?", (key, raised_ms))
     return _alarm(found[0]) if found else None
@@ -254,7 +254,7 @@ def code_of(alarm: Alarm) -> str:
     return rest.partition("/")[0] if alarm.kind in (PROBLEM, NOTICE) else name
 
 
-def list_past(database: Engine, since_ms: int, until_ms: int, site: str | None = None) -> list[Alarm]:
+def list_past(database: Store, since_ms: int, until_ms: int, site: str | None = None) -> list[Alarm]:
     """Return the alarms raised or still open between two moments, oldest first; alarms without a site are included."""
     where, parameters = ("AND site IN (?, '')", [site]) if site else ("", [])
     found = database.fetch(

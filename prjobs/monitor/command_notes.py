@@ -16,7 +16,7 @@ from prjobs.base import catalogue, parameters
 from prjobs.base.fields import Site
 from prjobs.base.parameters import shown
 from prjobs.base.suggestions import did_you_mean
-from prjobs.store.engine import Source
+from prjobs.store.source import Source
 
 # The newest jobs of a site say what the site has; more would be read with every pause in typing.
 LOOKED_AT = 2000

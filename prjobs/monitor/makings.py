@@ -8,7 +8,7 @@ from prjobs.jobs.making_safe import PATIENCE_MS
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.safe_acts import STOP_STEP, Making, Step, Told, decode, job_of, newest_stop
 from prjobs.jobs.states import phase_of
-from prjobs.store.engine import Source
+from prjobs.store.source import Source
 
 SHOWN_MS = 3_600_000
 

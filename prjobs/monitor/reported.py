@@ -18,7 +18,7 @@ from prjobs.monitor.alarms import REPORTED, SAFETY, Wrong
 from prjobs.monitor.board import Board
 from prjobs.monitor.rules import UNREPORTED_UNTIL_S
 from prjobs.monitor.views import JobView, view_job
-from prjobs.store.engine import marks
+from prjobs.store.source import marks
 
 DAY_MS = 86_400_000
 _CLASSES = ", ".join(f"'{name}'" for name in sorted(MAKES_SAFE))

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from prjobs.store.engine import Engine
+from prjobs.store.source import Store
 
 # The news about an alarm in a message: raised, not acknowledged yet, over, or both raised and over.
 RAISED, AGAIN, OVER, BOTH = "raised", "again", "over", "raised and over"
@@ -19,7 +19,7 @@ class Told(msgspec.Struct, frozen=True):
     sentence: str
 
 
-def list_told(database: Engine, since_ms: int, until_ms: int, site: str | None = None) -> list[Told]:
+def list_told(database: Store, since_ms: int, until_ms: int, site: str | None = None) -> list[Told]:
     """Return the alarms told between two moments, oldest first; alarms without a site are included."""
     where, parameters = ("AND a.site IN (?, '')", [site]) if site else ("", [])
     found = database.fetch(

@@ -17,7 +17,7 @@ from prjobs.jobs import log
 from prjobs.jobs.log import Change
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.states import PHASES, RECEIVED, UNREAD, in_phases, phase_of
-from prjobs.store.engine import Engine, Row, Source
+from prjobs.store.source import Store, Row, Source
 from prjobs.store.models import INTERNAL, LISTED_COLUMNS, LONG, Job, JobRow
 
 DAY_MS = 86_400_000
@@ -196,7 +196,7 @@ def _view_handout(row: Row) -> HandoutView:
 # ---- lists
 
 
-def list_jobs(database: Engine, asked: Filter) -> tuple[list[JobRow], str | None]:
+def list_jobs(database: Store, asked: Filter) -> tuple[list[JobRow], str | None]:
     """Return the newest jobs that pass the filter, newest first, and the `before` of the next page; None at the end.
 
     A page looks at `SEARCHED` jobs of the filter's sites and time at most, and may be empty before the end.
@@ -210,7 +210,7 @@ def list_jobs(database: Engine, asked: Filter) -> tuple[list[JobRow], str | None
     return rows, rows[-1].ulid if rows and len(rows) == limit else oldest
 
 
-def count_phases(database: Engine, asked: Filter) -> dict[str, int] | None:
+def count_phases(database: Store, asked: Filter) -> dict[str, int] | None:
     """Count the jobs of each phase by the filter without the conditions `phases` and `before`.
 
     Return None for too many jobs to look at.
@@ -227,7 +227,7 @@ def count_phases(database: Engine, asked: Filter) -> dict[str, int] | None:
     return counts
 
 
-def _oldest_of(database: Engine, asked: Filter, count: int) -> str | None:
+def _oldest_of(database: Store, asked: Filter, count: int) -> str | None:
     """Return the id of the last one of the newest `count` jobs of the filter's sites and time; None for fewer jobs."""
     query = Job.select(Job.ulid).order_by(Job.ulid.desc()).limit(1).offset(count - 1)
     for condition in _range(asked):

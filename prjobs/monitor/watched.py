@@ -33,7 +33,7 @@ from prjobs.monitor.rules import (
     UNREPORTED_UNTIL_S,
 )
 from prjobs.monitor.silence import WAITING_BEFORE, OpenJob, Silence
-from prjobs.store.engine import marks
+from prjobs.store.source import marks
 
 PAGE = 1000
 DAY_S = 86_400.0

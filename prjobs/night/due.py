@@ -9,7 +9,7 @@ from ulid import ULID
 from prjobs.jobs import log
 from prjobs.jobs.queue import Queue
 from prjobs.night.nights import Night, night_at
-from prjobs.store.engine import Engine
+from prjobs.store.source import Store
 from prjobs.store.transaction import Transaction
 
 # So many changes are looked at in a step; the time of jobs is told apart by 2^15 ms, the last letters of a ULID's time.
@@ -99,7 +99,7 @@ def next_due(queue: Queue) -> Due | None:
     return None
 
 
-def count_due(database: Engine, site: str | None = None) -> int:
+def count_due(database: Store, site: str | None = None) -> int:
     """Return the number of nights that were never summed up yet."""
     where, values = ("AND site = ?", [site]) if site else ("", [])
     found = database.fetch(f"SELECT count(*) FROM night_sum WHERE due > 0 AND made_ms = 0 {where}", values)

@@ -10,7 +10,7 @@ import msgspec
 
 from prjobs.base.errors import NotFound
 from prjobs.night.nights import Night
-from prjobs.store.engine import Engine, marks
+from prjobs.store.source import Store, marks
 from prjobs.store.models import NoteRow
 from prjobs.store.transaction import Transaction
 
@@ -42,12 +42,12 @@ class Noted(msgspec.Struct):
     first: list[Note] = msgspec.field(default_factory=list)
 
 
-def find_note(database: Engine, number: int) -> Note:
+def find_note(database: Store, number: int) -> Note:
     """Return a note. Raise NotFound."""
     return shown(one_row(database, number))
 
 
-def one_row(source: Engine | Transaction, number: int) -> NoteRow:
+def one_row(source: Store | Transaction, number: int) -> NoteRow:
     """Return the row of a note. Raise NotFound."""
     found = source.fetch(f"SELECT {_COLUMNS} FROM observer_note WHERE id = ?", (number,))
     if not found:
@@ -60,7 +60,7 @@ def shown(row: NoteRow) -> Note:
     return Note(**{name: getattr(row, name) for name in Note.__struct_fields__})
 
 
-def list_notes(database: Engine, sites: Sequence[str], before: int | None = None, limit: int = MOST) -> list[Note]:
+def list_notes(database: Store, sites: Sequence[str], before: int | None = None, limit: int = MOST) -> list[Note]:
     """Return the newest notes of the sites, or of all; newest first, those before a number."""
     where, values = _of_sites(sites)
     if before is not None:
@@ -68,12 +68,12 @@ def list_notes(database: Engine, sites: Sequence[str], before: int | None = None
     return _read(database, f"{where} ORDER BY id DESC LIMIT ?", [*values, min(limit, MOST)])
 
 
-def list_notes_of_job(database: Engine, ulid: str) -> list[Note]:
+def list_notes_of_job(database: Store, ulid: str) -> list[Note]:
     """Return the notes of a job, oldest first."""
     return _read(database, "ulid <> '' AND ulid = ? ORDER BY id LIMIT ?", [ulid.upper(), MOST])
 
 
-def notes_of_night(database: Engine, site: str | None, night: Night) -> Noted:
+def notes_of_night(database: Store, site: str | None, night: Night) -> Noted:
     """Return the notes of a night at a site or at all sites, oldest first."""
     where, values = _of_sites([site] if site else [])
     where, values = f"{where} AND about_ms >= ? AND about_ms < ?", [*values, night.since_ms, night.until_ms]
@@ -87,6 +87,6 @@ def _of_sites(sites: Sequence[str]) -> tuple[str, list[object]]:
     return (f"site IN ({marks(sites)})" if sites else "1 = 1"), list(sites)
 
 
-def _read(database: Engine, where: str, values: Sequence[object]) -> list[Note]:
+def _read(database: Store, where: str, values: Sequence[object]) -> list[Note]:
     found = database.fetch(f"SELECT {_COLUMNS} FROM observer_note WHERE {where}", values)
     return [shown(NoteRow(*row)) for row in found]

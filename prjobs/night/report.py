@@ -22,7 +22,7 @@ from prjobs.night.notes import notes_of_night
 from prjobs.night.shapes import NightJob, NightReport, Tally
 from prjobs.night.silence import Polled
 from prjobs.night.sky import Sky, place_of, sky_between
-from prjobs.store.engine import Engine, Row, marks
+from prjobs.store.source import Store, Row, marks
 from prjobs.store.models import LISTED_COLUMNS, JobRow
 
 PAGE = 1000
@@ -41,7 +41,7 @@ CALENDAR_NOTE = "The calendar's reservations are those of its last answer."
 class Source:
     """The data for a report; `polled` holds the known polls of each site."""
 
-    database: Engine
+    database: Store
     settings: Settings
     now_ms: int
     polled: Mapping[str, Polled]
@@ -61,7 +61,7 @@ def source_of(queue: Queue) -> Source:
     return Source(queue.database, queue.settings, now_ms, polled)
 
 
-def stored_source(database: Engine, settings: Settings, now_ms: int, is_served: bool) -> Source:
+def stored_source(database: Store, settings: Settings, now_ms: int, is_served: bool) -> Source:
     """Return a store as a source. Without a server no site can poll: the time is no silence."""
     rows = database.fetch("SELECT site, last_ms, usual_gap_ms FROM poll WHERE queue = ?", (PRIMARY,))
     polled = {
@@ -109,7 +109,7 @@ def night_report(source: Source, site: str | None, night: Night, take: Take = le
     )
 
 
-def tallied(database: Engine, site: str | None, night: Night, tally: Tally) -> Iterator[list[NightJob]]:
+def tallied(database: Store, site: str | None, night: Night, tally: Tally) -> Iterator[list[NightJob]]:
     """Yield the jobs of a night in pages, oldest first, each page once the tally has it. Raises Unavailable."""
     for rows in _pages(database, site, night):
         firsts = _firsts(database, rows)
@@ -127,7 +127,7 @@ def _sky(settings: Settings, site: str | None, night: Night) -> Sky | None:
 # ---- reading
 
 
-def _pages(database: Engine, site: str | None, night: Night) -> Iterator[list[JobRow]]:
+def _pages(database: Store, site: str | None, night: Night) -> Iterator[list[JobRow]]:
     where, parameters = ("site = ? AND", [site]) if site else ("", [])
     after, sign = floor_ulid(night.since_ms), ">="
     while True:
@@ -146,7 +146,7 @@ def _pages(database: Engine, site: str | None, night: Night) -> Iterator[list[Jo
 _Firsts = dict[tuple[str, str], int]
 
 
-def _firsts(database: Engine, rows: Sequence[JobRow]) -> dict[int, _Firsts]:
+def _firsts(database: Store, rows: Sequence[JobRow]) -> dict[int, _Firsts]:
     firsts: dict[int, _Firsts] = {}
     for seq, queue, status, time_ms in database.fetch(
         f"SELECT job_seq, queue, status, min(time_ms) FROM change WHERE job_seq IN ({marks(rows)}) "
@@ -157,7 +157,7 @@ def _firsts(database: Engine, rows: Sequence[JobRow]) -> dict[int, _Firsts]:
     return firsts
 
 
-def _handouts(database: Engine, page: Mapping[int, NightJob]) -> list[Row]:
+def _handouts(database: Store, page: Mapping[int, NightJob]) -> list[Row]:
     return database.fetch(
         "SELECT c.job_seq, h.id, h.queue, h.time_ms, h.peer, h.gap_ms, h.state, h.maybe_flushed "
         f"FROM change c JOIN handout h ON h.id = c.handout_id WHERE c.job_seq IN ({marks(page)}) ORDER BY c.seq",

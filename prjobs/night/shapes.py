@@ -19,7 +19,7 @@ from prjobs.night.nights import Night
 from prjobs.night.notes import Noted
 from prjobs.night.silence import Polled, Quiet, Silence
 from prjobs.night.sky import Sky
-from prjobs.store.engine import Row
+from prjobs.store.source import Row
 
 # The most that a report names of each kind, and of the jobs of a hand-out; the counts are of all.
 LISTED = 500

@@ -12,7 +12,7 @@ from prjobs.base.errors import BadRequest
 from prjobs.night.due import count_due
 from prjobs.night.sheets import defused
 from prjobs.night.sums import ENDS, NightSums, Summing, decode_sums, wait_at
-from prjobs.store.engine import Engine
+from prjobs.store.source import Store
 
 DAYS = 7
 USUAL, MOST_WEEKS = 13, 104
@@ -93,7 +93,7 @@ def beside(monday: str, weeks: int) -> str:
         raise BadRequest("date must be the date of an evening, such as 2026-11-23; something else came.") from None
 
 
-def read_weeks(database: Engine, site: str | None, evening: str, count: int, now_ms: int) -> Weeks:
+def read_weeks(database: Store, site: str | None, evening: str, count: int, now_ms: int) -> Weeks:
     """Return `count` weeks, of which the last has the night of the date `evening`. Raise Unavailable or BadRequest."""
     last = monday_of(evening)
     mondays = [beside(last, number - count + 1) for number in range(count)]
@@ -122,7 +122,7 @@ def read_weeks(database: Engine, site: str | None, evening: str, count: int, now
     )
 
 
-def _nights(database: Engine, site: str | None, since: str, until: str) -> Iterator[tuple[str, NightSums]]:
+def _nights(database: Store, site: str | None, since: str, until: str) -> Iterator[tuple[str, NightSums]]:
     where, values = ("site = ? AND", [site]) if site else ("", [])
     sql = f"SELECT date, sums FROM night_sum WHERE {where} date >= ? AND date < ? AND sums <> ''"
     for day, sums in database.fetch(sql, (*values, since, until)):

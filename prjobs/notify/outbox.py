@@ -13,7 +13,7 @@ from prjobs.monitor.alarms import SILENT, find_alarm
 from prjobs.monitor.board import Alarm
 from prjobs.monitor.told import AGAIN, BOTH, OVER, RAISED
 from prjobs.notify.news import News
-from prjobs.store.engine import Engine
+from prjobs.store.source import Store
 from prjobs.store.transaction import Transaction
 
 # Alarms within this time of the first become one message.
@@ -71,7 +71,7 @@ def subject_of(alarm: Alarm) -> str:
 class Outbox:
     """The notes of an address, with a name without secrets and a key for the store."""
 
-    def __init__(self, database: Engine, clock: Clock, key: str, name: str) -> None:
+    def __init__(self, database: Store, clock: Clock, key: str, name: str) -> None:
         self._database, self._clock = database, clock
         self.key, self.name = key, name
         self._notes: dict[str, Note] = {}
@@ -181,7 +181,7 @@ class Outbox:
         del self._sent[:count]
 
 
-def save(database: Engine, outboxes: Sequence[Outbox]) -> None:
+def save(database: Store, outboxes: Sequence[Outbox]) -> None:
     """Write the changes of all outboxes; when the store refuses, the next call tries again."""
     if changed := [one for one in outboxes if one.is_unsaved]:
         with suppress(Unavailable):
@@ -193,7 +193,7 @@ def _write(transaction: Transaction, outboxes: Sequence[Outbox]) -> None:
         one.write(transaction)
 
 
-def forget_others(database: Engine, outboxes: Sequence[Outbox]) -> None:
+def forget_others(database: Store, outboxes: Sequence[Outbox]) -> None:
     """Remove the notes of addresses no longer set."""
     with suppress(Unavailable):
         kept = {one.key for one in outboxes}

@@ -8,7 +8,7 @@ from prjobs.base.clock import Clock
 from prjobs.base.failpoints import Failpoints
 from prjobs.base.notices import Notices
 from prjobs.base.settings import Settings
-from prjobs.store.engine import Engine
+from prjobs.store.source import Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +18,7 @@ class Common:
     folder: Path
     settings: Settings
     clock: Clock
-    database: Engine
+    database: Store
     identity: str
     demo: bool = False
     notices: Notices = field(default_factory=Notices)

@@ -13,7 +13,7 @@ from peewee import PeeweeException, SqliteDatabase
 from prjobs.base.clock import Clock
 from prjobs.base.errors import TookTooLong, Trouble
 from prjobs.base.histogram import Histogram
-from prjobs.store.engine import Row, Undo
+from prjobs.store.source import Row, Undo
 from prjobs.store.faults import Condition
 from prjobs.store.writer import COMMIT_PATIENCE_S, PATIENCE_S, WAITING_LIMIT, Tell, Writer
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from prjobs.store.engine import Row
+from prjobs.store.source import Row
 
 
 class Transaction:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from prjobs.store.engine import Undo
+from prjobs.store.source import Undo
 
 # The writer notices within this time that another program has the lock.
 LOOK_S = 0.15

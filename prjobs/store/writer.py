@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from prjobs.base.errors import Fault, Refused, Trouble, Unavailable
 from prjobs.base.histogram import Histogram
-from prjobs.store.engine import Undo
+from prjobs.store.source import Undo
 from prjobs.store.faults import Condition, is_store_trouble, may_have_committed, write_once
 from prjobs.store.numbers import lost_numbers
 from prjobs.store.transaction import Transaction
@@ -94,7 +94,7 @@ class Writer:
         undo: Undo | None,
         makes_safe: bool,
     ) -> Result:
-        """Run `verb(transaction, *arguments)` and return the result once the commit is on disk; see `Engine.write`."""
+        """Run `verb(transaction, *arguments)` and return the result once the commit is on disk; see `Store.write`."""
         if (trouble := self._condition.trouble) and self._places.are_full and not makes_safe:
             raise trouble.refusal()
         work = self._submit(Work(verb, arguments, undo=undo))

@@ -12,7 +12,7 @@ from prjobs.jobs.queue import Queue
 from prjobs.jobs.repeats import remove_jobs
 from prjobs.jobs.states import ALTERNATE, UNREAD, in_phases
 from prjobs.night import rollup
-from prjobs.store.engine import marks
+from prjobs.store.source import marks
 from prjobs.store.transaction import Transaction
 
 # A step is one transaction of the writer: this many are a few milliseconds of it.

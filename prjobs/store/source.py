@@ -1,4 +1,4 @@
-"""The interface of a store's engine (SQLite, or another) for the packages above."""
+"""What the packages above see of the store: rows, and the open store for reads and writes."""
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
@@ -33,7 +33,7 @@ class Source(Protocol):
         ...
 
 
-class Engine(Source, Protocol):
+class Store(Source, Protocol):
     """An open store. `write` runs verbs with changes, `fetch` runs queries."""
 
     @property
