@@ -30,9 +30,9 @@ from prjobs.monitor import alarms, views
 from prjobs.monitor.board import new_board
 from prjobs.store.common import Common
 from prjobs.store.database import Database
-from prjobs.store.source import Store
 from prjobs.store.numbers import note_for_older_versions
 from prjobs.store.schema import open_database, schema_number
+from prjobs.store.source import Store
 from prjobs.store.transaction import Transaction
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from prjobs.store.database import Database
+from prjobs.store.sqlite import SqliteEngine
 
 
 class Disk:
@@ -44,6 +44,6 @@ class SlowConnection:
 
 def slow_down(monkeypatch: pytest.MonkeyPatch) -> Disk:
     """Give every database that is opened from now on such a disk."""
-    disk, real = Disk(), Database._open_writing
-    monkeypatch.setattr(Database, "_open_writing", lambda self: SlowConnection(real(self), disk))
+    disk, real = Disk(), SqliteEngine.connect
+    monkeypatch.setattr(SqliteEngine, "connect", lambda self: SlowConnection(real(self), disk))
     return disk

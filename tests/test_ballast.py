@@ -11,7 +11,7 @@ import requests
 
 from prjobs.appliance import Appliance
 from prjobs.base.folder import Folder
-from prjobs.store.faults import trouble_of
+from prjobs.store.sqlite import trouble_of
 from prjobs.upkeep import ballast
 from prjobs.upkeep.ballast import BALLAST_BYTES, GIVE_UP_ON, Ballast, ballast_of
 from tests import harm

@@ -81,7 +81,7 @@ def test_nothing_is_kept_while_the_store_is_in_trouble(database, reads):
         database.fetch_kept(COUNT)
     assert len(reads) == 4
     # What was read in trouble may be what a failed COMMIT left in the log.
-    database.condition.prove(database._open_writing())
+    database.condition.prove(database.engine.connect())
     database.fetch_kept(COUNT)
     assert len(reads) == 5
 

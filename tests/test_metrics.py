@@ -490,7 +490,7 @@ def steps_of(appliance: Appliance) -> Iterator[list[int]]:
         return False
 
     appliance.queue.database.fetch("SELECT 1")
-    connection = appliance.queue.database._local.connection
+    connection = appliance.queue.database.engine._local.connection
     connection.set_progress_handler(count, 100)
     try:
         yield counted

@@ -11,6 +11,7 @@ from prjobs.opening import close_appliance
 from prjobs.store import schema
 from prjobs.store.numbers import KEYS, last_number, lost_numbers, raise_numbers
 from prjobs.store.schema import open_database
+from prjobs.store.sqlite import SqliteEngine
 from tests.older import upgrade
 from tests.verbs import report, submit, take
 
@@ -94,5 +95,6 @@ def test_the_number_of_a_removed_row_is_not_given_again(appliance, submit):
 
 
 def test_the_writer_starts_where_the_numbers_cannot_be_read(tmp_path):
-    with closing(sqlite3.connect(tmp_path / "empty.sqlite3")) as connection:
-        assert lost_numbers(connection) == set(KEYS)
+    engine = SqliteEngine(tmp_path / "empty.sqlite3")
+    with closing(engine.connect()) as connection:
+        assert lost_numbers(connection, engine.errors) == set(KEYS)

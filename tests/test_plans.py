@@ -23,7 +23,7 @@ def statements(appliance):
         def trace(step):
             database.write(lambda transaction: transaction.execute("SELECT 1").connection.set_trace_callback(step))
             database.fetch("SELECT 1")
-            database._local.connection.set_trace_callback(step)
+            database.engine._local.connection.set_trace_callback(step)
 
         trace(found.append)
         verb()

@@ -281,9 +281,9 @@ def test_by_chance_nothing_is_lost_doubled_or_run_after_a_cancel_all(appliance, 
 SLOW_PROGRAM = """
 import random, sys, time
 from prjobs.cli import main
-from prjobs.store.database import Database
+from prjobs.store.sqlite import SqliteEngine
 
-DELAYS_S, real = [float(word) for word in sys.argv[1].split(",")], Database._open_writing
+DELAYS_S, real = [float(word) for word in sys.argv[1].split(",")], SqliteEngine.connect
 
 class Slow:
     def __init__(self, connection):
@@ -297,7 +297,7 @@ class Slow:
     def __getattr__(self, name):
         return getattr(self._connection, name)
 
-Database._open_writing = lambda self: Slow(real(self))
+SqliteEngine.connect = lambda self: Slow(real(self))
 sys.exit(main(sys.argv[2:]))
 """
 

@@ -36,8 +36,8 @@ class Failing:
 @pytest.mark.parametrize("times", [1, 1000])
 def test_a_file_that_is_no_database_is_said_at_once_and_work_goes_on_when_it_is_one_again(tmp_path, monkeypatch, times):
     database = open_database(tmp_path / "store.sqlite3")
-    connect, left = database._writer._connect, [times]
-    monkeypatch.setattr(database._writer, "_connect", lambda: Failing(connect(), left))
+    connect, left = database.engine.connect, [times]
+    monkeypatch.setattr(database.engine, "connect", lambda: Failing(connect(), left))
     database.start(lambda _sites: None)
     with pytest.raises(Unavailable, match="damaged"):
         database.write(lambda _transaction: None)
@@ -52,8 +52,8 @@ def test_a_file_that_is_no_database_is_said_at_once_and_work_goes_on_when_it_is_
 
 def test_what_nobody_waits_for_is_not_given_up_in_silence(tmp_path, monkeypatch, caplog):
     database = open_database(tmp_path / "store.sqlite3")
-    connect, left = database._writer._connect, [1000]
-    monkeypatch.setattr(database._writer, "_connect", lambda: Failing(connect(), left))
+    connect, left = database.engine.connect, [1000]
+    monkeypatch.setattr(database.engine, "connect", lambda: Failing(connect(), left))
     database.start(lambda _sites: None)
     database.hurry()
     for _ in range(3):
@@ -65,8 +65,8 @@ def test_what_nobody_waits_for_is_not_given_up_in_silence(tmp_path, monkeypatch,
 def test_what_nobody_waits_for_comes_after_the_trouble(tmp_path, monkeypatch, caplog):
     """The stop of a program that has gone waits again only by such a write."""
     database = open_database(tmp_path / "store.sqlite3")
-    connect, left = database._writer._connect, [1000]
-    monkeypatch.setattr(database._writer, "_connect", lambda: Failing(connect(), left))
+    connect, left = database.engine.connect, [1000]
+    monkeypatch.setattr(database.engine, "connect", lambda: Failing(connect(), left))
     database.start(lambda _sites: None)
     written = []
     database.post(lambda _transaction: written.append("posted"))

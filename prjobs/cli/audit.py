@@ -19,8 +19,8 @@ from prjobs.base.folder import Folder
 from prjobs.base.marks import marked
 from prjobs.base.progress import Counter, shown_on, step
 from prjobs.cli.terminal import Namespace, Parser, add_actions, add_data, folder_of, print_json, stderr, utc
-from prjobs.store.faults import trouble_of
 from prjobs.store.models import AuditRow
+from prjobs.store.sqlite import trouble_of
 from prjobs.upkeep.inspection import has_log, older_migrations, open_read_only, require_ours
 
 

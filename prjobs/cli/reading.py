@@ -6,6 +6,7 @@ from contextlib import closing
 from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
 from prjobs.store.database import Database
+from prjobs.store.sqlite import SqliteEngine
 from prjobs.upkeep.inspection import older_migrations, open_read_only
 
 
@@ -15,7 +16,7 @@ def reading_database(folder: Folder) -> Database:
         raise Unusable(f"{folder.path} holds no jobs yet. Start an appliance there with `prjobs serve`.")
     if _is_older(folder):
         raise Unusable(f"{folder.database} is of an older version; the next start brings it up to date.")
-    return Database(folder.database)
+    return Database(SqliteEngine(folder.database))
 
 
 def _is_older(folder: Folder) -> bool:

@@ -11,8 +11,8 @@ from prjobs.cloud.wire import Page
 from prjobs.jobs import log, lookup, stops
 from prjobs.jobs.log import Event
 from prjobs.jobs.states import ALTERNATE, CANCELLED, CLOUD, HELD, PRIMARY, UNREAD, is_finished
-from prjobs.store.source import Store, Source
 from prjobs.store.models import JOB_COLUMNS, JobRow
+from prjobs.store.source import Source, Store
 from prjobs.store.transaction import Transaction
 
 # The look for a job handed out earlier could read a month of the cloud's list for one status.

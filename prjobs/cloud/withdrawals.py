@@ -12,8 +12,8 @@ from prjobs.jobs.queue import Queue, Stop
 from prjobs.jobs.requests import STOP_CLASS, is_cancel_all
 from prjobs.jobs.states import ALTERNATE, CANCELLED, CLOUD, COLUMNS, HELD, PRIMARY, UNREAD
 from prjobs.jobs.stops import SPARED, Withdrawal
-from prjobs.store.source import Source
 from prjobs.store.models import JobRow
+from prjobs.store.source import Source
 from prjobs.store.transaction import Transaction
 
 # The cloud's dates are in whole seconds, and answers take a moment. In doubt a stop of the cloud is handed out.

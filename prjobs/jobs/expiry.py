@@ -8,8 +8,8 @@ from prjobs.jobs import log
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.states import ALTERNATE, APPLIANCE, COLUMNS, EXPIRED, PRIMARY, UNREAD
-from prjobs.store.source import Source, marks
 from prjobs.store.models import BRIEF_COLUMNS, JobRow
+from prjobs.store.source import Source, marks
 from prjobs.store.transaction import Transaction
 
 STEP = 500

@@ -22,7 +22,7 @@ from prjobs.jobs.repeated_polls import POLL_ID_S, give_back, handed_before, is_r
 from prjobs.jobs.requests import STOP_CLASS, PollRequest
 from prjobs.jobs.states import APPLIANCE, BOTH, CANCELLED, OPEN, RECEIVED
 from prjobs.store.models import JobRow
-from prjobs.store.numbers import next_number
+from prjobs.store.numbers import insert_numbered
 from prjobs.store.transaction import Transaction
 
 # The longest waits of a poll: for the writer to begin, and then for the commit.
@@ -150,10 +150,9 @@ def _take(transaction: Transaction, queue: Queue, poll: PollRequest, caller: Cal
 
 def _insert(transaction: Transaction, poll: PollRequest, caller: Caller, now_ms: int) -> int:
     """Store the hand-out, and return the number."""
-    number, gap_ms = next_number(transaction, "handout"), caller.gap_ms
     asked_for = shared_stops.asked_for(poll.program)
-    values = (number, poll.site, poll.queue, now_ms, caller.peer, poll.poll_id, gap_ms, poll.lease_s, OPEN, asked_for)
-    return transaction.execute(_INSERT, values).lastrowid or 0
+    values = (poll.site, poll.queue, now_ms, caller.peer, poll.poll_id, caller.gap_ms, poll.lease_s, OPEN, asked_for)
+    return insert_numbered(transaction, "handout", _INSERT, values)
 
 
 _INSERT = (

@@ -6,7 +6,7 @@ from prjobs.jobs.queue import Queue
 from prjobs.jobs.requests import Command, carried
 from prjobs.jobs.states import BOTH, PRIMARY, UNREAD
 from prjobs.store.models import JOB_COLUMNS, JobRow, checksum
-from prjobs.store.numbers import next_number
+from prjobs.store.numbers import insert_numbered
 from prjobs.store.transaction import Transaction
 
 LOCAL = "local"
@@ -40,8 +40,7 @@ def new_row(
 def insert_row(transaction: Transaction, queue: Queue, row: JobRow, who: str, note: str = "") -> JobRow:
     """Store a new job and log the insertion; return the job with the number."""
     row = log.begun(row)._replace(note=note)
-    values = (next_number(transaction, "job"), *row[1:])
-    row = row._replace(seq=transaction.execute(_INSERT_JOB, values).lastrowid or 0)
+    row = row._replace(seq=insert_numbered(transaction, "job", _INSERT_JOB, row[1:]))
     transaction.execute("DELETE FROM removed_site WHERE site = ?", (row.site,))
     queue_name = BOTH if row.status == row.alternate_status else PRIMARY
     event = Event(queue_name, row.status, row.changed_ms, who, note, estimate_s=row.estimate_s)

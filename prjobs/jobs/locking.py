@@ -21,8 +21,8 @@ from prjobs.jobs.queue import Queue, write_command
 from prjobs.jobs.requests import STOP_CLASS, Command
 from prjobs.jobs.states import ALTERNATE, RETURNED, in_phases
 from prjobs.jobs.stops import PICKED_UP_MS, RUNNING_MS
-from prjobs.store.source import Source
 from prjobs.store.models import BRIEF_COLUMNS, JobRow
+from prjobs.store.source import Source
 from prjobs.store.transaction import Transaction
 
 logger = logging.getLogger(__name__)

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache
 
 from prjobs.jobs.states import ALTERNATE, BOTH, COLUMNS, in_phases, phase_of
-from prjobs.store.source import Store, Row, Source, marks
 from prjobs.store.models import LISTED_COLUMNS, JobRow
 from prjobs.store.numbers import last_number, next_number
+from prjobs.store.source import Row, Source, Store, marks
 from prjobs.store.transaction import Transaction
 
 LIMIT = 500
@@ -91,7 +91,10 @@ def apply_where(transaction: Transaction, site: str, where: str, before_seq: int
     """
     first = next_number(transaction, "change")
     values = {**asdict(event), "site": site, "before_seq": before_seq, "first": first}
-    if transaction.execute(f"{_INSERT_FROM}{where} ORDER BY seq", values).rowcount:
+    inserted = transaction.execute(f"{_INSERT_FROM}{where} ORDER BY seq", values).rowcount
+    # The statement numbers its rows from the first on.
+    transaction.last_numbers.pop("change", None)
+    if inserted:
         transaction.execute(f"{_update(event.queue, phase_of(event.status))} WHERE {where}", values)
         transaction.tell(site)
 

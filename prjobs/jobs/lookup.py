@@ -3,15 +3,14 @@
 Lists of jobs are rows without params (BRIEF_COLUMNS); complete rows come a few at a time.
 """
 
-import sqlite3
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from prjobs.base.errors import NotFound
 from prjobs.base.ulids import floor_ulid
 from prjobs.jobs.states import BOTH, COLUMNS, FORWARDING, HELD, RECEIVED, UNREAD, in_phases
-from prjobs.store.source import Store, Source, marks
-from prjobs.store.models import BRIEF_COLUMNS, JOB_COLUMNS, LONG, JobRow
+from prjobs.store.models import BRIEF_COLUMNS, JOB_COLUMNS, JobRow
+from prjobs.store.source import Source, Store, marks
 from prjobs.store.transaction import Transaction
 
 PAGE = 500
@@ -31,15 +30,6 @@ WITHDRAWS = "withdraws "
 WITHDRAWN_UNTIL = "coalesce((SELECT CAST(value AS BIGINT) FROM fact WHERE name = ?), 0)"
 _SPARED = "command_class IN ('stop', 'close', 'park')"
 _LOOK = {queue_name: f"SELECT 1 FROM job WHERE {where} LIMIT 1" for queue_name, where in _WAITS.items()}
-
-_AS_BYTES = {
-    column: f"CASE typeof({column}) WHEN 'text' THEN CAST({column} AS BLOB) ELSE {column} END"
-    for column in JobRow._fields
-}
-_READ_AS_BYTES = {
-    JOB_COLUMNS: ", ".join(_AS_BYTES.values()),
-    BRIEF_COLUMNS: ", ".join("'{}'" if column in LONG else text for column, text in _AS_BYTES.items()),
-}
 
 
 class Waiting(NamedTuple):
@@ -91,13 +81,9 @@ def waiting_of(transaction: Transaction, site: str, queue_name: str) -> list[Job
 
 
 def _read(source: Source, columns: str, where: str, parameters: Sequence[object]) -> list[JobRow]:
-    """Return the jobs, oldest first; a damaged text may not be UTF-8, and must not hold the other jobs back."""
-    try:
-        sql = f"SELECT {columns} FROM job WHERE {where} ORDER BY seq"
-        return [JobRow(*row) for row in source.fetch(sql, parameters)]
-    except sqlite3.OperationalError:
-        sql = f"SELECT {_READ_AS_BYTES[columns]} FROM job WHERE {where} ORDER BY seq"
-        return [JobRow(*(_as_text(value) for value in row)) for row in source.fetch(sql, parameters)]
+    """Return the jobs, oldest first."""
+    sql = f"SELECT {columns} FROM job WHERE {where} ORDER BY seq"
+    return [JobRow(*row) for row in source.fetch(sql, parameters)]
 
 
 def complete(source: Source, seqs: Sequence[int]) -> Iterator[list[JobRow]]:
@@ -110,10 +96,6 @@ def complete(source: Source, seqs: Sequence[int]) -> Iterator[list[JobRow]]:
 def has_waiting_stop(source: Source, site: str, queue_name: str) -> bool:
     """Return True if a stop of the site waits in the queue."""
     return bool(source.fetch(_LOOK[queue_name].replace(" LIMIT 1", " AND command_class = 'stop' LIMIT 1"), (site,)))
-
-
-def _as_text(value: object) -> Any:
-    return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
 def picked_up(source: Source, seqs: Sequence[int], queue_name: str) -> list[JobRow]:

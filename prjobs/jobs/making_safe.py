@@ -19,8 +19,8 @@ from prjobs.jobs.queue import Queue, write_command
 from prjobs.jobs.requests import Command
 from prjobs.jobs.safe_acts import STOP_STEP, Making, Sender, Step, Told, decode, encode, job_of, newest_stop
 from prjobs.jobs.states import UNREAD, phase_of
-from prjobs.store.source import Source
 from prjobs.store.models import JobRow
+from prjobs.store.source import Source
 from prjobs.store.transaction import Transaction
 
 logger = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.requests import STOP_CLASS, PollRequest, is_for_all_devices
 from prjobs.jobs.states import APPLIANCE, OPEN, RETURNED, UNCONFIRMED, UNREAD
-from prjobs.store.source import Source
 from prjobs.store.models import JobRow
+from prjobs.store.source import Source
 from prjobs.store.transaction import Transaction
 
 # The time in which the same poll_id gives the same jobs again.

@@ -29,8 +29,8 @@ from prjobs.jobs.states import (
     in_phases,
 )
 from prjobs.jobs.surplus import Kind
-from prjobs.store.source import Source, marks
 from prjobs.store.models import JOB_COLUMNS, JobRow
+from prjobs.store.source import Source, marks
 from prjobs.store.transaction import Transaction
 
 # A user sends so many a minute before the waiting ones stand for the repeats.

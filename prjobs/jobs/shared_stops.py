@@ -13,8 +13,8 @@ from prjobs.jobs.lookup import FOR_ALL_DEVICES
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.requests import is_for_all_devices
 from prjobs.jobs.states import CONFIRMED, OPEN, RETURNED, Program
-from prjobs.store.source import Source
 from prjobs.store.models import JobRow
+from prjobs.store.source import Source
 from prjobs.store.transaction import Transaction
 
 # An older stop would surprise a program.

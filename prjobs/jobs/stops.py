@@ -32,8 +32,8 @@ from prjobs.jobs.states import (
     in_phases,
     phase_of,
 )
-from prjobs.store.source import Source
 from prjobs.store.models import JOB_COLUMNS, JobRow
+from prjobs.store.source import Source
 from prjobs.store.transaction import Transaction
 
 # No stop withdraws jobs of these classes: a telescope must still close and park.

@@ -17,8 +17,8 @@ from prjobs.jobs import log
 from prjobs.jobs.log import Change
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.states import PHASES, RECEIVED, UNREAD, in_phases, phase_of
-from prjobs.store.source import Store, Row, Source
 from prjobs.store.models import INTERNAL, LISTED_COLUMNS, LONG, Job, JobRow
+from prjobs.store.source import Row, Source, Store
 
 DAY_MS = 86_400_000
 # The name for people of a program that only its address is known of.

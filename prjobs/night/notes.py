@@ -10,8 +10,8 @@ import msgspec
 
 from prjobs.base.errors import NotFound
 from prjobs.night.nights import Night
-from prjobs.store.source import Store, marks
 from prjobs.store.models import NoteRow
+from prjobs.store.source import Store, marks
 from prjobs.store.transaction import Transaction
 
 MOST = 500

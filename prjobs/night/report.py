@@ -22,8 +22,8 @@ from prjobs.night.notes import notes_of_night
 from prjobs.night.shapes import NightJob, NightReport, Tally
 from prjobs.night.silence import Polled
 from prjobs.night.sky import Sky, place_of, sky_between
-from prjobs.store.source import Store, Row, marks
 from prjobs.store.models import LISTED_COLUMNS, JobRow
+from prjobs.store.source import Row, Store, marks
 
 PAGE = 1000
 # How old the stored time of the last poll may be while a server runs.

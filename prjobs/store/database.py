@@ -1,54 +1,35 @@
-"""The SQLite file: each thread reads on a connection of its own, and a single thread writes."""
+"""The open store for verbs: any thread reads, and a single thread writes."""
 
-import math
-import sqlite3
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
-from peewee import PeeweeException, SqliteDatabase
-
-from prjobs.base.clock import Clock
-from prjobs.base.errors import TookTooLong, Trouble
+from prjobs.base.errors import Trouble
 from prjobs.base.histogram import Histogram
+from prjobs.store.condition import Condition
+from prjobs.store.engine import Engine
 from prjobs.store.source import Row, Undo
-from prjobs.store.faults import Condition
 from prjobs.store.writer import COMMIT_PATIENCE_S, PATIENCE_S, WAITING_LIMIT, Tell, Writer
 
-# Each reading thread has its own cache: half a megabyte, in SQLite's unit of -KiB, is enough for the queries here.
-PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "journal_size_limit": 16_000_000, "cache_size": -512}
-_WRITER_CACHE = "PRAGMA cache_size = -2048"
-BUSY_S = 0.1
-# SQLite asks after so many of its steps whether a query is to end: about every tenth of a millisecond.
-STEPS = 1000
 # The most values that are kept until the next commit.
 KEPT = 1000
-TOO_LONG = "This took longer than %g s and was ended: ask for one site, or for a shorter time."
 Result = TypeVar("Result")
 
 
-class _Reading(threading.local):
-    """A thread's own connection, and the time that a query may take and is to end at."""
-
-    connection: sqlite3.Connection | None = None
-    limit_s = math.inf
-    end_s = math.inf
-
-
 class Database:
-    """An open file. `write` runs verbs with changes, `fetch` runs queries."""
+    """An open store. `write` runs verbs with changes, `fetch` runs queries."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.condition = Condition(path)
-        self._peewee = SqliteDatabase(str(path), pragmas=PRAGMAS, timeout=BUSY_S)
-        self._clock = Clock()
-        self._local = _Reading()
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.condition = Condition(engine)
         # What was made of the store since the last commit, with the version of the store before that.
         self._kept: tuple[object, dict[tuple[Any, ...], Any]] = (None, {})
-        self._writer = Writer(self._open_writing, self.condition)
+        self._writer = Writer(engine, self.condition)
+
+    @property
+    def version(self) -> str:
+        """Return the version of the engine."""
+        return self.engine.version
 
     @property
     def trouble(self) -> Trouble | None:
@@ -78,7 +59,7 @@ class Database:
     def close(self) -> bool:
         """Write the waiting requests, then close; refuse later writes. Return False if a request was not written."""
         well = self._writer.close()
-        self._peewee.close()
+        self.engine.close()
         return well
 
     def lose(self, sentence: str) -> None:
@@ -92,20 +73,11 @@ class Database:
     # ---- reading
 
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        """Return all rows of a query, read on the thread's own connection. Raise Unavailable."""
+        """Return all rows of a query. Raise Unavailable, and TookTooLong inside `limited`."""
         self.condition.require_present()
-        local = self._local
-        if local.limit_s < math.inf:
-            local.end_s = self._clock.elapsed_s() + local.limit_s
         try:
-            return (local.connection or self._open_reading()).execute(sql, parameters).fetchall()
-        except sqlite3.Error as error:
-            # An error of the module itself, such as for a closed connection, has no code.
-            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
-                raise TookTooLong(TOO_LONG % local.limit_s) from None
-            raise self.condition.note(error).refusal() from error
-        except PeeweeException as error:
-            # Connecting failed; peewee keeps SQLite's own error in the context of its error.
+            return self.engine.fetch(sql, parameters)
+        except self.engine.errors as error:
             raise self.condition.note(error).refusal() from error
 
     def fetch_kept(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
@@ -134,36 +106,13 @@ class Database:
 
     def fetch_query(self, query: Any) -> list[Row]:
         """Return all rows of a peewee query as tuples. Raise Unavailable."""
-        sql, parameters = self._peewee.get_sql_context().sql(query).query()
-        return self.fetch(sql, parameters)
+        return self.fetch(*self.engine.sql_of(query))
 
-    @contextmanager
-    def limited(self, limit_s: float) -> Iterator[None]:
+    def limited(self, limit_s: float) -> AbstractContextManager[None]:
         """End each query of this thread that takes longer, inside the block. The query raises TookTooLong."""
-        local = self._local
-        before, local.limit_s = local.limit_s, limit_s
-        try:
-            yield
-        finally:
-            local.limit_s, local.end_s = before, math.inf
-
-    def _is_over(self) -> bool:
-        return self._clock.elapsed_s() > self._local.end_s
-
-    def _open_reading(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection = self._peewee.connection()
-        connection.execute("PRAGMA query_only = 1")
-        connection.set_progress_handler(self._is_over, STEPS)
-        self._local.connection = connection
-        return connection
+        return self.engine.limited(limit_s)
 
     # ---- writing
-
-    def _open_writing(self) -> sqlite3.Connection:
-        # peewee keeps one connection a thread; the writer's thread has the old one open beside the new one.
-        connection: sqlite3.Connection = SqliteDatabase(str(self.path), pragmas=PRAGMAS, timeout=BUSY_S).connection()
-        connection.execute(_WRITER_CACHE)
-        return connection
 
     def write(
         self,

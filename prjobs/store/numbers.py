@@ -5,9 +5,10 @@ after the newest rows of a table were lost, a fact keeps the number. AUTOINCREME
 further page in each transaction.
 """
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
+
+from prjobs.store.engine import Connection
 
 Fetch = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 # The tables and their keys.
@@ -27,12 +28,24 @@ def last_number(fetch: Fetch, table: str) -> int:
 
 def next_number(transaction: Any, table: str) -> int | None:
     """Return the number for the next row of the table; None lets SQLite number the row."""
-    return last_number(transaction.fetch, table) + 1 if table in transaction.numbered else None
+    if table not in transaction.numbered:
+        return None
+    known: dict[str, int] = transaction.last_numbers
+    known[table] = 1 + (known[table] if table in known else last_number(transaction.fetch, table))
+    return known[table]
+
+
+def insert_numbered(transaction: Any, table: str, sql: str, values: Sequence[Any]) -> int:
+    """Insert a row, by a statement that takes the number and the values; return the number."""
+    number = next_number(transaction, table)
+    inserted = transaction.execute(sql, (number, *values))
+    return number or inserted.lastrowid
 
 
 def raise_numbers(transaction: Any, above: dict[str, int]) -> None:
     """Give no number up to those in `above` from now on."""
     transaction.numbered.update(KEYS)
+    transaction.last_numbers.clear()
     for table in KEYS:
         number = max(last_number(transaction.fetch, table), above.get(table, 0))
         transaction.execute("DELETE FROM fact WHERE name = ?", (f"{FACT}{table}",))
@@ -50,15 +63,15 @@ def note_for_older_versions(transaction: Any) -> None:
         transaction.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, number))
 
 
-def lost_numbers(connection: sqlite3.Connection) -> set[str]:
+def lost_numbers(connection: Connection, errors: tuple[type[Exception], ...]) -> set[str]:
     """Return the tables whose newest rows do not show the highest number ever given; all where they cannot be read."""
 
     def fetch(sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        return connection.execute(sql, values).fetchall()
+        return connection.fetch(sql, values)
 
     try:
         newest = {table: fetch(f"SELECT coalesce(max({key}), 0) FROM {table}")[0][0] for table, key in KEYS.items()}
         return {table for table in KEYS if last_number(fetch, table) > newest[table]}
-    except sqlite3.Error:
+    except errors:
         # The writer must start: the next transactions tell of the trouble.
         return set(KEYS)

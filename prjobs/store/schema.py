@@ -10,8 +10,8 @@ from playhouse.migrations import Runner
 from prjobs.base.errors import Fault, Unusable
 from prjobs.base.failpoints import Failpoints
 from prjobs.base.files import private_opener, reason_of
-from prjobs.store.database import PRAGMAS, Database
-from prjobs.store.faults import trouble_of
+from prjobs.store.database import Database
+from prjobs.store.sqlite import PRAGMAS, SqliteEngine, trouble_of
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -82,7 +82,7 @@ def open_database(
         database.close()
     if damage != "ok":
         raise Unusable(f"{path}: The database file is damaged.", Fault.DAMAGED)
-    return Database(path)
+    return Database(SqliteEngine(path))
 
 
 def _bring_up_to_date(

@@ -37,6 +37,11 @@ class Store(Source, Protocol):
     """An open store. `write` runs verbs with changes, `fetch` runs queries."""
 
     @property
+    def version(self) -> str:
+        """Return the version of SQLite, or of PostgreSQL."""
+        ...
+
+    @property
     def trouble(self) -> Trouble | None:
         """Return the fault that keeps the store from working now; None while the store works."""
         ...

@@ -1,11 +1,10 @@
 """The transaction of the writer for verbs: SQL now, changes of memory once the commit is on disk."""
 
-import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from prjobs.store.source import Row
+from prjobs.store.engine import Connection
 
 
 class Transaction:
@@ -15,17 +14,16 @@ class Transaction:
     a failed commit, memory still matches the file.
     """
 
-    def __init__(self, connection: sqlite3.Connection, numbered: set[str] | None = None) -> None:
+    def __init__(self, connection: Connection, numbered: set[str] | None = None) -> None:
         self.execute = connection.execute
         self.executemany = connection.executemany
+        self.fetch = connection.fetch
         # The tables whose rows are numbered by a verb, not by SQLite; see `numbers`.
         self.numbered = set() if numbered is None else numbered
+        # The last numbers given by this transaction.
+        self.last_numbers: dict[str, int] = {}
         self._steps: list[Callable[[], object]] = []
         self._sites: set[str] = set()
-
-    def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        """Return all rows of a query."""
-        return self.execute(sql, parameters).fetchall()
 
     def after_commit(self, step: Callable[..., object], *arguments: Any) -> None:
         """Call `step(*arguments)` in the writer's thread once the transaction is on disk; never after a failure.
@@ -48,6 +46,7 @@ class Transaction:
         """Drop what a refused request added after the mark."""
         count, self._sites = mark
         del self._steps[count:]
+        self.last_numbers.clear()
 
     def take_steps(self) -> list[Callable[[], object]]:
         """Return the steps, which the writer runs after the commit."""

@@ -1,12 +1,11 @@
-"""The one writer of the SQLite file.
+"""The one writer of the store in a process.
 
-One thread owns the writing connection and commits the waiting requests together: one fsync for many requests, each in
+One thread owns the writing connection and commits the waiting requests together: one COMMIT for many requests, each in
 a savepoint of its own, so that a refused request fails alone. A caller gets the answer after the commit, never before.
 """
 
 import logging
 import queue
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -14,9 +13,10 @@ from typing import Any, TypeVar
 
 from prjobs.base.errors import Fault, Refused, Trouble, Unavailable
 from prjobs.base.histogram import Histogram
+from prjobs.store.condition import Condition
+from prjobs.store.engine import Connection, Engine
+from prjobs.store.numbers import KEYS, lost_numbers
 from prjobs.store.source import Undo
-from prjobs.store.faults import Condition, is_store_trouble, may_have_committed, write_once
-from prjobs.store.numbers import lost_numbers
 from prjobs.store.transaction import Transaction
 from prjobs.store.work import LOOK_S, Places, PutOff, Work
 
@@ -40,10 +40,10 @@ Tell = Callable[[set[str]], None]
 
 
 class Writer:
-    """The writing thread. `connect()` opens a new writing connection, and is called in the thread."""
+    """The writing thread."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], condition: Condition) -> None:
-        self._connect = connect
+    def __init__(self, engine: Engine, condition: Condition) -> None:
+        self._engine = engine
         self._condition = condition
         # The seconds of each COMMIT that succeeded.
         self.commits = Histogram(COMMIT_S)
@@ -136,8 +136,8 @@ class Writer:
     # ---- in the thread
 
     def _run(self) -> None:
-        connection = self._connect()
-        self._numbered = lost_numbers(connection)
+        connection = self._engine.connect()
+        self._numbered = set(KEYS) if self._engine.numbers_rows else lost_numbers(connection, self._engine.errors)
         while (batch := self._gather()) is not None:
             connection = self._carry_on(connection, batch)
         # Writes that were put off come after the end.
@@ -145,23 +145,17 @@ class Writer:
         if self._undoing or rest:
             connection = self._carry_on(connection, rest)
         self._given_up += len(self._undoing) + len(self._put_off.take())
-        self._checkpoint(connection)
+        self._engine.finish(connection)
         connection.close()
 
-    def _carry_on(self, connection: sqlite3.Connection, batch: list[Work]) -> sqlite3.Connection:
+    def _carry_on(self, connection: Connection, batch: list[Work]) -> Connection:
         try:
             self._commit(connection, [*self._undoing, *batch])
-        except sqlite3.Error as error:
+        except self._engine.errors as error:
             return self._reopened(connection, error)
         return connection
 
-    def _checkpoint(self, connection: sqlite3.Connection) -> None:
-        try:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        except sqlite3.Error as error:
-            logger.warning("the write-ahead log was not emptied, and is left to the next start: %s", error)
-
-    def _reopened(self, connection: sqlite3.Connection, error: sqlite3.Error) -> sqlite3.Connection:
+    def _reopened(self, connection: Connection, error: Exception) -> Connection:
         """Return a new connection: after a failed transaction the old connection may not see the file's real state.
 
         The old connection closes last: SQLite reads the log anew for the first connection to a file, and the frames of
@@ -169,7 +163,7 @@ class Writer:
         """
         logger.error("the writing connection is opened again after: %s", error)
         try:
-            opened = self._connect()
+            opened = self._engine.connect()
             connection.close()
         except Exception as again:
             logger.error("the database cannot be opened again yet: %s", again)
@@ -203,9 +197,10 @@ class Writer:
             return AGAIN_S if self._condition.trouble else 0
         return None
 
-    def _commit(self, connection: sqlite3.Connection, batch: list[Work]) -> None:
+    def _commit(self, connection: Connection, batch: list[Work]) -> None:
         if not self._begin(connection, batch):
             return
+        batch += self._came_meanwhile(BATCH - len(batch))
         transaction = Transaction(connection, self._numbered)
         running = [work for work in batch if work.lasts or work.started.acquire(blocking=False)]
         committing = False
@@ -213,24 +208,42 @@ class Writer:
             for work in running:
                 self._carry_out(transaction, work, alone=len(running) == 1)
             committing, began_s = True, time.perf_counter()
-            connection.execute("COMMIT")
+            self._engine.commit(connection)
             self.commits.add(time.perf_counter() - began_s)
-        except sqlite3.Error as error:
+        except self._engine.errors as error:
             trouble = self._roll_back(connection, error)
+            is_stored = self._engine.is_stored(connection, error) if committing else False
+            if is_stored:
+                self._give_out(transaction, running)
+                raise
             if committing:
                 self._overwrite(connection)
-            self._refuse(running, trouble, in_doubt=committing and may_have_committed(error))
+            self._refuse(running, trouble, in_doubt=is_stored is None)
             raise
         self._condition.committed()
+        self._give_out(transaction, running)
+
+    def _give_out(self, transaction: Transaction, running: list[Work]) -> None:
         self._finish(transaction, running)
         for work in self._put_off.take():
             self._waiting.put(work)
 
-    def _overwrite(self, connection: sqlite3.Connection) -> None:
+    def _came_meanwhile(self, most: int) -> list[Work]:
+        """Return requests that came during the wait for the lock: the longer the wait, the more in one commit."""
+        came: list[Work] = []
+        while len(came) < most and self._waiting.qsize():
+            work = self._waiting.get()
+            if work is None:
+                self._waiting.put(None)
+                break
+            came.append(work)
+        return came
+
+    def _overwrite(self, connection: Connection) -> None:
         """Overwrite a failed COMMIT in the log, if the disk allows. The trouble stays, for the ballast to see."""
         try:
-            write_once(connection)
-        except sqlite3.Error as error:
+            self._engine.prove(connection)
+        except self._engine.errors as error:
             self._roll_back(connection, error)
 
     def _finish(self, transaction: Transaction, running: list[Work]) -> None:
@@ -243,20 +256,21 @@ class Writer:
         late = [work for work in running if not work.finish() and work.error is None]
         self._undoing = [Work(work.undo, (work.result,), posted=True, lasts=True) for work in late if work.undo]
         if transaction.sites_to_tell:
+            self._engine.tell(transaction.sites_to_tell)
             try:
                 self._tell(transaction.sites_to_tell)
             except Exception:
                 logger.exception("the requests that wait for changes could not be told")
 
-    def _begin(self, connection: sqlite3.Connection, batch: list[Work]) -> bool:
+    def _begin(self, connection: Connection, batch: list[Work]) -> bool:
         """Take the write lock. Return False if all callers of the batch gave up first, or the process is to end."""
         while any(work.lasts or not work.started.locked() for work in batch):
             try:
                 if not self._condition.is_proved:
                     self._condition.prove(connection)
-                connection.execute("BEGIN IMMEDIATE")
+                self._engine.begin(connection)
                 return True
-            except sqlite3.Error as error:
+            except self._engine.errors as error:
                 trouble = self._roll_back(connection, error)
                 if trouble.fault == Fault.LOCKED and self._may_try_again():
                     if all(work.lasts for work in batch):
@@ -280,7 +294,7 @@ class Writer:
         try:
             work.result = work.verb(transaction, *work.arguments)
         except Exception as error:
-            if is_store_trouble(error):
+            if self._engine.is_trouble(error):
                 raise
             work.error = error
             transaction.forget_since(mark)
@@ -292,12 +306,11 @@ class Writer:
         if not alone:
             transaction.execute("RELEASE request")
 
-    def _roll_back(self, connection: sqlite3.Connection, error: sqlite3.Error) -> Trouble:
+    def _roll_back(self, connection: Connection, error: Exception) -> Trouble:
         """End the failed transaction and return the trouble."""
         try:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-        except sqlite3.Error as again:
+            self._engine.roll_back(connection)
+        except self._engine.errors as again:
             logger.error("the transaction cannot be rolled back: %s", again)
         return self._condition.note(error)
 

@@ -19,7 +19,7 @@ from prjobs.base.files import insist, make_folder, reason_of, remove, sync_folde
 from prjobs.base.folder import Folder
 from prjobs.base.notices import Code
 from prjobs.jobs.queue import Queue
-from prjobs.store.faults import trouble_of
+from prjobs.store.sqlite import trouble_of
 from prjobs.upkeep.inspection import Census, copy_into, open_read_only, require_whole, take_census
 
 logger = logging.getLogger(__name__)

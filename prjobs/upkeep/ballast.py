@@ -12,7 +12,7 @@ from pathlib import Path
 from prjobs.base.errors import Fault
 from prjobs.base.files import private_opener
 from prjobs.jobs.queue import Queue
-from prjobs.store.faults import FULL_BYTES
+from prjobs.store.sqlite import FULL_BYTES
 
 logger = logging.getLogger(__name__)
 MB = 1_000_000

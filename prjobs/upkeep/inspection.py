@@ -8,9 +8,9 @@ from pathlib import Path, PurePath
 from prjobs.base.errors import Unusable
 from prjobs.base.files import sync_file
 from prjobs.base.progress import grown, step
-from prjobs.store.faults import trouble_of
 from prjobs.store.numbers import LAST
 from prjobs.store.schema import MIGRATIONS
+from prjobs.store.sqlite import trouble_of
 
 DAMAGES_SHOWN = 3
 TABLES = frozenset({"job", "change", "handout", "fact"})

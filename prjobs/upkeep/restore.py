@@ -15,10 +15,10 @@ from prjobs.cloud import tables
 from prjobs.jobs import log
 from prjobs.jobs.log import Event
 from prjobs.jobs.states import ALTERNATE, BOTH, CANCELLED, COLUMNS, FORWARDING, PRIMARY, UNREAD
-from prjobs.store.faults import trouble_of
 from prjobs.store.models import BRIEF_COLUMNS, JobRow
 from prjobs.store.numbers import KEYS, Fetch, last_number, raise_numbers
 from prjobs.store.schema import open_database
+from prjobs.store.sqlite import trouble_of
 from prjobs.store.transaction import Transaction
 from prjobs.upkeep import kept_locks
 from prjobs.upkeep.backup import free_path

@@ -18,9 +18,9 @@ from prjobs.cloud import invariants
 from prjobs.jobs.polls import SILENT_AFTER_MS, SILENT_GAPS
 from prjobs.jobs.states import PRIMARY, UNCONFIRMED, UNREAD
 from prjobs.opening import require_store
-from prjobs.store.faults import trouble_of
 from prjobs.store.models import JobRow
 from prjobs.store.schema import require_writable
+from prjobs.store.sqlite import trouble_of
 from prjobs.upkeep.findings import NOTE, OK, WRONG, Finding, Findings, Patient, noted
 from prjobs.upkeep.inspection import damages, has_log, older_migrations, open_read_only, require_ours
 

@@ -2,7 +2,6 @@
 
 import platform
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -51,9 +50,9 @@ class Look(NamedTuple):
         return Folder(self.queue.folder)
 
 
-def build(_look: Look) -> Samples:
+def build(look: Look) -> Samples:
     """Return the versions as labels."""
-    yield (VERSION, platform.python_version(), sqlite3.sqlite_version, schema_number()), 1
+    yield (VERSION, platform.python_version(), look.queue.database.version, schema_number()), 1
 
 
 def healthy(look: Look) -> Samples:

@@ -25,9 +25,10 @@ from prjobs.cloud.network import AMBIGUOUS, UNSENT, Answer, Failure
 from prjobs.cloud.timings import Timings
 from prjobs.jobs import handouts, proofs, reports
 from prjobs.jobs.requests import PollRequest, StatusUpdate
+from prjobs.store.condition import Condition
 from prjobs.store.database import Database
-from prjobs.store.faults import Condition
 from prjobs.store.schema import open_database
+from prjobs.store.sqlite import FileConnection, SqliteEngine
 from prjobs.store.transaction import Transaction
 from tests.cloud.cloud_model import FULL_BYTES, SITE, CloudModel
 
@@ -89,12 +90,11 @@ class ModelDatabase(Database):
     """
 
     def __init__(self, path: Path, cut: Callable[[str], None], is_late: Callable[[], bool]) -> None:
-        self.path = path
-        self.condition = Condition(path)
+        self.condition = Condition(SqliteEngine(path))
         self._cut, self._is_late = cut, is_late
         self._undoing: list[Callable[[Transaction], object]] = []
         self.writes = 0
-        self._connection = sqlite3.connect(path, isolation_level=None)
+        self._connection = sqlite3.connect(path, isolation_level=None, factory=FileConnection)
         self._connection.execute("PRAGMA synchronous = off")
         self._connection.execute("PRAGMA journal_mode = memory")
 
@@ -114,7 +114,7 @@ class ModelDatabase(Database):
         return self.fetch(sql, parameters)
 
     def fetch(self, sql: str, parameters: Any = ()) -> list[Any]:
-        return self._connection.execute(sql, parameters).fetchall()
+        return self._connection.fetch(sql, parameters)
 
     def write(self, verb: Callable[..., Any], *arguments: Any, undo: Any = None, **_: Any) -> Any:
         transaction = Transaction(self._connection)
