@@ -38,6 +38,7 @@ from prjobs.store.transaction import Transaction
 logger = logging.getLogger(__name__)
 # Writes that wait for a store in trouble take at most a third of the threads.
 SHARE = 3
+LIBRARY_MISSING = "store_url needs the library of PostgreSQL: install prjobs with `pipx install 'prjobs[hub]'`."
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,8 @@ class Purpose:
     serving: bool = True
     fetch: Fetch = _offline
     before_upgrade: Callable[[str], object] = _no_upgrade
+    # The id of this process among those of a hub.
+    member: str = ""
 
 
 SERVING = Purpose()
@@ -112,13 +115,17 @@ def open_appliance(
     if identity and not (folder.path / "secret").exists():
         logger.warning("the secret is missing and is made anew: all older tokens are worthless, make new ones")
     secret = folder.secret(clock)
-    require_store(folder, identity, purpose.demo)
     failpoints = planned(os.environ, settings.host)
-    database = _open_store(folder, failpoints, purpose)
+    if settings.store_url:
+        database = _open_hub(settings, purpose)
+    else:
+        require_store(folder, identity, purpose.demo)
+        database = _open_store(folder, failpoints, purpose)
     facts: dict[str, str] = dict(database.fetch("SELECT name, value FROM fact"))
     store_identity = facts.get("identity") or clock.random_bytes(16).hex()
     if identity.get("identity", store_identity) != store_identity:
-        raise Unusable(f"{folder.database} is the store of another appliance. {folder.restore_advice()}")
+        where = "The database of store_url" if settings.store_url else str(folder.database)
+        raise Unusable(f"{where} is the store of another appliance. {folder.restore_advice()}")
     common = Common(
         folder=folder.path,
         settings=settings,
@@ -184,6 +191,17 @@ def _open_store(folder: Folder, failpoints: Failpoints, purpose: Purpose) -> Dat
             advice = folder.way_back_advice(int(schema_number()))
             raise Unusable(f"{unusable} {advice}".rstrip(), unusable.fault) from None
         raise
+
+
+def _open_hub(settings: Settings, purpose: Purpose) -> Database:
+    if purpose.demo:
+        raise Unusable("A demo has a store of its own: leave store_url empty for --demo.")
+    # Imported late: the library of PostgreSQL is an extra, for hubs only.
+    try:
+        from prjobs.store.hub import open_hub
+    except ImportError:
+        raise Unusable(LIBRARY_MISSING) from None
+    return open_hub(settings.store_url, purpose.member)
 
 
 def _last_ulid(database: Store, identity: dict[str, Any]) -> str | None:
@@ -254,7 +272,7 @@ def close_appliance(appliance: Appliance, folder: Folder, serving: bool = True) 
         audit_notes.settle(appliance.desk)
         if serving:
             alarms.save(appliance.board)
-            database.post(_mark_closed)
+            database.post(_mark_closed, not appliance.queue.settings.store_url)
         well = True
     except Unavailable as unavailable:
         well = False
@@ -264,8 +282,9 @@ def close_appliance(appliance: Appliance, folder: Folder, serving: bool = True) 
     return well and closed
 
 
-def _mark_closed(transaction: Transaction) -> None:
-    note_for_older_versions(transaction)
+def _mark_closed(transaction: Transaction, is_file: bool) -> None:
+    if is_file:
+        note_for_older_versions(transaction)
     transaction.execute("UPDATE fact SET value = 'no' WHERE name = 'running'")
 
 

@@ -23,6 +23,7 @@ from prjobs.jobs import submission
 from prjobs.jobs.requests import Command
 from prjobs.store.models import Audit, AuditRow
 from prjobs.store.schema import open_database
+from prjobs.store.sqlite import FileConnection
 from prjobs.store.transaction import Transaction
 from prjobs.upkeep.backup import make_backup
 
@@ -407,7 +408,7 @@ def restored(folder, backup, is_recorded):
     for side in ("", "-wal", "-shm"):
         folder.database.with_name(f"{folder.database.name}{side}").unlink(missing_ok=True)
     folder.database.write_bytes(backup.read_bytes())
-    with closing(sqlite3.connect(folder.database)) as store:
+    with closing(sqlite3.connect(folder.database, factory=FileConnection)) as store:
         store.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'audit'", (given,))
         if is_recorded:
             audit.record(Transaction(store), 1_700_000_100_000, entry)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from prjobs.access.chain import RESTORE, START, anchor_of, digest
 from prjobs.access.identity import Identity
 from prjobs.access.signing import OPERATOR_ID, operator_name
+from prjobs.store.dialect import HIGHEST_AUDIT
 from prjobs.store.models import AuditRow, JobRow
 from prjobs.store.transaction import Transaction
 
@@ -123,7 +124,7 @@ def newest(fetch: Fetch) -> AuditRow | None:
 
 def highest_given(fetch: Fetch) -> int:
     """Return the highest number ever given to a row."""
-    return int(fetch("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'audit'", ())[0][0])
+    return int(fetch(HIGHEST_AUDIT, ())[0][0])
 
 
 def identity_of(fetch: Fetch) -> str:

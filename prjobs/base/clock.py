@@ -1,6 +1,7 @@
 """The source of time and of random bytes: the only module that reads either, so that tests can set them."""
 
 import secrets
+import threading
 import time
 from datetime import UTC, datetime, timedelta, tzinfo
 
@@ -44,3 +45,34 @@ class Clock:
     def random_text(self) -> str:
         """Return 32 random bytes as URL-safe text, for keys."""
         return secrets.token_urlsafe(32)
+
+
+class StoreClock(Clock):
+    """The clock of a hub's database, as this process knows it: the machine's own clock may be wrong by any amount.
+
+    The time is that of the last look at the database and the seconds since; it never goes back within a process.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._offset_ms = super().now_ms() - self.own_ms()
+        self._last_ms = 0
+
+    def own_ms(self) -> int:
+        """Return milliseconds of the machine that only ever grow."""
+        return int(self.elapsed_s() * 1000)
+
+    @property
+    def offset_ms(self) -> int:
+        """Return by how much the database's clock is ahead of the machine's wall clock."""
+        return self.own_ms() + self._offset_ms - super().now_ms()
+
+    def set_offset(self, offset_ms: int) -> None:
+        """Set the database's time less `own_ms`."""
+        self._offset_ms = offset_ms
+
+    def now_ms(self) -> int:
+        """Return the database's time in Unix milliseconds, UTC."""
+        with self._lock:
+            self._last_ms = max(self._last_ms, self.own_ms() + self._offset_ms)
+            return self._last_ms

@@ -131,6 +131,7 @@ class Fault(StrEnum):
     DISK = "disk"
     REPLACED = "replaced"
     NEWER = "newer"
+    NOT_ACTIVE = "not_active"
     OTHER = "other"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 # Settings whose values hold passwords, or are passwords themselves.
-SECRET = frozenset({"notify", "heartbeat_url"})
+SECRET = frozenset({"notify", "heartbeat_url", "store_url"})
 OPTIONS = ("name", "kinds", "sites")
 MOST = 20
 HIDDEN = "…"

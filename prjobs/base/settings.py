@@ -8,6 +8,7 @@ from msgspec import Meta
 
 _WEB = r"^(https?://[^/\s?#@]+(/[^\s?#]*)?)?$(?!\n)"
 _WEB_WITH_QUERY = r"^(https?://[^/\s?#@]+([/?][^\s#]*)?)?$(?!\n)"
+_STORE = r"^(postgres(ql)?://\S+)?$(?!\n)"
 _STATION = r"^[A-Za-z0-9_-]{1,64}=[A-Za-z0-9_-]{1,64}(\+[A-Za-z0-9_-]{1,64})*$(?!\n)"
 CommandClass = Literal[
     "stop", "close", "park", "motion", "exposure", "script", "safety", "roof", "config", "restart", "other"
@@ -328,6 +329,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     cloud_import_hours: Annotated[
         int, Meta(description="hours of the cloud's past that the first import of a site covers", ge=0, le=24 * 365)
     ] = 24
+    store_url: Annotated[
+        str,
+        Meta(
+            description="for a hub: the database on PostgreSQL, such as postgresql://prjobs@db/prjobs; empty: the file "
+            "in the data folder",
+            pattern=_STORE,
+        ),
+    ] = ""
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="the least important lines that are logged")
     ] = "info"

@@ -67,9 +67,8 @@ def apply(transaction: Transaction, rows: Iterable[JobRow], event: Event) -> Non
     transaction.execute(update, {**values, "seq": first.seq})
     transaction.execute(_INSERT, (next_number(transaction, "change"), *_logged(first, event)))
     if others:
-        # The first row of the log has shown the number.
         transaction.executemany(update, [{**values, "seq": row.seq} for row in others])
-        transaction.executemany(_INSERT, [(None, *_logged(row, event)) for row in others])
+        transaction.executemany(_INSERT, [(next_number(transaction, "change"), *_logged(row, event)) for row in others])
     for site in {row.site for row in rows}:
         transaction.tell(site)
 

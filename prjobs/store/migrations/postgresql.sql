@@ -75,6 +75,13 @@ END $$;
 CREATE TRIGGER audit_unchanged BEFORE UPDATE ON audit FOR EACH ROW EXECUTE FUNCTION audit_refuse('changed');
 CREATE TRIGGER audit_kept BEFORE DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_refuse('removed');
 CREATE TRIGGER audit_kept_whole BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse('removed');
+-- The highest number of the audit is kept outside the audit, as SQLite keeps it: removed rows would show.
+CREATE FUNCTION audit_count() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE door SET last_audit = NEW.seq WHERE last_audit < NEW.seq;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER audit_counted AFTER INSERT ON audit FOR EACH ROW EXECUTE FUNCTION audit_count();
 
 CREATE TABLE cloud_job (
     ulid TEXT COLLATE "C" NOT NULL PRIMARY KEY, site TEXT COLLATE "C" NOT NULL, job_seq BIGINT NOT NULL UNIQUE,

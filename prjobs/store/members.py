@@ -1,0 +1,104 @@
+"""The processes of a hub: one is active, the others wait to take over.
+
+The row of `door` names the active process; every write looks there, so a process that was replaced writes nothing more.
+The times are those of the database's clock.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+
+from prjobs.base.clock import StoreClock
+from prjobs.store.postgres import PostgresConnection, PostgresError, connect
+from prjobs.version import VERSION
+
+RENEW_S = 2.0
+# A process without a sign of life for so long is replaced.
+GONE_MS = 10_000
+# A member that is no more there is forgotten after a day.
+FORGOTTEN_MS = 86_400_000
+_NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Active:
+    """The active process, as the others see it."""
+
+    url: str
+    version: str
+    seen_ms: int
+    now_ms: int
+
+
+class Member:
+    """This process, as a member of the hub on the database `url`; `address` is where it answers."""
+
+    def __init__(self, url: str, address: str, clock: StoreClock) -> None:
+        self.id = clock.random_bytes(8).hex()
+        self._url, self.address, self._clock = url, address, clock
+
+    def take_over(self) -> Active | None:
+        """Become the active process, and return None; return the active one if there is one. Raise PostgresError.
+
+        The process that was active before writes nothing more.
+        """
+        with closing(connect(self._url)) as connection, connection.session.transaction():
+            holder, epoch = connection.fetch("SELECT holder, epoch FROM door WHERE id = 1 FOR UPDATE")[0]
+            now_ms = self._look_at_clock(connection)
+            found = connection.fetch("SELECT url, version, seen_ms FROM member WHERE id = ?", (holder,))
+            if found and now_ms - found[0][2] < GONE_MS and holder != self.id:
+                return Active(found[0][0], found[0][1], found[0][2], now_ms)
+            if found and holder != self.id:
+                logger.warning(
+                    "%s gave no sign of life for %d s: this process takes over", found[0][0], GONE_MS // 1000
+                )
+            connection.execute("UPDATE door SET holder = ?, epoch = ? WHERE id = 1", (self.id, epoch + 1))
+            self._sign_in(connection, now_ms)
+        return None
+
+    def sign_in(self) -> None:
+        """Show this process among the members. Raise PostgresError."""
+        with closing(connect(self._url)) as connection:
+            self._sign_in(connection, self._look_at_clock(connection))
+
+    def _sign_in(self, connection: PostgresConnection, now_ms: int) -> None:
+        connection.execute("DELETE FROM member WHERE seen_ms < ?", (now_ms - FORGOTTEN_MS,))
+        connection.execute(
+            "INSERT INTO member (id, url, version, started_ms, seen_ms, clock_offset_ms) VALUES (?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET seen_ms = excluded.seen_ms, clock_offset_ms = excluded.clock_offset_ms",
+            (self.id, self.address, VERSION, now_ms, now_ms, self._clock.offset_ms),
+        )
+
+    def leave(self) -> None:
+        """Let another process take over immediately. Raise PostgresError."""
+        with closing(connect(self._url)) as connection, connection.session.transaction():
+            connection.execute("SELECT epoch FROM door WHERE id = 1 FOR UPDATE")
+            connection.execute("UPDATE door SET holder = '' WHERE id = 1 AND holder = ?", (self.id,))
+            connection.execute("DELETE FROM member WHERE id = ?", (self.id,))
+
+    def keep_signing(self, stop: threading.Event, on_replaced: Callable[[], object]) -> None:
+        """Give a sign of life every two seconds until the stop; call `on_replaced()` once another process is active."""
+        connection: PostgresConnection | None = None
+        while not stop.wait(RENEW_S):
+            try:
+                connection = connection or connect(self._url)
+                self._sign_in(connection, self._look_at_clock(connection))
+                if connection.fetch("SELECT holder FROM door WHERE id = 1")[0][0] != self.id:
+                    on_replaced()
+            except PostgresError as error:
+                logger.warning("no sign of life could be given: %s", " ".join(str(error).split()))
+                if connection:
+                    connection.close()
+                connection = None
+        if connection:
+            connection.close()
+
+    def _look_at_clock(self, connection: PostgresConnection) -> int:
+        before_ms = self._clock.own_ms()
+        now_ms: int = connection.fetch(f"SELECT {_NOW}")[0][0]
+        self._clock.set_offset(now_ms - (before_ms + self._clock.own_ms()) // 2)
+        return now_ms

@@ -1,0 +1,362 @@
+"""PostgreSQL, for a hub: sessions, the one row that all writers lock, and the error codes.
+
+Every transaction that writes locks the row of `door` first: so ids, the log and the audit are in the order of the
+commits, for all processes on the database. The row also names the active process, and keeps a process from writing that
+another one has replaced.
+"""
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from peewee import PostgresqlDatabase
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import tuple_row
+
+from prjobs.base.clock import Clock
+from prjobs.base.errors import Fault, TookTooLong, Trouble
+from prjobs.store.dialect import translate
+from prjobs.store.readers import NotOpened, Readers
+from prjobs.store.source import Row
+from prjobs.store.sqlite import TOO_LONG
+
+# https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS: a peer that vanished is noticed soon.
+_CONNECTING: dict[str, Any] = {
+    "connect_timeout": 2,
+    "tcp_user_timeout": 5000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+    "application_name": "prjobs",
+}
+# https://www.postgresql.org/docs/current/runtime-config-client.html: nobody keeps the row of `door` for long, and a
+# commit is on disk.
+_SESSION = {
+    "synchronous_commit": "'on'",
+    "default_transaction_isolation": "'read committed'",
+    "idle_in_transaction_session_timeout": "'2s'",
+    "client_connection_check_interval": "'1s'",
+    "lock_timeout": "'5s'",
+    "client_encoding": "'UTF8'",
+}
+_WRITING_S, _READING_S = 10, 30
+# A read for which a caller set no limit: a thread must not hang with a connection.
+LONGEST_READ_S = 35.0
+# The look for the fate of a COMMIT goes on for so long.
+LOOKUP_S = 10.0
+_TIMELINE = "substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
+_DOOR = f"BEGIN; SELECT holder, pg_current_xact_id()::text, {_TIMELINE} FROM door WHERE id = 1 FOR UPDATE"
+_FATE = f"SELECT pg_xact_status(?::xid8), {_TIMELINE}"
+_FAULTS = {
+    "53100": Fault.FULL,
+    "55P03": Fault.LOCKED,
+    "25006": Fault.READ_ONLY,
+    "XX001": Fault.DAMAGED,
+    "XX002": Fault.DAMAGED,
+}
+_SENTENCES = {
+    Fault.LOCKED: "Another process holds the database.",
+    Fault.FULL: "The disk of the database is full.",
+    Fault.READ_ONLY: "The database takes no writes: it is a standby.",
+    Fault.DAMAGED: "The database is damaged.",
+    Fault.NOT_OPENED: "The database cannot be reached.",
+}
+# https://www.postgresql.org/docs/current/errcodes-appendix.html: the classes of connection, resources, operator's
+# intervention, system errors and internal errors; and a transaction that paused for too long.
+_TROUBLE_CLASSES = ("08", "53", "57", "58", "XX")
+_TROUBLE = ("25P03", "25006", "55P03")
+
+logger = logging.getLogger(__name__)
+
+
+PostgresError = psycopg.Error
+_CLOCK = Clock()
+
+
+def shown(url: str) -> str:
+    """Return the database of a URL in words, without user and password."""
+    try:
+        named = conninfo_to_dict(url)
+    except psycopg.Error:
+        return "of store_url"
+    return f"{named.get('dbname') or 'of the user'} at {named.get('host') or 'this machine'}"
+
+
+class NotActive(Exception):
+    """Another process is the active one: this process may not write."""
+
+
+class _Limit(threading.local):
+    """The time that a query of a thread may take."""
+
+    limit_s = math.inf
+
+
+class _Session(psycopg.Connection[Any]):
+    """A connection whose statements end after `limit_s` for the caller, even if the server does not answer."""
+
+    limit_s = math.inf
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:  # noqa: ARG002
+        """Run a step of the protocol."""
+        if self.limit_s == math.inf:
+            return super().wait(gen, interval)
+        return super().wait(_until(gen, _CLOCK.elapsed_s() + self.limit_s), 0.02)
+
+
+class _TooSlow(psycopg.OperationalError):
+    """The server did not answer in time; the connection is of no further use."""
+
+
+def _until(gen: Any, end_s: float) -> Any:
+    wanted = next(gen)
+    try:
+        while True:
+            ready = yield wanted
+            if not ready and _CLOCK.elapsed_s() > end_s:
+                raise _TooSlow("the database did not answer in time")
+            wanted = gen.send(ready)
+    except StopIteration as end:
+        return end.value
+
+
+class PostgresConnection:
+    """A connection that takes the package's SQL."""
+
+    def __init__(self, session: _Session) -> None:
+        self.session = session
+
+    @property
+    def is_usable(self) -> bool:
+        """Return False after the server or the network ended the connection."""
+        return not self.session.closed and not self.session.broken
+
+    def execute(self, sql: str, parameters: Any = (), /) -> Any:
+        """Run a statement and return the cursor."""
+        text, names = translate(sql)
+        values = parameters if names is None else [parameters[name] for name in names]
+        return self.session.execute(text, values or None)
+
+    def executemany(self, sql: str, parameters: Any, /) -> Any:
+        """Run a statement once for each row of parameters."""
+        text, names = translate(sql)
+        rows = parameters if names is None else [[row[name] for name in names] for row in parameters]
+        cursor = self.session.cursor()
+        cursor.executemany(text, rows)
+        return cursor
+
+    def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Return all rows of a query."""
+        return self.execute(sql, parameters).fetchall()  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """Close the connection; an open transaction is rolled back."""
+        self.session.close()
+
+
+def connect(url: str, statement_s: float = _WRITING_S) -> PostgresConnection:
+    """Return a new connection. Raise psycopg.Error."""
+    session = _Session.connect(
+        make_conninfo("", **_CONNECTING | conninfo_to_dict(url)),
+        autocommit=True,
+        cursor_factory=psycopg.RawCursor,
+        row_factory=tuple_row,
+    )
+    # A pooler of sessions may refuse settings in the start packet.
+    set_all = ", ".join(f"set_config('{name}', {value}, false)" for name, value in _SESSION.items())
+    session.execute(f"SELECT {set_all}, set_config('statement_timeout', '{statement_s:g}s', false)")
+    return PostgresConnection(session)
+
+
+class PostgresEngine:
+    """A database on PostgreSQL. `member` is the id of this process, for the row of `door`."""
+
+    errors: tuple[type[Exception], ...] = (psycopg.Error, NotActive, NotOpened)
+    numbers_rows = True
+
+    def __init__(self, url: str, member: str) -> None:
+        self.url, self.member = url, member
+        # Called once when another process has become the active one.
+        self.on_replaced: Callable[[], object] = lambda: None
+        self._readers = Readers(self._connect_reading, (psycopg.Error,))
+        self._local = _Limit()
+        # The transaction that runs: its id, and the timeline of the server that gave the id.
+        self._mark = ("", "")
+        self._peewee = PostgresqlDatabase("", prefer_psycopg3=True)
+
+    @property
+    def version(self) -> str:
+        """Return the version of the server."""
+        try:
+            return str(self.fetch("SHOW server_version", ())[0][0])
+        except self.errors:
+            return "?"
+
+    # ---- reading
+
+    def _connect_reading(self) -> PostgresConnection:
+        connection = connect(self.url, _READING_S)
+        connection.session.execute("SET default_transaction_read_only = on")
+        return connection
+
+    def fetch(self, sql: str, parameters: Sequence[Any]) -> list[Row]:
+        """Return all rows of a query. Raise TookTooLong.
+
+        A connection that broke while nobody used it is replaced, and the query repeated once.
+        """
+        limit_s = self._local.limit_s
+        connection = self._readers.take(min(limit_s, LONGEST_READ_S))
+        try:
+            return self._read(connection, sql, parameters)
+        except _TooSlow as error:
+            if limit_s < LONGEST_READ_S:
+                raise TookTooLong(TOO_LONG % limit_s) from None
+            raise error
+        except psycopg.OperationalError:
+            if connection.is_usable:
+                raise
+        finally:
+            self._readers.give_back(connection)
+        self._readers.drop_idle()
+        connection = self._readers.take(min(limit_s, LONGEST_READ_S))
+        try:
+            return self._read(connection, sql, parameters)
+        finally:
+            self._readers.give_back(connection)
+
+    def _read(self, connection: PostgresConnection, sql: str, parameters: Sequence[Any]) -> list[Row]:
+        connection.session.limit_s = min(self._local.limit_s, LONGEST_READ_S)
+        try:
+            return connection.fetch(sql, parameters)
+        except _TooSlow:
+            connection.close()
+            raise
+
+    @contextmanager
+    def limited(self, limit_s: float) -> Iterator[None]:
+        """End each query of this thread that takes longer, inside the block."""
+        local = self._local
+        before, local.limit_s = local.limit_s, limit_s
+        try:
+            yield
+        finally:
+            local.limit_s = before
+
+    def sql_of(self, query: Any) -> tuple[str, Sequence[Any]]:
+        """Return a peewee query as a statement and its parameters."""
+        sql, parameters = self._peewee.get_sql_context(param="?").sql(query).query()
+        return sql, parameters
+
+    # ---- writing
+
+    def connect(self) -> PostgresConnection:
+        """Return a new connection for the writer."""
+        return connect(self.url)
+
+    def begin(self, connection: Any) -> None:
+        """Begin a transaction and lock the row that all writers lock. Raise NotActive.
+
+        A connection that broke while nobody used it is replaced first.
+        """
+        try:
+            found = self._lock(connection)
+        except psycopg.OperationalError:
+            if connection.is_usable:
+                raise
+            connection.session = connect(self.url).session
+            found = self._lock(connection)
+        holder, number, timeline = found
+        if holder != self.member:
+            self.on_replaced()
+            raise NotActive("another process is the active one")
+        self._mark = number, timeline
+
+    def _lock(self, connection: PostgresConnection) -> Row:
+        cursor = connection.session.execute(_DOOR)
+        cursor.nextset()
+        row: Row = cursor.fetchall()[0]
+        return row
+
+    def commit(self, connection: Any) -> None:
+        """Commit the transaction; a lost one answers ROLLBACK without an error."""
+        if connection.session.execute("COMMIT").statusmessage != "COMMIT":
+            raise psycopg.errors.InFailedSqlTransaction("the transaction was lost before its end")
+
+    def roll_back(self, connection: Any) -> None:
+        """End a failed transaction, if there is one."""
+        if connection.is_usable and connection.session.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            connection.session.execute("ROLLBACK")
+
+    def is_stored(self, connection: Any, error: Exception) -> bool | None:
+        """Return the fate of the transaction whose COMMIT raised the error; None if nobody can tell.
+
+        The server is asked once it answers again. A server that was promoted meanwhile may have given the number of the
+        transaction to another one.
+        """
+        if isinstance(error, psycopg.Error) and error.sqlstate and not self._is_cut(error):
+            return False
+        number, timeline = self._mark
+        end_s = _CLOCK.elapsed_s() + LOOKUP_S
+        while _CLOCK.elapsed_s() < end_s:
+            try:
+                connection.session = connect(self.url).session
+                status, now = connection.fetch(_FATE, (number,))[0]
+            except psycopg.Error as again:
+                logger.warning("the fate of a COMMIT is not known yet: %s", str(again).strip())
+                time.sleep(0.2)
+                continue
+            if now != timeline:
+                return None
+            if status != "in progress":
+                return None if status is None else status == "committed"
+            time.sleep(0.1)
+        return None
+
+    def _is_cut(self, error: psycopg.Error) -> bool:
+        return (error.sqlstate or "")[:2] in ("08", "57", "58", "XX") or error.sqlstate is None
+
+    def prove(self, connection: Any) -> None:
+        """Commit a small transaction that really writes."""
+        self.begin(connection)
+        connection.execute("DELETE FROM fact WHERE name = 'proved'")
+        connection.execute("INSERT INTO fact (name, value) VALUES ('proved', 'yes')")
+        self.commit(connection)
+
+    def tell(self, sites: set[str], /) -> None:
+        """Tell nobody: one process is active."""
+
+    def finish(self, connection: Any) -> None:
+        """Do nothing: the server keeps its own files."""
+
+    def close(self) -> None:
+        """Close the connections for reading."""
+        self._readers.close()
+
+    # ---- faults
+
+    def trouble_of(self, error: BaseException) -> Trouble:
+        """Return an error of the server or the network as a fault with a sentence for a person."""
+        if isinstance(error, NotActive):
+            return Trouble(Fault.NOT_ACTIVE, "Another process of this hub is the active one.")
+        code = getattr(error, "sqlstate", None)
+        if code is None or code[:2] in ("08", "57", "28", "3D"):
+            return Trouble(Fault.NOT_OPENED, _SENTENCES[Fault.NOT_OPENED])
+        fault = _FAULTS.get(code, Fault.OTHER)
+        return Trouble(fault, _SENTENCES.get(fault, f"The database does not answer as expected: {error}"))
+
+    def is_trouble(self, error: Exception) -> bool:
+        """Return True if the server or the network is at fault, so that the whole transaction is lost."""
+        if isinstance(error, (NotActive, NotOpened)):
+            return True
+        if not isinstance(error, psycopg.Error):
+            return False
+        code = error.sqlstate
+        if code is None:
+            # The library's own errors have no code: for a lost connection, or for a wrong use of the library.
+            return isinstance(error, psycopg.OperationalError)
+        return code in _TROUBLE or code[:2] in _TROUBLE_CLASSES

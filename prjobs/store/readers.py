@@ -1,0 +1,128 @@
+"""The connections for reading of a hub's process: few, shared by all threads, the last used first.
+
+A thread of its own opens the connections: a server that does not answer keeps no caller waiting for long.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+logger = logging.getLogger(__name__)
+COUNT = 8
+# After a failed try the next one comes after so long, twice as long each time.
+AGAIN_S = 0.1
+LONGEST_S = 2.0
+
+
+class Reader(Protocol):
+    """A connection for reading."""
+
+    @property
+    def is_usable(self) -> bool:
+        """Return False after the server or the network ended the connection."""
+        ...
+
+    def close(self) -> object:
+        """Close the connection."""
+        ...
+
+
+class NotOpened(Exception):
+    """No connection could be had in time, or the server cannot be reached."""
+
+
+R = TypeVar("R", bound=Reader)
+
+
+class Readers(Generic[R]):
+    """At most eight connections, opened by `connect()` when they are needed."""
+
+    def __init__(self, connect: Callable[[], R], errors: tuple[type[Exception], ...]) -> None:
+        self._connect, self._errors = connect, errors
+        self._changed = threading.Condition()
+        self._idle: list[R] = []
+        # The connections in use and those that wait here.
+        self._open = 0
+        self._wanted = 0
+        self._failure: Exception | None = None
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    def take(self, limit_s: float) -> R:
+        """Return a connection of the caller's own, to be given back. Raise NotOpened."""
+        with self._changed:
+            if not self._idle:
+                self._wait(limit_s)
+            return self._idle.pop()
+
+    def _wait(self, limit_s: float) -> None:
+        self._start()
+        self._wanted += 1
+        self._changed.notify_all()
+        try:
+            # After a failure the caller does not wait: the thread goes on trying.
+            self._changed.wait_for(lambda: self._idle or self._failure or self._closed, limit_s)
+        finally:
+            self._wanted -= 1
+        if not self._idle:
+            raise NotOpened("no connection for reading could be opened in time") from self._failure
+
+    def give_back(self, connection: R) -> None:
+        """Keep the connection for the next caller, or drop it if it is no more usable."""
+        with self._changed:
+            if connection.is_usable and not self._closed:
+                self._idle.append(connection)
+            else:
+                self._open -= 1
+                connection.close()
+            self._changed.notify_all()
+
+    def drop_idle(self) -> None:
+        """Close the connections that nobody uses: one of them was found broken, and the others broke with it."""
+        with self._changed:
+            dropped, self._idle = self._idle, []
+            self._open -= len(dropped)
+        for connection in dropped:
+            connection.close()
+
+    def close(self) -> None:
+        """Close all connections, those in use when they come back."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self.drop_idle()
+
+    # ---- the thread that connects
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="readers", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        pause_s = AGAIN_S
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or self._failure or self._is_one_missing())
+                if self._closed:
+                    return
+            try:
+                connection = self._connect()
+            except self._errors as error:
+                if self._failure is None:
+                    logger.warning("no connection for reading: %s", str(error).strip())
+                with self._changed:
+                    self._failure = error
+                    self._changed.notify_all()
+                    self._changed.wait_for(lambda: self._closed, pause_s)
+                pause_s = min(LONGEST_S, 2 * pause_s)
+                continue
+            pause_s = AGAIN_S
+            with self._changed:
+                self._failure = None
+                self._open += 1
+            self.give_back(connection)
+
+    def _is_one_missing(self) -> bool:
+        return self._wanted > len(self._idle) and self._open < COUNT
