@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prjobs.jobs import lookup
+from prjobs.jobs import lookup, marked_flushes
 from prjobs.jobs.flushes import KEPT, Request, find_interval, find_thrown_away
 from prjobs.jobs.recent_polls import DECIDED_AFTER_S, NotedPoll, RecentPolls
 from tests.clocks import ManualClock
@@ -219,6 +219,56 @@ def test_polls_with_a_wait_an_id_or_a_lease_and_other_addresses_are_no_neighbour
         served.poll(http, 0.1, **more)
     served.poll(http, 12)
     assert set(served.flushed()) == {0}
+
+
+# ---- a flush that says so
+
+
+def test_a_marked_flush_withdraws_what_it_would_have_eaten(served, http):
+    loop(served, http)
+    job, other = served.submit(), served.submit(site="tan")
+    assert served.poll(http, 5, flush=True) == []
+    assert served.flushed() == [] and served.status(other) == "UNREAD"
+    found = lookup.find_job(served.queue.database, job.ulid)
+    assert (found.status, found.alternate_status) == ("CANCELLED", "UNREAD")
+    notes = served.queue.database.fetch("SELECT note FROM change WHERE status = 'CANCELLED'")
+    assert [note for (note,) in notes] == [marked_flushes.NOTE]
+    assert served.poll(http, 7) == []
+
+
+def test_a_marked_flush_leaves_stops_closings_and_parkings_waiting(served, http):
+    park, close = served.submit(action="park"), served.submit(device="enclosure", action="close")
+    thrown = served.submit()
+    assert served.poll(http, flush=True) == [] and served.status(thrown) == "CANCELLED"
+    assert served.poll(http, 3) == [park.ulid, close.ulid]
+    stop = served.submit(device="all", action="cancel_all_commands")
+    newer = served.submit()
+    assert served.poll(http, 1, flush=True) == []
+    assert served.poll(http, 2) == [stop.ulid] and served.status(newer) == "UNREAD"
+
+
+def test_a_marked_flush_takes_nothing_that_a_poll_would_not_get(make_server, http):
+    served = Served(make_server, stop_settle_s=10)
+    stop = served.submit(device="all", action="stop")
+    assert served.poll(http, 1) == [stop.ulid]
+    kept = served.submit()
+    assert served.poll(http, 5, flush=True) == [] and served.status(kept) == "UNREAD"
+    alternate = served.submit(site="tan")
+    assert served.poll(http, 1, "tan", flush=True, alternateQueue=True, wait=20) == []
+    found = lookup.find_job(served.queue.database, alternate.ulid)
+    assert (found.status, found.alternate_status) == ("UNREAD", "CANCELLED")
+    assert served.poll(http, 6) == [kept.ulid]
+
+
+def test_marked_flushes_and_empty_ones_write_nothing_and_cast_no_doubt_on_the_loop(served, http):
+    loop(served, http)
+    job = served.submit()
+    assert served.poll(http, 12) == [job.ulid]
+    seq = served.queue.database.fetch("SELECT max(seq) FROM change")
+    for _ in range(3):
+        assert served.poll(http, 1, flush=True) == []
+    loop(served, http, 2)
+    assert served.flushed() == [0] and served.queue.database.fetch("SELECT max(seq) FROM change") == seq
 
 
 def test_the_programs_in_memory_are_limited():

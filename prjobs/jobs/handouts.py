@@ -13,7 +13,7 @@ from typing import NamedTuple
 from prjobs.access import lockouts
 from prjobs.base.errors import Conflict
 from prjobs.base.notices import Code
-from prjobs.jobs import expiry, leases, log, lookup, proofs, settling, shared_stops, stops, two_programs
+from prjobs.jobs import expiry, leases, log, lookup, marked_flushes, proofs, settling, shared_stops, stops, two_programs
 from prjobs.jobs.connections import Handed
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue, post
@@ -48,7 +48,8 @@ def begin_poll(queue: Queue, poll: PollRequest, peer: str, own_connection: bool 
     if own_connection:
         noted.peer, noted.address = peer, peer.rpartition(":")[0]
     proofs.note_poll(queue, poll, noted.peer or None)
-    proofs.find_flushes(queue, poll.program, noted)
+    if not poll.is_flush:
+        proofs.find_flushes(queue, poll.program, noted)
     noted.gap_ms = queue.polls.polled(poll.site, poll.queue)
     return noted
 
@@ -60,6 +61,12 @@ def take_jobs(queue: Queue, poll: PollRequest, peer: str, noted: NotedPoll | Non
     Unavailable when the writer does not begin within 150 ms, or when the commit takes more than 5 s: then the jobs go
     back. Raise Conflict, and hand nothing out, when the client has ended its side of the connection.
     """
+    if poll.is_flush:
+        if _has_waiting(queue, poll):
+            queue.database.write(
+                marked_flushes.throw_away, queue, poll, peer, patience_s=TAKE_PATIENCE_S, commit_s=COMMIT_S
+            )
+        return []
     given = _give(queue, poll, peer, noted)
     rows = sorted((row for handed in given for row in handed.rows), key=lambda row: row.seq) if given else []
     if noted:

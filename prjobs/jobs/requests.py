@@ -84,7 +84,10 @@ def is_for_all_devices(job: JobRow) -> bool:
 
 
 class PollRequest(msgspec.Struct, frozen=True):
-    """A request for new jobs. `wait_s` is 0 for an immediate answer; `lease_s` is None without a lease."""
+    """A request for new jobs. `wait_s` is 0 for an immediate answer; `lease_s` is None without a lease.
+
+    `is_flush`: the program is going to throw the answer away.
+    """
 
     site: str
     alternate: bool
@@ -93,6 +96,7 @@ class PollRequest(msgspec.Struct, frozen=True):
     lease_s: int | None
     device: str | None
     instance: str | None
+    is_flush: bool = False
 
     @property
     def queue(self) -> str:

@@ -65,6 +65,7 @@ class GetNewJobs(msgspec.Struct, frozen=True):
     lease: Number = None
     deviceType: Name64 | None = None
     deviceInstance: Instance | None = None
+    flush: Flag = None
 
 
 class UpdateJobStatus(msgspec.Struct, frozen=True):
@@ -170,11 +171,12 @@ def parse_getnewjobs(body: bytes) -> PollRequest:
     return PollRequest(
         site=asked.site,
         alternate=bool(asked.alternateQueue),
-        wait_s=min(max(wait_s, 0.0), MAX_WAIT_S),
+        wait_s=0.0 if asked.flush else min(max(wait_s, 0.0), MAX_WAIT_S),
         poll_id=asked.poll_id,
         lease_s=math.ceil(lease_s) or None,
         device=asked.deviceType,
         instance=asked.deviceInstance,
+        is_flush=bool(asked.flush),
     )
 
 

@@ -18,6 +18,7 @@ CONTRACT_FIELDS = {
     "lease": "The seconds after which jobs without a report go back to the queue; 1 day at most.",
     "GetNewJobs.deviceType": "Only jobs of this kind of device.",
     "GetNewJobs.deviceInstance": "Only jobs of the device with this name.",
+    "flush": "True where the program throws the answer away: waiting jobs are withdrawn, and the answer is empty.",
     "message": "A remark on the status, kept and shown with the job.",
     "ResponseMetadata": "The status of the answer, as the original service has it.",
     "HTTPStatusCode": "Always 200.",

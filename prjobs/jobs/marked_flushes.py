@@ -1,0 +1,31 @@
+"""Flushes that say so: a poll with `flush` throws the waiting jobs away, and the service knows.
+
+A program that polls and ignores the answer takes jobs that nobody carries out; afterwards only their times show it. A
+marked flush withdraws the same jobs instead of handing them out.
+"""
+
+from prjobs.access import lockouts
+from prjobs.jobs import log, lookup, settling
+from prjobs.jobs.log import Event
+from prjobs.jobs.queue import Queue
+from prjobs.jobs.requests import PollRequest
+from prjobs.jobs.states import CANCELLED
+from prjobs.store.transaction import Transaction
+
+NOTE = "the observatory's program threw it away: it empties the queue when it starts, and after long sequences"
+
+
+def throw_away(transaction: Transaction, queue: Queue, poll: PollRequest, peer: str) -> None:
+    """Withdraw the jobs that the poll would get, in its queue.
+
+    Stops, closings and parkings stay for the next poll: what makes a telescope safe is not thrown away unread.
+    """
+    waiting = lookup.find_waiting(transaction, poll.site, poll.queue, poll.device, poll.instance)
+    if any(job.is_stop for job in waiting) or lockouts.locks_at(transaction, queue.settings, poll.site):
+        # Such a poll would get the stops alone, or nothing.
+        return
+    leaving = [job.seq for job in waiting if not settling.left_s(queue, poll.site, poll.queue, job.seq)]
+    spared = {job.seq for job in waiting if job.is_spared}
+    event = Event(poll.queue, CANCELLED, queue.clock.now_ms(), peer, NOTE)
+    for rows in lookup.complete(transaction, [seq for seq in leaving if seq not in spared]):
+        log.apply(transaction, rows, event)
