@@ -10,18 +10,13 @@ from typing import Self
 
 from prjobs.client import CallFailed, Client, Refused
 from prjobs.observatory.job import Job, Lane, Stopped
-from prjobs.observatory.outbox import Outbox, Report
+from prjobs.observatory.outbox import AGAIN_S, LONGEST_S, Outbox, Report
 from prjobs.observatory.work import AfterRestart, Handler, Run, Seconds, Work
 
 logger = logging.getLogger(__name__)
 
 WAIT_S = 20.0
 LEASE_S = 60.0
-# The waits after failed calls: the first, and the longest.
-AGAIN_S, LONGEST_S = 0.2, 5.0
-# Answers that say: later.
-LATER = (429, 503, 507)
-TOO_MANY = 429
 ENDS = "the observatory's program ended"
 
 
@@ -112,9 +107,7 @@ class Observatory:
         self._ending.set()
         self.work.stop_all(ENDS)
         self._stops.put(None)
-        until_s = time.monotonic() + wait_s
-        while len(self.outbox) and time.monotonic() < until_s:
-            time.sleep(0.05)
+        self.outbox.drain(wait_s)
 
     # ---- polling
 
@@ -180,42 +173,12 @@ class Observatory:
             self._stops.put((stop, self.work.stop(stop)))
         self._start_lanes(lanes)
 
-    # ---- reporting
-
-    def _report(self) -> None:
-        pause_s = AGAIN_S
-        while True:
-            if self.report_once(1.0):
-                pause_s = AGAIN_S
-            else:
-                time.sleep(pause_s)
-                pause_s = min(2 * pause_s, LONGEST_S)
-
     def report_once(self, wait_s: float) -> bool:
         """Send the oldest report, if one comes within the time; return False when the service did not take it yet."""
-        report = self.outbox.first(wait_s)
-        if report is None:
-            return True
-        try:
-            self._send(report)
-        except Refused as refused:
-            if refused.status in LATER and not (report.may_go and refused.status == TOO_MANY):
-                return False
-            if not report.may_go:
-                logger.error("%s: %s of %s was refused: %s", self.site, report.status, report.ulid, refused)
-            self.outbox.done(report, is_taken=False)
-        except CallFailed:
-            return False
-        except Exception:
-            # A report that cannot be sent must not hold back all others.
-            logger.exception("%s: %s of %s cannot be sent", self.site, report.status, report.ulid)
-            self.outbox.done(report, is_taken=False)
-        else:
-            self.outbox.done(report, is_taken=True)
-        return True
+        return self.outbox.send_first(self.client, self.site, wait_s)
 
-    def _send(self, report: Report) -> None:
-        self.client.update_job_status(self.site, report.ulid, report.status, report.seconds, message=report.message)
+    def _report(self) -> None:
+        self.outbox.keep_sending(self.client, self.site)
 
     # ---- stops
 

@@ -1,11 +1,22 @@
 """The reports of the program: kept in order, and sent again until the service has taken them."""
 
+import logging
 import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from prjobs.client import CallFailed, Client, Refused
+
+logger = logging.getLogger(__name__)
+
+# The waits after failed calls: the first, and the longest.
+AGAIN_S, LONGEST_S = 0.2, 5.0
+# Answers that say: later.
+LATER = (429, 503, 507)
+TOO_MANY = 429
 # While the service is away, reports of progress make room for the newest; ends and starts are all kept.
 MESSAGE_CHARS = 500
 
@@ -56,6 +67,45 @@ class Outbox:
                 self._waiting.remove(report)
         if report.taken:
             report.taken(is_taken)
+
+    def keep_sending(self, client: Client, site: str) -> None:
+        """Send the reports as they come, for ever: a thread's function."""
+        pause_s = AGAIN_S
+        while True:
+            if self.send_first(client, site, 1.0):
+                pause_s = AGAIN_S
+            else:
+                time.sleep(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_S)
+
+    def send_first(self, client: Client, site: str, wait_s: float) -> bool:
+        """Send the oldest report, if one comes within the time; return False when the service did not take it yet."""
+        report = self.first(wait_s)
+        if report is None:
+            return True
+        try:
+            client.update_job_status(site, report.ulid, report.status, report.seconds, message=report.message)
+        except Refused as refused:
+            if refused.status in LATER and not (report.may_go and refused.status == TOO_MANY):
+                return False
+            if not report.may_go:
+                logger.error("%s: %s of %s was refused: %s", site, report.status, report.ulid, refused)
+            self.done(report, is_taken=False)
+        except CallFailed:
+            return False
+        except Exception:
+            # A report that cannot be sent must not hold back all others.
+            logger.exception("%s: %s of %s cannot be sent", site, report.status, report.ulid)
+            self.done(report, is_taken=False)
+        else:
+            self.done(report, is_taken=True)
+        return True
+
+    def drain(self, wait_s: float) -> None:
+        """Wait so long at most until all reports are sent."""
+        until_s = time.monotonic() + wait_s
+        while len(self) and time.monotonic() < until_s:
+            time.sleep(0.05)
 
 
 def _finite(seconds: float | None) -> float | None:
