@@ -12,8 +12,8 @@ ROOT = Path(prjobs.__file__).parent
 # From the bottom up, a line a row. A package or module imports from rows before its own, and from itself.
 ROWS = [
     {"version", "client"},
-    {"observatory"},
     {"base"},
+    {"observatory"},
     {"store", "service"},
     {"access"},
     {"jobs"},

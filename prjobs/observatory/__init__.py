@@ -12,10 +12,13 @@
 
     site.run()
 
+`report(program)` reports for a program that has its own loop, such as that of Photon Ranch.
+
 The package stands alone, beside `prjobs.client`: it needs urllib3 only.
 """
 
 from prjobs.observatory.job import Job, Stopped
 from prjobs.observatory.observatory import Observatory
+from prjobs.observatory.reporting import report
 
-__all__ = ["Job", "Observatory", "Stopped"]
+__all__ = ["Job", "Observatory", "Stopped", "report"]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from prjobs.observatory.job import Job, Lane, fault_of
+from prjobs.observatory.job import Document, Job, Lane, fault_of
 from prjobs.observatory.outbox import Outbox, Report
 
 logger = logging.getLogger(__name__)
@@ -135,7 +135,7 @@ class Work:
         last_stop = max((job.ulid for job in jobs if job.stops), default="")
         lanes, stops = [], []
         for job in jobs:
-            handler, word = self.handler_of(job), _word_of(job)
+            handler, word = self.handler_of(job), word_of(job.document)
             if job.ulid in self._seen or word in ENDED or not (job.stops or handler):
                 continue
             if job.stops and word == "RECEIVED":
@@ -256,7 +256,7 @@ class Work:
             return not self._running and not any(self._lanes.values())
 
 
-def _word_of(job: Job) -> str:
+def word_of(document: Document) -> str:
     """Return the status in the document, without what a report added to a known word."""
-    status = str(job.document.get("statusId", "")).rpartition("#")[0]
+    status = str(document.get("statusId", "")).rpartition("#")[0]
     return re.split(r"[^A-Za-z]", status, maxsplit=1)[0].upper()
