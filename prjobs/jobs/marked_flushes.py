@@ -1,7 +1,7 @@
-"""Flushes that say so: a poll with `flush` throws the waiting jobs away, and the service knows.
+"""Marked flushes: polls with `flush`, sent by programs before ignoring the answer.
 
-A program that polls and ignores the answer takes jobs that nobody carries out; afterwards only their times show it. A
-marked flush withdraws the same jobs instead of handing them out.
+Without the mark, the ignored jobs count as handed out, and only the times of the polls tell of the flush. A marked
+flush withdraws the same jobs instead.
 """
 
 from prjobs.access import lockouts
@@ -16,9 +16,9 @@ NOTE = "the observatory's program threw it away: it empties the queue when it st
 
 
 def throw_away(transaction: Transaction, queue: Queue, poll: PollRequest, peer: str) -> None:
-    """Withdraw the jobs that the poll would get, in its queue.
+    """Withdraw the jobs for the poll, in the polled queue.
 
-    Stops, closings and parkings stay for the next poll: what makes a telescope safe is not thrown away unread.
+    Stops, closings and parkings stay for the next poll: commands for safety are not thrown away unread.
     """
     waiting = lookup.find_waiting(transaction, poll.site, poll.queue, poll.device, poll.instance)
     if any(job.is_stop for job in waiting) or lockouts.locks_at(transaction, queue.settings, poll.site):

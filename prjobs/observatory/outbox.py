@@ -69,7 +69,7 @@ class Outbox:
             report.taken(is_taken)
 
     def keep_sending(self, client: Client, site: str) -> None:
-        """Send the reports as they come, for ever: a thread's function."""
+        """Send the reports for ever: a thread's function."""
         pause_s = AGAIN_S
         while True:
             if self.send_first(client, site, 1.0):

@@ -1,4 +1,4 @@
-"""Reports on the jobs of a program that reports nothing itself: what becomes of each job, put into the outbox."""
+"""Reports on the jobs of a program without reports: the fate of each job, put into the outbox."""
 
 import atexit
 import logging
@@ -32,7 +32,7 @@ LAST_REPORTS_S = 3.0
 
 @dataclass
 class Followed:
-    """A job that the program fetched. `stopped_by` is empty until a stop comes while the job runs."""
+    """A job fetched by the program. `stopped_by` is empty until a stop comes while the job runs."""
 
     document: Document
     is_queued: bool = False
@@ -48,20 +48,20 @@ class Followed:
 
     @property
     def is_stop(self) -> bool:
-        """Return True for a job that stops the site."""
+        """Return True for a stop of the site."""
         return is_stop(self.document)
 
     @property
     def words(self) -> str:
-        """Return what the program told its user about the job last."""
+        """Return the last words of the program to the user about the job."""
         return self.said[-1] if self.said else ""
 
 
 class Reporter:
-    """The jobs of one program, and their reports. Threads may share it; no method waits for the network.
+    """The jobs of a program, and their reports. Threads may share a reporter; no method waits for the network.
 
-    `url`, `site` and `token`: the jobs service, as `prjobs.client.Client` has them. Without `url` and `site` the first
-    poll of the program tells both.
+    `url`, `site` and `token`: as for `prjobs.client.Client`. Without `url` and `site` the first poll of the program
+    names the service and the site.
     """
 
     def __init__(self, url: str | None = None, site: str | None = None, token: str | None = None) -> None:
@@ -78,7 +78,7 @@ class Reporter:
     # ---- the service
 
     def start(self, url: str, site: str) -> None:
-        """Begin to send, if not begun before; `url` and `site` are those of a poll."""
+        """Begin to send, if not begun before; `url` and `site` come from a poll."""
         with self._lock:
             if self._has_started:
                 return
@@ -97,7 +97,7 @@ class Reporter:
             logger.exception("%s: no reports can be sent to %s", self.site, self.url)
 
     def _look(self, client: Client) -> list[Document]:
-        """Return the jobs that the service had given to the program before; an empty list without an answer."""
+        """Return the jobs handed out to the program before; an empty list without an answer."""
         try:
             return client.get_recent_jobs(self.site or "")
         except Exception as error:
@@ -113,7 +113,7 @@ class Reporter:
     # ---- what the polls bring
 
     def taken(self, documents: Iterable[object]) -> list[Followed]:
-        """Note the jobs of a poll; return them in their order."""
+        """Note the jobs of a poll; return the jobs in the order of sending."""
         with self._lock:
             self._polls += 1
             jobs = [self._follow(document) for document in documents if fault_of(document) is None]
@@ -132,14 +132,14 @@ class Reporter:
         return job
 
     def adopt(self, documents: Iterable[object]) -> None:
-        """Note the jobs that were in the program's own queue before."""
+        """Note the jobs in the program's own queue from before."""
         with self._lock:
             for document in documents:
                 if fault_of(document) is None:
                     self._follow(document).is_queued = True
 
     def thrown_away(self, documents: Iterable[object]) -> None:
-        """Report the jobs of an answer that the program ignores; a stop is left to the service, which repeats it."""
+        """Report the jobs of an ignored answer; a stop is left to the service, to be repeated."""
         with self._lock:
             for document in documents:
                 if isinstance(document, dict) and fault_of(document) is None:
@@ -148,7 +148,7 @@ class Reporter:
                         self._put(document["ulid"], "CANCELLED", THROWN_AWAY)
 
     def settle_earlier(self, has_device: Callable[[Document], bool]) -> None:
-        """Report the jobs that an earlier run had, or a flush before the first poll ate: nobody carries them out."""
+        """Report the jobs of an earlier run, and the jobs eaten by a flush before the first poll, as FAILED."""
         if self._earlier is None or self._polls < self._earlier[0] + POLLS_TO_WAIT:
             return
         documents, self._earlier = self._earlier[1], None
@@ -171,15 +171,15 @@ class Reporter:
             return self._jobs.get(ulid) if isinstance(ulid, str) else None
 
     def queued(self, job: Followed) -> None:
-        """Note that the program keeps the job for later."""
+        """Note the job as kept by the program for later."""
         job.is_queued = True
 
     def leaving(self, job: Followed) -> None:
-        """Note that the program has taken the job from its queue, and is about to begin."""
+        """Note the job as taken from the program's queue, and about to begin."""
         job.is_leaving = True
 
     def begin(self, job: Followed) -> bool:
-        """Report the start; False for a job that runs already."""
+        """Report the start; False for a running job."""
         with self._lock:
             if job.is_running or self._jobs.get(job.ulid) is not job:
                 return False
@@ -188,7 +188,7 @@ class Reporter:
         return True
 
     def end(self, job: Followed, answer: object = None, error: BaseException | None = None) -> None:
-        """Report the outcome of a job that ran."""
+        """Report the outcome of a begun job."""
         failed = words_of(error) if error else ""
         if job.stopped_by:
             self._finish(job, "ABORTED", f"{job.stopped_by}; {failed}" if failed else job.stopped_by)
@@ -200,22 +200,22 @@ class Reporter:
             self._finish(job, "COMPLETE", job.words)
 
     def lost(self, job: Followed, error: BaseException | None = None) -> None:
-        """Report a job that the program took and did not begin."""
+        """Report a job taken from the queue and not begun."""
         if not job.is_running:
             self._finish(job, "FAILED", words_of(error) if error else NOT_BEGUN_BY_IT)
 
     def carried_out(self, job: Followed, message: str) -> None:
-        """Report a job that the program carried out without a start."""
+        """Report a job carried out without a start."""
         self._finish(job, "COMPLETE", message)
 
     def refused(self, job: Followed, message: str) -> None:
-        """Report a job that the program did not take."""
+        """Report a job not taken by the program."""
         self._finish(job, "FAILED", message)
 
     # ---- the stop
 
     def cancelling(self, stop: Followed | None) -> list[Followed]:
-        """Note that the program ends all activity, for a stop or by itself; return the jobs that run."""
+        """Note the end of all activity, for a stop or without one; return the running jobs."""
         with self._lock:
             running = [job for job in self._jobs.values() if job.is_running]
             for job in running:
@@ -223,7 +223,7 @@ class Reporter:
         return running
 
     def cancelled(self, stop: Followed | None, remaining: set[str], running: int, error: BaseException | None) -> None:
-        """Report the jobs that left the program's queue, and the stop. `remaining`: the ids in the queue."""
+        """Report the stop, and the jobs removed from the program's queue. `remaining`: the ids in the queue."""
         with self._lock:
             waiting = [
                 job
@@ -262,7 +262,7 @@ def _reason(stop: Followed | None) -> str:
 
 
 def words_of(error: BaseException) -> str:
-    """Return an exception's words; the name too where the words alone say nothing."""
+    """Return an exception's words; the name too where the words alone are no sentence."""
     words, name = str(error), type(error).__name__
     return f"{name}: {words}" if words and isinstance(error, LookupError) else words or name
 

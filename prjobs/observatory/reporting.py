@@ -1,8 +1,8 @@
-"""Reports from a program that has its own loop, such as that of Photon Ranch: the program is watched, not changed.
+"""Reports from a program with a loop of its own, such as the Photon Ranch loop: the program is watched, not changed.
 
 The program has an object with `scan_requests` (polls, and puts commands into `cmd_queue`), `all_devices` (by type and
 name, with `parse_command`), `cancel_all_activity` and `send_to_user`. Each is called as before, with the same result
-and the same exceptions. A part that a program does not have is not reported.
+and the same exceptions. Without one of the parts, the reports of that part are missing.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,10 +22,10 @@ OWN_DEVICE = "obs"
 
 
 def report(program: Any, url: str | None = None, token: str | None = None) -> "Watcher":
-    """Report on the jobs of a program to the service that it polls; whatever goes wrong, the program goes on.
+    """Report on the jobs of a program to the polled service; the program goes on after any fault of the reports.
 
-    `program`: the object with the loop, or its class, before the object is made: then its first flush is marked too.
-    `url` and `token`: where the reports go, if not to the address of the polls.
+    `program`: the object with the loop, or the class, before the object is made: then the first flush is marked too.
+    `url` and `token`: the service for the reports, if not at the address of the polls.
     """
     watcher = Watcher(Reporter(url, None, token))
     safely(_watch_class if isinstance(program, type) else _watch, program, watcher)
@@ -48,7 +48,7 @@ def _watch_class(program: Any, watcher: "Watcher") -> None:
 
 
 class Watcher:
-    """Watches one program."""
+    """Watches a program."""
 
     def __init__(self, reporter: Reporter) -> None:
         self.reporter = reporter
@@ -59,7 +59,7 @@ class Watcher:
         self._is_queue_watched = False
 
     def attach(self, program: Any) -> None:
-        """Watch the program's polls, and its functions."""
+        """Watch the program's polls and functions."""
         self._program = program
         self._has_scan = self._wrap(program, "scan_requests", self._scan)
         self._has_cancel = self._wrap(program, "cancel_all_activity", self._cancel_all)
@@ -80,7 +80,7 @@ class Watcher:
         return wrap(self, holder, name, around)
 
     def _watch_parts(self) -> None:
-        """Watch the queue and the devices that are there now: the program makes them anew at times."""
+        """Watch the present queue and devices: the program makes devices anew at times."""
         queue = getattr(self._program, "cmd_queue", None)
         was_watched = getattr(getattr(queue, "put", None), "watcher", None) is self
         self._is_queue_watched = queue is not None and self._wrap(queue, "put", self._put)
@@ -132,7 +132,7 @@ class Watcher:
             safely(self._settle, scan)
 
     def _settle(self, scan: Scan) -> None:
-        """Report the jobs of an answer that the program neither queued nor began."""
+        """Report the jobs of an answer, if neither queued nor begun."""
         self._settle_stops(scan)
         for job in scan.jobs if self._is_queue_watched else []:
             if job.is_queued or job.is_running or job.is_stop or not self.reporter.is_open(job):
@@ -208,7 +208,7 @@ class Watcher:
             self._here.leaving = job
 
     def _settle_leaving(self, error: BaseException | None) -> None:
-        """Report the job that this thread took from the queue, if it was not begun."""
+        """Report the thread's last job from the queue, if not begun."""
         job, self._here.leaving = self._here.leaving, None
         if job:
             self.reporter.lost(job, error)

@@ -1,4 +1,4 @@
-"""The polls of a program, as the library `requests` sends them: seen, and marked where the answer is thrown away."""
+"""The polls of a program, as sent by the library `requests`: seen, and marked if the answer is thrown away."""
 
 import json
 import logging
@@ -26,7 +26,7 @@ class Poll:
 
 
 def read_poll(args: tuple[Any, ...], named: dict[str, Any]) -> Poll | None:
-    """Return the poll that a call of `Session.request` sends; None for any other request."""
+    """Return the poll sent by a call of `Session.request`; None for any other request."""
     url = args[_URL] if len(args) > _URL else named.get("url")
     if not isinstance(url, str) or ENDPOINT not in url:
         return None
@@ -41,7 +41,7 @@ def read_poll(args: tuple[Any, ...], named: dict[str, Any]) -> Poll | None:
 
 
 def mark_flush(poll: Poll, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the arguments of the call with a body that says that the answer will be thrown away."""
+    """Return the arguments of the call with `flush` in the body."""
     body = poll.body | {"flush": True}
     if named.get("json") is not None:
         return args, named | {"json": body}
@@ -53,9 +53,9 @@ def mark_flush(poll: Poll, args: tuple[Any, ...], named: dict[str, Any]) -> tupl
 def watch(
     before: Callable[[Poll], bool], after: Callable[[Poll, list[Any], bool], object]
 ) -> Callable[[], None] | None:
-    """Tell of each poll in this process, and return the function that ends it; None without the library `requests`.
+    """Tell of each poll in the process, and return a function to end this; None without the library `requests`.
 
-    `before` returns True for a poll whose answer is thrown away; `after` gets the jobs of the answer too.
+    `before` returns True for a flush; `after` gets the jobs of the answer too.
     """
     library = sys.modules.get("requests")
     if library is None:

@@ -1,4 +1,4 @@
-"""A program whose functions are watched: each is called as before, with a look before and after."""
+"""Watched functions of a program: called as before, with a look before and after."""
 
 import logging
 import threading
@@ -22,7 +22,7 @@ def safely(act: Callable[..., Any], *values: Any) -> Any:
 
 
 def wrap(watcher: object, holder: Any, name: str, around: Callable[..., Any]) -> bool:
-    """Have `around(original, args, named)` called for a function of the holder; False where that cannot be."""
+    """Have `around(original, args, named)` called for a function of the holder; False where impossible."""
     original = getattr(holder, name, None)
     if getattr(original, "watcher", None) is watcher:
         return True
@@ -44,7 +44,7 @@ def wrap(watcher: object, holder: Any, name: str, around: Callable[..., Any]) ->
 
 @dataclass
 class Scan:
-    """One reading of new jobs: the jobs, and the order in which the program dealt with them and spoke to its user."""
+    """A reading of new jobs: the jobs, and the order of the program's acts and words to the user."""
 
     jobs: list[Followed] = field(default_factory=list)
     # (a text for the user, False), or (the id of a job that was put into the queue or stopped, True).
@@ -52,11 +52,11 @@ class Scan:
     has_stopped: bool = False
 
     def dealt_with(self, job: Followed) -> None:
-        """Note that the program dealt with a job."""
+        """Note an act of the program on a job."""
         self.events.append((job.ulid, True))
 
     def said_of(self, job: Followed) -> str:
-        """Return what the program said between the jobs before and after; one sentence may stand for several jobs."""
+        """Return the program's words between the jobs before and after; a sentence may stand for several jobs."""
         at = {ulid: index for index, (ulid, is_job) in enumerate(self.events) if is_job}
         place = self.jobs.index(job)
         begin = max((at[one.ulid] for one in self.jobs[:place] if one.ulid in at), default=-1)
@@ -65,7 +65,7 @@ class Scan:
 
 
 class Here(threading.local):
-    """The place of a thread in the program: reading new jobs, or at work on one; the last job taken from the queue."""
+    """The place of a thread in the program: reading new jobs, or at work on a job; the last job from the queue."""
 
     scan: Scan | None = None
     job: Followed | None = None
