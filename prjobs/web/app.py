@@ -148,7 +148,10 @@ def described_routes() -> list[Route]:
 def build_routes(appliance: Appliance) -> list[Route]:
     """Return all routes, with handlers that take the parts of the path alone and refuse nothing by an exception."""
     people = [route._replace(handler=_limited(route)) for route in ROUTES]
-    routes = [*contract.ROUTES, *people, *pages.ROUTES]
+    programs = contract.ROUTES
+    if appliance.queue.settings.store_url:
+        programs = [route._replace(handler=contract.answering_soon(route.handler)) for route in programs]
+    routes = [*programs, *people, *pages.ROUTES]
     # An upgrade may replace the files under a running server, whose own page stays whole.
     pages.load_files()
     note = partial(note_refusal, appliance.desk)

@@ -19,6 +19,8 @@ from prjobs.web.endpoint import IMPORTANT, Answer, Handler, Needs, Route, read_b
 from prjobs.web.holding import Parked, hold, kept
 
 logger = logging.getLogger(__name__)
+# The time of a read in a poll: with the wait for the writer a poll is answered within a quarter of a second.
+READ_S = 0.1
 # Base URLs and names as deployed programs join them. The server strips double slashes at the start of a path.
 PREFIXES = ("/", "/jobs/", "/dev/", "/test/", "/prod/", "/jobs//", "/jobs")
 
@@ -127,6 +129,18 @@ def _take(queue: Queue, poll: _Poll, peer: str) -> list[JobRow] | None:
         raise
     noted.forget_connection()
     return rows
+
+
+def answering_soon(handler: Handler) -> Handler:
+    """Return the handler of a hub's endpoint: a poll ends its reads in time though the server of the store hangs."""
+    if handler is not post_getnewjobs:
+        return handler
+
+    def answer(appliance: Appliance) -> Answer:
+        with appliance.queue.database.limited(READ_S):
+            return handler(appliance)
+
+    return answer
 
 
 def post_updatejobstatus(appliance: Appliance) -> Answer:
