@@ -20,8 +20,9 @@ from prjobs.opening import close_appliance, open_appliance
 from prjobs.server import Server
 from prjobs.store.models import JobRow
 from prjobs.web.app import build_app
-from tests import described, postgres, verbs
+from tests import described, postgres, statements, verbs
 from tests.clocks import ManualClock
+from tests.hub.preparing import AtTheEnd
 from tests.program import Program
 from tests.verbs import USER, make_token
 
@@ -30,6 +31,16 @@ settings.register_profile(
     "any machine", deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
 settings.load_profile("any machine")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--statements", action="store_true", help="prepare the noted statements on PostgreSQL at the end")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Note the statements of the package from now on; see `tests.statements`."""
+    statements.install()
+    config.pluginmanager.register(AtTheEnd())
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -26,6 +26,8 @@ from prjobs.store.dialect import Translated, Untranslatable, spelled, translate
         ("SELECT '%' || ?, 5 % 2", "SELECT '%' || $1, 5 % 2", None),
         ("SELECT a FROM job INDEXED BY job_unread WHERE b = ?", "SELECT a FROM job WHERE b = $1", None),
         ("SELECT a FROM job j INDEXED BY one\nWHERE b = 'INDEXED BY x'", None, None),
+        ("SELECT a LIKE ? OR b not like 'LIKE'", "SELECT a ILIKE $1 OR b not ILIKE 'LIKE'", None),
+        ("SELECT likely, a_like FROM t", "SELECT likely, a_like FROM t", None),
         ("SELECT 1 -- what? :why\n, ?", "SELECT 1 -- what? :why\n, $1", None),
         ("SELECT /* ? :a */ ?", "SELECT /* ? :a */ $1", None),
         ('SELECT \'{"a": ":b"}\', :c', 'SELECT \'{"a": ":b"}\', $1', ("c",)),

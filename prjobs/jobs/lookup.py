@@ -41,7 +41,10 @@ class Waiting(NamedTuple):
 
 
 # Columns before the params, and of the index: the pages with the params of all waiting jobs are not read.
-_WAITING = "seq, command_class = 'stop', command_class IN ('close', 'park')"
+_WAITING = (
+    "seq, CASE command_class WHEN 'stop' THEN 1 ELSE 0 END, "
+    "CASE WHEN command_class IN ('close', 'park') THEN 1 ELSE 0 END"
+)
 
 
 # See `requests.is_for_all_devices`.

@@ -129,7 +129,7 @@ _IS_FOR_ALL = "(lower({job}.device) = 'all' OR lower({job}.action) = 'cancel_all
 _SAME_SCOPE = " AND ".join(f"{part.format(job='n')} = {part.format(job='j')}" for part in (_CANCELS_ALL, _IS_FOR_ALL))
 # The withdrawal of very many jobs is not at its end.
 _WITHDRAWS = (
-    f"EXISTS (SELECT 1 FROM fact f WHERE f.name = '{lookup.WITHDRAWS}' || j.site AND CAST(f.value AS BIGINT) = j.seq)"
+    f"EXISTS (SELECT 1 FROM fact f WHERE f.name = '{lookup.WITHDRAWS}' || j.site AND f.value = CAST(j.seq AS TEXT))"
 )
 # Nobody polls for the site of the job.
 _IS_UNSEEN = f"NOT {_WITHDRAWS} AND NOT EXISTS (SELECT 1 FROM change c WHERE c.job_seq = j.seq AND c.handout_id > 0)"

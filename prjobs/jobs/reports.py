@@ -14,8 +14,9 @@ from prjobs.store.transaction import Transaction
 
 # The job, and whether the queue ever handed it out, in one look.
 _REPORTED = (
-    f"SELECT {BRIEF_COLUMNS}, EXISTS (SELECT 1 FROM change c JOIN handout h ON h.id = c.handout_id "
-    f"WHERE c.job_seq = job.seq AND c.queue = ? AND h.state <> '{RETURNED}') FROM job WHERE site = ? AND ulid = ?"
+    f"SELECT {BRIEF_COLUMNS}, CASE WHEN EXISTS (SELECT 1 FROM change c JOIN handout h ON h.id = c.handout_id "
+    f"WHERE c.job_seq = job.seq AND c.queue = ? AND h.state <> '{RETURNED}') THEN 1 ELSE 0 END "
+    "FROM job WHERE site = ? AND ulid = ?"
 )
 
 

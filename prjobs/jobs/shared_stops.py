@@ -25,9 +25,9 @@ KEPT_S = 1800.0
 TIMES = 2
 # The programs of a queue that polled first after the stop: filters can be invented.
 MOST_NEW = 16
-_ARRIVED = f"CASE WHEN h.state IN ('{OPEN}', '{CONFIRMED}') AND h.maybe_flushed = 0 THEN 1 ELSE 0 END"
+_ARRIVED = f"CASE WHEN h.state IN ('{OPEN}', '{CONFIRMED}') AND h.maybe_flushed = 0 THEN 1 END"
 _GIVEN = (
-    f"SELECT count(*), coalesce(sum({_ARRIVED}), 0), coalesce(max(h.id), 0) FROM change c "
+    f"SELECT count(*), count({_ARRIVED}), coalesce(max(h.id), 0) FROM change c "
     "JOIN handout h ON h.id = c.handout_id WHERE c.job_seq = ? AND c.queue = ? "
     f"AND h.state <> '{RETURNED}' AND h.asked_for = ?"
 )

@@ -147,8 +147,14 @@ def note_cloud_stop(transaction: Transaction, stop_seq: int, stop_ms: int) -> No
     The times of the oldest stops are dropped.
     """
     transaction.execute("INSERT INTO fact (name, value) VALUES (?, ?)", (f"{_STOP_TIME}{stop_seq}", str(stop_ms)))
-    old = f"name LIKE '{_STOP_TIME}%' AND CAST(substr(name, {len(_STOP_TIME) + 1}) AS BIGINT) <= ?"
-    transaction.execute(f"DELETE FROM fact WHERE {old}", (stop_seq - _TIMED_STOPS,))
+    transaction.execute(_FORGET_TIMES, (stop_seq - _TIMED_STOPS,))
+
+
+# Only the names of such times end with a number: PostgreSQL may look at the conditions beside an AND in any order.
+_FORGET_TIMES = (
+    f"DELETE FROM fact WHERE CASE WHEN name LIKE '{_STOP_TIME}%' "
+    f"THEN CAST(substr(name, {len(_STOP_TIME) + 1}) AS BIGINT) END <= ?"
+)
 
 
 def _may_withdraw(settings: Settings, row: JobRow) -> str:

@@ -154,7 +154,8 @@ def save(board: Board) -> None:
 def _save(transaction: Transaction, board: Board) -> None:
     # Read the alarms inside the transaction: an older state must not overwrite a newer one.
     alarms = board.alarms.unsaved()
-    transaction.executemany(_SAVE, [msgspec.structs.astuple(alarm) for alarm in alarms])
+    rows = [msgspec.structs.astuple(alarm) for alarm in alarms]
+    transaction.executemany(_SAVE, [(*others, int(loud)) for *others, loud in rows])
     transaction.after_commit(board.alarms.saved, alarms)
 
 

@@ -30,6 +30,7 @@ class Untranslatable(ValueError):
 _TOKEN = re.compile(
     r"""(?P<whole>'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|::)"""
     r"|(?P<index>\s+INDEXED\s+BY\s+\w+)"
+    r"|(?P<like>\bLIKE\b)"
     r"|:(?P<name>[A-Za-z_]\w*)"
     r"|(?P<mark>\?\d*)"
     r"|(?P<other>\bNOT\s+INDEXED\b|[@$][A-Za-z_]\w*|['\"])",
@@ -40,6 +41,8 @@ _TOKEN = re.compile(
 @cache
 def translate(sql: str) -> Translated:
     """Return the statement for PostgreSQL: parameters are numbered, and the choice of an index is left out.
+
+    LIKE becomes ILIKE: both take ASCII letters of either case for the same.
 
     Raise Untranslatable for a text without an end, for both kinds of parameters in one statement, and for the kinds of
     parameters that the package does not use.
@@ -56,6 +59,8 @@ def translate(sql: str) -> Translated:
                 return token[0]
             case "index":
                 return ""
+            case "like":
+                return "ILIKE"
             case "name":
                 if token["name"] not in names:
                     names.append(token["name"])

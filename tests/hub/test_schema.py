@@ -9,36 +9,22 @@ database gets that file first, then the later migrations. A migration that leave
 import sqlite3
 from pathlib import Path
 
-import peewee
 import pytest
-from playhouse.migrations import Runner
 
 from prjobs.store.schema import MIGRATIONS, open_database
+from tests.hub.schema import bring_up_to_date
 from tests.postgres import driver
 
 psycopg = driver()
 
-NEW = MIGRATIONS / "postgresql.sql"
 # What one engine has and the other does not: see HUB.md 3 and 5, and the comments in the file.
 ONLY_POSTGRESQL = {"door", "member"}
 LEFT_OUT_ON_SQLITE = {"job_expires"}
 
 
-def on_postgresql(url: str) -> list[str]:
-    """Bring an empty database up to date, and return the migrations that ran after the whole schema."""
-    with psycopg.connect(url) as connection:
-        connection.execute(NEW.read_text(encoding="utf-8"))
-    parts = psycopg.conninfo.conninfo_to_dict(url)
-    database = peewee.PostgresqlDatabase(parts.pop("dbname"), prefer_psycopg3=True, **parts)
-    try:
-        return Runner(database, str(MIGRATIONS)).up()
-    finally:
-        database.close()
-
-
 @pytest.fixture
 def ours(postgres_url):
-    ran = on_postgresql(postgres_url)
+    ran = bring_up_to_date(postgres_url)
     assert all(name > "0017" for name in ran)
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         yield connection
@@ -175,20 +161,20 @@ def newer(tmp_path: Path, monkeypatch):
     """A copy of the migrations with a further one, which both engines run."""
     folder = tmp_path / "migrations"
     folder.mkdir()
-    for path in MIGRATIONS.glob("[0-9]*.py"):
+    for path in [*MIGRATIONS.glob("[0-9]*.py"), MIGRATIONS / "postgresql.sql"]:
         (folder / path.name).write_bytes(path.read_bytes())
     (folder / "9999_further.py").write_text(
         "from prjobs.store.dialect import spelled\n\n\ndef up(migrator, db):\n"
         "    db.execute_sql(spelled('CREATE TABLE further (id {key}, count {int} NOT NULL, name {text})', db))\n"
         "    db.execute_sql('CREATE INDEX further_name ON further (name)')\n"
     )
-    for module in (__name__, "prjobs.store.schema"):
+    for module in ("tests.hub.schema", "prjobs.store.schema"):
         monkeypatch.setattr(f"{module}.MIGRATIONS", folder)
     return folder
 
 
 def test_a_further_migration_reaches_both(newer, postgres_url, tmp_path):
-    assert on_postgresql(postgres_url)[-1] == "9999_further"
+    assert bring_up_to_date(postgres_url)[-1] == "9999_further"
     open_database(tmp_path / "prjobs.sqlite3")
     file = sqlite3.connect(tmp_path / "prjobs.sqlite3")
     with psycopg.connect(postgres_url, autocommit=True) as ours:
