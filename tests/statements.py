@@ -10,29 +10,28 @@ import sqlite3
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import prjobs
 
 PACKAGE = Path(prjobs.__file__).parent
-# Modules that run statements on SQLite alone: tools for files, the engine of SQLite, the migrations up to 0016.
-SQLITE_ONLY = (
+# Modules with statements for one engine alone: tools for files, the engines, the migrations up to 0016.
+ONE_ENGINE = (
     "upkeep/",
     "cli/audit.py",
     "cloud/invariants.py",
-    "store/database.py",
-    "store/faults.py",
+    "store/hub.py",
+    "store/members.py",
     "store/migrations/",
-    "store/readers.py",
+    "store/postgres.py",
     "store/schema.py",
     "store/sqlite.py",
-    "store/writer.py",
 )
 # Between a verb and a connection.
-_BETWEEN = {PACKAGE / "store" / name for name in ("database.py", "readers.py", "sqlite.py", "transaction.py")}
-_BETWEEN.add(Path(__file__))
-_PLUMBING = {str(path) for path in _BETWEEN}
+_NAMES = ("database.py", "sqlite.py", "transaction.py", "writer.py")
+_BETWEEN = {__file__, *(str(PACKAGE / "store" / name) for name in _NAMES)}
 
 
 @dataclass
@@ -45,7 +44,7 @@ class Statement:
 
     @property
     def is_for_both(self) -> bool:
-        return not self.place.startswith(SQLITE_ONLY)
+        return not self.place.startswith(ONE_ENGINE)
 
 
 VERB = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
@@ -53,7 +52,7 @@ NOTED: dict[str, Statement] = {}
 
 
 class Noted(sqlite3.Connection):
-    """A connection that notes the statements of the package."""
+    """A connection that notes the statements of the package; in front of the class that was asked for."""
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         found = NOTED.get(sql)
@@ -81,11 +80,11 @@ def _note(sql: str) -> Statement | None:
 
 
 def _place(sql: str) -> str | None:
-    """Return the module and line of the package that runs the statement; None for a test, and for SQLite's engine."""
+    """Return the module and line of the package that runs the statement; None for a test, and for SAVEPOINT."""
     frame = sys._getframe(3)
-    if frame.f_code.co_filename in _PLUMBING and not VERB.match(sql):
+    if frame.f_code.co_filename in _BETWEEN and not VERB.match(sql):
         return None
-    while frame is not None and frame.f_code.co_filename in _PLUMBING:
+    while frame is not None and frame.f_code.co_filename in _BETWEEN:
         frame = frame.f_back
     if frame is None or not (path := Path(frame.f_code.co_filename)).is_relative_to(PACKAGE):
         return None
@@ -107,9 +106,12 @@ def install() -> None:
     """Have each later connection of this process note the statements."""
     real = sqlite3.connect
 
+    @cache
+    def noted(kind: type[sqlite3.Connection]) -> type[sqlite3.Connection]:
+        return type(kind.__name__, (Noted, kind), {}) if kind is not sqlite3.Connection else Noted
+
     def connect(*arguments: Any, **named: Any) -> sqlite3.Connection:
-        named.setdefault("factory", Noted)
-        return real(*arguments, **named)
+        return real(*arguments, **{**named, "factory": noted(named.get("factory", sqlite3.Connection))})
 
     sqlite3.connect = sqlite3.dbapi2.connect = connect  # type: ignore[attr-defined]
 

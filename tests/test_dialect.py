@@ -27,6 +27,7 @@ from prjobs.store.dialect import Translated, Untranslatable, spelled, translate
         ("SELECT a FROM job INDEXED BY job_unread WHERE b = ?", "SELECT a FROM job WHERE b = $1", None),
         ("SELECT a FROM job j INDEXED BY one\nWHERE b = 'INDEXED BY x'", None, None),
         ("SELECT a LIKE ? OR b not like 'LIKE'", "SELECT a ILIKE $1 OR b not ILIKE 'LIKE'", None),
+        ("SELECT INSTR(LOWER(a), ?) > 0", "SELECT strpos(LOWER(a), $1) > 0", None),
         ("SELECT likely, a_like FROM t", "SELECT likely, a_like FROM t", None),
         ("SELECT 1 -- what? :why\n, ?", "SELECT 1 -- what? :why\n, $1", None),
         ("SELECT /* ? :a */ ?", "SELECT /* ? :a */ $1", None),

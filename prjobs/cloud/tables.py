@@ -21,10 +21,7 @@ NO_REPAIRS = 1000
 
 # The newest change of a job's primary queue.
 NEWEST = f"(SELECT coalesce(max(c.seq), 0) FROM change c WHERE c.job_seq = k.job_seq AND c.queue <> '{ALTERNATE}')"
-_HANDED = (
-    f"EXISTS (SELECT 1 FROM change c WHERE c.job_seq = k.job_seq AND c.queue = '{PRIMARY}' "
-    "AND c.handout_id IS NOT NULL)"
-)
+_HANDED = f"SELECT 1 FROM change WHERE job_seq = ? AND queue = '{PRIMARY}' AND handout_id IS NOT NULL LIMIT 1"
 
 
 class Known(NamedTuple):
@@ -58,7 +55,7 @@ def newest_change(source: Source, job_seq: int) -> int:
 
 def was_handed(source: Source, job_seq: int) -> bool:
     """Return True if the primary queue ever handed the job out."""
-    return bool(source.fetch(f"SELECT {_HANDED} FROM cloud_job k WHERE k.job_seq = ?", (job_seq,))[0][0])
+    return bool(source.fetch(_HANDED, (job_seq,)))
 
 
 def first_handout(source: Source, job_seq: int) -> int:

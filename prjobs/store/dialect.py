@@ -31,6 +31,7 @@ _TOKEN = re.compile(
     r"""(?P<whole>'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|::)"""
     r"|(?P<index>\s+INDEXED\s+BY\s+\w+)"
     r"|(?P<like>\bLIKE\b)"
+    r"|(?P<found>\bINSTR\b)"
     r"|:(?P<name>[A-Za-z_]\w*)"
     r"|(?P<mark>\?\d*)"
     r"|(?P<other>\bNOT\s+INDEXED\b|[@$][A-Za-z_]\w*|['\"])",
@@ -42,7 +43,7 @@ _TOKEN = re.compile(
 def translate(sql: str) -> Translated:
     """Return the statement for PostgreSQL: parameters are numbered, and the choice of an index is left out.
 
-    LIKE becomes ILIKE: both take ASCII letters of either case for the same.
+    LIKE becomes ILIKE: both take ASCII letters of either case for the same. INSTR becomes strpos.
 
     Raise Untranslatable for a text without an end, for both kinds of parameters in one statement, and for the kinds of
     parameters that the package does not use.
@@ -61,6 +62,8 @@ def translate(sql: str) -> Translated:
                 return ""
             case "like":
                 return "ILIKE"
+            case "found":
+                return "strpos"
             case "name":
                 if token["name"] not in names:
                     names.append(token["name"])
