@@ -80,9 +80,12 @@ def account() -> dict[str, Any]:
 
 
 class PostgresServer:
-    """A cluster of its own in a temporary folder. `pid` is the postmaster's, for tests that kill or restart it."""
+    """A cluster of its own in a temporary folder. `pid` is the postmaster's, for tests that kill or restart it.
 
-    def __init__(self, **settings: str) -> None:
+    With `following` it is a standby of that cluster, until `promote`.
+    """
+
+    def __init__(self, following: "PostgresServer | None" = None, **settings: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="prjobs-postgres-"))
         self.data, self.log = self.folder / "data", self.folder / "log"
         self.settings = QUICK | settings
@@ -92,7 +95,11 @@ class PostgresServer:
             os.chown(self.folder, self._account["user"], self._account["group"])
         self.port = 0
         try:
-            self.run("initdb", "-N", "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "-D", str(self.data))
+            if following:
+                source = f"host=127.0.0.1 port={following.port} user={USER} application_name=standby"
+                self.run("pg_basebackup", "-R", "-c", "fast", "-X", "stream", "-d", source, "-D", str(self.data))
+            else:
+                self.run("initdb", "-N", "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "-D", str(self.data))
             self.start()
         except BaseException:
             self.stop()
@@ -172,6 +179,10 @@ class PostgresServer:
         """Stop the server and keep the data."""
         self.run("pg_ctl", "stop", "-w", "-m", mode, "-D", str(self.data))
         self._end_guard()
+
+    def promote(self) -> None:
+        """Make a standby the primary, as after the loss of the primary."""
+        self.run("pg_ctl", "promote", "-w", "-D", str(self.data))
 
     def stop(self) -> None:
         """Stop the server and remove the data."""
