@@ -1,0 +1,65 @@
+"""The camera's jobs: filter, frames, and a FITS file for each frame with the job in its header."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from prjobs.base.files import reason_of
+from prjobs.observatory import Job, Observatory
+from prjobs.observing import fits
+from prjobs.observing.devices import Camera, DeviceFault
+from prjobs.observing.fits import Card
+from prjobs.observing.handlers import FilterJobs, Station, usual_s
+from prjobs.observing.values import BadParameter, Exposure, exposure
+
+SET_UP_S = 60.0
+
+
+class CameraJobs:
+    """The jobs of the camera. `filters` changes filters; None without a filter wheel."""
+
+    def __init__(self, station: Station, camera: Camera, images: Path, filters: FilterJobs | None) -> None:
+        self.camera, self.guard = camera, station.guards[camera]
+        self.settings = station.configuration.camera
+        self.images, self.filters = images, filters
+
+    def register(self, site: Observatory) -> None:
+        """Give the handlers to the program."""
+        site.on("camera", "expose", seconds=usual_s)(self.expose)
+
+    def expose(self, job: Job) -> None:
+        """Take the job's frames; the filter stays in the beam until the last one."""
+        asked = exposure(job.required, job.optional, self.settings.optimal_bin)
+        with ExitStack() as held:
+            held.enter_context(self.guard.taken(job))
+            if asked.filter_name:
+                if self.filters is None:
+                    raise BadParameter(f"The job asks for the filter {asked.filter_name}: no filter wheel is there.")
+                held.enter_context(self.filters.guard.taken(job))
+                self.filters.select(job, asked.filter_name)
+            self.guard.follow(job, lambda: self.camera.set_up(asked), SET_UP_S)
+            for frame in range(1, asked.count + 1):
+                self._take(job, asked, frame)
+
+    def _take(self, job: Job, asked: Exposure, frame: int) -> None:
+        job.progress((frame - 1) / asked.count, f"frame {frame} of {asked.count}")
+        self.guard.follow(job, lambda: self.camera.expose(asked), asked.seconds + self.settings.readout_max_s)
+        path = self.images / f"{job.ulid}-{frame:03d}.fits"
+        try:
+            fits.write(path, self.camera.image(cards(job, asked, frame)))
+        except OSError as error:
+            raise DeviceFault(f"The image {path.name} was not written to {path.parent}: {reason_of(error)}.") from error
+
+
+def cards(job: Job, asked: Exposure, frame: int) -> list[Card]:
+    """Return the cards with the job of an image."""
+    found = [
+        Card("OBJECT", asked.object_name, "object of the job"),
+        Card("OBSERVER", job.user_name, "user who sent the job"),
+        Card("USERID", job.user_id, "id of the user"),
+        Card("JOBID", job.ulid, "ULID of the job"),
+        Card("JOBFRAME", frame, "number of the frame in the job"),
+        Card("JOBCOUNT", asked.count, "frames of the job"),
+        Card("SITEID", str(job.document.get("site", "")), "site of the job"),
+        Card("IMAGETYP", asked.image_type, "light, dark, bias or flat"),
+    ]
+    return found + ([Card("FILTER", asked.filter_name, "filter of the job")] if asked.filter_name else [])

@@ -1,0 +1,49 @@
+"""All devices of a site as a program of `prjobs.observatory`."""
+
+import logging
+import threading
+from pathlib import Path
+
+from prjobs.observatory import Job, Observatory
+from prjobs.observing.devices import DeviceFault
+from prjobs.observing.exposing import CameraJobs
+from prjobs.observing.handlers import FilterJobs, FocuserJobs, MountJobs, RoofJobs, RotatorJobs, Station
+
+logger = logging.getLogger(__name__)
+ENDS = "the observing program ended"
+
+
+def register(site: Observatory, station: Station, images: Path) -> None:
+    """Give the program the handlers of all devices, and the stop."""
+    devices = station.devices
+    filters = FilterJobs(station, devices.filter_wheel) if devices.filter_wheel else None
+    if filters:
+        filters.register(site)
+    if devices.mount:
+        MountJobs(station, devices.mount).register(site)
+    if devices.enclosure:
+        RoofJobs(station, devices.enclosure).register(site)
+    if devices.focuser:
+        FocuserJobs(station, devices.focuser).register(site)
+    if devices.rotator:
+        RotatorJobs(station, devices.rotator).register(site)
+    if devices.camera:
+        CameraJobs(station, devices.camera, images, filters).register(site)
+
+    @site.on_stop
+    def stop(job: Job) -> None:
+        logger.warning("stop by %s: all motion and exposures end", job.user_name or job.user_id)
+        station.abort()
+
+
+def run(site: Observatory, station: Station, ending: threading.Event) -> None:
+    """Work until the event; end the motions that are under way then."""
+    with site:
+        ending.wait()
+        if site.work.is_idle():
+            return
+        site.work.stop_all(ENDS)
+        try:
+            station.abort()
+        except DeviceFault as error:
+            logger.error("a job ran when the program ended: %s", error)

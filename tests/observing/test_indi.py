@@ -1,0 +1,143 @@
+"""Jobs carried out on Debian's INDI simulators, with a witness beside."""
+
+import signal
+
+import pytest
+
+from prjobs.observing import fits
+from prjobs.observing.limits import Limits
+from tests.observing.headers import header_of
+from tests.observing.indi import CAMERA, DOME, MOUNT
+from tests.waiting import wait_for
+
+pytestmark = pytest.mark.long
+UNDER_ROOF = Limits(motion_under_closed_roof=True)
+
+
+def test_a_night_of_jobs_moves_every_device(site, witness):
+    assert site.outcome(site.send("enclosure", "open")) == ("COMPLETE", "")
+    target = site.target()
+    assert site.outcome(site.go(target)) == ("COMPLETE", "")
+    seen = witness.last(MOUNT, "EQUATORIAL_EOD_COORD").values
+    assert abs(float(seen["RA"]) - target.ra_h) < 0.01
+    assert abs(float(seen["DEC"]) - target.dec_deg) < 0.1
+    others = [
+        site.send("focuser", "move_absolute", position="51000"),
+        site.send("focuser", "move_relative", position="-15"),
+        site.send("filter_wheel", "set_name", filter_name="blue"),
+        site.send("rotator", "move_absolute", position="20"),
+        site.send("rotator", "move_relative", position="-15"),
+        site.send("mount", "set_tracking_off"),
+        site.send("mount", "set_tracking_on"),
+    ]
+    assert [site.outcome(one) for one in others] == [("COMPLETE", "")] * len(others)
+    assert witness.last("Focuser Simulator", "ABS_FOCUS_POSITION").values["FOCUS_ABSOLUTE_POSITION"] == "50985"
+    assert witness.last("Filter Simulator", "FILTER_SLOT").values["FILTER_SLOT_VALUE"] == "3"
+    assert float(witness.last("Rotator Simulator", "ABS_ROTATOR_ANGLE").values["ANGLE"]) == pytest.approx(5)
+    assert witness.last(MOUNT, "TELESCOPE_TRACK_STATE").values["TRACK_ON"] == "On"
+    assert site.outcome(site.send("enclosure", "close")) == ("COMPLETE", "")
+    assert witness.last(MOUNT, "TELESCOPE_PARK").values["PARK"] == "On"
+    assert witness.last(DOME, "DOME_SHUTTER").values["SHUTTER_CLOSE"] == "On"
+
+
+def test_an_exposure_is_a_file_with_the_job_in_its_header(site):
+    optional = {"count": "2", "bin": '"2,2"', "filter": "R", "area": "50%", "object_name": "M31"}
+    ulid = site.send("camera", "expose", optional, time="0.2", image_type="light")
+    assert site.outcome(ulid)[0] == "COMPLETE"
+    files = sorted(site.images.iterdir())
+    assert [path.name for path in files] == [f"{ulid}-001.fits", f"{ulid}-002.fits"]
+    header = header_of(files[1])
+    assert (header["JOBID"], header["JOBFRAME"], header["JOBCOUNT"]) == (ulid, 2, 2)
+    assert (header["OBJECT"], header["OBSERVER"], header["USERID"]) == ("M31", "Zoe O'Hara", "auth0|alice")
+    assert (header["NAXIS1"], header["NAXIS2"], header["XBINNING"]) == (320, 256, 2)
+    assert (header["FILTER"], header["IMAGETYP"], header["SITEID"]) == ("R", "light", "saf")
+    assert files[1].stat().st_size % fits.BLOCK == 0
+
+
+def test_under_a_closed_roof_the_mount_does_not_move(site, witness):
+    for action in ("unpark", "home", "park", "set_tracking_on"):
+        assert "The roof is closed" in site.outcome(site.send("mount", action))[1]
+    assert "The roof is closed" in site.outcome(site.go())[1]
+    assert not witness.was_slewing()
+
+
+def test_a_motion_outside_the_limits_is_refused_and_nothing_moves(make_site, witness):
+    site = make_site(limits=UNDER_ROOF)
+    refused = [
+        (site.send("mount", "go", ra="10", dec="-89", frame="ICRS"), "lower limit is 20"),
+        (site.send("mount", "go", ra="250", dec="10", frame="ICRS"), "hours"),
+        (site.send("mount", "go", ra="ten", dec="10"), "not a number"),
+        (site.send("mount", "home"), "no home position"),
+        (site.send("filter_wheel", "set_name", filter_name="X"), "no filter X"),
+        (site.send("camera", "expose", {"bin": "wide"}, time="1"), "bin"),
+        (site.send("focuser", "move_absolute", position="900000"), "moves from 0 to"),
+    ]
+    for ulid, words in refused:
+        status, message = site.outcome(ulid)
+        assert status == "FAILED"
+        assert words in message
+    assert not witness.was_slewing()
+
+
+def test_a_stop_ends_slew_and_exposure(make_site, witness):
+    site = make_site(limits=UNDER_ROOF)
+    slew, frames = site.go(site.target(3)), site.send("camera", "expose", time="60")
+    wait_for(witness.is_slewing)
+    wait_for(lambda: witness.state(CAMERA, "CCD_EXPOSURE") == "Busy")
+    stop = site.stop()
+    assert site.outcome(stop) == ("COMPLETE", "ended 2 running and 0 waiting jobs")
+    stopped_s = witness.now_s()
+    assert site.outcome(slew)[0] == site.outcome(frames)[0] == "ABORTED"
+    wait_for(lambda: witness.seen[-1].time_s > stopped_s + 1)
+    assert witness.state(CAMERA, "CCD_EXPOSURE") == "Idle"
+    assert {one.state for one in witness.since(stopped_s) if one.name == "EQUATORIAL_EOD_COORD"} == {"Idle"}
+    assert list(site.images.glob("*")) == []
+
+
+def test_a_stop_ends_a_roof_that_opens(site, witness):
+    opening = site.send("enclosure", "open")
+    wait_for(lambda: witness.state(DOME, "DOME_SHUTTER") == "Busy")
+    assert site.outcome(site.stop())[0] == "COMPLETE"
+    assert site.outcome(opening)[0] == "ABORTED"
+    assert witness.state(DOME, "DOME_SHUTTER") == "Alert"
+    assert "unknown position" in site.outcome(site.go())[1]
+    assert site.outcome(site.send("enclosure", "close"))[0] == "COMPLETE"
+
+
+def test_without_the_server_jobs_and_stops_fail_with_the_reason(make_site, indi):
+    site = make_site(limits=UNDER_ROOF)
+    target = site.target()
+    frames = site.send("camera", "expose", time="60")
+    site.await_status(frames, "STARTED")
+    indi.kill()
+    assert "is not there" in site.outcome(frames)[1]
+    status, message = site.outcome(site.stop())
+    assert status == "FAILED"
+    assert message.endswith("is not there: nobody knows what its devices do. (ended 0 running and 0 waiting jobs)")
+    assert site.outcome(site.go(target))[0] == "FAILED"
+    indi.start()
+    wait_for(site.is_ready)
+    assert site.outcome(site.go(target))[0] == "COMPLETE"
+
+
+def test_a_server_that_hangs_fails_the_stop(make_site, indi, witness):
+    site = make_site(limits=UNDER_ROOF)
+    slew = site.go(site.target(3))
+    wait_for(witness.is_slewing)
+    indi.signal(signal.SIGSTOP)
+    try:
+        status, message = site.outcome(site.stop())
+    finally:
+        indi.signal(signal.SIGCONT)
+    assert (status, site.outcome(slew)[0]) == ("FAILED", "ABORTED")
+    assert "does not answer" in message
+
+
+def test_a_close_with_a_mount_that_stays_unparked_leaves_the_roof(make_site, witness):
+    site = make_site(limits=UNDER_ROOF)
+    assert site.outcome(site.send("enclosure", "open"))[0] == "COMPLETE"
+    closing = site.send("enclosure", "close")
+    wait_for(lambda: witness.state(MOUNT, "TELESCOPE_PARK") == "Busy")
+    assert site.outcome(site.stop())[0] == "COMPLETE"
+    assert site.outcome(closing)[0] == "ABORTED"
+    assert witness.last(DOME, "DOME_SHUTTER").values["SHUTTER_OPEN"] == "On"
