@@ -1,4 +1,4 @@
-"""The simulated observatory and users against a small real service of the five endpoints."""
+"""The simulated observatory against a real server, and simulated users against a small service of the endpoints."""
 
 import json
 import math
@@ -6,6 +6,7 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,12 @@ import requests
 from prjobs.base import catalogue
 from prjobs.base.settings_sources import load_settings
 from prjobs.client import Client
-from prjobs.demo.observatory import Behaviour, Observatory
+from prjobs.demo.observatory import Behaviour, _frames, simulated
 from prjobs.demo.running import Demo, demo_settings
 from prjobs.demo.users import TARGETS, Command, Habits, User, Users
+from prjobs.observatory import Job
+from prjobs.server import Server
+from tests import verbs
 from tests.clocks import ManualClock
 from tests.program import Program
 from tests.serving import Serving
@@ -121,242 +125,141 @@ def client(service: Service) -> Iterator[Client]:
         yield client
 
 
-def observatory(client: Client, **settings: Any) -> Observatory:
-    """One that neither fails nor flushes unless asked to, and polls every second."""
-    plain = {"flush": False, "failure_probability": 0.0, "poll_s": 1.0}
-    return Observatory(client, SITE, Behaviour(**(plain | settings)), random.Random(1))
+class Site:
+    """A simulated observatory at a real server, and a user there."""
+
+    def __init__(self, url: str, token: str, **settings: Any) -> None:
+        self.users = Client(url, token)
+        behaviour = Behaviour(**{"pace": 1000.0, "failure_probability": 0.0, **settings})
+        self.program = simulated(Client(url), SITE, behaviour, random.Random(1))
+
+    def send(self, device: str, action: str, required: Any = None, optional: Any = None) -> str:
+        whose = {"user_id": "auth0|alice", "user_name": "Alice A."}
+        return str(self.users.new_job(SITE, device, "", action, required, optional, **whose)["ulid"])
+
+    def timeline(self, ulid: str) -> list[Any]:
+        return list(self.users.api("GET", f"jobs/{ulid}")["timeline"])
+
+    def words(self, ulid: str) -> list[str]:
+        return [one["status"] for one in self.timeline(ulid)]
+
+    def await_status(self, ulid: str, status: str) -> None:
+        wait_for(lambda: self.words(ulid)[-1] == status)
 
 
-def send(client: Client, device: str, action: str, site: str = SITE, **params: Any) -> None:
-    required, optional = params.get("required", {}), params.get("optional", {})
-    client.new_job(site, device, "", action, required, optional, user_id="a", user_name="A")
+@pytest.fixture
+def make_site(server: Server) -> Iterator[Callable[..., Site]]:
+    """Make and start a simulated observatory that does not fail unless asked to, a thousand times faster than real."""
+    token = verbs.make_token(server.appliance, "auth0|alice", "admin")
+    with ExitStack() as running:
+
+        def make(**settings: Any) -> Site:
+            site = Site(server.url, token, **settings)
+            running.enter_context(site.program)
+            return site
+
+        yield make
 
 
-def step(observatory: Observatory, until_s: float, start_s: float = 0.0) -> None:
-    """Half a second at a time, on a clock that nobody waits for."""
-    for half in range(int(start_s * 2), int(until_s * 2) + 1):
-        observatory.step_once(half / 2)
+def test_a_command_starts_and_completes_at_the_pace(make_site: Callable[..., Site]) -> None:
+    site = make_site(pace=90.0)
+    ulid = site.send("mount", "go")
+    site.await_status(ulid, "COMPLETE")
+    told = [(one["status"], one["estimate_s"]) for one in site.timeline(ulid)]
+    assert told[2:] == [("STARTED", 1), ("COMPLETE", 0)]
 
 
-def test_a_command_starts_and_completes(service: Service, client: Client) -> None:
-    send(client, "mount", "go")
-    step(observatory(client), 60)
-    assert service.reports == [("go", "STARTED", 45), ("go", "COMPLETE", 0)]
-
-
-def test_an_exposure_tells_of_its_frames(service: Service, client: Client) -> None:
-    send(client, "camera", "expose", required={"time": "5"}, optional={"count": "4"})
-    step(observatory(client), 70)
-    assert service.words("expose") == ["STARTED", *["EXPOSING"] * 4, "COMPLETE"]
-    estimates = [seconds for _, _, seconds in service.reports]
-    assert estimates == sorted(estimates, reverse=True)
-    assert estimates[0] == 49
-
-
-def test_a_long_series_does_not_tell_of_every_frame(service: Service, client: Client) -> None:
-    send(client, "camera", "expose", required={"time": "1"}, optional={"count": "500"})
-    step(observatory(client, pace=60), 80)
-    assert 5 <= service.words("expose").count("EXPOSING") <= 10
-    assert service.statuses() == ["COMPLETE"]
-
-
-@pytest.mark.parametrize("count", [None, "x", [], 10**30, -5, float(2)])
-def test_odd_counts(service: Service, client: Client, count: Any) -> None:
-    send(client, "camera", "expose", required={"time": "1"}, optional={"count": count})
-    step(observatory(client, pace=1000), 10)
-    assert service.statuses() == ["COMPLETE"]
-
-
-def test_pace_shortens_durations_and_estimates(service: Service, client: Client) -> None:
-    send(client, "mount", "go")
-    step(observatory(client, pace=9), 6)
-    assert service.reports == [("go", "STARTED", 5), ("go", "COMPLETE", 0)]
-
-
-def test_devices_move_side_by_side_and_the_camera_waits(service: Service, client: Client) -> None:
-    send(client, "mount", "go")
-    send(client, "filter_wheel", "set_name")
-    send(client, "focuser", "move_absolute")
-    send(client, "camera", "expose", required={"time": "10"})
-    send(client, "mount", "park")
-    simulated = observatory(client)
-    step(simulated, 1)
-    assert service.statuses() == ["STARTED", "STARTED", "STARTED", "RECEIVED", "RECEIVED"]
-    step(simulated, 53, start_s=1.5)
-    assert service.statuses() == ["COMPLETE", "COMPLETE", "COMPLETE", "EXPOSING", "RECEIVED"]
-    step(simulated, 80, start_s=53.5)
-    assert service.statuses() == [*["COMPLETE"] * 4, "STARTED"]
-
-
-def test_one_device_does_one_thing_at_a_time(service: Service, client: Client) -> None:
-    for _ in range(3):
-        send(client, "focuser", "move_relative")
-    simulated = observatory(client)
-    for half in range(60):
-        simulated.step_once(half / 2)
-        assert service.statuses().count("STARTED") <= 1
-    assert service.statuses() == ["COMPLETE"] * 3
-
-
-def test_the_observatory_itself_is_apart(service: Service, client: Client) -> None:
-    send(client, "camera", "expose", required={"time": "600"})
-    send(client, "obs", "configure_sun_safety", required={"mode": "off"})
-    step(observatory(client), 3)
-    assert service.statuses()[1] == "COMPLETE"
+def test_an_exposure_tells_of_its_frames(make_site: Callable[..., Site]) -> None:
+    site = make_site(pace=100.0)
+    ulid = site.send("camera", "expose", {"time": "5"}, {"count": "4"})
+    site.await_status(ulid, "COMPLETE")
+    # Of the reports of progress, some may be left out.
+    words = list(dict.fromkeys(site.words(ulid)))
+    assert words == ["UNREAD", "RECEIVED", "STARTED", "EXPOSING", "COMPLETE"]
+    notes = [one["note"] for one in site.timeline(ulid) if one["status"] == "EXPOSING"]
+    assert set(notes) <= {"0%: frame 1 of 4", "25%: frame 2 of 4", "50%: frame 3 of 4", "75%: frame 4 of 4"}
 
 
 @pytest.mark.parametrize(
-    ("device", "action", "required"),
-    [
+    ("count", "frames"), [(None, 1), ("x", 1), ([], 1), (10**30, 10), (-5, 1), (float(2), 2), ("500", 10)]
+)
+def test_odd_counts_of_frames(count: Any, frames: int) -> None:
+    document = {"ulid": "1", "deviceType": "camera", "deviceInstance": "", "action": "expose"}
+    assert _frames(Job(document | {"required_params": {}, "optional_params": {"count": count}})) == frames
+
+
+def test_devices_move_side_by_side_and_the_camera_waits(make_site: Callable[..., Site]) -> None:
+    site = make_site(pace=60.0)
+    asked = [("mount", "go"), ("filter_wheel", "set_name"), ("focuser", "move_absolute"), ("camera", "expose")]
+    sent = [site.send(*one) for one in [*asked, ("mount", "park")]]
+    site.await_status(sent[-1], "COMPLETE")
+    began, ended = {}, {}
+    for ulid in sent:
+        for one in site.timeline(ulid):
+            if one["status"] == "STARTED":
+                began.setdefault(ulid, one["seq"])
+            if one["status"] == "COMPLETE":
+                ended[ulid] = one["seq"]
+    *before, camera, park = sent
+    assert max(began[one] for one in before) < ended[sent[0]]
+    assert max(ended[one] for one in before) < began[camera] < ended[camera] < began[park]
+
+
+def test_the_observatory_itself_is_apart(make_site: Callable[..., Site]) -> None:
+    site = make_site(pace=10.0)
+    going = site.send("camera", "expose", {"time": "6000"})
+    site.await_status(going, "EXPOSING")
+    site.await_status(site.send("obs", "configure_sun_safety", {"mode": "off"}), "COMPLETE")
+    assert site.words(going)[-1] == "EXPOSING"
+
+
+def test_a_stop_aborts_everything_at_once(make_site: Callable[..., Site]) -> None:
+    site = make_site(pace=30.0)
+    for device, action, required in (
         ("camera", "stop", {}),
         ("all", "cancel_all_commands", {}),
         ("dome", "CANCEL", {}),
         ("sequencer", "run", {"script": "stopScript"}),
-    ],
-)
-def test_a_stop_aborts_everything_at_once(
-    service: Service, client: Client, device: str, action: str, required: Any
-) -> None:
-    send(client, "mount", "go")
-    send(client, "camera", "expose", required={"time": "60"})
-    simulated = observatory(client)
-    step(simulated, 2)
-    send(client, device, action, required=required)
-    send(client, "focuser", "move_relative")
-    step(simulated, 4, start_s=2.5)
-    assert service.statuses() == ["ABORTED", "ABORTED", "COMPLETE", "STARTED"]
-    assert service.words(action) == ["COMPLETE"]
-    step(simulated, 20, start_s=4.5)
-    assert service.statuses() == ["ABORTED", "ABORTED", "COMPLETE", "COMPLETE"]
+    ):
+        going = site.send("mount", "go", {"ra": "1", "dec": "2"})
+        waiting = site.send("camera", "expose", {"time": "6000"})
+        site.await_status(going, "STARTED")
+        wait_for(lambda ulid=waiting: site.words(ulid)[-1] == "RECEIVED")
+        stop = site.send(device, action, required)
+        for ulid, status in ((stop, "COMPLETE"), (going, "ABORTED"), (waiting, "ABORTED")):
+            site.await_status(ulid, status)
+        site.await_status(site.send("focuser", "home"), "COMPLETE")
 
 
-def test_jobs_of_a_batch_run_in_the_order_of_their_times(service: Service, client: Client) -> None:
-    for action in ("home", "move_absolute"):
-        send(client, "focuser", action)
-    service.jobs.reverse()
-    step(observatory(client), 2)
-    assert service.reports[0][:2] == ("home", "STARTED")
+def test_failures_and_commands_that_nobody_knows(make_site: Callable[..., Site]) -> None:
+    site = make_site(failure_probability=1.0)
+    for device, action, why in (
+        ("mount", "go", "a simulated fault of the mount"),
+        ("mount", "spin", "the simulated mount knows no spin"),
+        ("toaster", "spin", "this program knows no spin for a toaster"),
+    ):
+        ulid = site.send(device, action)
+        site.await_status(ulid, "FAILED")
+        assert site.timeline(ulid)[-1]["note"] == why
 
 
-def test_failures(service: Service, client: Client) -> None:
-    send(client, "mount", "go")
-    step(observatory(client, failure_probability=1.0), 60)
-    assert service.words("go") == ["STARTED", "FAILED"]
+def test_an_enclosure_station_runs_enclosure_commands_only(make_site: Callable[..., Site]) -> None:
+    site = make_site(devices={"enclosure"})
+    site.await_status(site.send("enclosure", "open"), "COMPLETE")
+    site.await_status(site.send("mount", "go"), "FAILED")
 
 
-def test_what_it_does_not_know_fails(service: Service, client: Client) -> None:
-    send(client, "dome", "spin")
-    step(observatory(client), 1)
-    assert service.words("spin") == ["FAILED"]
-
-
-def test_an_enclosure_station_runs_enclosure_commands_only(service: Service, client: Client) -> None:
-    send(client, "enclosure", "open")
-    send(client, "mount", "go")
-    step(observatory(client, devices={"enclosure"}), 100)
-    assert service.words("open") == ["STARTED", "COMPLETE"]
-    assert service.words("go") == ["FAILED"]
-
-
-def test_every_command_of_the_catalogue_is_carried_out(service: Service, client: Client) -> None:
-    simulated = observatory(client, pace=10_000)
-    for number, command in enumerate(catalogue.commands()):
-        send(client, command.device, command.action, required=command.required, optional=command.optional)
-        simulated.poll_once()
-        for half in range(3):
-            simulated.step_once(number * 10 + half)
-    assert service.statuses() == ["COMPLETE"] * len(catalogue.commands())
-
-
-def test_it_polls_every_few_seconds(service: Service, client: Client) -> None:
-    step(observatory(client, poll_s=4.0), 400)
-    assert 90 <= service.polls[SITE] <= 110
-
-
-def test_it_flushes_when_it_starts(service: Service, client: Client) -> None:
-    send(client, "mount", "go")
-    simulated = observatory(client, flush=True)
-    step(simulated, 3)
-    assert service.statuses() == ["RECEIVED"]
-    send(client, "mount", "park")
-    step(simulated, 6, start_s=3.5)
-    assert service.statuses() == ["RECEIVED", "STARTED"]
-
-
-def test_it_flushes_after_polls_when_asked_to(service: Service, client: Client) -> None:
-    observatory(client, flush_probability=1.0).poll_once()
-    assert service.polls[SITE] == 2
-
-
-@pytest.mark.parametrize("broken", [500, 503, 404, 302, "text"])
-def test_a_broken_service_does_not_stop_it(service: Service, client: Client, broken: int | str) -> None:
-    simulated = observatory(client, flush=True)
-    service.broken = broken
-    step(simulated, 3)
-    service.broken = 0
-    step(simulated, 6, start_s=3.5)
-    send(client, "mount", "go")
-    step(simulated, 60, start_s=6.5)
-    assert service.words("go") == ["STARTED", "COMPLETE"]
-
-
-@pytest.mark.parametrize("broken", [503, 429, "text"])
-def test_reports_that_could_not_be_told_are_told_later(service: Service, client: Client, broken: int | str) -> None:
-    send(client, "mount", "go")
-    simulated = observatory(client)
-    step(simulated, 10)
-    service.broken = broken
-    step(simulated, 60, start_s=10.5)
-    assert service.words("go") == ["STARTED"]
-    service.broken = 0
-    step(simulated, 62, start_s=60.5)
-    assert service.words("go") == ["STARTED", "COMPLETE"]
-
-
-def test_a_refused_report_does_not_hold_up_the_others(service: Service, client: Client) -> None:
-    send(client, "mount", "go")
-    send(client, "focuser", "home")
-    simulated = observatory(client)
-    simulated.poll_once()
-    service.jobs[0]["ulid"] = "somebody deleted it"
-    step(simulated, 60)
-    assert service.words("home") == ["STARTED", "COMPLETE"]
-
-
-@pytest.mark.parametrize("odd", [None, 3, "job", [], {}, {"ulid": "U"}, {"deviceType": "mount", "action": 5}])
-def test_what_is_not_a_job_is_left_out(service: Service, client: Client, odd: Any) -> None:
-    send(client, "mount", "go")
-    service.poll_answer = [odd, service.jobs[0]]
-    assert observatory(client).poll_once() == 1
-
-
-def test_nobody_there_at_all(service: Service) -> None:
-    service.close()
-    with Client(service.url, timeout_s=0.05) as client:
-        step(observatory(client), 3)
-    assert service.polls.total() == 0
-
-
-def test_a_poll_id_is_kept_until_there_is_an_answer(service: Service, client: Client) -> None:
-    simulated = observatory(client, poll_ids=True)
-    service.poll_answer = {"not": "a list"}
-    simulated.poll_once()
-    service.poll_answer = None
-    simulated.poll_once()
-    simulated.poll_once()
-    first, again, other = service.poll_ids
-    assert first == again != other
-
-
-def test_run_ends_when_told_to_and_survives_bugs(client: Client, caplog: pytest.LogCaptureFixture) -> None:
-    stop = threading.Event()
-
-    def broken_clock() -> float:
-        stop.set()
-        raise ArithmeticError("no time")
-
-    Observatory(client, SITE, now=broken_clock).run(stop)
-    assert "a step of the simulated observatory failed" in caplog.text
+def test_every_command_of_the_catalogue_is_carried_out(make_site: Callable[..., Site]) -> None:
+    site = make_site(pace=100_000.0)
+    by_kind: dict[bool, list[catalogue.Command]] = {True: [], False: []}
+    for command in catalogue.commands():
+        by_kind[command.command_class == "stop"].append(command)
+    others = [site.send(one.device, one.action, one.required, one.optional) for one in by_kind[False]]
+    for ulid in others:
+        site.await_status(ulid, "COMPLETE")
+    # A stop would withdraw another one that waits.
+    for one in by_kind[True]:
+        site.await_status(site.send(one.device, one.action, one.required, one.optional), "COMPLETE")
 
 
 def some_users(client: Client, **settings: Any) -> Users:
@@ -445,7 +348,7 @@ def test_targets_are_on_the_sky() -> None:
 def test_the_demo_brings_jobs_to_their_end(service: Service) -> None:
     users = [("demo|ann", "Ann K.", "one"), ("demo|tim", "Tim B.", "two")]
     stop = threading.Event()
-    threads = Demo(service.url, users, ["mrc1"], 2000.0, poll_gap_s=0.1, stations={"mrc1": "mrc"}).start(stop)
+    threads = Demo(service.url, users, ["mrc1"], 2000.0, stations={"mrc1": "mrc"}).start(stop)
     try:
         with service.changed:
             done = service.changed.wait_for(lambda: service.statuses().count("COMPLETE") >= 2, timeout=60)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -288,6 +289,76 @@ def test_what_is_no_job_is_reported_and_harms_no_other(server: Server, wrong: An
         or (report.status, report.message) == ("FAILED", "the job has no deviceType")
         or (report.message == "the job has no deviceInstance")
     )
+
+
+def test_a_job_that_uses_other_devices_waits_for_their_earlier_jobs_and_later_ones_wait_for_it(site: Site):
+    began: list[str] = []
+
+    def work(job: Job) -> None:
+        began.append(job.action)
+        site.go_on.wait(60)
+
+    site.program.on("mount")(work)
+    site.program.on("dome")(work)
+    site.program.on("camera", uses=("Mount ", "focuser"))(work)
+    sent = [site.send(*one) for one in (("mount", "go"), ("camera", "expose"), ("mount", "park"), ("dome", "open"))]
+    with site.program:
+        wait_for(lambda: len(began) == 2)
+        for ulid, status in zip(sent, ("STARTED", "RECEIVED", "RECEIVED", "STARTED"), strict=True):
+            site.await_status(ulid, status)
+        site.go_on.set()
+        for ulid in sent:
+            site.await_status(ulid, "COMPLETE")
+    assert sorted(began[:2]) == ["go", "open"] and began[2:] == ["expose", "park"]
+
+
+def test_a_stop_frees_the_devices_that_a_job_used(site: Site):
+    site.program.on("camera", uses=["mount"])(lambda job: job.wait(600))
+    site.program.on("mount")(lambda job: site.ran.append(job.action))
+    with site.program:
+        exposing, waiting = site.send("camera", "expose"), site.send()
+        site.await_status(exposing, "STARTED")
+        stop = site.send("all", "cancel_all_commands")
+        after = site.send(action="home")
+        site.await_status(after, "COMPLETE")
+        for ulid, status in ((exposing, "ABORTED"), (stop, "COMPLETE")):
+            site.await_status(ulid, status)
+        assert site.look(waiting)[0] in ("ABORTED", "CANCELLED")
+    assert site.ran == ["home"]
+
+
+def test_progress_may_have_another_word(site: Site):
+    @site.program.on("camera", "expose")
+    def expose(job: Job) -> None:
+        job.progress(0.5, "frame 2 of 2", 30, "EXPOSING")
+        site.go_on.wait(60)
+
+    with site.program:
+        ulid = site.send("camera", "expose")
+        assert site.await_status(ulid, "EXPOSING") == "50%: frame 2 of 2"
+
+
+def test_a_service_that_holds_no_poll_is_not_asked_without_a_pause():
+    class Quick(Client):
+        """The original service: answers at once, whatever `wait` says."""
+
+        polls = 0
+
+        def get_new_jobs(self, *_: Any, **__: Any) -> list[Any]:
+            self.polls += 1
+            return []
+
+        def get_recent_jobs(self, *_: Any, **__: Any) -> list[Any]:
+            return []
+
+    client = Quick("http://localhost")
+    program = Observatory("", "saf", client=client)
+    with program:
+        wait_for(lambda: client.polls >= 2)
+        thread_began = client.polls
+        # A loop without a pause makes thousands of polls in this time.
+        time.sleep(0.3)
+        assert client.polls - thread_began <= 1
 
 
 def test_the_program_of_the_manual_runs(site: Site, server: Server):

@@ -1,1 +1,1 @@
-"""The demo: simulated observatories and users, plain clients of a running appliance."""
+"""The demo: simulated observatories and users, clients of a running appliance."""

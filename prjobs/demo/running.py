@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -16,16 +17,15 @@ from prjobs.base.places import parse_zones
 from prjobs.base.settings import Settings
 from prjobs.base.settings_sources import Origin
 from prjobs.client import Client
-from prjobs.demo.observatory import Behaviour, Observatory
+from prjobs.demo.observatory import Behaviour, simulated
 from prjobs.demo.users import Habits, User, Users
+from prjobs.observatory import Observatory
 
 SITE, STATION = "mrc1", "wema"
 USERS = (("demo|ann", "Ann K."), ("demo|tim", "Tim B."), ("demo|wera", "Wera S."))
 ACTOR = Actor("demo", "demo")
 PACE = 6.0
 TIMEOUT_S = 5.0
-# Two calls closer than 2.5 s would look like a loop and a flush: the pace does not shorten the gap.
-POLL_GAP_S = 4.0
 HOUR_MS = 3_600_000
 RESERVED_HOURS = 12
 SETTINGS: dict[str, Any] = {
@@ -84,32 +84,30 @@ class Demo:
     """Simulated observatories and users of the appliance at `base_url`.
 
     `users` are (user_id, user_name, token). `stations`: the enclosure station of an observatory, which gets the
-    enclosure commands. `pace` divides every duration but the seconds between polls, `poll_gap_s`.
+    enclosure commands. `pace` divides every duration.
     """
 
     base_url: str
     users: Sequence[tuple[str, str, str]]
     sites: Sequence[str]
     pace: float
-    poll_gap_s: float = POLL_GAP_S
     stations: Mapping[str, str] = field(default_factory=dict)
 
     def start(self, stop: threading.Event) -> list[threading.Thread]:
         """Start and return a thread for each observatory and for the users of each telescope; `stop` ends all."""
-        actors: list[Observatory | Users] = [self._observatory_at(site) for site in self.sites]
-        actors += [self._observatory_at(station, frozenset({"enclosure"})) for station in self.stations.values()]
-        actors += [self._users_at(site) for site in self.sites]
-        threads = [
-            threading.Thread(target=actor.run, args=(stop,), name=f"demo {actor.site}", daemon=True) for actor in actors
-        ]
+        programs = [self._observatory_at(site) for site in self.sites]
+        programs += [self._observatory_at(station, frozenset({"enclosure"})) for station in self.stations.values()]
+        acts = [partial(_run, program, stop) for program in programs]
+        acts += [partial(self._users_at(site).run, stop) for site in self.sites]
+        threads = [threading.Thread(target=act, name="demo", daemon=True) for act in acts]
         for thread in threads:
             thread.start()
         return threads
 
     def _observatory_at(self, site: str, devices: frozenset[str] | None = None) -> Observatory:
         """Return the simulated observatory of a site, with all devices or with these."""
-        behaviour = Behaviour(pace=self.pace, devices=devices, poll_s=self.poll_gap_s * self.pace)
-        return Observatory(Client(self.base_url, timeout_s=TIMEOUT_S), site, behaviour)
+        client = Client(self.base_url, timeout_s=TIMEOUT_S)
+        return simulated(client, site, Behaviour(pace=self.pace, devices=devices))
 
     def _users_at(self, site: str) -> Users:
         """Return the users of a telescope, each with a client."""
@@ -118,3 +116,9 @@ class Demo:
             for user_id, user_name, token in self.users
         ]
         return Users(users, site, Habits(pace=self.pace, enclosure_site=self.stations.get(site)))
+
+
+def _run(program: Observatory, stop: threading.Event) -> None:
+    """Run a program until `stop` is set: the server ends, and takes no more reports."""
+    with program:
+        stop.wait()

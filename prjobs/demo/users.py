@@ -16,7 +16,6 @@ from prjobs.client import Client, NotReached, Refused
 logger = logging.getLogger(__name__)
 
 TICK_S = 0.5
-FIRST_PAUSE_S = 1.0
 PRESS_AGAIN_S = 5.0
 
 
@@ -110,11 +109,7 @@ class Users:
         self._next_s = -math.inf
 
     def run(self, stop: threading.Event) -> None:
-        """Send commands until `stop` is set; a service that is down or refuses does not end the loop.
-
-        The first command waits a moment: an observatory that starts at the same time throws the first answer away.
-        """
-        stop.wait(FIRST_PAUSE_S)
+        """Send commands until `stop` is set; a service that is down or refuses does not end the loop."""
         while not stop.is_set():
             try:
                 self.step_once(self._clock.elapsed_s())

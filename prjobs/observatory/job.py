@@ -35,6 +35,8 @@ class Job:
         self.user_id = str(document.get("user_id", ""))
         self.user_name = str(document.get("user_name", ""))
         self.resumed = resumed
+        # The place among all jobs of the program; set by `work.Work`.
+        self.order = 0
         # The outcome is decided; set by `work.Work` alone.
         self.is_over = False
         # The handler was called; before that the service has taken the report of the start.
@@ -72,16 +74,22 @@ class Job:
         self._stopped.wait(seconds)
         self.check()
 
-    def progress(self, share: float, message: str | None = None, seconds_left: float | None = None) -> None:
+    def progress(
+        self,
+        share: float,
+        message: str | None = None,
+        seconds_left: float | None = None,
+        status: str = "STARTED",
+    ) -> None:
         """Report how much is done, from 0 to 1, in words too if given. Raise Stopped once a stop has ended the job.
 
-        Without `seconds_left` the estimate follows from the time so far.
+        Without `seconds_left` the estimate follows from the time so far. `status`: another word, such as EXPOSING.
         """
         self.check()
         share = min(max(float(share), 0.0), 1.0)
         if seconds_left is None and share > 0:
             seconds_left = (time.monotonic() - self._began_s) * (1 - share) / share
-        self.tell("STARTED", seconds_left, f"{share:.0%}" + (f": {message}" if message else ""))
+        self.tell(status, seconds_left, f"{share:.0%}" + (f": {message}" if message else ""))
 
     # ---- for the package
 

@@ -5,7 +5,7 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Self
 
 from prjobs.client import CallFailed, Client, Refused
@@ -16,6 +16,8 @@ from prjobs.observatory.work import AfterRestart, Handler, Run, Seconds, Work
 logger = logging.getLogger(__name__)
 
 WAIT_S = 20.0
+# A service that knows no `wait` answers at once, and would be asked without a pause.
+NOT_HELD_PAUSE_S = 1.0
 LEASE_S = 60.0
 ENDS = "the observatory's program ended"
 
@@ -47,6 +49,7 @@ class Observatory:
         self._ending = threading.Event()
         self._poll_id = uuid.uuid4().hex
         self._has_looked = False
+        self._was_not_held = False
         self._renewed_s = time.monotonic()
 
     # ---- for the program
@@ -59,6 +62,7 @@ class Observatory:
         seconds: Seconds = None,
         after_restart: AfterRestart = "fail",
         makes_safe: bool | None = None,
+        uses: Collection[str] = (),
     ) -> Callable[[Run], Run]:
         """Decorate the function for the jobs of a device type and action; without an action, for every other action.
 
@@ -66,11 +70,14 @@ class Observatory:
         the usual duration, or a function of the job. `after_restart`: what becomes of a job that a former run of the
         program had begun: "fail", "redo" (from the start), or "resume" (the same, with `job.resumed` True).
         `makes_safe`: the job is kept when a stop comes before its turn; closing and parking are, unless told otherwise.
+        `uses`: other device types at work in the job: it begins after their earlier jobs, and their later jobs wait.
         """
         name = action.strip().lower() if action is not None else None
 
         def keep(run: Run) -> Run:
-            self.work.handlers[device.strip().lower(), name] = Handler(run, seconds, after_restart, makes_safe)
+            used = frozenset(one.strip().lower() for one in uses)
+            handler = Handler(run, seconds, after_restart, makes_safe, used)
+            self.work.handlers[device.strip().lower(), name] = handler
             return run
 
         return keep
@@ -116,6 +123,7 @@ class Observatory:
         while not self._ending.is_set():
             if self.poll_once(WAIT_S):
                 pause_s = AGAIN_S
+                self._ending.wait(NOT_HELD_PAUSE_S if self._was_not_held else 0)
             else:
                 self._ending.wait(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_S)
@@ -126,11 +134,12 @@ class Observatory:
         After a failure the same `poll_id` asks for the same jobs, and the first poll waits for nothing: a stop from
         the time out of touch comes before any job begins.
         """
-        is_first = not (self.work.is_in_touch and self._has_looked)
+        is_first, began_s = not (self.work.is_in_touch and self._has_looked), time.monotonic()
         try:
             documents = self.client.get_new_jobs(
                 self.site, wait_s=0 if is_first else wait_s, poll_id=self._poll_id, lease_s=self._lease_s
             )
+            self._was_not_held = not (is_first or documents) and time.monotonic() - began_s < min(wait_s, 1.0)
             self._poll_id = uuid.uuid4().hex
             self._go_on(*self.work.take_in(documents))
             if not self._has_looked:

@@ -4,8 +4,9 @@ import logging
 import re
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 from prjobs.observatory.job import Document, Job, Lane, fault_of
@@ -34,6 +35,7 @@ class Handler:
     seconds: Seconds = None
     after_restart: AfterRestart = "fail"
     makes_safe: bool | None = None
+    uses: frozenset[str] = frozenset()
 
     def is_for_safety(self, job: Job) -> bool:
         """Return True for a job that waits while a stop is carried out, instead of being ended by the stop."""
@@ -63,6 +65,7 @@ class Work:
         self._running: dict[Lane, Job] = {}
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._stops = 0
+        self._next_order = 0
         self._in_touch = False
 
     # ---- what comes in
@@ -121,6 +124,8 @@ class Work:
             self._outbox.put(Report(job.ulid, "FAILED", 0, f"this program knows no {job.action} for a {job.device}"))
             return False
         with self.changed:
+            job.order = self._next_order
+            self._next_order += 1
             self._lanes.setdefault(job.lane, deque()).append(job)
             self.changed.notify_all()
         return True
@@ -153,7 +158,23 @@ class Work:
 
     def can_begin(self, lane: Lane) -> bool:
         """Return True if the lane's next job may begin."""
-        return bool(self._lanes.get(lane)) and lane not in self._running and not self._stops and self._in_touch
+        waiting = self._lanes.get(lane)
+        if not waiting or lane in self._running or self._stops or not self._in_touch:
+            return False
+        return not any(self._shares_device(waiting[0], other) for other in self._older_than(waiting[0]))
+
+    def _older_than(self, job: Job) -> Iterator[Job]:
+        for other in chain(self._running.values(), *self._lanes.values()):
+            if other.order < job.order:
+                yield other
+
+    def _shares_device(self, job: Job, other: Job) -> bool:
+        """Return True if one of the two jobs uses the other's device."""
+        return other.lane[0] in self._uses(job) or job.lane[0] in self._uses(other)
+
+    def _uses(self, job: Job) -> frozenset[str]:
+        handler = self.handler_of(job)
+        return handler.uses if handler else frozenset()
 
     def begin(self, lane: Lane) -> Job | None:
         """Take the lane's next job and have the start reported; None while no job may begin."""
