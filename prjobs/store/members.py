@@ -102,3 +102,9 @@ class Member:
         now_ms: int = connection.fetch(f"SELECT {_NOW}")[0][0]
         self._clock.set_offset(now_ms - (before_ms + self._clock.own_ms()) // 2)
         return now_ms
+
+
+def living(connection: PostgresConnection) -> list[str]:
+    """Return the addresses of the processes that gave a sign of life within ten seconds. Raise PostgresError."""
+    found = connection.fetch(f"SELECT url FROM member WHERE seen_ms > {_NOW} - {GONE_MS} ORDER BY url")
+    return [url for (url,) in found]
