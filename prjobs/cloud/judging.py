@@ -44,7 +44,8 @@ class Judgement:
         """Return the older jobs in question: held, or with statuses still to push, now or later."""
         database = self._context.queue.database
         handed = database.fetch(
-            f"SELECT k.ulid, j.status, k.pushed_seq < {NEWEST} FROM cloud_job k JOIN job j ON j.seq = k.job_seq "
+            f"SELECT k.ulid, j.status, CASE WHEN k.pushed_seq < {NEWEST} THEN 1 ELSE 0 END "
+            "FROM cloud_job k JOIN job j ON j.seq = k.job_seq "
             f"WHERE k.site = ? AND k.ulid < ? AND k.ulid >= ? AND k.state = '{OURS}' "
             f"AND (j.status NOT IN (?, ?) OR j.command_class IN {_SPARED})",
             (self._site, self._cancel_ulid, since, UNREAD, HELD),
