@@ -96,6 +96,8 @@ def _note_kinds(statement: Statement, parameters: Any) -> None:
     kinds = statement.kinds
     for name, value in pairs:
         kind = type(value).__name__
+        if kind == "str" and "\0" in value:
+            kind = "a text with NUL"
         if (known := kinds.get(str(name))) is None:
             kinds[str(name)] = {kind}
         elif kind not in known:

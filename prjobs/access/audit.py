@@ -112,7 +112,8 @@ def record(transaction: Transaction, now_ms: int, entry: Entry) -> AuditRow:
 
 
 def _fit(text: str, room: int) -> str:
-    text = text.encode(errors="replace").decode()
+    # PostgreSQL stores no NUL.
+    text = text.encode(errors="replace").decode().replace("\0", "\ufffd")
     return text if len(text) <= room else f"{text[: room - 1]}…"
 
 

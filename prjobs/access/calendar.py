@@ -245,11 +245,11 @@ def _parse_event(value: Any, zone: tzinfo) -> Event:
 
 
 def _id(value: Any) -> str:
-    return value if isinstance(value, str) and len(value) <= ID_CHARS else ""
+    return value if isinstance(value, str) and len(value) <= ID_CHARS and "\0" not in value else ""
 
 
 def _shown(value: Any) -> str:
-    return value[:NAME_CHARS] if isinstance(value, str) else ""
+    return value[:NAME_CHARS].replace("\0", "\ufffd") if isinstance(value, str) else ""
 
 
 def _parse_span(start: Any, end: Any, zone: tzinfo) -> tuple[int, int]:

@@ -59,9 +59,18 @@ def convert(value: dict[str, Any], shape: type[T], *, strict: bool = True) -> T:
     Raises BadRequest with a sentence that names the field.
     """
     try:
-        return msgspec.convert(value, shape, strict=strict)
+        found = msgspec.convert(value, shape, strict=strict)
     except msgspec.ValidationError as wrong:
         raise BadRequest(sentence_of(wrong, value, shape)) from None
+    for name in shape.__struct_encode_fields__:
+        if _holds_nul(value.get(name)):
+            raise BadRequest(f"{name} must be without the character U+0000.")
+    return found
+
+
+def _holds_nul(value: Any) -> bool:
+    """Return True if a text, or a text in a list, holds U+0000. Objects are stored as JSON, with an escape for it."""
+    return "\0" in value if isinstance(value, str) else isinstance(value, list) and any(map(_holds_nul, value))
 
 
 def _json_sentence(body: bytes, wrong: Exception) -> str:

@@ -51,5 +51,6 @@ Roles = Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "array", "items":
 Flag = Annotated[bool | None, Meta(description="true or false")]
 Number = Annotated[int | float | str | None, Meta(description="a number, or a number in a text")]
 PollId = Annotated[
-    Annotated[str, Meta(min_length=1, max_length=128)] | None, Meta(description="a text of 1 to 128 characters")
+    Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00]*$")] | None,
+    Meta(description="a text of 1 to 128 characters other than U+0000"),
 ]

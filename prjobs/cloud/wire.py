@@ -161,7 +161,8 @@ def _sighting(raw: msgspec.Raw, site: str, latest: str) -> Sighting | None:
     status, _, ulid = head.statusId.rpartition("#")
     if head.site != site or ulid != head.ulid or not is_ulid(ulid) or ulid >= latest or not status:
         return None
-    status = _OWN_WORDS.get(status, status)
+    # No store takes a NUL; a job with such a status is still listed.
+    status = _OWN_WORDS.get(status, status).replace("\0", "\ufffd")
     return Sighting(ulid, status, raw) if 0 < len(head.action) <= _TEXT else None
 
 
@@ -180,7 +181,10 @@ def _read_stop(seen: Sighting) -> Record | None:
         fields = _decode_fields(seen.raw)
     except _UNREADABLE:
         return None
-    texts = {name: value for name in _TEXTS if isinstance(value := _loose(bytes(fields.get(name, b"0"))), str)}
+    found = {name: _loose(bytes(fields.get(name, b"0"))) for name in _TEXTS}
+    texts = {name: value for name, value in found.items() if isinstance(value, str) and "\0" not in value}
+    if "action" not in texts:
+        return None
     params = {name: _usable_params(fields.get(name)) for name in _PARAMS}
     values: dict[str, Any] = {"ulid": seen.ulid, "statusId": "", **texts, **params}
     record = _record(_Document(**values), seen.status)
@@ -202,7 +206,7 @@ def makes_safe(raw: msgspec.Raw) -> bool:
 
 def _record(found: _Document, status: str) -> Record | None:
     required, optional = _params(found.required_params), _params(found.optional_params)
-    if required is None or optional is None:
+    if required is None or optional is None or any("\0" in (getattr(found, name) or "") for name in _TEXTS):
         return None
     command = Command(
         site=found.site,

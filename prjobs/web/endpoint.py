@@ -130,9 +130,12 @@ def query_text(name: str) -> str | None:
     """Return a text of the query; None when absent or empty."""
     try:
         # Bottle hands out the bytes as Latin-1.
-        return str(request.query.get(name, "")).encode("latin-1").decode() or None
+        text = str(request.query.get(name, "")).encode("latin-1").decode()
     except UnicodeError:
         raise BadRequest(f"{name} must be a text in UTF-8; other bytes came.") from None
+    if "\0" in text:
+        raise BadRequest(f"{name} must be without the character U+0000.")
+    return text or None
 
 
 # ---- the answer

@@ -72,6 +72,8 @@ def _oid_of(kinds: set[str]) -> int:
 
 def _kinds_against(statement: Statement) -> Iterator[str]:
     for name, kinds in statement.kinds.items():
+        if "a text with NUL" in kinds:
+            yield f"parameter {name} was a text with NUL, which PostgreSQL cannot store"
         if "bool" in kinds:
             yield f"parameter {name} is a bool: a flag is written as an int"
         if len(kinds - {"NoneType"}) > 1:
