@@ -16,14 +16,15 @@ from prjobs.base.folder import Folder
 from prjobs.base.settings import Settings
 from prjobs.jobs import handouts, submission
 from prjobs.jobs.requests import Command
-from prjobs.opening import close_appliance, open_appliance
+from prjobs.opening import close_appliance
 from prjobs.server import Server
 from prjobs.store.models import JobRow
 from prjobs.web.app import build_app
-from tests import described, postgres, statements, verbs
+from tests import described, postgres, statements, stores, verbs
 from tests.clocks import ManualClock
 from tests.hub.preparing import AtTheEnd
 from tests.program import Program
+from tests.stores import open_appliance
 from tests.verbs import USER, make_token
 
 # No test depends on how fast the machine is, or on which cases chance picks today.
@@ -35,12 +36,36 @@ settings.load_profile("any machine")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--statements", action="store_true", help="prepare the noted statements on PostgreSQL at the end")
+    parser.addoption(
+        "--store",
+        choices=(stores.SQLITE, stores.POSTGRESQL),
+        default=stores.SQLITE,
+        help="the database system below the stores; on postgresql the files of tests.stores.BOTH alone are run",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Note the statements of the package from now on; see `tests.statements`."""
+    """Set the engine; note the statements of the package from now on; see `tests.statements`."""
+    stores.start(config.getoption("store"))
     statements.install()
     config.pluginmanager.register(AtTheEnd())
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the files of tests that are about SQLite, or about no store at all."""
+    if not stores.on_postgresql() or collection_path.is_dir():
+        return None
+    path = collection_path.relative_to(config.rootpath).as_posix()
+    return True if path.startswith("tests/") and path not in stores.BOTH else None
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if not stores.on_postgresql():
+        return
+    if mark := item.get_closest_marker("sqlite"):
+        pytest.skip(f"SQLite alone: {mark.args[0]}")
+    if "program" in getattr(item, "fixturenames", ()):
+        pytest.skip("SQLite alone: starts the program")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -66,6 +91,27 @@ def _described() -> Iterator[None]:
     found = described.WRONG[:]
     described.WRONG.clear()
     assert found == []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _server_of_stores() -> Iterator[None]:
+    """Stop the PostgreSQL of this session, if one was started."""
+    yield
+    postgres.stop_shared()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _stores_of_module(_server_of_stores: None) -> Iterator[None]:
+    """Take back the databases that fixtures of a module have used."""
+    with stores.lent():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _stores(_stores_of_module: None) -> Iterator[None]:
+    """Take back the databases that a test has used."""
+    with stores.lent():
+        yield
 
 
 @pytest.fixture
@@ -126,7 +172,8 @@ def make_server(tmp_path: Path, patient: None) -> Iterator[Callable[..., Server]
     running: list[tuple[Server, threading.Thread]] = []
 
     def make(clock: Clock | None = None, name: str = "data", **settings: object) -> Server:
-        server = Server(Folder(tmp_path / name), Settings(port=0, **settings), clock)
+        folder = Folder(tmp_path / name)
+        server = Server(folder, stores.placed(folder.path, Settings(port=0, **settings)), clock)
         thread = threading.Thread(target=server.run)
         thread.start()
         running.append((server, thread))
@@ -166,10 +213,9 @@ def program(tmp_path: Path) -> Iterator[Program]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[postgres.PostgresServer]:
+def postgres_server(_server_of_stores: None) -> postgres.PostgresServer:
     """The PostgreSQL of this session; a test that stops or fills it up makes one of its own."""
-    yield postgres.shared_server()
-    postgres.stop_shared()
+    return postgres.shared_server()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from prjobs.store.sqlite import SqliteEngine
+from tests import stores
 
 
 class Disk:
@@ -31,9 +32,7 @@ class SlowConnection:
         self._disk.commits += 1
         if self._disk.full:
             self._disk.full -= 1
-            error = sqlite3.OperationalError("database or disk is full")
-            error.sqlite_errorcode = sqlite3.SQLITE_FULL
-            raise error
+            raise stores.disk_full()
         # The transaction is open while the disk is slow, as with a real one.
         time.sleep(self._disk.delay_s())
         return self._connection.execute(sql)
@@ -44,6 +43,25 @@ class SlowConnection:
 
 def slow_down(monkeypatch: pytest.MonkeyPatch) -> Disk:
     """Give every database that is opened from now on such a disk."""
+    if stores.on_postgresql():
+        return _slow_down_postgresql(monkeypatch)
     disk, real = Disk(), SqliteEngine.connect
     monkeypatch.setattr(SqliteEngine, "connect", lambda self: SlowConnection(real(self), disk))
+    return disk
+
+
+def _slow_down_postgresql(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    from prjobs.store.postgres import PostgresEngine
+
+    disk, real = Disk(), PostgresEngine.commit
+
+    def commit(engine: PostgresEngine, connection: object) -> None:
+        disk.commits += 1
+        if disk.full:
+            disk.full -= 1
+            raise stores.disk_full()
+        time.sleep(disk.delay_s())
+        real(engine, connection)
+
+    monkeypatch.setattr(PostgresEngine, "commit", commit)
     return disk

@@ -30,11 +30,12 @@ from prjobs.jobs.requests import Command, StatusUpdate
 from prjobs.jobs.waiters import Waiters
 from prjobs.monitor import alarms
 from prjobs.monitor.board import Alarm
-from prjobs.opening import close_appliance, open_appliance, save_polls
+from prjobs.opening import close_appliance, save_polls
 from prjobs.store.database import Database
 from prjobs.store.writer import Writer
 from prjobs.upkeep import retention
 from tests.slow import slow_down
+from tests.stores import open_appliance
 from tests.verbs import USER, poll, take
 
 PEER = "127.0.0.1:5000"

@@ -12,9 +12,10 @@ from prjobs.jobs import handouts, lookup, proofs, redelivery, submission, withdr
 from prjobs.jobs.requests import Command
 from prjobs.monitor import alarms, silence, sites, watched
 from prjobs.monitor.watching import Watch
-from prjobs.opening import close_appliance, open_appliance, save_polls
+from prjobs.opening import close_appliance, save_polls
 from prjobs.upkeep.chores import Chores
 from tests.clocks import ManualClock
+from tests.stores import open_appliance, written
 from tests.verbs import USER, make_token, poll, report, take
 from tests.waiting import wait_for
 
@@ -289,6 +290,7 @@ def test_what_makes_safe_is_an_alarm_as_long_as_it_waits(folder, clock, patient,
     close_appliance(opened, folder)
 
 
+@pytest.mark.sqlite("asks for the plans")
 def test_the_search_for_old_jobs_that_wait_reads_waiting_jobs_alone(appliance):
     for sql in (*watched._SAFE_BEFORE, *(f"SELECT j.seq {waiting}" for waiting in silence.WAITING_BEFORE)):
         plan = appliance.queue.database.fetch(f"EXPLAIN QUERY PLAN {sql}", ("",))
@@ -707,15 +709,14 @@ def test_a_look_that_finds_nothing_new_writes_nothing(appliance, submit, clock, 
     submit(device="all", action="stop")
     clock.advance(20)
     look()
-    count = lambda: appliance.queue.database.fetch("PRAGMA data_version")  # noqa: E731
-    before = count()
+    before = written(appliance)
     for _ in range(5):
         clock.advance(1)
         assert len(look()) == 2
-    assert count() == before
+    assert written(appliance) == before
     appliance.queue.notices.end("disk_low")
     look()
-    assert count() != before
+    assert written(appliance) != before
 
 
 def test_there_are_never_more_than_can_be_read(appliance, submit, clock, look):

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import tracemalloc
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from prjobs.access.chain import START, Anchor, digest
 from prjobs.access.identity import Identity
 from prjobs.base.errors import Conflict
 from prjobs.base.limits import OTHERS, Quota
+from prjobs.base.settings import Settings
 from prjobs.cli import audit as command
 from prjobs.jobs import submission
 from prjobs.jobs.requests import Command
@@ -26,6 +27,7 @@ from prjobs.store.schema import open_database
 from prjobs.store.sqlite import FileConnection
 from prjobs.store.transaction import Transaction
 from prjobs.upkeep.backup import make_backup
+from tests import stores
 
 ALICE = Actor("auth0|alice", "127.0.0.1:50000 token a1")
 ANN = Actor("auth0|ann", "10.0.0.7:50000 token b2", is_staff=True)
@@ -58,21 +60,29 @@ def rows(appliance):
 
 
 def verify(folder, *anchors):
-    with command._store(folder) as fetch:
+    with reading(folder) as fetch:
         return anchor.verify(fetch, folder.path, anchors)[0]
 
 
+@contextmanager
+def reading(folder):
+    """A reader of the store, as the command has it."""
+    if not stores.on_postgresql():
+        with command._store(folder) as fetch:
+            yield fetch
+        return
+    with closing(stores.engine(folder.path, stores.placed(folder.path, Settings()))) as engine:
+        yield engine.fetch
+
+
 def tamper(folder, *statements):
-    """Somebody with the file and sqlite3."""
-    with closing(sqlite3.connect(folder.database)) as connection:
-        connection.execute("DROP TRIGGER IF EXISTS audit_unchanged")
-        connection.execute("DROP TRIGGER IF EXISTS audit_kept")
+    """Somebody with the file and sqlite3, or with the password of the database."""
+    with stores.intruding(folder.path) as connection:
         for statement in statements:
             if callable(statement):
                 statement(connection)
             else:
                 connection.execute(statement)
-        connection.commit()
 
 
 def rehash(*seqs):
@@ -121,21 +131,21 @@ def verify_ok(appliance):
 
 
 def test_the_table_is_the_one_of_the_models(appliance):
-    columns = [name for _, name, *_ in appliance.queue.database.fetch("PRAGMA table_info(audit)")]
+    columns = stores.columns(appliance, "audit")
     assert columns == list(AuditRow._fields) == [field.column_name for field in Audit._meta.sorted_fields]
 
 
 def test_our_own_code_can_only_add(ten):
     for sql in ("UPDATE audit SET who = 'x'", "DELETE FROM audit"):
-        with pytest.raises(sqlite3.IntegrityError):
+        with pytest.raises(ten.queue.database.engine.errors, match="rows of the audit are never"):
             ten.queue.database.write(lambda transaction, sql=sql: transaction.execute(sql))
     assert len(rows(ten)) == 10
 
 
 def test_texts_are_cut_and_made_fit(appliance):
-    record(appliance, who="w" * 5000, detail="\ud800" + "d" * 5000)
+    record(appliance, who="w" * 5000, detail="\ud800\0" + "d" * 5000)
     (row,) = rows(appliance)
-    assert (len(row.who), len(row.detail), row.detail[0]) == (200, 1000, "?")
+    assert (len(row.who), len(row.detail), row.detail[:3]) == (200, 1000, "?\ufffdd")
 
 
 JOB = {"instance": "i1", "user_name": "", "user_roles": "[]", "optional_params": "{}"}
@@ -275,7 +285,16 @@ def test_nothing_was_done(ten, folder):
 
 @pytest.mark.parametrize("column", [name for name in AuditRow._fields if name != "seq"])
 @pytest.mark.parametrize(
-    ("value", "seq"), [("'7'", 1), ("'7'", 4), ("'7'", 10), ("x'00ff'", 4), ("CAST(x'ff41' AS TEXT)", 4), ("1.5", 4)]
+    ("value", "seq"),
+    [
+        ("'7'", 1),
+        ("'7'", 4),
+        ("'7'", 10),
+        *[
+            pytest.param(value, 4, marks=pytest.mark.sqlite("stores a value of another type"))
+            for value in ("x'00ff'", "CAST(x'ff41' AS TEXT)", "1.5")
+        ],
+    ],
 )
 def test_a_changed_column_is_found(ten, folder, column, value, seq):
     tamper(folder, f"UPDATE audit SET {column} = {value} WHERE seq = {seq}")
@@ -284,6 +303,12 @@ def test_a_changed_column_is_found(ten, folder, column, value, seq):
     assert verdict.finding == f"Row {seq} was changed."
 
 
+# The highest number that was given.
+GIVEN = (
+    "UPDATE door SET last_audit = {}"
+    if stores.on_postgresql()
+    else "UPDATE sqlite_sequence SET seq = {} WHERE name = 'audit'"
+)
 FORGED = (
     "INSERT INTO audit SELECT {}, time_ms, 'forger', what, target, where_from, detail, previous, hash "
     "FROM audit WHERE seq = {}"
@@ -299,8 +324,8 @@ SWAP = "UPDATE audit SET seq = CASE seq WHEN -3 THEN 4 ELSE 3 END WHERE seq IN (
         (["DELETE FROM audit WHERE seq IN (4, 5, 8)"], 4, "Rows 4 to 5 were removed"),
         (["DELETE FROM audit WHERE seq = 10"], 10, "Row 10 was removed: the newest"),
         (["DELETE FROM audit WHERE seq > 7"], 8, "Rows 8 to 10 were removed: the newest"),
-        (["DELETE FROM audit WHERE seq > 7", "UPDATE sqlite_sequence SET seq = 7 WHERE name = 'audit'"], 8, "8 to 10"),
-        (["DELETE FROM audit", "DELETE FROM sqlite_sequence WHERE name = 'audit'"], 1, "Rows 1 to 10 were removed"),
+        (["DELETE FROM audit WHERE seq > 7", GIVEN.format(7)], 8, "8 to 10"),
+        (["DELETE FROM audit", GIVEN.format(0)], 1, "Rows 1 to 10 were removed"),
         (["UPDATE audit SET seq = -seq WHERE seq IN (3, 4)", SWAP], 3, "Row 3 was changed"),
         (["UPDATE audit SET seq = 70 WHERE seq = 7"], 7, "Row 7 was removed"),
         (["UPDATE audit SET seq = -seq", "UPDATE audit SET seq = 1 - seq"], 1, "Row 1 was removed"),
@@ -357,7 +382,7 @@ def test_the_anchor_is_neither_lost_nor_made_to_fit(ten, folder):
         path.unlink(missing_ok=True)
         if content is not None:
             path.write_text(content)
-        tamper(folder, "DELETE FROM audit WHERE seq = 10", "UPDATE sqlite_sequence SET seq = 9 WHERE name = 'audit'")
+        tamper(folder, "DELETE FROM audit WHERE seq = 10", GIVEN.format(9))
         anchor.save_anchor(ten.desk)
         assert "audit verify" in ten.queue.notices.sentence("audit")
         assert (path.read_text() if path.exists() else None) == content
@@ -366,7 +391,7 @@ def test_the_anchor_is_neither_lost_nor_made_to_fit(ten, folder):
 
 def test_a_server_never_moves_the_anchor_over_a_gap(ten, folder):
     before = anchor.read_anchor(folder.path)
-    tamper(folder, "DELETE FROM audit WHERE seq > 8", "UPDATE sqlite_sequence SET seq = 8 WHERE name = 'audit'")
+    tamper(folder, "DELETE FROM audit WHERE seq > 8", GIVEN.format(8))
     record(ten, 5)
     anchor.save_anchor(ten.desk)
     assert anchor.read_anchor(folder.path) == before
@@ -415,6 +440,7 @@ def restored(folder, backup, is_recorded):
         store.commit()
 
 
+@pytest.mark.sqlite("restores a backup of the file")
 @pytest.mark.parametrize("is_recorded", [True, False])
 def test_a_restore_ends_the_chain_only_when_it_is_recorded(ten, folder, tmp_path, is_recorded):
     backup = make_backup(folder, tmp_path / "five.sqlite3").path
@@ -455,7 +481,8 @@ def test_eight_at_once_make_one_chain(appliance, folder):
 def test_ten_thousand_rows_need_no_memory(appliance, folder):
     anchor.save_anchor(appliance.desk)
     entry = Entry("auth0|alice", "newjob", "x" * 26, "127.0.0.1:5 token 0123456789abcdef", "d" * 300)
-    appliance.queue.database.write(audit_notes._append_all, 1_700_000_000_000, [entry] * 10_000)
+    for _ in range(20):
+        appliance.queue.database.write(audit_notes._append_all, 1_700_000_000_000, [entry] * 500)
     tracemalloc.start()
     try:
         assert verify(folder).rows == 10_000
@@ -476,7 +503,7 @@ from prjobs.opening import open_appliance
 
 folder = Folder(Path(sys.argv[1]))
 folder.create()
-appliance, _ = open_appliance(folder, Settings(), Clock())
+appliance, _ = open_appliance(folder, Settings(store_url=sys.argv[2]), Clock())
 anchor.save_anchor(appliance.desk)
 
 def work(name):
@@ -494,7 +521,8 @@ while True:
 
 @pytest.mark.parametrize("answered", [1, 40, 300])
 def test_a_kill_leaves_a_chain_that_holds(folder, answered):
-    process = subprocess.Popen([sys.executable, "-c", KILLED, str(folder.path)], stdout=subprocess.PIPE)
+    url = stores.placed(folder.path, Settings()).store_url
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(folder.path), url], stdout=subprocess.PIPE)
     with process:
         count = len(process.stdout.read(answered))
         process.send_signal(signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
@@ -516,6 +544,7 @@ def run(capfd, folder, *words):
     return code, *capfd.readouterr()
 
 
+@pytest.mark.sqlite("the command reads the file")
 def test_verify_says_how_far_it_holds(ten, folder, capfd):
     newest = rows(ten)[-1]
     assert run(capfd, folder, "verify") == (
@@ -532,6 +561,7 @@ def test_verify_says_how_far_it_holds(ten, folder, capfd):
     assert run(capfd, folder, "verify", "--anchor", f"10:{'0' * 64}")[0] == 1
 
 
+@pytest.mark.sqlite("the command reads the file")
 def test_verify_names_the_row(ten, folder, capfd):
     tamper(folder, "UPDATE audit SET who = 'x' WHERE seq = 4")
     assert run(capfd, folder, "verify") == (1, "", "prjobs: Row 4 was changed. 3 rows before it, unbroken.\n")
@@ -540,6 +570,7 @@ def test_verify_names_the_row(ten, folder, capfd):
     assert (code, said["ok"], said["seq"], said["finding"], errors) == (1, False, 4, "Row 4 was changed.", "")
 
 
+@pytest.mark.sqlite("the command reads the file")
 def test_without_a_store_or_rows(appliance, folder, tmp_path, capfd):
     assert run(capfd, folder, "verify")[:2] == (0, "0 rows: nothing was recorded yet.\n")
     assert run(capfd, folder, "export") == (0, "", "0 rows exported\n")
@@ -549,6 +580,7 @@ def test_without_a_store_or_rows(appliance, folder, tmp_path, capfd):
     assert not nowhere.path.exists()
 
 
+@pytest.mark.sqlite("the command reads the file")
 def test_an_export_is_checked_without_prjobs(ten, folder, tmp_path, capfd):
     path = tmp_path / "audit.jsonl"
     assert run(capfd, folder, "export", path) == (0, "", "10 rows exported\n")
@@ -563,6 +595,7 @@ def test_an_export_is_checked_without_prjobs(ten, folder, tmp_path, capfd):
         assert "AssertionError" in done.stderr
 
 
+@pytest.mark.sqlite("the command reads the file")
 def test_an_export_is_checked_by_prjobs(ten, folder, tmp_path, capfd):
     path = tmp_path / "audit.jsonl"
     run(capfd, folder, "export", path)
@@ -584,6 +617,7 @@ def test_an_export_is_checked_by_prjobs(ten, folder, tmp_path, capfd):
     assert run(capfd, folder, "verify", "--file", Path("missing"))[0] == 1
 
 
+@pytest.mark.sqlite("the command reads the file")
 def test_an_export_to_the_output_and_never_over_a_file(ten, folder, tmp_path, capfd):
     code, out, _ = run(capfd, folder, "export")
     assert (code, [json.loads(line)["seq"] for line in out.splitlines()]) == (0, list(range(1, 11)))

@@ -6,7 +6,8 @@ from prjobs.base.clock import Clock
 from prjobs.base.settings import Settings
 from prjobs.jobs import expiry, leases, log, lookup, submission
 from prjobs.jobs.requests import Command
-from prjobs.opening import close_appliance, open_appliance
+from prjobs.opening import close_appliance
+from tests.stores import open_appliance
 from tests.verbs import USER, report, take
 
 

@@ -1,6 +1,5 @@
 """What becomes of an answer that gave jobs away: proved, in doubt, flushed, repeated."""
 
-import sqlite3
 import threading
 
 import pytest
@@ -10,7 +9,8 @@ from prjobs.base.settings import Settings
 from prjobs.jobs import handouts, leases, lookup, proofs, submission, withdrawals
 from prjobs.jobs.requests import Command
 from prjobs.monitor import health
-from prjobs.opening import close_appliance, open_appliance
+from prjobs.opening import close_appliance
+from tests.stores import disk_full, open_appliance
 from tests.verbs import USER, report, take
 
 ONE, TWO = "127.0.0.1:5000", "127.0.0.1:6000"
@@ -259,9 +259,7 @@ def test_a_lease_whose_commit_failed_leaves_nothing_behind(appliance, submit, mo
 
     def full(*arguments):
         real(*arguments)
-        error = sqlite3.OperationalError("database or disk is full")
-        error.sqlite_errorcode = sqlite3.SQLITE_FULL
-        raise error
+        raise disk_full()
 
     with monkeypatch.context() as patched:
         patched.setattr(handouts, "_take", full)

@@ -13,10 +13,11 @@ from prjobs.base.settings import Settings
 from prjobs.jobs.polls import CROWD_S, USED_POLLS, USED_S, Polls
 from prjobs.monitor import alarms, silence, sites
 from prjobs.monitor.watching import Watch
-from prjobs.opening import close_appliance, open_appliance, save_polls
+from prjobs.opening import close_appliance, save_polls
 from prjobs.store.models import JobRow
 from prjobs.upkeep import site_names
 from tests.clocks import ManualClock
+from tests.stores import open_appliance
 from tests.verbs import make_token, take
 from tests.verbs import submit as submit_to
 

@@ -20,11 +20,12 @@ from prjobs.jobs.locking import Asked
 from prjobs.jobs.requests import Command
 from prjobs.monitor import makings
 from prjobs.monitor.views import view_job
-from prjobs.opening import Purpose, close_appliance, open_appliance
+from prjobs.opening import Purpose, close_appliance
 from prjobs.upkeep.backup import make_backup
 from prjobs.upkeep.chores import Chores
 from prjobs.upkeep.restore import restore
 from tests import verbs
+from tests.stores import open_appliance
 from tests.verbs import USER, make_token, take
 from tests.waiting import wait_for
 

@@ -14,7 +14,8 @@ from prjobs.base.settings import Settings
 from prjobs.jobs import expiry, leases, locking, making_safe, proofs, submission
 from prjobs.jobs.locking import Asked
 from prjobs.jobs.requests import Command
-from prjobs.opening import close_appliance, open_appliance
+from prjobs.opening import close_appliance
+from tests.stores import open_appliance
 from tests.verbs import report, submit, take
 
 ANN = Actor("auth0|ann", "tests", is_staff=True)

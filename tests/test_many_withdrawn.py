@@ -10,10 +10,11 @@ from prjobs.base.folder import Folder
 from prjobs.base.settings import Settings
 from prjobs.jobs import leases, stops
 from prjobs.jobs.lookup import find_job
-from prjobs.opening import close_appliance, open_appliance
+from prjobs.opening import close_appliance
 from prjobs.server import Server
 from prjobs.store.models import JobRow
 from tests.clocks import ManualClock
+from tests.stores import open_appliance
 from tests.verbs import submit as submit_to
 from tests.verbs import take as take_from
 

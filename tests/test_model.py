@@ -13,8 +13,9 @@ from prjobs.base.settings import Settings
 from prjobs.jobs import expiry, log, reports, submission, withdrawals
 from prjobs.jobs.requests import Command, StatusUpdate
 from prjobs.jobs.states import is_finished
-from prjobs.opening import close_appliance, open_appliance
+from prjobs.opening import close_appliance
 from tests.clocks import ManualClock
+from tests.stores import open_appliance
 from tests.verbs import USER, take
 
 SITES = ("saf", "mrc1")

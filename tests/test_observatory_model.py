@@ -18,10 +18,11 @@ from prjobs.jobs.requests import StatusUpdate
 from prjobs.jobs.states import is_finished
 from prjobs.observatory import Observatory
 from prjobs.observatory.work import ENDED, NOT_BEGUN
-from prjobs.opening import close_appliance, open_appliance
+from prjobs.opening import close_appliance
 from prjobs.web import wire
 from tests import verbs
 from tests.clocks import ManualClock
+from tests.stores import open_appliance
 
 COMMANDS = {
     "go": "mount",

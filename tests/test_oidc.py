@@ -14,10 +14,11 @@ from prjobs.access.provider_keys import parse_keys, read_certificate
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Unauthorized, Unavailable, Unusable
 from prjobs.base.settings import Settings
-from prjobs.opening import close_appliance, open_appliance
+from prjobs.opening import close_appliance
 from tests import provider
 from tests.program import JOB
 from tests.provider import AUDIENCE, ISSUER, NAMESPACE
+from tests.stores import open_appliance
 from tests.verbs import make_token
 from tests.waiting import wait_for
 

@@ -7,6 +7,7 @@ import pytest
 from prjobs.base.errors import Conflict, NotFound
 from prjobs.jobs import log, lookup, reports, withdrawals
 from prjobs.jobs.requests import StatusUpdate
+from tests.stores import written
 from tests.verbs import USER, report, take
 
 
@@ -48,11 +49,9 @@ def test_filters_leave_the_other_devices_waiting(appliance, submit):
 
 
 def test_an_empty_poll_writes_nothing(appliance):
-    before = appliance.queue.database.fetch("PRAGMA data_version")
-    size = (appliance.queue.folder / "prjobs.sqlite3-wal").stat().st_size
+    before = written(appliance)
     assert take(appliance) == []
-    assert (appliance.queue.folder / "prjobs.sqlite3-wal").stat().st_size == size
-    assert appliance.queue.database.fetch("PRAGMA data_version") == before
+    assert written(appliance) == before
 
 
 def test_every_change_is_in_the_log(appliance, submit):
@@ -162,6 +161,7 @@ def test_recent_jobs_come_in_pages_without_a_gap(appliance, submit, clock):
     assert next(everything)[0].ulid == old.ulid
 
 
+@pytest.mark.sqlite("asks for the plans")
 @pytest.mark.parametrize(("queue", "index"), [("primary", "job_unread"), ("alternate", "job_alternate_unread")])
 def test_a_look_at_a_queue_reads_only_what_waits(appliance, queue, index):
     """Whatever the size of the history: the plan uses the small index of waiting jobs, not the site's whole history."""
@@ -170,6 +170,7 @@ def test_a_look_at_a_queue_reads_only_what_waits(appliance, queue, index):
         assert f"USING INDEX {index} " in plan[0][3] or f"USING COVERING INDEX {index} " in plan[0][3], plan
 
 
+@pytest.mark.sqlite("asks for the plans")
 def test_recent_jobs_are_found_by_their_age(appliance):
     sql = "SELECT seq FROM job WHERE site = ? AND ulid >= ? ORDER BY ulid LIMIT 500"
     plan = appliance.queue.database.fetch(f"EXPLAIN QUERY PLAN {sql}", ("saf", "0"))

@@ -7,8 +7,9 @@ import pytest
 from prjobs.base.settings import Settings
 from prjobs.jobs import lookup, proofs, stops, submission, withdrawals
 from prjobs.jobs.requests import Command
-from prjobs.opening import close_appliance, open_appliance
+from prjobs.opening import close_appliance
 from tests.cloud.model import run_plain_world
+from tests.stores import open_appliance
 from tests.verbs import USER, report, take
 
 ONE, TWO = "127.0.0.1:5000", "127.0.0.1:6000"
@@ -204,6 +205,7 @@ def test_the_alternate_queue_does_not_use_the_repetition_up(appliance):
     assert taken(appliance) == [job.ulid]
 
 
+@pytest.mark.sqlite("asks for the plans")
 def test_it_does_not_walk_through_the_history(appliance, submit_many):
     row = lookup.find_job(appliance.queue.database, submit_many(appliance, 300)[0])
     plans = []
@@ -228,6 +230,7 @@ def quiet():
     logging.disable(logging.NOTSET)
 
 
+@pytest.mark.sqlite("thousands of steps")
 @pytest.mark.parametrize("seeds", [range(2, 5), pytest.param(range(20), marks=pytest.mark.long)])
 def test_through_faults_less_is_missed_and_nothing_cancelled_runs(quiet, seeds):
     runs = {mode: [run_plain_world(400, seed, mode) for seed in seeds] for mode in ("never", "once")}

@@ -14,10 +14,11 @@ from prjobs.jobs import log, withdrawals
 from prjobs.jobs.lookup import find_job
 from prjobs.monitor import alarms
 from prjobs.monitor.watching import Watch
-from prjobs.opening import close_appliance, open_appliance
+from prjobs.opening import close_appliance
 from prjobs.server import Server
 from prjobs.store.models import JobRow
 from tests.clocks import ManualClock
+from tests.stores import open_appliance
 from tests.verbs import USER, make_token, report, take
 from tests.verbs import submit as submit_to
 

@@ -15,7 +15,7 @@ from prjobs.jobs import handouts, log, reports
 from prjobs.jobs.requests import StatusUpdate
 from prjobs.monitor import views
 from prjobs.monitor.watching import Watch
-from prjobs.opening import close_appliance, open_appliance, save_polls
+from prjobs.opening import close_appliance, save_polls
 from prjobs.server import Server
 from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction
@@ -23,6 +23,7 @@ from prjobs.upkeep.machine import WallClock
 from prjobs.upkeep.retention import STEP, Retention, prune_alarms_once, prune_once
 from tests.clocks import ManualClock
 from tests.program import JOB
+from tests.stores import open_appliance
 from tests.verbs import make_token, poll
 
 Submit = Callable[..., JobRow]
@@ -146,23 +147,25 @@ def test_cursors_stay_valid(appliance: Appliance, clock: ManualClock, submit: Su
     assert (change.seq, change.job.ulid) == (cursor + 1, fresh.ulid)
 
 
+STATUSES = ("UNREAD", "RECEIVED", "STARTED", "EXPOSING", "COMPLETE")
+
+
 def fill(transaction, number: int, now_ms: int) -> None:
     """Old jobs by the thousand, each with the log of a whole life."""
     from prjobs.base.ulids import floor_ulid
     from prjobs.store.models import JOB_COLUMNS
 
-    columns = JOB_COLUMNS.removeprefix("seq, ")
     old_ms = now_ms - 40 * DAY_S * 1000
     for seq in range(1, number + 1):
         ms = old_ms + seq
         row = ("saf", ms, "camera", "camera1", "expose", "exposure", "u", "U", "[]", "{}", "{}", "COMPLETE", None)
         rest = ("EXPIRED", None, ms, None, None, "local", 1, 0, None, None, None, ms, "")
-        marks = ", ".join("?" * 27)
-        transaction.execute(f"INSERT INTO job ({columns}) VALUES ({marks})", (floor_ulid(ms), *row, *rest))
+        marks = ", ".join("?" * 28)
+        transaction.execute(f"INSERT INTO job ({JOB_COLUMNS}) VALUES ({marks})", (seq, floor_ulid(ms), *row, *rest))
         transaction.executemany(
-            "INSERT INTO change (job_seq, site, queue, status, estimate_s, time_ms, who, note, handout_id) "
-            "VALUES (?, 'saf', 'primary', ?, NULL, ?, 'tests', '', NULL)",
-            [(seq, status, ms) for status in ("UNREAD", "RECEIVED", "STARTED", "EXPOSING", "COMPLETE")],
+            "INSERT INTO change (seq, job_seq, site, queue, status, estimate_s, time_ms, who, note, handout_id) "
+            "VALUES (?, ?, 'saf', 'primary', ?, NULL, ?, 'tests', '', NULL)",
+            [(5 * seq + place, seq, status, ms) for place, status in enumerate(STATUSES)],
         )
 
 

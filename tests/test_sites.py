@@ -4,8 +4,9 @@ import requests
 
 from prjobs.base.settings import Settings
 from prjobs.monitor import sites
-from prjobs.opening import close_appliance, open_appliance, save_polls
+from prjobs.opening import close_appliance, save_polls
 from tests.clocks import ManualClock
+from tests.stores import open_appliance
 from tests.verbs import take
 
 

@@ -29,12 +29,13 @@ from prjobs.night.rollup import Rollup
 from prjobs.night.sums import NightSums, decode_sums, wait_at, wait_step
 from prjobs.night.week_page import week_page
 from prjobs.night.weeks import read_weeks
-from prjobs.opening import close_appliance, open_appliance
+from prjobs.opening import close_appliance
 from prjobs.upkeep import retention
 from prjobs.upkeep.backup import default_target, make_backup
 from prjobs.upkeep.restore import restore
 from tests import older, verbs
 from tests.shown import HOSTILE, Seen
+from tests.stores import open_appliance
 from tests.verbs import report, take
 
 HOUR_S, DAY_S = 3600, 86_400
@@ -536,6 +537,7 @@ def test_weeks_in_the_terminal(history, folder, capsys):
     assert run(["weeks", "--weeks", "0", "--data", data]) == 1
 
 
+@pytest.mark.sqlite("asks for the plans")
 def test_the_screen_reads_only_the_nights_of_its_weeks(appliance, clock):
     """Whatever the history holds: by the keys of the sums, and no job."""
     statements = []

@@ -19,7 +19,7 @@ from prjobs.night.notes import Note, one_row, shown
 from prjobs.store.models import JobRow, NoteRow
 from prjobs.store.transaction import Transaction
 
-_INSERT = f"INSERT INTO observer_note (id, {', '.join(NoteRow._fields[1:])}) VALUES (NULL{', ?' * 12}) RETURNING id"
+_INSERT = f"INSERT INTO observer_note ({', '.join(NoteRow._fields[1:])}) VALUES (?{', ?' * 11}) RETURNING id"
 _EVENING = "a text of the form 2026-11-23, the date of an evening"
 About = Literal["night", "site", "job"]
 

@@ -9,17 +9,18 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from peewee import PostgresqlDatabase
+from psycopg.adapt import Dumper
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import tuple_row
 
 from prjobs.base.clock import Clock
-from prjobs.base.errors import Fault, TookTooLong, Trouble
+from prjobs.base.errors import BadRequest, Fault, TookTooLong, Trouble
 from prjobs.store.dialect import translate
 from prjobs.store.readers import NotOpened, Readers
 from prjobs.store.source import Row
@@ -126,6 +127,28 @@ def _until(gen: Any, end_s: float) -> Any:
         return end.value
 
 
+class _Flag(Dumper):
+    """True and False as numbers, as SQLite stores them."""
+
+    oid = psycopg.adapters.types["int8"].oid
+
+    def dump(self, obj: bool) -> bytes:
+        return b"1" if obj else b"0"
+
+
+@contextmanager
+def _texts_without_nul(values: Iterable[Any]) -> Iterator[None]:
+    """Raise BadRequest for a text that PostgreSQL cannot store."""
+    try:
+        yield
+    except psycopg.DataError as error:
+        if error.sqlstate is None and any(isinstance(value, str) and "\0" in value for value in values):
+            raise BadRequest(
+                "The request holds the character NUL, which is not stored. Leave the character out."
+            ) from None
+        raise
+
+
 class PostgresConnection:
     """A connection that takes the package's SQL."""
 
@@ -141,14 +164,16 @@ class PostgresConnection:
         """Run a statement and return the cursor."""
         text, names = translate(sql)
         values = parameters if names is None else [parameters[name] for name in names]
-        return self.session.execute(text, values or None)
+        with _texts_without_nul(values):
+            return self.session.execute(text, values or None)
 
     def executemany(self, sql: str, parameters: Any, /) -> Any:
         """Run a statement once for each row of parameters."""
         text, names = translate(sql)
         rows = parameters if names is None else [[row[name] for name in names] for row in parameters]
         cursor = self.session.cursor()
-        cursor.executemany(text, rows)
+        with _texts_without_nul(value for row in rows for value in row):
+            cursor.executemany(text, rows)
         return cursor
 
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
@@ -168,6 +193,7 @@ def connect(url: str, statement_s: float = _WRITING_S) -> PostgresConnection:
         cursor_factory=psycopg.RawCursor,
         row_factory=tuple_row,
     )
+    session.adapters.register_dumper(bool, _Flag)
     # A pooler of sessions may refuse settings in the start packet.
     set_all = ", ".join(f"set_config('{name}', {value}, false)" for name, value in _SESSION.items())
     session.execute(f"SELECT {set_all}, set_config('statement_timeout', '{statement_s:g}s', false)")

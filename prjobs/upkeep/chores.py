@@ -11,6 +11,7 @@ from prjobs.base.errors import Unavailable
 from prjobs.base.folder import Folder
 from prjobs.base.notices import Code
 from prjobs.jobs import expiry, leases, locking, making_safe, refused_polls, settling, stops, two_programs
+from prjobs.jobs.queue import Queue
 from prjobs.monitor.watching import Watch
 from prjobs.night.rollup import Rollup
 from prjobs.opening import save_polls
@@ -48,11 +49,8 @@ class Chores:
     def __init__(self, appliance: Appliance, folder: Folder, addresses: Sequence[str] = ()) -> None:
         queue, desk = appliance.queue, appliance.desk
         self._clock = queue.clock
-        ballast = Ballast(queue)
-        queue.database.on_trouble(ballast.hurry)
         self.chores = [
-            Chore("ballast", TICK_S, ballast.once),
-            Chore("file", 1, StoreFile(queue, folder.database).watch_once),
+            *([] if queue.settings.store_url else self._for_file(queue, folder)),
             Chore("clock", 1, WallClock(queue).watch_once),
             Chore("trouble", 1, lambda: probe_once(queue)),
             Chore("expiry", 1, lambda: expiry.expire_once(queue)),
@@ -70,17 +68,27 @@ class Chores:
             Chore("web origins", 5, lambda: web_origins.end_old_once(desk)),
             Chore("locks", 1, lambda: locking.end_over_once(queue)),
             Chore("make safe", 1, lambda: making_safe.advance_once(queue)),
-            Chore("disk", 5, lambda: watch_disk_once(queue, ballast)),
             Chore("retention", 1, Retention(queue).once),
             Chore("weeks", 1, Rollup(queue).once),
             Chore("audit", 5, lambda: audit_notes.keep_once(desk)),
             Chore("polls", 60, lambda: save_polls(queue, folder)),
-            Chore("file check", 60, FileCheck(queue, folder).once, self._clock.elapsed_s() + CHECK_AFTER_S),
-            Chore("backup", 60, Nightly(queue, folder).once, self._clock.elapsed_s() + BACKUP_AFTER_S),
-            Chore("backup copy", 60, BackupCopy(queue, folder).once, self._clock.elapsed_s() + BACKUP_AFTER_S),
-            Chore("upgrade", 60, lambda: say_upgraded(queue, folder)),
             # The last chore: the alarms tell the findings of the other chores.
             Chore("alarms", 1, Watch(appliance.board).once),
+        ]
+
+    def _for_file(self, queue: Queue, folder: Folder) -> list[Chore]:
+        """Return the chores for the store's file and the disk below; a hub's store has neither."""
+        ballast = Ballast(queue)
+        queue.database.on_trouble(ballast.hurry)
+        now_s = self._clock.elapsed_s()
+        return [
+            Chore("ballast", TICK_S, ballast.once),
+            Chore("file", 1, StoreFile(queue, folder.database).watch_once),
+            Chore("disk", 5, lambda: watch_disk_once(queue, ballast)),
+            Chore("file check", 60, FileCheck(queue, folder).once, now_s + CHECK_AFTER_S),
+            Chore("backup", 60, Nightly(queue, folder).once, now_s + BACKUP_AFTER_S),
+            Chore("backup copy", 60, BackupCopy(queue, folder).once, now_s + BACKUP_AFTER_S),
+            Chore("upgrade", 60, lambda: say_upgraded(queue, folder)),
         ]
 
     def run(self, stop: threading.Event) -> None:

@@ -6,7 +6,6 @@ once instead of in a thread (same file, same SQL, no fsync) and can lose power a
 
 import random
 import shutil
-import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -27,9 +26,11 @@ from prjobs.jobs import handouts, proofs, reports
 from prjobs.jobs.requests import PollRequest, StatusUpdate
 from prjobs.store.condition import Condition
 from prjobs.store.database import Database
-from prjobs.store.schema import open_database
-from prjobs.store.sqlite import FileConnection, SqliteEngine
+from prjobs.store.engine import Engine
+from prjobs.store.numbers import KEYS
+from prjobs.store.sqlite import SqliteEngine
 from prjobs.store.transaction import Transaction
+from tests import stores
 from tests.cloud.cloud_model import FULL_BYTES, SITE, CloudModel
 
 START_MS = 1_700_000_000_000
@@ -82,21 +83,27 @@ class ModelClock(Clock):
         return self._chance.randbytes(count)
 
 
+# The power is cut in the model only.
+FAST = ("PRAGMA synchronous = off", "PRAGMA journal_mode = memory")
+
+
 class ModelDatabase(Database):
-    """The same file and the same verbs, run at once.
+    """The same store and the same verbs, run at once.
 
     `cut` is asked at every commit. `is_late` says of a write that can be taken back whether its caller gives up: the
     next write begins with taking it back.
     """
 
-    def __init__(self, path: Path, cut: Callable[[str], None], is_late: Callable[[], bool]) -> None:
-        self.condition = Condition(SqliteEngine(path))
+    def __init__(self, engine: Engine, cut: Callable[[str], None], is_late: Callable[[], bool]) -> None:
+        self.engine = engine
+        self.condition = Condition(engine)
         self._cut, self._is_late = cut, is_late
         self._undoing: list[Callable[[Transaction], object]] = []
         self.writes = 0
-        self._connection = sqlite3.connect(path, isolation_level=None, factory=FileConnection)
-        self._connection.execute("PRAGMA synchronous = off")
-        self._connection.execute("PRAGMA journal_mode = memory")
+        self._connection = engine.connect()
+        self._numbered = set(KEYS) if engine.numbers_rows else set()
+        for sql in FAST if isinstance(engine, SqliteEngine) else ("SET synchronous_commit = off",):
+            self._connection.execute(sql)
 
     def start(self, tell: Callable[[set[str]], None], **_: Any) -> None:
         self._tell = tell
@@ -108,6 +115,7 @@ class ModelDatabase(Database):
         if self._undoing:
             self.write(lambda _transaction: None)
         self._connection.close()
+        self.engine.close()
         return True
 
     def fetch_kept(self, sql: str, parameters: Any = ()) -> list[Any]:
@@ -117,17 +125,17 @@ class ModelDatabase(Database):
         return self._connection.fetch(sql, parameters)
 
     def write(self, verb: Callable[..., Any], *arguments: Any, undo: Any = None, **_: Any) -> Any:
-        transaction = Transaction(self._connection)
+        transaction = Transaction(self._connection, self._numbered)
         self.writes += 1
-        self._connection.execute("BEGIN IMMEDIATE")
+        self.engine.begin(self._connection)
         try:
             for take_back in self._undoing:
                 take_back(transaction)
             result = verb(transaction, *arguments)
             self._cut("inside the transaction")
-            self._connection.execute("COMMIT")
+            self.engine.commit(self._connection)
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            self.engine.roll_back(self._connection)
             raise
         self._undoing = []
         for step in transaction.take_steps():
@@ -220,13 +228,12 @@ class World:
         self.cloud = CloudModel(lambda: self.clock.true_ms, self.chance)
         self.network: Any = ModelNetwork(self)
         self.timings = timings
-        self.settings = Settings(
-            **{**NEVER_EXPIRE, "cloud_mode": mode, "cloud_sites": [SITE], "cloud_base_url": "http://model", **settings}
-        )
+        known = {"cloud_mode": mode, "cloud_sites": [SITE], "cloud_base_url": "http://model"}
         root = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
         self.folder = Folder(Path(tempfile.mkdtemp(prefix="prjobs-model-", dir=root)))
         self.folder.create()
-        open_database(self.folder.database).close()
+        self.settings = stores.placed(self.folder.path, Settings(**{**NEVER_EXPIRE, **known, **settings}))
+        stores.make(self.folder.path, self.settings)
         self.faults: Counter[str] = Counter()
         self.faultiness, self.crash_chance = 1.0, 0.004
         self.outage_until_ms = 0
@@ -274,18 +281,23 @@ class World:
 
     # ---- the appliance
 
+    def engine(self) -> Engine:
+        """A new engine on the store."""
+        return stores.engine(self.folder.path, self.settings)
+
     def start(self) -> Appliance | None:
         """Start it when it is down and its time has come."""
         if self.appliance is None and self.clock.true_ms >= self.down_until_ms:
-            original = opening.open_database
-            opening.open_database = lambda path, **_: ModelDatabase(path, self._cut_unless_starting, self._is_late)
+            name = "_open_hub" if self.settings.store_url else "_open_store"
+            original = getattr(opening, name)
+            setattr(opening, name, lambda *_: ModelDatabase(self.engine(), self._cut_unless_starting, self._is_late))
             self.starting = True
             try:
                 self.appliance, _ = opening.open_appliance(self.folder, self.settings, self.clock)
                 object.__setattr__(self.appliance.queue, "failpoints", ModelFailpoints(self.cut))
                 self.link = Link(self.appliance.cloud, self.network, self.timings)
             finally:
-                opening.open_database = original
+                setattr(opening, name, original)
                 self.starting = False
         return self.appliance
 
@@ -314,6 +326,7 @@ class World:
     def close(self) -> None:
         """The end of the story."""
         self.stop()
+        stores.give_back(self.folder.path)
         shutil.rmtree(self.folder.path)
 
     # ---- the observatory
