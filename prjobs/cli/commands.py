@@ -23,7 +23,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "serve": Command("serving:add_serve", "run the appliance"),
     "simulate": Command("simulating:add_simulate", "run a simulated observatory for a site"),
-    "observe": Command("observing:add_observe", "carry out a site's jobs on devices that speak INDI"),
+    "observe": Command("observing:add_observe", "carry out a site's jobs on devices that speak INDI or Alpaca"),
     "settings": Command("settings:add_settings", "list the settings in force and their sources"),
     "login": Command("access:add_login", "print a link that logs a browser in, once"),
     "token": Command("access:add_token", "make, list and revoke tokens"),

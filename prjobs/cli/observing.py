@@ -1,4 +1,4 @@
-"""`prjobs observe`: a site's jobs carried out on devices behind an INDI server."""
+"""`prjobs observe`: a site's jobs carried out on devices behind an INDI or Alpaca server."""
 
 import logging
 import os
@@ -6,8 +6,8 @@ import re
 import signal
 import sys
 import threading
-import time
 from argparse import ArgumentTypeError
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,15 +20,15 @@ from prjobs.cli.running import require_client
 from prjobs.cli.terminal import Namespace, Parser, add_data, folder_of, say, stderr
 from prjobs.client import Client
 from prjobs.observatory import Observatory
-from prjobs.observing import indi_link, program
+from prjobs.observing import alpaca_link, indi_link, program
+from prjobs.observing.alpaca_site import AlpacaSite
 from prjobs.observing.configuration import FILE_NAME, place_of, read
+from prjobs.observing.devices import DeviceFault
 from prjobs.observing.handlers import Station
-from prjobs.observing.indi_link import IndiLink
-from prjobs.observing.indi_site import devices_of, proposal
+from prjobs.observing.indi_site import IndiSite
 from prjobs.observing.pointing import load_ephem
+from prjobs.observing.proposing import proposal
 
-# A server presents its devices within this time.
-PRESENT_S = 5.0
 _ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:]+\]|[^\s:/\[\]]+)(?::(?P<port>\d{1,5}))?\Z")
 
 
@@ -42,7 +42,11 @@ class Address(NamedTuple):
 def add_observe(observe: Parser) -> None:
     """Declare `observe`."""
     add_data(observe)
-    observe.add_argument("--indi", type=indi_address, metavar="HOST[:7624]", help="the INDI server of the devices")
+    servers = observe.add_mutually_exclusive_group()
+    servers.add_argument("--indi", type=indi_address, metavar="HOST[:7624]", help="the INDI server of the devices")
+    servers.add_argument(
+        "--alpaca", type=alpaca_address, metavar="HOST[:11111]", help="the ASCOM Alpaca server of the devices"
+    )
     observe.add_argument("--site", metavar="SITE", help="the site whose jobs are carried out")
     observe.add_argument("--url", help="the jobs service (default: the server of the data folder)")
     observe.add_argument(
@@ -59,8 +63,17 @@ def add_observe(observe: Parser) -> None:
 
 def indi_address(text: str) -> Address:
     """Return host and port of an INDI server."""
+    return _address(text, indi_link.PORT)
+
+
+def alpaca_address(text: str) -> Address:
+    """Return host and port of an Alpaca server."""
+    return _address(text, alpaca_link.PORT)
+
+
+def _address(text: str, default: int) -> Address:
     found = _ADDRESS.match(text.strip())
-    port = int(found["port"] or indi_link.PORT) if found else 0
+    port = int(found["port"] or default) if found else 0
     if found is None or not 0 < port < 65_536:
         raise ArgumentTypeError(f"{text!r} is no address: write a host, or host:port")
     return Address(found["host"].strip("[]"), port)
@@ -70,8 +83,8 @@ def run_observe(asked: Namespace) -> None:
     """Carry out jobs until stopped, or list the devices."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stderr)
     folder = folder_of(asked)
-    if not asked.indi:
-        raise Unusable("Name the server of the devices: --indi HOST.")
+    if not (asked.indi or asked.alpaca):
+        raise Unusable("Name the server of the devices: --indi HOST or --alpaca HOST.")
     if asked.list:
         _list(asked, folder)
         return
@@ -88,9 +101,9 @@ def run_observe(asked: Namespace) -> None:
     images.mkdir(parents=True, exist_ok=True)
     client = Client(asked.url, os.environ.get("PRJOBS_TOKEN")) if asked.url else _local_client(folder)
     names = configuration.devices.as_dict()
-    with IndiLink(asked.indi.host, asked.indi.port, tuple(names.values())) as link:
-        _await_devices(link, tuple(names.values()))
-        station = Station(devices_of(link, names), place, configuration)
+    with _server(asked, names) as server:
+        _say_missing(server)
+        station = Station(server.devices(), place, configuration)
         site = Observatory("", asked.site, client=client)
         program.register(site, station, images.resolve())
         ending = _ending()
@@ -119,28 +132,28 @@ def _known_place(folder: Folder, site: str | None) -> Place | None:
     return parse_places(load_settings(folder.path)[0].site_places).get(site or "")
 
 
-def _await_devices(link: IndiLink, names: tuple[str, ...]) -> None:
-    """Wait a moment for the devices, and name the missing devices on stderr: their jobs fail."""
-    until_s = time.monotonic() + PRESENT_S
-    while time.monotonic() < until_s and not set(names) <= set(link.names()):
-        time.sleep(0.1)
-    known = link.names()
-    if not link.is_connected:
-        stderr(f"prjobs: no INDI server answers at {link.address}: jobs fail until it is there.")
+def _server(asked: Namespace, names: Mapping[str, str]) -> IndiSite | AlpacaSite:
+    if asked.indi:
+        return IndiSite(asked.indi.host, asked.indi.port, names)
+    return AlpacaSite(asked.alpaca.host, asked.alpaca.port, names)
+
+
+def _say_missing(server: IndiSite | AlpacaSite) -> None:
+    """Name the missing devices on stderr: their jobs fail."""
+    try:
+        offered = server.offered()
+    except DeviceFault as fault:
+        stderr(f"prjobs: {fault} Jobs fail until the server is there.")
         return
-    for name in names:
-        if name not in known:
-            stderr(f"prjobs: {link.address} has no device {name}. {did_you_mean(name, known)}".rstrip())
+    for kind, name in server.names.items():
+        if name not in offered[kind]:
+            stderr(f"prjobs: the server has no {kind} {name}. {did_you_mean(name, offered[kind])}".rstrip())
 
 
 def _list(asked: Namespace, folder: Folder) -> None:
-    with IndiLink(asked.indi.host, asked.indi.port) as link:
-        before: list[str] = []
-        until_s = time.monotonic() + PRESENT_S
-        # Each driver presents itself at its own time.
-        while time.monotonic() < until_s and (not before or before != link.names()):
-            before = link.names()
-            time.sleep(1.0)
-        if not link.is_connected:
-            raise Unusable(f"No INDI server answers at {link.address}.")
-        print(proposal(link, _known_place(folder, asked.site)), end="")
+    with _server(asked, {}) as server:
+        try:
+            offered = server.offered()
+        except DeviceFault as fault:
+            raise Unusable(str(fault)) from None
+        print(proposal(offered, _known_place(folder, asked.site)), end="")

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from prjobs.observing.alpaca_site import AlpacaSite
+from prjobs.observing.indi_site import IndiSite
 from prjobs.server import Server
 from tests import verbs
-from tests.observing.indi import IndiServer, Witness, require_indi
+from tests.observing.alpaca import ALPACA_NAMES, AlpacaServer, AlpacaWitness, require_alpaca
+from tests.observing.indi import NAMES, IndiServer, Witness, require_indi
 from tests.observing.station import Site
 
 
@@ -30,19 +33,46 @@ def witness(indi: IndiServer) -> Iterator[Witness]:
 
 
 @pytest.fixture
-def make_site(server: Server, indi: IndiServer, tmp_path: Path) -> Iterator[Callable[..., Site]]:
+def started(server: Server, tmp_path: Path) -> Iterator[Callable[..., Site]]:
+    """Starts the program of a site with the devices of a server."""
     made: list[Site] = []
 
-    def make(**changes: Any) -> Site:
+    def start(devices: IndiSite | AlpacaSite, **changes: Any) -> Site:
         token = verbs.make_token(server.appliance, "auth0|alice", "admin")
-        made.append(Site(server.url, token, indi.port, tmp_path / "images", **changes))
+        made.append(Site(server.url, token, devices, tmp_path / "images", **changes))
         return made[-1].__enter__()
 
-    yield make
+    yield start
     for site in made:
         site.__exit__()
 
 
 @pytest.fixture
+def make_site(started: Callable[..., Site], indi: IndiServer) -> Callable[..., Site]:
+    return lambda **changes: started(IndiSite("127.0.0.1", indi.port, NAMES), **changes)
+
+
+@pytest.fixture
 def site(make_site: Callable[..., Site]) -> Site:
     return make_site()
+
+
+@pytest.fixture(scope="module")
+def alpaca(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AlpacaServer]:
+    """One server for a module: its start takes seconds."""
+    require_alpaca()
+    server = AlpacaServer(tmp_path_factory.mktemp("alpaca"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def alpaca_witness(alpaca: AlpacaServer) -> Iterator[AlpacaWitness]:
+    witness = AlpacaWitness(alpaca.port)
+    yield witness
+    witness.close()
+
+
+@pytest.fixture
+def make_alpaca_site(started: Callable[..., Site], alpaca: AlpacaServer) -> Callable[..., Site]:
+    return lambda **changes: started(AlpacaSite("127.0.0.1", alpaca.port, ALPACA_NAMES), **changes)

@@ -9,11 +9,11 @@ from prjobs.base.places import Place
 from prjobs.client import Client
 from prjobs.observatory import Observatory
 from prjobs.observing import program
+from prjobs.observing.alpaca_site import AlpacaSite
 from prjobs.observing.configuration import Configuration, Named
 from prjobs.observing.devices import DeviceFault
 from prjobs.observing.handlers import Station
-from prjobs.observing.indi_link import IndiLink
-from prjobs.observing.indi_site import devices_of
+from prjobs.observing.indi_site import IndiSite
 from prjobs.observing.pointing import Position
 from tests.observing.indi import MOUNT, NAMES
 from tests.waiting import wait_for
@@ -64,20 +64,21 @@ class Users:
 class Site(Users):
     """The program, in this process."""
 
-    def __init__(self, url: str, token: str, port: int, images: Path, **changes: Any) -> None:
+    def __init__(self, url: str, token: str, devices: IndiSite | AlpacaSite, images: Path, **changes: Any) -> None:
         super().__init__(url, token)
         self.images = images
-        self.link = IndiLink("127.0.0.1", port, tuple(NAMES.values()))
-        configuration = Configuration(Named(**NAMES), filters={"R": "Red"}, **changes)
-        self.station = Station(devices_of(self.link, NAMES), PLACE, configuration)
+        self.devices = devices
+        configuration = Configuration(Named(**devices.names), filters={"R": "Red"}, **changes)
+        self.station = Station(devices.devices(), PLACE, configuration)
         self.program = Observatory(url, "saf")
         program.register(self.program, self.station, images)
 
     def __enter__(self) -> "Site":
-        self.link.__enter__()
+        self.devices.__enter__()
         wait_for(self.is_ready)
-        # The simulator's own park position is 90 degrees away: half a minute.
-        self.link.send(MOUNT, "TELESCOPE_PARK_POSITION", PARK_HA=-6, PARK_DEC=84)
+        if isinstance(self.devices, IndiSite):
+            # The simulator's own park position is 90 degrees away: half a minute.
+            self.devices.link.send(MOUNT, "TELESCOPE_PARK_POSITION", PARK_HA=-6, PARK_DEC=84)
         self.program.__enter__()
         return self
 
@@ -91,12 +92,14 @@ class Site(Users):
         return self.send("mount", "go", ra=f"{ra_h:.5f}", dec=f"{dec_deg:.4f}", frame="apparent")
 
     def is_ready(self) -> bool:
+        if not isinstance(self.devices, IndiSite):
+            return True
         wanted = {"mount": "TELESCOPE_ABORT_MOTION", "camera": "CCD1", "enclosure": "DOME_ABORT_MOTION"}
         wanted |= {"focuser": "ABS_FOCUS_POSITION", "filter_wheel": "FILTER_SLOT", "rotator": "ROTATOR_ABORT_MOTION"}
         with contextlib.suppress(DeviceFault):
-            return all(self.link.find(NAMES[kind], name) is not None for kind, name in wanted.items())
+            return all(self.devices.link.find(NAMES[kind], name) is not None for kind, name in wanted.items())
         return False
 
     def __exit__(self, *exception: object) -> None:
         self.program.close(wait_s=1)
-        self.link.__exit__()
+        self.devices.__exit__()

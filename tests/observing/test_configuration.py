@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from prjobs.base.errors import Unusable
-from prjobs.observing.configuration import Configuration, read
+from prjobs.observing.configuration import KINDS, Configuration, read
 from prjobs.observing.limits import Limits
 from tests.readme import MANUAL, blocks
 
@@ -15,11 +15,12 @@ MOUNT = "[devices]\nmount = 'M'\n"
 
 
 def test_the_file_in_the_manual_is_taken(tmp_path):
-    (sample,) = blocks(PAGE, "toml")
-    (tmp_path / "observe.toml").write_text(sample, encoding="utf-8")
-    found = read(tmp_path / "observe.toml")
-    assert found.devices.as_dict()["enclosure"] == "Dome Simulator"
-    assert (found.site.latitude_deg, found.filters) == (34.459, {"R": "Red"})
+    for page in (PAGE, (MANUAL / "observe-with-alpaca.md").read_text(encoding="utf-8")):
+        (sample,) = blocks(page, "toml")
+        (tmp_path / "observe.toml").write_text(sample, encoding="utf-8")
+        found = read(tmp_path / "observe.toml")
+        assert tuple(found.devices.as_dict()) == KINDS
+        assert found.site.latitude_deg == 34.459
 
 
 def test_the_manual_has_every_setting_with_its_default():

@@ -1,0 +1,127 @@
+"""The Alpaca simulators of PyPI, and a witness that asks them by the library alpyca."""
+
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.waiting import wait_for
+
+ALPACA_NAMES = {
+    "mount": "Simulator Telescope",
+    "camera": "Simulator Camera",
+    "focuser": "Simulator Focuser",
+    "filter_wheel": "Simulator Filter Wheel",
+    "rotator": "Simulator Rotator",
+    "enclosure": "Simulator Dome",
+}
+
+
+def command() -> str | None:
+    """Return the simulators' command, beside this Python or on the path."""
+    return shutil.which("alpaca-simulators", path=str(Path(sys.executable).parent)) or shutil.which("alpaca-simulators")
+
+
+def require_alpaca() -> None:
+    """Skip where the simulators are not installed; never in CI, which installs them."""
+    if command() is None or importlib.util.find_spec("alpaca") is None:
+        assert os.environ.get("PRJOBS_TEST_ALPACA") != "required", "alpaca-simulators or alpyca is missing"
+        pytest.skip("alpaca-simulators and alpyca are not installed")
+
+
+class AlpacaServer:
+    """The simulators, on this machine alone."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = int(free.getsockname()[1])
+        self.start()
+
+    def start(self) -> None:
+        with (self.home / "alpaca.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(command()), "--host", "127.0.0.1", "--port", str(self.port)],
+                stdout=log,
+                stderr=log,
+                cwd=self.home,
+            )
+        wait_for(self._answers)
+
+    def _answers(self) -> bool:
+        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/dome/0/name", timeout=2):
+            return True
+        return False
+
+    def hang(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+class Look(NamedTuple):
+    """What moves at one moment."""
+
+    time_s: float
+    slewing: bool
+    exposing: bool
+    shutter: int
+
+
+class AlpacaWitness:
+    """Asks the simulators all the time what moves, by alpyca."""
+
+    def __init__(self, port: int) -> None:
+        from alpaca.camera import Camera
+        from alpaca.dome import Dome
+        from alpaca.telescope import Telescope
+
+        address = f"127.0.0.1:{port}"
+        self.mount: Any = Telescope(address, 0)
+        self.camera: Any = Camera(address, 0)
+        self.dome: Any = Dome(address, 0)
+        self.looks: list[Look] = []
+        self._ending = threading.Event()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        while not self._ending.wait(0.02):
+            with suppress(Exception):
+                self.looks.append(self.look())
+
+    def look(self) -> Look:
+        states = bool(self.mount.Slewing), int(self.camera.CameraState) == 2, int(self.dome.ShutterStatus)
+        return Look(time.monotonic(), *states)
+
+    def sees(self, **moving: bool) -> bool:
+        """Return True if the newest look shows this."""
+        last = self.looks[-1:]
+        return bool(last) and all(getattr(last[0], name) == value for name, value in moving.items())
+
+    def now_s(self) -> float:
+        """The present time, as the looks have it."""
+        return time.monotonic()
+
+    def since(self, time_s: float) -> list[Look]:
+        """The looks after a time."""
+        return [one for one in self.looks if one.time_s > time_s]
+
+    def close(self) -> None:
+        self._ending.set()
