@@ -18,7 +18,6 @@ from prjobs.base.failpoints import Failpoints, planned
 from prjobs.base.files import reason_of
 from prjobs.base.folder import Folder
 from prjobs.base.limits import Rate
-from prjobs.base.moves import ARRIVING, require_here, require_there
 from prjobs.base.settings import Settings
 from prjobs.base.ulids import Ulids
 from prjobs.cloud.context import Context
@@ -81,8 +80,9 @@ class Purpose:
     serving: bool = True
     fetch: Fetch = _offline
     before_upgrade: Callable[[str], object] = _no_upgrade
-    # The id of this process among those of a hub.
+    # The id of this process among those of a hub, and the act once another process is the active one.
     member: str = ""
+    on_replaced: Callable[[], object] = lambda: None
 
 
 SERVING = Purpose()
@@ -123,7 +123,6 @@ def open_appliance(
         require_store(folder, identity, purpose.demo)
         database = _open_store(folder, failpoints, purpose)
     facts: dict[str, str] = dict(database.fetch("SELECT name, value FROM fact"))
-    require_there(identity, facts)
     store_identity = facts.get("identity") or clock.random_bytes(16).hex()
     if identity.get("identity", store_identity) != store_identity:
         where = "The database of store_url" if settings.store_url else str(folder.database)
@@ -139,7 +138,12 @@ def open_appliance(
     )
     appliance = _put_together(common, secret, Provider(folder.path, settings, clock, purpose.fetch), identity)
     database.start(appliance.queue.waiters.wake, places=settings.threads // SHARE)
-    return appliance, _begin(appliance, folder, identity, facts, purpose.serving)
+    try:
+        return appliance, _begin(appliance, folder, identity, facts, purpose.serving)
+    except BaseException:
+        # A hub's process tries again: the writer and its connection must not stay.
+        database.close()
+        raise
 
 
 def _put_together(common: Common, secret: bytes, provider: Provider, identity: dict[str, Any]) -> Appliance:
@@ -172,7 +176,6 @@ def _put_together(common: Common, secret: bytes, provider: Provider, identity: d
 
 def require_store(folder: Folder, identity: dict[str, Any], demo: bool) -> None:
     """Raise Unusable for a lost file, which would open as an empty queue, and for the mix of a demo and real use."""
-    require_here(folder, identity)
     empty = not folder.database.exists() or folder.database.stat().st_size == 0
     if identity and empty:
         raise Unusable(
@@ -204,7 +207,7 @@ def _open_hub(settings: Settings, purpose: Purpose) -> Database:
         from prjobs.store.hub import open_hub
     except ImportError:
         raise Unusable(LIBRARY_MISSING) from None
-    return open_hub(settings.store_url, purpose.member)
+    return open_hub(settings.store_url, purpose.member, purpose.on_replaced)
 
 
 def _last_ulid(database: Store, identity: dict[str, Any]) -> str | None:
@@ -217,8 +220,8 @@ def _begin(
 ) -> Start:
     queue, database = appliance.queue, appliance.queue.database
     unconfirmed = database.write(_mark_open, queue, serving)
+    anchor.save_anchor(appliance.desk, joins=bool(queue.settings.store_url and not identity))
     _say_whose(folder, identity, queue)
-    anchor.save_anchor(appliance.desk)
     _remember_sites(appliance)
     locking.load(queue)
     if serving:
@@ -254,7 +257,7 @@ def _say_whose(folder: Folder, known: dict[str, Any], common: Common) -> None:
 
 
 def _mark_open(transaction: Transaction, queue: Queue, serving: bool) -> int:
-    transaction.execute("DELETE FROM fact WHERE name IN ('identity', ?)", (ARRIVING,))
+    transaction.execute("DELETE FROM fact WHERE name = 'identity'")
     transaction.execute("INSERT INTO fact (name, value) VALUES ('identity', ?)", (queue.identity,))
     if not serving:
         return 0

@@ -22,6 +22,8 @@ ROWS = [
     {"appliance"},
     {"opening"},
     {"web", "upkeep", "demo"},
+    {"running"},
+    {"hub_server"},
     {"server"},
     {"cli"},
     {"__main__"},

@@ -49,8 +49,8 @@ def restore_entry(folder: Path, backup: Path) -> Entry:
     return Entry(actor.who, RESTORE, backup.name, actor.where_from, f"after {known or 'nothing'}")
 
 
-def save_anchor(common: Common) -> None:
-    """Write the newest row's anchor beside the store.
+def save_anchor(common: Common, joins: bool = False) -> None:
+    """Write the newest row's anchor beside the store; a folder that `joins` a hub has none yet.
 
     An anchor that the chain does not hold is never overwritten: the anchor is the only evidence that rows are missing.
     """
@@ -58,7 +58,7 @@ def save_anchor(common: Common) -> None:
     now = anchor_of(last) if last else START
     if known == now:
         return
-    if not _holds(common.database.fetch, known, last):
+    if not (joins and known is None) and not _holds(common.database.fetch, known, last):
         _notice(common, ANCHOR_MISMATCH)
         return
     try:

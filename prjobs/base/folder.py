@@ -169,12 +169,16 @@ class Folder:
         write_whole(self.path / "identity.json", json.dumps(identity))
 
     def server(self) -> dict[str, Any]:
-        """Return the pid and url of the process that serves the folder; empty without a server."""
+        """Return the pid and url of the process that serves the folder; empty without a server.
+
+        With a standby, `active` is the URL of the hub's active process, or an empty text.
+        """
         return _read_json(self.path / "server.json")
 
-    def write_server(self, url: str) -> None:
-        """Name this process as the server of the folder, under the URL."""
-        write_whole(self.path / "server.json", json.dumps({"pid": os.getpid(), "url": url}))
+    def write_server(self, url: str, active: str | None = None) -> None:
+        """Name this process as the server of the folder, under the URL; `active` makes it a standby of a hub."""
+        named = {"pid": os.getpid(), "url": url} | ({} if active is None else {"active": active})
+        write_whole(self.path / "server.json", json.dumps(named))
 
     def remove_server(self) -> None:
         """Remove the server's name. A file that cannot be removed does no harm: `is_served` asks the lock."""

@@ -8,6 +8,7 @@ from prjobs.base.logs import log_failure
 from prjobs.base.settings import RETIRED, Settings
 from prjobs.base.settings_sources import load_settings, reference, retired_sentences
 from prjobs.cli.terminal import Namespace, Parser, add_data, folder_of, say
+from prjobs.hub_server import HubServer
 
 
 def add_serve(serve: Parser) -> None:
@@ -43,4 +44,4 @@ def _serve(asked: Namespace, folder: Folder) -> int:
         from prjobs.demo.running import demo_settings, start_demo
 
         settings, demo = demo_settings(settings, origins), start_demo
-    return 0 if server.serve(folder, settings, say, demo, retired_sentences(origins)) else 1
+    return 0 if server.serve(folder, settings, say, demo, retired_sentences(origins), hub=HubServer) else 1

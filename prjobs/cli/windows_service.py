@@ -42,12 +42,15 @@ def _serve(data: Path) -> int:
         from prjobs import server
         from prjobs.base.folder import Folder
         from prjobs.base.settings_sources import load_settings, retired_sentences
+        from prjobs.hub_server import HubServer
 
         settings, origins = load_settings(data)
         folder = Folder(data)
         warnings = retired_sentences(origins)
         # The first line is the address: from then on the server answers.
-        well = server.serve(folder, settings, lambda _: process.ready(), warnings=warnings, on_stop=process.on_stop)
+        well = server.serve(
+            folder, settings, lambda _: process.ready(), warnings=warnings, on_stop=process.on_stop, hub=HubServer
+        )
         code = 0 if well else 1
     except Exception as error:
         _tell(data, error, isinstance(error, Unusable))

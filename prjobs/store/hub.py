@@ -4,6 +4,7 @@ Imported only for a hub: the library of PostgreSQL is an extra.
 """
 
 import importlib.util
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,28 +18,23 @@ OLDEST = 140_000
 _REMEDY = "Look at store_url, and whether the server runs and lets this user in"
 
 
-def open_hub(url: str, member: str) -> Database:
+def open_hub(url: str, member: str, on_replaced: Callable[[], object] = lambda: None) -> Database:
     """Bring the schema of the database up to date and return the store, not yet started, for the process `member`.
 
-    Raise Unusable when the server is not reached or not fit, and for a schema of a newer version.
+    A write that meets another active process calls `on_replaced()`. Raise Unusable when the server is not reached or
+    not fit, and for a schema of a newer version.
     """
     try:
         with closing(connect(url)) as connection:
-            bring_up_to_date(connection, url)
+            require_fit(connection, url)
+            if not has_schema(connection):
+                make_schema(connection)
+            _bring_up_to_date(connection, url)
     except PostgresError as error:
         raise unreached(url, error) from None
-    return Database(PostgresEngine(url, member))
-
-
-def bring_up_to_date(connection: PostgresConnection, url: str) -> None:
-    """Make the schema, or bring the schema up to date. Raise Unusable for a server that is not fit, and PostgresError.
-
-    Inside of a transaction of the caller the schema is part of the transaction.
-    """
-    require_fit(connection, url)
-    if not has_schema(connection):
-        make_schema(connection)
-    _bring_up_to_date(connection, url)
+    engine = PostgresEngine(url, member)
+    engine.on_replaced = on_replaced
+    return Database(engine)
 
 
 def unreached(url: str, error: Exception) -> Unusable:

@@ -15,6 +15,8 @@ from prjobs.store.postgres import PostgresConnection, PostgresError, connect
 from prjobs.version import VERSION
 
 RENEW_S = 2.0
+# A process that is ready looks so often whether the active one is gone.
+LOOK_S = 1.0
 # A process without a sign of life for so long is replaced.
 GONE_MS = 10_000
 # A member that is no more there is forgotten after a day.
@@ -42,7 +44,7 @@ class Member:
         self._url, self.address, self._clock = url, address, clock
 
     def take_over(self) -> Active | None:
-        """Become the active process, and return None; return the active one if there is one. Raise PostgresError.
+        """Become the active process, and return None; return another active process if alive. Raise PostgresError.
 
         The process that was active before writes nothing more.
         """
@@ -60,10 +62,40 @@ class Member:
             self._sign_in(connection, now_ms)
         return None
 
-    def sign_in(self) -> None:
-        """Show this process among the members. Raise PostgresError."""
-        with closing(connect(self._url)) as connection:
-            self._sign_in(connection, self._look_at_clock(connection))
+    def wait(self, stop: threading.Event, on_look: Callable[[Active | None], object]) -> bool:
+        """Wait to become the active process, and return True; return False at the stop.
+
+        Call `on_look` at each look with the active process, or with None while the database cannot be reached.
+        """
+        connection: PostgresConnection | None = None
+        try:
+            while not stop.is_set():
+                try:
+                    connection = connection or connect(self._url)
+                    active = self._find_active(connection) or self.take_over()
+                    if active is None:
+                        return True
+                    on_look(active)
+                except PostgresError as error:
+                    logger.warning("the active process is not known: %s", " ".join(str(error).split()))
+                    on_look(None)
+                    _close(connection)
+                    connection = None
+                stop.wait(LOOK_S)
+            return False
+        finally:
+            _close(connection)
+
+    def _find_active(self, connection: PostgresConnection) -> Active | None:
+        """Return the active process if it lives, without a lock; give a sign of life."""
+        now_ms = self._look_at_clock(connection)
+        self._sign_in(connection, now_ms)
+        found = connection.fetch(
+            "SELECT url, version, seen_ms FROM member WHERE id = (SELECT holder FROM door WHERE id = 1)"
+        )
+        return (
+            Active(found[0][0], found[0][1], found[0][2], now_ms) if found and now_ms - found[0][2] < GONE_MS else None
+        )
 
     def _sign_in(self, connection: PostgresConnection, now_ms: int) -> None:
         connection.execute("DELETE FROM member WHERE seen_ms < ?", (now_ms - FORGOTTEN_MS,))
@@ -74,11 +106,14 @@ class Member:
         )
 
     def leave(self) -> None:
-        """Let another process take over immediately. Raise PostgresError."""
-        with closing(connect(self._url)) as connection, connection.session.transaction():
-            connection.execute("SELECT epoch FROM door WHERE id = 1 FOR UPDATE")
-            connection.execute("UPDATE door SET holder = '' WHERE id = 1 AND holder = ?", (self.id,))
-            connection.execute("DELETE FROM member WHERE id = ?", (self.id,))
+        """Let another process take over immediately; without the database the others wait for the missing signs."""
+        try:
+            with closing(connect(self._url)) as connection, connection.session.transaction():
+                connection.execute("SELECT epoch FROM door WHERE id = 1 FOR UPDATE")
+                connection.execute("UPDATE door SET holder = '' WHERE id = 1 AND holder = ?", (self.id,))
+                connection.execute("DELETE FROM member WHERE id = ?", (self.id,))
+        except PostgresError as error:
+            logger.warning("the hub was not told of the end: %s", " ".join(str(error).split()))
 
     def keep_signing(self, stop: threading.Event, on_replaced: Callable[[], object]) -> None:
         """Give a sign of life every two seconds until the stop; call `on_replaced()` once another process is active."""
@@ -91,11 +126,9 @@ class Member:
                     on_replaced()
             except PostgresError as error:
                 logger.warning("no sign of life could be given: %s", " ".join(str(error).split()))
-                if connection:
-                    connection.close()
+                _close(connection)
                 connection = None
-        if connection:
-            connection.close()
+        _close(connection)
 
     def _look_at_clock(self, connection: PostgresConnection) -> int:
         before_ms = self._clock.own_ms()
@@ -104,7 +137,6 @@ class Member:
         return now_ms
 
 
-def living(connection: PostgresConnection) -> list[str]:
-    """Return the addresses of the processes that gave a sign of life within ten seconds. Raise PostgresError."""
-    found = connection.fetch(f"SELECT url FROM member WHERE seen_ms > {_NOW} - {GONE_MS} ORDER BY url")
-    return [url for (url,) in found]
+def _close(connection: PostgresConnection | None) -> None:
+    if connection:
+        connection.close()

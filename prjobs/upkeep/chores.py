@@ -4,9 +4,11 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from prjobs.access import audit_notes, ending_tokens, web_origins
 from prjobs.appliance import Appliance
+from prjobs.base.clock import StoreClock
 from prjobs.base.errors import Unavailable
 from prjobs.base.folder import Folder
 from prjobs.base.notices import Code
@@ -19,7 +21,7 @@ from prjobs.upkeep import site_names
 from prjobs.upkeep.backup import Nightly
 from prjobs.upkeep.ballast import Ballast
 from prjobs.upkeep.file_check import FileCheck
-from prjobs.upkeep.machine import StoreFile, WallClock, probe_once, watch_disk_once
+from prjobs.upkeep.machine import StoreFile, WallClock, compare_clocks, probe_once, watch_disk_once
 from prjobs.upkeep.off_machine import BackupCopy
 from prjobs.upkeep.retention import Retention
 from prjobs.upkeep.surroundings import Surroundings
@@ -43,6 +45,14 @@ class Chore:
     due_s: float = 0.0
 
 
+def _clock_watch(queue: Queue) -> Callable[[], object]:
+    return (
+        partial(compare_clocks, queue, queue.clock)
+        if isinstance(queue.clock, StoreClock)
+        else WallClock(queue).watch_once
+    )
+
+
 class Chores:
     """All chores of one appliance."""
 
@@ -51,7 +61,7 @@ class Chores:
         self._clock = queue.clock
         self.chores = [
             *([] if queue.settings.store_url else self._for_file(queue, folder)),
-            Chore("clock", 1, WallClock(queue).watch_once),
+            Chore("clock", 1, _clock_watch(queue)),
             Chore("trouble", 1, lambda: probe_once(queue)),
             Chore("expiry", 1, lambda: expiry.expire_once(queue)),
             Chore("leases", 1, lambda: leases.return_once(queue)),

@@ -4,6 +4,7 @@ import logging
 import shutil
 from pathlib import Path
 
+from prjobs.base.clock import StoreClock
 from prjobs.base.notices import Code
 from prjobs.jobs.queue import Queue
 from prjobs.store.transaction import Transaction
@@ -12,6 +13,8 @@ from prjobs.upkeep.ballast import MB, Ballast
 logger = logging.getLogger(__name__)
 CLOCK_STEP_MS = 2000
 CLOCK_NOTICE_S = 86_400
+# The difference of two clocks that is worth a notice.
+CLOCK_DIFFERS_MS = 1000
 
 
 class StoreFile:
@@ -86,3 +89,17 @@ class WallClock:
         elif self._moved_s is not None and now_s - self._moved_s > CLOCK_NOTICE_S:
             self._moved_s = None
             self._queue.notices.end(Code.CLOCK)
+
+
+def compare_clocks(queue: Queue, clock: StoreClock) -> None:
+    """Raise a notice while this machine's clock differs from that of the database, which a hub goes by."""
+    ahead_ms = clock.offset_ms
+    if abs(ahead_ms) <= CLOCK_DIFFERS_MS:
+        queue.notices.end(Code.CLOCK)
+        return
+    direction = "behind" if ahead_ms > 0 else "ahead of"
+    sentence = (
+        f"The clock of this machine is {abs(ahead_ms) / 1000:.0f} s {direction} that of the hub's database. The hub "
+        "goes by the database: set both clocks by NTP."
+    )
+    queue.notices.say(Code.CLOCK, sentence)

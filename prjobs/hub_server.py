@@ -1,0 +1,253 @@
+"""A process of a hub: a standby of the active process, then active itself, a standby again when replaced.
+
+The listener stays the same for the whole life of the process: no connection is refused while the sides change.
+"""
+
+import logging
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from prjobs.appliance import Appliance
+from prjobs.base.clock import StoreClock
+from prjobs.base.errors import Fault, Unavailable, Unusable
+from prjobs.base.folder import Folder
+from prjobs.base.logs import write_logs
+from prjobs.base.private import require_private
+from prjobs.base.settings import Settings
+from prjobs.cloud import switched_off
+from prjobs.jobs import proofs
+from prjobs.opening import LIBRARY_MISSING, Purpose, Start, open_appliance, require_settings
+from prjobs.running import Running, fetcher, leave_address, listen, url_of
+from prjobs.upkeep.chores import Chores
+from prjobs.version import VERSION
+from prjobs.web.app import build_app
+from prjobs.web.standby import StandbyApp, Switch
+
+if TYPE_CHECKING:
+    from prjobs.store.members import Active, Member
+
+logger = logging.getLogger(__name__)
+SWITCH_INTERVAL_S = 0.0005
+# After a start as the active process that failed, the next try comes after so long.
+AGAIN_S = 1.0
+JOIN_S = 3.0
+REPLACED = "Another process of this hub has become the active one."
+SayStart = Callable[[str, Appliance, Start], None]
+
+
+def _new_member(settings: Settings, url: str, clock: StoreClock) -> "Member":
+    # Imported late: the library of PostgreSQL is an extra, for hubs only.
+    try:
+        from prjobs.store.members import Member
+    except ImportError:
+        raise Unusable(LIBRARY_MISSING) from None
+    return Member(settings.store_url, url, clock)
+
+
+def _require_database(settings: Settings) -> None:
+    try:
+        from prjobs.store.hub import open_hub
+    except ImportError:
+        raise Unusable(LIBRARY_MISSING) from None
+    open_hub(settings.store_url, "").close()
+
+
+class Term:
+    """The time in which this process is the active one. `withdraw()` puts the standby's answers in place."""
+
+    def __init__(self, member: "Member", withdraw: Callable[[], object]) -> None:
+        self.member = member
+        self._withdraw = withdraw
+        self.running: Running | None = None
+        # Set once another process is active, or the process is to end.
+        self.is_over = threading.Event()
+        self.is_replaced = False
+
+    def replace(self) -> None:
+        """Stop acting at once: another process is active. Any thread may call, several times."""
+        if not self.is_replaced:
+            self.is_replaced = True
+            self.stop_if_replaced()
+            self.is_over.set()
+
+    def stop_if_replaced(self) -> None:
+        """Stop acting if another process is active."""
+        if self.is_replaced and self.running:
+            self._withdraw()
+            self.running.appliance.queue.database.lose(REPLACED)
+            self.running.let_go()
+
+
+class HubServer:
+    """A process of a hub. `run` blocks until `stop`.
+
+    `say_start(url, appliance, start)` tells of a start as the active process.
+    """
+
+    def __init__(self, folder: Folder, settings: Settings, say: Callable[[str], None], say_start: SayStart) -> None:
+        self.folder, self._settings = folder, settings
+        self._say, self._say_start = say, say_start
+        self._clock = StoreClock()
+        require_settings(folder, settings, self._clock)
+        folder.create()
+        require_private(folder.path)
+        self._lock = folder.lock()
+        self.stopping = threading.Event()
+        self._term: Term | None = None
+        # The URL of the active process that was told; None before the first.
+        self._shown: str | None = None
+        self._failure: Unusable | None = None
+        try:
+            _require_database(settings)
+            self._standby = StandbyApp(settings)
+            self._switch = Switch(self._standby)
+            self.listener = listen(self._switch, settings)
+        except Unusable:
+            self._lock.release()
+            raise
+        self._thread = threading.Thread(target=self._take_part, name="hub", daemon=True)
+
+    @property
+    def url(self) -> str:
+        """The URL for a program or a browser on this machine."""
+        return url_of(self._settings, self.listener.port)
+
+    def run(self) -> bool:
+        """Take part in the hub until `stop`, then close everything. Return False if the store was not closed well.
+
+        Raise Unusable for a reason to leave the hub.
+        """
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        threading.Thread(target=write_logs, args=(self.stopping,), name="log", daemon=True).start()
+        self._thread.start()
+        try:
+            self.listener.run(self._let_go, self._is_unproved)
+        finally:
+            well = self._close()
+        if self._failure:
+            raise self._failure
+        return well
+
+    def stop(self, *_: object) -> None:
+        """Stop serving. Fit to be a signal handler that interrupts a stop: no lock is taken."""
+        self.listener.stop()
+
+    def _let_go(self) -> None:
+        self.stopping.set()
+        if term := self._term:
+            term.is_over.set()
+            if term.running:
+                term.running.let_go()
+
+    def _is_unproved(self, peer: str) -> bool:
+        running = self._term and self._term.running
+        return bool(running and running.appliance.queue.connections.is_unproved(peer))
+
+    def _close(self) -> bool:
+        self._let_go()
+        self._thread.join(JOIN_S)
+        well = not self._thread.is_alive()
+        try:
+            if well and self._term:
+                well = self._end_well(self._term)
+            return well
+        finally:
+            self.folder.remove_server()
+            self._lock.release()
+            logger.info("stopped")
+
+    def _end_well(self, term: Term) -> bool:
+        well = True
+        try:
+            if term.running and not term.is_replaced:
+                well = term.running.close()
+        finally:
+            term.member.leave()
+        return well
+
+    # ---- in the thread
+
+    def _take_part(self) -> None:
+        try:
+            while not self.stopping.is_set():
+                self._term = Term(_new_member(self._settings, self.url, self._clock), self._withdraw)
+                self._serve(self._term)
+        except Unusable as unusable:
+            self._failure = unusable
+        except Exception:
+            logger.exception("this process of the hub ends by a defect")
+            self._failure = Unusable("This process of the hub ends by a defect; the log has the details.")
+        if self._failure:
+            self.listener.stop()
+
+    def _serve(self, term: Term) -> None:
+        """Wait, act as the active process, and end the term; the end of the process leaves the end to `_close`."""
+        if not term.member.wait(self.stopping, self._note_active):
+            return
+        signing = threading.Thread(
+            target=term.member.keep_signing, args=(term.is_over, term.replace), name="signing", daemon=True
+        )
+        signing.start()
+        while not self._open(term) and not term.is_over.wait(AGAIN_S):
+            pass
+        term.is_over.wait()
+        if not self.stopping.is_set():
+            self._end(term)
+
+    def _open(self, term: Term) -> bool:
+        """Open the store and act as the active process. Return False if the database does not let this happen yet."""
+        fetch = fetcher(self._settings, self._clock)
+        purpose = Purpose(fetch=fetch, member=term.member.id, on_replaced=term.replace)
+        try:
+            appliance, start = open_appliance(self.folder, self._settings, self._clock, purpose)
+        except Unavailable as error:
+            logger.error("this process cannot act as the active one yet: %s", error)
+            return False
+        except Unusable as unusable:
+            if unusable.fault != Fault.NOT_OPENED:
+                raise
+            logger.error("this process cannot act as the active one yet: %s", unusable)
+            return False
+        self._show(term, appliance)
+        with suppress(Unavailable):
+            self._say_start(self.url, appliance, start)
+        return True
+
+    def _show(self, term: Term, appliance: Appliance) -> None:
+        app = build_app(appliance)
+        term.running = Running(appliance, self.folder, self.listener.port)
+        self.listener.on_connection_ended(partial(proofs.connection_ended, appliance.queue))
+        switched_off.hold_and_give_back(appliance.cloud)
+        chores = Chores(appliance, self.folder, self.listener.addresses)
+        term.running.start(chores.run, partial(switched_off.watch, appliance.cloud))
+        self._switch.app = app
+        # A process that was replaced during the start must not act.
+        term.stop_if_replaced()
+        self._shown = None
+        leave_address(self.folder, self.url)
+
+    def _withdraw(self) -> None:
+        self._standby.active = ""
+        self._switch.app = self._standby
+
+    def _end(self, term: Term) -> None:
+        """Close what a replaced process has open: the store takes nothing more of it."""
+        logger.error("%s This process is a standby now.", REPLACED)
+        if term.running:
+            term.running.join()
+            term.running.appliance.queue.database.close()
+        term.member.leave()
+
+    def _note_active(self, active: "Active | None") -> None:
+        self._standby.active = active.url if active else ""
+        if self._standby.active == self._shown:
+            return
+        self._shown = self._standby.active
+        leave_address(self.folder, self.url, self._shown)
+        known = f"{self._shown} is active" if self._shown else "no active process is known"
+        self._say(f"prjobs {VERSION} is a standby, {known}; it waits at {self.url}/")
+        logger.info("prjobs %s waits at %s as a standby: %s", VERSION, self.url, known)
