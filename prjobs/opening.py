@@ -18,6 +18,7 @@ from prjobs.base.failpoints import Failpoints, planned
 from prjobs.base.files import reason_of
 from prjobs.base.folder import Folder
 from prjobs.base.limits import Rate
+from prjobs.base.moves import ARRIVING, require_here, require_there
 from prjobs.base.settings import Settings
 from prjobs.base.ulids import Ulids
 from prjobs.cloud.context import Context
@@ -123,6 +124,7 @@ def open_appliance(
         require_store(folder, identity, purpose.demo)
         database = _open_store(folder, failpoints, purpose)
     facts: dict[str, str] = dict(database.fetch("SELECT name, value FROM fact"))
+    require_there(identity, facts)
     store_identity = facts.get("identity") or clock.random_bytes(16).hex()
     if identity.get("identity", store_identity) != store_identity:
         where = "The database of store_url" if settings.store_url else str(folder.database)
@@ -176,6 +178,7 @@ def _put_together(common: Common, secret: bytes, provider: Provider, identity: d
 
 def require_store(folder: Folder, identity: dict[str, Any], demo: bool) -> None:
     """Raise Unusable for a lost file, which would open as an empty queue, and for the mix of a demo and real use."""
+    require_here(folder, identity)
     empty = not folder.database.exists() or folder.database.stat().st_size == 0
     if identity and empty:
         raise Unusable(
@@ -257,7 +260,7 @@ def _say_whose(folder: Folder, known: dict[str, Any], common: Common) -> None:
 
 
 def _mark_open(transaction: Transaction, queue: Queue, serving: bool) -> int:
-    transaction.execute("DELETE FROM fact WHERE name = 'identity'")
+    transaction.execute("DELETE FROM fact WHERE name IN ('identity', ?)", (ARRIVING,))
     transaction.execute("INSERT INTO fact (name, value) VALUES ('identity', ?)", (queue.identity,))
     if not serving:
         return 0

@@ -169,7 +169,7 @@ def test_every_command_is_one(name, command):
 
 # They run until they are stopped, need a link to a cloud, an address or a stopped server, or hold other commands back;
 # other tests run them.
-NOT_HERE = ("serve", "simulate", "observe", "watch", "cloud", "import", "restore", "notify", "lock", "unlock")
+NOT_HERE = ("serve", "simulate", "observe", "watch", "cloud", "import", "restore", "notify", "lock", "unlock", "move")
 # They need the manager of services; tests/test_service_installed.py runs them.
 OF_A_SERVICE = ("install", "remove", "start", "stop", "status")
 

@@ -13,6 +13,10 @@ NAMES = (
     "push_after_answer",
     "backup_after_rename",
     "migrate_middle",
+    "move_filled",
+    "move_committed",
+    "move_named",
+    "move_finished",
 )
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 

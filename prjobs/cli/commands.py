@@ -41,6 +41,7 @@ COMMANDS = {
     "doctor": Command("upkeep:add_doctor", "say what is wrong and what to do"),
     "backup": Command("upkeep:add_backup", "make a backup, whether a server runs or not"),
     "restore": Command("upkeep:add_restore", "bring a backup back; its waiting jobs are cancelled"),
+    "move": Command("moving:add_move", "move the store into a database on PostgreSQL, for a hub, or back"),
     "notify": Command("notify:add_notify", "the messages about alarms: send a test to each address"),
     "service": Command("service:add_service", "start the appliance with the machine"),
     "audit": Command("audit:add_audit", "the record of who did what: check it, export it"),

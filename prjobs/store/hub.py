@@ -26,15 +26,23 @@ def open_hub(url: str, member: str, on_replaced: Callable[[], object] = lambda: 
     """
     try:
         with closing(connect(url)) as connection:
-            require_fit(connection, url)
-            if not has_schema(connection):
-                make_schema(connection)
-            _bring_up_to_date(connection, url)
+            bring_up_to_date(connection, url)
     except PostgresError as error:
         raise unreached(url, error) from None
     engine = PostgresEngine(url, member)
     engine.on_replaced = on_replaced
     return Database(engine)
+
+
+def bring_up_to_date(connection: PostgresConnection, url: str) -> None:
+    """Make the schema, or bring the schema up to date. Raise Unusable for a server that is not fit, and PostgresError.
+
+    Inside of a transaction of the caller the schema is part of the transaction.
+    """
+    require_fit(connection, url)
+    if not has_schema(connection):
+        make_schema(connection)
+    _bring_up_to_date(connection, url)
 
 
 def unreached(url: str, error: Exception) -> Unusable:

@@ -140,3 +140,9 @@ class Member:
 def _close(connection: PostgresConnection | None) -> None:
     if connection:
         connection.close()
+
+
+def living(connection: PostgresConnection) -> list[str]:
+    """Return the addresses of the processes that gave a sign of life within ten seconds. Raise PostgresError."""
+    found = connection.fetch(f"SELECT url FROM member WHERE seen_ms > {_NOW} - {GONE_MS} ORDER BY url")
+    return [url for (url,) in found]
