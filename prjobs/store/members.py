@@ -11,14 +11,13 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from prjobs.base.clock import StoreClock
+from prjobs.store.hub_state import GONE_MS
 from prjobs.store.postgres import PostgresConnection, PostgresError, connect
 from prjobs.version import VERSION
 
 RENEW_S = 2.0
 # A process that is ready looks so often whether the active one is gone.
 LOOK_S = 1.0
-# A process without a sign of life for so long is replaced.
-GONE_MS = 10_000
 # A member that is no more there is forgotten after a day.
 FORGOTTEN_MS = 86_400_000
 _NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"

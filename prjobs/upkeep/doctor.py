@@ -19,7 +19,7 @@ from prjobs.base.settings import Settings
 from prjobs.base.settings_sources import FILE_NAME, load_settings
 from prjobs.base.sockets import bind_sockets
 from prjobs.night.sky import MISSING, lacks_ephem
-from prjobs.opening import require_settings
+from prjobs.opening import LIBRARY_MISSING, require_settings
 from prjobs.upkeep.ballast import ballast_of
 from prjobs.upkeep.copy_state import check_copy
 from prjobs.upkeep.findings import NOTE, OK, WRONG, Finding, Findings, Patient
@@ -29,6 +29,8 @@ from prjobs.upkeep.service_check import check_service
 from prjobs.upkeep.store_checks import check_store
 
 MB = 1_000_000
+# The code of the only problem of a hub's process that is ready while another one is active.
+STANDBY = "standby"
 HEALTH_S = 5.0
 LOG_LIMIT_MB = 64
 BACKUP_LATE_H = 30
@@ -97,7 +99,9 @@ def _ask(url: str) -> Findings:
         return
     # The check of the store tells of tokens, and of more of them than the server.
     notices = [one for one in notices if one["code"] != Code.TOKEN_ENDS]
-    for level, said in ((WRONG, problems), (NOTE, notices)):
+    # A process that is ready to take over has nothing to mend.
+    is_ready = [one["code"] for one in problems] == [STANDBY]
+    for level, said in ((NOTE if is_ready else WRONG, problems), (NOTE, notices)):
         yield from (
             Finding(level, "server", f"The server says: {one['sentence']}", one["code"], one["manual"]) for one in said
         )
@@ -226,6 +230,19 @@ def has_reset_defect(version: tuple[int, ...]) -> bool:
     return (3, 7, 0) <= version <= (3, 51, 2) and not repaired
 
 
+def check_hub(patient: Patient) -> Findings:
+    """Check the database of a hub, and its processes."""
+    if not patient.settings.store_url:
+        return
+    # Imported late: the library of PostgreSQL is an extra, for hubs only.
+    try:
+        from prjobs.upkeep import hub_checks
+    except ImportError:
+        yield Finding(WRONG, "database", LIBRARY_MISSING)
+    else:
+        yield from hub_checks.check_database(patient)
+
+
 Check = Callable[[Patient], Findings]
 CHECKS: list[Check] = [
     check_folder,
@@ -234,6 +251,7 @@ CHECKS: list[Check] = [
     check_port,
     check_service,
     check_secret,
+    check_hub,
     check_store,
     check_log,
     check_disk,
@@ -243,6 +261,8 @@ CHECKS: list[Check] = [
     check_copy,
     check_sqlite,
 ]
+# What is left out for a hub: its store is no file here.
+FILE_CHECKS = (check_store, check_log, check_disk, check_backup, check_copy, check_sqlite)
 
 
 def examine(folder: Folder, clock: Clock, deep: bool = False) -> list[Finding]:
@@ -260,7 +280,8 @@ def examine(folder: Folder, clock: Clock, deep: bool = False) -> list[Finding]:
         url=folder.server().get("url") if is_served else None,
         deep=deep,
     )
-    return [finding for check in CHECKS for finding in _guarded(check, patient)]
+    checks = [check for check in CHECKS if not (settings.store_url and check in FILE_CHECKS)]
+    return [finding for check in checks for finding in _guarded(check, patient)]
 
 
 def _guarded(check: Check, patient: Patient) -> Findings:

@@ -4,16 +4,26 @@ import os
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import Any, Protocol
 
 from prjobs.base.errors import Unusable
 from prjobs.base.files import sync_file
 from prjobs.base.progress import grown, step
+from prjobs.store.engine import Cursor
 from prjobs.store.numbers import LAST
 from prjobs.store.schema import MIGRATIONS
 from prjobs.store.sqlite import trouble_of
 
 DAMAGES_SHOWN = 3
 TABLES = frozenset({"job", "change", "handout", "fact"})
+
+
+class Connection(Protocol):
+    """A connection to the store of either engine."""
+
+    def execute(self, sql: str, parameters: Any = ..., /) -> Cursor:
+        """Run a statement and return the cursor."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -71,18 +81,18 @@ def require_ours(connection: sqlite3.Connection, path: Path) -> None:
         raise Unusable(f"{path} was written by a newer prjobs ({newer[-1]}): install that version or newer.")
 
 
-def newer_migrations(connection: sqlite3.Connection) -> list[str]:
+def newer_migrations(connection: Connection) -> list[str]:
     """Return the migrations in the file unknown to this version."""
     return sorted(_applied(connection) - _known())
 
 
-def older_migrations(connection: sqlite3.Connection) -> list[str]:
+def older_migrations(connection: Connection) -> list[str]:
     """Return the migrations missing in the file."""
     return sorted(_known() - _applied(connection))
 
 
-def _applied(connection: sqlite3.Connection) -> set[str]:
-    return {name for (name,) in connection.execute("SELECT name FROM schema_migration")}
+def _applied(connection: Connection) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT name FROM schema_migration").fetchall()}
 
 
 def _known() -> set[str]:

@@ -2,35 +2,18 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 
-from prjobs.access.ending_tokens import ending
-from prjobs.access.operator_client import proved_client
-from prjobs.access.tokens import tokens_in
 from prjobs.base.errors import Unusable
-from prjobs.base.notices import Code
 from prjobs.base.progress import Counter, step
-from prjobs.base.sites import same_but_case, sites_in_settings
-from prjobs.base.suggestions import did_you_mean
-from prjobs.base.ulids import floor_ulid
-from prjobs.client import CallFailed
 from prjobs.cloud import invariants
-from prjobs.jobs.polls import SILENT_AFTER_MS, SILENT_GAPS
-from prjobs.jobs.states import PRIMARY, UNCONFIRMED, UNREAD
 from prjobs.opening import require_store
 from prjobs.store.models import JobRow
 from prjobs.store.schema import require_writable
 from prjobs.store.sqlite import trouble_of
-from prjobs.upkeep.findings import NOTE, OK, WRONG, Finding, Findings, Patient, noted
+from prjobs.upkeep.findings import NOTE, OK, WRONG, Finding, Findings, Patient
 from prjobs.upkeep.inspection import damages, has_log, older_migrations, open_read_only, require_ours
-
-SHOWN = 10
-DAY_MS = 86_400_000
-# A server saves the times of polls once a minute.
-SAVED_EVERY_MS = 60_000
-FRESH_MS = 120_000
-TOLERANCE_MS = 10_000
-SERVER_S = 5.0
+from prjobs.upkeep.row_checks import check_identity, check_rows, damaged_findings
 
 
 def check_store(patient: Patient) -> Findings:
@@ -80,7 +63,8 @@ def _check_open(patient: Patient, connection: sqlite3.Connection) -> Findings:
         )
     else:
         yield Finding(OK, "schema", "The schema is this version's.")
-    yield _check_identity(patient, connection)
+    another = f"{patient.folder.database} is the store of another appliance. {patient.folder.restore_advice()}"
+    yield check_identity(patient, connection, another)
     if found := damages(connection, patient.deep):
         sentence = f"{patient.folder.database} is damaged ({found[0]}). {patient.folder.restore_advice()}"
         yield Finding(WRONG, "store", sentence)
@@ -89,27 +73,7 @@ def _check_open(patient: Patient, connection: sqlite3.Connection) -> Findings:
     if patient.deep:
         yield from _check_jobs(connection)
         yield from _check_cloud(connection)
-    yield from _check_clock(patient, connection)
-    yield from _check_polls(patient, connection)
-    yield _check_handouts(patient, connection)
-    yield from _check_tokens(patient, connection)
-
-
-def _check_tokens(patient: Patient, connection: sqlite3.Connection) -> Findings:
-    tokens = tokens_in(lambda sql, values: connection.execute(sql, values).fetchall())
-    said = ending(tokens, patient.clock.now_ms())
-    yield from (noted("tokens", Code.TOKEN_ENDS, sentence) for sentence in said.values())
-    if not said:
-        yield Finding(OK, "tokens", "No token ends within 14 days.")
-
-
-def _check_identity(patient: Patient, connection: sqlite3.Connection) -> Finding:
-    own = connection.execute("SELECT value FROM fact WHERE name = 'identity'").fetchone()
-    known = patient.folder.identity().get("identity")
-    if own and known and own[0] != known:
-        sentence = f"{patient.folder.database} is the store of another appliance."
-        return Finding(WRONG, "identity", f"{sentence} {patient.folder.restore_advice()}")
-    return Finding(OK, "identity", "The store is this folder's own.")
+    yield from check_rows(patient, connection)
 
 
 def _check_jobs(connection: sqlite3.Connection) -> Findings:
@@ -117,13 +81,7 @@ def _check_jobs(connection: sqlite3.Connection) -> Findings:
     counted = Counter(connection.execute("SELECT count(*) FROM job").fetchone()[0])
     with step("Checking each job", counted.share):
         damaged = list(_damaged_jobs(connection, counted))
-    for ulid in damaged[:SHOWN]:
-        sentence = f"Job {ulid} is damaged: cancel the job if it still waits, and do not send it again."
-        yield Finding(WRONG, "jobs", sentence)
-    if len(damaged) > SHOWN:
-        yield Finding(WRONG, "jobs", f"{len(damaged) - SHOWN} more jobs are damaged: restore a backup.")
-    if not damaged:
-        yield Finding(OK, "jobs", f"No job is damaged: {counted.done} checked.")
+    yield from damaged_findings(damaged, counted.done)
 
 
 def _damaged_jobs(connection: sqlite3.Connection, counted: Counter) -> Iterator[str]:
@@ -145,96 +103,3 @@ def _check_cloud(connection: sqlite3.Connection) -> Findings:
     if not broken and (count := invariants.jobs_of(connection)):
         said = f"All {len(invariants.CHECKS)} rules of the link hold for the {count} jobs of the cloud."
         yield Finding(OK, "cloud", said)
-
-
-def _check_clock(patient: Patient, connection: sqlite3.Connection) -> Findings:
-    """Compare the clock with the times in the store."""
-    now_ms = patient.clock.now_ms()
-    newest = connection.execute("SELECT time_ms FROM change ORDER BY seq DESC LIMIT 1").fetchone()
-    last_ms = connection.execute("SELECT created_ms FROM job ORDER BY ulid DESC LIMIT 1").fetchone()
-    if newest and newest[0] > now_ms + TOLERANCE_MS:
-        sentence = f"The clock is {_age(newest[0] - now_ms)} behind the newest change: set this machine's clock."
-        yield Finding(WRONG, "clock", sentence)
-    elif last_ms and last_ms[0] > now_ms + TOLERANCE_MS:
-        ahead = _age(last_ms[0] - now_ms)
-        yield Finding(NOTE, "clock", f"Ids run {ahead} ahead, as the clock once did; new ids go on from there.")
-    else:
-        yield Finding(OK, "clock", "The clock is not behind the times in the store.")
-
-
-def _check_polls(patient: Patient, connection: sqlite3.Connection) -> Findings:
-    now_ms = patient.clock.now_ms()
-    waiting = dict(
-        connection.execute(
-            f"SELECT site, count(*) FROM job WHERE status = '{UNREAD}' AND ulid < ? GROUP BY site",
-            (floor_ulid(now_ms - FRESH_MS),),
-        )
-    )
-    polls = _polls(patient, connection)
-    for site, queue, last_ms, gap_ms in polls:
-        age_ms = max(0, now_ms - last_ms)
-        name = site if queue == PRIMARY else f"{site} ({queue} queue)"
-        silent = age_ms > max(SILENT_AFTER_MS, SILENT_GAPS * (gap_ms or 0)) + SAVED_EVERY_MS
-        jobs_wait = waiting.get(site, 0) if queue == PRIMARY else 0
-        yield _poll_finding(patient, f"{name} polled last {_age(age_ms)} ago", silent, jobs_wait)
-    yield from _check_sites(patient, {site for site, *_ in polls}, set(waiting))
-    if not polls and not waiting:
-        yield Finding(NOTE, "polls", "No observatory has polled yet.")
-    for site in sorted(waiting.keys() - {site for site, queue, *_ in polls if queue == PRIMARY}):
-        meant = did_you_mean(site, {site for site, *_ in polls} | sites_in_settings(patient.settings).keys() - {site})
-        yield _poll_finding(patient, f"{site} never polled", True, waiting[site], meant)
-
-
-def _check_sites(patient: Patient, polled: set[str], waiting: set[str]) -> Findings:
-    """Check the sites that settings name, and names that differ by letter case alone."""
-    named = sites_in_settings(patient.settings)
-    for site in sorted(named.keys() - polled):
-        meant = did_you_mean(site, polled - named.keys()) or "Correct the setting if the name is wrong."
-        sentence = f"{' and '.join(named[site])} has the site {site}, and no observatory of {site} ever polled. {meant}"
-        yield Finding(NOTE, "polls", sentence)
-    yield from (Finding(NOTE, "polls", said) for said in same_but_case({*polled, *waiting, *named}))
-
-
-def _polls(patient: Patient, connection: sqlite3.Connection) -> list[tuple[str, str, int, int | None]]:
-    """Return (site, queue, last_ms, usual_gap_ms): the running server's, newer than the file's; else the file's."""
-    if patient.url:
-        with suppress(CallFailed, Unusable, KeyError, TypeError):
-            with proved_client(patient.folder, patient.url, patient.clock, SERVER_S) as client:
-                sites = client.api("GET", "/api/now")["sites"]
-            return [
-                (one["site"], queue, polls["last_ms"], polls["usual_gap_ms"])
-                for one in sites
-                for queue, polls in one["polls"].items()
-                if polls["last_ms"]
-            ]
-    sql = "SELECT site, queue, last_ms, usual_gap_ms FROM poll ORDER BY site, queue DESC"
-    return connection.execute(sql).fetchall()
-
-
-def _poll_finding(patient: Patient, said: str, silent: bool, waiting: int, meant: str = "") -> Finding:
-    if not silent:
-        return Finding(OK, "polls", f"{said}.")
-    if not waiting:
-        return Finding(NOTE, "polls", f"{said}.")
-    wait = "1 job waits" if waiting == 1 else f"{waiting} jobs wait"
-    level = WRONG if patient.is_served else NOTE
-    sentence = f"{said}, and {wait}: check that the observatory's program runs and reaches this machine. {meant}"
-    return Finding(level, "polls", sentence.rstrip())
-
-
-def _check_handouts(patient: Patient, connection: sqlite3.Connection) -> Finding:
-    sql = f"SELECT count(*) FROM handout WHERE state = '{UNCONFIRMED}' AND time_ms >= ?"
-    count = connection.execute(sql, (patient.clock.now_ms() - DAY_MS,)).fetchone()[0]
-    if not count:
-        return Finding(OK, "handouts", "No hand-out of the last day is in doubt.")
-    sentence = f"{count} hand-outs of the last day are unconfirmed: check in the monitor whether their jobs arrived."
-    return Finding(NOTE, "handouts", sentence)
-
-
-def _age(ms: int) -> str:
-    seconds = ms // 1000
-    if seconds < 120:
-        return f"{seconds} s"
-    if seconds < 7200:
-        return f"{seconds // 60} min"
-    return f"{seconds // 3600} h" if seconds < 172_800 else f"{seconds // 86_400} days"
