@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -361,15 +362,41 @@ def test_a_service_that_holds_no_poll_is_not_asked_without_a_pause():
         assert client.polls - thread_began <= 1
 
 
-def test_the_program_of_the_manual_runs(site: Site, server: Server):
-    page = (Path(__file__).parent.parent / "static/manual/program.md").read_text(encoding="utf-8")
-    code = page.partition("<!-- functions -->\n```python\n")[2].partition("```")[0]
-    code = code.replace("http://127.0.0.1:8642", server.url)
+@contextmanager
+def run_sample(name: str, url: str) -> Iterator[Callable[[], list[str]]]:
+    """Run a program of the manual; the function kills the program and returns the printed lines."""
+    page = (Path(__file__).parent.parent / "static/manual/observatory.md").read_text(encoding="utf-8")
+    code = page.partition(f"<!-- {name} -->\n```python\n")[2].partition("```")[0]
+    code = code.replace("http://127.0.0.1:8642", url)
     with subprocess.Popen([sys.executable, "-u", "-c", code], stdout=subprocess.PIPE, text=True) as process:
-        going = site.send(ra="10.1", dec="41.3")
-        assert site.await_status(going, "COMPLETE") == ""
+
+        def end() -> list[str]:
+            process.kill()
+            assert process.stdout is not None
+            return process.stdout.read().splitlines()
+
+        try:
+            yield end
+        finally:
+            process.kill()
+
+
+def test_the_five_lines_of_the_manual_run(site: Site, server: Server):
+    with run_sample("five", server.url) as end:
+        assert site.await_status(site.send(ra="10.1", dec="41.3"), "COMPLETE") == ""
+        unknown = site.await_status(site.send("camera", "expose"), "FAILED")
+        assert unknown == "this program knows no expose for a camera"
+        assert end() == ["slewing to 10.1 41.3"]
+
+
+def test_the_whole_program_of_the_manual_runs(site: Site, server: Server):
+    with run_sample("functions", server.url) as end:
+        exposing = site.send("camera", "expose", time="0.2")
+        for ulid in (site.send(ra="10.1", dec="41.3"), exposing, site.send("enclosure", "close")):
+            assert site.await_status(ulid, "COMPLETE") == ""
+        assert "EXPOSING" in [one["status"] for one in site.timeline(exposing)]
+        assert site.await_status(site.send(action="spin"), "FAILED") == "this mount cannot spin"
         stop = site.send("all", "cancel_all_commands")
         assert site.await_status(stop, "COMPLETE") == "ended 0 running and 0 waiting jobs"
-        process.kill()
-        assert process.stdout is not None
-        assert process.stdout.read().split("\n")[:2] == ["slewing to 10.1 41.3", "all motion ends, by Alice A."]
+        lines = ["all motion ends, by Alice A.", "exposed 1", "slewing to 10.1 41.3", "the roof closes"]
+        assert sorted(end()) == lines

@@ -146,7 +146,7 @@ class Observatory:
                 self._go_on(*self.work.find_interrupted(self.client.get_recent_jobs(self.site)))
                 self._has_looked = True
         except CallFailed as error:
-            if self.work.is_in_touch:
+            if self.work.is_in_touch and not self._ending.is_set():
                 logger.warning("%s: out of touch with the jobs service: %s", self.site, error)
             self.work.set_in_touch(False)
             return False
