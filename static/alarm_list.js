@@ -6,12 +6,16 @@ import { ageWords, groupsOf, groupTodo, groupWords, nameOf, sounding, summaryWor
 import { clone, keyed, parts, setAttr, setMore, setProblem, setText, setTip, show } from "./dom.js";
 import { countPhases, openJobs } from "./model.js";
 import { jobRoute } from "./route.js";
+import { sitesRoute } from "./sites_filter.js";
 import { zoneOf } from "./sky.js";
 import { bothTimes, utcClock } from "./time.js";
 import { besides } from "./words.js";
 
+const ALL_ALARMS = sitesRoute({ alarms: true });
 const BEEP_EVERY_MS = 5000;
 const SPOKEN = 3;
+// Of many sites so many have their alarms in the list; the table has all.
+const GROUPS_SHOWN = 3;
 
 export class AlarmList {
   constructor({ root, line, strip, button, region, model, clock, api, sound, stop }) {
@@ -29,9 +33,9 @@ export class AlarmList {
     this.drawSound();
   }
 
-  // `onNow`: the screen with the list is shown; `dead`: the page is not live.
-  update({ onNow, dead }) {
-    this.onNow = onNow;
+  // `onNow`: the screen with the list is shown, `site`: as the Now of that site alone; `dead`: the page is not live.
+  update({ onNow, dead, site = "" }) {
+    Object.assign(this, { onNow, site });
     this.draw();
     this.drawLine();
     this.drawSound();
@@ -95,21 +99,29 @@ export class AlarmList {
   // Nothing moves while a STOP of the list is held.
   draw() {
     const { alarms } = this.model;
-    show(this.root, alarms.length);
+    const isShown = ({ site }) => !this.site || !site || site === this.site;
+    const all = groupsOf(alarms);
+    const wanted = all.filter(isShown);
+    const groups = this.model.many ? wanted.slice(0, GROUPS_SHOWN) : wanted;
+    show(this.root, groups.length);
+    setAttr(this.root, "data-many", this.model.many ? "yes" : null);
     if (this.here.list.querySelector("[data-holding]")) return;
-    const groups = groupsOf(alarms);
     const rows = keyed(this.here.list, groups.map((group) => group.name), (name) => this.makeGroup(name));
     groups.forEach((group, at) => this.drawGroup(parts(rows[at]), group));
-    this.drawAll(groups);
+    this.drawAll(groups, wanted.length - groups.length, all.length - wanted.length);
   }
 
   // The list leaves room for the panels and scrolls: what is out of its sight is named below it.
-  drawAll(groups) {
-    const { list, all } = this.here;
+  drawAll(groups, more, elsewhere) {
+    const { list, all, others } = this.here;
     const isCut = list.scrollHeight > list.clientHeight + 1;
     const sites = groups.map((group) => group.site).filter(Boolean).map(besides).join(", ");
     setText(all, `Scroll for all ${groups.length}${sites && `: ${sites}`}`);
     show(all, isCut);
+    const count = more + elsewhere;
+    setText(others, `Alarms at ${count === 1 ? "1 more site" : `${count} more sites`}: show them`);
+    setAttr(others, "href", this.model.many ? ALL_ALARMS : "#/now");
+    show(others, count > 0);
   }
 
   // ---- the alarms of one site

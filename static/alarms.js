@@ -59,6 +59,10 @@ const KIND_WORDS = {
 
 // "saf: silent 23m10s · 4 jobs waiting · 1 stop not picked up"
 export function groupWords({ site, alarms }, waiting, nowMs) {
+  return `${site}: ${alarmsWords(alarms, waiting, nowMs)}`;
+}
+
+export function alarmsWords(alarms, waiting, nowMs) {
   const counts = new Map();
   for (const alarm of alarms) counts.set(kindOf(alarm), (counts.get(kindOf(alarm)) || 0) + 1);
   const silent = alarms.find((alarm) => alarm.kind === "silent");
@@ -66,7 +70,7 @@ export function groupWords({ site, alarms }, waiting, nowMs) {
   const words = [...counts].map(([kind, count]) => countWords(count, KIND_WORDS[kind] || [`${kind} alarm`, `${kind} alarms`]));
   if (silent) words.unshift(kindOf(silent) === "never-polled" ? "never polled" : `silent ${ageWords(silent, nowMs)}`.trim());
   if (silent && waiting) words.splice(1, 0, countWords(waiting, ["job waiting", "jobs waiting"]));
-  return `${site}: ${words.join(" · ")}`;
+  return words.join(" · ");
 }
 
 // What to do about them, the worst first.

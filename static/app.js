@@ -8,11 +8,12 @@ import { Around } from "./around.js";
 import { ServerClock, Since } from "./clock.js";
 import { clone, parts, setAttr, setText, show } from "./dom.js";
 import { moveRow, startKeys } from "./keys.js";
+import { InView } from "./in_view.js";
 import { Live } from "./live.js";
 import { forgetLogin } from "./login_end.js";
 import { lockLine } from "./locks.js";
 import { startLook } from "./look.js";
-import { busiest, newModel, openJobs, sitesInOrder } from "./model.js";
+import { busiest, knowsSite, newModel, siteNames } from "./model.js";
 import { parseRoute, strayWords } from "./route.js";
 import { JobScreen } from "./screen_job.js";
 import { JobsScreen } from "./screen_jobs.js";
@@ -20,7 +21,7 @@ import { startNow } from "./screen_now.js";
 import { SendScreen } from "./screen_send.js";
 import { SiteScreen } from "./screen_site.js";
 import { Sound } from "./sound.js";
-import { connection, siteState } from "./state.js";
+import { connection } from "./state.js";
 import { StopPanel } from "./stop_panel.js";
 import { startStrip } from "./strip.js";
 import { startTips } from "./tip.js";
@@ -38,10 +39,14 @@ const screens = {};
 let current = null;
 let cameFrom = null;
 let visits = 0;
+// Of many sites the changes of those alone are known that somebody looked at.
+let missedChanges = false;
+
+const view = new InView({ model, screens, current: () => current, clock });
 
 const live = new Live({
   // Where the sound is armed, somebody listens though nobody looks.
-  api, model, clock, hidden: () => isHidden() && !sound.armed,
+  api, model, clock, looking: () => view.looking(stop), hidden: () => isHidden() && !sound.armed,
   told: {
     loaded({ again }) { if (again) startAnew(); else screens.jobs.reload(); draw(); },
     changed,
@@ -95,66 +100,41 @@ function linkState() {
 }
 
 function draw() {
-  strip.update(model, siteInView() || stop.site || busiest(model, [...model.sites.keys()]));
+  strip.update(model, view.site() || stop.site || busiest(model, [...model.sites.keys()]));
   find('[data-tab="send"]').hidden = !mayCommand(model.user);
   if (current) screens[current.screen].update(linkState());
   setText(find("[data-version]"), model.version ? `The server is prjobs ${model.version}.` : "");
-  stop.aim(siteOpened(), visits);
+  stop.aim(view.siteOpened(), visits);
   if (!model.user) show(find("[data-logout-problem]"), false);
   showStray();
   tick();
 }
 
-// The site that the screen is about; "" when it is about several.
-function siteInView() {
-  return screens[current?.screen]?.site?.() || "";
-}
-
-// The site that the user opened with the screen; null while that is not known yet.
-function siteOpened() {
-  if (current?.screen === "now") return "";
-  if (current?.screen === "jobs") return siteInView();
-  if (current?.site && !model.sites.has(current.site)) return model.loaded ? "" : null;
-  return siteInView() || null;
-}
-
 function showStray() {
-  const words = model.loaded ? strayWords(location.hash, [...model.sites.keys()]) : "";
-  setText(find("[data-stray]"), words);
-  show(find("[data-stray]"), words);
+  setLine(find("[data-stray]"), model.loaded ? strayWords(location.hash, siteNames(model)) : "");
 }
 
-// On the screen Now each lock stands on the panel of its site, where there is one; on the screen Site those of the site.
-function showLocks() {
-  const site = current?.screen === "site" ? screens.site.site() : "";
-  const shown = model.locks.filter((lock) => (current?.screen !== "now" || !model.sites.has(lock.site)) && !lock.holds.includes(site));
-  const words = lockLine(shown, clock.now());
-  setText(find("[data-lock-line]"), words);
-  show(find("[data-lock-line]"), words);
+function setLine(line, words) {
+  setText(line, words);
+  show(line, words);
 }
+
 
 function tick() {
-  showLocks();
+  setLine(find("[data-lock-line]"), lockLine(view.locks(), clock.now()));
   const state = linkState();
   strip.tick(state);
   if (current) screens[current.screen].tick(state);
   stop.tick();
   upgrade.tick();
-  alarms.update({ onNow: current?.screen === "now", dead: state.kind === "not_live" });
-  setText(find("title"), title(state));
+  alarms.update({ onNow: current?.screen === "now", site: current?.screen === "now" ? view.site() : "", dead: state.kind === "not_live" });
+  setText(find("title"), view.title(state));
 }
 
 // Once a second, just after the server's second turns, so that all clocks of a room turn together.
 function everySecond() {
   tick();
   setTimeout(everySecond, 1005 - (((clock.now() % 1000) + 1000) % 1000));
-}
-
-function title(state) {
-  if (state.kind === "not_live") return "NOT LIVE · prjobs";
-  const words = sitesInOrder(model).slice(0, 3)
-    .map((site) => `${site.site} ${siteState(site, openJobs(model, site.site), clock.now(), state.live).word}`);
-  return [...words, "prjobs"].join(" · ");
 }
 
 // ---- screens and addresses
@@ -166,10 +146,22 @@ function openRoute() {
   visits += 1;
   if (before && before.screen !== route.screen) leave(before);
   for (const section of document.querySelectorAll("[data-screen]")) section.hidden = section.dataset.screen !== route.screen;
-  markTabs(route);
   screens[route.screen].show(route, cameFrom);
+  markTabs(route);
+  takeMany(route);
   draw();
   if (before && before.screen !== route.screen) arrive(route);
+}
+
+// With many sites the page asks only for what somebody looks at: ask for it at once.
+function takeMany(route) {
+  if (!model.many) return;
+  missedChanges ||= live.feed() !== "";
+  if (route.screen === "jobs" && missedChanges) { missedChanges = false; screens.jobs.reload(); }
+  const site = view.site();
+  if (!knowsSite(model, site) || model.sites.has(site)) return;
+  live.wake({ impatient: true });
+  live.loadEvents(site).then(draw, () => {});
 }
 
 function leave(before) {
@@ -178,7 +170,7 @@ function leave(before) {
 }
 
 function arrive(route) {
-  if (route.screen === "jobs" && screens.jobs.keepsFocus()) return;
+  if (screens[route.screen].keepsFocus?.()) return;
   if (route.screen !== "jobs") scrollTo(0, 0);
   if (route.screen === "job") screens.job.focusTitle();
   else find(`[data-screen="${route.screen}"] h1`).focus({ preventScroll: true });
@@ -190,6 +182,7 @@ function markTabs(route) {
   for (const tab of document.querySelectorAll("[data-tab]")) {
     setAttr(tab, "aria-current", tab.dataset.tab === name ? "page" : null);
   }
+  setAttr(find('[data-tab="now"]'), "href", screens.now.left());
   if (route.screen === "jobs") setAttr(find('[data-tab="jobs"]'), "href", route.hash);
 }
 
@@ -203,10 +196,10 @@ function go(hash, { replace = false } = {}) {
 // ---- keys
 
 function back() {
-  if (current.screen === "now") return false;
+  if (current.screen === "now" && !view.site()) return false;
   if (current.screen === "job" && cameFrom !== null) history.back();
   else if (current.screen === "job") toJobs();
-  else go("#/now");
+  else toNow();
   return true;
 }
 
@@ -214,7 +207,12 @@ function toJobs() {
   if (current.screen !== "jobs") go(find('[data-tab="jobs"]').getAttribute("href"));
 }
 
+function toNow() {
+  go(screens.now.left());
+}
+
 function toFilter() {
+  if (current.screen === "now" && screens.now.isTable()) { find("#sites-filter").focus(); return; }
   toJobs();
   find("#filter").focus();
   find("#filter").select();
@@ -246,7 +244,7 @@ async function logOut() {
 }
 
 const strip = startStrip({ strip: find("[data-strip]"), notices: find("[data-notices]"), live, clock, onLogout: logOut });
-screens.now = startNow({ root: find('[data-screen="now"]'), model, clock, stop });
+screens.now = startNow({ root: find('[data-screen="now"]'), model, clock, stop, go });
 screens.jobs = new JobsScreen({ root: find('[data-screen="jobs"]'), model, clock, api, go });
 screens.job = new JobScreen({ root: find('[data-screen="job"]'), model, clock, api, go });
 screens.send = new SendScreen({ root: find('[data-screen="send"]'), model, clock, api, send });
@@ -271,7 +269,7 @@ startTips(find("[data-tip-box]"));
 find("[data-help]").addEventListener("click", toggleHelp);
 find("[data-skip]").addEventListener("click", (event) => { event.preventDefault(); find("#main").focus(); });
 startKeys({
-  now: () => go("#/now"), jobs: toJobs, send: () => go("#/send"), site: () => go("#/site"), back, filter: toFilter, help: toggleHelp,
+  now: toNow, jobs: toJobs, send: () => go("#/send"), site: () => go("#/site"), back, filter: toFilter, help: toggleHelp,
   theme: () => find("[data-theme-button]").click(),
   down: () => moveRow(find(`[data-screen="${current.screen}"]`), 1),
   up: () => moveRow(find(`[data-screen="${current.screen}"]`), -1),

@@ -1,8 +1,9 @@
 // Keeps the model up to date for as long as the page is open: one loop, one request at a time. It holds a
-// request for changes, looks at /api/now in between, waits longer after errors and while nobody looks.
+// request for changes, looks at /api/now in between, waits longer after errors and while nobody looks. With many sites
+// it asks for the table of sites, for the sites that somebody looks at, and for the changes of those alone.
 
 import { Since } from "./clock.js";
-import { applyChanges, applyNow, isAnotherServer } from "./model.js";
+import { addEvents, applyChanges, applyNow, applyRows, isAnotherServer, isMany } from "./model.js";
 
 export const HOLD_S = 3;
 export const NOW_EVERY_MS = 2500;
@@ -33,8 +34,10 @@ export function holdSeconds(sinceNowMs) {
 
 export class Live {
   // `told`: {loaded({again}), changed(changes), now(noted), failed(error), between()}, each optional; `between` may ask.
-  constructor({ api, model, clock, told, hidden = () => document.hidden, random = Math.random }) {
-    Object.assign(this, { api, model, clock, told, hidden, random });
+  // `looking`: {view, sites, all}: the view that the address forces, the sites that somebody looks at, and whether the
+  // screen shows the changes of all sites.
+  constructor({ api, model, clock, told, looking = () => ({}), hidden = () => document.hidden, random = Math.random }) {
+    Object.assign(this, { api, model, clock, told, looking, hidden, random });
     this.answered = new Since();
     this.lookedAtNow = new Since();
     this.everAnswered = false;
@@ -72,7 +75,7 @@ export class Live {
   // One round. Returns the pause before the next.
   async once() {
     if (!this.model.loaded) return this.load();
-    const answer = await this.askChanges();
+    const answer = this.feed() === null ? await this.rest() : await this.askChanges();
     if (!this.model.loaded) return 0;
     const due = this.nowWanted || this.lookedAtNow.ms() >= NOW_EVERY_MS;
     if (due && !answer.more) await this.lookAtNow();
@@ -84,12 +87,12 @@ export class Live {
     const { model } = this;
     // A load that fails counts: what a screen loaded by itself meanwhile may be another server's.
     this.loads += 1;
-    const now = await this.ask("now");
+    const [now, rows] = await this.askNow("");
     Object.assign(model, { seq: 0, version: null, store: null, events: [] });
     for (const known of [model.sites, model.open]) known.clear();
-    this.takeNow(now);
+    this.takeNow(now, rows);
     model.seq = 0;
-    const changes = await this.ask("changes", { last: OLD_EVENTS });
+    const changes = await this.ask("changes", { last: OLD_EVENTS, site: this.feed() });
     const fresh = applyChanges(model, changes);
     this.full = 0;
     model.loaded = true;
@@ -100,9 +103,30 @@ export class Live {
     return pauseMs(changes, false);
   }
 
+  // The site whose changes are asked for: "" for all, null while somebody looks at the table alone.
+  feed() {
+    const { sites = [], all = true } = this.looking();
+    if (!this.model.many || all || sites.length > 1) return "";
+    return this.model.sites.has(sites[0]) ? sites[0] : null;
+  }
+
+  // The table comes with /api/now.
+  async rest() {
+    await this.sleep(Math.max(0, NOW_EVERY_MS - this.lookedAtNow.ms()));
+    this.nowWanted = true;
+    return {};
+  }
+
+  // What happened at a site before somebody looked at it.
+  async loadEvents(site) {
+    const { changes } = await this.api.get("changes", { last: OLD_EVENTS, site }, { timeoutMs: SPARE_MS });
+    addEvents(this.model, changes);
+  }
+
   async askChanges() {
     const wait = this.hidden() ? 0 : holdSeconds(this.lookedAtNow.ms());
-    const answer = await this.ask("changes", { since: this.model.seq, wait }, wait * 1000 + SPARE_MS);
+    const params = { since: this.model.seq, wait, site: this.feed() };
+    const answer = await this.ask("changes", params, wait * 1000 + SPARE_MS);
     this.full = answer.more ? this.full + 1 : 0;
     if (isAnotherServer(this.model, answer) || this.full >= FULL_ANSWERS) {
       this.model.loaded = false;
@@ -114,13 +138,27 @@ export class Live {
   }
 
   async lookAtNow() {
-    const now = await this.ask("now");
+    const [now, rows] = await this.askNow(this.model.mark);
     if (isAnotherServer(this.model, now)) this.model.loaded = false;
-    else this.takeNow(now);
+    else this.takeNow(now, rows);
   }
 
-  takeNow(now) {
+  // /api/now, and the rows of the table where the page shows one.
+  async askNow(mark) {
+    const { view = "", sites = [] } = this.looking();
+    const which = view === "panels" ? "all" : view === "table" ? "named" : "few";
+    const now = await this.ask("now", { sites: which, site: sites.join(",") });
+    return [now, isMany(now, view) ? await this.ask("sites", { since: mark }) : null];
+  }
+
+  takeNow(now, rows) {
+    const skipped = this.feed() === null;
+    this.model.many = rows !== null;
+    if (rows) applyRows(this.model, rows);
+    else Object.assign(this.model, { rows: new Map(), mark: "" });
     const noted = applyNow(this.model, now);
+    // The changes up to here were not asked for.
+    if (skipped && this.model.loaded) this.model.seq = Math.max(this.model.seq, now.seq);
     this.lookedAtNow.restart();
     this.nowWanted = false;
     this.told.now?.(noted);

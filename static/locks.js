@@ -23,9 +23,12 @@ function untilWords({ until_ms: untilMs }, nowMs) {
   return `until ${day}${utcClock(untilMs).slice(0, 5)} UTC (${left})`;
 }
 
+const NAMED = 5;
+
 // One line for the screens without a panel of the site: "LOCKED OUT · saf: Ann K. until unlocked: wiring".
 export function lockLine(locks, nowMs) {
   const words = locks.map((lock) => `${lock.site}: ${lockWords(lock, nowMs)}`);
+  if (words.length > NAMED) words.splice(NAMED, Infinity, `and ${words.length - NAMED} more`);
   return words.length ? [LOCKED_OUT, ...words].join(" · ") : "";
 }
 

@@ -15,7 +15,32 @@ export function newModel() {
     health: { ok: true, problems: [] },
     sites: new Map(), open: new Map(), events: [], alarms: [], makings: [], locks: [],
     cloud: null, store: null, around: newAround(),
+    // With many sites `sites` has those that somebody looks at, and `rows` a few words on each.
+    many: false, rows: new Map(), mark: "",
   };
+}
+
+// Does the page show a table of the sites? `view`: "table" and "panels" force it.
+export function isMany(answer, view = "") {
+  if (view) return view === "table";
+  return (answer.site_count ?? 0) > (answer.rules?.many_sites ?? Infinity);
+}
+
+// Takes the rows of the table: all of them, or those that changed.
+export function applyRows(model, answer) {
+  if (answer.whole) model.rows = new Map();
+  for (const row of answer.sites) model.rows.set(row.site, row);
+  for (const site of answer.gone) model.rows.delete(site);
+  model.mark = answer.mark;
+}
+
+export function knowsSite(model, site) {
+  return model.sites.has(site) || (model.many && model.rows.has(site));
+}
+
+// The names of all sites, sorted.
+export function siteNames(model) {
+  return model.many ? [...model.rows.keys()].sort() : sitesInOrder(model).map((site) => site.site);
 }
 
 // Another data folder, another version, or a log that is shorter than what was seen: another server stands there.
@@ -81,10 +106,21 @@ function applyChange(model, change) {
   if (!job) return;
   if (isOpen(job)) model.open.set(job.ulid, job);
   else model.open.delete(job.ulid);
-  if (!model.sites.has(job.site)) model.sites.set(job.site, unknownSite(job.site));
+  if (!model.sites.has(job.site)) {
+    // Of many sites, nobody looks at this one.
+    if (model.many) return;
+    model.sites.set(job.site, unknownSite(job.site));
+  }
   if (!isNews(change)) return;
   model.events.unshift(change);
   model.events.length = Math.min(model.events.length, EVENTS_KEPT);
+}
+
+// Takes older events of a site that somebody begins to look at.
+export function addEvents(model, changes) {
+  const known = new Set(model.events.map((event) => event.seq));
+  const older = changes.filter((change) => change.job && change.seq <= model.seq && !known.has(change.seq) && isNews(change));
+  model.events = [...model.events, ...older].sort((a, b) => b.seq - a.seq).slice(0, EVENTS_KEPT);
 }
 
 // A stop withdraws each job from the alternate queue as well, and a finished job expires there: nobody waits for that.

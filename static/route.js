@@ -1,4 +1,4 @@
-// The address of a screen: #/now, #/jobs?q=…&night=2026-11-23, #/jobs/ULID, #/send, #/site/SITE. Pure functions.
+// The address of a screen: #/now, #/now?site=SITE, #/jobs?q=…&night=2026-11-23, #/jobs/ULID, #/send, #/site/SITE. Pure functions.
 
 import { isNight } from "./night.js";
 
@@ -10,7 +10,7 @@ export function parseRoute(hash) {
   if (screen === "jobs" && ULID.test(ulid)) return { screen: "job", ulid: ulid.toUpperCase() };
   if (screen === "send") return { screen };
   if (screen === "site") return { screen, site: decoded(ulid) };
-  if (screen !== "jobs") return { screen: "now" };
+  if (screen !== "jobs") return query && screen === "now" ? { screen: "now", query } : { screen: "now" };
   const params = new URLSearchParams(query);
   const night = params.get("night");
   return { screen: "jobs", q: params.get("q") || "", night: isNight(night) ? night : null };
@@ -18,10 +18,10 @@ export function parseRoute(hash) {
 
 // What the page says of an address that leads nowhere; "" when it leads somewhere. `sites`: the names of all known.
 export function strayWords(hash, sites) {
-  const [path] = splitOnce((hash || "").replace(/^#\/?/, ""), "?");
+  const [path, query = ""] = splitOnce((hash || "").replace(/^#\/?/, ""), "?");
   const [screen, name = ""] = path.split("/");
-  const site = decoded(name);
-  if (screen === "site") return !site || sites.includes(site) ? "" : `No site “${site}” is known here.`;
+  const site = screen === "now" ? new URLSearchParams(query).get("site") || "" : decoded(name);
+  if (screen === "site" || (screen === "now" && !name)) return !site || sites.includes(site) ? "" : `No site “${site}” is known here.`;
   const isKnown = ["", "now", "send"].includes(screen) || (screen === "jobs" && (!name || ULID.test(name)));
   return isKnown ? "" : `There is no such address here: ${hash}`;
 }

@@ -190,7 +190,7 @@ export class JobsScreen {
     this.drawFoot();
     show(here.clear, here.filter.value);
     setText(here.problem, this.filter.problems.join(". "));
-    setAttr(this.root, "data-sites", this.model.sites.size > 1 ? "many" : "one");
+    setAttr(this.root, "data-sites", this.model.many || this.model.sites.size > 1 ? "many" : "one");
     show(here.table, source.list.order.length);
     this.table.render(source.list);
   }

@@ -1,5 +1,5 @@
 // The screen Now: one panel a site with its state word, what runs since when until when and for whom, what waits;
-// below them the last events.
+// below them the last events. With many sites a table stands in their place, and each site has a Now of its own.
 
 import { reservationsDoubt } from "./around.js";
 import { cloudIsBad, cloudPhrase } from "./cloud.js";
@@ -11,6 +11,8 @@ import { reservationWords } from "./reserve.js";
 import { jobRoute, jobsRoute, siteRoute } from "./route.js";
 import { rules } from "./rules.js";
 import { reservationsOf } from "./site_cards.js";
+import { SiteTable } from "./site_table.js";
+import { parseSites, sitesRoute } from "./sites_filter.js";
 import { zoneOf } from "./sky.js";
 import { isPastNow, phaseOf, progress, silentFor, siteReports, siteState, stuck } from "./state.js";
 import { bothTimes, utcClock } from "./time.js";
@@ -25,14 +27,35 @@ const NONE_AT_ALL = "No observatory has asked this server for jobs, and nobody h
 // A token may reach some sites only, and the page does not know which.
 const NONE_SEEN = "No site that you may see has asked this server for jobs, and nobody has sent it one.";
 
-export function startNow({ root, model, clock, stop }) {
+export function startNow({ root, model, clock, stop, go }) {
   const here = parts(root);
   const panels = new Map();
+  const table = new SiteTable({ root: root.querySelector("[data-site-table]"), model, clock, go });
+  // What the address asks for, and the address of the table as it was left.
+  let filter = parseSites("");
+  let left = "#/now";
   setText(here.address, `${location.origin}/jobs/`);
 
+  const site = () => filter.site;
+  const isTable = () => model.many && !filter.site;
+
   function update(state) {
-    const sites = inOrder(here.sites, model);
-    show(here.noSites, model.loaded && !sites.length);
+    drawTable(state);
+    drawPanels(state);
+  }
+
+  function drawTable(state) {
+    show(here.columns, !isTable());
+    show(here.backBox, filter.site && (model.many || model.sites.size > 1));
+    setAttr(here.back, "href", left);
+    if (!isTable()) table.hide();
+    else if (table.visible) table.draw(state.live);
+    else if (visible) table.show(filter);
+  }
+
+  function drawPanels(state) {
+    const sites = isTable() ? [] : inOrder(here.sites, model).filter((one) => !filter.site || one.site === filter.site);
+    show(here.noSites, model.loaded && !sites.length && !filter.site && !isTable());
     setText(here.noSitesWhy, model.user ? NONE_SEEN : NONE_AT_ALL);
     setAttr(here.sites, "data-count", Math.min(sites.length, 4));
     const elements = keyed(here.sites, sites.map((site) => site.site), panel);
@@ -40,7 +63,31 @@ export function startNow({ root, model, clock, stop }) {
       showSite(panelOf(panels, site.site, elements[at]), site, state, model, clock.now());
       stop.drawHere(parts(elements[at]).stopHere, site.site);
     });
-    showEvents(here, model, sites.length > 1);
+    showEvents(here, model, filter.site, sites.length > 1);
+  }
+
+  let visible = false;
+
+  function showRoute(route) {
+    const before = filter.site;
+    filter = parseSites(route.query);
+    visible = true;
+    if (!filter.site) left = sitesRoute(filter);
+    if (isTable()) { table.show(filter); return; }
+    table.hide();
+    if (!filter.site || filter.site === before) return;
+    scrollTo(0, 0);
+    here.nowTitle.focus({ preventScroll: true });
+  }
+
+  function hide() {
+    visible = false;
+    table.hide();
+  }
+
+  function tick(state) {
+    if (isTable()) table.tick(state.live);
+    else drawPanels(state);
   }
 
   function panel(name) {
@@ -51,7 +98,9 @@ export function startNow({ root, model, clock, stop }) {
     return element;
   }
 
-  return { update, tick: update, show: () => {}, hide: () => {} };
+  return {
+    update, tick, show: showRoute, hide, site, isTable, filter: () => filter, left: () => left, keepsFocus: () => table.keepsFocus(),
+  };
 }
 
 // The worst first; but no panel moves away from a pointer, a finger or the focus.
@@ -210,12 +259,13 @@ function showJob(row, job, site, now, zone) {
   setText(here.stuck, stuckWords(job, now, reports));
 }
 
-function showEvents(here, model, many) {
+function showEvents(here, model, site, many) {
   const held = isInUse(here.events) && here.events.childElementCount > 0;
-  show(here.eventsBox, model.events.length);
+  const own = site ? model.events.filter((event) => event.job.site === site) : model.events;
+  show(here.eventsBox, own.length);
   setText(here.eventsTitle, held ? "Last events · standing still while you point at them" : "Last events");
   if (held) return;
-  const events = model.events.slice(0, EVENTS_SHOWN);
+  const events = own.slice(0, EVENTS_SHOWN);
   const rows = keyed(here.events, events.map((event) => event.seq), () => eventRow());
   events.forEach((event, at) => showEvent(rows[at], event, many, zoneOf(model.around, event.job.site)));
 }

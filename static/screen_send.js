@@ -8,8 +8,9 @@ import {
 } from "./commands.js";
 import { announce, clone, keyed, parts, setAttr, setProblem, setText, show } from "./dom.js";
 import { drawChips, makeChip, makeField } from "./fields.js";
-import { busiest, knownInstance, sitesInOrder } from "./model.js";
+import { busiest, knownInstance, siteNames } from "./model.js";
 import { jobRoute } from "./route.js";
+import { SiteFinder } from "./site_finder.js";
 import { utcClock } from "./time.js";
 
 const HAND_FIELDS = [
@@ -24,6 +25,7 @@ export class SendScreen {
     Object.assign(this, { root, model, clock, api, sendCommand: send, here: parts(root) });
     Object.assign(this, { commands: null, chosenSite: "", device: "", command: null, typed: {}, instance: null });
     this.notes = new CommandNotes(this.here.notes, api);
+    this.finder = new SiteFinder({ field: this.here.find, model, choose: (site) => this.choose(site), changed: () => this.update() });
     this.here.search.addEventListener("input", () => this.drawList());
     this.here.instance.addEventListener("input", () => { this.instance = this.here.instance.value; this.drawPreview(); });
     this.here.form.addEventListener("submit", (event) => { event.preventDefault(); this.submit(); });
@@ -78,14 +80,20 @@ export class SendScreen {
   // ---- choosing
 
   drawSites() {
-    const sites = sitesInOrder(this.model).map((site) => site.site);
-    if (!sites.includes(this.chosenSite)) this.chosenSite = busiest(this.model, sites);
-    const choose = (site) => { this.chosenSite = site; this.chosen(); };
-    const chips = keyed(this.here.sites, sites, (site) => makeChip(site, () => choose(site)));
+    const known = siteNames(this.model);
+    if (!known.includes(this.chosenSite)) this.chosenSite = this.model.many ? "" : busiest(this.model, known);
+    const sites = this.finder.sites(this.chosenSite);
+    const chips = keyed(this.here.sites, sites, (site) => makeChip(site, () => this.choose(site)));
     drawChips(chips, sites, this.chosenSite);
-    show(this.here.noSite, !sites.length);
+    show(this.here.noSite, !known.length);
     setText(this.here.siteNote, this.siteNote());
     show(this.here.siteNote, this.siteNote());
+  }
+
+  choose(site) {
+    this.finder.clear();
+    this.chosenSite = site;
+    this.chosen();
   }
 
   // The server's sentence about a site that never polled: nobody fetches a job there.

@@ -5,12 +5,13 @@ import { fetchAll, saveCsv } from "./csv.js";
 import { clone, keyed, parts, setAttr, setMore, setText, show } from "./dom.js";
 import { drawChips, makeChip } from "./fields.js";
 import { drawGaps, gapRange } from "./gaps.js";
-import { busiest, sitesInOrder } from "./model.js";
+import { busiest, siteNames } from "./model.js";
 import { nightOf, nightRange } from "./night.js";
 import { NoteList } from "./notes.js";
 import { jobsRoute, siteRoute } from "./route.js";
 import { siteCards } from "./site_cards.js";
 import { CloudLink } from "./site_cloud.js";
+import { SiteFinder } from "./site_finder.js";
 import { LockList } from "./site_locks.js";
 import { ReservationList } from "./site_reservations.js";
 import { TokenList } from "./site_tokens.js";
@@ -33,6 +34,7 @@ export class SiteScreen {
     const made = () => this.tokens.load();
     this.wall = new WallLink({ root: root.querySelector("[data-wall-link]"), model, api, made });
     this.cloud = new CloudLink({ root: root.querySelector("[data-cloud]"), model, clock, api });
+    this.finder = new SiteFinder({ field: this.here.find, model, choose: (site) => this.open(site), changed: () => this.update() });
     this.here.logout.addEventListener("click", logOut);
     this.here.csv.addEventListener("click", () => this.save());
   }
@@ -70,11 +72,13 @@ export class SiteScreen {
   update() {
     if (!this.visible) return;
     const { here, model } = this;
-    const sites = sitesInOrder(model).map((site) => site.site);
-    this.chosen = [this.wanted, this.chosen].find((site) => sites.includes(site)) || busiest(model, sites);
-    const chips = keyed(here.sites, sites, (site) => makeChip(site, () => this.go(siteRoute(site), { replace: true })));
+    const known = siteNames(model);
+    const chosen = [this.wanted, this.chosen].find((site) => known.includes(site));
+    this.chosen = chosen || (model.many ? "" : busiest(model, known));
+    const sites = this.finder.sites(this.chosen);
+    const chips = keyed(here.sites, sites, (site) => makeChip(site, () => this.open(site)));
     drawChips(chips, sites, this.chosen);
-    show(here.none, model.loaded && !sites.length);
+    show(here.none, model.loaded && !known.length);
     show(here.body, this.chosen);
     show(here.logout, model.user);
     this.drawLinks();
@@ -82,6 +86,11 @@ export class SiteScreen {
     this.tokens.draw();
     this.wall.draw();
     this.tick();
+  }
+
+  open(site) {
+    this.finder.clear();
+    this.go(siteRoute(site), { replace: true });
   }
 
   drawCards() {

@@ -4,7 +4,7 @@
 import { armed } from "./arming.js";
 import { clone, keyed, parts, setProblem, setText, setTip, show } from "./dom.js";
 import { MadeSecret } from "./made_secret.js";
-import { isAdmin, sitesInOrder } from "./model.js";
+import { isAdmin, siteNames } from "./model.js";
 import { readToken } from "./reserve.js";
 import { SmallForm } from "./small_form.js";
 import { bothTimes, utcDate } from "./time.js";
@@ -25,7 +25,7 @@ const FIELDS = [
   { name: "others", label: "other sites", kind: "text", example: "mrc1 mrc2", help: "sites that are not known here yet" },
 ];
 
-export const siteOptions = (sites) => sites.map(({ site }) => ({ value: site, label: site, help: "" }));
+export const siteOptions = (sites) => sites.map((site) => ({ value: site, label: site, help: "" }));
 
 export class TokenList {
   constructor({ root, model, clock, api }) {
@@ -70,7 +70,7 @@ export class TokenList {
     const admin = isAdmin(this.model.user);
     show(this.root, admin);
     if (!admin) { this.tokens = null; this.hideMade(); return; }
-    this.form.offer("sites", siteOptions(sitesInOrder(this.model)));
+    this.form.offer("sites", siteOptions(siteNames(this.model)));
     if (!this.tokens) { if (!this.asked) { this.asked = true; this.load(); } return; }
     const now = this.clock.now();
     const alive = this.tokens.filter((one) => one.revoked_ms == null && one.expires_ms > now).reverse();

@@ -3,7 +3,7 @@
 
 import { parts, setAttr, show } from "./dom.js";
 import { MadeSecret } from "./made_secret.js";
-import { isAdmin, sitesInOrder } from "./model.js";
+import { isAdmin, siteNames } from "./model.js";
 import { readWall } from "./reserve.js";
 import { siteOptions } from "./site_tokens.js";
 import { SmallForm } from "./small_form.js";
@@ -50,6 +50,6 @@ export class WallLink {
     const admin = isAdmin(this.model.user);
     show(this.root, admin);
     if (!admin) { this.hideMade(); return; }
-    this.form.offer("sites", siteOptions(sitesInOrder(this.model)));
+    this.form.offer("sites", siteOptions(siteNames(this.model)));
   }
 }

@@ -3,7 +3,7 @@
 
 import { LOCKED_OUT } from "./locks.js";
 import { rules } from "./rules.js";
-import { compact, MINUTE, SECOND } from "./time.js";
+import { compact, SECOND } from "./time.js";
 
 export const NOT_LIVE_AFTER = 10 * SECOND;
 export const LATE_AFTER = 6 * SECOND;
@@ -12,10 +12,6 @@ export const RETURN_GRACE = 2 * SECOND;
 export const HIDDEN_NOT_LIVE_AFTER = 90 * SECOND;
 const UNDER_LOCK = ["silent", "stopping"];
 export const SKEW_WORTH_SAYING = 2 * SECOND;
-// A stop that was picked up gets no further report from today's site software.
-export const STOP_SETTLES_AFTER = 30 * SECOND;
-// The same software never says that a job began or ended: for this long a picked-up job may be at work.
-export const PICKED_UP_MAY_WORK_FOR = 10 * MINUTE;
 
 // A phase that this page does not know is taken for running: something is going on there.
 export function phaseOf(job) {
@@ -36,32 +32,44 @@ export function silentFor(site, nowMs) {
 function isStopping(job, nowMs) {
   if (job.command_class !== "stop") return false;
   const phase = phaseOf(job);
-  if (phase === "picked_up") return nowMs - job.changed_ms < STOP_SETTLES_AFTER;
+  if (phase === "picked_up") return nowMs - job.changed_ms < rules.stopping_s * SECOND;
   return phase === "waiting" || phase === "running";
 }
 
 function isBusy(job, nowMs) {
   if (job.command_class === "stop") return false;
   const phase = phaseOf(job);
-  if (phase === "picked_up") return nowMs - job.changed_ms < PICKED_UP_MAY_WORK_FOR;
+  if (phase === "picked_up") return nowMs - job.changed_ms < rules.may_work_s * SECOND;
   return phase === "running";
 }
 
 // The one word of a site. What is unknown or unsafe wins over what looks well. `under` is the state that the person in
 // the dome must know too: whether a stop arrives.
 export function siteState(site, jobs, nowMs, live = true) {
-  if (!live) return { kind: "not_live", word: "NOT LIVE" };
-  const state = unlockedState(site, jobs, nowMs);
-  if (!site.locks?.length) return state;
-  return { kind: "locked", word: LOCKED_OUT, under: UNDER_LOCK.includes(state.kind) ? state : null };
+  if (!live) return NOT_LIVE;
+  const state = worded(unlockedKind(site, jobs, nowMs), silentFor(site, nowMs));
+  return site.locks?.length ? locked(UNDER_LOCK.includes(state.kind) ? state : null) : state;
 }
 
-function unlockedState(site, jobs, nowMs) {
-  const quiet = silentFor(site, nowMs);
-  if (quiet) return { kind: "silent", word: `SITE SILENT ${compact(quiet)}`.trim() };
-  if (jobs.some((job) => isStopping(job, nowMs))) return { kind: "stopping", word: "STOPPING" };
-  if (jobs.some((job) => isBusy(job, nowMs))) return { kind: "busy", word: "BUSY" };
-  return { kind: "idle", word: "IDLE" };
+// The same of a row of the table, whose state the server has found.
+export function rowState(row, nowMs, live = true) {
+  if (!live) return NOT_LIVE;
+  const quiet = row.last_poll_ms == null ? Infinity : nowMs - row.last_poll_ms;
+  return row.state === "locked" ? locked(row.under ? worded(row.under, quiet) : null) : worded(row.state, quiet);
+}
+
+const NOT_LIVE = { kind: "not_live", word: "NOT LIVE" };
+
+const locked = (under) => ({ kind: "locked", word: LOCKED_OUT, under });
+
+function worded(kind, quiet) {
+  return { kind, word: kind === "silent" ? `SITE SILENT ${compact(quiet)}`.trim() : kind.toUpperCase() };
+}
+
+function unlockedKind(site, jobs, nowMs) {
+  if (silentFor(site, nowMs)) return "silent";
+  if (jobs.some((job) => isStopping(job, nowMs))) return "stopping";
+  return jobs.some((job) => isBusy(job, nowMs)) ? "busy" : "idle";
 }
 
 export function hasEstimate(job) {

@@ -8,11 +8,12 @@ import { announce, clone, keyed, parts, setAttr, setText, show } from "./dom.js"
 import { holdable, holdByShiftEscape } from "./hold.js";
 import { cornerWords, remember, remembered } from "./login_end.js";
 import { actLines, actsShown, actTrouble, isOver as isActOver } from "./make_safe.js";
-import { busiest, isStaff, sitesInOrder, takeMaking } from "./model.js";
+import { busiest, isStaff, siteNames, takeMaking } from "./model.js";
 import { rules } from "./rules.js";
 import {
   doubtWords, HOLD_MS, isOver, newStop, stopCommand, stopState, stopTrouble, stopWords, takeAlarms, takeChange, withStop,
 } from "./stop.js";
+import { StopSites } from "./stop_sites.js";
 
 const SEND_TIMEOUT_MS = 5000;
 const BEEP_EVERY_MS = 2000;
@@ -27,9 +28,10 @@ export class StopPanel {
     const corner = this.holdToStop(this.here.stop, () => this.begin(false));
     this.holdToStop(this.here.safe, () => this.begin(true));
     this.holdToStop(this.here.all, () => this.stopAll());
-    holdByShiftEscape({ ...corner, begin: () => { if (!this.here.stopRow.hidden) corner.begin(); } });
+    holdByShiftEscape({ ...corner, begin: () => { if (!this.here.stopRow.hidden && this.site) corner.begin(); } });
     this.here.more.addEventListener("click", () => this.toggleMore());
     this.here.clear.addEventListener("click", () => this.clear());
+    this.chooser = new StopSites({ here: this.here, model, choose: (site) => this.choose(site), changed: () => this.draw() });
   }
 
   holdToStop(button, done) {
@@ -48,18 +50,19 @@ export class StopPanel {
 
   // The site that a stop would be for: first the one with the most jobs, then only what the user chooses: a site
   // here, a panel, an alarm, or the screen of a site, once for each visit to a screen. `site` is that of the screen, null while it
-  // is not known yet. Whatever else changes, the aim stays; and it never changes under a finger.
+  // is not known yet. Whatever else changes, the aim stays; and it never changes under a finger. Of many sites none is
+  // aimed at until the user chose one, and leaving a site's screen ends the choice.
   aim(site, visit) {
     const sites = this.sites();
     this.visit = visit;
     if (!sites.length || this.isHeld()) return;
     if (site !== null && visit !== this.visited) this.takeVisit(site, sites);
-    this.site ||= busiest(this.model, sites);
+    if (!this.model.many) this.site ||= busiest(this.model, sites);
     this.draw();
   }
 
   takeVisit(site, sites) {
-    if (site !== this.inView && sites.includes(site)) this.site = site;
+    if (site !== this.inView && (sites.includes(site) || (this.model.many && !site))) this.site = site;
     Object.assign(this, { inView: site, visited: this.visit });
   }
 
@@ -88,7 +91,7 @@ export class StopPanel {
   // Also those that the user may not stop now: the server decides, and reservations come and go.
   sites() {
     if (!this.mayStop()) return [];
-    const known = sitesInOrder(this.model).map((site) => site.site);
+    const known = siteNames(this.model);
     return !this.site || known.includes(this.site) ? known : [...known, this.site].sort();
   }
 
@@ -109,6 +112,7 @@ export class StopPanel {
   // ---- the acts
 
   begin(makesSafe) {
+    if (!this.site) return;
     this.hold([newStop(this.site, makesSafe)]);
   }
 
@@ -205,8 +209,10 @@ export class StopPanel {
     const corner = this.drawCorner();
     show(this.root, sites.length || this.stops.length || this.acts().length || corner);
     show(here.stopRow, sites.length);
-    this.drawSites(sites);
-    show(here.all, sites.length > 1);
+    this.chooser.draw(sites, site, this.inView);
+    for (const button of [here.stop, here.more]) show(button, site);
+    if (!site) this.toggleMore(false);
+    show(here.all, sites.length > 1 && !this.model.many);
     setText(here.allSites, sites.length === 2 ? "both sites" : `all ${sites.length}`);
     setText(here.site, site);
     setText(here.safeSite, site);
@@ -233,25 +239,6 @@ export class StopPanel {
     setText(here.loginWords, corner?.words || "");
     setText(here.loginLink, corner?.act || "");
     return corner;
-  }
-
-  // The sites with alarms first, so that many sites hide none of them.
-  drawSites(known) {
-    const alarmed = new Set(this.model.alarms.map((alarm) => alarm.site));
-    const sites = [...known].sort((a, b) => alarmed.has(b) - alarmed.has(a));
-    show(this.here.sites, sites.length > 1);
-    const chips = keyed(this.here.sites, sites.length > 1 ? sites : [], (site) => this.makeSite(site));
-    chips.forEach((chip, at) => {
-      setAttr(chip, "aria-pressed", String(sites[at] === this.site));
-      setAttr(chip, "data-alarmed", alarmed.has(sites[at]) ? "yes" : null);
-    });
-  }
-
-  makeSite(site) {
-    const chip = clone("t-plain-chip");
-    setText(chip, site);
-    chip.addEventListener("click", () => this.choose(site));
-    return chip;
   }
 
   drawProof() {

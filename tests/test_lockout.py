@@ -8,7 +8,6 @@ import pytest
 import requests
 
 from prjobs.access import lockouts
-from prjobs.access.audit import Actor
 from prjobs.access.identity import Identity
 from prjobs.access.tokens import list_tokens
 from prjobs.base.errors import BadRequest, Conflict, LockedOut, NotFound
@@ -26,19 +25,10 @@ from prjobs.upkeep.chores import Chores
 from prjobs.upkeep.restore import restore
 from tests import verbs
 from tests.stores import open_appliance
-from tests.verbs import USER, make_token, take
+from tests.verbs import ANN, USER, lock, make_token, take
 from tests.waiting import wait_for
 
-ANN = Actor("auth0|ann", "tests", is_staff=True)
 SITE = "saf"
-
-
-def lock(appliance, site=SITE, user_id="auth0|ann", reason="mirror cleaning", seconds=None, stops=()):
-    until_ms = None if seconds is None else appliance.queue.clock.now_ms() + seconds * 1000
-    asked = Asked(
-        site=site, user_id=user_id, user_name=user_id.partition("|")[2], reason=reason, until_ms=until_ms, stops=stops
-    )
-    return locking.lock(appliance.queue, asked, ANN)
 
 
 def unlock(appliance, locked):

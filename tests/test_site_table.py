@@ -17,8 +17,7 @@ from prjobs.monitor.rules import MANY_SITES, MAY_WORK_S, STOPPING_S, UNREPORTED_
 from prjobs.monitor.site_rows import RANKS
 from prjobs.monitor.watching import Watch
 from tests.clocks import ManualClock
-from tests.test_lockout import lock
-from tests.verbs import USER, make_token, report, submit, take
+from tests.verbs import USER, lock, make_token, report, submit, take
 
 
 def everything(_site):

@@ -1,17 +1,20 @@
 """What users and a site's program do, called without HTTP; every part has a default."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from prjobs.access import tokens
 from prjobs.access.audit import NEWJOB, Act, Actor
 from prjobs.access.tokens import NewToken
 from prjobs.appliance import Appliance
-from prjobs.jobs import handouts, reports, submission
+from prjobs.jobs import handouts, locking, reports, submission
+from prjobs.jobs.locking import Asked, Locked
 from prjobs.jobs.requests import Command, PollRequest, StatusUpdate
 from prjobs.store.models import JobRow
 
 USER = Actor("auth0|alice", "tests")
+ANN = Actor("auth0|ann", "tests", is_staff=True)
 
 
 def poll(
@@ -58,6 +61,21 @@ def make_token(appliance: Appliance, user_id: str, *roles: str, sites: tuple[str
     """Make a token of the appliance's own."""
     new = NewToken(user_id, "", list(roles), list(sites), days)
     return tokens.create_token(appliance.desk, new, Actor("tests", "tests"))[0]
+
+
+def lock(
+    appliance: Appliance,
+    site: str = "saf",
+    user_id: str = "auth0|ann",
+    reason: str = "mirror cleaning",
+    seconds: int | None = None,
+    stops: Sequence[Command] = (),
+) -> Locked:
+    """Lock a site out."""
+    until_ms = None if seconds is None else appliance.queue.clock.now_ms() + seconds * 1000
+    name = user_id.partition("|")[2]
+    asked = Asked(site=site, user_id=user_id, user_name=name, reason=reason, until_ms=until_ms, stops=stops)
+    return locking.lock(appliance.queue, asked, ANN)
 
 
 def fill(appliance: Appliance, count: int) -> None:

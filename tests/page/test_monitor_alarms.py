@@ -222,7 +222,7 @@ def test_where_the_sound_is_armed_the_page_listens_on_unseen(served: Here, open_
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.wait_for_timeout(12_000)
-    assert len([url for url in asked if url.endswith("/api/now")]) >= 2
+    assert len([url for url in asked if "/api/now" in url]) >= 2
 
 
 def test_the_alarms_of_a_site_are_acknowledged_together_and_its_panel_stands_first(

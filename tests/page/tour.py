@@ -17,7 +17,7 @@ from tests.page.linked import Link
 from tests.page.watching import Observatory, wait_text
 from tests.waiting import wait_for
 
-FLAGS = ("--reservations", "local", "--stations", "wema=saf")
+FLAGS = ("--reservations", "local", "--stations", "wema=saf", "--groups", "north=saf+mrc1")
 
 
 class House:
@@ -175,6 +175,17 @@ def site_with_secrets(page: Any, house: House) -> None:
         page.locator(f"{made} .made").wait_for()
 
 
+def table_of_sites(page: Any, house: House) -> None:
+    page.goto(f"{house.url}/#/now?view=table")
+    page.locator(".site-rows tbody tr").nth(1).wait_for()
+    page.locator(".site-group").wait_for()
+
+
+def site_of_many(page: Any, house: House) -> None:
+    page.locator(".site-rows tbody a").first.click()
+    page.locator(".now-back a").wait_for()
+
+
 def stop_that_fails(page: Any, house: House) -> None:
     """Its banner lies over every screen."""
     page.goto(f"{house.url}/#/now")
@@ -245,6 +256,8 @@ STATES: tuple[State, ...] = (
     site,
     site_with_mistakes,
     site_with_secrets,
+    table_of_sites,
+    site_of_many,
     stop_that_fails,
     wall,
     login,
