@@ -92,10 +92,10 @@ export class SiteTable {
     if (!this.visible) return;
     const rows = [...this.model.rows.values()];
     this.alarms = alarmsBySite(this.model.alarms);
-    const kept = (but) => rows.filter((row) => fits(row, this.filter, this.alarms.get(row.site), but));
-    const wanted = worstFirst(kept("")).map((row) => row.site);
-    this.drawChips(tally(kept("state")));
-    this.drawGroups(groupsOf(kept("group")));
+    const kept = (options) => rows.filter((row) => fits(row, this.filter, this.alarms.get(row.site), options));
+    const wanted = worstFirst(kept()).map((row) => row.site);
+    this.drawChips(tally(kept({ states: false })));
+    this.drawGroups(groupsOf(rows));
     this.drawWords(wanted.length, rows.length);
     this.drawRows(wanted);
   }

@@ -47,10 +47,10 @@ export function alarmsBySite(alarms) {
   return found;
 }
 
-// `but`: the part of the filter that is left out, for the numbers of what could be chosen instead.
-export function fits(row, filter, alarms = [], but = "") {
-  if (but !== "state" && !fitsState(row, filter)) return false;
-  if (but !== "group" && filter.group && !row.groups.includes(filter.group)) return false;
+// Without `states` any state will do: for the numbers of the states that could be chosen instead.
+export function fits(row, filter, alarms = [], { states = true } = {}) {
+  if (states && !fitsState(row, filter)) return false;
+  if (filter.group && !row.groups.includes(filter.group)) return false;
   const text = filter.text.trim().toLowerCase();
   if (!text) return true;
   return [row.site, ...row.groups, ...alarms.map((alarm) => alarm.sentence)].some((part) => part.toLowerCase().includes(text));

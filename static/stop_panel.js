@@ -56,6 +56,9 @@ export class StopPanel {
     const sites = this.sites();
     this.visit = visit;
     if (!sites.length || this.isHeld()) return;
+    // Of few sites one was aimed at without a choice.
+    if (this.model.many && !this.wasMany && this.site !== site) this.site = "";
+    this.wasMany = this.model.many;
     if (site !== null && visit !== this.visited) this.takeVisit(site, sites);
     if (!this.model.many) this.site ||= busiest(this.model, sites);
     this.draw();
