@@ -10,7 +10,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from typing import Any, NamedTuple, Protocol
 
+from peewee import SqliteDatabase
+from playhouse.migrations import Runner
+
 from prjobs.store.numbers import FACT, KEYS, last_number
+from prjobs.store.schema import MIGRATIONS
 from prjobs.store.source import Row
 
 NUMBER, TEXT = "int8", "text"
@@ -88,6 +92,16 @@ def tables_of(connection: sqlite3.Connection) -> list[Table]:
     """Return the tables of a store of this version."""
     names = [name for (name,) in connection.execute(_TABLES) if name != _HISTORY]
     return [_described(connection, name) for name in names]
+
+
+def known_tables() -> list[Table]:
+    """Return the tables of a store of this version, from the migrations alone."""
+    database = SqliteDatabase(":memory:")
+    try:
+        Runner(database, str(MIGRATIONS)).up()
+        return tables_of(database.connection())
+    finally:
+        database.close()
 
 
 def _described(connection: sqlite3.Connection, name: str) -> Table:

@@ -71,16 +71,16 @@ def make_backup(
 
     At least `spare_bytes` of the target's disk stay free. Raises Unusable with a sentence; no file is left then.
     """
-    _require_free_name(target)
+    require_free_name(target)
     _require_room(folder, target, spare_bytes)
     temporary = target.with_name(f"{target.name}.{os.getpid()}.new")
     try:
         jobs = _copy(folder.database, temporary, stopped)
-        _require_free_name(target)
+        require_free_name(target)
         insist(lambda: temporary.rename(target))
         if failpoints:
             failpoints.passing("backup_after_rename")
-        _sync_name(target)
+        sync_name(target)
     except sqlite3.Error as error:
         raise Unusable(
             f"No backup of {folder.database} was made: {trouble_of(error, target, folder.path).sentence}"
@@ -94,7 +94,7 @@ def make_backup(
     return Backup(target, jobs)
 
 
-def _sync_name(target: Path) -> None:
+def sync_name(target: Path) -> None:
     try:
         sync_folder(target.parent)
     except OSError:
@@ -103,7 +103,7 @@ def _sync_name(target: Path) -> None:
         raise
 
 
-def _require_free_name(target: Path) -> None:
+def require_free_name(target: Path) -> None:
     if target.exists():
         raise Unusable(f"{target} exists already: a backup never overwrites a file. Choose another name.")
 

@@ -12,15 +12,15 @@ from prjobs.store.copying import DatabaseCopy, FileCopy, Table, tables_of
 from prjobs.store.hub import bring_up_to_date, has_schema, unreached
 from prjobs.store.members import living
 from prjobs.store.postgres import PostgresConnection, PostgresError, connect, shown
-from prjobs.store.schema import open_database
+from prjobs.store.schema import MIGRATIONS, open_database
 from prjobs.upkeep.copies import check_audit, check_jobs, check_rows, copy_rows
 from prjobs.upkeep.inspection import require_whole
 from prjobs.upkeep.replacing import SIDES
 
 
 @contextmanager
-def locked_database(url: str) -> Iterator[PostgresConnection]:
-    """Yield a connection in a transaction that may last long. Raise Unusable when the connection fails or breaks."""
+def long_connection(url: str) -> Iterator[PostgresConnection]:
+    """Yield a connection for long transactions. Raise Unusable when the connection fails or breaks."""
     try:
         with closing(connect(url, statement_s=0)) as connection:
             connection.session.execute("SET idle_in_transaction_session_timeout = 0")
@@ -57,6 +57,17 @@ def require_store_in(connection: PostgresConnection, url: str, folder: Folder) -
     if known and facts_of(copy).get("identity") != known["identity"]:
         raise Unusable(f"The database {shown(url)} is the store of another appliance than {folder.path}.")
     return copy
+
+
+def require_this_schema(connection: PostgresConnection, url: str) -> None:
+    """Raise Unusable unless the database holds a store with the schema of this version; nothing is changed."""
+    if not has_schema(connection):
+        raise Unusable(f"The database {shown(url)} holds no store.")
+    known = {path.stem for path in MIGRATIONS.glob("[0-9]*.py")}
+    if {name for (name,) in connection.fetch("SELECT name FROM schema_migration")} != known:
+        raise Unusable(
+            f"The store in the database {shown(url)} is of another version: run the command of that version."
+        )
 
 
 def fill_database(target: DatabaseCopy, source: FileCopy, tables: list[Table]) -> int:

@@ -5,6 +5,7 @@ backup are unknown: each site that was ever locked is locked anew, until an admi
 """
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,14 @@ def read(store: Path) -> list[Row] | None:
             if "job" not in tables:
                 return None
             # A store of an older version has no locks.
-            sql = f"SELECT {', '.join(_COLUMNS)} FROM lockout ORDER BY id"
-            return connection.execute(sql).fetchall() if "lockout" in tables else []
+            return read_from(lambda sql: connection.execute(sql).fetchall()) if "lockout" in tables else []
     except sqlite3.Error:
         return None
+
+
+def read_from(fetch: Callable[[str], list[Row]]) -> list[Row]:
+    """Return every lock of an open store."""
+    return fetch(f"SELECT {', '.join(_COLUMNS)} FROM lockout ORDER BY id")
 
 
 def carry_over(transaction: Transaction, replaced: list[Row] | None, now_ms: int) -> None:

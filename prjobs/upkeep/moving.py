@@ -24,7 +24,7 @@ from prjobs.store.postgres import shown
 from prjobs.store.schema import open_database
 from prjobs.store.sqlite import trouble_of
 from prjobs.upkeep.copies import check_audit, check_jobs, check_source
-from prjobs.upkeep.hub_store import facts_of, fill_database, lock_door, locked_database
+from prjobs.upkeep.hub_store import facts_of, fill_database, lock_door, long_connection
 from prjobs.upkeep.inspection import has_log, open_read_only, require_ours, require_whole
 from prjobs.upkeep.replacing import SIDES, empty_log
 from prjobs.upkeep.upgrading import keep_older
@@ -90,6 +90,8 @@ def _move_there(wish: Wish, identity: dict[str, Any]) -> Moved:
         tables = tables_of(file)
         check_source(file, tables)
         source = FileCopy(file)
+        if facts_of(source).get("identity") != identity["identity"]:
+            raise Unusable(f"{folder.database} is the store of another appliance. {folder.restore_advice()}")
         newest = max(source.fetch("SELECT coalesce(max(ulid), '') FROM job")[0][0], identity.get("last_ulid", ""))
         jobs = _fill_database(wish, source, tables, {ARRIVING: number, "last_ulid": newest})
     if wish.dry_run:
@@ -125,7 +127,7 @@ def _bring_file_up_to_date(wish: Wish) -> None:
 
 def _fill_database(wish: Wish, source: FileCopy, tables: list[Table], noted: dict[str, str]) -> int:
     """Copy the store in one transaction, and check the copy there; a dry run takes everything back."""
-    with locked_database(wish.url) as connection, connection.session.transaction(force_rollback=wish.dry_run):
+    with long_connection(wish.url) as connection, connection.session.transaction(force_rollback=wish.dry_run):
         bring_up_to_date(connection, wish.url)
         lock_door(connection, wish.url)
         target = DatabaseCopy(connection)
@@ -155,7 +157,7 @@ def _require_free(target: DatabaseCopy, tables: list[Table], url: str, identity:
 
 def _finish_there(wish: Wish, identity: dict[str, Any]) -> Moved:
     """Finish a move whose folder names the database already."""
-    with locked_database(wish.url) as connection:
+    with long_connection(wish.url) as connection:
         found = connection.fetch("SELECT to_regclass('fact')")[0][0]
         copy = DatabaseCopy(connection)
         if not found or facts_of(copy).get("identity") != identity["identity"] or LEFT in facts_of(copy):
@@ -172,7 +174,7 @@ def _finish_there(wish: Wish, identity: dict[str, Any]) -> Moved:
 
 def _leave_file(wish: Wish, number: str, jobs: int) -> Moved:
     """Let the database start for all processes, and rename the file."""
-    with locked_database(wish.url) as connection:
+    with long_connection(wish.url) as connection:
         connection.execute("DELETE FROM fact WHERE name = ? AND value = ?", (ARRIVING, number))
     wish.failpoints.passing("move_finished")
     kept = _rename_file(wish.folder)

@@ -18,7 +18,7 @@ from prjobs.base.moves import ARRIVING, LEFT, MOVE, MOVED_TO, require_there
 from prjobs.store.copying import DatabaseCopy
 from prjobs.store.postgres import shown
 from prjobs.store.sqlite import trouble_of
-from prjobs.upkeep.hub_store import facts_of, fill_file, lock_door, locked_database, require_store_in
+from prjobs.upkeep.hub_store import facts_of, fill_file, lock_door, long_connection, require_store_in
 from prjobs.upkeep.moving import Moved, Wish
 from prjobs.upkeep.replacing import SIDES
 
@@ -42,7 +42,7 @@ def move_to_folder(wish: Wish, to: Folder) -> Moved:
 
 
 def _move_back(wish: Wish, to: Folder) -> Moved:
-    with locked_database(wish.url) as connection, connection.session.transaction():
+    with long_connection(wish.url) as connection, connection.session.transaction():
         source = require_store_in(connection, wish.url, wish.folder)
         last_ulid, _ = lock_door(connection, wish.url)
         facts, before = facts_of(source), to.identity()

@@ -10,6 +10,7 @@ from prjobs.base.clock import Clock
 from prjobs.base.errors import Refused, Unusable
 from prjobs.base.files import reason_of, remove, sync_file
 from prjobs.base.folder import Folder
+from prjobs.base.moves import require_here
 from prjobs.base.progress import step
 from prjobs.cloud import tables
 from prjobs.jobs import log
@@ -76,16 +77,17 @@ def restore(folder: Folder, source: Path, clock: Clock) -> Restored:
         raise Unusable(f"{source} is not a file: name a backup, such as the newest in {folder.backups}.")
     if folder.database.exists() and source.samefile(folder.database):
         raise Unusable(f"{source} is the store itself, not a backup.")
-    _require_store(source)
+    require_store(source)
     folder.create()
     lock = folder.lock()
     try:
+        require_here(folder, folder.identity())
         return _restore(folder, source, clock)
     finally:
         lock.release()
 
 
-def _require_store(source: Path) -> None:
+def require_store(source: Path) -> None:
     """Raise Unusable for a wrong file, before any folder is made."""
     try:
         with closing(open_read_only(source, still=not has_log(source))) as connection:
@@ -99,11 +101,11 @@ def _restore(folder: Folder, source: Path, clock: Clock) -> Restored:
     old, locks = _past_of_replaced(folder), kept_locks.read(folder.database)
     temporary = folder.path / "restoring.sqlite3"
     try:
-        new = _copy_checked(folder, source, temporary, old)
+        new = copy_checked(folder, source, temporary, old)
         made = Making(temporary, clock.now_ms(), old, locks)
         with step("Cancelling the jobs that wait in the backup"):
-            jobs, cancelled, locked = _prepare(made, anchor.restore_entry(folder.path, source))
-        identity = _identity(folder, new, old)
+            jobs, cancelled, locked = prepare(made, anchor.restore_entry(folder.path, source))
+        identity = following_identity(folder, new, old)
         if old and has_log(folder.database):
             empty_log(folder.database)
         aside = free_path(folder.backups, "replaced-{}", clock.now_ms())
@@ -132,12 +134,12 @@ def _past_of_replaced(folder: Folder) -> Past | None:
         return None
     try:
         with closing(open_read_only(folder.database, still=not has_log(folder.database))) as connection:
-            return _past(connection)
+            return past(connection)
     except sqlite3.Error:
         return None
 
 
-def _past(connection: sqlite3.Connection) -> Past:
+def past(connection: sqlite3.Connection) -> Past:
     identity = connection.execute("SELECT value FROM fact WHERE name = 'identity'").fetchone()
     last_ulid = connection.execute("SELECT max(ulid) FROM job").fetchone()[0]
     newest = connection.execute("SELECT time_ms FROM change ORDER BY seq DESC LIMIT 1").fetchone()
@@ -151,13 +153,13 @@ def _numbers(fetch: Fetch) -> dict[str, int]:
     return counted | {table: max(counted.get(table, 0), last_number(fetch, table)) for table in KEYS}
 
 
-def _copy_checked(folder: Folder, source: Path, temporary: Path, old: Past | None) -> Past:
+def copy_checked(folder: Folder, source: Path, temporary: Path, old: Past | None) -> Past:
     """Copy the backup beside the store, after a check for damages and for the right appliance."""
     for side in SIDES:
         remove(temporary.with_name(temporary.name + side))
     with closing(open_read_only(source, still=not has_log(source))) as connection:
         require_whole(connection, source)
-        new = _past(connection)
+        new = past(connection)
         own = folder.identity().get("identity") or (old.identity if old else None)
         if new.identity is None:
             raise Unusable(f"{source} is not the store of an appliance that ever ran: there is nothing to restore.")
@@ -169,7 +171,7 @@ def _copy_checked(folder: Folder, source: Path, temporary: Path, old: Past | Non
     return new
 
 
-def _identity(folder: Folder, new: Past, old: Past | None) -> dict[str, object]:
+def following_identity(folder: Folder, new: Past, old: Past | None) -> dict[str, object]:
     known = folder.identity()
     ulids = [known.get("last_ulid"), new.last_ulid, old.last_ulid if old else None]
     last = max((ulid for ulid in ulids if ulid), default=None)
@@ -190,7 +192,7 @@ class Making:
     locks: list[kept_locks.Row] | None
 
 
-def _prepare(making: Making, entry: audit.Entry) -> tuple[int, int, list[str]]:
+def prepare(making: Making, entry: audit.Entry) -> tuple[int, int, list[str]]:
     """Cancel the waiting jobs in the copy, before any poll, and carry locks over.
 
     Return the number of all jobs and of the cancelled, and the locked sites.
@@ -201,11 +203,11 @@ def _prepare(making: Making, entry: audit.Entry) -> tuple[int, int, list[str]]:
     try:
         database.write(_raise_numbers, old.numbers if old else None)
         database.write(audit.record, now_ms, entry)
-        while step := database.write(_withdraw, now_ms):
+        while step := database.write(withdraw, now_ms):
             cancelled += sum(1 for row in step if row.status in WAITING)
         database.write(kept_locks.carry_over, making.locks, now_ms)
         locked = database.write(kept_locks.locked_sites)
-        jobs = database.write(_settle)
+        jobs = database.write(settle)
     finally:
         database.close()
     if has_log(temporary):
@@ -227,7 +229,7 @@ def _raise_numbers(transaction: Transaction, given: dict[str, int] | None) -> No
     transaction.executemany("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", counted)
 
 
-def _withdraw(transaction: Transaction, now_ms: int) -> list[JobRow]:
+def withdraw(transaction: Transaction, now_ms: int) -> list[JobRow]:
     """Cancel the waiting jobs of one step; return the jobs as before."""
     status, alternate = COLUMNS[PRIMARY][0], COLUMNS[ALTERNATE][0]
     rows = [
@@ -251,7 +253,7 @@ def _waits_in(row: JobRow) -> str:
     return BOTH if row.alternate_status in WAITING else PRIMARY
 
 
-def _settle(transaction: Transaction) -> int:
+def settle(transaction: Transaction) -> int:
     """Remove the leases, which would bring back jobs delivered long ago, and mark the store as closed well."""
     transaction.execute("DELETE FROM lease")
     tables.begin_after_restore(transaction)

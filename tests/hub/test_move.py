@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from prjobs.base.clock import Clock, StoreClock
+from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
 from prjobs.base.failpoints import Failpoints
 from prjobs.base.folder import Folder
 from prjobs.base.moves import LEFT
-from prjobs.base.settings import Settings
 from tests.disks import mounted
 from tests.hub.fault_proxy import FaultProxy
 from tests.hub.stores import everything, in_database, in_file
@@ -22,14 +21,13 @@ from tests.postgres import driver
 from tests.program import KILLED, Program
 from tests.terminal import on_a_terminal
 
-psycopg = driver()
+driver()
 
-from prjobs.opening import Purpose, close_appliance, open_appliance  # noqa: E402
 from prjobs.store.hub import open_hub  # noqa: E402
-from prjobs.store.members import Member  # noqa: E402
 from prjobs.upkeep.moving import Wish, move_to_database  # noqa: E402
 from prjobs.upkeep.moving_back import move_to_folder  # noqa: E402
 from tests import verbs  # noqa: E402
+from tests.hub.opening import asked, closed, opened, starts  # noqa: E402
 
 
 @pytest.fixture
@@ -39,49 +37,6 @@ def stored(tmp_path):
 
 def wish(folder, url, **named):
     return Wish(folder, url, Clock(), Failpoints(), **named)
-
-
-def asked(url, sql):
-    with psycopg.connect(url, autocommit=True) as connection:
-        cursor = connection.execute(sql)
-        return cursor.fetchall() if cursor.description else None
-
-
-_members = {}
-
-
-def opened(folder, url=""):
-    """Open the folder, or the hub on the database, as a server does; return the open appliance."""
-    clock = StoreClock() if url else Clock()
-    member = Member(url, "http://127.0.0.1:1", clock) if url else None
-    if member:
-        open_hub(url, member.id).close()
-        assert member.take_over() is None
-    try:
-        appliance, _ = open_appliance(
-            folder, Settings(store_url=url), clock, Purpose(member=member.id if member else "")
-        )
-    except Unusable:
-        if member:
-            member.leave()
-        raise
-    _members[id(appliance)] = member
-    return appliance
-
-
-def closed(appliance, folder):
-    assert close_appliance(appliance, folder)
-    if member := _members.pop(id(appliance)):
-        member.leave()
-
-
-def starts(folder, url=""):
-    """Return True if a start succeeds; the sentence otherwise."""
-    try:
-        closed(opened(folder, url), folder)
-    except Unusable as unusable:
-        return str(unusable)
-    return True
 
 
 def without_marks(found, *more):
