@@ -6,7 +6,7 @@ from typing import Any
 
 from prjobs.observing.alpaca_image import fits_of
 from prjobs.observing.alpaca_link import NOT_IMPLEMENTED, PARKED, AlpacaError, AlpacaLink
-from prjobs.observing.devices import DeviceFault, HasEnded
+from prjobs.observing.devices import EXPOSES, DeviceFault, HasEnded
 from prjobs.observing.fits import Card
 from prjobs.observing.limits import RoofState
 from prjobs.observing.pointing import Position, distance_deg, of_date, to_j2000
@@ -154,6 +154,9 @@ class AlpacaCamera(AlpacaDevice):
 
     def set_up(self, exposure: Exposure) -> HasEnded:
         """Set binning and area."""
+        if self.is_moving():
+            # The image of that exposure would be taken for the job's.
+            raise DeviceFault(f"{self.name} {EXPOSES}")
         for axis, bins in zip("xy", exposure.bins, strict=True):
             self.put(f"bin{axis}", **{f"Bin{axis.upper()}": bins})
         for axis, bins in zip("xy", exposure.bins, strict=True):

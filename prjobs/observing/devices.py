@@ -21,6 +21,7 @@ Result = TypeVar("Result")
 LOOK_S = 0.1
 # A command to a server that hangs: the stop's report waits so long for its end.
 COMMAND_S = 10.0
+EXPOSES = "already exposes, for no job of this program: wait for the end, or send a stop."
 
 
 class DeviceFault(Exception):

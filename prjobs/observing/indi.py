@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from prjobs.observing.devices import DeviceFault, HasEnded
+from prjobs.observing.devices import EXPOSES, DeviceFault, HasEnded
 from prjobs.observing.fits import Card, with_cards
 from prjobs.observing.indi_link import CONFIRM_S, IndiLink, Property
 from prjobs.observing.limits import RoofState
@@ -171,6 +171,9 @@ class IndiCamera(IndiDevice):
 
     def set_up(self, exposure: Exposure) -> HasEnded:
         """Set frame type, binning and area, and have FITS files sent to this program."""
+        if self.is_moving():
+            # The image of that exposure would be taken for the job's.
+            raise DeviceFault(f"{self.name} {EXPOSES}")
         steps = [
             self.switch("CCD_FRAME_TYPE", FRAME_TYPES[exposure.image_type]),
             *self._if_there("UPLOAD_MODE", "UPLOAD_CLIENT"),

@@ -123,5 +123,20 @@ class AlpacaWitness:
         """The looks after a time."""
         return [one for one in self.looks if one.time_s > time_s]
 
+    def moved_since(self, time_s: float) -> list[Look]:
+        """The looks after a time at which mount, camera or dome move; the first may have begun before the time."""
+        return [one for one in self.since(time_s)[1:] if one.slewing or one.exposing or one.shutter in (2, 3)]
+
+    def moves(self, what: str) -> bool:
+        """Return True while the mount slews or the camera exposes."""
+        return self.sees(**{{"mount": "slewing", "camera": "exposing"}[what]: True})
+
+    def ra_h(self) -> float:
+        """Where the mount points to, in hours."""
+        return float(self.mount.RightAscension)
+
+    def bring_park_nearer(self) -> None:
+        """Do nothing: the simulator is fast."""
+
     def close(self) -> None:
         self._ending.set()

@@ -139,6 +139,28 @@ class Witness:
     def is_slewing(self) -> bool:
         return self.state(MOUNT, "EQUATORIAL_EOD_COORD") == "Busy"
 
+    def moved_since(self, time_s: float) -> list[Seen]:
+        """The messages after a time in which mount, camera or dome move."""
+        moving = {"EQUATORIAL_EOD_COORD", "CCD_EXPOSURE", "DOME_SHUTTER", "ABS_DOME_POSITION"}
+        return [one for one in self.since(time_s) if one.name in moving and one.state == "Busy"]
+
+    def moves(self, what: str) -> bool:
+        """Return True while the mount slews, the camera exposes or the roof moves."""
+        names = {"mount": (MOUNT, "EQUATORIAL_EOD_COORD"), "camera": (CAMERA, "CCD_EXPOSURE")}
+        return self.state(*names.get(what, (DOME, "DOME_SHUTTER"))) == "Busy"
+
+    def ra_h(self) -> float:
+        """Where the mount points to, in hours."""
+        return float(wait_for(lambda: self.last(MOUNT, "EQUATORIAL_EOD_COORD")).values["RA"])
+
+    def bring_park_nearer(self) -> None:
+        """The simulator's own park position is 90 degrees away: half a minute."""
+        wait_for(lambda: self.last(MOUNT, "TELESCOPE_PARK_POSITION"))
+        self._socket.sendall(
+            f"<newNumberVector device='{MOUNT}' name='TELESCOPE_PARK_POSITION'><oneNumber name='PARK_HA'>-6</oneNumber>"
+            "<oneNumber name='PARK_DEC'>84</oneNumber></newNumberVector>".encode()
+        )
+
     def was_slewing(self) -> bool:
         """Return True if the mount ever slewed."""
         return any(one.name == "EQUATORIAL_EOD_COORD" and one.state == "Busy" for one in self.seen)

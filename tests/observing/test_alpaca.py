@@ -71,21 +71,6 @@ def test_a_stop_ends_slew_and_exposure(make_alpaca_site, alpaca_witness):
     assert list(site.images.glob("*")) == []
 
 
-@pytest.mark.long
-def test_without_the_server_jobs_and_stops_fail_with_the_reason(make_alpaca_site, alpaca, alpaca_witness):
-    site = make_alpaca_site(limits=UNDER_ROOF)
-    frames = site.send("camera", "expose", time="60", image_type="dark")
-    wait_for(lambda: alpaca_witness.sees(exposing=True))
-    alpaca.kill()
-    status, message = site.outcome(site.stop())
-    assert status == "FAILED"
-    assert "does not answer: nobody knows what its devices do." in message
-    assert site.outcome(frames)[0] in ("ABORTED", "FAILED")
-    assert site.outcome(site.send("mount", "unpark"))[0] == "FAILED"
-    alpaca.start()
-    assert site.outcome(site.send("mount", "unpark"))[0] == "COMPLETE"
-
-
 def image_bytes(element: int, pixels: bytes, width: int, height: int) -> bytes:
     return HEAD.pack(1, 0, 1, 1, HEAD.size, 2, element, 2, width, height, 0) + pixels
 
