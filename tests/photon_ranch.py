@@ -36,8 +36,9 @@ class Device:
             self.obs.flush_command_queue()
         if "own" in asked:
             self.obs.all_devices["camera"]["camera1"].parse_command({"action": "own", "required_params": {}})
-        if "reads" in asked:
+        while "reads" in asked and not self.obs.stop_all_activity:
             self.obs.scan_requests(cancel_check=True)
+            time.sleep(0.01)
         end_s = time.monotonic() + float(asked.get("time", 0))
         while time.monotonic() < end_s and not self.obs.stop_all_activity:
             time.sleep(0.01)
@@ -133,3 +134,28 @@ class Observatory:
         while not self.ended:
             self.core_command_and_sequencer_loop()
             time.sleep(self.config["every_s"])
+
+
+class OlderObservatory(Observatory):
+    """An older version: one function reads new jobs, stops, and carries out; requests go without a session."""
+
+    cancel_all_activity = None  # type: ignore[assignment]
+
+    def fetch(self) -> Any:
+        return requests.post(self.config["jobs"], json.dumps({"site": self.name}), timeout=20).json()
+
+    def take(self, command: dict[str, Any]) -> None:
+        if command["action"] in ("cancel_all_commands", "stop"):
+            self.stop_all_activity = True
+            with self.cmd_queue.mutex:
+                self.cmd_queue.queue.clear()
+        else:
+            super().take(command)
+
+    def scan_requests(self, cancel_check: bool = False) -> None:
+        super().scan_requests(cancel_check)
+        if not cancel_check:
+            self.carry_out()
+
+    def carry_out(self) -> None:
+        self.core_command_and_sequencer_loop()

@@ -5,6 +5,7 @@ name, with `parse_command`), `cancel_all_activity` and `send_to_user`. Each is c
 and the same exceptions. Without one of the parts, the reports of that part are missing.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
@@ -14,6 +15,8 @@ from prjobs.observatory.job import Document
 from prjobs.observatory.reporter import NOT_STOPPED, NOT_TAKEN, REFUSES, Followed, Reporter
 from prjobs.observatory.seen_polls import Poll
 from prjobs.observatory.watched import Here, Scan, safely, wrap
+
+logger = logging.getLogger(__name__)
 
 # A job that is taken from the queue belongs to the round of the loop in which that happens.
 ROUNDS = ("core_command_and_sequencer_loop", "run")
@@ -62,6 +65,8 @@ class Watcher:
         """Watch the program's polls and functions."""
         self._program = program
         self._has_scan = self._wrap(program, "scan_requests", self._scan)
+        if not self._has_scan:
+            logger.warning("a %s has no scan_requests: its jobs may not be reported", type(program).__name__)
         self._has_cancel = self._wrap(program, "cancel_all_activity", self._cancel_all)
         self._wrap(program, "send_to_user", self._say)
         for name in ROUNDS:

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import takewhile
 from typing import Literal
 
 from prjobs.observatory.job import Document, Job, Lane, fault_of
@@ -164,9 +164,13 @@ class Work:
         return not any(self._shares_device(waiting[0], other) for other in self._older_than(waiting[0]))
 
     def _older_than(self, job: Job) -> Iterator[Job]:
-        for other in chain(self._running.values(), *self._lanes.values()):
-            if other.order < job.order:
-                yield other
+        """Yield the running and waiting jobs that are older, if any function uses other devices at all."""
+        if not any(handler.uses for handler in self.handlers.values()):
+            return
+        yield from (other for other in self._running.values() if other.order < job.order)
+        for waiting in self._lanes.values():
+            # A lane is in order: a long one of newer jobs costs one look.
+            yield from takewhile(lambda other: other.order < job.order, waiting)
 
     def _shares_device(self, job: Job, other: Job) -> bool:
         """Return True if one of the two jobs uses the other's device."""
