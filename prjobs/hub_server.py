@@ -39,13 +39,13 @@ REPLACED = "Another process of this hub has become the active one."
 SayStart = Callable[[str, Appliance, Start], None]
 
 
-def _new_member(settings: Settings, url: str, clock: StoreClock) -> "Member":
+def _new_member(settings: Settings, url: str, clock: StoreClock, before: str) -> "Member":
     # Imported late: the library of PostgreSQL is an extra, for hubs only.
     try:
         from prjobs.store.members import Member
     except ImportError:
         raise Unusable(LIBRARY_MISSING) from None
-    return Member(settings.store_url, url, clock)
+    return Member(settings.store_url, url, clock, before)
 
 
 def _require_database(settings: Settings) -> None:
@@ -96,6 +96,8 @@ class HubServer:
         folder.create()
         require_private(folder.path)
         self._lock = folder.lock()
+        # The process that served the folder before was killed, if it left its name: nobody else holds the lock.
+        self._before = str(folder.server().get("member") or "")
         self.stopping = threading.Event()
         self._term: Term | None = None
         # The URL of the active process that was told; None before the first.
@@ -174,7 +176,7 @@ class HubServer:
     def _take_part(self) -> None:
         try:
             while not self.stopping.is_set():
-                self._term = Term(_new_member(self._settings, self.url, self._clock), self._withdraw)
+                self._term = Term(_new_member(self._settings, self.url, self._clock, self._before), self._withdraw)
                 self._serve(self._term)
         except Unusable as unusable:
             self._failure = unusable
@@ -228,7 +230,7 @@ class HubServer:
         # A process that was replaced during the start must not act.
         term.stop_if_replaced()
         self._shown = None
-        leave_address(self.folder, self.url)
+        leave_address(self.folder, self.url, member=term.member.id)
 
     def _withdraw(self) -> None:
         self._standby.active = ""
@@ -247,7 +249,7 @@ class HubServer:
         if self._standby.active == self._shown:
             return
         self._shown = self._standby.active
-        leave_address(self.folder, self.url, self._shown)
+        leave_address(self.folder, self.url, self._shown, self._term.member.id if self._term else "")
         known = f"{self._shown} is active" if self._shown else "no active process is known"
         self._say(f"prjobs {VERSION} is a standby, {known}; it waits at {self.url}/")
         logger.info("prjobs %s waits at %s as a standby: %s", VERSION, self.url, known)

@@ -100,10 +100,10 @@ def url_of(settings: Settings, port: int) -> str:
     return f"http://{host}:{port}"
 
 
-def leave_address(folder: Folder, url: str, active: str | None = None) -> None:
+def leave_address(folder: Folder, url: str, active: str | None = None, member: str = "") -> None:
     """Write the address of this process for commands at the terminal; see `Folder.write_server`."""
     try:
-        folder.write_server(url, active)
+        folder.write_server(url, active, member)
     except OSError as error:
         # The lock tells that the folder is served; without the address only the operator's commands are at a loss.
         logger.error(

@@ -82,10 +82,10 @@ def account() -> dict[str, Any]:
 class PostgresServer:
     """A cluster of its own in a temporary folder. `pid` is the postmaster's, for tests that kill or restart it.
 
-    With `following` it is a standby of that cluster, until `promote`.
+    With `following` it is a standby of that cluster, until `promote`; `at` is its port, 0 for a free one.
     """
 
-    def __init__(self, following: "PostgresServer | None" = None, **settings: str) -> None:
+    def __init__(self, following: "PostgresServer | None" = None, at: int = 0, **settings: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="prjobs-postgres-"))
         self.data, self.log = self.folder / "data", self.folder / "log"
         self.settings = QUICK | settings
@@ -93,7 +93,7 @@ class PostgresServer:
         self._guard: subprocess.Popen[bytes] | None = None
         if self._account:
             os.chown(self.folder, self._account["user"], self._account["group"])
-        self.port = 0
+        self.port = at
         try:
             if following:
                 source = f"host=127.0.0.1 port={following.port} user={USER} application_name=standby"

@@ -175,9 +175,13 @@ class Folder:
         """
         return _read_json(self.path / "server.json")
 
-    def write_server(self, url: str, active: str | None = None) -> None:
-        """Name this process as the server of the folder, under the URL; `active` makes it a standby of a hub."""
+    def write_server(self, url: str, active: str | None = None, member: str = "") -> None:
+        """Name this process as the server of the folder, under the URL.
+
+        For a process of a hub also the id among the members; `active` makes the process a standby.
+        """
         named = {"pid": os.getpid(), "url": url} | ({} if active is None else {"active": active})
+        named |= {"member": member} if member else {}
         write_whole(self.path / "server.json", json.dumps(named))
 
     def remove_server(self) -> None:

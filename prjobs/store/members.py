@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from prjobs.base.clock import StoreClock
 from prjobs.store.hub_state import GONE_MS
-from prjobs.store.postgres import PostgresConnection, PostgresError, connect
+from prjobs.store.postgres import PostgresConnection, PostgresError, connect, session_name
 from prjobs.version import VERSION
 
 RENEW_S = 2.0
@@ -20,6 +20,7 @@ RENEW_S = 2.0
 LOOK_S = 1.0
 # A member that is no more there is forgotten after a day.
 FORGOTTEN_MS = 86_400_000
+_SESSIONS = "SELECT 1 FROM pg_stat_activity WHERE application_name = ? LIMIT 1"
 _NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 logger = logging.getLogger(__name__)
@@ -36,10 +37,14 @@ class Active:
 
 
 class Member:
-    """This process, as a member of the hub on the database `url`; `address` is where it answers."""
+    """This process, as a member of the hub on the database `url`; `address` is where it answers.
 
-    def __init__(self, url: str, address: str, clock: StoreClock) -> None:
+    `before` is the member that ran from the same data folder, and left no word of an orderly end.
+    """
+
+    def __init__(self, url: str, address: str, clock: StoreClock, before: str = "") -> None:
         self.id = clock.random_bytes(8).hex()
+        self._before = before
         self._url, self.address, self._clock = url, address, clock
 
     def take_over(self) -> Active | None:
@@ -47,16 +52,14 @@ class Member:
 
         The process that was active before writes nothing more.
         """
-        with closing(connect(self._url)) as connection, connection.session.transaction():
+        with closing(connect(self._url, member=self.id)) as connection, connection.session.transaction():
             holder, epoch = connection.fetch("SELECT holder, epoch FROM door WHERE id = 1 FOR UPDATE")[0]
             now_ms = self._look_at_clock(connection)
             found = connection.fetch("SELECT url, version, seen_ms FROM member WHERE id = ?", (holder,))
-            if found and now_ms - found[0][2] < GONE_MS and holder != self.id:
+            if found and now_ms - found[0][2] < GONE_MS and holder != self.id and not self._is_over(connection, holder):
                 return Active(found[0][0], found[0][1], found[0][2], now_ms)
             if found and holder != self.id:
-                logger.warning(
-                    "%s gave no sign of life for %d s: this process takes over", found[0][0], GONE_MS // 1000
-                )
+                logger.warning("%s gives no sign of life: this process takes over", found[0][0])
             connection.execute("UPDATE door SET holder = ?, epoch = ? WHERE id = 1", (self.id, epoch + 1))
             self._sign_in(connection, now_ms)
         return None
@@ -70,7 +73,7 @@ class Member:
         try:
             while not stop.is_set():
                 try:
-                    connection = connection or connect(self._url)
+                    connection = connection or connect(self._url, member=self.id)
                     active = self._find_active(connection) or self.take_over()
                     if active is None:
                         return True
@@ -90,11 +93,20 @@ class Member:
         now_ms = self._look_at_clock(connection)
         self._sign_in(connection, now_ms)
         found = connection.fetch(
-            "SELECT url, version, seen_ms FROM member WHERE id = (SELECT holder FROM door WHERE id = 1)"
+            "SELECT url, version, seen_ms, id FROM member WHERE id = (SELECT holder FROM door WHERE id = 1)"
         )
-        return (
-            Active(found[0][0], found[0][1], found[0][2], now_ms) if found and now_ms - found[0][2] < GONE_MS else None
-        )
+        if not found or now_ms - found[0][2] >= GONE_MS or self._is_over(connection, found[0][3]):
+            return None
+        return Active(found[0][0], found[0][1], found[0][2], now_ms)
+
+    def _is_over(self, connection: PostgresConnection, member: str) -> bool:
+        """Return True if the member ran from this data folder before this process, and its connections are gone.
+
+        A copy of the folder may name a member that lives: the connections show the member.
+        """
+        if not member or member != self._before:
+            return False
+        return not connection.fetch(_SESSIONS, (session_name(member),))
 
     def _sign_in(self, connection: PostgresConnection, now_ms: int) -> None:
         connection.execute("DELETE FROM member WHERE seen_ms < ?", (now_ms - FORGOTTEN_MS,))
@@ -107,7 +119,7 @@ class Member:
     def leave(self) -> None:
         """Let another process take over immediately; without the database the others wait for the missing signs."""
         try:
-            with closing(connect(self._url)) as connection, connection.session.transaction():
+            with closing(connect(self._url, member=self.id)) as connection, connection.session.transaction():
                 connection.execute("SELECT epoch FROM door WHERE id = 1 FOR UPDATE")
                 connection.execute("UPDATE door SET holder = '' WHERE id = 1 AND holder = ?", (self.id,))
                 connection.execute("DELETE FROM member WHERE id = ?", (self.id,))
@@ -119,7 +131,7 @@ class Member:
         connection: PostgresConnection | None = None
         while not stop.wait(RENEW_S):
             try:
-                connection = connection or connect(self._url)
+                connection = connection or connect(self._url, member=self.id)
                 self._sign_in(connection, self._look_at_clock(connection))
                 if connection.fetch("SELECT holder FROM door WHERE id = 1")[0][0] != self.id:
                     on_replaced()

@@ -33,7 +33,6 @@ _CONNECTING: dict[str, Any] = {
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 2,
-    "application_name": "prjobs",
 }
 # https://www.postgresql.org/docs/current/runtime-config-client.html: nobody keeps the row of `door` for long, and a
 # commit is on disk.
@@ -185,10 +184,15 @@ class PostgresConnection:
         self.session.close()
 
 
-def connect(url: str, statement_s: float = _WRITING_S) -> PostgresConnection:
+def session_name(member: str) -> str:
+    """Return the name of the connections of a hub's process."""
+    return f"prjobs {member}".strip()
+
+
+def connect(url: str, statement_s: float = _WRITING_S, member: str = "") -> PostgresConnection:
     """Return a new connection. Raise psycopg.Error."""
     session = _Session.connect(
-        make_conninfo("", **_CONNECTING | conninfo_to_dict(url)),
+        make_conninfo("", **_CONNECTING | {"application_name": session_name(member)} | conninfo_to_dict(url)),
         autocommit=True,
         cursor_factory=psycopg.RawCursor,
         row_factory=tuple_row,
@@ -227,7 +231,7 @@ class PostgresEngine:
     # ---- reading
 
     def _connect_reading(self) -> PostgresConnection:
-        connection = connect(self.url, _READING_S)
+        connection = connect(self.url, _READING_S, self.member)
         connection.session.execute("SET default_transaction_read_only = on")
         return connection
 
@@ -283,7 +287,7 @@ class PostgresEngine:
 
     def connect(self) -> PostgresConnection:
         """Return a new connection for the writer."""
-        return connect(self.url)
+        return connect(self.url, member=self.member)
 
     def begin(self, connection: Any) -> None:
         """Begin a transaction and lock the row that all writers lock. Raise NotActive.
@@ -295,7 +299,7 @@ class PostgresEngine:
         except psycopg.OperationalError:
             if connection.is_usable:
                 raise
-            connection.session = connect(self.url).session
+            connection.session = connect(self.url, member=self.member).session
             found = self._lock(connection)
         holder, number, timeline = found
         if holder != self.member:
@@ -331,7 +335,7 @@ class PostgresEngine:
         end_s = _CLOCK.elapsed_s() + LOOKUP_S
         while _CLOCK.elapsed_s() < end_s:
             try:
-                connection.session = connect(self.url).session
+                connection.session = connect(self.url, member=self.member).session
                 status, now = connection.fetch(_FATE, (number,))[0]
             except psycopg.Error as again:
                 logger.warning("the fate of a COMMIT is not known yet: %s", str(again).strip())
