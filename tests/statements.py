@@ -31,7 +31,8 @@ ONE_ENGINE = (
 )
 # Between a verb and a connection.
 _NAMES = ("database.py", "sqlite.py", "transaction.py", "writer.py")
-_BETWEEN = {__file__, *(str(PACKAGE / "store" / name) for name in _NAMES)}
+_MODEL = Path(__file__).parent / "cloud" / "model.py"
+_BETWEEN = {__file__, str(_MODEL), *(str(PACKAGE / "store" / name) for name in _NAMES)}
 
 
 @dataclass

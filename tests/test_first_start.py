@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 import requests
 
+from prjobs.access.login import remember_welcome
 from prjobs.base.folder import Folder, default_folder
+from prjobs.base.settings import Settings
 from prjobs.cli.commands import build_parser
+from prjobs.opening import close_appliance, open_appliance
 from prjobs.upkeep.first_steps import command_to_install
 from tests.program import Program
 
@@ -102,3 +105,14 @@ def test_no_code_can_open_a_browser_or_ask_a_question():
     for path in PACKAGE.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         assert not [word for word in ("webbrowser", "startfile", " input(", "getpass(") if word in text], path
+
+
+def test_a_start_counts_as_the_first_one_until_the_link_was_shown(folder, clock):
+    firsts = []
+    for _ in range(3):
+        appliance, start = open_appliance(folder, Settings(), clock)
+        firsts.append(start.first)
+        if len(firsts) == 2:
+            remember_welcome(appliance.desk)
+        close_appliance(appliance, folder)
+    assert firsts == [True, True, False]
