@@ -113,7 +113,7 @@ def test_a_header_a_path_and_a_list_with_nul_are_refused(server, admin):
 def test_params_with_nul_come_back_as_they_were_sent(server, admin):
     with_nul = st.dictionaries(st.sampled_from(["a", NUL, "\0"]), st.just("\0") | json_values, min_size=1, max_size=3)
 
-    @settings(max_examples=40)
+    @settings(max_examples=15)
     @given(with_nul, with_nul)
     def check(required, optional):
         try:
