@@ -14,6 +14,7 @@ from prjobs.web.app import ROUTES
 from prjobs.web.contract import DESCRIBED
 from prjobs.web.manual import anchor_of, pages
 from prjobs.web.metrics import METRICS
+from prjobs.web.metrics_of_hub import HUB_METRICS
 from tests import api_page
 
 ROOT = Path(__file__).parent.parent
@@ -107,7 +108,7 @@ def _errors() -> str:
 
 def _metrics() -> str:
     rows = []
-    for one in METRICS:
+    for one in METRICS + HUB_METRICS:
         labels = ", ".join(f"`{label}`" for label in one.labels)
         rows.append(f"| `{one.name}` | {one.kind}{f' by {labels}' if labels else ''} | {one.help} |")
     return _table("metric | kind and labels | what it is", rows)

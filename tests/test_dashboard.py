@@ -13,7 +13,9 @@ import pytest
 import requests
 
 from prjobs.server import Server
-from prjobs.web.metrics import DASHBOARD, HISTOGRAM, METRICS
+from prjobs.web.metric import HISTOGRAM
+from prjobs.web.metrics import DASHBOARD, METRICS
+from prjobs.web.metrics_of_hub import HUB_METRICS
 from tests.readme import MANUAL, blocks
 from tests.scraping import be_busy, work
 from tests.verbs import make_token
@@ -26,7 +28,7 @@ RULES = next(block for block in blocks((MANUAL / "metrics.md").read_text("utf-8"
 CONFIGURATIONS = [
     block for block in blocks((MANUAL / "metrics.md").read_text("utf-8"), "yaml") if "scrape_configs:" in block
 ]
-LABELS = {metric.name: {*metric.labels, "instance", "job"} for metric in METRICS}
+LABELS = {metric.name: {*metric.labels, "instance", "job"} for metric in METRICS + HUB_METRICS}
 needs_promtool = pytest.mark.skipif(
     not shutil.which("promtool"), reason="promtool is not installed: the Debian package prometheus has it"
 )

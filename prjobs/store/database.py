@@ -41,6 +41,16 @@ class Database:
         """Return the seconds of the commits since the start."""
         return self._writer.commits
 
+    @property
+    def member(self) -> str:
+        """Return the id of this process among those of a hub; an empty text for a file."""
+        return self.engine.member
+
+    @property
+    def door_waits(self) -> Histogram | None:
+        """Return the seconds that transactions waited for the writers of other processes; None for a file."""
+        return self.engine.door_waits
+
     def on_trouble(self, act: Callable[[], object]) -> None:
         """Call `act()` at each new fault, in the thread that found the fault: it must not wait."""
         self.condition.tell = act

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from prjobs.base.errors import Trouble
+from prjobs.base.histogram import Histogram
 
 
 class Cursor(Protocol):
@@ -55,6 +56,10 @@ class Engine(Protocol):
     errors: tuple[type[Exception], ...]
     # True if verbs number the rows of jobs, changes and hand-outs.
     numbers_rows: bool
+    # The id of this process among those of a hub; empty for a file.
+    member: str
+    # The seconds that transactions waited for the row that all writers of a hub lock; None for a file.
+    door_waits: Histogram | None
 
     @property
     def version(self) -> str:

@@ -21,6 +21,7 @@ from psycopg.rows import tuple_row
 
 from prjobs.base.clock import Clock
 from prjobs.base.errors import BadRequest, Fault, TookTooLong, Trouble
+from prjobs.base.histogram import Histogram
 from prjobs.store.dialect import translate
 from prjobs.store.readers import NotOpened, Readers
 from prjobs.store.source import Row
@@ -46,6 +47,8 @@ _SESSION = {
     "client_encoding": "'UTF8'",
 }
 _WRITING_S, _READING_S = 10, 30
+# The bounds of the waits for the row of `door`: a free row, a commit of another process, the limit.
+DOOR_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 # A read for which a caller set no limit: a thread must not hang with a connection.
 LONGEST_READ_S = 35.0
 # The look for the fate of a COMMIT goes on for so long.
@@ -212,6 +215,7 @@ class PostgresEngine:
 
     def __init__(self, url: str, member: str) -> None:
         self.url, self.member = url, member
+        self.door_waits: Histogram | None = Histogram(DOOR_S)
         # Called once when another process has become the active one.
         self.on_replaced: Callable[[], object] = lambda: None
         self._readers = Readers(self._connect_reading, (psycopg.Error,))
@@ -308,7 +312,13 @@ class PostgresEngine:
         self._mark = number, timeline
 
     def _lock(self, connection: PostgresConnection) -> Row:
-        cursor = connection.session.execute(_DOOR)
+        began_s = _CLOCK.elapsed_s()
+        try:
+            cursor = connection.session.execute(_DOOR)
+        finally:
+            # The waits that ended by the limit count too.
+            if self.door_waits:
+                self.door_waits.add(_CLOCK.elapsed_s() - began_s)
         cursor.nextset()
         row: Row = cursor.fetchall()[0]
         return row

@@ -51,6 +51,16 @@ class Store(Source, Protocol):
         """Return the seconds of the commits since the start."""
         ...
 
+    @property
+    def member(self) -> str:
+        """Return the id of this process among those of a hub; an empty text for a file."""
+        ...
+
+    @property
+    def door_waits(self) -> Histogram | None:
+        """Return the seconds that transactions waited for the writers of other processes; None for a file."""
+        ...
+
     def on_trouble(self, act: Callable[[], object]) -> None:
         """Call `act()` at each new fault, in the thread that found the fault: it must not wait."""
         ...

@@ -17,6 +17,7 @@ from peewee import PeeweeException, SqliteDatabase
 
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Fault, TookTooLong, Trouble
+from prjobs.base.histogram import Histogram
 from prjobs.store.source import Row
 
 # Each reading thread has its own cache: half a megabyte, in SQLite's unit of -KiB, is enough for the queries here.
@@ -95,6 +96,8 @@ class SqliteEngine:
     # Connecting raises peewee's errors.
     errors: tuple[type[Exception], ...] = (sqlite3.Error, PeeweeException)
     numbers_rows = False
+    member = ""
+    door_waits: Histogram | None = None
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -33,14 +33,22 @@ class CloudSaid(msgspec.Struct, frozen=True):
     sentence: str
 
 
+class HubSaid(msgspec.Struct, frozen=True):
+    """The place of this process in a hub: the role, active or standby, and the id of the process."""
+
+    role: str
+    member: str
+
+
 class Healthz(msgspec.Struct, frozen=True):
-    """The health: `cloud` only with a link to the cloud, `reasons` only for a watchdog."""
+    """The health: `cloud` only with a link to the cloud, `reasons` only for a watchdog, `hub` only on a hub."""
 
     ok: bool
     problems: list[Finding]
     notices: list[Finding]
     cloud: CloudSaid | UnsetType = UNSET
     reasons: list[Reason] | UnsetType = UNSET
+    hub: HubSaid | UnsetType = UNSET
 
 
 class Changes(msgspec.Struct, frozen=True):

@@ -1,8 +1,8 @@
 """The metrics for Prometheus at /metrics, and the dashboard for Grafana that shows them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from bottle import request
 
@@ -14,7 +14,9 @@ from prjobs.monitor import measuring
 from prjobs.web import caller, connection
 from prjobs.web import metrics_sources as sources
 from prjobs.web.endpoint import JSON, Answer, Needs, Route, reply
-from prjobs.web.metrics_sources import Look, Samples
+from prjobs.web.metric import COUNTER, GAUGE, HISTOGRAM, INFO, Metric, Sample, Samples
+from prjobs.web.metrics_of_hub import HUB_METRICS
+from prjobs.web.metrics_sources import Look
 from prjobs.web.pages import static_folder
 
 if TYPE_CHECKING:
@@ -22,18 +24,7 @@ if TYPE_CHECKING:
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 DASHBOARD = "grafana-dashboard.json"
-COUNTER, GAUGE, HISTOGRAM, INFO = "counter", "gauge", "histogram", "info"
 _TOTAL, _INFO = "_total", "_info"
-
-
-class Metric(NamedTuple):
-    """A metric. The manual has the name, the kind, the labels and the help; `source` returns the samples at a look."""
-
-    name: str
-    kind: str
-    labels: tuple[str, ...]
-    help: str
-    source: Callable[[Look], Samples]
 
 
 METRICS = [
@@ -41,7 +32,7 @@ METRICS = [
         "prjobs_build_info",
         INFO,
         ("version", "python", "sqlite", "schema"),
-        "The versions of prjobs, Python, SQLite and the store's schema. Always 1.",
+        "The versions of prjobs, Python, SQLite and the store's schema; on a hub sqlite is empty. Always 1.",
         sources.build,
     ),
     Metric("prjobs_healthy", GAUGE, (), "1 while GET /healthz reports no problem, else 0.", sources.healthy),
@@ -195,10 +186,16 @@ class Collector:
     def collect(self) -> Iterator["Family"]:
         """Yield the family of each metric."""
         for metric in METRICS:
-            samples: list[sources.Sample] = []
-            with suppress(Unavailable, TookTooLong, OSError):
-                samples.extend(metric.source(self._look))
-            yield _family(metric, self._reached(metric, samples))
+            yield self._family(metric, self._look)
+        if self._look.queue.settings.store_url:
+            for metric in HUB_METRICS:
+                yield self._family(metric, self._look.queue.database)
+
+    def _family(self, metric: Metric, source: object) -> "Family":
+        samples: list[Sample] = []
+        with suppress(Unavailable, TookTooLong, OSError):
+            samples.extend(metric.source(source))
+        return _family(metric, self._reached(metric, samples))
 
     def _reached(self, metric: Metric, samples: Samples) -> Samples:
         if "site" not in metric.labels:

@@ -2,12 +2,11 @@
 
 import platform
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from prjobs.appliance import Appliance
 from prjobs.base.folder import Folder
-from prjobs.base.histogram import Histogram
 from prjobs.base.ulids import ulid_ms
 from prjobs.cloud import tables
 from prjobs.cloud.status import state_of
@@ -20,12 +19,11 @@ from prjobs.monitor.board import Alarm
 from prjobs.monitor.measures import Measures
 from prjobs.store.schema import schema_number
 from prjobs.version import VERSION
+from prjobs.web.metric import Sample, Samples
 
 MB = 1_000_000
 HANDOUT_STATES = (OPEN, CONFIRMED, UNCONFIRMED, RETURNED)
 LINK_STATES = ("starting", "in step", "behind", "down")
-Sample = tuple[tuple[str, ...], float | Histogram]
-Samples = Iterable[Sample]
 
 
 class Look(NamedTuple):
@@ -52,7 +50,8 @@ class Look(NamedTuple):
 
 def build(look: Look) -> Samples:
     """Return the versions as labels."""
-    yield (VERSION, platform.python_version(), look.queue.database.version, schema_number()), 1
+    sqlite = "" if look.queue.settings.store_url else look.queue.database.version
+    yield (VERSION, platform.python_version(), sqlite, schema_number()), 1
 
 
 def healthy(look: Look) -> Samples:

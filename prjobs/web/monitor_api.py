@@ -21,7 +21,7 @@ from prjobs.jobs.queue import Queue
 from prjobs.monitor import alarms, health, makings, views, watchdog
 from prjobs.monitor.board import Board
 from prjobs.web import audited_acts, caller, connection, sending
-from prjobs.web.answers import Alarms, Changes, CloudSaid, Healthz, Setting, SettingsAnswer
+from prjobs.web.answers import Alarms, Changes, CloudSaid, Healthz, HubSaid, Setting, SettingsAnswer
 from prjobs.web.endpoint import (
     MAX_WAIT_S,
     Answer,
@@ -74,7 +74,9 @@ def get_healthz(appliance: Appliance) -> Answer:
     found = health.examine(appliance.queue)
     cloud = CloudSaid(*state_of(appliance.cloud)) if appliance.queue.settings.cloud_mode != "off" else UNSET
     reasons = watchdog.list_reasons(appliance.board, _reached(appliance)) if asked_for else UNSET
-    said = Healthz(found.ok and not reasons, found.problems, found.notices, cloud, reasons)
+    member = appliance.queue.database.member
+    hub = HubSaid("active", member) if member else UNSET
+    said = Healthz(found.ok and not reasons, found.problems, found.notices, cloud, reasons=reasons, hub=hub)
     return reply_json(said, status=200 if said.ok else 503)
 
 

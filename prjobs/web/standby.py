@@ -60,7 +60,8 @@ class StandbyApp:
         if environ["PATH_INFO"] != "/healthz":
             return refusal(Standby(self.sentence), environ)
         # In the shape of the health of an active process, and in that of a refusal.
-        said = {"ok": False, "problems": [self._problem()], "notices": []}
+        hub = {"role": Standby.code, "member": ""}
+        said = {"ok": False, "problems": [self._problem()], "notices": [], "hub": hub}
         error = {"error": self.sentence, "code": Standby.code, "active": self.active}
         return reply_json(said | error, status=503, Retry_After=str(RETRY_S))
 

@@ -17,6 +17,7 @@ from prjobs.version import VERSION
 from tests import verbs
 from tests.postgres import PostgresServer, driver, require_server
 from tests.program import Program
+from tests.waiting import wait_for
 
 psycopg = driver()
 
@@ -215,10 +216,14 @@ def test_the_command_reads_only_and_never_shows_the_address(
     assert counted()[0] == before[0]
 
 
+def standby_is_there(one: Finding) -> bool:
+    return one.check == "standby" and one.level == OK
+
+
 @pytest.mark.long
 def test_servers_that_are_not_fit_and_standbys(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     require_server()
-    server = PostgresServer(fsync="off", synchronous_standby_names="far", max_wal_senders="3")
+    server = PostgresServer(fsync="off", max_wal_senders="5")
     monkeypatch.setenv("PRJOBS_PORT", "0")
     try:
         monkeypatch.setenv("PRJOBS_STORE_URL", server.url)
@@ -226,6 +231,8 @@ def test_servers_that_are_not_fit_and_standbys(folder: Folder, monkeypatch: pyte
         assert levels(unfit) == [WRONG] and "fsync" in unfit[0].sentence
         server.settings["fsync"] = "on"
         server.restart()
+        server.execute("ALTER SYSTEM SET synchronous_standby_names = 'far'")
+        server.execute("SELECT pg_reload_conf()")
         (standby,) = [one for one in examine(folder, StoreClock()) if one.check == "standby"]
         assert standby.level == WRONG and "No synchronous standby is there" in standby.sentence
         # A commit would wait for the standby.
@@ -233,12 +240,20 @@ def test_servers_that_are_not_fit_and_standbys(folder: Folder, monkeypatch: pyte
         monkeypatch.setenv("PRJOBS_STORE_URL", server.url.replace("prjobs@", "plain@"))
         (standby,) = [one for one in examine(folder, StoreClock()) if one.check == "standby"]
         assert standby.level == NOTE and "pg_read_all_stats" in standby.sentence
-        with psycopg.connect(server.url, autocommit=True) as connection:
-            assert (
-                hub_state.list_standbys(
-                    lambda text, given: connection.execute(text.replace("?", "%s"), given).fetchall(), 5
-                )
-                == []
-            )
+        second = PostgresServer(server)
+        try:
+            server.execute("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
+            server.execute("SELECT pg_reload_conf()")
+            monkeypatch.setenv("PRJOBS_STORE_URL", server.url)
+            in_order = wait_for(lambda: [one for one in examine(folder, StoreClock()) if standby_is_there(one)])
+            assert "standby, " in in_order[0].sentence and "bytes behind" in in_order[0].sentence
+            with closing(connect(server.url)) as connection:
+                (seen,) = hub_state.list_standbys(connection.fetch, 5)
+            assert (seen.name, seen.is_synchronous) == ("standby", 1) and seen.lag_s >= 0 <= seen.lag_bytes
+            monkeypatch.setenv("PRJOBS_STORE_URL", second.url)
+            said = [one for one in examine(folder, StoreClock()) if one.check == "database" and one.level == WRONG]
+            assert "takes no writes" in said[0].sentence
+        finally:
+            second.stop()
     finally:
         server.stop()
