@@ -21,7 +21,10 @@ def stored(program):
 
 
 def works(data):
-    """Words of each long work -> the steps that it shows. `import` needs a cloud: see tests/cloud/test_backlog.py."""
+    """Words of each long work -> the steps that it shows. `import` needs a cloud: see tests/cloud/test_backlog.py.
+
+    `move` needs PostgreSQL: see tests/hub/test_move.py.
+    """
     return {
         ("backup", str(data / "second.sqlite3")): ["Copying the store", "Checking the file for damage"],
         ("doctor", "--deep"): ["Checking the file for damage", "Checking each job", "Checking the jobs of the cloud"],

@@ -20,6 +20,7 @@ from prjobs.base.clock import Clock
 from prjobs.base.decoding import convert
 from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
+from prjobs.base.moves import require_here
 from prjobs.base.settings_sources import load_settings
 from prjobs.cloud import status
 from prjobs.cloud.link import Link, open_link
@@ -37,12 +38,14 @@ Document = dict[str, Any]
 @contextmanager
 def own_appliance(folder: Folder, create: bool = True) -> Iterator[Appliance]:
     """Yield the folder opened by this process. Raises Unusable for an empty folder unless `create`."""
-    if not create and not folder.database.exists():
+    settings, _ = load_settings(folder.path)
+    if not settings.store_url:
+        require_here(folder, folder.identity())
+    if not create and not settings.store_url and not folder.database.exists():
         raise Unusable(f"{folder.path} holds no appliance yet. Start one there with `prjobs serve`.")
     folder.create()
     lock = folder.lock()
     try:
-        settings, _ = load_settings(folder.path)
         is_demo, clock = bool(folder.identity().get("demo")), Clock()
         purpose = Purpose(is_demo, serving=False, before_upgrade=partial(keep_older, folder, clock))
         appliance, _ = open_appliance(folder, settings, clock, purpose)

@@ -2,7 +2,9 @@
 
 import itertools
 import sqlite3
+import tempfile
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,21 @@ TEXTS = ("", "\\N", "a\tb\nc\r\n\\.", "星 Ω é", 'it\'s "quoted" $1 ? %s :name
 
 def everything(path: Path) -> Folder:
     """Make a closed data folder with real jobs, hand-outs, tokens and audit, and made-up rows in all other tables."""
+    folder = Folder(path)
+    folder.create()
+    for name, content in _files().items():
+        (path / name).write_bytes(content)
+    return folder
+
+
+@cache
+def _files() -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory() as place:
+        folder = _made(Path(place) / "data")
+        return {path.name: path.read_bytes() for path in folder.path.iterdir() if path.is_file()}
+
+
+def _made(path: Path) -> Folder:
     folder = Folder(path)
     store_of("0015", path)
     appliance, _ = upgrade(folder)

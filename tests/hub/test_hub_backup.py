@@ -17,6 +17,7 @@ from prjobs.store.copying import FileCopy
 from prjobs.upkeep.inspection import open_read_only
 from prjobs.upkeep.restore import SKIP, restore
 from tests import verbs
+from tests.hub.fault_proxy import FaultProxy
 from tests.hub.stores import everything, in_database, in_file
 from tests.postgres import driver
 
@@ -116,6 +117,7 @@ def test_a_restore_cancels_what_waits_and_gives_no_number_twice(hub, tmp_path):
     closed(appliance, hub.folder)
 
 
+@pytest.mark.long
 def test_a_restore_into_a_new_database(hub, tmp_path, postgres_server):
     target = tmp_path / "one.sqlite3"
     make_hub_backup(hub, target)
@@ -138,6 +140,22 @@ def test_a_backup_of_another_appliance_or_no_backup_is_refused(hub, tmp_path):
         with pytest.raises(Unusable):
             restore_hub(hub, source)
     assert in_database(hub.url, like(hub)) == before
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("text", [b"COPY token", b"COMMIT"])
+def test_a_broken_connection_leaves_the_database_as_before(hub, tmp_path, postgres_server, text):
+    target = tmp_path / "one.sqlite3"
+    make_hub_backup(hub, target)
+    before, proxy = in_database(hub.url, like(hub)), FaultProxy(postgres_server.port)
+    try:
+        proxy.cut_at, proxy.before = text, True
+        with pytest.raises(Unusable, match="cannot be used"):
+            restore_hub(Hub(hub.folder, proxy.url(hub.url), Clock()), target)
+    finally:
+        proxy.stop()
+    assert in_database(hub.url, like(hub)) == before
+    assert starts(hub.folder, hub.url) is True
 
 
 def test_a_database_that_was_set_back_is_made_safe_in_place(hub, postgres_server):
@@ -169,6 +187,7 @@ def test_a_database_that_was_set_back_is_made_safe_in_place(hub, postgres_server
         postgres_server.execute("DROP DATABASE earlier WITH (FORCE)")
 
 
+@pytest.mark.long
 def test_the_commands(hub, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PRJOBS_STORE_URL", hub.url)
     data, target = ("--data", str(hub.folder.path)), tmp_path / "one.sqlite3"

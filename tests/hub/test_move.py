@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +15,7 @@ from prjobs.base.errors import Unusable
 from prjobs.base.failpoints import Failpoints
 from prjobs.base.folder import Folder
 from prjobs.base.moves import LEFT
+from prjobs.store.schema import MIGRATIONS
 from tests.disks import mounted
 from tests.hub.fault_proxy import FaultProxy
 from tests.hub.stores import everything, in_database, in_file
@@ -186,6 +188,48 @@ def test_a_schema_of_a_newer_version_is_refused_and_an_older_one_upgraded(stored
     assert starts(stored) is True
 
 
+@pytest.fixture
+def newer(tmp_path, monkeypatch):
+    """A version with one more migration."""
+    folder = tmp_path / "migrations"
+    shutil.copytree(MIGRATIONS, folder)
+    (folder / "9999_further.py").write_text(
+        "from prjobs.store.dialect import spelled\n\n\ndef up(migrator, db):\n"
+        "    db.execute_sql(spelled('CREATE TABLE further (id {key}, count {int} NOT NULL, name {text})', db))\n"
+    )
+
+    def use():
+        for module in ("schema", "hub", "copying"):
+            monkeypatch.setattr(f"prjobs.store.{module}.MIGRATIONS", folder)
+        monkeypatch.setattr("prjobs.upkeep.inspection.MIGRATIONS", folder)
+
+    return use
+
+
+def test_stores_of_an_older_version_are_upgraded_but_by_no_dry_run(stored, postgres_url, newer):
+    open_hub(postgres_url, "").close()
+    newer()
+    with pytest.raises(Unusable, match="a dry run changes nothing"):
+        move_to_database(wish(stored, postgres_url, dry_run=True))
+    assert "further" not in in_file(stored.database)
+    move_to_database(wish(stored, postgres_url))
+    kept = stored.path / "prjobs.sqlite3.moved"
+    assert asked(postgres_url, "SELECT count(*) FROM further") == [(0,)]
+    assert in_database(postgres_url, kept) == in_file(kept) and "further" in in_file(kept)
+    assert list(stored.backups.glob("before-9999-*"))
+
+
+@pytest.mark.long
+def test_commands_without_a_server_say_where_the_store_is(stored, postgres_url):
+    move_to_database(wish(stored, postgres_url))
+    program = Program(stored.path)
+    for words in (("token", "list"), ("token", "create", "--user", "ann"), ("doctor",)):
+        done = program.run(*words)
+        assert done.returncode == 1 and "is in the database" in done.stdout + done.stderr, words
+    done = program.run("token", "list", env={**os.environ, "PRJOBS_STORE_URL": postgres_url})
+    assert done.returncode == 0 and "auth0|alice" in done.stdout
+
+
 # ---- crashes
 
 
@@ -245,6 +289,7 @@ def spoiled(postgres_server, postgres_url):
     proxy.stop()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("text", "before"), [(b"COPY token", True), (b"COMMIT", True), (b"COMMIT", False)])
 def test_a_broken_connection_leaves_the_store_in_the_folder(stored, postgres_url, spoiled, text, before):
     proxy, way = spoiled
@@ -259,6 +304,7 @@ def test_a_broken_connection_leaves_the_store_in_the_folder(stored, postgres_url
     assert in_database(postgres_url, stored.path / "prjobs.sqlite3.moved") == found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("text", "before"), [(b"FROM token", True), (b"COMMIT", True), (b"COMMIT", False)])
 def test_on_the_way_back_it_leaves_one_store_as_well(stored, postgres_url, spoiled, text, before, tmp_path):
     proxy, way = spoiled
@@ -287,6 +333,7 @@ def test_a_full_disk_leaves_the_store_in_the_database(stored, postgres_url, tmp_
     assert starts(stored, postgres_url) is True
 
 
+@pytest.mark.long
 def test_another_folder_is_never_overwritten(stored, postgres_url, tmp_path):
     other = everything(tmp_path / "other")
     (other.path / "identity.json").write_text(json.dumps({"identity": "another", "demo": False}))
@@ -311,6 +358,7 @@ STEPS = ["Checking the file for damage", "Checking each row", "Copying the store
 STEPS += ["Checking each job", "Checking the audit"]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no pty")
 def test_the_command_shows_its_steps_on_a_terminal_and_nothing_in_a_pipe(stored, postgres_url):
     program, words = Program(stored.path), ("move", "--to", postgres_url, "--dry-run")
@@ -324,6 +372,7 @@ def test_the_command_shows_its_steps_on_a_terminal_and_nothing_in_a_pipe(stored,
     assert done.stderr == "" and said["dry_run"] is True and said["jobs"] > 5 and said["where"].startswith("test_")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("to", "said"),
     [
