@@ -56,7 +56,7 @@ def test_the_two_commands_come_first():
 
 
 def test_the_readme_is_short_and_names_files_that_are_there():
-    assert len(TEXT.splitlines()) <= 170
+    assert len(TEXT.splitlines()) <= 180
     named = re.findall(r"`((?:prjobs|static|tests)/[\w/.]*|prjobs\.py|\.ci/run)`", TEXT)
     assert len(named) > 10
     assert [name for name in named if not (ROOT / name).exists()] == []

@@ -23,7 +23,7 @@ from prjobs.observatory import Observatory
 from prjobs.observing import alpaca_link, indi_link, program
 from prjobs.observing.alpaca_site import AlpacaSite
 from prjobs.observing.configuration import FILE_NAME, place_of, read
-from prjobs.observing.devices import DeviceFault
+from prjobs.observing.faults import DeviceFault
 from prjobs.observing.handlers import Station
 from prjobs.observing.indi_site import IndiSite
 from prjobs.observing.pointing import load_ephem

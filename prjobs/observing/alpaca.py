@@ -6,7 +6,8 @@ from typing import Any
 
 from prjobs.observing.alpaca_image import fits_of
 from prjobs.observing.alpaca_link import NOT_IMPLEMENTED, PARKED, AlpacaError, AlpacaLink
-from prjobs.observing.devices import EXPOSES, DeviceFault, HasEnded
+from prjobs.observing.devices import EXPOSES, HasEnded
+from prjobs.observing.faults import DeviceFault
 from prjobs.observing.fits import Card
 from prjobs.observing.limits import RoofState
 from prjobs.observing.pointing import Position, distance_deg, of_date, to_j2000

@@ -9,7 +9,7 @@ import sys
 from array import array
 from typing import Any
 
-from prjobs.observing.devices import DeviceFault
+from prjobs.observing.faults import DeviceFault
 from prjobs.observing.fits import BLOCK, Card, header, lines
 
 HEAD = struct.Struct("<11i")

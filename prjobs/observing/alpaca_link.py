@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from prjobs.observing.devices import DeviceFault
+from prjobs.observing.faults import DeviceFault
 
 PORT = 11111
 # Older drivers answer a command when the motion has ended.

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from prjobs.observatory import Job
+from prjobs.observatory.job import Job
+from prjobs.observing.faults import DeviceFault
 from prjobs.observing.fits import Card
 from prjobs.observing.limits import RoofState
 from prjobs.observing.pointing import Position
@@ -22,10 +23,6 @@ LOOK_S = 0.1
 # A command to a server that hangs: the stop's report waits so long for its end.
 COMMAND_S = 10.0
 EXPOSES = "already exposes, for no job of this program: wait for the end, or send a stop."
-
-
-class DeviceFault(Exception):
-    """A device refused, failed, does not answer, or is not there."""
 
 
 class Device(Protocol):

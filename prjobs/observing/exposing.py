@@ -6,7 +6,8 @@ from pathlib import Path
 from prjobs.base.files import reason_of
 from prjobs.observatory import Job, Observatory
 from prjobs.observing import fits
-from prjobs.observing.devices import Camera, DeviceFault
+from prjobs.observing.devices import Camera
+from prjobs.observing.faults import DeviceFault
 from prjobs.observing.fits import Card
 from prjobs.observing.handlers import FilterJobs, Station, usual_s
 from prjobs.observing.values import BadParameter, Exposure, exposure

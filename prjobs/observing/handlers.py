@@ -11,17 +11,8 @@ from prjobs.base.catalogue import ENCLOSURES, usual_seconds
 from prjobs.base.places import Place
 from prjobs.observatory import Job, Observatory
 from prjobs.observing.configuration import Configuration
-from prjobs.observing.devices import (
-    Camera,
-    Device,
-    DeviceFault,
-    Dome,
-    FilterWheel,
-    Focuser,
-    Guard,
-    Mount,
-    Rotator,
-)
+from prjobs.observing.devices import Camera, Device, Dome, FilterWheel, Focuser, Guard, Mount, Rotator
+from prjobs.observing.faults import DeviceFault
 from prjobs.observing.limits import OutsideLimits, RoofState, require_roof, require_target
 from prjobs.observing.pointing import target
 from prjobs.observing.values import BadParameter, number, text

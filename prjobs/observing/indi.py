@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable
 
-from prjobs.observing.devices import EXPOSES, DeviceFault, HasEnded
+from prjobs.observing.devices import EXPOSES, HasEnded
+from prjobs.observing.faults import DeviceFault
 from prjobs.observing.fits import Card, with_cards
 from prjobs.observing.indi_link import CONFIRM_S, IndiLink, Property
 from prjobs.observing.limits import RoofState

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prjobs.base.errors import Unusable
-from prjobs.observing.devices import DeviceFault
+from prjobs.observing.faults import DeviceFault
 
 logger = logging.getLogger(__name__)
 PORT = 7624

@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Self
 
 from prjobs.observing.configuration import KINDS
+from prjobs.observing.faults import DeviceFault
 from prjobs.observing.handlers import Devices
 from prjobs.observing.indi import IndiCamera, IndiDome, IndiFilterWheel, IndiFocuser, IndiMount, IndiRotator
 from prjobs.observing.indi_link import CONNECTION, IndiLink
@@ -54,10 +56,17 @@ class IndiSite:
         until_s = time.monotonic() + PRESENT_S
         while time.monotonic() < until_s and (not before or before != self.link.names()):
             before = self.link.names()
-            if self.names and set(self.names.values()) <= set(before):
+            if self.names and all(self._is_connected(name) for name in self.names.values()):
                 return
             time.sleep(QUIET_S)
         self.link.find("", CONNECTION)
+
+    def _is_connected(self, name: str) -> bool:
+        """Return True if a device is connected to the hardware; False too without the server."""
+        with suppress(DeviceFault):
+            found = self.link.find(name, CONNECTION)
+            return found is not None and found.values.get("CONNECT") == "On"
+        return False
 
     def _interfaces(self, name: str) -> int:
         found = self.link.find(name, "DRIVER_INFO")

@@ -5,8 +5,8 @@ import threading
 from pathlib import Path
 
 from prjobs.observatory import Job, Observatory
-from prjobs.observing.devices import DeviceFault
 from prjobs.observing.exposing import CameraJobs
+from prjobs.observing.faults import DeviceFault
 from prjobs.observing.handlers import FilterJobs, FocuserJobs, MountJobs, RoofJobs, RotatorJobs, Station
 
 logger = logging.getLogger(__name__)

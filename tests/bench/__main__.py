@@ -1,6 +1,6 @@
 """`python -m tests.bench [NAME…] [--quick]`: print the table.
 
-`site`, `kill`, `power`, `rivals` and `growth` are campaigns of their own.
+`site`, `kill`, `power`, `rivals`, `growth` and `stop` are campaigns of their own.
 
 Both sides of a ratio run in turns on this machine; nothing leaves it. Figures of different machines, and the
 absolute ones of one machine, are not worth comparing.
@@ -26,6 +26,7 @@ from tests.bench import (
     power,
     site,
     start,
+    stop,
     stopped,
     wakeup,
     writing,
@@ -51,6 +52,7 @@ LOADS: dict[str, Callable[[argparse.Namespace], bool]] = {
     "power": power.main,
     "rivals": rivals.main,
     "growth": growth.main,
+    "stop": stop.main,
 }
 
 
@@ -76,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--against", type=Path, metavar="DIR", help="another checkout, to compare in `cpu`")
     parser.add_argument("--seconds", type=float, default=120.0, help="how long `site` runs (default: 120)")
     parser.add_argument("--held", action="store_true", help="the observatories of `site` hold their polls")
-    parser.add_argument("--rounds", type=int, default=100, help="how often `kill` kills (default: 100)")
+    parser.add_argument("--rounds", type=int, default=100, help="how often `kill` and `stop` act (default: 100)")
     parser.add_argument("--states", type=int, help="how many disks `power` starts on (default: 2000)")
     parser.add_argument(
         "--store", help="a folder that keeps the stores of `growth` for hours, so that they are made once"

@@ -11,7 +11,7 @@ from prjobs.observatory import Observatory
 from prjobs.observing import program
 from prjobs.observing.alpaca_site import AlpacaSite
 from prjobs.observing.configuration import Configuration, Named
-from prjobs.observing.devices import DeviceFault
+from prjobs.observing.faults import DeviceFault
 from prjobs.observing.handlers import Station
 from prjobs.observing.indi_site import IndiSite
 from prjobs.observing.pointing import Position

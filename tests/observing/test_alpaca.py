@@ -4,7 +4,7 @@ import pytest
 
 from prjobs.observing import fits
 from prjobs.observing.alpaca_image import HEAD, fits_of
-from prjobs.observing.devices import DeviceFault
+from prjobs.observing.faults import DeviceFault
 from prjobs.observing.fits import Card
 from prjobs.observing.limits import Limits
 from tests.observing.headers import header_of

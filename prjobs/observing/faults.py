@@ -1,0 +1,5 @@
+"""The fault of a device."""
+
+
+class DeviceFault(Exception):
+    """A device refused, failed, does not answer, or is not there."""
