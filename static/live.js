@@ -147,7 +147,7 @@ export class Live {
   async askNow(mark) {
     const { view = "", sites = [] } = this.looking();
     const which = view === "panels" ? "all" : view === "table" ? "named" : "few";
-    const now = await this.ask("now", { sites: which, site: sites.join(",") });
+    const now = await this.ask("now", { sites: which, site: sites.join(","), alarms: this.model.alarmsMark });
     return [now, isMany(now, view) ? await this.ask("sites", { since: mark }) : null];
   }
 

@@ -13,7 +13,7 @@ export function newModel() {
   return {
     loaded: false, version: null, build: "", seq: 0, demo: false, user: null,
     health: { ok: true, problems: [] },
-    sites: new Map(), open: new Map(), events: [], alarms: [], makings: [], locks: [],
+    sites: new Map(), open: new Map(), events: [], alarms: [], alarmsMark: "", makings: [], locks: [],
     cloud: null, store: null, around: newAround(),
     // With many sites `sites` has those that somebody looks at, and `rows` a few words on each.
     many: false, rows: new Map(), mark: "",
@@ -53,7 +53,7 @@ export function isAnotherServer(model, answer) {
 export function applyNow(model, answer) {
   Object.assign(model, {
     version: answer.version, build: answer.build || "", store: answer.store ?? null, demo: Boolean(answer.demo),
-    user: answer.user || null, alarms: answer.alarms || [], makings: answer.make_safe || [], locks: answer.locks || [], cloud: answer.cloud || null,
+    user: answer.user || null, alarms: answer.alarms || (answer.alarms_mark ? model.alarms : []), alarmsMark: answer.alarms_mark || "", makings: answer.make_safe || [], locks: answer.locks || [], cloud: answer.cloud || null,
     health: answer.health || { ok: true, problems: [] },
   });
   takeRules(answer.rules);

@@ -258,6 +258,27 @@ def test_a_wrong_query_is_refused_with_a_sentence(server, query, words):
     assert requests.get(f"{server.url}/api/sites", params={"since": "x" * 65}, timeout=60).status_code == 400
 
 
+def test_alarms_that_did_not_change_are_left_out(make_server):
+    clock = ManualClock()
+    server = make_server(clock)
+    watch = Watch(server.appliance.board)
+    submit(server.appliance, device="all", action="cancel_all_commands")
+    clock.advance(20)
+    watch.once()
+
+    def ask(mark="", **headers):
+        now = requests.get(f"{server.url}/api/now", params={"alarms": mark}, headers=headers, timeout=60).json()
+        return now["alarms"], now["alarms_mark"]
+
+    (alarm, *_), mark = ask()
+    assert ask(mark) == (None, mark)
+    alarms.acknowledge(server.appliance.board, [alarm["key"]], USER)
+    (seen, *_), newer = ask(mark)
+    assert seen["ack"]["who"] == "auth0|alice" and newer != mark
+    token = make_token(server.appliance, "auth0|two", sites=("mrc1",))
+    assert ask(newer, Authorization=f"Bearer {token}")[0] == []
+
+
 # ---- a token for two sites
 
 

@@ -4,7 +4,7 @@ Alarms live in memory first, so that a failing store neither hides an alarm nor 
 written as soon as the store works.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, cast
 
@@ -15,6 +15,7 @@ from prjobs.base.errors import NotFound, Unavailable
 from prjobs.base.manual import section_of
 from prjobs.base.notices import Code
 from prjobs.monitor.board import Alarm, Board
+from prjobs.monitor.feed import scope_mark
 from prjobs.store.source import Store
 from prjobs.store.transaction import Transaction
 
@@ -209,6 +210,11 @@ def list_texts(board: Board, reaches: Callable[[str], bool]) -> list[AlarmView]:
     which = 0 if reaches("") else 1
     made = board.alarm_texts.get(board.alarms.number, lambda: _texts(board))
     return cast(list[AlarmView], [texts[which] for site, texts in made if not site or reaches(site)])
+
+
+def mark_of(board: Board, scope: Iterable[str]) -> str:
+    """Return a text that changes with every change of an alarm, for a caller of these sites; empty for all sites."""
+    return f"{scope_mark(board.alarm_texts.process, scope)}{board.alarms.number}"
 
 
 def _texts(board: Board) -> list[tuple[str, tuple[msgspec.Raw, msgspec.Raw]]]:

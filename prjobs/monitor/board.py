@@ -161,7 +161,9 @@ class Shared:
 class AlarmTexts:
     """The alarms in the form for pages, made anew after a change only."""
 
-    def __init__(self) -> None:
+    def __init__(self, process: str) -> None:
+        # Another process counts other changes.
+        self.process = process
         self._made: tuple[int, Any] = (-1, None)
 
     def get(self, number: int, make: Callable[[], Any]) -> Any:
@@ -248,8 +250,8 @@ class Board:
     site: SharedBySite
     names: Shared
     table: Shared
+    alarm_texts: AlarmTexts
     alarms: RaisedAlarms = field(default_factory=RaisedAlarms)
-    alarm_texts: AlarmTexts = field(default_factory=AlarmTexts)
     days: Days = field(default_factory=Days)
     measures: Measures = field(default_factory=Measures)
 
@@ -257,4 +259,11 @@ class Board:
 def new_board(queue: Queue) -> Board:
     """Return the board of a queue."""
     clock = queue.clock
-    return Board(queue, Shared(clock), SharedBySite(clock), Shared(clock), Shared(clock))
+    return Board(
+        queue=queue,
+        sites=Shared(clock),
+        site=SharedBySite(clock),
+        names=Shared(clock),
+        table=Shared(clock),
+        alarm_texts=AlarmTexts(clock.random_bytes(4).hex()),
+    )

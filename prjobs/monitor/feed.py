@@ -11,6 +11,11 @@ import msgspec
 GONE_LIMIT = 1000
 
 
+def scope_mark(process: str, scope: Iterable[str]) -> str:
+    """Return the beginning of a mark: the process that counts, and the sites of the caller, none for every site."""
+    return f"{process}.{crc32(' '.join(sorted(scope)).encode()):x}."
+
+
 class Rows(NamedTuple):
     """The rows for a page, each as JSON: all of them if `is_whole`, else those changed since, and the names removed."""
 
@@ -59,7 +64,7 @@ class Feed:
 
     def since(self, mark: str, reaches: Callable[[str], bool], scope: Iterable[str]) -> Rows:
         """Return the rows of the names that `reaches`, changed since the mark; all for a mark of another `scope`."""
-        own = f"{self._process}.{crc32(' '.join(sorted(scope)).encode()):x}."
+        own = scope_mark(self._process, scope)
         with self._lock:
             rows, gone, newest, floor = self._rows, dict(self._gone), self._number, self._floor
         since = _number_of(mark.removeprefix(own)) if mark.startswith(own) else None

@@ -30,7 +30,8 @@ class Now(msgspec.Struct, frozen=True):
     seq: int
     demo: bool
     store: str
-    alarms: list[alarms.AlarmView]
+    alarms: list[alarms.AlarmView] | None
+    alarms_mark: str
     rules: Rules
     user: User | None
     make_safe: list[makings.MakingView]
@@ -51,6 +52,14 @@ class NowQuery(msgspec.Struct, frozen=True):
             "`site` alone"
         ),
     ] = "all"
+    alarms: Annotated[
+        str,
+        Meta(
+            max_length=64,
+            description="the `alarms_mark` of an earlier answer, up to 64 characters: the alarms are null while they "
+            "are the same",
+        ),
+    ] = ""
     site: (
         Annotated[
             str,
@@ -69,6 +78,7 @@ def get_now(appliance: Appliance) -> Answer:
     asked = parse_query(NowQuery)
     reaches = caller.reach(identity)
     queue = appliance.queue
+    mark = alarms.mark_of(appliance.board, identity.sites if identity else ())
     names = list(filter(reaches, sites.names(appliance.board)))
     return reply_json(
         Now(
@@ -78,7 +88,8 @@ def get_now(appliance: Appliance) -> Answer:
             seq=log.last_seq(queue.database),
             demo=queue.demo,
             store=queue.identity,
-            alarms=alarms.list_texts(appliance.board, reaches),
+            alarms=None if asked.alarms == mark else alarms.list_texts(appliance.board, reaches),
+            alarms_mark=mark,
             rules=rules_of(stations(queue.settings), reaches),
             user=caller.shown(identity) if identity else None,
             make_safe=[one for one in makings.list_makings(queue) if reaches(one.site)],
