@@ -16,12 +16,14 @@ from prjobs.base.clock import StoreClock
 from prjobs.base.errors import Fault, Unavailable, Unusable
 from prjobs.base.folder import Folder
 from prjobs.base.logs import write_logs
+from prjobs.base.moves import require_there
 from prjobs.base.private import require_private
 from prjobs.base.settings import Settings
 from prjobs.cloud import switched_off
 from prjobs.jobs import proofs
-from prjobs.opening import LIBRARY_MISSING, Purpose, Start, open_appliance, require_settings
+from prjobs.opening import LIBRARY_MISSING, Purpose, Start, open_appliance, require_identity, require_settings
 from prjobs.running import Running, fetcher, leave_address, listen, url_of
+from prjobs.store.joining import SECRET, require_not_set_back, require_secret
 from prjobs.upkeep.chores import Chores
 from prjobs.version import VERSION
 from prjobs.web.app import build_app
@@ -48,12 +50,24 @@ def _new_member(settings: Settings, url: str, clock: StoreClock, before: str) ->
     return Member(settings.store_url, url, clock, before)
 
 
-def _require_database(settings: Settings) -> None:
+def _require_database(folder: Folder, settings: Settings) -> bool:
+    """Raise Unusable unless the folder fits to the database; return True if the hub has a secret already."""
     try:
         from prjobs.store.hub import open_hub
     except ImportError:
         raise Unusable(LIBRARY_MISSING) from None
-    open_hub(settings.store_url, "").close()
+    database, identity = open_hub(settings.store_url, ""), folder.identity()
+    try:
+        facts: dict[str, str] = dict(database.fetch("SELECT name, value FROM fact"))
+        require_there(identity, facts)
+        require_identity(folder, settings, identity, facts)
+        require_secret(folder, identity, facts)
+        require_not_set_back(database, identity)
+        return SECRET in facts
+    except Unavailable as unavailable:
+        raise Unusable(unavailable.sentence, unavailable.fault) from None
+    finally:
+        database.close()
 
 
 class Term:
@@ -104,7 +118,7 @@ class HubServer:
         self._shown: str | None = None
         self._failure: Unusable | None = None
         try:
-            _require_database(settings)
+            self._fits = _require_database(folder, settings)
             self._standby = StandbyApp(settings)
             self._switch = Switch(self._standby)
             self.listener = listen(self._switch, settings)
@@ -244,8 +258,19 @@ class HubServer:
             term.running.appliance.queue.database.close()
         term.member.leave()
 
+    def _fits_now(self) -> bool:
+        try:
+            return _require_database(self.folder, self._settings)
+        except Unusable as unusable:
+            if unusable.fault != Fault.NOT_OPENED:
+                raise
+            return False
+
     def _note_active(self, active: "Active | None") -> None:
         self._standby.active = active.url if active else ""
+        if active and not self._fits:
+            # The first process of a new hub makes the secret after the others looked for one.
+            self._fits = self._fits_now()
         if self._standby.active == self._shown:
             return
         self._shown = self._standby.active

@@ -31,7 +31,8 @@ from prjobs.monitor import alarms, views
 from prjobs.monitor.board import new_board
 from prjobs.store.common import Common
 from prjobs.store.database import Database
-from prjobs.store.numbers import note_for_older_versions
+from prjobs.store.joining import LAST_SEQ, SECRET, digest, require_secret
+from prjobs.store.numbers import last_number, note_for_older_versions
 from prjobs.store.schema import open_database, schema_number
 from prjobs.store.source import Store
 from prjobs.store.transaction import Transaction
@@ -114,9 +115,6 @@ def open_appliance(
 ) -> tuple[Appliance, Start]:
     """Open the folder, whose lock the caller holds. Raises Unusable with a sentence that names the remedy."""
     identity = folder.identity()
-    if identity and not (folder.path / "secret").exists():
-        logger.warning("the secret is missing and is made anew: all older tokens are worthless, make new ones")
-    secret = folder.secret(clock)
     failpoints = planned(os.environ, settings.host)
     if settings.store_url:
         database = _open_hub(settings, purpose)
@@ -125,10 +123,10 @@ def open_appliance(
         database = _open_store(folder, failpoints, purpose)
     facts: dict[str, str] = dict(database.fetch("SELECT name, value FROM fact"))
     require_there(identity, facts)
+    _require_secret(folder, settings, identity, facts)
+    secret = folder.secret(clock)
+    require_identity(folder, settings, identity, facts)
     store_identity = facts.get("identity") or clock.random_bytes(16).hex()
-    if identity.get("identity", store_identity) != store_identity:
-        where = "The database of store_url" if settings.store_url else str(folder.database)
-        raise Unusable(f"{where} is the store of another appliance. {folder.restore_advice()}")
     common = Common(
         folder=folder.path,
         settings=settings,
@@ -146,6 +144,20 @@ def open_appliance(
         # A hub's process tries again: the writer and its connection must not stay.
         database.close()
         raise
+
+
+def require_identity(folder: Folder, settings: Settings, identity: dict[str, Any], facts: dict[str, str]) -> None:
+    """Raise Unusable for a store that belongs to another folder."""
+    if "identity" in facts and identity.get("identity", facts["identity"]) != facts["identity"]:
+        where = "The database of store_url" if settings.store_url else str(folder.database)
+        raise Unusable(f"{where} is the store of another appliance. {folder.restore_advice()}")
+
+
+def _require_secret(folder: Folder, settings: Settings, identity: dict[str, Any], facts: dict[str, str]) -> None:
+    if settings.store_url:
+        require_secret(folder, identity, facts)
+    elif identity and not (folder.path / "secret").exists():
+        logger.warning("the secret is missing and is made anew: all older tokens are worthless, make new ones")
 
 
 def _put_together(common: Common, secret: bytes, provider: Provider, identity: dict[str, Any]) -> Appliance:
@@ -222,7 +234,8 @@ def _begin(
     appliance: Appliance, folder: Folder, identity: dict[str, Any], facts: dict[str, str], serving: bool
 ) -> Start:
     queue, database = appliance.queue, appliance.queue.database
-    unconfirmed = database.write(_mark_open, queue, serving)
+    secret = digest(appliance.desk.secret) if queue.settings.store_url else ""
+    unconfirmed = database.write(_mark_open, queue, serving, secret)
     anchor.save_anchor(appliance.desk, joins=bool(queue.settings.store_url and not identity))
     _say_whose(folder, identity, queue)
     _remember_sites(appliance)
@@ -259,9 +272,12 @@ def _say_whose(folder: Folder, known: dict[str, Any], common: Common) -> None:
         raise Unusable(f"{folder.path}: cannot write identity.json: {reason_of(error)}.") from None
 
 
-def _mark_open(transaction: Transaction, queue: Queue, serving: bool) -> int:
+def _mark_open(transaction: Transaction, queue: Queue, serving: bool, secret: str) -> int:
     transaction.execute("DELETE FROM fact WHERE name IN ('identity', ?)", (ARRIVING,))
     transaction.execute("INSERT INTO fact (name, value) VALUES ('identity', ?)", (queue.identity,))
+    if secret:
+        transaction.execute("DELETE FROM fact WHERE name = ?", (SECRET,))
+        transaction.execute("INSERT INTO fact (name, value) VALUES (?, ?)", (SECRET, secret))
     if not serving:
         return 0
     transaction.execute("DELETE FROM fact WHERE name = 'running'")
@@ -298,7 +314,7 @@ def _mark_closed(transaction: Transaction, is_file: bool) -> None:
 
 
 def save_polls(queue: Queue, folder: Folder) -> None:
-    """Save the times of the polls, and beside the store the highest id ever given.
+    """Save the times of the polls, and beside the store the highest id ever given, on a hub also that of a change.
 
     A file that cannot be replaced, as on a full disk, keeps the old contents: the next start asks the store too.
     """
@@ -311,10 +327,13 @@ def save_polls(queue: Queue, folder: Folder) -> None:
         # The open store knows who it is, so the damaged file is written anew.
         logger.error("%s", unusable)
         identity = {}
-    if not stored or stored <= identity.get("last_ulid", ""):
+    known: dict[str, Any] = {"last_ulid": max(stored or "", identity.get("last_ulid", ""))}
+    if queue.settings.store_url:
+        known[LAST_SEQ] = last_number(queue.database.fetch, "change")
+    if not stored or known.items() <= identity.items():
         return
     try:
-        folder.write_identity({**identity, "identity": queue.identity, "demo": queue.demo, "last_ulid": stored})
+        folder.write_identity({**identity, "identity": queue.identity, "demo": queue.demo, **known})
     except OSError as error:
         logger.error("%s cannot be written: %s", folder.path / "identity.json", reason_of(error))
 

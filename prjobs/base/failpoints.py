@@ -1,4 +1,7 @@
-"""Failpoints: named points at which a test kills the process. `PRJOBS_FAIL=name:n` kills at the n-th pass."""
+"""Failpoints: named points at which a test kills the process. `PRJOBS_FAIL=name:n` kills at the n-th pass.
+
+`PRJOBS_FAIL=name:n:stop` stops the process there, as a machine in standby does, until it gets SIGCONT.
+"""
 
 import os
 import signal
@@ -24,7 +27,8 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 class Failpoints:
     """The count of passes until the planned death; without a plan, passing has no effect."""
 
-    def __init__(self, name: str = "", passes: int = 0) -> None:
+    def __init__(self, name: str = "", passes: int = 0, act: str = "") -> None:
+        self._act = die if not act else stop
         self._name = name
         self._passes = passes
 
@@ -34,12 +38,17 @@ class Failpoints:
             return
         self._passes -= 1
         if self._passes == 0:
-            die()
+            self._act()
 
 
 def die() -> None:
     """Kill this process without any clean-up, as a power cut would."""
     os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+
+
+def stop() -> None:
+    """Stop this process until somebody continues it; on Windows, which has no such signal, kill it."""
+    os.kill(os.getpid(), getattr(signal, "SIGSTOP", signal.SIGTERM))
 
 
 def planned(environment: Mapping[str, str], host: str) -> Failpoints:
@@ -50,9 +59,9 @@ def planned(environment: Mapping[str, str], host: str) -> Failpoints:
     plan = environment.get(VARIABLE, "")
     if not plan:
         return Failpoints()
-    name, _, passes = plan.partition(":")
+    name, passes, act = (*plan.split(":", 2), "", "")[:3]
     if host not in _LOOPBACK:
         raise Unusable(f"{VARIABLE} is for tests: unset the variable, or set host to 127.0.0.1.")
-    if name not in NAMES or not passes.isdigit() or int(passes) < 1:
-        raise Unusable(f"{VARIABLE} must be NAME:N with a name of {', '.join(NAMES)}.")
-    return Failpoints(name, int(passes))
+    if name not in NAMES or not passes.isdigit() or int(passes) < 1 or act not in ("", "stop"):
+        raise Unusable(f"{VARIABLE} must be NAME:N or NAME:N:stop with a name of {', '.join(NAMES)}.")
+    return Failpoints(name, int(passes), act)

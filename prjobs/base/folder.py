@@ -146,7 +146,7 @@ class Folder:
         return secret
 
     def identity(self) -> dict[str, Any]:
-        """Return the identity of the store: identity, last_ulid, demo. Empty for a new folder.
+        """Return the identity of the store: identity, last_ulid, demo, on a hub last_seq. Empty for a new folder.
 
         Raises Unusable for a damaged file: taken for a new folder, the folder would open as an empty queue.
         """

@@ -16,6 +16,13 @@ CommandClass = Literal[
 Seconds = Annotated[int, Meta(ge=0, le=10_000_000)]
 # Settings without an effect, and why: a file from an earlier version keeps no server from starting.
 RETIRED = {"held_share": "requests that wait hold no thread any more"}
+# Settings without a meaning on a hub, and why.
+NOT_ON_HUB = {
+    "min_free_mb": "the disk is the business of the database's server",
+    "backup_keep": "backups are made where the database runs",
+    "backup_hour": "backups are made where the database runs",
+    "backup_copy": "backups are made where the database runs",
+}
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

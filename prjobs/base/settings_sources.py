@@ -14,7 +14,7 @@ from prjobs.base.errors import Unusable
 from prjobs.base.groups import entries_of, parse_groups
 from prjobs.base.notify_addresses import parse_notify
 from prjobs.base.places import parse_places, parse_zones
-from prjobs.base.settings import RETIRED, Settings
+from prjobs.base.settings import NOT_ON_HUB, RETIRED, Settings
 from prjobs.base.suggestions import nearest
 
 FILE_NAME = "prjobs.toml"
@@ -70,7 +70,20 @@ def load_settings(
     origins |= retired
     if settings.reservations == "calendar" and not settings.calendar_url:
         raise Unusable("reservations is calendar, but calendar_url is empty: name the calendar service.")
+    if settings.store_url:
+        _require_fit_for_hub(origins)
     return settings, origins
+
+
+def _require_fit_for_hub(origins: Mapping[str, Origin]) -> None:
+    for name, reason in NOT_ON_HUB.items():
+        if name in origins and origins[name].source != "default":
+            raise Unusable(f"{origins[name].source}: {name} has no meaning on a hub (store_url), {reason}: remove it.")
+    mode = origins["cloud_mode"]
+    if mode.value != "off":
+        raise Unusable(
+            f"{mode.source}: cloud_mode must be off on a hub (store_url): sites link to the hub; {mode.value!r} came."
+        )
 
 
 def retired_sentences(origins: Mapping[str, Origin]) -> list[str]:

@@ -6,6 +6,7 @@ proves that the program read the answer before completely.
 
 import threading
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from prjobs.jobs.states import Program
 from prjobs.store.models import JobRow
@@ -15,7 +16,7 @@ from prjobs.store.models import JobRow
 class Handed:
     """The jobs of a hand-out to the poll of a program; `is_repeated` when an earlier answer gave the same jobs.
 
-    `has_stop` stays when the jobs are dropped from memory.
+    `has_stop` stays when the jobs are dropped from memory. `taken_s` is the elapsed time just before the commit.
     """
 
     id: int
@@ -24,11 +25,20 @@ class Handed:
     poll_id: str | None = None
     is_repeated: bool = False
     has_stop: bool = False
+    taken_s: float = 0.0
 
     @property
     def site(self) -> str:
         """Return the site of the program."""
         return self.program[0]
+
+
+class Leaving(NamedTuple):
+    """Hand-outs of an answer to the peer that must leave by the elapsed time `by_s`."""
+
+    given: list[Handed]
+    peer: str
+    by_s: float
 
 
 class Connections:

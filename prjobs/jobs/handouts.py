@@ -7,14 +7,15 @@ a program that has gone looks the same.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import NamedTuple
 
 from prjobs.access import lockouts
-from prjobs.base.errors import Conflict
+from prjobs.base.errors import Conflict, Fault
 from prjobs.base.notices import Code
 from prjobs.jobs import expiry, leases, log, lookup, marked_flushes, proofs, settling, shared_stops, stops, two_programs
-from prjobs.jobs.connections import Handed
+from prjobs.jobs.connections import Handed, Leaving
 from prjobs.jobs.log import Event
 from prjobs.jobs.queue import Queue, post
 from prjobs.jobs.recent_polls import NotedPoll
@@ -33,6 +34,11 @@ HAS_ENDED = (
     "keeps the connection open until the answer."
 )
 ENDED = "its poll had ended before the answer: it waits again"
+# On a hub an answer with jobs leaves within this time of the commit, and within half of a lease: a process that slept
+# may have been replaced, and the jobs may be in other hands.
+LEAVE_S = 5.0
+REPLACED = (Fault.NOT_ACTIVE, Fault.REPLACED)
+SLEPT = "its answer came too late to leave: it waits again"
 # The most in one answer; the rest leaves with the next polls. A larger job leaves alone.
 MOST_JOBS = 200
 MOST_BYTES = 1_000_000
@@ -70,12 +76,31 @@ def take_jobs(queue: Queue, poll: PollRequest, peer: str, noted: NotedPoll | Non
     given = _give(queue, poll, peer, noted)
     rows = sorted((row for handed in given for row in handed.rows), key=lambda row: row.seq) if given else []
     if noted:
+        if given and queue.settings.store_url:
+            limit_s = min(LEAVE_S, poll.lease_s / 2) if poll.lease_s else LEAVE_S
+            noted.leaving = Leaving(given, peer, min(one.taken_s for one in given) + limit_s)
         queue.recent_polls.answered(poll.program, noted, [one.id for one in given], queue.clock.elapsed_s())
         if rows:
             two_programs.note_stops(
                 queue, poll.program, noted, [row.seq for row in rows if row.command_class == STOP_CLASS]
             )
     return rows
+
+
+def may_leave(queue: Queue, noted: NotedPoll) -> bool:
+    """Return False for an answer with jobs that is too late to leave; the jobs are given back.
+
+    After another process has become the active one, the hand-out stays UNCONFIRMED.
+    """
+    leaving, noted.leaving = noted.leaving, None
+    if leaving is None:
+        return True
+    trouble = queue.database.trouble
+    if queue.clock.elapsed_s() < leaving.by_s and not (trouble and trouble.fault in REPLACED):
+        return True
+    queue.connections.dropped(leaving.given, leaving.peer)
+    post(queue, give_back, queue, leaving.given, SLEPT)
+    return False
 
 
 def _give(queue: Queue, poll: PollRequest, peer: str, noted: NotedPoll | None) -> list[Handed]:
@@ -131,8 +156,9 @@ class Caller(NamedTuple):
 
 
 def _take(transaction: Transaction, queue: Queue, poll: PollRequest, caller: Caller) -> list[Handed]:
+    taken_s = queue.clock.elapsed_s()
     if given := handed_before(transaction, queue, poll):
-        return given
+        return [replace(one, taken_s=taken_s) for one in given]
     owed = two_programs.find_owed(transaction, queue, caller.owed_seqs, poll.queue)
     owed = sorted({*owed, *shared_stops.find_owed(transaction, queue, poll.program)})
     leaving = _find_leaving(transaction, queue, poll, owed)
@@ -152,7 +178,7 @@ def _take(transaction: Transaction, queue: Queue, poll: PollRequest, caller: Cal
     if poll.poll_id:
         transaction.after_commit(queue.repeats.set, handout_id, queue.clock.elapsed_s() + POLL_ID_S)
     has_stop = any(row.command_class == STOP_CLASS for row in leaving)
-    return [Handed(handout_id, poll.program, leaving, poll.poll_id, has_stop=has_stop)]
+    return [Handed(handout_id, poll.program, leaving, poll.poll_id, has_stop=has_stop, taken_s=taken_s)]
 
 
 def _insert(transaction: Transaction, poll: PollRequest, caller: Caller, now_ms: int) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from prjobs.jobs.connections import Leaving
 from prjobs.jobs.flushes import KEPT, Request, find_thrown_away
 from prjobs.jobs.states import Program
 
@@ -29,6 +30,7 @@ class NotedPoll(Request):
     """A poll: the caller, the gap to the poll before, the hand-outs, True once its answer was probably thrown away.
 
     `peer` is empty behind a proxy. `has_ended` returns True if the client has ended its side of the connection.
+    `leaving` is the answer of a hub's process that may leave for a limited time only.
     """
 
     took_s: float = 0.0
@@ -39,6 +41,7 @@ class NotedPoll(Request):
     handout_ids: Sequence[int] = ()
     is_thrown: bool = False
     has_ended: Callable[[], bool] = never
+    leaving: Leaving | None = None
 
     def forget_connection(self) -> None:
         """Forget the connection: the poll is kept for a while to be judged, and the connection is not."""

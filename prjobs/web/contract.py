@@ -96,6 +96,8 @@ def post_getnewjobs(appliance: Appliance) -> Answer:
         return reply(b"[]", Retry_After="1")
     if not rows:
         return _NOTHING
+    if not handouts.may_leave(queue, noted):
+        return reply(b"[]", Retry_After="1")
     if own_connection:
         request.environ[IMPORTANT] = True
     return reply(wire.taken_document(rows, poll.alternate))

@@ -22,20 +22,20 @@ class Hub:
     def environment(self) -> dict[str, str]:
         return {**os.environ, "PRJOBS_STORE_URL": self.url}
 
-    def add(self, *flags: str) -> Program:
+    def add(self, *flags: str, **environment: str) -> Program:
         """Start one more process, and wait for its first line."""
         program = Program(self.folder / f"data{len(self.programs)}")
         if self.programs:
             program.data.mkdir(mode=0o700)
             shutil.copy(self.programs[0].data / "secret", program.data / "secret")
         self.programs.append(program)
-        self.serve(program, *flags)
+        self.serve(program, *flags, **environment)
         return program
 
-    def serve(self, program: Program, *flags: str) -> None:
+    def serve(self, program: Program, *flags: str, **environment: str) -> None:
         """Start a process on its folder; its messages go to a file, since nobody reads a pipe."""
         with (program.data.parent / f"{program.data.name}.err").open("ab") as messages:
-            program.serve(*flags, env=self.environment, stderr=messages)
+            program.serve(*flags, env=self.environment | environment, stderr=messages)
 
     def run(self, program: Program, *words: str) -> tuple[int, str, str]:
         """Run a command on a process's folder."""

@@ -1,6 +1,12 @@
 """Step A of a hub: one process is active, others are ready to take over."""
 
+import os
+import re
+import shutil
+import signal
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -8,8 +14,11 @@ import requests
 
 from prjobs.web.contract import paths_of
 from tests.hub.processes import Hub, health_of, is_active
-from tests.program import JOB
+from tests.postgres import PostgresServer, driver
+from tests.program import JOB, Program
 from tests.waiting import wait_for
+
+psycopg = driver()
 
 
 @pytest.fixture
@@ -73,3 +82,157 @@ def test_a_clean_stop_lets_another_process_take_over_at_once(hub):
     assert second.url == port
     assert second.fetch() == [sent]
     assert second.stop()[0] == 0
+
+
+def rows(url: str, sql: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(url) as connection:
+        return list(connection.execute(sql).fetchall())
+
+
+def state_of(program: Program) -> str:
+    """The state of the process, as the system has it: T for stopped."""
+    assert program.process is not None
+    stat = Path(f"/proc/{program.process.pid}/stat").read_text()
+    return stat.rpartition(")")[2].split()[0]
+
+
+def send_signal(program: Program, number: signal.Signals) -> None:
+    assert program.process is not None
+    os.kill(program.process.pid, number)
+
+
+@pytest.mark.long
+def test_a_process_that_slept_after_a_commit_gives_the_jobs_back(hub):
+    slow = hub.add(PRJOBS_FAIL="handout_after_commit:1:stop")
+    token = hub.token(slow)
+    sent = slow.new_job(token)["ulid"]
+    with ThreadPoolExecutor(1) as pool:
+        polled = pool.submit(slow.post, "getnewjobs", {"site": "saf"})
+        wait_for(lambda: state_of(slow) == "T")
+        threading.Event().wait(5.5)
+        send_signal(slow, signal.SIGCONT)
+        assert polled.result().json() == []
+    # Still the active one: the jobs are there for the next poll.
+    assert slow.fetch() == [sent]
+    states = [state for (state,) in rows(hub.url, "SELECT state FROM handout ORDER BY id")]
+    assert states[0] == "RETURNED"
+
+
+@pytest.mark.long
+def test_a_process_that_slept_until_it_was_replaced_hands_nothing_out(hub):
+    slow = hub.add(PRJOBS_FAIL="handout_after_commit:1:stop")
+    second = hub.add()
+    token = hub.token(slow)
+    sent = slow.new_job(token)["ulid"]
+    with ThreadPoolExecutor(1) as pool:
+        polled = pool.submit(slow.post, "getnewjobs", {"site": "saf"})
+        wait_for(lambda: state_of(slow) == "T")
+        wait_for(lambda: is_active(second))
+        assert rows(hub.url, "SELECT state FROM handout") == [("UNCONFIRMED",)]
+        send_signal(slow, signal.SIGCONT)
+        assert polled.result().json() == []
+    refused = slow.post("newjob", JOB, token)
+    assert refused.status_code == 503
+    wait_for(lambda: second.url in health_of(slow).get("error", ""))
+    assert second.post("getnewjobs", {"site": "saf"}).json() == []
+    assert rows(hub.url, "SELECT state FROM handout") == [("UNCONFIRMED",)]
+    # A standby again in the same process, it takes over once more.
+    newest = second.new_job(token)["ulid"]
+    assert newest > sent
+    assert second.stop()[0] == 0
+    wait_for(lambda: is_active(slow))
+    assert slow.new_job(token)["ulid"] > newest
+
+
+@pytest.mark.long
+def test_a_restart_of_the_database_ends_no_process_and_loses_nothing(tmp_path):
+    server = PostgresServer()
+    hub = Hub(tmp_path, server.url)
+    try:
+        first, second = hub.add(), hub.add()
+        token = hub.token(first)
+        end = threading.Event()
+        with ThreadPoolExecutor(3) as pool:
+            sending = [pool.submit(send_until, end, first, token) for _ in range(2)]
+            polling = pool.submit(poll_until, end, first)
+            for _ in range(2):
+                threading.Event().wait(1)
+                server.restart("immediate")
+            wait_for(hub.active)
+            end.set()
+            sent = [ulid for one in sending for ulid in one.result()]
+            taken = polling.result()
+        assert first.process.poll() is None and second.process.poll() is None
+        active = hub.active()
+        wait_for(lambda: not take_into(taken, active) and set(sent) <= set(taken))
+        assert len(taken) == len(set(taken))
+    finally:
+        hub.end()
+        server.stop()
+
+
+def send_until(end: threading.Event, program: Program, token: str) -> list[str]:
+    """Send jobs; the ids of those that were answered."""
+    sent = []
+    while not end.is_set():
+        answer = program.post("newjob", JOB, token)
+        if answer.status_code == 200:
+            sent.append(answer.json()["ulid"])
+        else:
+            assert answer.status_code == 503
+            end.wait(0.05)
+    return sent
+
+
+def poll_until(end: threading.Event, program: Program) -> list[str]:
+    taken: list[str] = []
+    while not end.wait(0.05):
+        take_into(taken, program)
+    return taken
+
+
+def take_into(taken: list[str], program: Program) -> list[str]:
+    found = [job["ulid"] for job in program.post("getnewjobs", {"site": "saf"}).json()]
+    taken.extend(found)
+    return found
+
+
+def test_a_folder_with_another_secret_is_refused(hub, tmp_path):
+    first = hub.add()
+    other = Program(tmp_path / "other")
+    code, _, said = hub.run(other, "serve", "--port", "0")
+    assert code == 1
+    assert re.search("has no secret, and the hub has one.* Copy the file secret", said)
+    (other.data / "secret").write_text("ab" * 48)
+    code, _, said = hub.run(other, "serve", "--port", "0")
+    assert code == 1
+    assert re.search("is not that of the hub. Copy the file secret", said)
+    shutil.copy(first.data / "secret", other.data / "secret")
+    hub.programs.append(other)
+    hub.serve(other)
+    assert "is active" in other.first_lines[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("cloud_mode", "primary"), ("min_free_mb", "100"), ("backup_keep", "7"), ("backup_hour", "3")]
+)
+def test_settings_without_a_meaning_on_a_hub_are_refused(tmp_path, name, value):
+    url = "postgresql://prjobs@127.0.0.1:1/none"
+    environment = {**os.environ, "PRJOBS_STORE_URL": url, f"PRJOBS_{name.upper()}": value}
+    done = Program(tmp_path / "data").run("serve", "--port", "0", env=environment)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"prjobs: PRJOBS_{name.upper()}: {name} ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_database_that_was_set_back_is_refused(hub):
+    first = hub.add()
+    token = hub.token(first)
+    first.new_job(token)
+    assert first.stop()[0] == 0
+    with psycopg.connect(hub.url) as connection:
+        connection.execute("DELETE FROM change")
+    code, _, said = hub.run(first, "serve", "--port", "0")
+    assert code == 1
+    assert "was set back to an earlier moment" in said
+    assert "prjobs restore --in-place" in said
