@@ -54,6 +54,8 @@ def run_move(asked: Namespace) -> None:
 
 
 def _require_sense(asked: Namespace, there: bool, url: str) -> None:
+    if not asked.to:
+        raise Unusable("--to is empty: name a database or a folder.")
     if not there and "://" in asked.to:
         raise Unusable(f"--to {asked.to.partition('://')[0]}://… is no database that prjobs knows: give postgresql://…")
     if not there and not url:

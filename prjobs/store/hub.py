@@ -11,7 +11,7 @@ from typing import Any
 
 from prjobs.base.errors import Fault, Unusable
 from prjobs.store.database import Database
-from prjobs.store.postgres import PostgresConnection, PostgresEngine, PostgresError, connect, shown
+from prjobs.store.postgres import UNREADABLE, PostgresConnection, PostgresEngine, PostgresError, connect, shown
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 OLDEST = 140_000
@@ -47,6 +47,9 @@ def bring_up_to_date(connection: PostgresConnection, url: str) -> None:
 
 def unreached(url: str, error: Exception) -> Unusable:
     """Return the refusal for an error of the server, or on the way there."""
+    if shown(url) == UNREADABLE:
+        # The library's words would repeat the URL, or the part with the password.
+        return Unusable("The address of the database cannot be read. Write % as %25 in the password.", Fault.NOT_OPENED)
     reason = " ".join(str(error).split())
     return Unusable(f"The database {shown(url)} cannot be used: {reason}. {_REMEDY}.", Fault.NOT_OPENED)
 

@@ -82,12 +82,16 @@ PostgresError = psycopg.Error
 _CLOCK = Clock()
 
 
+# A URL that the library cannot read, in words.
+UNREADABLE = "of store_url"
+
+
 def shown(url: str) -> str:
     """Return the database of a URL in words, without user and password."""
     try:
         named = conninfo_to_dict(url)
     except psycopg.Error:
-        return "of store_url"
+        return UNREADABLE
     return f"{named.get('dbname') or 'of the user'} at {named.get('host') or 'this machine'}"
 
 
