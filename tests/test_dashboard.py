@@ -94,7 +94,8 @@ def test_every_query_asks_for_metrics_and_labels_that_are_there(query: str) -> N
 
 def test_every_metric_is_drawn() -> None:
     drawn = {of_histogram(name) for query in QUERIES for name in re.findall(r"\bprjobs_\w+", query)}
-    assert drawn == LABELS.keys()
+    # The panels are of one appliance; a hub has more to show.
+    assert drawn == {metric.name for metric in METRICS}
 
 
 # ---- by promtool

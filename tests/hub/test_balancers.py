@@ -1,0 +1,130 @@
+"""The balancers of the manual before two processes of a hub: the active process is killed under polls."""
+
+import re
+import socket
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.bench.rivals.programs import find_program, free_port
+from tests.hub.processes import Hub, is_active
+from tests.program import JOB
+from tests.readme import MANUAL
+from tests.waiting import wait_for
+
+PAGE = (MANUAL / "hub.md").read_text(encoding="utf-8")
+
+
+def recipe(language: str, ports: list[int], port: int) -> str:
+    """Return the manual's recipe for two processes here, without TLS."""
+    (text,) = re.findall(rf"```{language}\n(.*?)```", PAGE, re.S)
+    for number, one in enumerate(ports, 1):
+        text = text.replace(f"10.0.0.{number}:8642", f"127.0.0.1:{one}")
+    text = re.sub(r"(bind \*|listen ):?443 ssl( crt \S+)?", lambda match: f"{match[1]}:{port}", text)
+    text = text.replace("bind *:", "bind 127.0.0.1:").replace("listen :", "listen 127.0.0.1:")
+    return re.sub(r"\n *ssl_\S+ \S+;", "", text).replace("jobs.observatory.example", "localhost")
+
+
+@contextmanager
+def balancer(name: str, folder: Path, ports: list[int]) -> Iterator[str]:
+    """Start nginx or HAProxy before the processes, and yield its address."""
+    program = find_program(name)
+    if program is None:
+        pytest.skip(f"needs {name} (Debian: {name})")
+    port = free_port()
+    text, config = recipe(name, ports, port), folder / f"{name}.conf"
+    if name == "nginx":
+        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        paths = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
+        text = f"daemon off; pid {folder}/pid; events {{}} http {{ access_log off; {paths} {text} }}"
+        command = [program, "-c", str(config), "-e", str(folder / "log")]
+    else:
+        command = [program, "-db", "-f", str(config)]
+    config.write_text(text, encoding="utf-8")
+    with (folder / "said").open("wb") as said:
+        process = subprocess.Popen(command, stdout=said, stderr=said)
+    try:
+        wait_for(lambda: accepts(port) or process.poll() is not None)
+        assert process.poll() is None, (folder / "said").read_text() + config.read_text()
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def accepts(port: int) -> bool:
+    """Return True if somebody listens there."""
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Observatory:
+    """A program that polls through the balancer, and what it got."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.statuses: Counter[int] = Counter()
+        self.wrong: list[str] = []
+        self.jobs: list[str] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.05):
+            try:
+                answer = requests.post(f"{self.url}/getnewjobs", json={"site": "saf"}, timeout=60)
+                found: Any = answer.json()
+                assert isinstance(found, list)
+            except (requests.RequestException, ValueError, AssertionError) as error:
+                self.wrong.append(repr(error))
+            else:
+                self.statuses[answer.status_code] += 1
+                self.jobs += [job["ulid"] for job in found]
+
+    def end(self) -> None:
+        self._stop.set()
+        self._thread.join(60)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["haproxy", "nginx"])
+def test_the_active_process_is_killed_under_polls(
+    name: str, tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRJOBS_TRUSTED_PROXY", "127.0.0.1")
+    hub = Hub(tmp_path, postgres_url)
+    try:
+        first, second = hub.add(), hub.add()
+        ports = [int(one.url.rsplit(":", 1)[1]) for one in (first, second)]
+        with balancer(name, tmp_path, ports) as url:
+            headers = {"Authorization": f"Bearer {hub.token(first)}"}
+
+            def send() -> str:
+                answer = requests.post(f"{url}/newjob", json=JOB, headers=headers, timeout=60)
+                return str(answer.json()["ulid"]) if answer.status_code == 200 else ""
+
+            sent = [wait_for(send)]
+            observatory = Observatory(url)
+            sent += [wait_for(send) for _ in range(4)]
+            wait_for(lambda: set(observatory.jobs) == set(sent))
+            first.kill()
+            before = observatory.statuses.total()
+            wait_for(lambda: observatory.statuses.total() > before + 5)
+            sent.append(wait_for(send))
+            assert is_active(second)
+            wait_for(lambda: sent[-1] in observatory.jobs)
+            quiet = observatory.statuses[503]
+            observatory.end()
+    finally:
+        hub.end()
+    assert observatory.wrong == []
+    assert set(observatory.statuses) == {200, 503} and quiet > 0
+    assert sorted(observatory.jobs) == sorted(sent)
