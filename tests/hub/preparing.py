@@ -3,12 +3,12 @@
 import ast
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 
 import pytest
 
 from prjobs.store.dialect import Untranslatable, translate
 from tests import postgres
-from tests.hub.schema import bring_up_to_date
 from tests.statements import NOTED, ONE_ENGINE, PACKAGE, VERB, Statement, as_json, take
 
 # The types of the parameters as the driver sends them; a text without a type takes that of its place.
@@ -37,7 +37,9 @@ class Preparing:
     def __init__(self, url: str) -> None:
         import psycopg
 
-        bring_up_to_date(url)
+        from prjobs.store.hub import open_hub
+
+        open_hub(url, "test")
         self._connection = psycopg.connect(url, autocommit=True)
         self._well = psycopg.pq.ExecStatus.COMMAND_OK
         sql = """SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
@@ -126,7 +128,12 @@ def never_noted(noted: Iterable[str]) -> list[str]:
     return [place for place, pattern in _written() if not pattern.search(known)]
 
 
-def _written() -> Iterator[tuple[str, re.Pattern[str]]]:
+@cache
+def _written() -> list[tuple[str, re.Pattern[str]]]:
+    return list(_found_in_source())
+
+
+def _found_in_source() -> Iterator[tuple[str, re.Pattern[str]]]:
     for path in sorted(PACKAGE.rglob("*.py")):
         name = path.relative_to(PACKAGE).as_posix()
         if name.startswith(ONE_ENGINE):

@@ -6,28 +6,30 @@ A migration after 0016 is one file for both engines. `up` writes each statement 
 database gets that file first, then the later migrations. A migration that leaves one engine out fails here.
 """
 
+import importlib
 import sqlite3
 from pathlib import Path
 
 import pytest
 
 from prjobs.store.schema import MIGRATIONS, open_database
-from tests.hub.schema import bring_up_to_date
 from tests.postgres import driver
 
 psycopg = driver()
+open_hub = importlib.import_module("prjobs.store.hub").open_hub
 
 # What one engine has and the other does not: see HUB.md 3 and 5, and the comments in the file.
 ONLY_POSTGRESQL = {"door", "member"}
 LEFT_OUT_ON_SQLITE = {"job_expires"}
 
 
-@pytest.fixture
-def ours(postgres_url):
-    ran = bring_up_to_date(postgres_url)
-    assert all(name > "0017" for name in ran)
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        yield connection
+@pytest.fixture(scope="module")
+def ours(postgres_server):
+    """A new database as a hub makes one; the tests leave the tables as they are."""
+    with postgres_server.database() as url:
+        open_hub(url, "test")
+        with psycopg.connect(url, autocommit=True) as connection:
+            yield connection
 
 
 @pytest.fixture
@@ -132,6 +134,7 @@ def test_both_have_the_same_indexes_under_the_same_names(ours, file):
     ours.execute("SET search_path = other")
     for (sql,) in file.execute("SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"):
         ours.execute(sql)
+    ours.execute("RESET search_path")
     assert indexes(ours, "other") == {k: v for k, v in expected.items() if k not in LEFT_OUT_ON_SQLITE}
 
 
@@ -151,7 +154,7 @@ def test_rows_of_the_audit_are_neither_changed_nor_removed(ours, act):
 
 
 def test_there_is_one_door(ours):
-    assert ours.execute("SELECT id, epoch, holder, last_ulid, last_audit FROM door").fetchall() == [(1, 0, "", "", 0)]
+    assert ours.execute("SELECT id, epoch, holder, last_ulid FROM door").fetchall() == [(1, 0, "", "")]
     with pytest.raises(psycopg.errors.IntegrityError):
         ours.execute("INSERT INTO door (id) VALUES (2)")
 
@@ -168,15 +171,17 @@ def newer(tmp_path: Path, monkeypatch):
         "    db.execute_sql(spelled('CREATE TABLE further (id {key}, count {int} NOT NULL, name {text})', db))\n"
         "    db.execute_sql('CREATE INDEX further_name ON further (name)')\n"
     )
-    for module in ("tests.hub.schema", "prjobs.store.schema"):
+    for module in ("prjobs.store.hub", "prjobs.store.schema"):
         monkeypatch.setattr(f"{module}.MIGRATIONS", folder)
     return folder
 
 
 def test_a_further_migration_reaches_both(newer, postgres_url, tmp_path):
-    assert bring_up_to_date(postgres_url)[-1] == "9999_further"
+    open_hub(postgres_url, "test")
     open_database(tmp_path / "prjobs.sqlite3")
     file = sqlite3.connect(tmp_path / "prjobs.sqlite3")
     with psycopg.connect(postgres_url, autocommit=True) as ours:
+        applied = [name for (name,) in ours.execute("SELECT name FROM schema_migration ORDER BY id")]
+        assert applied[-1] == "9999_further"
         assert columns_of(ours, "further") == columns_of_file(file, "further")
     file.close()
