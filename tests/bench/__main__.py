@@ -1,6 +1,6 @@
 """`python -m tests.bench [NAME…] [--quick]`: print the table.
 
-`site`, `kill`, `power`, `rivals`, `growth` and `stop` are campaigns of their own.
+`site`, `kill`, `power`, `rivals`, `growth`, `stop` and `hub` are campaigns of their own.
 
 Both sides of a ratio run in turns on this machine; nothing leaves it. Figures of different machines, and the
 absolute ones of one machine, are not worth comparing.
@@ -18,6 +18,7 @@ from tests.bench import (
     cpu,
     growth,
     history,
+    hub,
     idle,
     kill,
     memory,
@@ -53,6 +54,7 @@ LOADS: dict[str, Callable[[argparse.Namespace], bool]] = {
     "rivals": rivals.main,
     "growth": growth.main,
     "stop": stop.main,
+    "hub": hub.main,
 }
 
 

@@ -5,7 +5,7 @@ import time
 
 from tests.bench import sending
 from tests.bench.load import Connection
-from tests.bench.processes import appliance
+from tests.bench.processes import Appliance, appliance
 from tests.bench.rounds import Line, Plan, percentile
 
 TIMES, QUICK_TIMES = 200, 40
@@ -21,17 +21,27 @@ BESIDE_GOAL = "≤ 1.2"
 def measure(plan: Plan) -> list[Line]:
     """Milliseconds from the sending of newjob, and from its answer, to the held poll's answer."""
     with appliance() as ours:
-        token = ours.token()
-        poller, sender = Connection(ours.port), Connection(ours.port)
-        times = QUICK_TIMES if plan.quick else TIMES
-        woken = [_once(poller, sender, token) for _ in range(times + 5)][5:]
-        poller.close()
-        sender.close()
+        woken = _woken(ours, plan.quick)
     return [
         _line("held poll answered, after newjob was sent", [at for at, _ in woken], GOAL),
         _line("held poll answered, after newjob was answered", [max(0.0, at - sent) for at, sent in woken]),
         *_measure_crowd(plan),
     ]
+
+
+def wake_often(ours: Appliance, quick: bool) -> list[float]:
+    """Seconds from the sending of newjob to the held poll's answer, many times."""
+    return [at for at, _ in _woken(ours, quick)]
+
+
+def _woken(ours: Appliance, quick: bool) -> list[tuple[float, float]]:
+    token = ours.token()
+    poller, sender = Connection(ours.port), Connection(ours.port)
+    times = QUICK_TIMES if quick else TIMES
+    woken = [_once(poller, sender, token) for _ in range(times + 5)][5:]
+    poller.close()
+    sender.close()
+    return woken
 
 
 def _measure_crowd(plan: Plan) -> list[Line]:
