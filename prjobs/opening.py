@@ -31,7 +31,7 @@ from prjobs.monitor import alarms, views
 from prjobs.monitor.board import new_board
 from prjobs.store.common import Common
 from prjobs.store.database import Database
-from prjobs.store.joining import LAST_SEQ, SECRET, digest, require_secret
+from prjobs.store.joining import LAST_SEQ, SECRET, digest, require_not_set_back, require_secret
 from prjobs.store.numbers import last_number, note_for_older_versions
 from prjobs.store.schema import open_database, schema_number
 from prjobs.store.source import Store
@@ -126,6 +126,8 @@ def open_appliance(
     _require_secret(folder, settings, identity, facts)
     secret = folder.secret(clock)
     require_identity(folder, settings, identity, facts)
+    if settings.store_url:
+        require_not_set_back(database, identity)
     store_identity = facts.get("identity") or clock.random_bytes(16).hex()
     common = Common(
         folder=folder.path,
@@ -329,7 +331,8 @@ def save_polls(queue: Queue, folder: Folder) -> None:
         identity = {}
     known: dict[str, Any] = {"last_ulid": max(stored or "", identity.get("last_ulid", ""))}
     if queue.settings.store_url:
-        known[LAST_SEQ] = last_number(queue.database.fetch, "change")
+        # A command on a database that was set back must not lower the number that shows it.
+        known[LAST_SEQ] = max(last_number(queue.database.fetch, "change"), identity.get(LAST_SEQ, 0))
     if not stored or known.items() <= identity.items():
         return
     try:

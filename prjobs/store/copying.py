@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from peewee import SqliteDatabase
 from playhouse.migrations import Runner
 
+from prjobs.store.joining import SECRET
 from prjobs.store.numbers import FACT, KEYS, last_number
 from prjobs.store.schema import MIGRATIONS
 from prjobs.store.source import Row
@@ -20,8 +21,8 @@ from prjobs.store.source import Row
 NUMBER, TEXT = "int8", "text"
 _HISTORY = "schema_migration"
 _TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
-# What only one engine keeps there.
-_OWN_FACTS = frozenset({"proved"})
+# What only a hub keeps there.
+_OWN_FACTS = frozenset({"proved", SECRET})
 
 
 class Table(NamedTuple):

@@ -15,6 +15,7 @@ from prjobs.base.moves import MARKS, require_there
 from prjobs.base.progress import step
 from prjobs.store.copying import DatabaseCopy, FileCopy, Table, known_tables, tables_of
 from prjobs.store.hub import bring_up_to_date
+from prjobs.store.joining import LAST_SEQ, SECRET
 from prjobs.store.numbers import KEYS
 from prjobs.store.postgres import shown
 from prjobs.store.sqlite import trouble_of
@@ -28,6 +29,7 @@ from prjobs.upkeep.hub_store import (
     fill_file,
     lock_door,
     long_connection,
+    note_secret,
     require_store_in,
     require_this_schema,
 )
@@ -127,7 +129,8 @@ def _restore(hub: Hub, source: Path, temporary: Path) -> Restored:
         bring_up_to_date(connection, hub.url)
         lock_door(connection, hub.url)
         target, tables = DatabaseCopy(connection), known_tables()
-        require_there(folder.identity(), facts_of(target))
+        facts = facts_of(target)
+        require_there(folder.identity(), facts)
         old = _past(target, tables)
         locks = kept_locks.read_from(target.fetch) if old else None
         new = copy_checked(folder, source, temporary, old)
@@ -141,6 +144,10 @@ def _restore(hub: Hub, source: Path, temporary: Path) -> Restored:
             # The temporary file has each column of this version, in the order of its own migrations.
             check_source(file, tables_of(file))
             fill_database(target, FileCopy(file), tables_of(file))
+        # Not below the number that this process has seen: the next start would be refused.
+        target.set_numbers(tables, {"change": folder.identity().get(LAST_SEQ, 0)})
+        if SECRET in facts:
+            note_secret(target, facts[SECRET])
         _follow(hub, target, following_identity(folder, new, old))
     needs_secret = not (folder.path / "secret").exists()
     return Restored(
@@ -198,6 +205,8 @@ def _make_safe(hub: Hub, copy: DatabaseCopy) -> Restored:
         raise Unusable(f"The database {shown(hub.url)} holds the store of no appliance that ever ran.")
     transaction = Transaction(copy.connection, set(KEYS))
     above = {name: number + SKIP for name, number in before.numbers.items()}
+    # Not below the number that this process has seen: the next start would be refused.
+    above["change"] = max(above["change"], hub.folder.identity().get(LAST_SEQ, 0))
     copy.set_numbers(tables, above)
     copy.connection.execute("UPDATE door SET last_audit = ?", (above["audit"],))
     audit.record(transaction, now_ms, anchor.restore_entry(hub.folder.path, Path("in place")))

@@ -10,6 +10,7 @@ from prjobs.base.files import remove, sync_file
 from prjobs.base.folder import Folder
 from prjobs.store.copying import DatabaseCopy, FileCopy, Table, tables_of
 from prjobs.store.hub import bring_up_to_date, has_schema, unreached
+from prjobs.store.joining import SECRET
 from prjobs.store.members import living
 from prjobs.store.postgres import PostgresConnection, PostgresError, connect, shown
 from prjobs.store.schema import MIGRATIONS, open_database
@@ -78,6 +79,12 @@ def fill_database(target: DatabaseCopy, source: FileCopy, tables: list[Table]) -
     check_rows(target, tables, digests)
     target.set_numbers(tables, numbers)
     return digests["job"][0]
+
+
+def note_secret(target: DatabaseCopy, digested: str) -> None:
+    """Name the secret of the hub in the database: a process with another one does not start."""
+    target.connection.execute("DELETE FROM fact WHERE name = ?", (SECRET,))
+    target.connection.execute("INSERT INTO fact (name, value) VALUES (?, ?)", (SECRET, digested))
 
 
 def fill_file(source: DatabaseCopy, path: Path, audited: Path | None = None) -> int:

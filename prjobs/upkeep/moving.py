@@ -20,11 +20,12 @@ from prjobs.base.folder import Folder
 from prjobs.base.moves import ARRIVING, LEFT, MOVE, MOVED_TO
 from prjobs.store.copying import DatabaseCopy, FileCopy, Table, tables_of
 from prjobs.store.hub import bring_up_to_date
+from prjobs.store.joining import digest
 from prjobs.store.postgres import shown
 from prjobs.store.schema import open_database
 from prjobs.store.sqlite import trouble_of
 from prjobs.upkeep.copies import check_audit, check_jobs, check_source
-from prjobs.upkeep.hub_store import facts_of, fill_database, lock_door, long_connection
+from prjobs.upkeep.hub_store import facts_of, fill_database, lock_door, long_connection, note_secret
 from prjobs.upkeep.inspection import has_log, open_read_only, require_ours, require_whole
 from prjobs.upkeep.replacing import SIDES, empty_log
 from prjobs.upkeep.upgrading import keep_older
@@ -135,6 +136,7 @@ def _fill_database(wish: Wish, source: FileCopy, tables: list[Table], noted: dic
         jobs = fill_database(target, source, tables)
         check_jobs(target, tables)
         check_audit(target, wish.folder.path)
+        note_secret(target, digest(wish.folder.known_secret()))
         connection.execute("UPDATE door SET last_ulid = ?, holder = '', epoch = epoch + 1", (noted["last_ulid"],))
         connection.execute("INSERT INTO fact (name, value) VALUES (?, ?)", (ARRIVING, noted[ARRIVING]))
         wish.failpoints.passing("move_filled")

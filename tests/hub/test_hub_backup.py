@@ -171,6 +171,7 @@ def test_a_database_that_was_set_back_is_made_safe_in_place(hub, postgres_server
         closed(appliance, hub.folder)
         earlier = Hub(hub.folder, hub.url.replace(name, "earlier"), Clock())
         before = in_database(earlier.url, like(hub))
+        assert "was set back" in starts(hub.folder, earlier.url)
         done = restore_in_place(earlier)
         assert done.cancelled >= 1 and not done.are_locks_known
         now = in_database(earlier.url, like(hub))

@@ -67,6 +67,9 @@ def test_of_both_stores_only_one_starts(stored, postgres_url, tmp_path):
     assert starts(stored, postgres_url) is True
     second = Folder(tmp_path / "second")
     second.create()
+    second.secret(Clock())
+    assert "is not that of the hub" in starts(second, postgres_url)
+    shutil.copy(stored.path / "secret", second.path / "secret")
     # A second process of the hub has a folder of its own.
     assert starts(second, postgres_url) is True
     move_to_folder(wish(stored, postgres_url), stored)
