@@ -4,6 +4,7 @@ Each job begins at most once, nothing begins after a stop that came before it, a
 """
 
 import json
+import math
 import random
 from collections import Counter
 
@@ -61,7 +62,12 @@ class Direct(Client):
         return answer
 
     def get_new_jobs(self, site, alternate_queue=False, wait_s=None, poll_id=None, lease_s=None):
-        parts = {"site": site, "poll_id": poll_id, "lease_s": lease_s, "peer": f"127.0.0.1:{self.port}"}
+        parts = {
+            "site": site,
+            "poll_id": poll_id,
+            "lease_s": lease_s and math.ceil(lease_s),
+            "peer": f"127.0.0.1:{self.port}",
+        }
         return self._ask(lambda: json.loads(wire.taken_document(verbs.take(self.appliance, **parts), False)))
 
     def update_job_status(
