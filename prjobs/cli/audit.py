@@ -18,6 +18,8 @@ from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
 from prjobs.base.marks import marked
 from prjobs.base.progress import Counter, shown_on, step
+from prjobs.base.settings_sources import load_settings
+from prjobs.cli.reading import reading_database
 from prjobs.cli.terminal import Namespace, Parser, add_actions, add_data, folder_of, print_json, stderr, utc
 from prjobs.store.models import AuditRow
 from prjobs.store.sqlite import trouble_of
@@ -145,6 +147,10 @@ def _write_lines(fetch: Fetch, file: BinaryIO) -> int:
 @contextmanager
 def _store(folder: Folder) -> Iterator[Fetch]:
     """Yield a reader of the store, with or without a running server."""
+    settings, _ = load_settings(folder.path)
+    if settings.store_url:
+        yield reading_database(folder).fetch
+        return
     path = folder.database
     if not path.is_file():
         raise Unusable(f"{folder.path} holds no appliance yet. Start one there with `prjobs serve`.")

@@ -5,6 +5,7 @@ from typing import Any
 from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
 from prjobs.base.marks import marked
+from prjobs.base.settings_sources import load_settings
 from prjobs.cli.running import running_client
 from prjobs.cli.terminal import Namespace, Parser, add_data, folder_of, future_ms, print_json, stderr, utc
 from prjobs.client import Client
@@ -69,7 +70,8 @@ def _print_sentence(folder: Folder, sentence: str) -> None:
 
 def _require_appliance(folder: Folder) -> None:
     """Raise Unusable for a folder without an appliance: no observatory polls there."""
-    if not folder.database.exists():
+    settings, _ = load_settings(folder.path)
+    if not settings.store_url and not folder.database.exists():
         raise Unusable(
             f"{folder.path.absolute()} holds no appliance: nothing was locked or unlocked. "
             "Name the data folder of the observatory's server by --data or PRJOBS_DATA."

@@ -14,7 +14,11 @@ def running_client(folder: Folder) -> Client | None:
     """
     if not folder.is_served():
         return None
-    url = folder.server().get("url")
+    server = folder.server()
+    url, active = server.get("url"), server.get("active")
+    if active is not None:
+        where = f"The active process is at {active}" if active else "No process is active yet"
+        raise Unusable(f"The server of {folder.path} is a standby of its hub. {where}: run the command there.")
     if url is None:
         raise Unusable(f"A process has locked {folder.path}, but has written no address yet: wait for its start.")
     return proved_client(folder, url, Clock())

@@ -5,7 +5,7 @@ need a small part of the program.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
 from prjobs.base.moves import require_here
 from prjobs.base.settings_sources import load_settings
+from prjobs.cli.acting import acting
 from prjobs.cloud import status
 from prjobs.cloud.link import Link, open_link
 from prjobs.jobs import lock_notes, locking, removal
@@ -46,13 +47,14 @@ def own_appliance(folder: Folder, create: bool = True) -> Iterator[Appliance]:
     folder.create()
     lock = folder.lock()
     try:
-        is_demo, clock = bool(folder.identity().get("demo")), Clock()
-        purpose = Purpose(is_demo, serving=False, before_upgrade=partial(keep_older, folder, clock))
-        appliance, _ = open_appliance(folder, settings, clock, purpose)
-        try:
-            yield appliance
-        finally:
-            close_appliance(appliance, folder, serving=False)
+        with acting(settings) if settings.store_url else nullcontext((Clock(), "")) as (clock, member):
+            is_demo = bool(folder.identity().get("demo"))
+            purpose = Purpose(is_demo, False, before_upgrade=partial(keep_older, folder, clock), member=member)
+            appliance, _ = open_appliance(folder, settings, clock, purpose)
+            try:
+                yield appliance
+            finally:
+                close_appliance(appliance, folder, serving=False)
     finally:
         lock.release()
 

@@ -45,6 +45,20 @@ def bring_up_to_date(connection: PostgresConnection, url: str) -> None:
     _bring_up_to_date(connection, url)
 
 
+def open_for_reading(url: str) -> Database:
+    """Return the store for reading only. Raise Unusable for a database without a store, or of an older version."""
+    try:
+        with closing(connect(url)) as connection:
+            if not has_schema(connection):
+                raise Unusable(f"The database {shown(url)} holds no jobs yet. Start an appliance by `prjobs serve`.")
+            done = {name for (name,) in connection.fetch("SELECT name FROM schema_migration")}
+    except PostgresError as error:
+        raise unreached(url, error) from None
+    if {path.stem for path in MIGRATIONS.glob("[0-9]*.py")} - done:
+        raise Unusable(f"The database {shown(url)} is of an older version; the next start brings it up to date.")
+    return Database(PostgresEngine(url, ""))
+
+
 def unreached(url: str, error: Exception) -> Unusable:
     """Return the refusal for an error of the server, or on the way there."""
     if shown(url) == UNREADABLE:

@@ -71,6 +71,7 @@ def test_another_process_takes_over_from_a_killed_one(hub):
     assert active.fetch(1) == [newest]
 
 
+@pytest.mark.long
 def test_a_clean_stop_lets_another_process_take_over_at_once(hub):
     first, second = hub.add(), hub.add()
     token = hub.token(first)
@@ -197,6 +198,7 @@ def take_into(taken: list[str], program: Program) -> list[str]:
     return found
 
 
+@pytest.mark.long
 def test_a_folder_with_another_secret_is_refused(hub, tmp_path):
     first = hub.add()
     other = Program(tmp_path / "other")
@@ -225,6 +227,7 @@ def test_settings_without_a_meaning_on_a_hub_are_refused(tmp_path, name, value):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.long
 def test_a_database_that_was_set_back_is_refused(hub):
     first = hub.add()
     token = hub.token(first)
@@ -236,3 +239,28 @@ def test_a_database_that_was_set_back_is_refused(hub):
     assert code == 1
     assert "was set back to an earlier moment" in said
     assert "prjobs restore --in-place" in said
+
+
+@pytest.mark.long
+def test_commands_act_on_the_database_while_no_process_is_active(hub):
+    first = hub.add()
+    second = hub.add()
+    token = hub.token(first)
+    sent = first.new_job(token)["ulid"]
+    # A command on the folder of a standby, and one on a folder without a server, name the active process.
+    for program in (second, Program(second.data.parent / "data2")):
+        code, _, said = hub.run(program, "token", "create", "--user", "bob")
+        assert (code, first.url in said) == (1, True), said
+    listed = hub.run(second, "jobs", "--json")
+    assert (listed[0], sent in listed[1]) == (0, True), listed
+    second.stop()
+    first.stop()
+    locked = hub.run(first, "lock", "saf", "somebody is in the dome")
+    assert locked[0] == 0, locked
+    made = hub.token(second)
+    assert hub.run(second, "audit", "verify")[0] == 0
+    # The commands left no sign: the next process is active immediately.
+    assert rows(hub.url, "SELECT count(*) FROM member") == [(0,)]
+    hub.serve(second)
+    assert is_active(second)
+    assert second.post("newjob", JOB, made).status_code == 423
