@@ -24,6 +24,7 @@ from prjobs.jobs import proofs
 from prjobs.opening import LIBRARY_MISSING, Purpose, Start, open_appliance, require_identity, require_settings
 from prjobs.running import Running, fetcher, leave_address, listen, url_of
 from prjobs.store.joining import SECRET, require_not_set_back, require_secret
+from prjobs.store.losses import Seen
 from prjobs.upkeep.chores import Chores
 from prjobs.version import VERSION
 from prjobs.web.app import build_app
@@ -51,7 +52,7 @@ def _new_member(settings: Settings, url: str, clock: StoreClock, before: str) ->
 
 
 def _require_database(folder: Folder, settings: Settings) -> bool:
-    """Raise Unusable unless the folder fits to the database; return True if the hub has a secret already."""
+    """Raise Unusable unless the folder fits to the database; return True if the hub has a secret."""
     try:
         from prjobs.store.hub import open_hub
     except ImportError:
@@ -113,6 +114,7 @@ class HubServer:
         # The process that served the folder before was killed, if it left its name: nobody else holds the lock.
         self._before = str(folder.server().get("member") or "")
         self.stopping = threading.Event()
+        self._seen = Seen()
         self._term: Term | None = None
         # The URL of the active process that was told; None before the first.
         self._shown: str | None = None
@@ -202,6 +204,7 @@ class HubServer:
 
     def _serve(self, term: Term) -> None:
         """Wait, act as the active process, and end the term; the end of the process leaves the end to `_close`."""
+        term.member.seen = self._seen
         if not term.member.wait(self.stopping, self._note_active):
             return
         signing = threading.Thread(
@@ -217,7 +220,7 @@ class HubServer:
     def _open(self, term: Term) -> bool:
         """Open the store and act as the active process. Return False if the database does not let this happen yet."""
         fetch = fetcher(self._settings, self._clock)
-        purpose = Purpose(fetch=fetch, member=term.member.id, on_replaced=term.replace)
+        purpose = Purpose(fetch=fetch, member=term.member.id, on_replaced=term.replace, seen=self._seen)
         try:
             appliance, start = open_appliance(self.folder, self._settings, self._clock, purpose)
         except Unavailable as error:

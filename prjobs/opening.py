@@ -32,6 +32,7 @@ from prjobs.monitor.board import new_board
 from prjobs.store.common import Common
 from prjobs.store.database import Database
 from prjobs.store.joining import LAST_SEQ, SECRET, digest, require_not_set_back, require_secret
+from prjobs.store.losses import Seen
 from prjobs.store.numbers import last_number, note_for_older_versions
 from prjobs.store.schema import open_database, schema_number
 from prjobs.store.source import Store
@@ -85,6 +86,7 @@ class Purpose:
     # The id of this process among those of a hub, and the act once another process is the active one.
     member: str = ""
     on_replaced: Callable[[], object] = lambda: None
+    seen: Seen | None = None
 
 
 SERVING = Purpose()
@@ -224,7 +226,7 @@ def _open_hub(settings: Settings, purpose: Purpose) -> Database:
         from prjobs.store.hub import open_hub
     except ImportError:
         raise Unusable(LIBRARY_MISSING) from None
-    return open_hub(settings.store_url, purpose.member, purpose.on_replaced)
+    return open_hub(settings.store_url, purpose.member, purpose.on_replaced, purpose.seen)
 
 
 def _last_ulid(database: Store, identity: dict[str, Any]) -> str | None:

@@ -47,7 +47,7 @@ def die() -> None:
 
 
 def stop() -> None:
-    """Stop this process until somebody continues it; on Windows, which has no such signal, kill it."""
+    """Stop this process until SIGCONT; on Windows, without such signals, kill the process."""
     os.kill(os.getpid(), getattr(signal, "SIGSTOP", signal.SIGTERM))
 
 

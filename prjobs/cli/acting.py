@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def acting(settings: Settings) -> Iterator[tuple[StoreClock, str]]:
-    """Yield the clock and the id of this process as the active one of the hub.
+    """Yield the clock and the id of the process, active in the hub for the time of the block.
 
     Raise Unusable, with the address, while another process is active.
     """

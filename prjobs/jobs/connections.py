@@ -34,7 +34,7 @@ class Handed:
 
 
 class Leaving(NamedTuple):
-    """Hand-outs of an answer to the peer that must leave by the elapsed time `by_s`."""
+    """Hand-outs of an answer to the peer, with the latest elapsed time to leave, `by_s`."""
 
     given: list[Handed]
     peer: str

@@ -88,7 +88,7 @@ def take_jobs(queue: Queue, poll: PollRequest, peer: str, noted: NotedPoll | Non
 
 
 def may_leave(queue: Queue, noted: NotedPoll) -> bool:
-    """Return False for an answer with jobs that is too late to leave; the jobs are given back.
+    """Return False for an answer with jobs too late to leave; the jobs are given back.
 
     After another process has become the active one, the hand-out stays UNCONFIRMED.
     """

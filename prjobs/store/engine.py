@@ -94,6 +94,10 @@ class Engine(Protocol):
         """Commit the transaction."""
         ...
 
+    def committed(self, numbers: dict[str, int], /) -> None:
+        """Note the last numbers that a stored transaction gave, by table. Raises nothing."""
+        ...
+
     def roll_back(self, connection: Connection) -> None:
         """End a failed transaction, if there is one."""
         ...

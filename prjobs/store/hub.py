@@ -11,6 +11,7 @@ from typing import Any
 
 from prjobs.base.errors import Fault, Unusable
 from prjobs.store.database import Database
+from prjobs.store.losses import Seen
 from prjobs.store.postgres import UNREADABLE, PostgresConnection, PostgresEngine, PostgresError, connect, shown
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -18,7 +19,9 @@ OLDEST = 140_000
 _REMEDY = "Look at store_url, and whether the server runs and lets this user in"
 
 
-def open_hub(url: str, member: str, on_replaced: Callable[[], object] = lambda: None) -> Database:
+def open_hub(
+    url: str, member: str, on_replaced: Callable[[], object] = lambda: None, seen: Seen | None = None
+) -> Database:
     """Bring the schema of the database up to date and return the store, not yet started, for the process `member`.
 
     A write that meets another active process calls `on_replaced()`. Raise Unusable when the server is not reached or
@@ -31,6 +34,7 @@ def open_hub(url: str, member: str, on_replaced: Callable[[], object] = lambda: 
         raise unreached(url, error) from None
     engine = PostgresEngine(url, member)
     engine.on_replaced = on_replaced
+    engine.seen = seen or engine.seen
     return Database(engine)
 
 

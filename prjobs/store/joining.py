@@ -23,7 +23,7 @@ def digest(secret: bytes) -> str:
 
 
 def require_secret(folder: Folder, identity: Mapping[str, Any], facts: Mapping[str, str]) -> None:
-    """Raise Unusable for a folder with another secret than the hub's, or without the secret of a hub in use."""
+    """Raise Unusable for a folder without the secret of the hub, or with a different secret."""
     is_missing = not (folder.path / "secret").exists()
     if SECRET not in facts:
         if is_missing and "identity" in facts and not identity:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from prjobs.base.clock import StoreClock
 from prjobs.store.hub_state import GONE_MS
+from prjobs.store.losses import Seen
+from prjobs.store.numbers import last_number
 from prjobs.store.postgres import PostgresConnection, PostgresError, connect, session_name
 from prjobs.version import VERSION
 
@@ -46,6 +48,7 @@ class Member:
         self.id = clock.random_bytes(8).hex()
         self._before = before
         self._url, self.address, self._clock = url, address, clock
+        self.seen = Seen()
 
     def take_over(self) -> Active | None:
         """Become the active process, and return None; return another active process if alive. Raise PostgresError.
@@ -92,6 +95,7 @@ class Member:
         """Return the active process if it lives, without a lock; give a sign of life."""
         now_ms = self._look_at_clock(connection)
         self._sign_in(connection, now_ms)
+        self.seen.note(last_number(connection.fetch, "change"))
         found = connection.fetch(
             "SELECT url, version, seen_ms, id FROM member WHERE id = (SELECT holder FROM door WHERE id = 1)"
         )

@@ -23,6 +23,7 @@ from prjobs.base.clock import Clock
 from prjobs.base.errors import BadRequest, Fault, TookTooLong, Trouble
 from prjobs.base.histogram import Histogram
 from prjobs.store.dialect import translate
+from prjobs.store.losses import Seen, make_good
 from prjobs.store.readers import NotOpened, Readers
 from prjobs.store.source import Row
 from prjobs.store.sqlite import TOO_LONG
@@ -226,6 +227,9 @@ class PostgresEngine:
         self._local = _Limit()
         # The transaction that runs: its id, and the timeline of the server that gave the id.
         self._mark = ("", "")
+        # The highest number of a change that this process knows of, and the timeline on which it was last compared.
+        self.seen = Seen()
+        self._compared = ""
         self._peewee = PostgresqlDatabase("", prefer_psycopg3=True)
 
     @property
@@ -313,6 +317,12 @@ class PostgresEngine:
         if holder != self.member:
             self.on_replaced()
             raise NotActive("another process is the active one")
+        if timeline != self._compared and make_good(connection, self.seen):
+            self.commit(connection)
+            # The memory of this process knows jobs that are lost: it begins anew, as after a crash.
+            self.on_replaced()
+            raise NotActive("the database lacks answered writes")
+        self._compared = timeline
         self._mark = number, timeline
 
     def _lock(self, connection: PostgresConnection) -> Row:
@@ -331,6 +341,10 @@ class PostgresEngine:
         """Commit the transaction; a lost one answers ROLLBACK without an error."""
         if connection.session.execute("COMMIT").statusmessage != "COMMIT":
             raise psycopg.errors.InFailedSqlTransaction("the transaction was lost before its end")
+
+    def committed(self, numbers: dict[str, int], /) -> None:
+        """Remember the number of the newest change."""
+        self.seen.note(numbers.get("change", 0))
 
     def roll_back(self, connection: Any) -> None:
         """End a failed transaction, if there is one."""

@@ -165,6 +165,9 @@ class SqliteEngine:
         """Commit the transaction."""
         connection.execute("COMMIT")
 
+    def committed(self, numbers: dict[str, int], /) -> None:
+        """Do nothing: a file is not replaced by another server's."""
+
     def roll_back(self, connection: Any) -> None:
         """End a failed transaction, if there is one."""
         if connection.in_transaction:

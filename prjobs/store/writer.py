@@ -224,6 +224,8 @@ class Writer:
         self._give_out(transaction, running)
 
     def _give_out(self, transaction: Transaction, running: list[Work]) -> None:
+        if transaction.last_numbers:
+            self._engine.committed(transaction.last_numbers)
         self._finish(transaction, running)
         for work in self._put_off.take():
             self._waiting.put(work)

@@ -21,7 +21,7 @@ from prjobs.upkeep import site_names
 from prjobs.upkeep.backup import Nightly
 from prjobs.upkeep.ballast import Ballast
 from prjobs.upkeep.file_check import FileCheck
-from prjobs.upkeep.machine import StoreFile, WallClock, compare_clocks, probe_once, watch_disk_once
+from prjobs.upkeep.machine import StoreFile, WallClock, compare_clocks, probe_once, watch_disk_once, watch_losses_once
 from prjobs.upkeep.off_machine import BackupCopy
 from prjobs.upkeep.retention import Retention
 from prjobs.upkeep.surroundings import Surroundings
@@ -61,6 +61,7 @@ class Chores:
         self._clock = queue.clock
         self.chores = [
             *([] if queue.settings.store_url else self._for_file(queue, folder)),
+            *([Chore("losses", 60, lambda: watch_losses_once(queue))] if queue.settings.store_url else []),
             Chore("clock", 1, _clock_watch(queue)),
             Chore("trouble", 1, lambda: probe_once(queue)),
             Chore("expiry", 1, lambda: expiry.expire_once(queue)),

@@ -1,5 +1,6 @@
 """The watch over the machine under the appliance: the store's file, the disk and the wall clock."""
 
+import json
 import logging
 import shutil
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from prjobs.base.clock import StoreClock
 from prjobs.base.notices import Code
 from prjobs.jobs.queue import Queue
+from prjobs.store.losses import FACT
 from prjobs.store.transaction import Transaction
 from prjobs.upkeep.ballast import MB, Ballast
 
@@ -103,3 +105,18 @@ def compare_clocks(queue: Queue, clock: StoreClock) -> None:
         "goes by the database: set both clocks by NTP."
     )
     queue.notices.say(Code.CLOCK, sentence)
+
+
+def watch_losses_once(queue: Queue) -> None:
+    """Raise a notice for a day after the database changed over to a server that lacked answered writes."""
+    found = queue.database.fetch("SELECT value FROM fact WHERE name = ?", (FACT,))
+    lost = json.loads(found[0][0]) if found else None
+    if lost is None or queue.clock.now_ms() - lost["time_ms"] > CLOCK_NOTICE_S * 1000:
+        queue.notices.end(Code.STORE)
+        return
+    sentence = (
+        f"The database changed over to a server that lacked answered writes: its newest change had the number "
+        f"{lost['found']}, and number {lost['seen']} was stored. Jobs and reports between the two are lost: look at "
+        "what the telescopes do, and send lost jobs again. Set up a synchronous standby."
+    )
+    queue.notices.say(Code.STORE, sentence)

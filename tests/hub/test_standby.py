@@ -264,3 +264,38 @@ def test_commands_act_on_the_database_while_no_process_is_active(hub):
     hub.serve(second)
     assert is_active(second)
     assert second.post("newjob", JOB, made).status_code == 423
+
+
+@pytest.mark.long
+def test_a_failover_to_a_server_that_lacks_answered_writes_is_told(tmp_path):
+    primary = PostgresServer()
+    standby = PostgresServer(primary)
+    ports = f"127.0.0.1:{primary.port},127.0.0.1:{standby.port}"
+    hub = Hub(tmp_path, f"postgresql://prjobs@{ports}/postgres?target_session_attrs=read-write")
+    try:
+        one = hub.add()
+        token = hub.token(one)
+        one.new_job(token)
+        wait_for(lambda: rows(standby.url, "SELECT count(*) FROM job") == [(1,)])
+        standby.execute("ALTER SYSTEM SET primary_conninfo = ''")
+        standby.execute("SELECT pg_reload_conf()")
+        wait_for(lambda: rows(standby.url, "SELECT count(*) FROM pg_stat_wal_receiver") == [(0,)])
+        lost = [one.new_job(token)["ulid"] for _ in range(3)]
+        seen = rows(primary.url, "SELECT max(seq) FROM change")[0][0]
+        primary.halt("immediate")
+        standby.promote()
+        wait_for(lambda: one.post("newjob", JOB, token).status_code == 200)
+        problems = wait_for(lambda: [said["sentence"] for said in health_of(one)["problems"] if is_loss(said)])
+        assert f"number {seen} was stored" in problems[0]
+        ulid, number = rows(standby.url, "SELECT ulid, seq FROM job ORDER BY seq DESC LIMIT 1")[0]
+        assert ulid > max(lost)
+        assert number > 1_000_000
+        assert rows(standby.url, "SELECT max(seq) FROM change")[0][0] > seen + 1_000_000
+    finally:
+        hub.end()
+        standby.stop()
+        primary.stop()
+
+
+def is_loss(said: dict[str, str]) -> bool:
+    return said["code"] == "store" and "lacked answered writes" in said["sentence"]
