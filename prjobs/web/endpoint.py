@@ -115,6 +115,8 @@ def parse_number(text: str, missing: str) -> int:
 
 def parse_query(shape: type[Shape]) -> Shape:
     """Return the query as a structure; empty texts and other names are ignored. Raises BadRequest, naming the field."""
+    if not request.environ.get("QUERY_STRING"):
+        return convert({}, shape)
     given = {name: query_text(name) for name in shape.__struct_encode_fields__}
     return convert({name: text for name, text in given.items() if text is not None}, shape, strict=False)
 
