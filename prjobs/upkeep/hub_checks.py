@@ -6,17 +6,18 @@ Imported only for a hub: the library of PostgreSQL is an extra. Every check read
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from hashlib import sha256
+from typing import cast
 
 from prjobs.access import anchor
 from prjobs.base.clock import StoreClock
 from prjobs.base.errors import Unusable
 from prjobs.base.progress import Counter, step
-from prjobs.store import hub_state
+from prjobs.store import hub_state, joining
 from prjobs.store.hub import has_schema, require_fit, unreached
 from prjobs.store.hub_state import ACTIVE, SILENT, HubMember
 from prjobs.store.models import JobRow
 from prjobs.store.postgres import PostgresConnection, PostgresError, connect, shown
+from prjobs.store.source import Store
 from prjobs.upkeep.findings import NOTE, OK, WRONG, Finding, Findings, Patient
 from prjobs.upkeep.inspection import newer_migrations, older_migrations
 from prjobs.upkeep.row_checks import age, check_identity, check_rows, damaged_findings
@@ -112,7 +113,7 @@ def _check_store(patient: Patient, connection: PostgresConnection) -> Findings:
     else:
         yield Finding(OK, "schema", "The schema is this version's.")
     yield check_identity(patient, connection, ANOTHER)
-    yield from _check_shared_secret(patient, connection)
+    yield from _check_joining(patient, connection)
     yield from _check_members(hub_state.list_members(connection.fetch))
     if patient.deep:
         yield from _check_jobs(connection)
@@ -127,16 +128,17 @@ def _clock_of(connection: PostgresConnection) -> StoreClock:
     return clock
 
 
-def _check_shared_secret(patient: Patient, connection: PostgresConnection) -> Findings:
-    """Compare the secret of this folder with the one that the processes of the hub share."""
-    known = connection.fetch("SELECT value FROM fact WHERE name = 'secret_sha256'")
-    if not known or not (patient.folder.path / "secret").exists():
-        return
-    if sha256(patient.folder.known_secret()).hexdigest() == known[0][0]:
-        yield Finding(OK, "secret", "The secret is the one of the other processes.")
-        return
-    sentence = "The secret of this folder is not the hub's, and tokens of the other processes are worthless here: copy "
-    yield Finding(WRONG, "secret", f"{sentence}the file `secret` from the data folder of another process.")
+def _check_joining(patient: Patient, connection: PostgresConnection) -> Findings:
+    """Check what a start of this folder on the hub would refuse: another secret, a database that was set back."""
+    identity = patient.folder.identity()
+    facts: dict[str, str] = dict(connection.fetch("SELECT name, value FROM fact"))
+    try:
+        joining.require_secret(patient.folder, identity, facts)
+        if joining.SECRET in facts:
+            yield Finding(OK, "joining", "The secret is the one of the hub's other processes.")
+        joining.require_not_set_back(cast(Store, connection), identity)
+    except Unusable as unusable:
+        yield Finding(WRONG, "joining", str(unusable))
 
 
 # ---- the processes

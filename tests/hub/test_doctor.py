@@ -183,6 +183,17 @@ def test_a_store_of_another_appliance(found: Found, hub: Member, folder: Folder)
     assert identity.level == WRONG and "store_url" in identity.sentence
 
 
+def test_a_folder_that_could_not_join(found: Found, hub: Member, folder: Folder) -> None:
+    assert levels(found("joining")) == [OK]
+    folder.write_identity({**folder.identity(), "last_seq": 10**9})
+    (_, set_back) = found("joining")
+    assert set_back.level == WRONG and "set back" in set_back.sentence
+    path = folder.path / "secret"
+    path.write_text(path.read_text().strip()[::-1])
+    (secret,) = found("joining")
+    assert secret.level == WRONG and "not that of the hub" in secret.sentence
+
+
 @pytest.mark.parametrize(
     "address", ["postgresql://prjobs:a-long-password@127.0.0.1:1/none", "postgresql://x:a-long-password/y@h/z"]
 )
