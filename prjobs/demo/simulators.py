@@ -1,6 +1,6 @@
 """`prjobs serve --demo --indi`: a site with the simulated devices of INDI, which take images of their own."""
 
-import logging
+import atexit
 import os
 import shutil
 import socket
@@ -23,7 +23,6 @@ from prjobs.observing.indi_site import IndiSite
 from prjobs.observing.limits import Limits
 from prjobs.observing.pointing import load_ephem
 
-logger = logging.getLogger(__name__)
 SITE = "saf"
 PLACE = Place(35.55, -105.87, 2187.0)
 SERVER = "indiserver"
@@ -62,19 +61,22 @@ def _run(url: str, data: Path, stopping: threading.Event) -> None:
     )
     port = _free_port()
     process = _start(data / "indi", port)
-    try:
-        _await_server(port, stopping)
-        with IndiSite("127.0.0.1", port, NAMES) as devices:
-            # No job before the devices are there.
-            with suppress(DeviceFault):
-                devices.offered()
-            site = Observatory(url, SITE, client=Client(url))
-            station = Station(devices.devices(), PLACE, configuration)
-            program.register(site, station, data / "images")
-            program.run(site, station, stopping)
-    finally:
-        process.terminate()
-        process.wait()
+    # The server's process may end before this thread.
+    atexit.register(_end, process)
+    _await_server(port, stopping)
+    with IndiSite("127.0.0.1", port, NAMES) as devices:
+        # No job before the devices are there.
+        with suppress(DeviceFault):
+            devices.offered()
+        site = Observatory(url, SITE, client=Client(url))
+        station = Station(devices.devices(), PLACE, configuration)
+        program.register(site, station, data / "images")
+        program.run(site, station, stopping)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    process.wait()
 
 
 def _start(home: Path, port: int) -> "subprocess.Popen[bytes]":

@@ -4,6 +4,7 @@ A method for a motion returns at once, with a function: True once the motion has
 raises DeviceFault when the device or its server refuses, fails or does not answer.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from prjobs.observing.limits import RoofState
 from prjobs.observing.pointing import Position
 from prjobs.observing.values import Exposure
 
+logger = logging.getLogger(__name__)
 HasEnded = Callable[[], bool]
 Result = TypeVar("Result")
 LOOK_S = 0.1
@@ -93,6 +95,8 @@ class Guard:
     """Keeps a device's commands apart: one job at a time, and no command after a stop."""
 
     device: Device
+    # The last stop did not reach the device: the abort comes before any other command.
+    owes_abort: bool = False
     _job: threading.Lock = field(default_factory=threading.Lock)
     _command: threading.Lock = field(default_factory=threading.Lock)
 
@@ -114,6 +118,9 @@ class Guard:
         """
         with self._command:
             job.check()
+            if self.owes_abort:
+                self._abort()
+                job.check()
             return act()
 
     def follow(self, job: Job, act: Callable[[], HasEnded], seconds: float) -> None:
@@ -128,15 +135,28 @@ class Guard:
 
     def abort(self) -> None:
         """End all motion, also of a command under way in a second thread."""
+        self.owes_abort = True
         is_free = self._command.acquire(blocking=False)
         try:
-            self.device.abort()
+            self._abort()
         finally:
             if is_free:
                 self._command.release()
         if is_free:
             return
+        self.owes_abort = True
         if not self._command.acquire(timeout=COMMAND_S):
             raise DeviceFault(f"A command to {self.device.name} hangs: watch the device.")
         self._command.release()
+        self._abort()
+
+    def abort_late(self) -> None:
+        """Send the abort of a stop that did not reach the device, unless a command was given since."""
+        with self._command:
+            if self.owes_abort:
+                self._abort()
+                logger.warning("%s: the abort of a stop that had not arrived is carried out", self.device.name)
+
+    def _abort(self) -> None:
         self.device.abort()
+        self.owes_abort = False

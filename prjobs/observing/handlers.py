@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from prjobs.base.catalogue import ENCLOSURES, usual_seconds
@@ -20,6 +20,8 @@ from prjobs.observing.values import BadParameter, number, text
 logger = logging.getLogger(__name__)
 # The longest motions: a device that takes longer is stuck.
 SLEW_S, ROOF_S, MOVE_S = 300.0, 300.0, 180.0
+# The wait between attempts to reach a device that a stop did not reach.
+AGAIN_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Station:
     place: Place
     configuration: Configuration
     guards: Mapping[Device, Guard] = field(init=False)
+    _late: threading.Lock = field(init=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         present = [device for device in vars(self.devices).values() if device is not None]
@@ -66,7 +69,24 @@ class Station:
         for thread in threads:
             thread.join()
         if faults:
+            threading.Thread(target=self._abort_late, name="late aborts", daemon=True).start()
             raise DeviceFault(" ".join(dict.fromkeys(faults)))
+
+    def _abort_late(self) -> None:
+        """Send the aborts that did not reach their devices until they do."""
+        # One thread, however often a stop is pressed.
+        while self._owed() and self._late.acquire(blocking=False):
+            try:
+                while owed := self._owed():
+                    time.sleep(AGAIN_S)
+                    for guard in owed:
+                        with suppress(DeviceFault):
+                            guard.abort_late()
+            finally:
+                self._late.release()
+
+    def _owed(self) -> list[Guard]:
+        return [guard for guard in self.guards.values() if guard.owes_abort]
 
 
 class MountJobs:

@@ -30,17 +30,12 @@ class IndiDevice:
 
     def abort(self) -> None:
         """End all motion and wait for the end. Raise DeviceFault without a sure end."""
-        try:
-            self._abort()
-        except DeviceFault:
-            if not self.link.is_connected:
-                self.link.owed.add((self.name, self.abort_property))
-            raise
-
-    def _abort(self) -> None:
-        if self.link.find(self.name, self.abort_property) is None and not self.is_moving():
-            self.link.require(self.name, "CONNECTION")
-            return
+        if not self.has(self.abort_property):
+            if not any(self.has(name) for name in self.moving):
+                # Also right after a start of the server: the device has not said yet what moves.
+                raise self.lacks("motion to end")
+            if not self.is_moving():
+                return
         before = self.link.send(self.name, self.abort_property, ABORT="On")
         self.link.confirm(self.name, self.abort_property, before)
         until_s = time.monotonic() + ABORT_S
@@ -290,8 +285,9 @@ class IndiFilterWheel(IndiDevice):
 
         return self.change("FILTER_SLOT", has_reached, FILTER_SLOT_VALUE=slot + 1)
 
-    def _abort(self) -> None:
-        self.link.require(self.name, "CONNECTION")
+    def abort(self) -> None:
+        """Make sure that the wheel is there."""
+        self.link.require(self.name, "FILTER_SLOT")
 
 
 class IndiRotator(IndiDevice):

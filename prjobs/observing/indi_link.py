@@ -38,13 +38,12 @@ class IndiLink:
     def __init__(self, host: str, port: int = PORT, wanted: tuple[str, ...] = ()) -> None:
         self.address = f"{host}:{port}"
         self.changed = threading.Condition()
-        # The abort properties of devices that a stop did not reach: the abort is sent when the device appears again.
-        self.owed: set[Key] = set()
         self._wanted = wanted
         self._properties: dict[Key, Property] = {}
         self._said: dict[str, str] = {}
         self._is_connected = False
         self._is_ending = False
+        self._was_lost = False
         self._count = 0
         self._loop = asyncio.new_event_loop()
         self._client = _client(self, host, port)
@@ -125,8 +124,7 @@ class IndiLink:
             if event.eventtype in ("ConnectionMade", "ConnectionLost"):
                 self._properties.clear()
                 self._is_connected = event.eventtype == "ConnectionMade"
-                if not self._is_ending:
-                    logger.warning("INDI server %s: %s", self.address, "there" if self._is_connected else "gone")
+                self._tell()
             elif event.eventtype == "Delete":
                 self._forget(event.devicename, event.vectorname)
             elif event.vector is not None and event.eventtype != "TimeOut":
@@ -134,6 +132,14 @@ class IndiLink:
             elif event.eventtype == "Message" and event.devicename:
                 self._said[event.devicename] = event.message
             self.changed.notify_all()
+
+    def _tell(self) -> None:
+        """Log the loss of the server, and the end of a loss."""
+        if not self._is_connected and not self._is_ending:
+            self._was_lost = True
+            logger.warning("The INDI server %s is gone: jobs fail until it is back.", self.address)
+        elif self._is_connected and self._was_lost:
+            logger.warning("The INDI server %s is back.", self.address)
 
     def _keep(self, event: Any) -> None:
         vector, self._count = event.vector, self._count + 1
@@ -147,17 +153,13 @@ class IndiLink:
             del self._properties[key]
 
     async def greet(self, event: Any) -> None:
-        """Connect a device to the hardware when the server presents the device, and send an owed abort."""
+        """Connect a device to the hardware when the server presents the device."""
         if event.eventtype != "Define":
             return
         key = event.devicename, event.vectorname
         is_wanted = event.vectorname == CONNECTION and event.devicename in self._wanted
         if is_wanted and event.vector["CONNECT"] != "On":
             await self._client.send_newVector(*key, members={"CONNECT": "On"})
-        if key in self.owed:
-            self.owed.discard(key)
-            logger.warning("%s: the abort of a stop that did not reach the device is sent now", event.devicename)
-            await self._client.send_newVector(*key, members={"ABORT": "On"})
 
 
 def _value(vector: Any, name: str) -> Any:

@@ -101,6 +101,26 @@ def test_a_command_that_hangs_is_said(monkeypatch):
     assert mount.done == ["slew begins", "abort", "slew"]
 
 
+def test_an_abort_that_did_not_arrive_comes_before_the_next_command():
+    mount, job = Mount(), make_job()
+    guard = Guard(mount)
+    reach = mount.abort
+
+    def fail() -> None:
+        raise DeviceFault("gone")
+
+    mount.abort = fail
+    with pytest.raises(DeviceFault):
+        guard.abort()
+    with pytest.raises(DeviceFault):
+        guard.command(job, mount.slew)
+    assert mount.done == []
+    mount.abort = reach
+    guard.command(job, mount.slew)
+    guard.abort_late()
+    assert mount.done == ["abort", "slew begins", "slew"]
+
+
 def test_jobs_on_one_device_wait_for_each_other():
     mount, first, second = Mount(), make_job(), make_job()
     guard = Guard(mount)

@@ -72,7 +72,8 @@ class Bob(threading.Thread):
 
     def run(self) -> None:
         turn = 0
-        while not self.ending.wait(0.5):
+        # A turn of the simulated rotator takes a second: no jobs pile up.
+        while not self.ending.wait(2.5):
             turn += 1
             # The appliance is away at times.
             with contextlib.suppress(CallFailed):
