@@ -165,5 +165,5 @@ def list_rows(fetch: Fetch) -> Iterator[AuditRow]:
 
 def list_restores(fetch: Fetch, after: int) -> list[AuditRow]:
     """Return the rows after number `after` with which a restore started a new chain."""
-    sql = f"SELECT {_COLUMNS} FROM audit WHERE what = ? AND seq > ?"
+    sql = f"SELECT {_COLUMNS} FROM audit WHERE what = ? AND seq > ? ORDER BY seq"
     return [AuditRow(*row) for row in fetch(sql, (RESTORE, after))]

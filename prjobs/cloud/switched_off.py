@@ -34,7 +34,7 @@ def hold_and_give_back(context: Context) -> None:
 
 def _hold_and_give_back(transaction: Transaction, context: Context) -> None:
     sql = f"SELECT ulid, site FROM job INDEXED BY job_forwarding WHERE status = '{FORWARDING}'"
-    for ulid, site in transaction.fetch(sql):
+    for ulid, site in sorted(transaction.fetch(sql)):
         if site not in context.linked_sites:
             # The job's own age decides whether it still runs.
             copies.decide(transaction, context.queue, ulid, UNREAD, GIVEN_BACK)
@@ -47,7 +47,7 @@ def _hold(transaction: Transaction, context: Context, queue_name: str) -> None:
     found = transaction.fetch(
         f"SELECT {BRIEF_COLUMNS} FROM job WHERE {COLUMNS[queue_name][0]} = '{UNREAD}' AND origin = '{CLOUD}' "
         "AND command_class <> 'stop' AND NOT EXISTS (SELECT 1 FROM change c "
-        "WHERE c.job_seq = job.seq AND c.queue = ? AND c.handout_id IS NOT NULL)",
+        "WHERE c.job_seq = job.seq AND c.queue = ? AND c.handout_id IS NOT NULL) ORDER BY seq",
         (queue_name,),
     )
     rows = [row for row in map(JobRow._make, found) if row.site not in context.primary_sites]

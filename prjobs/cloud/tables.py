@@ -44,7 +44,7 @@ _KNOWN = (
 
 def known_between(source: Source, site: str, first: str, last: str) -> dict[str, Known]:
     """Return the site's jobs of the cloud from id `first` to id `last`, by id."""
-    found = source.fetch(f"{_KNOWN} WHERE k.site = ? AND k.ulid BETWEEN ? AND ?", (site, first, last))
+    found = source.fetch(f"{_KNOWN} WHERE k.site = ? AND k.ulid BETWEEN ? AND ? ORDER BY k.ulid", (site, first, last))
     return {row[0]: Known(*row) for row in found}
 
 

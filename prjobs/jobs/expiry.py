@@ -145,7 +145,8 @@ def _expire(transaction: Transaction, queue: Queue, seqs: Sequence[int]) -> int:
     count = 0
     for queue_name in (PRIMARY, ALTERNATE):
         sql = f"SELECT {BRIEF_COLUMNS} FROM job WHERE seq IN ({marks(seqs)}) AND {COLUMNS[queue_name][0]} = '{UNREAD}'"
-        _, expired = split_expired(transaction, queue, [JobRow(*row) for row in transaction.fetch(sql, seqs)])
+        found = transaction.fetch(f"{sql} ORDER BY seq", seqs)
+        _, expired = split_expired(transaction, queue, [JobRow(*row) for row in found])
         expire_rows(transaction, queue, expired, queue_name)
         for row in expired:
             transaction.after_commit(queue.expiries.drop, row.seq)

@@ -63,7 +63,7 @@ def end(transaction: Transaction, queue: Queue, job_seq: int, queue_name: str) -
 def return_once(queue: Queue) -> int:
     """Return the jobs with ended leases to their queues, in one sweep. Return the number of jobs."""
     over = []
-    for *key, lease_s in queue.database.fetch("SELECT job_seq, queue, lease_s FROM lease"):
+    for *key, lease_s in queue.database.fetch("SELECT job_seq, queue, lease_s FROM lease ORDER BY job_seq, queue"):
         if tuple(key) not in queue.leases:
             # An earlier process granted the lease: start the whole time anew, since elapsed time began here.
             queue.leases.set(tuple(key), queue.clock.elapsed_s() + lease_s)

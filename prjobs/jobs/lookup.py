@@ -74,7 +74,7 @@ def find_waiting(
 
 def waiting_spared(source: Source, site: str, queue_name: str) -> list[int]:
     """Return the numbers of the site's closings and parkings that wait in the queue."""
-    sql = f"SELECT seq FROM job WHERE {_WAITS[queue_name]} AND command_class IN ('close', 'park')"
+    sql = f"SELECT seq FROM job WHERE {_WAITS[queue_name]} AND command_class IN ('close', 'park') ORDER BY seq"
     return [seq for (seq,) in source.fetch(sql, (site,))]
 
 

@@ -175,7 +175,7 @@ def settle_surplus(transaction: Transaction, queue: Queue, row: JobRow) -> bool:
 def _select(source: Source, seqs: Sequence[int], condition: str) -> list[int]:
     if not seqs:
         return []
-    sql = f"SELECT j.seq FROM job j WHERE j.seq IN ({marks(seqs)}) AND {condition}"
+    sql = f"SELECT j.seq FROM job j WHERE j.seq IN ({marks(seqs)}) AND {condition} ORDER BY j.seq"
     return [seq for (seq,) in source.fetch(sql, seqs)]
 
 

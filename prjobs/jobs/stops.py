@@ -207,7 +207,7 @@ _STEPS = [
 ]
 _OLDER_STOPS = (
     f"SELECT seq FROM job INDEXED BY job_stop WHERE site = ? AND seq < ? AND command_class = '{STOP_CLASS}' "
-    f"AND '{UNREAD}' IN (status, alternate_status)"
+    f"AND '{UNREAD}' IN (status, alternate_status) ORDER BY seq"
 )
 _NAMED = f"SELECT name, CAST(value AS BIGINT) FROM fact WHERE name >= '{WITHDRAWS}' AND name < '{WITHDRAWS.rstrip()}!'"
 
@@ -250,7 +250,7 @@ def _withdraw_step(transaction: Transaction, queue: Queue, stop: JobRow) -> bool
 
 def withdraw_rest_once(queue: Queue) -> None:
     """Withdraw the rest of very many jobs before a stop, step by step; a crash in between leaves the rest named."""
-    for name, stop_seq in queue.database.fetch(_NAMED):
+    for name, stop_seq in queue.database.fetch(f"{_NAMED} ORDER BY name"):
         for _ in range(STEPS):
             if not queue.database.write(_withdraw_rest, queue, name, stop_seq):
                 break

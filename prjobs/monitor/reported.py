@@ -24,7 +24,7 @@ DAY_MS = 86_400_000
 _CLASSES = ", ".join(f"'{name}'" for name in sorted(MAKES_SAFE))
 _OF_DAY = (
     f"SELECT seq FROM job WHERE (ulid > ? AND command_class IN ({_CLASSES}) "
-    f"AND NOT {in_phases('status', ('waiting', 'gone'))}) OR ulid IN (%s)"
+    f"AND NOT {in_phases('status', ('waiting', 'gone'))}) OR ulid IN (%s) ORDER BY seq"
 )
 # A job that left the primary queue by a report; one of the cloud that never waited here is no loss.
 _NEVER_HANDED = (

@@ -57,7 +57,7 @@ _SAFE_BEFORE = [f"SELECT {_COLUMNS} {waiting} AND j.command_class IN ({_SAFE})" 
 _NEWEST_ENDS = (
     f"SELECT {_COLUMNS} FROM job j WHERE j.seq IN (SELECT max(seq) FROM job WHERE (ulid > ? OR ulid IN ({{}})) "
     f"AND command_class IN ('close', 'park') AND NOT {in_phases('status', ('waiting', 'gone'))} "
-    "GROUP BY site, command_class)"
+    "GROUP BY site, command_class) ORDER BY j.seq"
 )
 _CHANGED = (
     f"SELECT c.seq, {_COLUMNS} FROM change c JOIN job j ON j.seq = c.job_seq WHERE c.seq > ? ORDER BY c.seq "
@@ -148,7 +148,7 @@ class WatchedJobs:
         self._reported.read_day()
         self._silence.read_waiting(after)
         for sql in _SAFE_BEFORE:
-            for row in database.fetch(sql, (after,)):
+            for row in sorted(database.fetch(sql, (after,))):
                 self._take(Seen(*row))
         while found := database.fetch(_OPEN, (after,)):
             for row in found:

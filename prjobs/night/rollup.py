@@ -33,7 +33,7 @@ ALARMS_EVERY_S = 600.0
 SILENT_DAYS = 8
 _ALARMS = (
     f"SELECT since_ms, cleared_ms FROM alarm WHERE kind = '{SILENT}' AND site = ? AND since_ms < ? "
-    "AND (cleared_ms IS NULL OR cleared_ms > ?)"
+    "AND (cleared_ms IS NULL OR cleared_ms > ?) ORDER BY since_ms, id"
 )
 
 

@@ -124,8 +124,9 @@ def read_weeks(database: Store, site: str | None, evening: str, count: int, now_
 
 def _nights(database: Store, site: str | None, since: str, until: str) -> Iterator[tuple[str, NightSums]]:
     where, values = ("site = ? AND", [site]) if site else ("", [])
-    sql = f"SELECT date, sums FROM night_sum WHERE {where} date >= ? AND date < ? AND sums <> ''"
-    for day, sums in database.fetch(sql, (*values, since, until)):
+    sql = f"SELECT date, site, sums FROM night_sum WHERE {where} date >= ? AND date < ? AND sums <> ''"
+    # Of equal counts the first stays the first: the order must not be that of the rows in the store.
+    for day, _, sums in sorted(database.fetch(sql, (*values, since, until))):
         yield day, decode_sums(sums)
 
 

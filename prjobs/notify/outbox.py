@@ -81,7 +81,7 @@ class Outbox:
     def load(self) -> None:
         """Read the notes of the last process. Raise Unavailable."""
         now_ms, now_s = self._clock.now_ms(), self._clock.elapsed_s()
-        sql = "SELECT subject, key, raised_ms, told_ms, times FROM notification WHERE address = ?"
+        sql = "SELECT subject, key, raised_ms, told_ms, times FROM notification WHERE address = ? ORDER BY subject"
         for subject, key, raised_ms, told_ms, times in self._database.fetch(sql, (self.key,)):
             alarm = find_alarm(self._database, key, raised_ms)
             if alarm is None:
