@@ -19,6 +19,7 @@ from prjobs.jobs.requests import Command
 from prjobs.opening import close_appliance
 from prjobs.server import Server
 from prjobs.store.models import JobRow
+from prjobs.web import contract
 from prjobs.web.app import build_app
 from tests import described, postgres, statements, stores, verbs
 from tests.clocks import ManualClock
@@ -40,7 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--store",
         choices=(stores.SQLITE, stores.POSTGRESQL),
         default=stores.SQLITE,
-        help="the database system below the stores; on postgresql the files of tests.stores.BOTH alone are run",
+        help="the database system below the stores; on postgresql the files of tests.stores.BOTH or those named run",
     )
 
 
@@ -56,7 +57,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if not stores.on_postgresql() or collection_path.is_dir():
         return None
     path = collection_path.relative_to(config.rootpath).as_posix()
-    return True if path.startswith("tests/") and path not in stores.BOTH else None
+    is_named = any(argument.partition("::")[0].endswith(path) for argument in config.args)
+    return True if path.startswith("tests/") and not is_named and path not in stores.BOTH else None
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -130,6 +132,7 @@ def folder(tmp_path: Path) -> Folder:
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hand-out may take its time: a busy machine is not what most tests are about."""
     monkeypatch.setattr(handouts, "TAKE_PATIENCE_S", 10.0)
+    monkeypatch.setattr(contract, "READ_S", 10.0)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from prjobs.store import schema
 from prjobs.upkeep import doctor
 from prjobs.upkeep.findings import NOTE, OK
 from prjobs.upkeep.inspection import older_migrations
+from tests import stores
 from tests.older import upgrade
 from tests.program import Program
 from tests.verbs import USER, report, take
@@ -102,11 +103,7 @@ def test_a_poll_with_jobs_reads_nothing_more(appliance, submit):
     seen = []
     submit()
 
-    def trace(transaction):
-        connection = transaction.execute("SELECT 1").connection
-        connection.set_trace_callback(seen.append)
-
-    appliance.queue.database.write(trace)
+    appliance.queue.database.write(stores.trace, seen.append)
     take(appliance)
     updates = [sql for sql in seen if sql.startswith("UPDATE job SET status")]
     assert len(updates) == 1 and "picked_up_ms" in updates[0]
@@ -131,6 +128,7 @@ def make_old_store(folder: Folder, path, tmp_path):
     old.close()
 
 
+@pytest.mark.sqlite("a file of an older version")
 def test_an_older_store_gets_what_it_would_have(appliance, folder, submit, clock, tmp_path):
     sent = [submit(action=action) for action in ("go", "park", "close", "go", "go", "go", "go", "go")]
     clock.advance(1)
@@ -172,6 +170,7 @@ def test_an_older_store_gets_what_it_would_have(appliance, folder, submit, clock
         close_appliance(opened, old)
 
 
+@pytest.mark.sqlite("a file of an older version")
 def test_what_only_looks_at_an_older_store(appliance, folder, submit, clock, tmp_path):
     submit()
     older = Program(tmp_path / "older")

@@ -670,6 +670,7 @@ def restored(folder, clock, name="b.sqlite3"):
     return done, locks
 
 
+@pytest.mark.sqlite("restores a backup of the file")
 def test_an_older_backup_lifts_no_lock_that_was_set_since(folder, clock):
     appliance = opened(folder, clock)
     before, ended = lock(appliance, seconds=3600), lock(appliance, "ended")
@@ -686,6 +687,7 @@ def test_an_older_backup_lifts_no_lock_that_was_set_since(folder, clock):
     assert (sorted(done.locked), done.are_locks_known) == (["saf", "since"], True)
 
 
+@pytest.mark.sqlite("restores a backup of the file")
 def test_a_lock_whose_number_another_lock_has_in_the_backup_is_kept(folder, clock):
     """Two machines go on from one backup: both give the same number to different locks."""
     close_appliance(opened(folder, clock), folder)
@@ -717,6 +719,7 @@ def test_a_lock_whose_number_another_lock_has_in_the_backup_is_kept(folder, cloc
     assert restored(folder, clock)[1] == []
 
 
+@pytest.mark.sqlite("restores a backup of the file")
 def test_of_two_locks_of_one_moment_the_end_of_one_is_not_the_end_of_the_other(folder, clock):
     appliance = opened(folder, clock)
     lock(appliance)
@@ -728,6 +731,7 @@ def test_of_two_locks_of_one_moment_the_end_of_one_is_not_the_end_of_the_other(f
     assert restored(folder, clock)[1] == [("saf", "ann", None)]
 
 
+@pytest.mark.sqlite("restores a backup of the file")
 @pytest.mark.parametrize("harm", ["lost", "damaged"])
 def test_without_the_store_from_before_sites_with_locks_are_locked_anew(folder, clock, harm):
     appliance = opened(folder, clock)

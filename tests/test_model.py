@@ -14,6 +14,7 @@ from prjobs.jobs import expiry, log, reports, submission, withdrawals
 from prjobs.jobs.requests import Command, StatusUpdate
 from prjobs.jobs.states import is_finished
 from prjobs.opening import close_appliance
+from tests import stores
 from tests.clocks import ManualClock
 from tests.stores import open_appliance
 from tests.verbs import USER, take
@@ -44,6 +45,7 @@ class QueueModel(RuleBasedStateMachine):
 
     def teardown(self):
         close_appliance(self.appliance, self.folder)
+        stores.give_back(self.folder.path)
         self.temporary.cleanup()
 
     @rule(target=ulids, site=st.sampled_from(SITES), action=st.sampled_from(list(ACTIONS)))

@@ -16,6 +16,7 @@ from prjobs.night.report import night_report, stored_source
 from prjobs.upkeep import retention
 from tests import verbs
 from tests.shown import HOSTILE, Seen, page_of
+from tests.stores import storable
 from tests.verbs import make_token, report, take
 
 ANN = Actor("ann", "tests")
@@ -264,7 +265,17 @@ def test_a_note_is_plain_text_without_links_or_markup(appliance, submit):
     assert "see [M31](https://evil.example) &lt;b&gt;now&lt;/b&gt;" in page_of(appliance, settings=Settings())
     # Texts of the store are marked whatever they are.
     row = "INSERT INTO observer_note (site, about, about_ms, date, ulid, label, text, time_ms, author_id, author) "
-    values = ("saf", "night", appliance.queue.clock.now_ms(), "2023-11-14", "", "", HOSTILE, 0, HOSTILE, HOSTILE)
+    values = (
+        "saf",
+        "night",
+        appliance.queue.clock.now_ms(),
+        "2023-11-14",
+        "",
+        "",
+        storable(HOSTILE),
+        0,
+        *(storable(HOSTILE),) * 2,
+    )
     database = appliance.queue.database
     database.write(lambda transaction: transaction.execute(f"{row} VALUES ({', '.join('?' * 10)})", values))
     page = page_of(appliance, settings=Settings())

@@ -508,6 +508,7 @@ def test_a_silent_site_and_a_late_stop_at_a_real_server(make_server, ntfy, healt
     assert SECRET not in requests.get(f"{server.url}/night?site=saf", timeout=30).text
 
 
+@pytest.mark.sqlite("watches the disk of the file")
 def test_an_acknowledgement_lets_the_heart_beat_again_but_a_problem_does_not(
     make_server, healthchecks, quick, monkeypatch
 ):

@@ -20,6 +20,7 @@ from prjobs.monitor.alarms import list_alarms
 from prjobs.monitor.watching import Watch
 from prjobs.server import Server
 from prjobs.store.models import JobRow
+from tests import stores
 from tests.clocks import ManualClock
 from tests.verbs import USER, make_token, take
 
@@ -432,4 +433,5 @@ def test_no_stop_of_a_flood_is_refused(
     database = server.appliance.queue.database
     for table in ("job", "audit", "make_safe"):
         assert database.fetch(f"SELECT count(*) FROM {table}")[0][0] <= most
-    assert server.folder.database.stat().st_size < 2_000_000
+    if not stores.on_postgresql():
+        assert server.folder.database.stat().st_size < 2_000_000

@@ -172,8 +172,9 @@ def fill(transaction, number: int, now_ms: int) -> None:
 def happen(transaction: Transaction, now_ms: int) -> None:
     """One more row of the log, so that the clock is not in doubt."""
     transaction.execute(
-        "INSERT INTO change (job_seq, site, queue, status, estimate_s, time_ms, who, note, handout_id) "
-        "SELECT max(seq), 'saf', 'primary', 'COMPLETE', NULL, ?, 'tests', '', NULL FROM job",
+        "INSERT INTO change (seq, job_seq, site, queue, status, estimate_s, time_ms, who, note, handout_id) "
+        "SELECT (SELECT coalesce(max(seq), 0) + 1 FROM change), max(seq), 'saf', 'primary', 'COMPLETE', NULL, ?, "
+        "'tests', '', NULL FROM job",
         (now_ms,),
     )
 

@@ -28,6 +28,7 @@ from prjobs.monitor import views
 from prjobs.web import jobs_api, night_api, wire
 from prjobs.web.urgency import Urgency, urgency_of
 from prjobs.web.workers import MOST, Workers
+from tests import stores
 from tests.verbs import fill, make_token, submit
 from tests.waiting import wait_for
 
@@ -557,11 +558,10 @@ def test_a_stop_needs_no_more_statements_for_many_jobs(appliance):
 
     def stop(transaction) -> list[str]:
         statements: list[str] = []
-        connection = transaction.execute.__self__
-        connection.set_trace_callback(statements.append)
+        stores.trace(transaction, statements.append)
         command = Command("saf", "mount", "m1", "stop", "u1", "A", "[]", "{}", "{}", {})
         submission.insert_job(transaction, queue, command, act)
-        connection.set_trace_callback(None)
+        stores.trace(transaction, None)
         return statements
 
     counts = []

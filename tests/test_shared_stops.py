@@ -122,8 +122,8 @@ def test_a_stop_does_not_end_what_the_program_got_after_a_lost_answer(programs: 
     programs.lose("mount")
     programs.appliance.queue.database.write(
         lambda transaction: transaction.execute(
-            "INSERT INTO handout (site, queue, time_ms, peer, state, maybe_flushed, asked_for) "
-            "VALUES ('saf', 'primary', 0, '', 'CONFIRMED', 0, ?)",
+            "INSERT INTO handout (id, site, queue, time_ms, peer, state, maybe_flushed, asked_for) "
+            "SELECT max(id) + 1, 'saf', 'primary', 0, '', 'CONFIRMED', 0, ? FROM handout",
             (shared_stops.asked_for(("saf", "primary", "mount", None)),),
         )
     )

@@ -35,7 +35,7 @@ from prjobs.upkeep.backup import default_target, make_backup
 from prjobs.upkeep.restore import restore
 from tests import older, verbs
 from tests.shown import HOSTILE, Seen
-from tests.stores import open_appliance
+from tests.stores import open_appliance, storable
 from tests.verbs import report, take
 
 HOUR_S, DAY_S = 3600, 86_400
@@ -515,7 +515,7 @@ def test_the_page_of_weeks_has_tables_beside_its_pictures(history):
 
 
 def test_a_hostile_name_in_the_weeks_is_text(appliance, clock):
-    job = verbs.submit(appliance, device="<b>d</b>", user_id="=1+1", user_name=HOSTILE)
+    job = verbs.submit(appliance, device="<b>d</b>", user_id="=1+1", user_name=storable(HOSTILE))
     take(appliance)
     report(appliance, job, "FAILED: <script>alert(1)</script>")
     roll(appliance)
@@ -527,6 +527,7 @@ def test_a_hostile_name_in_the_weeks_is_text(appliance, clock):
     assert "'=1+1" in sheet.getvalue()
 
 
+@pytest.mark.sqlite("the command reads the file")
 def test_weeks_in_the_terminal(history, folder, capsys):
     data = str(history.appliance.queue.folder)
     assert run(["weeks", "2023-11-18", "--site", "saf", "--weeks", "1", "--data", data]) == 0
@@ -626,6 +627,7 @@ def test_the_first_start_after_an_upgrade_fills_the_history_in(schema, tmp_path)
     close_appliance(appliance, folder)
 
 
+@pytest.mark.sqlite("restores a backup of the file")
 def test_notes_and_sums_are_kept_in_a_backup(appliance, folder, clock, submit):
     a_night(appliance, clock)
     note = noting.write_note(appliance.queue, NewNote(site="saf", text="kept"), "Ann", Actor("ann", "tests"))

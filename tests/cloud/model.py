@@ -232,7 +232,7 @@ class World:
         root = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
         self.folder = Folder(Path(tempfile.mkdtemp(prefix="prjobs-model-", dir=root)))
         self.folder.create()
-        self.settings = stores.placed(self.folder.path, Settings(**{**NEVER_EXPIRE, **known, **settings}))
+        self.settings = Settings(**{**NEVER_EXPIRE, **known, **settings})
         stores.make(self.folder.path, self.settings)
         self.faults: Counter[str] = Counter()
         self.faultiness, self.crash_chance = 1.0, 0.004
@@ -250,6 +250,15 @@ class World:
         self.observing = self.names_polls = True
         self.answers_lost, self.cancels = 0.01, 0.0012
         self.cancelled_before, self.ran_cancelled = "", set[str]()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the next start."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: Settings) -> None:
+        self._settings = stores.placed(self.folder.path, settings)
 
     # ---- faults
 

@@ -445,6 +445,7 @@ def test_a_mark_is_not_raised_over_a_gap(world):
     assert tables.mark_of(world.appliance.queue.database, SITE) == low_ms
 
 
+@pytest.mark.sqlite("restores a backup of the file")
 def test_a_restored_backup_does_not_overwrite_what_the_cloud_knows(tmp_path):
     from prjobs.base.clock import Clock
     from prjobs.upkeep import backup, restore
@@ -493,6 +494,7 @@ def test_a_held_job_can_be_cancelled_by_a_person():
     world.close()
 
 
+@pytest.mark.sqlite("restores a backup of the file")
 def test_a_restored_job_on_its_way_to_the_cloud_does_not_run_at_the_site(tmp_path):
     from prjobs.base.clock import Clock
     from prjobs.upkeep import backup, restore
