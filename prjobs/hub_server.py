@@ -4,6 +4,7 @@ The listener stays the same for the whole life of the process: no connection is 
 """
 
 import logging
+import platform
 import sys
 import threading
 from collections.abc import Callable
@@ -134,6 +135,12 @@ class HubServer:
         """The URL for a program or a browser on this machine."""
         return url_of(self._settings, self.listener.port)
 
+    @property
+    def _address(self) -> str:
+        """The URL for the other processes' sentences: a listener on all addresses is named by the machine."""
+        is_everywhere = self._settings.host in ("0.0.0.0", "::")
+        return f"http://{platform.node()}:{self.listener.port}" if is_everywhere and platform.node() else self.url
+
     def run(self) -> bool:
         """Take part in the hub until `stop`, then close everything. Return False if the store was not closed well.
 
@@ -192,7 +199,7 @@ class HubServer:
     def _take_part(self) -> None:
         try:
             while not self.stopping.is_set():
-                self._term = Term(_new_member(self._settings, self.url, self._clock, self._before), self._withdraw)
+                self._term = Term(_new_member(self._settings, self._address, self._clock, self._before), self._withdraw)
                 self._serve(self._term)
         except Unusable as unusable:
             self._failure = unusable
