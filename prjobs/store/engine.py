@@ -4,7 +4,7 @@ Verbs do not see an engine. `Database` and its writer do what both engines need 
 patience, kept reads. An engine does the rest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -102,10 +102,10 @@ class Engine(Protocol):
         """End a failed transaction, if there is one."""
         ...
 
-    def is_stored(self, connection: Connection, error: Exception, /) -> bool | None:
+    def is_stored(self, connection: Connection, error: Exception, written: Mapping[str, int], /) -> bool | None:
         """Return True if the transaction is stored whose COMMIT raised the error; None if nobody can tell.
 
-        Raises nothing.
+        `written` has the last numbers that the transaction gave, by table. Raises nothing.
         """
         ...
 

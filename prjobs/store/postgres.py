@@ -9,7 +9,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,11 +20,12 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import tuple_row
 
 from prjobs.base.clock import Clock
-from prjobs.base.errors import BadRequest, Fault, TookTooLong, Trouble
+from prjobs.base.errors import BadRequest, Fault, TookTooLong, Trouble, Unusable
 from prjobs.base.histogram import Histogram
 from prjobs.store.dialect import translate
 from prjobs.store.losses import Seen, make_good
-from prjobs.store.readers import NotOpened, Readers
+from prjobs.store.numbers import KEYS
+from prjobs.store.readers import AllBusy, NotOpened, Readers
 from prjobs.store.source import Row
 from prjobs.store.sqlite import TOO_LONG
 
@@ -42,8 +43,16 @@ _SESSION = {
     "synchronous_commit": "'on'",
     "default_transaction_isolation": "'read committed'",
     "idle_in_transaction_session_timeout": "'2s'",
-    # A server on Windows cannot look whether its client is still there.
-    "client_connection_check_interval": "CASE WHEN version() LIKE '%Visual C%' THEN '0' ELSE '1s' END",
+    # Not every system can look whether the client of a session is still there.
+    **{
+        name: f"CASE WHEN version() ~* 'linux' THEN '{value}' ELSE current_setting('{name}') END"
+        for name, value in (
+            ("client_connection_check_interval", "1s"),
+            ("tcp_keepalives_idle", "5"),
+            ("tcp_keepalives_interval", "2"),
+            ("tcp_keepalives_count", "2"),
+        )
+    },
     "lock_timeout": "'5s'",
     "client_encoding": "'UTF8'",
 }
@@ -90,8 +99,9 @@ UNREADABLE = "of store_url"
 def shown(url: str) -> str:
     """Return the database of a URL in words, without user and password."""
     try:
+        require_readable(url)
         named = conninfo_to_dict(url)
-    except psycopg.Error:
+    except (psycopg.Error, Unusable):
         return UNREADABLE
     return f"{named.get('dbname') or 'of the user'} at {named.get('host') or 'this machine'}"
 
@@ -120,6 +130,10 @@ class _Session(psycopg.Connection[Any]):
 
 class _TooSlow(psycopg.OperationalError):
     """The server did not answer in time; the connection is of no further use."""
+
+
+class _Broken(psycopg.OperationalError):
+    """The connection broke: before the query, or during the query."""
 
 
 def _until(gen: Any, end_s: float) -> Any:
@@ -192,15 +206,26 @@ class PostgresConnection:
         self.session.close()
 
 
+def require_readable(url: str) -> None:
+    """Raise Unusable for an address with an unescaped character in a password: a part would be shown as the host."""
+    named = conninfo_to_dict(url)
+    host, database = str(named.get("host") or ""), str(named.get("dbname") or "")
+    if "@" in host or "@" in database or "/" in database:
+        raise Unusable(
+            "store_url cannot be read: in a user name or password write @ as %40, / as %2F, : as %3A and ? as %3F."
+        )
+
+
 def session_name(member: str) -> str:
     """Return the name of the connections of a hub's process."""
     return f"prjobs {member}".strip()
 
 
 def connect(url: str, statement_s: float = _WRITING_S, member: str = "") -> PostgresConnection:
-    """Return a new connection. Raise psycopg.Error."""
+    """Return a new connection. Raise psycopg.Error, and Unusable for an address that cannot be meant."""
+    require_readable(url)
     session = _Session.connect(
-        make_conninfo("", **_CONNECTING | {"application_name": session_name(member)} | conninfo_to_dict(url)),
+        make_conninfo("", **_CONNECTING | conninfo_to_dict(url) | {"application_name": session_name(member)}),
         autocommit=True,
         cursor_factory=psycopg.RawCursor,
         row_factory=tuple_row,
@@ -250,35 +275,38 @@ class PostgresEngine:
     def fetch(self, sql: str, parameters: Sequence[Any]) -> list[Row]:
         """Return all rows of a query. Raise TookTooLong.
 
-        A connection that broke while nobody used it is replaced, and the query repeated once.
+        A connection that broke while nobody used it is replaced, and the query repeated once if time is left.
         """
-        limit_s = self._local.limit_s
-        connection = self._readers.take(min(limit_s, LONGEST_READ_S))
+        limit_s = min(self._local.limit_s, LONGEST_READ_S)
+        end_s = _CLOCK.elapsed_s() + limit_s
         try:
-            return self._read(connection, sql, parameters)
-        except _TooSlow as error:
-            if limit_s < LONGEST_READ_S:
-                raise TookTooLong(TOO_LONG % limit_s) from None
-            raise error
-        except psycopg.OperationalError:
-            if connection.is_usable:
+            try:
+                return self._read(sql, parameters, end_s)
+            except _Broken:
+                self._readers.drop_idle()
+                if _CLOCK.elapsed_s() > end_s - limit_s / 2:
+                    raise
+                return self._read(sql, parameters, end_s)
+        except (_TooSlow, AllBusy, psycopg.errors.QueryCanceled) as error:
+            # A server that does not answer at all is a fault; a limit that the caller set is none.
+            if isinstance(error, _TooSlow) and limit_s == LONGEST_READ_S:
                 raise
-        finally:
-            self._readers.give_back(connection)
-        self._readers.drop_idle()
-        connection = self._readers.take(min(limit_s, LONGEST_READ_S))
-        try:
-            return self._read(connection, sql, parameters)
-        finally:
-            self._readers.give_back(connection)
+            raise TookTooLong(TOO_LONG % limit_s) from None
 
-    def _read(self, connection: PostgresConnection, sql: str, parameters: Sequence[Any]) -> list[Row]:
-        connection.session.limit_s = min(self._local.limit_s, LONGEST_READ_S)
+    def _read(self, sql: str, parameters: Sequence[Any], end_s: float) -> list[Row]:
+        connection = self._readers.take(end_s - _CLOCK.elapsed_s())
         try:
+            connection.session.limit_s = max(0.0, end_s - _CLOCK.elapsed_s())
             return connection.fetch(sql, parameters)
         except _TooSlow:
             connection.close()
             raise
+        except psycopg.OperationalError as error:
+            if connection.is_usable:
+                raise
+            raise _Broken(*error.args) from error
+        finally:
+            self._readers.give_back(connection)
 
     @contextmanager
     def limited(self, limit_s: float) -> Iterator[None]:
@@ -351,30 +379,42 @@ class PostgresEngine:
         if connection.is_usable and connection.session.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
             connection.session.execute("ROLLBACK")
 
-    def is_stored(self, connection: Any, error: Exception) -> bool | None:
+    def is_stored(self, connection: Any, error: Exception, written: Mapping[str, int]) -> bool | None:
         """Return the fate of the transaction whose COMMIT raised the error; None if nobody can tell.
 
-        The server is asked once it answers again. A server that was promoted meanwhile may have given the number of the
-        transaction to another one.
+        The server is asked once it answers again. After a crash the server may give the number of the lost transaction
+        to another one, and a promoted server too: a stored transaction has left its rows.
         """
         if isinstance(error, psycopg.Error) and error.sqlstate and not self._is_cut(error):
             return False
-        number, timeline = self._mark
         end_s = _CLOCK.elapsed_s() + LOOKUP_S
         while _CLOCK.elapsed_s() < end_s:
             try:
-                connection.session = connect(self.url, member=self.member).session
-                status, now = connection.fetch(_FATE, (number,))[0]
+                if not connection.is_usable:
+                    connection.session = connect(self.url, member=self.member).session
+                    connection.session.limit_s = LOOKUP_S
+                status, now = connection.fetch(_FATE, (self._mark[0],))[0]
+                if now != self._mark[1]:
+                    return None
+                if status == "committed":
+                    return self._left_rows(connection, written)
+                if status != "in progress":
+                    return None if status is None else False
+                time.sleep(0.1)
             except psycopg.Error as again:
                 logger.warning("the fate of a COMMIT is not known yet: %s", str(again).strip())
+                connection.close()
                 time.sleep(0.2)
-                continue
-            if now != timeline:
-                return None
-            if status != "in progress":
-                return None if status is None else status == "committed"
-            time.sleep(0.1)
         return None
+
+    def _left_rows(self, connection: PostgresConnection, written: Mapping[str, int]) -> bool | None:
+        """Return True if the rows of these numbers are stored: this process alone gives numbers while it is active."""
+        if not written or connection.fetch("SELECT holder FROM door WHERE id = 1") != [(self.member,)]:
+            return None
+        return all(
+            connection.fetch(f"SELECT 1 FROM {table} WHERE {KEYS[table]} = ?", (number,))
+            for table, number in written.items()
+        )
 
     def _is_cut(self, error: psycopg.Error) -> bool:
         return (error.sqlstate or "")[:2] in ("08", "57", "58", "XX") or error.sqlstate is None

@@ -10,6 +10,9 @@ from typing import Generic, Protocol, TypeVar
 
 logger = logging.getLogger(__name__)
 COUNT = 8
+# Callers with more time than this leave two connections to the others: polls must not wait for long lists.
+QUICK_S = 0.5
+FOR_QUICK = 2
 # After a failed try the next one comes after so long, twice as long each time.
 AGAIN_S = 0.1
 LONGEST_S = 2.0
@@ -29,7 +32,11 @@ class Reader(Protocol):
 
 
 class NotOpened(Exception):
-    """No connection could be had in time, or the server cannot be reached."""
+    """The server cannot be reached, or does not answer in time."""
+
+
+class AllBusy(Exception):
+    """All connections were in use for the whole time that the caller could wait."""
 
 
 R = TypeVar("R", bound=Reader)
@@ -42,6 +49,8 @@ class Readers(Generic[R]):
         self._connect, self._errors = connect, errors
         self._changed = threading.Condition()
         self._idle: list[R] = []
+        # The connections, by identity, that callers with much time have.
+        self._slow: set[int] = set()
         # The connections in use and those that wait here.
         self._open = 0
         self._wanted = 0
@@ -50,27 +59,38 @@ class Readers(Generic[R]):
         self._thread: threading.Thread | None = None
 
     def take(self, limit_s: float) -> R:
-        """Return a connection of the caller's own, to be given back. Raise NotOpened."""
+        """Return a connection of the caller's own, to be given back. Raise NotOpened and AllBusy."""
+        is_quick = limit_s <= QUICK_S
         with self._changed:
-            if not self._idle:
-                self._wait(limit_s)
-            return self._idle.pop()
+            if not self._is_free(is_quick):
+                self._wait(limit_s, is_quick)
+            connection = self._idle.pop()
+            if not is_quick:
+                self._slow.add(id(connection))
+            return connection
 
-    def _wait(self, limit_s: float) -> None:
+    def _is_free(self, is_quick: bool) -> bool:
+        return bool(self._idle) and (is_quick or len(self._slow) < COUNT - FOR_QUICK)
+
+    def _wait(self, limit_s: float, is_quick: bool) -> None:
         self._start()
         self._wanted += 1
         self._changed.notify_all()
         try:
             # After a failure the caller does not wait: the thread goes on trying.
-            self._changed.wait_for(lambda: self._idle or self._failure or self._closed, limit_s)
+            self._changed.wait_for(lambda: self._is_free(is_quick) or self._failure or self._closed, limit_s)
         finally:
             self._wanted -= 1
-        if not self._idle:
-            raise NotOpened("no connection for reading could be opened in time") from self._failure
+        if self._is_free(is_quick):
+            return
+        if self._open >= COUNT or (self._idle and not self._closed):
+            raise AllBusy("all connections for reading are in use")
+        raise NotOpened("no connection for reading could be opened in time") from self._failure
 
     def give_back(self, connection: R) -> None:
         """Keep the connection for the next caller, or drop it if it is no more usable."""
         with self._changed:
+            self._slow.discard(id(connection))
             if connection.is_usable and not self._closed:
                 self._idle.append(connection)
             else:

@@ -8,7 +8,7 @@ import math
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -173,7 +173,7 @@ class SqliteEngine:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
 
-    def is_stored(self, _connection: Any, error: Exception) -> bool | None:
+    def is_stored(self, _connection: Any, error: Exception, _written: Mapping[str, int]) -> bool | None:
         """Return False if the log cannot hold a failed COMMIT whole; None if a restart may find the transaction.
 
         On a full disk the frame that ends the transaction was never written.

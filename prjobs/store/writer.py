@@ -22,7 +22,8 @@ from prjobs.store.work import LOOK_S, Places, PutOff, Work
 
 PATIENCE_S = 5.0
 COMMIT_PATIENCE_S = 30.0
-# Once the process is to end: the longest time of a write, and the number of tries for the lock in all, 0.1 s each.
+# Once the process is to end: the longest time of a write, and the number of tries for the lock in all; SQLite waits
+# 0.1 s at each.
 LAST_PATIENCE_S = 1.0
 LAST_TRIES = 10
 CLOSE_S = 3.0
@@ -212,7 +213,7 @@ class Writer:
             self.commits.add(time.perf_counter() - began_s)
         except self._engine.errors as error:
             trouble = self._roll_back(connection, error)
-            is_stored = self._engine.is_stored(connection, error) if committing else False
+            is_stored = self._engine.is_stored(connection, error, transaction.last_numbers) if committing else False
             if is_stored:
                 self._give_out(transaction, running)
                 raise
