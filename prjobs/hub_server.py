@@ -39,6 +39,7 @@ SWITCH_INTERVAL_S = 0.0005
 # After a start as the active process that failed, the next try comes after so long.
 AGAIN_S = 1.0
 JOIN_S = 3.0
+DOUBTED = "The database of the hub gave no answer for ten seconds, so another process may be active."
 REPLACED = "Another process of this hub has become the active one."
 SayStart = Callable[[str, Appliance, Start], None]
 
@@ -82,6 +83,22 @@ class Term:
         # Set once another process is active, or the process is to end.
         self.is_over = threading.Event()
         self.is_replaced = False
+        self._signing: threading.Thread | None = None
+
+    def sign(self) -> None:
+        """Give signs of life from now on, in a thread of its own, until the term is over."""
+        self._signing = threading.Thread(
+            target=self.member.keep_signing, args=(self.is_over, self.replace, self.doubt), name="signing", daemon=True
+        )
+        self._signing.start()
+
+    def leave(self) -> None:
+        """Let another process take over."""
+        self.is_over.set()
+        if self._signing:
+            # A last sign of life after the end would show this process among the members.
+            self._signing.join(JOIN_S)
+        self.member.leave()
 
     def replace(self) -> None:
         """Stop acting at once: another process is active. Any thread may call, several times."""
@@ -89,6 +106,15 @@ class Term:
             self.is_replaced = True
             self.stop_if_replaced()
             self.is_over.set()
+
+    def doubt(self, is_doubted: bool) -> None:
+        """Refuse reads and writes while another process may be active; go on when this process is known as active."""
+        if self.running and not self.is_replaced:
+            database = self.running.appliance.queue.database
+            if is_doubted:
+                database.lose(DOUBTED)
+            else:
+                database.find()
 
     def stop_if_replaced(self) -> None:
         """Stop acting if another process is active."""
@@ -191,7 +217,7 @@ class HubServer:
             if term.running and not term.is_replaced:
                 well = term.running.close()
         finally:
-            term.member.leave()
+            term.leave()
         return well
 
     # ---- in the thread
@@ -214,10 +240,7 @@ class HubServer:
         term.member.seen = self._seen
         if not term.member.wait(self.stopping, self._note_active):
             return
-        signing = threading.Thread(
-            target=term.member.keep_signing, args=(term.is_over, term.replace), name="signing", daemon=True
-        )
-        signing.start()
+        term.sign()
         while not self._open(term) and not term.is_over.wait(AGAIN_S):
             pass
         term.is_over.wait()
@@ -266,7 +289,7 @@ class HubServer:
         if term.running:
             term.running.join()
             term.running.appliance.queue.database.close()
-        term.member.leave()
+        term.leave()
 
     def _fits_now(self) -> bool:
         try:

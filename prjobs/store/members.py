@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 
-from prjobs.base.clock import StoreClock
+from prjobs.base.clock import Clock, StoreClock
 from prjobs.store.hub_state import GONE_MS
 from prjobs.store.losses import Seen
 from prjobs.store.numbers import last_number
@@ -20,9 +20,14 @@ from prjobs.version import VERSION
 RENEW_S = 2.0
 # A process that is ready looks so often whether the active one is gone.
 LOOK_S = 1.0
+# The longest wait for an answer of the server, and for one that sets the clock.
+ANSWER_S = 3.0
+EXACT_MS = 500
 # A member that is no more there is forgotten after a day.
 FORGOTTEN_MS = 86_400_000
 _SESSIONS = "SELECT 1 FROM pg_stat_activity WHERE application_name = ? LIMIT 1"
+_FORGET = "DELETE FROM member WHERE seen_ms < ? AND id <> (SELECT holder FROM door WHERE id = 1)"
+_ACTIVE = "SELECT id, url, version, seen_ms FROM member WHERE id = (SELECT holder FROM door WHERE id = 1)"
 _NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 logger = logging.getLogger(__name__)
@@ -32,10 +37,42 @@ logger = logging.getLogger(__name__)
 class Active:
     """The active process, as the others see it."""
 
+    id: str
     url: str
     version: str
     seen_ms: int
     now_ms: int
+
+
+class Watch:
+    """The signs of life of the active process, watched by the time that passes here: clocks and databases step.
+
+    A process is gone if its sign stays the same for ten seconds of an unbroken watch.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._sign: tuple[str, int] | None = None
+        self._since_s = 0.0
+        # At the first look of a process nothing was watched yet: the age of the sign by the database's clock decides.
+        self._is_first = True
+
+    def is_gone(self, active: Active) -> bool:
+        """Return True if the process gave no new sign for ten seconds."""
+        sign, now_s = (active.id, active.seen_ms), self._clock.elapsed_s()
+        if sign != self._sign:
+            self._sign, self._since_s = sign, now_s
+        is_first, self._is_first = self._is_first, False
+        return now_s - self._since_s >= GONE_MS / 1000 or (is_first and is_old(active))
+
+    def interrupt(self) -> None:
+        """Begin anew: the signs of the time without the database were not seen."""
+        self._sign = None
+
+
+def is_old(active: Active) -> bool:
+    """Return True if the last sign is ten seconds away by the database's clock, which may have stepped back."""
+    return abs(active.now_ms - active.seen_ms) >= GONE_MS
 
 
 class Member:
@@ -46,26 +83,41 @@ class Member:
 
     def __init__(self, url: str, address: str, clock: StoreClock, before: str = "") -> None:
         self.id = clock.random_bytes(8).hex()
+        self._watch = Watch(clock)
+        # True once the clock was set by the database's.
+        self._is_set = False
         self._before = before
         self._url, self.address, self._clock = url, address, clock
         self.seen = Seen()
 
-    def take_over(self) -> Active | None:
+    def take_over(self, gone: Active | None = None) -> Active | None:
         """Become the active process, and return None; return another active process if alive. Raise PostgresError.
 
-        The process that was active before writes nothing more.
+        `gone` was watched, and gave no new sign. The process that was active before writes nothing more.
         """
         with closing(connect(self._url, member=self.id)) as connection, connection.session.transaction():
-            holder, epoch = connection.fetch("SELECT holder, epoch FROM door WHERE id = 1 FOR UPDATE")[0]
+            epoch = connection.fetch("SELECT epoch FROM door WHERE id = 1 FOR UPDATE")[0][0]
             now_ms = self._look_at_clock(connection)
-            found = connection.fetch("SELECT url, version, seen_ms FROM member WHERE id = ?", (holder,))
-            if found and now_ms - found[0][2] < GONE_MS and holder != self.id and not self._is_over(connection, holder):
-                return Active(found[0][0], found[0][1], found[0][2], now_ms)
-            if found and holder != self.id:
-                logger.warning("%s gives no sign of life: this process takes over", found[0][0])
+            active = self._active(connection, now_ms)
+            if active and not (self._is_over(connection, active.id) or self._has_gone(active, gone)):
+                return active
+            if active:
+                logger.warning("%s gives no sign of life: this process takes over", active.url)
             connection.execute("UPDATE door SET holder = ?, epoch = ? WHERE id = 1", (self.id, epoch + 1))
             self._sign_in(connection, now_ms)
         return None
+
+    def _has_gone(self, active: Active, gone: Active | None) -> bool:
+        if gone is None:
+            return is_old(active)
+        return (active.id, active.seen_ms) == (gone.id, gone.seen_ms)
+
+    def _active(self, connection: PostgresConnection, now_ms: int) -> Active | None:
+        """Return the active process, alive or not; None if there is none but this one."""
+        found = connection.fetch(_ACTIVE)
+        if not found or found[0][0] == self.id:
+            return None
+        return Active(found[0][0], found[0][1], found[0][2], found[0][3], now_ms)
 
     def wait(self, stop: threading.Event, on_look: Callable[[Active | None], object]) -> bool:
         """Wait to become the active process, and return True; return False at the stop.
@@ -76,14 +128,15 @@ class Member:
         try:
             while not stop.is_set():
                 try:
-                    connection = connection or connect(self._url, member=self.id)
-                    active = self._find_active(connection) or self.take_over()
+                    connection = connection or self._connect()
+                    active = self._look(connection)
                     if active is None:
                         return True
                     on_look(active)
                 except PostgresError as error:
                     logger.warning("the active process is not known: %s", " ".join(str(error).split()))
                     on_look(None)
+                    self._watch.interrupt()
                     _close(connection)
                     connection = None
                 stop.wait(LOOK_S)
@@ -91,17 +144,15 @@ class Member:
         finally:
             _close(connection)
 
-    def _find_active(self, connection: PostgresConnection) -> Active | None:
-        """Return the active process if it lives, without a lock; give a sign of life."""
+    def _look(self, connection: PostgresConnection) -> Active | None:
+        """Return the active process if it lives, without a lock, and give a sign of life; else take over."""
         now_ms = self._look_at_clock(connection)
         self._sign_in(connection, now_ms)
         self.seen.note(last_number(connection.fetch, "change"))
-        found = connection.fetch(
-            "SELECT url, version, seen_ms, id FROM member WHERE id = (SELECT holder FROM door WHERE id = 1)"
-        )
-        if not found or now_ms - found[0][2] >= GONE_MS or self._is_over(connection, found[0][3]):
-            return None
-        return Active(found[0][0], found[0][1], found[0][2], now_ms)
+        active = self._active(connection, now_ms)
+        if active and not self._is_over(connection, active.id) and not self._watch.is_gone(active):
+            return active
+        return self.take_over(gone=active)
 
     def _is_over(self, connection: PostgresConnection, member: str) -> bool:
         """Return True if the member ran from this data folder before this process, and its connections are gone.
@@ -113,7 +164,7 @@ class Member:
         return not connection.fetch(_SESSIONS, (session_name(member),))
 
     def _sign_in(self, connection: PostgresConnection, now_ms: int) -> None:
-        connection.execute("DELETE FROM member WHERE seen_ms < ?", (now_ms - FORGOTTEN_MS,))
+        connection.execute(_FORGET, (now_ms - FORGOTTEN_MS,))
         connection.execute(
             "INSERT INTO member (id, url, version, started_ms, seen_ms, clock_offset_ms) VALUES (?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (id) DO UPDATE SET seen_ms = excluded.seen_ms, clock_offset_ms = excluded.clock_offset_ms",
@@ -130,25 +181,53 @@ class Member:
         except PostgresError as error:
             logger.warning("the hub was not told of the end: %s", " ".join(str(error).split()))
 
-    def keep_signing(self, stop: threading.Event, on_replaced: Callable[[], object]) -> None:
-        """Give a sign of life every two seconds until the stop; call `on_replaced()` once another process is active."""
+    def keep_signing(
+        self,
+        stop: threading.Event,
+        on_replaced: Callable[[], object],
+        on_doubt: Callable[[bool], object] = lambda _is_doubted: None,
+    ) -> None:
+        """Give a sign of life every two seconds until the stop; call `on_replaced()` once another process is active.
+
+        `on_doubt(True)` is called when no sign could be given for so long that another process may be active,
+        `on_doubt(False)` once this process is known as the active one again.
+        """
         connection: PostgresConnection | None = None
+        signed_s, is_doubted = self._clock.elapsed_s(), False
         while not stop.wait(RENEW_S):
+            if not is_doubted and self._clock.elapsed_s() - signed_s >= GONE_MS / 1000:
+                is_doubted = True
+                on_doubt(True)
             try:
-                connection = connection or connect(self._url, member=self.id)
+                connection = connection or self._connect()
                 self._sign_in(connection, self._look_at_clock(connection))
                 if connection.fetch("SELECT holder FROM door WHERE id = 1")[0][0] != self.id:
                     on_replaced()
+                    continue
+                signed_s = self._clock.elapsed_s()
+                if is_doubted:
+                    is_doubted = False
+                    on_doubt(False)
             except PostgresError as error:
                 logger.warning("no sign of life could be given: %s", " ".join(str(error).split()))
                 _close(connection)
                 connection = None
         _close(connection)
 
+    def _connect(self) -> PostgresConnection:
+        connection = connect(self._url, member=self.id)
+        # A server that hangs must not keep this thread from noticing.
+        connection.session.limit_s = ANSWER_S
+        return connection
+
     def _look_at_clock(self, connection: PostgresConnection) -> int:
         before_ms = self._clock.own_ms()
         now_ms: int = connection.fetch(f"SELECT {_NOW}")[0][0]
-        self._clock.set_offset(now_ms - (before_ms + self._clock.own_ms()) // 2)
+        after_ms = self._clock.own_ms()
+        # A late answer says little: the time may be that of the question or that of the answer.
+        if after_ms - before_ms <= EXACT_MS or not self._is_set:
+            self._is_set = True
+            self._clock.set_offset(now_ms - (before_ms + after_ms) // 2)
         return now_ms
 
 
@@ -159,5 +238,5 @@ def _close(connection: PostgresConnection | None) -> None:
 
 def living(connection: PostgresConnection) -> list[str]:
     """Return the addresses of the processes that gave a sign of life within ten seconds. Raise PostgresError."""
-    found = connection.fetch(f"SELECT url FROM member WHERE seen_ms > {_NOW} - {GONE_MS} ORDER BY url")
+    found = connection.fetch(f"SELECT url FROM member WHERE abs({_NOW} - seen_ms) < {GONE_MS} ORDER BY url")
     return [url for (url,) in found]

@@ -68,6 +68,7 @@ def open_store():
 
 
 def note(transaction, name):
+    insert_numbered(transaction, "change", _INSERT, (1,))
     transaction.execute("INSERT INTO fact (name, value) VALUES (?, '')", (name,))
     return name
 
