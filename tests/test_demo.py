@@ -144,7 +144,7 @@ class Site:
     def words(self, ulid: str) -> list[str]:
         return [one["status"] for one in self.timeline(ulid)]
 
-    def await_status(self, ulid: str, status: str) -> None:
+    def assert_reaches(self, ulid: str, status: str) -> None:
         wait_for(lambda: self.words(ulid)[-1] == status)
 
 
@@ -169,7 +169,7 @@ def make_site(server: Server) -> Iterator[Callable[..., Site]]:
 def test_a_command_starts_and_completes_at_the_pace(make_site: Callable[..., Site]) -> None:
     site = make_site(pace=90.0)
     ulid = site.send("mount", "go")
-    site.await_status(ulid, "COMPLETE")
+    site.assert_reaches(ulid, "COMPLETE")
     told = [(one["status"], one["estimate_s"]) for one in site.timeline(ulid)]
     assert told[2:] == [("STARTED", 1), ("COMPLETE", 0)]
 
@@ -177,7 +177,7 @@ def test_a_command_starts_and_completes_at_the_pace(make_site: Callable[..., Sit
 def test_an_exposure_tells_of_its_frames(make_site: Callable[..., Site]) -> None:
     site = make_site(pace=100.0)
     ulid = site.send("camera", "expose", {"time": "5"}, {"count": "4"})
-    site.await_status(ulid, "COMPLETE")
+    site.assert_reaches(ulid, "COMPLETE")
     # Of the reports of progress, some may be left out.
     words = list(dict.fromkeys(site.words(ulid)))
     assert words == ["UNREAD", "RECEIVED", "STARTED", "EXPOSING", "COMPLETE"]
@@ -196,7 +196,7 @@ def test_odd_counts_of_frames(count: Any, frames: int) -> None:
 def test_devices_move_side_by_side_and_the_camera_waits(make_site: Callable[..., Site]) -> None:
     asked = [("mount", "go"), ("filter_wheel", "set_name"), ("focuser", "move_absolute"), ("camera", "expose")]
     site = make_site(*asked, ("mount", "park"), pace=40.0)
-    site.await_status(site.first[-1], "COMPLETE")
+    site.assert_reaches(site.first[-1], "COMPLETE")
     began, ended = {}, {}
     for ulid in site.first:
         for one in site.timeline(ulid):
@@ -212,8 +212,8 @@ def test_devices_move_side_by_side_and_the_camera_waits(make_site: Callable[...,
 def test_the_observatory_itself_is_apart(make_site: Callable[..., Site]) -> None:
     site = make_site(pace=10.0)
     going = site.send("camera", "expose", {"time": "6000"})
-    site.await_status(going, "EXPOSING")
-    site.await_status(site.send("obs", "configure_sun_safety", {"mode": "off"}), "COMPLETE")
+    site.assert_reaches(going, "EXPOSING")
+    site.assert_reaches(site.send("obs", "configure_sun_safety", {"mode": "off"}), "COMPLETE")
     assert site.words(going)[-1] == "EXPOSING"
 
 
@@ -227,12 +227,12 @@ def test_a_stop_aborts_everything_at_once(make_site: Callable[..., Site]) -> Non
     ):
         going = site.send("camera", "expose", {"time": "6000"})
         waiting = site.send("mount", "go", {"ra": "1", "dec": "2"})
-        site.await_status(going, "EXPOSING")
+        site.assert_reaches(going, "EXPOSING")
         wait_for(lambda ulid=waiting: site.words(ulid)[-1] == "RECEIVED")
         stop = site.send(device, action, required)
         for ulid, status in ((stop, "COMPLETE"), (going, "ABORTED"), (waiting, "ABORTED")):
-            site.await_status(ulid, status)
-        site.await_status(site.send("focuser", "home"), "COMPLETE")
+            site.assert_reaches(ulid, status)
+        site.assert_reaches(site.send("focuser", "home"), "COMPLETE")
 
 
 def test_failures_and_commands_that_nobody_knows(make_site: Callable[..., Site]) -> None:
@@ -243,14 +243,14 @@ def test_failures_and_commands_that_nobody_knows(make_site: Callable[..., Site])
         ("toaster", "spin", "this program knows no spin for a toaster"),
     ):
         ulid = site.send(device, action)
-        site.await_status(ulid, "FAILED")
+        site.assert_reaches(ulid, "FAILED")
         assert site.timeline(ulid)[-1]["note"] == why
 
 
 def test_an_enclosure_station_runs_enclosure_commands_only(make_site: Callable[..., Site]) -> None:
     site = make_site(devices={"enclosure"})
-    site.await_status(site.send("enclosure", "open"), "COMPLETE")
-    site.await_status(site.send("mount", "go"), "FAILED")
+    site.assert_reaches(site.send("enclosure", "open"), "COMPLETE")
+    site.assert_reaches(site.send("mount", "go"), "FAILED")
 
 
 def test_every_command_of_the_catalogue_is_carried_out(make_site: Callable[..., Site]) -> None:
@@ -260,10 +260,10 @@ def test_every_command_of_the_catalogue_is_carried_out(make_site: Callable[..., 
         by_kind[command.command_class == "stop"].append(command)
     others = [site.send(one.device, one.action, one.required, one.optional) for one in by_kind[False]]
     for ulid in others:
-        site.await_status(ulid, "COMPLETE")
+        site.assert_reaches(ulid, "COMPLETE")
     # A stop would withdraw another one that waits.
     for one in by_kind[True]:
-        site.await_status(site.send(one.device, one.action, one.required, one.optional), "COMPLETE")
+        site.assert_reaches(site.send(one.device, one.action, one.required, one.optional), "COMPLETE")
 
 
 def some_users(client: Client, **settings: Any) -> Users:

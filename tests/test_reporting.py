@@ -393,7 +393,7 @@ def test_a_service_that_takes_no_reports_does_not_hold_the_program_up(night: Nig
         night.begin()
         for _ in range(3):
             night.send()
-        wait_for(lambda: len(night.program.did) == 3 and len(night.watcher.reporter.outbox) == 6)
+        assert wait_for(lambda: len(night.program.did) == 3 and len(night.watcher.reporter.outbox) == 6)
 
 
 def test_a_program_of_an_unknown_shape_is_left_alone():

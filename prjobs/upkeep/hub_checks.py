@@ -47,6 +47,8 @@ def check_database(patient: Patient) -> Findings:
             yield from _check_connected(patient, connection)
     except PostgresError as error:
         yield Finding(WRONG, "database", str(unreached(url, error)))
+    except Unusable as unusable:
+        yield Finding(WRONG, "database", str(unusable))
 
 
 def _check_connected(patient: Patient, connection: PostgresConnection) -> Findings:

@@ -8,10 +8,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from prjobs.base.clock import Clock
+from prjobs.base.failpoints import Failpoints
 from prjobs.base.folder import Folder
 from prjobs.opening import close_appliance
 from prjobs.store.copying import NUMBER, DatabaseCopy, FileCopy, tables_of
 from prjobs.store.postgres import connect
+from prjobs.upkeep.moving import Wish
 from tests.older import store_of, upgrade
 
 # What a text format could mix up: ends of lines, its marks for NULL and for columns, other alphabets, quotes.
@@ -91,3 +94,14 @@ def in_database(url: str, like: Path) -> dict[str, Any]:
         # A hub names its secret there.
         found["fact"] = [row for row in found["fact"] if row[0] != "secret"]
         return found | {"numbers": copy.numbers(tables)}
+
+
+def wish(folder: Folder, url: str, **named: Any) -> Wish:
+    """A move of the folder's store, as the command asks for it."""
+    return Wish(folder, url, Clock(), Failpoints(), **named)
+
+
+def without_marks(found: dict[str, Any], *more: str) -> dict[str, Any]:
+    """The contents without what each start writes anew."""
+    own = {"identity", "running", "welcomed", "proved", *more}
+    return {**found, "fact": [row for row in found["fact"] if row[0] not in own]}

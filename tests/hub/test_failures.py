@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import threading
-import time
 from contextlib import ExitStack, closing
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from prjobs.base.clock import StoreClock
 from prjobs.base.errors import Fault, Unavailable
 from tests import postgres
+from tests.waiting import wait_for
 
 psycopg = postgres.driver()
 
@@ -68,12 +68,10 @@ class Load:
     def _note(self, transaction, name):
         transaction.execute("INSERT INTO fact (name, value) VALUES (?, '')", (name,))
 
-    def goes_on(self, patience_s=30.0):
+    def goes_on(self):
         """Wait until more writes are answered."""
-        count, end_s = len(self.answered), time.monotonic() + patience_s
-        while len(self.answered) < count + 20:
-            assert time.monotonic() < end_s, self.faults
-            time.sleep(0.02)
+        count = len(self.answered)
+        wait_for(lambda: len(self.answered) >= count + 20)
 
     def end(self):
         """End the load; return the answered writes that are not stored, and the refused ones that are."""
@@ -131,7 +129,7 @@ def test_used_up_connections_end_by_themselves(start):
     load.goes_on()
     for one in taken:
         one.close()
-    _until(lambda: _reads(load.database))
+    wait_for(lambda: _reads(load.database))
     assert load.end() == (set(), set())
 
 
@@ -168,7 +166,7 @@ def test_a_full_disk_of_the_database_refuses_writes_and_ends_by_itself(start):
         server.execute("ALTER TABLE fact SET TABLESPACE small")
         filler = small / "filler"
         _fill(filler)
-        _until(lambda: Fault.FULL in load.faults)
+        wait_for(lambda: Fault.FULL in load.faults)
         assert load.database.fetch("SELECT count(*) FROM job") == [(0,)]
         assert load.database.trouble is not None and "full" in load.database.trouble.sentence
         filler.unlink()
@@ -187,10 +185,3 @@ def _fill(path):
                 file.flush()
         except OSError:
             pass
-
-
-def _until(holds, patience_s=30.0):
-    end_s = time.monotonic() + patience_s
-    while not holds():
-        assert time.monotonic() < end_s
-        time.sleep(0.05)

@@ -28,7 +28,7 @@ from prjobs.store.postgres import connect  # noqa: E402
 from prjobs.upkeep.hub_backup import Hub, make_hub_backup, restore_hub, restore_in_place  # noqa: E402
 from prjobs.upkeep.moving import move_to_database  # noqa: E402
 from tests.hub.opening import closed, opened, starts  # noqa: E402
-from tests.hub.test_move import wish, without_marks  # noqa: E402
+from tests.hub.stores import wish, without_marks  # noqa: E402
 
 
 @pytest.fixture

@@ -12,13 +12,12 @@ import pytest
 
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
-from prjobs.base.failpoints import Failpoints
 from prjobs.base.folder import Folder
 from prjobs.base.moves import LEFT
 from prjobs.store.schema import MIGRATIONS
 from tests.disks import mounted
 from tests.hub.fault_proxy import FaultProxy
-from tests.hub.stores import everything, in_database, in_file
+from tests.hub.stores import everything, in_database, in_file, wish, without_marks
 from tests.postgres import driver
 from tests.program import KILLED, Program
 from tests.terminal import on_a_terminal
@@ -26,7 +25,7 @@ from tests.terminal import on_a_terminal
 driver()
 
 from prjobs.store.hub import open_hub  # noqa: E402
-from prjobs.upkeep.moving import Wish, move_to_database  # noqa: E402
+from prjobs.upkeep.moving import move_to_database  # noqa: E402
 from prjobs.upkeep.moving_back import move_to_folder  # noqa: E402
 from tests import verbs  # noqa: E402
 from tests.hub.opening import asked, closed, opened, starts  # noqa: E402
@@ -35,16 +34,6 @@ from tests.hub.opening import asked, closed, opened, starts  # noqa: E402
 @pytest.fixture
 def stored(tmp_path):
     return everything(tmp_path / "data")
-
-
-def wish(folder, url, **named):
-    return Wish(folder, url, Clock(), Failpoints(), **named)
-
-
-def without_marks(found, *more):
-    """The contents without what each start writes anew."""
-    own = {"identity", "running", "welcomed", "proved", *more}
-    return {**found, "fact": [row for row in found["fact"] if row[0] not in own]}
 
 
 def test_a_store_moves_there_and_back_and_every_table_is_equal(stored, postgres_url):
