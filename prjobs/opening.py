@@ -13,7 +13,7 @@ from prjobs.access.provider import Fetch, Provider
 from prjobs.appliance import Appliance
 from prjobs.base.clock import Clock
 from prjobs.base.deadlines import Deadlines
-from prjobs.base.errors import Fault, Unavailable, Unusable
+from prjobs.base.errors import LIBRARY_MISSING, Fault, Unavailable, Unusable
 from prjobs.base.failpoints import Failpoints, planned
 from prjobs.base.files import reason_of
 from prjobs.base.folder import Folder
@@ -31,6 +31,7 @@ from prjobs.monitor import alarms, views
 from prjobs.monitor.board import new_board
 from prjobs.store.common import Common
 from prjobs.store.database import Database
+from prjobs.store.hub_state import brought_ulid
 from prjobs.store.joining import LAST_SEQ, SECRET, digest, require_not_set_back, require_secret
 from prjobs.store.losses import Seen
 from prjobs.store.numbers import last_number, note_for_older_versions
@@ -41,7 +42,6 @@ from prjobs.store.transaction import Transaction
 logger = logging.getLogger(__name__)
 # Writes that wait for a store in trouble take at most a third of the threads.
 SHARE = 3
-LIBRARY_MISSING = "store_url needs the library of PostgreSQL: install prjobs with `pipx install 'prjobs[hub]'`."
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,22 @@ def open_appliance(
     else:
         require_store(folder, identity, purpose.demo)
         database = _open_store(folder, failpoints, purpose)
+    try:
+        return _open(folder, settings, clock, purpose, (database, failpoints, identity))
+    except BaseException:
+        # A hub's process tries again: the threads and the connections of the store must not stay.
+        database.close()
+        raise
+
+
+def _open(
+    folder: Folder,
+    settings: Settings,
+    clock: Clock,
+    purpose: Purpose,
+    opened: tuple[Database, Failpoints, dict[str, Any]],
+) -> tuple[Appliance, Start]:
+    database, failpoints, identity = opened
     facts: dict[str, str] = dict(database.fetch("SELECT name, value FROM fact"))
     require_there(identity, facts)
     _require_secret(folder, settings, identity, facts)
@@ -130,29 +146,23 @@ def open_appliance(
     require_identity(folder, settings, identity, facts)
     if settings.store_url:
         require_not_set_back(database, identity)
-    store_identity = facts.get("identity") or clock.random_bytes(16).hex()
     common = Common(
         folder=folder.path,
         settings=settings,
         clock=clock,
         database=database,
-        identity=store_identity,
+        identity=facts.get("identity") or clock.random_bytes(16).hex(),
         demo=purpose.demo,
         failpoints=failpoints,
     )
     appliance = _put_together(common, secret, Provider(folder.path, settings, clock, purpose.fetch), identity)
     database.start(appliance.queue.waiters.wake, places=settings.threads // SHARE)
-    try:
-        return appliance, _begin(appliance, folder, identity, facts, purpose.serving)
-    except BaseException:
-        # A hub's process tries again: the writer and its connection must not stay.
-        database.close()
-        raise
+    return appliance, _begin(appliance, folder, identity, facts, purpose.serving)
 
 
 def require_identity(folder: Folder, settings: Settings, identity: dict[str, Any], facts: dict[str, str]) -> None:
     """Raise Unusable for a store that belongs to another folder."""
-    if "identity" in facts and identity.get("identity", facts["identity"]) != facts["identity"]:
+    if identity.get("identity") not in (None, facts.get("identity")):
         where = "The database of store_url" if settings.store_url else str(folder.database)
         raise Unusable(f"{where} is the store of another appliance. {folder.restore_advice()}")
 
@@ -177,7 +187,7 @@ def _put_together(common: Common, secret: bytes, provider: Provider, identity: d
     )
     queue = Queue(
         **vars(common),
-        ulids=Ulids(clock, _last_ulid(database, identity)),
+        ulids=Ulids(clock, _last_ulid(database, identity, bool(settings.store_url))),
         waiters=Waiters(),
         polls=Polls(clock),
         connections=Connections(),
@@ -229,9 +239,11 @@ def _open_hub(settings: Settings, purpose: Purpose) -> Database:
     return open_hub(settings.store_url, purpose.member, purpose.on_replaced, purpose.seen)
 
 
-def _last_ulid(database: Store, identity: dict[str, Any]) -> str | None:
-    stored = database.fetch("SELECT max(ulid) FROM job")[0][0]
-    return max(filter(None, (stored, identity.get("last_ulid"))), default=None)
+def _last_ulid(database: Store, identity: dict[str, Any], is_hub: bool) -> str | None:
+    known = [database.fetch("SELECT max(ulid) FROM job")[0][0], identity.get("last_ulid")]
+    if is_hub:
+        known.append(brought_ulid(database.fetch))
+    return max(filter(None, known), default=None)
 
 
 def _begin(

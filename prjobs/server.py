@@ -22,7 +22,7 @@ from prjobs.cloud import switched_off
 from prjobs.jobs import proofs
 from prjobs.night.sky import MISSING, lacks_ephem
 from prjobs.opening import Purpose, Start, close_appliance, open_appliance, require_settings
-from prjobs.running import Running, fetcher, leave_address, listen, url_of
+from prjobs.serving.running import Running, fetcher, leave_address, listen, url_of
 from prjobs.upkeep.ballast import give_up_when_full
 from prjobs.upkeep.chores import Chores
 from prjobs.upkeep.first_steps import first_steps

@@ -9,6 +9,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
+LIBRARY_MISSING = "store_url needs the library of PostgreSQL: install prjobs with `pipx install 'prjobs[hub]'`."
+
 
 class Refused(Exception):
     """A request that was refused and changed nothing."""

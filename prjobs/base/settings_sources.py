@@ -2,7 +2,6 @@
 
 import os
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -112,14 +111,19 @@ def _named(folder: Path, environment: Mapping[str, str], flags: Mapping[str, Any
 
 def _read_file(path: Path) -> dict[str, Any]:
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         return {}
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise Unusable(f"{path}: cannot read the settings: {wrong}") from None
+    # Imported late: many folders have no file of settings.
+    import tomllib
+
+    try:
+        tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as wrong:
         advice = f" {WINDOWS_PATHS}" if _has_backslash(path, str(wrong)) else ""
         raise Unusable(f"{path}: cannot read the settings: {str(wrong).rstrip('.')}.{advice}") from None
-    except (OSError, UnicodeDecodeError) as wrong:
-        raise Unusable(f"{path}: cannot read the settings: {wrong}") from None
     flat: dict[str, Any] = {}
     for name, value in tables.items():
         inner = {name: value}

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from prjobs.base.clock import StoreClock
-from prjobs.base.errors import Unusable
+from prjobs.base.errors import LIBRARY_MISSING, Unusable
 from prjobs.base.settings import Settings
-from prjobs.opening import LIBRARY_MISSING
 
 if TYPE_CHECKING:
     from prjobs.store.members import Member

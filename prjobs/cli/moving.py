@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from prjobs.base.clock import Clock
-from prjobs.base.errors import Unusable
+from prjobs.base.errors import LIBRARY_MISSING, Unusable
 from prjobs.base.failpoints import planned
 from prjobs.base.folder import Folder
 from prjobs.base.progress import shown_on
 from prjobs.base.settings_sources import load_settings
 from prjobs.cli.terminal import Namespace, Parser, add_data, folder_of, print_json
-from prjobs.opening import LIBRARY_MISSING
 
 if TYPE_CHECKING:
     from prjobs.upkeep.moving import Moved

@@ -3,12 +3,11 @@
 import sqlite3
 from contextlib import closing
 
-from prjobs.base.errors import Unusable
+from prjobs.base.errors import LIBRARY_MISSING, Unusable
 from prjobs.base.folder import Folder
 from prjobs.base.moves import require_there
 from prjobs.base.settings import Settings
 from prjobs.base.settings_sources import load_settings
-from prjobs.opening import LIBRARY_MISSING
 from prjobs.store.database import Database
 from prjobs.store.sqlite import SqliteEngine
 from prjobs.upkeep.inspection import older_migrations, open_read_only

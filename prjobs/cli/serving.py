@@ -10,7 +10,7 @@ from prjobs.base.logs import log_failure
 from prjobs.base.settings import RETIRED, Settings
 from prjobs.base.settings_sources import load_settings, reference, retired_sentences
 from prjobs.cli.terminal import Namespace, Parser, add_data, folder_of, say
-from prjobs.hub_server import HubServer
+from prjobs.serving.hub import HubServer
 
 Demo = Callable[[server.Server], None]
 

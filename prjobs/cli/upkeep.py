@@ -8,14 +8,13 @@ from typing import Any
 import msgspec
 
 from prjobs.base.clock import Clock
-from prjobs.base.errors import Unusable
+from prjobs.base.errors import LIBRARY_MISSING, Unusable
 from prjobs.base.failpoints import planned
 from prjobs.base.folder import Folder
 from prjobs.base.marks import marked
 from prjobs.base.progress import shown_on
 from prjobs.base.settings_sources import load_settings
 from prjobs.cli.terminal import Namespace, Parser, add_data, folder_of, print_json, utc
-from prjobs.opening import LIBRARY_MISSING
 from prjobs.upkeep import backup, doctor, restore
 from prjobs.upkeep.findings import WRONG
 

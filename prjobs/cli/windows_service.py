@@ -42,7 +42,7 @@ def _serve(data: Path) -> int:
         from prjobs import server
         from prjobs.base.folder import Folder
         from prjobs.base.settings_sources import load_settings, retired_sentences
-        from prjobs.hub_server import HubServer
+        from prjobs.serving.hub import HubServer
 
         settings, origins = load_settings(data)
         folder = Folder(data)

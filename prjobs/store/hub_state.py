@@ -92,3 +92,8 @@ def list_long_transactions(fetch: Fetch, age_s: int) -> list[LongTransaction]:
 def list_long_prepared(fetch: Fetch, age_s: int) -> list[tuple[str, int]]:
     """Return the names and seconds of the oldest transactions that were prepared so long ago and never ended."""
     return [(str(name), int(age)) for name, age in fetch(_PREPARED, (age_s,))]
+
+
+def brought_ulid(fetch: Fetch) -> str:
+    """Return the highest id of a job that a move or a restore brought; empty for none."""
+    return str(fetch("SELECT last_ulid FROM door WHERE id = 1", ())[0][0])

@@ -161,7 +161,9 @@ class Member:
         """
         if not member or member != self._before:
             return False
-        return not connection.fetch(_SESSIONS, (session_name(member),))
+        # A pooler may give the sessions names of its own, or hide the sessions of others.
+        shows_names = connection.fetch(_SESSIONS, (session_name(self.id),))
+        return bool(shows_names) and not connection.fetch(_SESSIONS, (session_name(member),))
 
     def _sign_in(self, connection: PostgresConnection, now_ms: int) -> None:
         connection.execute(_FORGET, (now_ms - FORGOTTEN_MS,))

@@ -1,8 +1,7 @@
 """PostgreSQL, for a hub: sessions, the one row that all writers lock, and the error codes.
 
-Every transaction that writes locks the row of `door` first: so ids, the log and the audit are in the order of the
-commits, for all processes on the database. The row also names the active process, and keeps a process from writing that
-another one has replaced.
+Every writing transaction locks the row of `door` first: so ids, the log and the audit are in the order of the commits,
+for all processes on the database. The row also names the active process, and stops the writes of a replaced process.
 """
 
 import logging
@@ -61,6 +60,8 @@ _WRITING_S, _READING_S = 10, 30
 DOOR_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 # A read for which a caller set no limit: a thread must not hang with a connection.
 LONGEST_READ_S = 35.0
+# A statement of the writer: the server's own limit, and the way there and back.
+LONGEST_WRITE_S = _WRITING_S + 2.0
 # The look for the fate of a COMMIT goes on for so long.
 LOOKUP_S = 10.0
 _TIMELINE = "substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
@@ -125,7 +126,12 @@ class _Session(psycopg.Connection[Any]):
         """Run a step of the protocol."""
         if self.limit_s == math.inf:
             return super().wait(gen, interval)
-        return super().wait(_until(gen, _CLOCK.elapsed_s() + self.limit_s), 0.02)
+        try:
+            return super().wait(_until(gen, _CLOCK.elapsed_s() + self.limit_s), 0.02)
+        except _TooSlow:
+            # The answer may still come, and would be taken for that of the next statement.
+            self.pgconn.finish()
+            raise
 
 
 class _TooSlow(psycopg.OperationalError):
@@ -137,8 +143,9 @@ class _Broken(psycopg.OperationalError):
 
 
 def _until(gen: Any, end_s: float) -> Any:
-    wanted = next(gen)
     try:
+        # A step may end without a wait.
+        wanted = next(gen)
         while True:
             ready = yield wanted
             if not ready and _CLOCK.elapsed_s() > end_s:
@@ -299,7 +306,6 @@ class PostgresEngine:
             connection.session.limit_s = max(0.0, end_s - _CLOCK.elapsed_s())
             return connection.fetch(sql, parameters)
         except _TooSlow:
-            connection.close()
             raise
         except psycopg.OperationalError as error:
             if connection.is_usable:
@@ -326,8 +332,10 @@ class PostgresEngine:
     # ---- writing
 
     def connect(self) -> PostgresConnection:
-        """Return a new connection for the writer."""
-        return connect(self.url, member=self.member)
+        """Return a new connection for the writer: a server that hangs must not hold the writer for ever."""
+        connection = connect(self.url, member=self.member)
+        connection.session.limit_s = LONGEST_WRITE_S
+        return connection
 
     def begin(self, connection: Any) -> None:
         """Begin a transaction and lock the row that all writers lock. Raise NotActive.
@@ -339,7 +347,7 @@ class PostgresEngine:
         except psycopg.OperationalError:
             if connection.is_usable:
                 raise
-            connection.session = connect(self.url, member=self.member).session
+            connection.session = self.connect().session
             found = self._lock(connection)
         holder, number, timeline = found
         if holder != self.member:
@@ -380,7 +388,7 @@ class PostgresEngine:
             connection.session.execute("ROLLBACK")
 
     def is_stored(self, connection: Any, error: Exception, written: Mapping[str, int]) -> bool | None:
-        """Return the fate of the transaction whose COMMIT raised the error; None if nobody can tell.
+        """Return the fate of the transaction after an error of COMMIT; None if the server cannot tell.
 
         The server is asked once it answers again. After a crash the server may give the number of the lost transaction
         to another one, and a promoted server too: a stored transaction has left its rows.
@@ -391,8 +399,7 @@ class PostgresEngine:
         while _CLOCK.elapsed_s() < end_s:
             try:
                 if not connection.is_usable:
-                    connection.session = connect(self.url, member=self.member).session
-                    connection.session.limit_s = LOOKUP_S
+                    connection.session = self.connect().session
                 status, now = connection.fetch(_FATE, (self._mark[0],))[0]
                 if now != self._mark[1]:
                     return None

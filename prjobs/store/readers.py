@@ -99,7 +99,7 @@ class Readers(Generic[R]):
             self._changed.notify_all()
 
     def drop_idle(self) -> None:
-        """Close the connections that nobody uses: one of them was found broken, and the others broke with it."""
+        """Close the idle connections, after a connection was found broken."""
         with self._changed:
             dropped, self._idle = self._idle, []
             self._open -= len(dropped)

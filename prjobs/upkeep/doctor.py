@@ -12,14 +12,14 @@ import urllib3
 
 from prjobs.base import private
 from prjobs.base.clock import Clock
-from prjobs.base.errors import Unusable
+from prjobs.base.errors import LIBRARY_MISSING, Unusable
 from prjobs.base.folder import Folder
 from prjobs.base.notices import Code
 from prjobs.base.settings import Settings
 from prjobs.base.settings_sources import FILE_NAME, load_settings
 from prjobs.base.sockets import bind_sockets
 from prjobs.night.sky import MISSING, lacks_ephem
-from prjobs.opening import LIBRARY_MISSING, require_settings
+from prjobs.opening import require_settings
 from prjobs.upkeep.ballast import ballast_of
 from prjobs.upkeep.copy_state import check_copy
 from prjobs.upkeep.findings import NOTE, OK, WRONG, Finding, Findings, Patient

@@ -35,9 +35,10 @@ class StandbyApp:
     @property
     def sentence(self) -> str:
         """The state of this process, for people."""
+        again = "Repeat a stop until it is taken."
         if self.active:
-            return f"This process of the hub is a standby. The active process is at {self.active}."
-        return "This process of the hub is a standby, and no process is active yet. Try again in a few seconds."
+            return f"This process of the hub is a standby. The active process is at {self.active}. {again}"
+        return f"This process of the hub is a standby, and no process is active yet. {again}"
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request as WSGI wants."""

@@ -81,15 +81,18 @@ MUTANTS = {
 }
 
 
-def write_changes(url, member, count, mutant=""):
+def write_changes(url, member, count, start, mutant=""):
     mutated = patch("prjobs.store.postgres._DOOR", MUTANTS.get(mutant, _DOOR))
     mutated.start()
     engine = PostgresEngine(url, member)
     connection = engine.connect()
+    start.wait()
     for _ in range(count):
         engine.begin(connection)
         transaction = Transaction(connection, {"change"})
         insert_numbered(transaction, "change", _INSERT, (1,))
+        # Without the order another process writes meanwhile.
+        time.sleep(0.002)
         engine.commit(connection)
 
 
@@ -112,7 +115,8 @@ def test_a_cursor_misses_no_change_of_four_processes(url):
     member = Member(url, "", StoreClock())
     assert member.take_over() is None
     context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=write_changes, args=(url, member.id, 60)) for _ in range(4)]
+    start = context.Barrier(4)
+    writers = [context.Process(target=write_changes, args=(url, member.id, 60, start)) for _ in range(4)]
     for writer in writers:
         writer.start()
     met = follow(url, 240)
@@ -126,7 +130,8 @@ def test_without_the_order_of_the_writers_the_log_breaks(url, mutant):
     member = Member(url, "", StoreClock())
     assert member.take_over() is None
     context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=write_changes, args=(url, member.id, 60, mutant)) for _ in range(4)]
+    start = context.Barrier(4)
+    writers = [context.Process(target=write_changes, args=(url, member.id, 60, start, mutant)) for _ in range(4)]
     for writer in writers:
         writer.start()
     for writer in writers:

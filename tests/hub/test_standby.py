@@ -14,7 +14,7 @@ import requests
 
 from prjobs.web.contract import paths_of
 from tests.hub.processes import Hub, health_of, is_active
-from tests.postgres import PostgresServer, driver
+from tests.postgres import PostgresServer, driver, shared_server
 from tests.program import JOB, Program
 from tests.waiting import wait_for
 
@@ -252,6 +252,19 @@ def test_a_database_that_was_set_back_is_refused(hub):
     assert code == 1
     assert "was set back to an earlier moment" in said
     assert "prjobs restore --in-place" in said
+
+
+@pytest.mark.long
+def test_a_folder_in_use_takes_no_empty_database_for_its_store(hub):
+    """A slip in the address must not begin a second, empty queue."""
+    first = hub.add()
+    first.new_job(hub.token(first))
+    assert first.stop()[0] == 0
+    before = (first.data / "identity.json").read_text()
+    with shared_server().database() as empty:
+        done = first.run("serve", "--port", "0", env={**os.environ, "PRJOBS_STORE_URL": empty})
+    assert done.returncode == 1 and "another appliance" in done.stderr
+    assert (first.data / "identity.json").read_text() == before
 
 
 @pytest.mark.long

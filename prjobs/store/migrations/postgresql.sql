@@ -144,7 +144,8 @@ CREATE INDEX night_sum_due ON night_sum (made_ms, date) WHERE due > 0;
 
 -- One row. Every transaction that writes locks the row first, so the numbers of changes grow in the order of the commits.
 -- `holder` is the id of the active process, while only one process is active; empty for none. `epoch` grows with every
--- change of the holder. `last_ulid` is the newest job that retention removed, `last_audit` the newest row of the audit.
+-- change of the holder. `last_ulid` is the highest id that a move or a restore brought, `last_audit` the
+-- newest row of the audit.
 CREATE TABLE door (
     id BIGINT PRIMARY KEY CHECK (id = 1), epoch BIGINT NOT NULL DEFAULT 0, holder TEXT COLLATE "C" NOT NULL DEFAULT '',
     last_ulid TEXT COLLATE "C" NOT NULL DEFAULT '', last_audit BIGINT NOT NULL DEFAULT 0);

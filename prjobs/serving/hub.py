@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from prjobs.appliance import Appliance
 from prjobs.base.clock import StoreClock
-from prjobs.base.errors import Fault, Unavailable, Unusable
+from prjobs.base.errors import LIBRARY_MISSING, Fault, Unavailable, Unusable
 from prjobs.base.folder import Folder
 from prjobs.base.logs import write_logs
 from prjobs.base.moves import require_there
@@ -22,8 +22,8 @@ from prjobs.base.private import require_private
 from prjobs.base.settings import Settings
 from prjobs.cloud import switched_off
 from prjobs.jobs import proofs
-from prjobs.opening import LIBRARY_MISSING, Purpose, Start, open_appliance, require_identity, require_settings
-from prjobs.running import Running, fetcher, leave_address, listen, url_of
+from prjobs.opening import Purpose, Start, open_appliance, require_identity, require_settings
+from prjobs.serving.running import Running, fetcher, leave_address, listen, url_of
 from prjobs.store.joining import SECRET, require_not_set_back, require_secret
 from prjobs.store.losses import Seen
 from prjobs.upkeep.chores import Chores
@@ -240,6 +240,8 @@ class HubServer:
         term.member.seen = self._seen
         if not term.member.wait(self.stopping, self._note_active):
             return
+        # The process that was active is gone, and this one does not serve yet.
+        self._standby.active = ""
         term.sign()
         while not self._open(term) and not term.is_over.wait(AGAIN_S):
             pass
