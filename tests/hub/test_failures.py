@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import threading
 from contextlib import ExitStack, closing
@@ -11,6 +12,7 @@ import pytest
 from prjobs.base.clock import StoreClock
 from prjobs.base.errors import Fault, Unavailable
 from tests import postgres
+from tests.bench.rivals.programs import descendants
 from tests.waiting import wait_for
 
 psycopg = postgres.driver()
@@ -101,6 +103,26 @@ def test_a_synchronous_standby_takes_over_and_nothing_answered_is_lost(start):
     second.promote()
     load.goes_on()
     assert load.end() == (set(), set())
+    assert Fault.NOT_OPENED in load.faults
+
+
+def test_a_primary_that_hangs_holds_nobody_once_the_standby_is_promoted(start):
+    """The kernel still acknowledges what the stopped server does not read."""
+    first = start()
+    second = start(first)
+    load = Load(of_both(first, second))
+    load.goes_on()
+    stopped = descendants([first.pid])
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        second.promote()
+        load.goes_on()
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+    load.database.close()
+    load.end()
     assert Fault.NOT_OPENED in load.faults
 
 
