@@ -18,7 +18,7 @@ import pytest
 from tests.bench.rivals.programs import find_program, free_port
 
 # Without a server the tests are skipped; with one of these variables they fail: in CI nothing is left out unseen.
-_ASKED = os.environ.get("PRJOBS_TEST_POSTGRES") == "required" or bool(os.environ.get("CI"))
+_ASKED = os.environ.get("TEST_PRJOBS_POSTGRES") == "required" or bool(os.environ.get("CI"))
 REQUIRED = _ASKED and os.name == "posix"
 START_S = 60.0
 USER = "prjobs"

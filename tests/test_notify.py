@@ -441,7 +441,7 @@ def test_an_address_says_kinds_and_sites(appliance, options, expected):
 
 
 def fast(server):
-    for _, _, delivery in server.notifier._ways:
+    for _, _, delivery in server.running.notifier._ways:
         delivery._recipient.service.request_rate_per_sec = 0
 
 
@@ -467,8 +467,8 @@ def quick(monkeypatch):
 
 def gather(server, clock):
     """Let the seconds pass in which alarms are gathered, once the notifier has seen the last one."""
-    box = server.notifier._outboxes[0]
-    wait_for(lambda: not server.notifier._changed and any(one.news for one in list(box._notes.values())))
+    box = server.running.notifier._outboxes[0]
+    wait_for(lambda: not server.running.notifier._changed and any(one.news for one in list(box._notes.values())))
     clock.ahead_s += GATHER_S
 
 
@@ -487,7 +487,7 @@ def test_a_silent_site_and_a_late_stop_at_a_real_server(make_server, ntfy, healt
     beats = healthchecks.beats
     clock.ahead_s += 61
     submit(server.appliance, device="all", action="stop")
-    wait_for(lambda: server.notifier._heartbeat._due_s < clock.elapsed_s())
+    wait_for(lambda: server.running.notifier._heartbeat._due_s < clock.elapsed_s())
     clock.ahead_s += 20
     wait_for(lambda: any(alarm.kind == "stop" for alarm in server.appliance.board.alarms.raised()))
     gather(server, clock)
@@ -522,7 +522,7 @@ def test_an_acknowledgement_lets_the_heart_beat_again_but_a_problem_does_not(
     # The look that is under way may have read the clock before.
     before = len(looks)
     wait_for(lambda: len(looks) >= before + 3)
-    assert server.notifier._heartbeat._asking is None and healthchecks.beats == 0
+    assert server.running.notifier._heartbeat._asking is None and healthchecks.beats == 0
     other = make_server(clock, name="other", heartbeat_url=healthchecks.url)
     poll(other), poll(other)
     clock.ahead_s += 70

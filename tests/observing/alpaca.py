@@ -36,7 +36,7 @@ def command() -> str | None:
 def require_alpaca() -> None:
     """Skip where the simulators are not installed; never in CI, which installs them."""
     if command() is None or importlib.util.find_spec("alpaca") is None:
-        assert os.environ.get("PRJOBS_TEST_ALPACA") != "required", "alpaca-simulators or alpyca is missing"
+        assert os.environ.get("TEST_PRJOBS_ALPACA") != "required", "alpaca-simulators or alpyca is missing"
         pytest.skip("alpaca-simulators and alpyca are not installed")
 
 

@@ -31,7 +31,7 @@ NAMES = {
 def require_indi() -> None:
     """Skip where the simulators are not installed; never in CI, which installs them."""
     if shutil.which("indiserver") is None:
-        assert os.environ.get("PRJOBS_TEST_INDI") != "required", "indiserver is missing: .ci/run installs indi-bin"
+        assert os.environ.get("TEST_PRJOBS_INDI") != "required", "indiserver is missing: .ci/run installs indi-bin"
         pytest.skip("indiserver is not installed (Debian: indi-bin)")
 
 
