@@ -10,7 +10,7 @@ from prjobs.night.nights import night_at, night_named
 from prjobs.night.page import write_page
 from prjobs.night.report import stored_source
 
-HOSTILE = "<script>alert(1)</script>\x00\u202e\"'&"
+HOSTILE = "<script>alert(1)</script>\x01\u202e\"'&"
 DENVER = Settings(site_zones=["saf=America/Denver"], site_places=["saf=35.55,-105.87,2187"])
 
 

@@ -79,17 +79,32 @@ class QueueModel(RuleBasedStateMachine):
             job["action"] in STOPS and other > ulid for other, job in jobs.items()
         )
 
+    def stored(self, ulid, queue):
+        column = "status" if queue == "primary" else "alternate_status"
+        return self.appliance.queue.database.fetch(f"SELECT {column} FROM job WHERE ulid = ?", (ulid,))[0][0]
+
     @rule(site=st.sampled_from(SITES), queue=st.sampled_from(QUEUES))
     def take(self, site, queue):
         got = [row.ulid for row in take(self.appliance, site=site, alternate=queue == "alternate")]
         waiting = {ulid: job for ulid, job in self.model[site].items() if job[queue] == "UNREAD"}
         fresh = [ulid for ulid, job in waiting.items() if not self.is_stale(job)]
-        alone = [ulid for ulid in fresh if waiting[ulid]["action"] in STOPS] or fresh
+        stops = [ulid for ulid in fresh if waiting[ulid]["action"] in STOPS]
+        # A stop that nothing proved, or that the other of two programs got, may be given again; nothing else may.
+        again = [ulid for ulid in got if ulid not in waiting]
+        assert all(self.model[site][ulid]["action"] in STOPS for ulid in again)
+        # Stops go alone: the other jobs, stale ones too, wait for the next poll.
+        alone = stops or ([] if again else fresh)
+        got = [ulid for ulid in got if ulid in waiting]
         assert got == sorted(alone)
         for ulid, job in waiting.items():
-            job[queue] = "RECEIVED" if ulid in alone else "UNREAD" if ulid in fresh else "EXPIRED"
+            if ulid in alone:
+                job[queue] = "RECEIVED"
+            elif ulid not in fresh:
+                job[queue] = self.stored(ulid, queue) if stops or again else "EXPIRED"
+                assert job[queue] in ("UNREAD", "EXPIRED")
         for ulid in got:
-            assert ulid not in self.delivered[queue] or (ulid, queue) in self.requeued
+            is_stop = self.model[site][ulid]["action"] in STOPS
+            assert is_stop or ulid not in self.delivered[queue] or (ulid, queue) in self.requeued
         self.delivered[queue] += got
 
     @rule(known=ulids, queue=st.sampled_from(QUEUES), status=st.sampled_from(STATUSES))
@@ -115,7 +130,12 @@ class QueueModel(RuleBasedStateMachine):
         site, ulid = known
         job = self.model[site][ulid]
         if job["primary"] == "UNREAD":
-            withdrawals.cancel_job(self.appliance.queue, ulid, USER)
+            try:
+                withdrawals.cancel_job(self.appliance.queue, ulid, USER)
+            except Conflict:
+                # Another stop gave way to this stop, and only to a stop.
+                assert job["action"] in STOPS
+                return
             job.update({queue: "CANCELLED" for queue in QUEUES if job[queue] == "UNREAD"})
         else:
             try:
@@ -148,6 +168,13 @@ class QueueModel(RuleBasedStateMachine):
             return
         close_appliance(self.appliance, self.folder)
         self.appliance, _ = open_appliance(self.folder, Settings(), self.clock)
+        for site_jobs in self.model.values():
+            for ulid, job in site_jobs.items():
+                for queue in QUEUES:
+                    # A stop whose hand-out nothing proved is given once more.
+                    if job["action"] in STOPS and job[queue] == "RECEIVED":
+                        job[queue] = self.stored(ulid, queue)
+                        assert job[queue] in ("RECEIVED", "UNREAD")
 
     @invariant()
     def the_store_says_the_same(self):
