@@ -40,7 +40,7 @@ class Asking:
             "owner": make_token(server.appliance, "owner", "owner"),
             "admin": make_token(server.appliance, "admin", "admin"),
             "viewer": make_token(server.appliance, "viewer", "viewer"),
-            "program": make_token(server.appliance, "program", "observatory", sites=("saf",)),
+            "program": make_token(server.appliance, "program", "observatory", sites=("saf",), days=60),
             "nobody": "bad.token.x",
         }
 
