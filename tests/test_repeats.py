@@ -405,7 +405,7 @@ class Picker:
         self.numbers |= dict.fromkeys((job["ulid"] for job in answer.json()), next(self.order))
 
 
-@pytest.mark.parametrize("stops", [400, pytest.param(10_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("stops", [400, pytest.param(5_000, marks=pytest.mark.long)])
 @pytest.mark.parametrize("path", ["/newjob", "/api/make_safe"])
 @pytest.mark.parametrize("is_picked_up", [True, False], ids=["picked up at once", "not picked up"])
 def test_no_stop_of_a_flood_is_refused(

@@ -140,11 +140,11 @@ def test_new_rows_never_move_the_row_under_the_pointer(served: Program, alice: s
     before = rows.nth(1).bounding_box(), label.inner_text()
     served.new_job(alice, action="late1")
     served.new_job(alice, action="late2")
-    wait_text(page.locator(".fresh"), "2 new ↑")
+    wait_text(page.locator("[data-screen=jobs] .fresh"), "2 new ↑")
     assert (rows.nth(1).bounding_box(), label.inner_text()) == before
-    page.click(".fresh")
+    page.click("[data-screen=jobs] .fresh")
     wait_text(rows.first, "late2")
-    assert page.locator(".fresh").is_hidden()
+    assert page.locator("[data-screen=jobs] .fresh").is_hidden()
     assert rows.count() == 5
 
 
@@ -160,7 +160,7 @@ def test_a_long_night_needs_few_rows(served: Program, alice: str, open_page: Ope
     wait_text(rows.last, "act0")
     assert rows.last.get_attribute("aria-rowindex") == "151"
     served.new_job(alice, action="meanwhile")
-    wait_text(page.locator(".fresh"), "1 new ↑")
+    wait_text(page.locator("[data-screen=jobs] .fresh"), "1 new ↑")
     page.keyboard.press("Home")
     wait_text(rows.first, "meanwhile")
 
@@ -216,10 +216,10 @@ def test_jobs_that_come_of_age_do_not_move_the_reader(served: Here, alice: str, 
     before = page.evaluate(look)
     assert page.evaluate("scrollY") > 500
     served.after(11 * 60)
-    wait_text(page.locator(".fresh"), "3 new ↑")
+    wait_text(page.locator("[data-screen=jobs] .fresh"), "3 new ↑")
     top, label = page.evaluate(look)
     assert label == before[1] and abs(top - before[0]) < 1
-    page.click(".fresh")
+    page.click("[data-screen=jobs] .fresh")
     wait_text(rows.first, "new2")
 
 

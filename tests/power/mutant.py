@@ -11,12 +11,12 @@ from types import SimpleNamespace
 
 from prjobs import cli
 from prjobs.base import files
-from prjobs.store import database
+from prjobs.store import sqlite
 
 
 def commit_without_sync() -> None:
     """Let SQLite sync the log at checkpoints only."""
-    database.PRAGMAS["synchronous"] = "normal"
+    sqlite.PRAGMAS["synchronous"] = "normal"
 
 
 def files_without_sync() -> None:
