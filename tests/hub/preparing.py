@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 from prjobs.store.dialect import Untranslatable, translate
-from tests import postgres
+from tests import postgres, stores
 from tests.statements import NOTED, ONE_ENGINE, PACKAGE, VERB, Statement, as_json, take
 
 # The types of the parameters as the driver sends them; a text without a type takes that of its place.
@@ -187,6 +187,13 @@ def is_checked(config: pytest.Config) -> bool:
     return bool(NOTED) and asked and (postgres.REQUIRED or postgres.reason_for_none() is None)
 
 
+def _is_whole(config: pytest.Config) -> bool:
+    """Whether the default run was asked for: every file, the usual marks, and SQLite, on which statements are noted."""
+    option = config.option
+    is_default = not option.file_or_dir and not option.keyword and option.markexpr in config.getini("addopts")
+    return is_default and not stores.on_postgresql()
+
+
 class AtTheEnd:
     """The plugin that collects the statements of all processes of a run, and fails the run for what it finds."""
 
@@ -205,8 +212,7 @@ class AtTheEnd:
         if hasattr(config, "workeroutput"):
             config.workeroutput["statements"] = as_json()
         elif is_checked(config):
-            is_whole = not config.option.file_or_dir and not config.option.keyword and not session.testsfailed
-            self._found = check_noted(is_whole and config.option.markexpr in config.getini("addopts"))
+            self._found = check_noted(_is_whole(config) and not session.testsfailed)
             postgres.stop_shared()
             if self._found:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
