@@ -24,10 +24,10 @@ from prjobs.observing import alpaca_link, indi_link, program
 from prjobs.observing.alpaca_site import AlpacaSite
 from prjobs.observing.configuration import FILE_NAME, place_of, read
 from prjobs.observing.faults import DeviceFault
-from prjobs.observing.handlers import Station
 from prjobs.observing.indi_site import IndiSite
 from prjobs.observing.pointing import load_ephem
 from prjobs.observing.proposing import proposal
+from prjobs.observing.station import Station
 
 _ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:]+\]|[^\s:/\[\]]+)(?::(?P<port>\d{1,5}))?\Z")
 

@@ -18,10 +18,10 @@ from prjobs.observatory import Observatory
 from prjobs.observing import program
 from prjobs.observing.configuration import Configuration, Named
 from prjobs.observing.faults import DeviceFault
-from prjobs.observing.handlers import Station
 from prjobs.observing.indi_site import IndiSite
 from prjobs.observing.limits import Limits
 from prjobs.observing.pointing import load_ephem
+from prjobs.observing.station import Station
 
 SITE = "saf"
 PLACE = Place(35.55, -105.87, 2187.0)

@@ -12,7 +12,7 @@ from prjobs.observing.alpaca import (
     AlpacaRotator,
 )
 from prjobs.observing.alpaca_link import AlpacaLink
-from prjobs.observing.handlers import Devices
+from prjobs.observing.station import Devices
 
 TYPES: dict[str, Any] = {
     "mount": AlpacaMount,

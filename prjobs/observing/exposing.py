@@ -9,7 +9,8 @@ from prjobs.observing import fits
 from prjobs.observing.devices import Camera
 from prjobs.observing.faults import DeviceFault
 from prjobs.observing.fits import Card
-from prjobs.observing.handlers import FilterJobs, Station, usual_s
+from prjobs.observing.handlers import FilterJobs, usual_s
+from prjobs.observing.station import Station
 from prjobs.observing.values import BadParameter, Exposure, exposure
 
 SET_UP_S = 60.0

@@ -7,9 +7,10 @@ from typing import Any, Self
 
 from prjobs.observing.configuration import KINDS
 from prjobs.observing.faults import DeviceFault
-from prjobs.observing.handlers import Devices
-from prjobs.observing.indi import IndiCamera, IndiDome, IndiFilterWheel, IndiFocuser, IndiMount, IndiRotator
+from prjobs.observing.indi import IndiDome, IndiFilterWheel, IndiFocuser, IndiMount, IndiRotator
+from prjobs.observing.indi_camera import IndiCamera
 from prjobs.observing.indi_link import CONNECTION, IndiLink
+from prjobs.observing.station import Devices
 
 TYPES: dict[str, Any] = {
     "mount": IndiMount,

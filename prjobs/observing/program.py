@@ -7,7 +7,8 @@ from pathlib import Path
 from prjobs.observatory import Job, Observatory
 from prjobs.observing.exposing import CameraJobs
 from prjobs.observing.faults import DeviceFault
-from prjobs.observing.handlers import FilterJobs, FocuserJobs, MountJobs, RoofJobs, RotatorJobs, Station
+from prjobs.observing.handlers import FilterJobs, FocuserJobs, MountJobs, RoofJobs, RotatorJobs
+from prjobs.observing.station import Station
 
 logger = logging.getLogger(__name__)
 ENDS = "the observing program ended"

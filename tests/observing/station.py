@@ -12,9 +12,9 @@ from prjobs.observing import program
 from prjobs.observing.alpaca_site import AlpacaSite
 from prjobs.observing.configuration import Configuration, Named
 from prjobs.observing.faults import DeviceFault
-from prjobs.observing.handlers import Station
 from prjobs.observing.indi_site import IndiSite
 from prjobs.observing.pointing import Position
+from prjobs.observing.station import Station
 from tests.observing.indi import MOUNT, NAMES
 from tests.waiting import wait_for
 
