@@ -49,6 +49,21 @@ def restore_entry(folder: Path, backup: Path) -> Entry:
     return Entry(actor.who, RESTORE, backup.name, actor.where_from, f"after {known or 'nothing'}")
 
 
+def has_none_yet(folder: Path, joins: bool) -> bool:
+    """Return True for a folder that `joins` a hub: no process was ever active there, so no anchor was ever written."""
+    return joins and not (folder / ANCHOR_FILE).exists()
+
+
+def begin(fetch: Fetch, folder: Path, joins: bool) -> None:
+    """Write the newest row's anchor into a folder that `joins` a hub, before the folder gets an identity.
+
+    A folder with an identity and without an anchor looks like one whose anchor was removed. Raise OSError.
+    """
+    last = newest(fetch)
+    if last and has_none_yet(folder, joins):
+        write_whole(folder / ANCHOR_FILE, json.dumps(anchor_of(last)._asdict()))
+
+
 def save_anchor(common: Common, joins: bool = False) -> None:
     """Write the newest row's anchor beside the store; a folder that `joins` a hub has none yet.
 
@@ -58,7 +73,7 @@ def save_anchor(common: Common, joins: bool = False) -> None:
     now = anchor_of(last) if last else START
     if known == now:
         return
-    if not (joins and known is None) and not _holds(common.database.fetch, known, last):
+    if not has_none_yet(common.folder, joins) and not _holds(common.database.fetch, known, last):
         _notice(common, ANCHOR_MISMATCH)
         return
     try:
@@ -85,17 +100,22 @@ def _notice(common: Common, sentence: str) -> None:
     common.notices.say(Code.AUDIT, sentence)
 
 
-def verify(fetch: Fetch, folder: Path, anchors: Iterable[Anchor] = ()) -> tuple[Verdict, int]:
+def verify(
+    fetch: Fetch, folder: Path, anchors: Iterable[Anchor] = (), joins: bool = False
+) -> tuple[Verdict, int | None]:
     """Check the whole audit of a store, also while a server adds to it.
 
     `anchors` come from the caller; the folder's own anchor is always checked too. Return the verdict, and the number of
-    rows after the folder's own anchor.
+    rows after the folder's own anchor; None for a folder that `joins` a hub and has no anchor yet.
     """
+    has_none = has_none_yet(folder, joins)
     # Read the anchor before the rows: a server may add a row, and move the anchor past the rows read here.
     known, given = read_anchor(folder), highest_given(fetch)
     chain = Chain(identity_of(fetch), [*anchors, known or START])
     verdict = examine(list_rows(fetch), chain, given)
-    if verdict.seq is None and not _holds(fetch, known, chain.last):
+    if verdict.seq is None and not has_none and not _holds(fetch, known, chain.last):
         sentence = f"{folder / ANCHOR_FILE} is missing or unreadable, so the end of the audit cannot be checked."
         verdict = replace(verdict, seq=verdict.newest.seq + 1, finding=sentence)
+    if has_none:
+        return verdict, None
     return verdict, verdict.newest.seq - known.seq if known else 0

@@ -25,6 +25,11 @@ from prjobs.store.models import AuditRow
 from prjobs.store.sqlite import trouble_of
 from prjobs.upkeep.inspection import has_log, older_migrations, open_read_only, require_ours
 
+NO_ANCHOR = (
+    "This folder has no anchor of its own yet: the first process here that becomes the active one writes the anchor. "
+    "Rows that were cut off at the end show in the folders of the other processes, or against --anchor."
+)
+
 
 def add_audit(words: Parser) -> None:
     """Declare `audit verify` and `audit export`."""
@@ -66,7 +71,7 @@ def run_verify(asked: Namespace) -> int:
     return 0 if verdict.seq is None else 1
 
 
-def _verify(asked: Namespace) -> tuple[Verdict, int]:
+def _verify(asked: Namespace) -> tuple[Verdict, int | None]:
     if asked.file:
         with step("Checking the export"):
             return _verify_file(asked.file, asked.anchor), 0
@@ -79,10 +84,11 @@ def _verify(asked: Namespace) -> tuple[Verdict, int]:
             counted.done += len(rows)
             return rows
 
-        return anchor.verify(counting, folder.path, asked.anchor)
+        joins = _has_hub(folder) and not folder.identity()
+        return anchor.verify(counting, folder.path, asked.anchor, joins)
 
 
-def _as_json(verdict: Verdict, behind: int) -> dict[str, object]:
+def _as_json(verdict: Verdict, behind: int | None) -> dict[str, object]:
     return {
         "ok": verdict.seq is None,
         "rows": verdict.rows,
@@ -95,14 +101,19 @@ def _as_json(verdict: Verdict, behind: int) -> dict[str, object]:
     }
 
 
-def _sentence(verdict: Verdict, behind: int) -> str:
+def _sentence(verdict: Verdict, behind: int | None) -> str:
     if not verdict.rows:
         return "0 rows: nothing was recorded yet."
     said = f"{_count(verdict.rows)}, unbroken, from {utc(verdict.first_ms)} to {utc(verdict.last_ms)} UTC"
-    late = (
-        f"\n{_count(behind)} newer than the anchor: just added, or the last stop was not clean." if behind > 0 else ""
-    )
-    return f"{said}; newest {verdict.newest}{late}"
+    return f"{said}; newest {verdict.newest}{_of_anchor(behind)}"
+
+
+def _of_anchor(behind: int | None) -> str:
+    if behind is None:
+        return f"\n{NO_ANCHOR}"
+    if behind <= 0:
+        return ""
+    return f"\n{_count(behind)} newer than the anchor: just added, or the last stop was not clean."
 
 
 def _count(rows: int) -> str:
@@ -144,11 +155,15 @@ def _write_lines(fetch: Fetch, file: BinaryIO) -> int:
     return count
 
 
+def _has_hub(folder: Folder) -> bool:
+    settings, _ = load_settings(folder.path)
+    return bool(settings.store_url)
+
+
 @contextmanager
 def _store(folder: Folder) -> Iterator[Fetch]:
     """Yield a reader of the store, with or without a running server."""
-    settings, _ = load_settings(folder.path)
-    if settings.store_url:
+    if _has_hub(folder):
         yield reading_database(folder).fetch
         return
     path = folder.database

@@ -213,7 +213,9 @@ def _damaged_jobs(connection: PostgresConnection, counted: Counter) -> Iterator[
 
 def _check_audit(patient: Patient, connection: PostgresConnection) -> Finding:
     with step("Checking the audit"):
-        verdict, _ = anchor.verify(connection.fetch, patient.folder.path)
+        joins = not patient.folder.identity()
+        verdict, behind = anchor.verify(connection.fetch, patient.folder.path, joins=joins)
     if verdict.seq is not None:
         return Finding(WRONG, "audit", f"The audit is broken: {verdict.finding}")
-    return Finding(OK, "audit", f"The audit is unbroken: {verdict.rows} rows checked.")
+    unseen = " This folder has no anchor of its own yet." if behind is None else ""
+    return Finding(OK, "audit", f"The audit is unbroken: {verdict.rows} rows checked.{unseen}")
