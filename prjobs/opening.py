@@ -26,15 +26,16 @@ from prjobs.jobs import leases, locking, lookup, proofs, repeats, settling, shar
 from prjobs.jobs.connections import Connections
 from prjobs.jobs.polls import Polls
 from prjobs.jobs.queue import Queue
+from prjobs.jobs.saved_polls import save_polls
 from prjobs.jobs.waiters import Waiters
 from prjobs.monitor import alarms, views
 from prjobs.monitor.board import new_board
 from prjobs.store.common import Common
 from prjobs.store.database import Database
 from prjobs.store.hub_state import brought_ulid
-from prjobs.store.joining import LAST_SEQ, SECRET, digest, require_not_set_back, require_secret
+from prjobs.store.joining import SECRET, digest, require_not_set_back, require_secret
 from prjobs.store.losses import Seen
-from prjobs.store.numbers import last_number, note_for_older_versions
+from prjobs.store.numbers import note_for_older_versions
 from prjobs.store.schema import open_database, schema_number
 from prjobs.store.source import Store
 from prjobs.store.transaction import Transaction
@@ -327,35 +328,3 @@ def _mark_closed(transaction: Transaction, is_file: bool) -> None:
     if is_file:
         note_for_older_versions(transaction)
     transaction.execute("UPDATE fact SET value = 'no' WHERE name = 'running'")
-
-
-def save_polls(queue: Queue, folder: Folder) -> None:
-    """Save the times of the polls, and beside the store the highest id ever given, on a hub also that of a change.
-
-    A file that cannot be replaced, as on a full disk, keeps the old contents: the next start asks the store too.
-    """
-    if polls := queue.polls.unsaved():
-        queue.database.write(_save_polls, queue, polls)
-    stored = queue.database.fetch("SELECT max(ulid) FROM job")[0][0]
-    try:
-        identity = folder.identity()
-    except Unusable as unusable:
-        # The open store knows who it is, so the damaged file is written anew.
-        logger.error("%s", unusable)
-        identity = {}
-    known: dict[str, Any] = {"last_ulid": max(stored or "", identity.get("last_ulid", ""))}
-    if queue.settings.store_url:
-        # A command on a database that was set back must not lower the number that shows it.
-        known[LAST_SEQ] = max(last_number(queue.database.fetch, "change"), identity.get(LAST_SEQ, 0))
-    if not stored or known.items() <= identity.items():
-        return
-    try:
-        folder.write_identity({**identity, "identity": queue.identity, "demo": queue.demo, **known})
-    except OSError as error:
-        logger.error("%s cannot be written: %s", folder.path / "identity.json", reason_of(error))
-
-
-def _save_polls(transaction: Transaction, queue: Queue, polls: list[tuple[str, str, int, int | None]]) -> None:
-    transaction.executemany("DELETE FROM poll WHERE site = ? AND queue = ?", [poll[:2] for poll in polls])
-    transaction.executemany("INSERT INTO poll (site, queue, last_ms, usual_gap_ms) VALUES (?, ?, ?, ?)", polls)
-    transaction.after_commit(queue.polls.saved, polls)

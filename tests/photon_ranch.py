@@ -130,6 +130,11 @@ class Observatory:
             except Exception as error:
                 self.told.append(f"failed: {error}")
 
+    def end(self) -> None:
+        """End the loops, and wait for the thread that reads new jobs."""
+        self.ended = self.stop_all_activity = True
+        self.scan_request_thread.join(30)
+
     def run(self) -> None:
         while not self.ended:
             self.core_command_and_sequencer_loop()

@@ -51,7 +51,7 @@ def slow_down(monkeypatch: pytest.MonkeyPatch) -> Disk:
 
 
 def _slow_down_postgresql(monkeypatch: pytest.MonkeyPatch) -> Disk:
-    from prjobs.store.postgres import PostgresEngine
+    from prjobs.store.postgres_engine import PostgresEngine
 
     disk, real = Disk(), PostgresEngine.commit
 

@@ -23,7 +23,6 @@ ONE_ENGINE = (
     "cli/audit.py",
     "cloud/invariants.py",
     "serving/hub.py",
-    "store/copying.py",
     "store/dialect.py",
     "store/hub.py",
     "store/hub_state.py",
@@ -31,6 +30,7 @@ ONE_ENGINE = (
     "store/members.py",
     "store/migrations/",
     "store/postgres.py",
+    "store/postgres_engine.py",
     "store/schema.py",
     "store/sqlite.py",
 )

@@ -169,7 +169,7 @@ def engine(folder: Path, settings: Settings) -> Engine:
     """Return a new engine on a store that was made."""
     if not settings.store_url:
         return SqliteEngine(Folder(folder).database)
-    from prjobs.store.postgres import PostgresEngine
+    from prjobs.store.postgres_engine import PostgresEngine
 
     return PostgresEngine(settings.store_url, "")
 

@@ -27,10 +27,11 @@ from prjobs.cloud.wire import Page, read_listing
 from prjobs.jobs import expiry, handouts, leases, proofs, reports, submission, withdrawals
 from prjobs.jobs.queue import Sweep
 from prjobs.jobs.requests import Command, StatusUpdate
+from prjobs.jobs.saved_polls import save_polls
 from prjobs.jobs.waiters import Waiters
 from prjobs.monitor import alarms
 from prjobs.monitor.board import Alarm
-from prjobs.opening import close_appliance, save_polls
+from prjobs.opening import close_appliance
 from prjobs.store.database import Database
 from prjobs.store.writer import Writer
 from prjobs.upkeep import retention

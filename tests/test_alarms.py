@@ -10,9 +10,10 @@ from prjobs.base.errors import NotFound, Unavailable
 from prjobs.base.settings import Settings
 from prjobs.jobs import handouts, lookup, proofs, redelivery, submission, withdrawals
 from prjobs.jobs.requests import Command
+from prjobs.jobs.saved_polls import save_polls
 from prjobs.monitor import alarms, silence, sites, watched
 from prjobs.monitor.watching import Watch
-from prjobs.opening import close_appliance, save_polls
+from prjobs.opening import close_appliance
 from prjobs.upkeep.chores import Chores
 from tests.clocks import ManualClock
 from tests.stores import open_appliance, written

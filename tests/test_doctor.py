@@ -15,7 +15,8 @@ import pytest
 from prjobs.appliance import Appliance
 from prjobs.base.folder import Folder
 from prjobs.jobs import handouts, proofs
-from prjobs.opening import close_appliance, save_polls
+from prjobs.jobs.saved_polls import save_polls
+from prjobs.opening import close_appliance
 from prjobs.store.models import JobRow
 from prjobs.upkeep import backup, doctor
 from prjobs.upkeep.doctor import has_reset_defect

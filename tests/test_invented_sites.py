@@ -11,9 +11,10 @@ from prjobs.base.folder import Folder
 from prjobs.base.notices import Code
 from prjobs.base.settings import Settings
 from prjobs.jobs.polls import CROWD_S, USED_POLLS, USED_S, Polls
+from prjobs.jobs.saved_polls import save_polls
 from prjobs.monitor import alarms, silence, sites
 from prjobs.monitor.watching import Watch
-from prjobs.opening import close_appliance, save_polls
+from prjobs.opening import close_appliance
 from prjobs.store.models import JobRow
 from prjobs.upkeep import site_names
 from tests.clocks import ManualClock

@@ -67,6 +67,43 @@ def test_imports_point_down():
     assert wrong == []
 
 
+ENGINES = {f"prjobs.store.{name}" for name in ("hub", "postgres", "postgres_engine", "readers", "sqlite", "sqlstates")}
+# Besides the tools for files and databases: what opens a store, and commands that read or write a store themselves.
+MAY_KNOW_ENGINES = (
+    "store",
+    "upkeep",
+    "opening.py",
+    "serving/hub.py",
+    "cli/acting.py",
+    "cli/audit.py",
+    "cli/reading.py",
+)
+
+
+def test_verbs_know_no_engine():
+    assert MODULES.keys() >= ENGINES
+    knowing = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in modules()
+        if not path.relative_to(ROOT).as_posix().startswith(MAY_KNOW_ENGINES)
+        for name in imported(path)
+        if name in ENGINES
+    ]
+    assert knowing == []
+
+
+def test_one_module_imports_the_library_of_postgresql():
+    importing = {
+        path.relative_to(ROOT).as_posix()
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for name in [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
+        if name.split(".")[0] == "psycopg"
+    }
+    assert importing == {"store/postgres.py"}
+
+
 def test_no_module_imports_itself_by_a_detour():
     assert tuple(TopologicalSorter({name: set(imported(path)) for name, path in MODULES.items()}).static_order())
 

@@ -466,7 +466,7 @@ def test_the_rule_is_four_usual_gaps():
 
 
 def test_without_a_server_nobody_could_poll(appliance, submit, clock, folder):
-    from prjobs.opening import save_polls
+    from prjobs.jobs.saved_polls import save_polls
 
     submit()
     take(appliance, ONE)

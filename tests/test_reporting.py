@@ -34,6 +34,7 @@ class Night:
         self.url, self.site = url, "saf"
         self.users = Client(url, token)
         self.program: Any = None
+        self.programs: list[Any] = []
         self.watcher: Any = None
         self.thread: threading.Thread | None = None
         self.crash: list[BaseException] = []
@@ -50,10 +51,15 @@ class Night:
         settings = {"jobs": f"{self.url}/jobs/getnewjobs", "every_s": 0.03, **config}
         if with_class:
             self.watcher = report(made, reports_to)
-        self.program = made(self.site, settings)
+        self.use(made(self.site, settings))
         if not with_class:
             self.watcher = report(self.program)
         return self.program
+
+    def use(self, program: Any) -> None:
+        """Take this program from now on; `end` ends all."""
+        self.program = program
+        self.programs.append(program)
 
     def begin(self) -> None:
         self.thread = threading.Thread(target=self._run, name="main loop", daemon=True)
@@ -66,8 +72,9 @@ class Night:
             self.crash.append(error)
 
     def end(self) -> None:
+        for program in self.programs:
+            program.end()
         if self.program:
-            self.program.ended = self.program.stop_all_activity = True
             if self.thread:
                 self.thread.join(30)
             self.watcher.close()
@@ -290,9 +297,10 @@ def test_an_older_program_reads_stops_and_carries_out_in_one_function(night: Nig
 
 def test_jobs_that_wait_in_the_programs_queue_are_adopted(night: Night):
     program = photon_ranch.Observatory("saf", {"jobs": f"{night.url}/getnewjobs", "every_s": 0.03, "by_hand": True})
+    night.use(program)
     ulid = night.send()
     program.scan_requests()
-    night.program, night.watcher = program, report(program)
+    night.watcher = report(program)
     program.currently_scan_requesting = False
     night.begin()
     night.await_end(ulid, "COMPLETE")

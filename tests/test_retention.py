@@ -13,9 +13,10 @@ from prjobs.base.folder import Folder
 from prjobs.base.settings import Settings
 from prjobs.jobs import handouts, log, reports
 from prjobs.jobs.requests import StatusUpdate
+from prjobs.jobs.saved_polls import save_polls
 from prjobs.monitor import views
 from prjobs.monitor.watching import Watch
-from prjobs.opening import close_appliance, save_polls
+from prjobs.opening import close_appliance
 from prjobs.server import Server
 from prjobs.store.models import JobRow
 from prjobs.store.transaction import Transaction

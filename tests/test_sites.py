@@ -3,8 +3,9 @@
 import requests
 
 from prjobs.base.settings import Settings
+from prjobs.jobs.saved_polls import save_polls
 from prjobs.monitor import sites
-from prjobs.opening import close_appliance, save_polls
+from prjobs.opening import close_appliance
 from tests.clocks import ManualClock
 from tests.stores import open_appliance
 from tests.verbs import take

@@ -14,9 +14,9 @@ from prjobs.base.folder import Folder
 from prjobs.base.notices import Code
 from prjobs.jobs import expiry, leases, locking, making_safe, refused_polls, settling, stops, two_programs
 from prjobs.jobs.queue import Queue
+from prjobs.jobs.saved_polls import save_polls
 from prjobs.monitor.watching import Watch
 from prjobs.night.rollup import Rollup
-from prjobs.opening import save_polls
 from prjobs.upkeep import site_names
 from prjobs.upkeep.backup import Nightly
 from prjobs.upkeep.ballast import Ballast

@@ -10,9 +10,9 @@ from prjobs.access import anchor
 from prjobs.base.errors import Unusable
 from prjobs.base.moves import MARKS
 from prjobs.base.progress import Counter, step
-from prjobs.store.copying import NUMBER, Copy, Digest, Table, carried
 from prjobs.store.models import JobRow
 from prjobs.store.source import Row
+from prjobs.upkeep.store_rows import NUMBER, Copy, Digest, Table, carried
 
 Digests = dict[str, tuple[int, str]]
 SHOWN = 10

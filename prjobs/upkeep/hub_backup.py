@@ -13,7 +13,6 @@ from prjobs.base.files import insist, reason_of, remove
 from prjobs.base.folder import Folder
 from prjobs.base.moves import MARKS, require_there
 from prjobs.base.progress import step
-from prjobs.store.copying import DatabaseCopy, FileCopy, Table, known_tables, tables_of
 from prjobs.store.hub import bring_up_to_date
 from prjobs.store.joining import LAST_SEQ, SECRET
 from prjobs.store.numbers import KEYS
@@ -48,6 +47,7 @@ from prjobs.upkeep.restore import (
     settle,
     withdraw,
 )
+from prjobs.upkeep.store_rows import DatabaseCopy, FileCopy, Table, known_tables, tables_of
 
 _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from prjobs.base.errors import Unusable
 from prjobs.base.files import remove, sync_file
 from prjobs.base.folder import Folder
-from prjobs.store.copying import DatabaseCopy, FileCopy, Table, tables_of
 from prjobs.store.hub import bring_up_to_date, has_schema, unreached
 from prjobs.store.joining import SECRET
 from prjobs.store.members import living
@@ -17,6 +16,7 @@ from prjobs.store.schema import MIGRATIONS, open_database
 from prjobs.upkeep.copies import check_audit, check_jobs, check_rows, copy_rows
 from prjobs.upkeep.inspection import require_whole
 from prjobs.upkeep.replacing import SIDES
+from prjobs.upkeep.store_rows import DatabaseCopy, FileCopy, Table, tables_of
 
 
 @contextmanager

@@ -18,7 +18,6 @@ from prjobs.base.failpoints import Failpoints
 from prjobs.base.files import insist, reason_of, sync_folder
 from prjobs.base.folder import Folder
 from prjobs.base.moves import ARRIVING, LEFT, MOVE, MOVED_TO
-from prjobs.store.copying import DatabaseCopy, FileCopy, Table, tables_of
 from prjobs.store.hub import bring_up_to_date
 from prjobs.store.joining import digest
 from prjobs.store.postgres import shown
@@ -28,6 +27,7 @@ from prjobs.upkeep.copies import check_audit, check_jobs, check_source
 from prjobs.upkeep.hub_store import facts_of, fill_database, lock_door, long_connection, note_secret
 from prjobs.upkeep.inspection import has_log, open_read_only, require_ours, require_whole
 from prjobs.upkeep.replacing import SIDES, empty_log
+from prjobs.upkeep.store_rows import DatabaseCopy, FileCopy, Table, tables_of
 from prjobs.upkeep.upgrading import keep_older
 
 # A database with rows in other tables is in use: these two get rows from a start alone.

@@ -16,12 +16,12 @@ from prjobs.base.failpoints import Failpoints
 from prjobs.base.files import insist, reason_of, remove, sync_folder, write_whole
 from prjobs.base.folder import Folder
 from prjobs.base.moves import ARRIVING, LEFT, MOVE, MOVED_TO, require_there
-from prjobs.store.copying import DatabaseCopy
 from prjobs.store.postgres import shown
 from prjobs.store.sqlite import trouble_of
 from prjobs.upkeep.hub_store import facts_of, fill_file, lock_door, long_connection, require_store_in
 from prjobs.upkeep.moving import Moved, Wish
 from prjobs.upkeep.replacing import SIDES
+from prjobs.upkeep.store_rows import DatabaseCopy
 
 
 def move_to_folder(wish: Wish, to: Folder) -> Moved:

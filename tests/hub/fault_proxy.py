@@ -75,7 +75,8 @@ class FaultProxy:
                         self._cut_one(server, data)
                         return
                     (server if one is client else client).sendall(data)
-        except OSError:
+        except (OSError, ValueError):
+            # ValueError: another thread has cut the connection, and a closed socket is waited for.
             pass
         finally:
             client.close()

@@ -12,9 +12,9 @@ from prjobs.base.clock import Clock
 from prjobs.base.failpoints import Failpoints
 from prjobs.base.folder import Folder
 from prjobs.opening import close_appliance
-from prjobs.store.copying import NUMBER, DatabaseCopy, FileCopy, tables_of
 from prjobs.store.postgres import connect
 from prjobs.upkeep.moving import Wish
+from prjobs.upkeep.store_rows import NUMBER, DatabaseCopy, FileCopy, tables_of
 from tests.older import store_of, upgrade
 
 # What a text format could mix up: ends of lines, its marks for NULL and for columns, other alphabets, quotes.

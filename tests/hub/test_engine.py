@@ -20,7 +20,8 @@ psycopg = postgres.driver()
 from prjobs.store.hub import open_hub  # noqa: E402
 from prjobs.store.members import Member  # noqa: E402
 from prjobs.store.numbers import insert_numbered  # noqa: E402
-from prjobs.store.postgres import _DOOR, PostgresEngine, connect  # noqa: E402
+from prjobs.store.postgres import connect  # noqa: E402
+from prjobs.store.postgres_engine import _DOOR, PostgresEngine  # noqa: E402
 from prjobs.store.transaction import Transaction  # noqa: E402
 
 _INSERT = (
@@ -82,7 +83,7 @@ MUTANTS = {
 
 
 def write_changes(url, member, count, start, mutant=""):
-    mutated = patch("prjobs.store.postgres._DOOR", MUTANTS.get(mutant, _DOOR))
+    mutated = patch("prjobs.store.postgres_engine._DOOR", MUTANTS.get(mutant, _DOOR))
     mutated.start()
     engine = PostgresEngine(url, member)
     connection = engine.connect()

@@ -13,9 +13,9 @@ from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
 from prjobs.cli.commands import run
 from prjobs.jobs.states import UNREAD
-from prjobs.store.copying import FileCopy
 from prjobs.upkeep.inspection import open_read_only
 from prjobs.upkeep.restore import SKIP, restore
+from prjobs.upkeep.store_rows import FileCopy
 from tests import verbs
 from tests.hub.fault_proxy import FaultProxy
 from tests.hub.stores import everything, in_database, in_file
@@ -23,10 +23,10 @@ from tests.postgres import driver
 
 driver()
 
-from prjobs.store.copying import DatabaseCopy  # noqa: E402
 from prjobs.store.postgres import connect  # noqa: E402
 from prjobs.upkeep.hub_backup import Hub, make_hub_backup, restore_hub, restore_in_place  # noqa: E402
 from prjobs.upkeep.moving import move_to_database  # noqa: E402
+from prjobs.upkeep.store_rows import DatabaseCopy  # noqa: E402
 from tests.hub.opening import closed, opened, starts  # noqa: E402
 from tests.hub.stores import wish, without_marks  # noqa: E402
 

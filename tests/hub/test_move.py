@@ -191,9 +191,8 @@ def newer(tmp_path, monkeypatch):
     )
 
     def use():
-        for module in ("schema", "hub", "copying"):
-            monkeypatch.setattr(f"prjobs.store.{module}.MIGRATIONS", folder)
-        monkeypatch.setattr("prjobs.upkeep.inspection.MIGRATIONS", folder)
+        for module in ("store.schema", "store.hub", "upkeep.store_rows", "upkeep.inspection"):
+            monkeypatch.setattr(f"prjobs.{module}.MIGRATIONS", folder)
 
     return use
 
