@@ -1,5 +1,6 @@
 """Backups and what is brought back from them: real files, real processes."""
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -633,6 +634,22 @@ def test_a_power_cut_leaves_the_old_or_the_new_store_whole(
     assert whole_with(lived["waits"], folder.database)
     assert any(whole_with(lived["later"], path) for path in folder.backups.glob("replaced-*/*.sqlite3"))
     assert not [path for path in folder.backups.glob("replaced-*/*") if path.samefile(folder.database)]
+
+
+def test_a_restore_that_fails_says_what_became_of_the_old_store(
+    lived: dict[str, Any], appliance: Appliance, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close_appliance(appliance, folder)
+
+    def full(_folder: Folder, _identity: dict[str, object]) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk, pytest.raises(Unusable) as failed:
+        disk.setattr(Folder, "write_identity", full)
+        restore(folder, lived["path"], appliance.queue.clock)
+    assert str(failed.value).endswith("the disk is full. The store from before is kept. Run the command again.")
+    assert whole_with(lived["later"], folder.database) and not list(folder.path.glob("restoring*"))
+    assert restore(folder, lived["path"], appliance.queue.clock).replaced
 
 
 def test_a_scanner_holds_up_no_backup_and_no_restore(

@@ -20,6 +20,9 @@ NAMES = (
     "move_committed",
     "move_named",
     "move_finished",
+    "restore_copied",
+    "restore_noted",
+    "restore_committed",
 )
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 

@@ -93,7 +93,7 @@ def run_backup(asked: Namespace) -> None:
     with shown_on(sys.stderr):
         if url:
             hub_backup = _of_hubs()
-            made = hub_backup.make_hub_backup(hub_backup.Hub(folder, url, Clock()), target)
+            made = hub_backup.make_hub_backup(hub_backup.Hub(folder, url, Clock(), failpoints), target)
         else:
             made = backup.make_backup(folder, target, failpoints=failpoints)
     print(made.path)
@@ -133,7 +133,7 @@ def run_restore(asked: Namespace) -> None:
 
 def _restore_hub(asked: Namespace, folder: Folder, url: str) -> restore.Restored:
     hub_backup = _of_hubs()
-    hub = hub_backup.Hub(folder, url, Clock())
+    hub = hub_backup.Hub(folder, url, Clock(), planned(os.environ, "127.0.0.1"))
     done: restore.Restored = (
         hub_backup.restore_in_place(hub) if asked.in_place else hub_backup.restore_hub(hub, asked.file)
     )

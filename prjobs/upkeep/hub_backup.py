@@ -3,13 +3,14 @@
 import os
 import sqlite3
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from prjobs.access import anchor, audit
 from prjobs.base.clock import Clock
-from prjobs.base.errors import Refused, Unusable
-from prjobs.base.files import insist, reason_of, remove
+from prjobs.base.errors import Unusable
+from prjobs.base.failpoints import Failpoints
+from prjobs.base.files import insist, make_folder, reason_of, remove
 from prjobs.base.folder import Folder
 from prjobs.base.moves import MARKS, require_there
 from prjobs.base.progress import step
@@ -45,6 +46,7 @@ from prjobs.upkeep.restore import (
     prepare,
     require_store,
     settle,
+    unharmed,
     withdraw,
 )
 from prjobs.upkeep.store_rows import DatabaseCopy, FileCopy, Table, known_tables, tables_of
@@ -54,11 +56,12 @@ _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 @dataclass(frozen=True)
 class Hub:
-    """The data folder of this process, and the database of the hub."""
+    """The data folder of this process, the database of the hub, and the points at which a test kills the process."""
 
     folder: Folder
     url: str
     clock: Clock
+    failpoints: Failpoints = field(default_factory=Failpoints)
 
 
 def make_hub_backup(hub: Hub, target: Path) -> Backup:
@@ -107,20 +110,10 @@ def restore_hub(hub: Hub, source: Path) -> Restored:
     if not source.is_file():
         raise Unusable(f"{source} is not a file: name a backup, such as the newest in {hub.folder.backups}.")
     require_store(source)
-    hub.folder.create()
-    lock = hub.folder.lock()
-    temporary = hub.folder.path / "restoring.sqlite3"
-    try:
-        return _restore(hub, source, temporary)
-    except sqlite3.Error as error:
-        raise Unusable(f"{source} was not restored: {trouble_of(error, hub.folder.path).sentence}") from None
-    except Refused as refused:
-        raise Unusable(f"{source} was not restored: {refused.sentence}") from None
-    except OSError as error:
-        raise Unusable(f"{source} was not restored: {error.filename or source}: {reason_of(error)}.") from None
-    finally:
-        _remove(temporary)
-        lock.release()
+    with unharmed(hub.folder, f"{source} was not restored") as temporary:
+        done = _restore(hub, source, temporary)
+        hub.failpoints.passing("restore_committed")
+        return done
 
 
 def _restore(hub: Hub, source: Path, temporary: Path) -> Restored:
@@ -140,8 +133,7 @@ def _restore(hub: Hub, source: Path, temporary: Path) -> Restored:
         with step("Cancelling the jobs that wait in the backup"):
             jobs, cancelled, locked = prepare(making, anchor.restore_entry(folder.path, source))
         if old:
-            replaced = free_path(folder.backups, "replaced-{}.sqlite3", hub.clock.now_ms())
-            fill_file(target, replaced)
+            replaced = _keep(hub, target)
         with closing(open_read_only(temporary, still=True)) as file:
             # The temporary file has each column of this version, in the order of its own migrations.
             check_source(file, tables_of(file))
@@ -155,6 +147,23 @@ def _restore(hub: Hub, source: Path, temporary: Path) -> Restored:
     return Restored(
         jobs, new.newest_ms, cancelled, replaced, needs_secret, locked=locked, are_locks_known=locks is not None
     )
+
+
+def _keep(hub: Hub, target: DatabaseCopy) -> Path:
+    """Keep the store to be replaced as a file, whose name appears once the file is checked; return the path."""
+    make_folder(hub.folder.backups)
+    for interrupted in hub.folder.backups.glob("replaced-*.sqlite3.new"):
+        _remove(interrupted)
+    replaced = free_path(hub.folder.backups, "replaced-{}.sqlite3", hub.clock.now_ms())
+    temporary = replaced.with_name(f"{replaced.name}.new")
+    try:
+        fill_file(target, temporary)
+        hub.failpoints.passing("restore_copied")
+        insist(lambda: temporary.rename(replaced))
+        sync_name(replaced)
+    finally:
+        _remove(temporary)
+    return replaced
 
 
 def _past(copy: DatabaseCopy, tables: list[Table]) -> Past | None:
@@ -176,6 +185,7 @@ def _follow(hub: Hub, target: DatabaseCopy, identity: dict[str, object]) -> None
     )
     # Noted before the commit: a crash in between could give an id twice.
     hub.folder.write_identity(identity)
+    hub.failpoints.passing("restore_noted")
 
 
 def restore_in_place(hub: Hub) -> Restored:
@@ -184,20 +194,13 @@ def restore_in_place(hub: Hub) -> Restored:
     Waiting jobs become CANCELLED, since the observatory may have got them already; the numbers given meanwhile are not
     known, so a million are skipped. Raise Unusable while a process of the hub lives; nothing is changed then.
     """
-    folder = hub.folder
-    folder.create()
-    lock = folder.lock()
-    try:
+    with unharmed(hub.folder, f"The database {shown(hub.url)} was not changed"):
         with long_connection(hub.url) as connection, connection.session.transaction():
-            copy = require_store_in(connection, hub.url, folder)
+            copy = require_store_in(connection, hub.url, hub.folder)
             lock_door(connection, hub.url)
-            return _make_safe(hub, copy)
-    except OSError as error:
-        raise Unusable(f"{error.filename or folder.path}: {reason_of(error)}. Nothing was changed.") from None
-    except Refused as refused:
-        raise Unusable(f"The database {shown(hub.url)} was not changed: {refused.sentence}") from None
-    finally:
-        lock.release()
+            done = _make_safe(hub, copy)
+        hub.failpoints.passing("restore_committed")
+        return done
 
 
 def _make_safe(hub: Hub, copy: DatabaseCopy) -> Restored:

@@ -1,7 +1,8 @@
 """The restore of a backup. Its waiting jobs may have been delivered since, so they are cancelled: none runs twice."""
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,9 @@ WAITING = (UNREAD, FORWARDING)
 STEP = 500
 # The numbers to skip when the replaced store cannot be read: a number given twice would mix up cursors.
 SKIP = 1_000_000
+# The file of a restore under way; a restore that was killed leaves the file.
+RESTORING = "restoring.sqlite3"
+AGAIN = "The store from before is kept. Run the command again."
 
 
 @dataclass(frozen=True)
@@ -78,13 +82,42 @@ def restore(folder: Folder, source: Path, clock: Clock) -> Restored:
     if folder.database.exists() and source.samefile(folder.database):
         raise Unusable(f"{source} is the store itself, not a backup.")
     require_store(source)
-    folder.create()
-    lock = folder.lock()
-    try:
+    with unharmed(folder, f"{source} was not restored") as temporary:
         require_here(folder, folder.identity())
-        return _restore(folder, source, clock)
+        return _restore(folder, source, temporary, clock)
+
+
+@contextmanager
+def unharmed(folder: Folder, failed: str) -> Iterator[Path]:
+    """Lock the folder for a restore; yield the path of the file in which the restore makes the new store.
+
+    The old store stays in use, whole, until the new store takes the place in one step: the change of places in a
+    folder, the commit in a database. After a failure or a kill before the step the old store is in use, after the step
+    the new store is, and the old one is kept in the backups folder. In each case the same restore may be run again.
+
+    Raise Unusable for a failure, with a sentence that begins with the words of `failed`.
+    """
+    folder.create()
+    lock, temporary = folder.lock(), folder.path / RESTORING
+    try:
+        _forget(temporary)
+        yield temporary
+    except sqlite3.Error as error:
+        raise Unusable(f"{failed}: {trouble_of(error, folder.path).sentence} {AGAIN}") from None
+    except Refused as refused:
+        raise Unusable(f"{failed}: {refused.sentence} {AGAIN}") from None
+    except OSError as error:
+        raise Unusable(f"{failed}: {error.filename or folder.path}: {reason_of(error)}. {AGAIN}") from None
     finally:
-        lock.release()
+        try:
+            _forget(temporary)
+        finally:
+            lock.release()
+
+
+def _forget(temporary: Path) -> None:
+    for side in SIDES:
+        remove(temporary.with_name(f"{temporary.name}{side}"))
 
 
 def require_store(source: Path) -> None:
@@ -96,29 +129,18 @@ def require_store(source: Path) -> None:
         raise Unusable(f"{source} was not restored: {trouble_of(error, source).sentence}") from None
 
 
-def _restore(folder: Folder, source: Path, clock: Clock) -> Restored:
+def _restore(folder: Folder, source: Path, temporary: Path, clock: Clock) -> Restored:
     forget_half_done(folder)
     old, locks = _past_of_replaced(folder), kept_locks.read(folder.database)
-    temporary = folder.path / "restoring.sqlite3"
-    try:
-        new = copy_checked(folder, source, temporary, old)
-        made = Making(temporary, clock.now_ms(), old, locks)
-        with step("Cancelling the jobs that wait in the backup"):
-            jobs, cancelled, locked = prepare(made, anchor.restore_entry(folder.path, source))
-        identity = following_identity(folder, new, old)
-        if old and has_log(folder.database):
-            empty_log(folder.database)
-        aside = free_path(folder.backups, "replaced-{}", clock.now_ms())
-        replaced = change_places(folder, temporary, identity, aside)
-    except sqlite3.Error as error:
-        raise Unusable(f"{source} was not restored: {trouble_of(error, folder.path).sentence}") from None
-    except Refused as refused:
-        raise Unusable(f"{source} was not restored: {refused.sentence}") from None
-    except OSError as error:
-        raise Unusable(f"{source} was not restored: {error.filename or folder.path}: {reason_of(error)}.") from None
-    finally:
-        for side in SIDES:
-            remove(temporary.with_name(temporary.name + side))
+    new = copy_checked(folder, source, temporary, old)
+    made = Making(temporary, clock.now_ms(), old, locks)
+    with step("Cancelling the jobs that wait in the backup"):
+        jobs, cancelled, locked = prepare(made, anchor.restore_entry(folder.path, source))
+    identity = following_identity(folder, new, old)
+    if old and has_log(folder.database):
+        empty_log(folder.database)
+    aside = free_path(folder.backups, "replaced-{}", clock.now_ms())
+    replaced = change_places(folder, temporary, identity, aside)
     needs_secret = not (folder.path / "secret").exists()
     return Restored(
         jobs, new.newest_ms, cancelled, replaced, needs_secret, locked=locked, are_locks_known=locks is not None
@@ -155,8 +177,6 @@ def _numbers(fetch: Fetch) -> dict[str, int]:
 
 def copy_checked(folder: Folder, source: Path, temporary: Path, old: Past | None) -> Past:
     """Copy the backup beside the store, after a check for damages and for the right appliance."""
-    for side in SIDES:
-        remove(temporary.with_name(temporary.name + side))
     with closing(open_read_only(source, still=not has_log(source))) as connection:
         require_whole(connection, source)
         new = past(connection)

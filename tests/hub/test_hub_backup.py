@@ -1,6 +1,7 @@
 """`prjobs backup` and `prjobs restore` on a hub, on a real PostgreSQL."""
 
 import json
+import os
 import sqlite3
 import threading
 from contextlib import closing
@@ -20,6 +21,7 @@ from tests import verbs
 from tests.hub.fault_proxy import FaultProxy
 from tests.hub.stores import everything, in_database, in_file
 from tests.postgres import driver
+from tests.program import KILLED, Program
 
 driver()
 
@@ -186,6 +188,77 @@ def test_a_database_that_was_set_back_is_made_safe_in_place(hub, postgres_server
         closed(appliance, hub.folder)
     finally:
         postgres_server.execute("DROP DATABASE earlier WITH (FORCE)")
+
+
+# ---- a restore that is killed
+
+NOTED, COMMITTED = "restore_noted", "restore_committed"
+
+
+def restoring(hub, plan, *words):
+    env = {**os.environ, "PRJOBS_STORE_URL": hub.url, "PRJOBS_FAIL": plan}
+    return Program(hub.folder.path).run("restore", *words, env=env)
+
+
+@pytest.mark.parametrize(
+    "point", ["restore_copied", *(pytest.param(name, marks=pytest.mark.long) for name in (NOTED, COMMITTED))]
+)
+def test_a_killed_restore_leaves_the_old_or_the_new_store_whole(hub, tmp_path, point):
+    target = tmp_path / "one.sqlite3"
+    make_hub_backup(hub, target)
+    appliance = opened(hub.folder, hub.url)
+    later = verbs.submit(appliance)
+    closed(appliance, hub.folder)
+    before = in_database(hub.url, like(hub))
+    assert restoring(hub, f"{point}:1", str(target)).returncode == KILLED
+    now = in_database(hub.url, like(hub))
+    if point == COMMITTED:
+        assert later.ulid not in {row[1] for row in now["job"]}
+    else:
+        assert now == before
+    # A half copy never has the name of a backup.
+    whole = list(hub.folder.backups.glob("*.sqlite3"))
+    assert len(whole) == (0 if point == "restore_copied" else 1)
+    assert all(without_marks(in_file(path)) == without_marks(before) for path in whole)
+    assert starts(hub.folder, hub.url) is True
+    done = restoring(hub, "", str(target))
+    assert done.returncode == 0, done.stderr
+    now = in_database(hub.url, like(hub))
+    assert {row[1] for row in now["job"]} == {row[1] for row in in_file(target)["job"]}
+    kept = [in_file(path) for path in hub.folder.backups.glob("*.sqlite3")]
+    assert any(later.ulid in {row[1] for row in found["job"]} for found in kept)
+    assert not audit_of(hub).finding
+    left = {path.name for path in (*hub.folder.path.iterdir(), *hub.folder.backups.iterdir())}
+    assert not [name for name in left if "restoring" in name or ".new" in name]
+    appliance = opened(hub.folder, hub.url)
+    again = verbs.submit(appliance)
+    assert again.ulid > later.ulid and again.seq > later.seq
+    closed(appliance, hub.folder)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("point", [NOTED, COMMITTED])
+def test_a_killed_restore_in_place_is_done_or_asked_for_again(hub, point):
+    appliance = opened(hub.folder, hub.url)
+    waiting = verbs.submit(appliance)
+    closed(appliance, hub.folder)
+    # The folder saw a change that the database lost.
+    identity = hub.folder.identity()
+    hub.folder.write_identity({**identity, "last_seq": identity["last_seq"] + 1})
+    before = in_database(hub.url, like(hub))
+    assert restoring(hub, f"{point}:1", "--in-place").returncode == KILLED
+    if point == NOTED:
+        assert in_database(hub.url, like(hub)) == before
+        assert "Run `prjobs restore --in-place`" in starts(hub.folder, hub.url)
+    else:
+        assert starts(hub.folder, hub.url) is True
+    done = restoring(hub, "", "--in-place")
+    assert done.returncode == 0, done.stderr
+    assert not audit_of(hub).finding
+    appliance = opened(hub.folder, hub.url)
+    later = verbs.submit(appliance)
+    assert later.ulid > waiting.ulid and [row.ulid for row in verbs.take(appliance)] == [later.ulid]
+    closed(appliance, hub.folder)
 
 
 @pytest.mark.long
