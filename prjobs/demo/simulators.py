@@ -26,6 +26,8 @@ from prjobs.observing.station import Station
 SITE = "saf"
 PLACE = Place(35.55, -105.87, 2187.0)
 SERVER = "indiserver"
+# Runs the command after it until the standard input ends, as that of a killed parent process does.
+TIED = ("sh", "-c", '"$@" & read -r _; kill $! 2>/dev/null; wait', "sh")
 DRIVERS = ("telescope", "ccd", "focus", "wheel", "rotator", "dome")
 NAMES = {
     "mount": "Telescope Simulator",
@@ -75,17 +77,29 @@ def _run(url: str, data: Path, stopping: threading.Event) -> None:
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    process.terminate()
+    assert process.stdin is not None
+    process.stdin.close()
     process.wait()
 
 
 def _start(home: Path, port: int) -> "subprocess.Popen[bytes]":
-    """Start the server in a home folder of its own: drivers keep settings there."""
+    """Start the server in a home folder of its own: drivers keep settings there. The server ends with this process."""
     home.mkdir(exist_ok=True)
-    words = [SERVER, "-p", str(port), "-u", str(home / "socket"), *(f"indi_simulator_{kind}" for kind in DRIVERS)]
+    words = [
+        *TIED,
+        SERVER,
+        "-p",
+        str(port),
+        "-u",
+        str(home / "socket"),
+        *(f"indi_simulator_{kind}" for kind in DRIVERS),
+    ]
     with (home / "indi.log").open("ab") as log:
         environment = {**os.environ, "HOME": str(home)}
-        return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+        # A session of its own: Ctrl-C would end the shell, and leave the server.
+        return subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment, start_new_session=True
+        )
 
 
 def _await_server(port: int, stopping: threading.Event) -> None:

@@ -1,6 +1,7 @@
 """`prjobs serve --demo --indi`: a FITS file for a newcomer, with one command."""
 
-import subprocess
+import contextlib
+from pathlib import Path
 
 import pytest
 
@@ -19,8 +20,29 @@ def test_one_command_makes_an_image(program):
     (image,) = wait_for(lambda: list(images.glob("*.fits")))
     assert header_of(image)["FILTER"] == "R"
     assert program.stop()[0] == 0
-    left = subprocess.run(["pgrep", "-f", str(program.data / "indi")], capture_output=True, check=False)
-    assert left.stdout == b""
+    assert simulators_of(program) == []
+
+
+def simulators_of(program):
+    """The numbers of the processes with the home folder of the program's simulators, the drivers too."""
+    found = []
+    for process in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if process.name.isdecimal() and f"HOME={program.data / 'indi'}".encode() in (
+                process / "environ"
+            ).read_bytes().split(b"\0"):
+                found.append(process.name)
+    return found
+
+
+@pytest.mark.long
+def test_the_simulators_end_with_a_killed_server(program):
+    require_indi()
+    program.serve("--demo", "--indi")
+    # The shell, the server, six drivers.
+    wait_for(lambda: len(simulators_of(program)) == 8)
+    program.kill()
+    assert wait_for(lambda: simulators_of(program) == [])
 
 
 def test_simulators_need_the_demo(program):
