@@ -313,6 +313,31 @@ def test_a_job_that_uses_other_devices_waits_for_their_earlier_jobs_and_later_on
     assert sorted(began[:2]) == ["go", "open"] and began[2:] == ["expose", "park"]
 
 
+def test_a_job_after_those_of_other_devices_does_not_hold_their_later_jobs(site: Site):
+    began: list[str] = []
+
+    def work(job: Job) -> None:
+        began.append(job.action)
+        site.go_on.wait(60)
+
+    def roofs(job: Job) -> tuple[str, ...]:
+        return ("dome",) if job.action == "go" else ()
+
+    site.program.on("dome")(work)
+    site.program.on("mount", after=roofs)(work)
+    site.program.on("camera", after=lambda _job: [1])(work)
+    with site.program:
+        together = [site.send("mount", "go"), site.send("dome", "close"), site.send("camera", "expose")]
+        for ulid in together:
+            site.await_status(ulid, "STARTED")
+        wait_for(lambda: len(began) == 3)
+        behind = [site.send("dome", "open"), site.send("mount", "go")]
+        site.go_on.set()
+        for ulid in [*together, *behind]:
+            site.await_status(ulid, "COMPLETE")
+    assert began[3:] == ["open", "go"]
+
+
 def test_a_stop_frees_the_devices_that_a_job_used(site: Site):
     site.program.on("camera", uses=["mount"])(lambda job: job.wait(600))
     site.program.on("mount")(lambda job: site.ran.append(job.action))

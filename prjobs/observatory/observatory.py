@@ -5,13 +5,13 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Self
 
 from prjobs.client import CallFailed, Client, Refused
 from prjobs.observatory.job import Job, Lane, Stopped
 from prjobs.observatory.outbox import AGAIN_S, LONGEST_S, Outbox, Report
-from prjobs.observatory.work import AfterRestart, Handler, Run, Seconds, Work
+from prjobs.observatory.work import AfterRestart, Handler, Run, Seconds, Types, Work
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,8 @@ class Observatory:
         seconds: Seconds = None,
         after_restart: AfterRestart = "fail",
         makes_safe: bool | None = None,
-        uses: Collection[str] = (),
+        uses: Types = (),
+        after: Types = (),
     ) -> Callable[[Run], Run]:
         """Decorate the function for the jobs of a device type and action; without an action, for every other action.
 
@@ -71,12 +72,12 @@ class Observatory:
         program had begun: "fail", "redo" (from the start), or "resume" (the same, with `job.resumed` True).
         `makes_safe`: the job is kept when a stop comes before its turn; closing and parking are, unless told otherwise.
         `uses`: other device types at work in the job: it begins after their earlier jobs, and their later jobs wait.
+        `after`: the same, but the later jobs do not wait. Both may be functions of the job.
         """
         name = action.strip().lower() if action is not None else None
 
         def keep(run: Run) -> Run:
-            used = frozenset(one.strip().lower() for one in uses)
-            handler = Handler(run, seconds, after_restart, makes_safe, used)
+            handler = Handler(run, seconds, after_restart, makes_safe, uses=uses, after=after)
             self.work.handlers[device.strip().lower(), name] = handler
             return run
 

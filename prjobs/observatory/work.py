@@ -4,7 +4,7 @@ import logging
 import re
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Literal
@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 AfterRestart = Literal["fail", "redo", "resume"]
 Run = Callable[[Job], object]
 Seconds = float | Callable[[Job], float] | None
+# Device types, or a function that names them for a job.
+Types = Collection[str] | Callable[[Job], Collection[str]]
 # A stop must not hold back what makes the telescope safe: a roof that stays open is worse than one that closes late.
 MAKES_SAFE = frozenset({"close", "park"})
 # Known again when the service hands a job out twice.
@@ -35,7 +37,8 @@ class Handler:
     seconds: Seconds = None
     after_restart: AfterRestart = "fail"
     makes_safe: bool | None = None
-    uses: frozenset[str] = frozenset()
+    uses: Types = ()
+    after: Types = ()
 
     def is_for_safety(self, job: Job) -> bool:
         """Return True for a job that waits while a stop is carried out, instead of being ended by the stop."""
@@ -48,6 +51,23 @@ class Handler:
         except Exception as error:
             logger.warning("no estimate for %s: %s", job, error)
             return None
+
+    def used_by(self, job: Job) -> frozenset[str]:
+        """Return the types of the devices whose later jobs wait for the job."""
+        return _named(self.uses, job)
+
+    def awaited_by(self, job: Job) -> frozenset[str]:
+        """Return the types of the devices whose earlier jobs the job waits for."""
+        return self.used_by(job) | _named(self.after, job)
+
+
+def _named(types: Types, job: Job) -> frozenset[str]:
+    try:
+        return frozenset(one.strip().lower() for one in (types(job) if callable(types) else types))
+    except Exception as error:
+        # The job itself fails with the reason, if there is one.
+        logger.warning("%s waits for no other device: %s", job, error)
+        return frozenset()
 
 
 class Work:
@@ -161,24 +181,21 @@ class Work:
         waiting = self._lanes.get(lane)
         if not waiting or lane in self._running or self._stops or not self._in_touch:
             return False
-        return not any(self._shares_device(waiting[0], other) for other in self._older_than(waiting[0]))
+        return not any(self._waits_for(waiting[0], older) for older in self._older_than(waiting[0]))
 
     def _older_than(self, job: Job) -> Iterator[Job]:
-        """Yield the running and waiting jobs that are older, if any function uses other devices at all."""
-        if not any(handler.uses for handler in self.handlers.values()):
+        """Yield the running and waiting jobs that are older, if any function names other devices at all."""
+        if not any(handler.uses or handler.after for handler in self.handlers.values()):
             return
         yield from (other for other in self._running.values() if other.order < job.order)
         for waiting in self._lanes.values():
             # A lane is in order: a long one of newer jobs costs one look.
             yield from takewhile(lambda other: other.order < job.order, waiting)
 
-    def _shares_device(self, job: Job, other: Job) -> bool:
-        """Return True if one of the two jobs uses the other's device."""
-        return other.lane[0] in self._uses(job) or job.lane[0] in self._uses(other)
-
-    def _uses(self, job: Job) -> frozenset[str]:
-        handler = self.handler_of(job)
-        return handler.uses if handler else frozenset()
+    def _waits_for(self, job: Job, older: Job) -> bool:
+        """Return True if the job must not begin before the end of an older job of another lane."""
+        mine, other = self.handler_of(job), self.handler_of(older)
+        return bool((mine and older.lane[0] in mine.awaited_by(job)) or (other and job.lane[0] in other.used_by(older)))
 
     def begin(self, lane: Lane) -> Job | None:
         """Take the lane's next job and have the start reported; None while no job may begin."""

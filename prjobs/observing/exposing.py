@@ -1,8 +1,10 @@
 """The camera's jobs: filter, frames, and a FITS file for each frame with the job in its header."""
 
+from collections.abc import Collection
 from contextlib import ExitStack
 from pathlib import Path
 
+from prjobs.base.catalogue import ENCLOSURES
 from prjobs.base.files import reason_of
 from prjobs.observatory import Job, Observatory
 from prjobs.observing import fits
@@ -11,7 +13,7 @@ from prjobs.observing.faults import DeviceFault
 from prjobs.observing.fits import Card
 from prjobs.observing.handlers import FilterJobs, usual_s
 from prjobs.observing.station import Station
-from prjobs.observing.values import BadParameter, Exposure, exposure
+from prjobs.observing.values import BadParameter, Exposure, exposure, has_light
 
 SET_UP_S = 60.0
 
@@ -26,7 +28,7 @@ class CameraJobs:
 
     def register(self, site: Observatory) -> None:
         """Give the handlers to the program."""
-        site.on("camera", "expose", seconds=usual_s)(self.expose)
+        site.on("camera", "expose", seconds=usual_s, uses=at_work, after=roofs)(self.expose)
 
     def expose(self, job: Job) -> None:
         """Take the job's frames; the filter stays in the beam until the last one."""
@@ -50,6 +52,16 @@ class CameraJobs:
             fits.write(path, self.camera.image(cards(job, asked, frame)))
         except OSError as error:
             raise DeviceFault(f"The image {path.name} was not written to {path.parent}: {reason_of(error)}.") from error
+
+
+def at_work(job: Job) -> Collection[str]:
+    """Return the devices that must not move during the job: those before the camera, for frames with light."""
+    return ("mount", "focuser", "rotator", "filter_wheel") if has_light(job.required) else ()
+
+
+def roofs(job: Job) -> Collection[str]:
+    """Return the enclosures, for frames with light: the frames are taken after an earlier opening."""
+    return ENCLOSURES if has_light(job.required) else ()
 
 
 def cards(job: Job, asked: Exposure, frame: int) -> list[Card]:

@@ -36,7 +36,9 @@ class MountJobs:
             "set_tracking_off": self.stop_tracking,
         }
         for action, run in jobs.items():
-            site.on("mount", action, seconds=usual_s)(run)
+            # A park does not wait for a roof that closes: the roof would refuse the motion then.
+            after = () if action in ("park", "set_tracking_off") else ENCLOSURES
+            site.on("mount", action, seconds=usual_s, after=after)(run)
 
     def go(self, job: Job) -> None:
         """Slew to the job's position."""

@@ -131,6 +131,11 @@ def _image_type(word: str) -> ImageType:
     return found
 
 
+def has_light(required: Params) -> bool:
+    """Return True for an exposure with an open shutter. Raise BadParameter for an unknown type."""
+    return _image_type(text(required, "image_type")) in ("light", "flat")
+
+
 def bins(value: object, optimal: int = 1) -> tuple[int, int]:
     """Return the binning, across and down, from `1`, `"2"`, `"1,1"`, `"2x2"`, `[2, 2]`, or `"optimal"`."""
     given = json.dumps(value) if isinstance(value, list) else str("" if value is None else value)

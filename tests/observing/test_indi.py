@@ -76,9 +76,27 @@ def test_a_motion_outside_the_limits_is_refused_and_nothing_moves(make_site, wit
     assert not witness.was_slewing()
 
 
+def test_jobs_sent_together_wait_for_roof_and_slew(site, witness):
+    opening, slew = site.send("enclosure", "open"), site.go(site.target(0.05, 89))
+    dark = site.send("camera", "expose", time="0.1", image_type="dark")
+    light, away = site.send("camera", "expose", time="0.5"), site.go(site.target(0.1, 89))
+    assert [site.outcome(one)[0] for one in (opening, slew, dark, light, away)] == ["COMPLETE"] * 5
+
+    def busy_s(device, name):
+        return [one.time_s for one in witness.seen if (one.device, one.name, one.state) == (device, name, "Busy")]
+
+    open_s, slews_s = witness.last(DOME, "DOME_SHUTTER").time_s, busy_s(MOUNT, "EQUATORIAL_EOD_COORD")
+    exposures_s = busy_s(CAMERA, "CCD_EXPOSURE")
+    # The dark is taken at once, the frame with light between the slews.
+    assert exposures_s[0] < open_s < slews_s[0]
+    of_light_s = [one for one in exposures_s if one > slews_s[0]]
+    assert of_light_s[-1] < slews_s[-1]
+    assert not any(of_light_s[0] <= one <= of_light_s[-1] for one in slews_s)
+
+
 def test_a_stop_ends_slew_and_exposure(make_site, witness):
     site = make_site(limits=UNDER_ROOF)
-    slew, frames = site.go(site.target(3)), site.send("camera", "expose", time="60")
+    slew, frames = site.go(site.target(3)), site.send("camera", "expose", time="60", image_type="dark")
     wait_for(witness.is_slewing)
     wait_for(lambda: witness.state(CAMERA, "CCD_EXPOSURE") == "Busy")
     stop = site.stop()
