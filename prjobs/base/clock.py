@@ -1,10 +1,18 @@
 """The source of time and of random bytes: the only module that reads either, so that tests can set them."""
 
+import logging
 import secrets
 import threading
 import time
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import NamedTuple
 
+# An answer of a database that came later says little of the time: it may be that of the question or of the answer.
+EXACT_MS = 500
+# Two exact measurements differ by less than this while the database's clock goes on.
+STEP_MS = 1000
+
+logger = logging.getLogger(__name__)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BOOT_CLOCK = getattr(time, "CLOCK_BOOTTIME", None)
 
@@ -47,6 +55,13 @@ class Clock:
         return secrets.token_urlsafe(32)
 
 
+class ClockStep(NamedTuple):
+    """A step of a database's clock: forward if `ms` is above 0. `noticed_s` is of `elapsed_s`."""
+
+    ms: int
+    noticed_s: float
+
+
 class StoreClock(Clock):
     """The clock of a hub's database, as this process knows it: the machine's own clock may be wrong by any amount.
 
@@ -56,7 +71,10 @@ class StoreClock(Clock):
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._offset_ms = super().now_ms() - self.own_ms()
+        self._is_exact = False
         self._last_ms = 0
+        # The last step of the database's clock against the time that passed here.
+        self.step: ClockStep | None = None
 
     def own_ms(self) -> int:
         """Return milliseconds of the machine that only ever grow."""
@@ -67,9 +85,18 @@ class StoreClock(Clock):
         """Return by how much the database's clock is ahead of the machine's wall clock."""
         return self.own_ms() + self._offset_ms - super().now_ms()
 
-    def set_offset(self, offset_ms: int) -> None:
-        """Set the database's time less `own_ms`."""
-        self._offset_ms = offset_ms
+    def measure(self, now_ms: int, asked_ms: int) -> None:
+        """Take over the time of the database from the answer to a question of this moment of `own_ms`."""
+        answered_ms = self.own_ms()
+        is_exact = answered_ms - asked_ms <= EXACT_MS
+        if self._is_exact and not is_exact:
+            return
+        offset_ms = now_ms - (asked_ms + answered_ms) // 2
+        step_ms = offset_ms - self._offset_ms
+        if self._is_exact and abs(step_ms) > STEP_MS:
+            self.step = ClockStep(step_ms, self.elapsed_s())
+            logger.warning("the clock of the database moved by %+.1f s", step_ms / 1000)
+        self._offset_ms, self._is_exact = offset_ms, is_exact
 
     def now_ms(self) -> int:
         """Return the database's time in Unix milliseconds, UTC."""

@@ -20,9 +20,8 @@ from prjobs.version import VERSION
 RENEW_S = 2.0
 # A process that is ready looks so often whether the active one is gone.
 LOOK_S = 1.0
-# The longest wait for an answer of the server, and for one that sets the clock.
+# The longest wait for an answer of the server.
 ANSWER_S = 3.0
-EXACT_MS = 500
 # A member that is no more there is forgotten after a day.
 FORGOTTEN_MS = 86_400_000
 _SESSIONS = "SELECT 1 FROM pg_stat_activity WHERE application_name = ? LIMIT 1"
@@ -84,8 +83,6 @@ class Member:
     def __init__(self, url: str, address: str, clock: StoreClock, before: str = "") -> None:
         self.id = clock.random_bytes(8).hex()
         self._watch = Watch(clock)
-        # True once the clock was set by the database's.
-        self._is_set = False
         self._before = before
         self._url, self.address, self._clock = url, address, clock
         self.seen = Seen()
@@ -223,13 +220,9 @@ class Member:
         return connection
 
     def _look_at_clock(self, connection: PostgresConnection) -> int:
-        before_ms = self._clock.own_ms()
+        asked_ms = self._clock.own_ms()
         now_ms: int = connection.fetch(f"SELECT {_NOW}")[0][0]
-        after_ms = self._clock.own_ms()
-        # A late answer says little: the time may be that of the question or that of the answer.
-        if after_ms - before_ms <= EXACT_MS or not self._is_set:
-            self._is_set = True
-            self._clock.set_offset(now_ms - (before_ms + after_ms) // 2)
+        self._clock.measure(now_ms, asked_ms)
         return now_ms
 
 

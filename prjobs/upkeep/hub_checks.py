@@ -126,7 +126,8 @@ def _check_store(patient: Patient, connection: PostgresConnection) -> Findings:
 def _clock_of(connection: PostgresConnection) -> StoreClock:
     """Return the clock of the database: the times in the store are this clock's."""
     clock = StoreClock()
-    clock.set_offset(connection.fetch(f"SELECT {hub_state.NOW_MS}")[0][0] - clock.own_ms())
+    asked_ms = clock.own_ms()
+    clock.measure(connection.fetch(f"SELECT {hub_state.NOW_MS}")[0][0], asked_ms)
     return clock
 
 

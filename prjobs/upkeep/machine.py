@@ -94,17 +94,32 @@ class WallClock:
 
 
 def compare_clocks(queue: Queue, clock: StoreClock) -> None:
-    """Raise a notice while this machine's clock differs from that of the database, which a hub goes by."""
-    ahead_ms = clock.offset_ms
+    """Raise a notice while this machine's clock differs from that of the database, which a hub goes by.
+
+    After a step of the database's clock the notice stays for a day.
+    """
+    sentences = [_step_of_database(clock), _difference(clock.offset_ms)]
+    queue.notices.say(Code.CLOCK, " ".join(filter(None, sentences)))
+
+
+def _step_of_database(clock: StoreClock) -> str:
+    if clock.step is None or clock.elapsed_s() - clock.step.noticed_s > CLOCK_NOTICE_S:
+        return ""
+    direction = "forward" if clock.step.ms > 0 else "back"
+    return (
+        f"The clock of the hub's database moved {direction} by {abs(clock.step.ms) / 1000:.0f} s. The ends of jobs, "
+        "leases and locks go by that clock: set the clock by NTP."
+    )
+
+
+def _difference(ahead_ms: int) -> str:
     if abs(ahead_ms) <= CLOCK_DIFFERS_MS:
-        queue.notices.end(Code.CLOCK)
-        return
+        return ""
     direction = "behind" if ahead_ms > 0 else "ahead of"
-    sentence = (
+    return (
         f"The clock of this machine is {abs(ahead_ms) / 1000:.0f} s {direction} that of the hub's database. The hub "
         "goes by the database: set both clocks by NTP."
     )
-    queue.notices.say(Code.CLOCK, sentence)
 
 
 def watch_losses_once(queue: Queue) -> None:
