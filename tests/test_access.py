@@ -6,7 +6,7 @@ import jwt
 import pytest
 import requests
 
-from prjobs.access import login, tokens
+from prjobs.access import desk, login, tokens
 from prjobs.access.tokens import NewToken
 from prjobs.base.errors import NotFound, Unauthorized
 from tests.verbs import USER, make_token
@@ -24,6 +24,14 @@ def test_it_works(appliance):
         ("saf",),
     )
     assert [one.id for one in tokens.list_tokens(appliance.desk)] == [info.id]
+
+
+def test_what_was_looked_up_of_some_thousand_tokens_is_kept():
+    """A dict that is emptied before would cost each site of a hub a look into the store at each poll."""
+    known: dict[str, int] = {}
+    for number in range(5000):
+        desk.remember(known, str(number), number)
+    assert len(known) == 5000
 
 
 def test_the_token_itself_is_not_stored(appliance):

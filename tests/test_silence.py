@@ -73,6 +73,22 @@ def test_it_works(make_server):
 # ---- a site that never polled
 
 
+def test_a_linked_site_reads_the_recent_jobs_instead_of_polling(make_server):
+    """A person who reads the recent jobs is no program at the site."""
+    clock = ManualClock()
+    saf = Site(make_server(clock), clock)
+    link, viewer = bearer(saf.server, "observatory", sites=("saf",)), bearer(saf.server, "viewer")
+    saf.send()
+    for _ in range(20):
+        clock.advance(5)
+        assert len(saf.post("getrecentjobs", {}, **link).json()) == 1
+    assert saf.alarms() == {}
+    assert [(one["site"], one["silent"], one["usual_gap_ms"]) for one in saf.now()["sites"]] == [("saf", False, 5000)]
+    clock.advance(61)
+    saf.post("getrecentjobs", {}, **viewer)
+    assert [key.partition("/")[0] for key in saf.alarms()] == ["silent"]
+
+
 def test_a_job_for_a_site_that_never_polled(make_server):
     clock = ManualClock()
     server = make_server(clock, allowed_origins=["https://ui.example"])

@@ -10,7 +10,9 @@ from prjobs.access.provider import Provider
 from prjobs.base.limits import Quota, Rate
 from prjobs.store.common import Common
 
-KNOWN_LIMIT = 1000
+# At a hub each of a thousand sites has a token, and a full dict is emptied: with a limit below the number of tokens in
+# use each request would look its token up in the store.
+KNOWN_LIMIT = 10_000
 Value = TypeVar("Value")
 
 
