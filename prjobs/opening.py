@@ -33,7 +33,7 @@ from prjobs.monitor.board import new_board
 from prjobs.store.common import Common
 from prjobs.store.database import Database
 from prjobs.store.hub_state import brought_ulid
-from prjobs.store.joining import SECRET, digest, require_not_set_back, require_secret
+from prjobs.store.joining import SECRET, digest, require_not_set_back, require_secret, say_new_secret
 from prjobs.store.losses import Seen
 from prjobs.store.numbers import note_for_older_versions
 from prjobs.store.schema import open_database, schema_number
@@ -143,10 +143,11 @@ def _open(
     facts: dict[str, str] = dict(database.fetch("SELECT name, value FROM fact"))
     require_there(identity, facts)
     _require_secret(folder, settings, identity, facts)
-    secret = folder.secret(clock)
     require_identity(folder, settings, identity, facts)
     if settings.store_url:
         require_not_set_back(database, identity)
+        say_new_secret(folder, facts)
+    secret = folder.secret(clock)
     common = Common(
         folder=folder.path,
         settings=settings,

@@ -1,6 +1,7 @@
 """The checks of a data folder that joins a hub: the same secret, and a database that was not set back."""
 
 import hashlib
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from prjobs.store.source import Store
 
 # The fact with the SHA-256 of the secret, and the key of identity.json with the highest number of a change.
 SECRET, LAST_SEQ = "secret", "last_seq"
+logger = logging.getLogger(__name__)
 _COPY = (
     "Copy the file secret from the data folder of another process of the hub, or from the folder that the store was "
     "moved from, then start again."
@@ -32,6 +34,28 @@ def require_secret(folder: Folder, identity: Mapping[str, Any], facts: Mapping[s
         raise Unusable(f"{folder.path} has no secret, and the hub has one: its tokens are signed with it. {_COPY}")
     elif digest(folder.known_secret()) != facts[SECRET]:
         raise Unusable(f"The secret in {folder.path} is not that of the hub. {_COPY}")
+
+
+def names_no_secret(facts: Mapping[str, str]) -> bool:
+    """Return True for the database of a hub in use that names no secret: the secret of the next start is the hub's."""
+    return SECRET not in facts and "identity" in facts
+
+
+def say_new_secret(folder: Folder, facts: Mapping[str, str]) -> None:
+    """Log that the secret of the folder becomes that of a hub in use; the start names it, so the next is silent."""
+    if not names_no_secret(facts):
+        return
+    if (folder.path / "secret").exists():
+        which, worthless = "the one of", "tokens made with another secret"
+    else:
+        which, worthless = "a new one, made in", "all older tokens"
+    logger.warning(
+        "The database of store_url named no secret until now. From now on the secret of the hub is %s %s: %s are "
+        "worthless.",
+        which,
+        folder.path,
+        worthless,
+    )
 
 
 def require_not_set_back(store: Store, identity: Mapping[str, Any]) -> None:

@@ -139,6 +139,9 @@ def _check_joining(patient: Patient, connection: PostgresConnection) -> Findings
         joining.require_secret(patient.folder, identity, facts)
         if joining.SECRET in facts:
             yield Finding(OK, "joining", "The secret is the one of the hub's other processes.")
+        elif joining.names_no_secret(facts):
+            sentence = "The database names no secret of the hub: the next process that becomes active names its own. "
+            yield Finding(NOTE, "joining", f"{sentence}Start a process first whose secret signed the tokens.")
         joining.require_not_set_back(cast(Store, connection), identity)
     except Unusable as unusable:
         yield Finding(WRONG, "joining", str(unusable))

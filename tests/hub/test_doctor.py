@@ -26,6 +26,7 @@ from prjobs.store.hub import make_schema  # noqa: E402
 from prjobs.store.members import Member  # noqa: E402
 from prjobs.store.postgres import connect  # noqa: E402
 from prjobs.upkeep import hub_checks  # noqa: E402
+from tests.hub.opening import starts  # noqa: E402
 
 PASSWORD = "a-long-password"
 Found = Callable[..., list[Finding]]
@@ -183,12 +184,27 @@ def test_a_store_of_another_appliance(found: Found, hub: Member, folder: Folder)
     assert identity.level == WRONG and "store_url" in identity.sentence
 
 
-def test_a_folder_that_could_not_join(found: Found, hub: Member, folder: Folder) -> None:
+def test_a_folder_that_could_not_join(
+    found: Found, hub: Member, folder: Folder, postgres_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
     assert levels(found("joining")) == [OK]
     folder.write_identity({**folder.identity(), "last_seq": 10**9})
     (_, set_back) = found("joining")
     assert set_back.level == WRONG and "set back" in set_back.sentence
+    sql(postgres_url, "DELETE FROM fact WHERE name = 'secret'")
+    assert [one.level for one in found("joining") if "names no secret" in one.sentence] == [NOTE]
+    hub.leave()
+    assert "set back" in starts(folder, postgres_url) and "named no secret" not in caplog.text
+    folder.write_identity({**folder.identity(), "last_seq": 0})
+    for is_said in (True, False):
+        caplog.clear()
+        assert starts(folder, postgres_url) is True
+        said = [text for text in caplog.messages if "named no secret until now" in text]
+        assert len(said) == is_said and all(f"the one of {folder.path}" in text for text in said)
     path = folder.path / "secret"
+    path.unlink()
+    sql(postgres_url, "DELETE FROM fact WHERE name = 'secret'")
+    assert starts(folder, postgres_url) is True and "a new one, made in" in caplog.text
     path.write_text(path.read_text().strip()[::-1])
     (secret,) = found("joining")
     assert secret.level == WRONG and "not that of the hub" in secret.sentence
