@@ -150,7 +150,7 @@ def commands():
         text = path.read_text(encoding="utf-8")
         for block in blocks(text, "sh", "bat"):
             for line in block.replace("\\\n", " ").replace("\n  ", " ").splitlines():
-                for part in re.split(r" && | \| | > |;", line):
+                for part in re.split(r" && | \| | >>? |;", line):
                     if re.match(r"(?:\S*[/\\])?prjobs ", part):
                         yield path.name, part
         for inline in re.findall(r"`(prjobs [^`]+)`", re.sub(r"^```.*?^```$|^\|[^\n]*$", "", text, flags=re.S | re.M)):

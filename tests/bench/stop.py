@@ -1,42 +1,61 @@
-"""`python -m tests.bench stop`: the time from a stop's newjob to the end of the simulated mount's motion.
+"""`python -m tests.bench stop`: the time from a stop to the end of the simulated mount's motion.
 
 The appliance, `prjobs observe` and the INDI server with its simulators are processes. A witness at the INDI server sees
-the end of the motion.
+the end of the motion. The stops are sent by `newjob`, then with STOP on the page in Chromium.
 """
 
 import argparse
 import statistics
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.bench.processes import scratch
 from tests.observing.indi import MOUNT, NAMES, IndiServer, Witness
-from tests.observing.observer import Observer
+from tests.observing.observer import Observer, with_devices
 from tests.observing.station import Users
+from tests.page.chromium import NoBrowser, launched
+from tests.page.watching import log_in, wait_text
 from tests.program import Program
 from tests.waiting import wait_for
 
 QUICK_ROUNDS = 5
+BUTTON = "[data-stop] [data-part=stop]"
 
 
 def main(asked: argparse.Namespace) -> bool:
     """Run the rounds and print median and worst; True: no figure is judged."""
-    with scratch() as folder:
-        took_ms = run(folder, QUICK_ROUNDS if asked.quick else asked.rounds)
-    print(f"stops {len(took_ms)}, median {statistics.median(took_ms):.0f} ms, worst {max(took_ms):.0f} ms")
+    rounds = QUICK_ROUNDS if asked.quick else asked.rounds
+    with scratch() as folder, site(folder) as (program, users, witness):
+        _say("newjob", [stop_once(users, witness, lambda: by_newjob(users)) for _ in range(rounds)])
+        try:
+            with launched() as browser:
+                page = browser.new_page()
+                log_in(page, program.url, program.token("auth0|bob", "--role", "admin"))
+                wait_text(page.locator(BUTTON), "HOLD TO STOP")
+                _say("page, from the press", [stop_once(users, witness, lambda: by_page(page)) for _ in range(rounds)])
+        except NoBrowser as missing:
+            print(missing)
     return True
 
 
-def run(home: Path, rounds: int) -> list[float]:
-    """Stop a slew again and again; the milliseconds of each."""
+def _say(how: str, took_ms: list[float]) -> None:
+    print(f"{how}: stops {len(took_ms)}, median {statistics.median(took_ms):.0f} ms, worst {max(took_ms):.0f} ms")
+
+
+@contextmanager
+def site(home: Path) -> Iterator[tuple[Program, Users, Witness]]:
+    """Start the processes of a site, and open the roof."""
     program, devices = Program(home / "data"), IndiServer(home)
     try:
         url = program.serve()
-        observer = Observer(home, url, ("--indi", f"127.0.0.1:{devices.port}"), NAMES)
+        observer = Observer(home, url, ("--indi", f"127.0.0.1:{devices.port}"), with_devices(NAMES))
         users, witness = Users(url, program.token("auth0|alice", "--role", "admin")), Witness(devices.port)
         users.outcome(users.send("enclosure", "open"))
         try:
-            return [stop_once(users, witness) for _ in range(rounds)]
+            yield program, users, witness
         finally:
             observer.kill()
     finally:
@@ -44,13 +63,12 @@ def run(home: Path, rounds: int) -> list[float]:
         devices.kill()
 
 
-def stop_once(users: Users, witness: Witness) -> float:
-    """Begin a slew and stop it; the milliseconds from the request to the witness's sight of the end."""
+def stop_once(users: Users, witness: Witness, stop: Callable[[], float]) -> float:
+    """Begin a slew and stop it; the milliseconds to the witness's sight of the end. `stop` returns its begin."""
     ra_h = (witness.ra_h() + 11) % 24
-    users.send("mount", "go", ra=f"{ra_h:.5f}", dec="82", frame="apparent")
+    slew = users.send("mount", "go", ra=f"{ra_h:.5f}", dec="82", frame="apparent")
     wait_for(lambda: witness.moves("mount"))
-    asked_s = time.monotonic()
-    stop = users.stop()
+    asked_s = stop()
     ended = wait_for(
         lambda: next(
             (
@@ -61,5 +79,23 @@ def stop_once(users: Users, witness: Witness) -> float:
             None,
         )
     )
-    users.outcome(stop)
+    status, message = users.outcome(slew)
+    assert status == "ABORTED", message
     return (ended.time_s - asked_s) * 1000
+
+
+def by_newjob(users: Users) -> float:
+    """Send a stop; the time of the request."""
+    asked_s = time.monotonic()
+    users.stop()
+    return asked_s
+
+
+def by_page(page: Any) -> float:
+    """Hold STOP until the page sends the stop; the time of the press."""
+    page.locator(BUTTON).hover()
+    asked_s = time.monotonic()
+    page.mouse.down()
+    page.locator("[data-holding]").wait_for(state="detached")
+    page.mouse.up()
+    return asked_s

@@ -9,13 +9,18 @@ from tests.program import ask_to_stop
 PLACE = "\n[site]\nlatitude_deg = 34.459\nlongitude_deg = -119.681\n"
 
 
-class Observer:
-    """The program of site saf. `server`: the flag and address of the devices' server."""
+def with_devices(names: dict[str, str]) -> str:
+    """Return an observe.toml with the devices."""
+    return "[devices]\n" + "".join(f'{kind} = "{name}"\n' for kind, name in names.items()) + PLACE
 
-    def __init__(self, home: Path, url: str, server: tuple[str, str], names: dict[str, str]) -> None:
+
+class Observer:
+    """The program of site saf. `server`: the flag and address of the devices' server; `text`: the observe.toml."""
+
+    def __init__(self, home: Path, url: str, server: tuple[str, str], text: str) -> None:
         self.images = home / "images"
         file = home / "observe.toml"
-        file.write_text("[devices]\n" + "".join(f'{kind} = "{name}"\n' for kind, name in names.items()) + PLACE)
+        file.write_text(text, encoding="utf-8")
         self._command = [sys.executable, "-m", "prjobs", "observe", *server, "--site", "saf", "--url", url]
         self._command += ["--config", str(file), "--images", str(self.images), "--data", str(home / "data")]
         self._log = home / "observe.log"

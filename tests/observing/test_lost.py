@@ -9,7 +9,7 @@ import pytest
 from prjobs.observing.indi_site import IndiSite
 from prjobs.observing.limits import Limits
 from tests.observing.indi import NAMES
-from tests.observing.observer import Observer
+from tests.observing.observer import Observer, with_devices
 from tests.observing.station import Users
 from tests.waiting import wait_for
 
@@ -74,7 +74,7 @@ def test_an_abort_that_did_not_arrive_is_sent_when_the_server_is_back(started, i
 
 def test_the_end_of_the_program_ends_motions(program, indi, witness, tmp_path):
     url = program.serve()
-    observer = Observer(tmp_path, url, ("--indi", f"127.0.0.1:{indi.port}"), NAMES)
+    observer = Observer(tmp_path, url, ("--indi", f"127.0.0.1:{indi.port}"), with_devices(NAMES))
     users = Users(url, program.token("auth0|alice", "--role", "admin"))
     frames = users.send("camera", "expose", time="100", image_type="dark")
     wait_for(lambda: witness.moves("camera"))

@@ -14,7 +14,7 @@ from prjobs.observatory.work import INTERRUPTED
 from tests.observing.alpaca import ALPACA_NAMES, AlpacaServer, AlpacaWitness, require_alpaca
 from tests.observing.headers import header_of
 from tests.observing.indi import NAMES, IndiServer, Witness, require_indi
-from tests.observing.observer import Observer
+from tests.observing.observer import Observer, with_devices
 from tests.observing.station import OVER, Users
 from tests.program import Program
 from tests.waiting import wait_for
@@ -36,7 +36,7 @@ class Night:
         self.users = Users(program.url, program.token("auth0|alice", "--role", "admin"))
         self.watch()
         names = NAMES if flag == "--indi" else ALPACA_NAMES
-        self.observer = Observer(home, program.url, (flag, f"127.0.0.1:{devices.port}"), names)
+        self.observer = Observer(home, program.url, (flag, f"127.0.0.1:{devices.port}"), with_devices(names))
         self.witness.bring_park_nearer()
 
     def serve(self) -> None:

@@ -1,6 +1,5 @@
 """A real browser for the page: the machine's own Chromium, driven by playwright."""
 
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,41 +13,22 @@ import pytest
 from prjobs.monitor.rules import rules_of
 from tests.page.axe import list_grave
 from tests.page.calling import STATIC, Call
+from tests.page.chromium import NoBrowser, launched
 from tests.page.here import Here
 from tests.page.tour import House
 from tests.page.watching import COUNT_TONES, Observatory, log_in
 from tests.program import Program
 from tests.waiting import PATIENCE_S
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-INSTALL = "The browser tests need a Chromium and playwright (Debian: apt install chromium; pip install playwright)."
-
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """A headless browser; without one the tests of the page are skipped."""
     try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        pytest.skip(INSTALL)
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip(INSTALL)
-    with sync_playwright() as playwright:
-        # Scroll bars are part of what must be red, so they are not hidden here.
-        started = playwright.chromium.launch(
-            executable_path=found, args=FLAGS, ignore_default_args=["--hide-scrollbars"]
-        )
-        yield started
-        started.close()
+        with launched() as browser:
+            yield browser
+    except NoBrowser as missing:
+        pytest.skip(str(missing))
 
 
 class _Files(SimpleHTTPRequestHandler):
