@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -224,7 +225,7 @@ def describe(one: Motion, verdict: Verdict) -> str:
         f"CPU of the driver          {one.driver_us / requests:.0f} µs a request",
         *_quiet_lines(one),
         f"memory of the hub          {', '.join(f'{rss:.0f} MB' for rss in _memory(one.hub))}",
-        f"alarms seen                {len(account.alarms)} {sorted(account.alarms)[:3] or ''}",
+        f"alarms seen                {dict(Counter(key.partition('/')[0] for key in account.alarms)) or 0}",
         *(f"refused: {count} times {why}" for why, count in account.refused.items()),
         f"{'kind':<26} {'count':>9} {'per s':>7} {'median':>9} {'p99':>9} {'longest':>9}",
     ]
