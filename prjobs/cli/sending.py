@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -48,14 +49,21 @@ def parameter(text: str) -> tuple[str, Any]:
 
 
 def _send(client: Client, site: str, **command: Any) -> dict[str, Any]:
-    now = client.api("GET", "/api/now")
-    polled = [one["site"] for one in now["sites"] if any(polls["last_ms"] for polls in one["polls"].values())]
-    if site not in polled:
+    # The state of every site takes seconds at a hub of a thousand sites: a stop must not wait for that. A name that no
+    # site can have is refused with the command.
+    is_name = re.fullmatch(r"[A-Za-z0-9_-]{1,64}", site)
+    now = client.api("GET", f"/api/now?sites=named&site={site}" if is_name else "/api/now?sites=named")
+    if not _polled(now):
         said = f"note: no observatory of the site {marked(site)} has polled here yet; the job waits."
-        stderr(f"{said} {did_you_mean(site, polled)}".rstrip())
+        stderr(f"{said} {did_you_mean(site, _polled(client.api('GET', '/api/now')))}".rstrip())
     _print_notes(client, {"site": site, "instance": "", **command})
     user = now["user"]
     return client.new_job(site, **command, user_id=user["user_id"], user_name=user["user_name"])
+
+
+def _polled(now: dict[str, Any]) -> list[str]:
+    """Return the sites of a state whose programs have polled."""
+    return [one["site"] for one in now["sites"] if any(polls["last_ms"] for polls in one["polls"].values())]
 
 
 def _print_notes(client: Client, draft: dict[str, Any]) -> None:

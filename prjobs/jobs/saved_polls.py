@@ -12,6 +12,8 @@ from prjobs.store.numbers import last_number
 from prjobs.store.transaction import Transaction
 
 logger = logging.getLogger(__name__)
+# The sites of one transaction: a hub's writer would keep stops waiting for half a second with a thousand.
+AT_ONCE = 100
 
 
 def save_polls(queue: Queue, folder: Folder) -> None:
@@ -19,8 +21,9 @@ def save_polls(queue: Queue, folder: Folder) -> None:
 
     A file that cannot be replaced, as on a full disk, keeps the old contents: the next start asks the store too.
     """
-    if polls := queue.polls.unsaved():
-        queue.database.write(_save_polls, queue, polls)
+    polls = queue.polls.unsaved()
+    for at in range(0, len(polls), AT_ONCE):
+        queue.database.write(_save_polls, queue, polls[at : at + AT_ONCE])
     stored = queue.database.fetch("SELECT max(ulid) FROM job")[0][0]
     try:
         identity = folder.identity()
@@ -41,6 +44,9 @@ def save_polls(queue: Queue, folder: Folder) -> None:
 
 
 def _save_polls(transaction: Transaction, queue: Queue, polls: list[tuple[str, str, int, int | None]]) -> None:
-    transaction.executemany("DELETE FROM poll WHERE site = ? AND queue = ?", [poll[:2] for poll in polls])
-    transaction.executemany("INSERT INTO poll (site, queue, last_ms, usual_gap_ms) VALUES (?, ?, ?, ?)", polls)
+    transaction.executemany(
+        "INSERT INTO poll (site, queue, last_ms, usual_gap_ms) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (site, queue) DO UPDATE SET last_ms = excluded.last_ms, usual_gap_ms = excluded.usual_gap_ms",
+        polls,
+    )
     transaction.after_commit(queue.polls.saved, polls)
