@@ -12,6 +12,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+from prjobs.access.relayed import HeadReader, HeadWriter
 from prjobs.appliance import Appliance
 from prjobs.base.clock import StoreClock
 from prjobs.base.errors import LIBRARY_MISSING, Fault, Unavailable, Unusable
@@ -23,12 +24,14 @@ from prjobs.base.settings import Settings
 from prjobs.cloud import switched_off
 from prjobs.jobs import proofs
 from prjobs.opening import Purpose, Start, open_appliance, require_identity, require_settings
+from prjobs.serving.reach import Reach
 from prjobs.serving.running import Running, fetcher, leave_address, listen, url_of
 from prjobs.store.joining import SECRET, require_not_set_back, require_secret
 from prjobs.store.losses import Seen
 from prjobs.upkeep.chores import Chores
 from prjobs.version import VERSION
 from prjobs.web.app import build_app
+from prjobs.web.guard import names_for_others
 from prjobs.web.standby import StandbyApp, Switch
 
 if TYPE_CHECKING:
@@ -154,6 +157,9 @@ class HubServer:
         except Unusable:
             self._lock.release()
             raise
+        self._relay = self.listener.open_relay()
+        self._reach: Reach | None = None
+        self._standby.is_relaying = lambda: self._relay.target is not None
         self._thread = threading.Thread(target=self._take_part, name="hub", daemon=True)
 
     @property
@@ -242,6 +248,7 @@ class HubServer:
             return
         # The process that was active is gone, and this one does not serve yet.
         self._standby.active = ""
+        self._relay.aim(None)
         term.sign()
         while not self._open(term) and not term.is_over.wait(AGAIN_S):
             pass
@@ -268,6 +275,14 @@ class HubServer:
             self._say_start(self.url, appliance, start)
         return True
 
+    def _new_reach(self) -> Reach:
+        """Return the way to the active process, with the secret of the hub, and let the relay take connections."""
+        secret = self.folder.secret(self._clock)
+        names = names_for_others(self._settings.host, self._settings.allowed_hosts)
+        writer = HeadWriter(secret, self._clock, names)
+        self._relay.arm(writer, HeadReader(secret, self._clock, self._address))
+        return Reach(self._relay, writer, secret, self._clock)
+
     def _show(self, term: Term, appliance: Appliance) -> None:
         app = build_app(appliance)
         term.running = Running(appliance, self.folder, self.listener.port)
@@ -275,6 +290,7 @@ class HubServer:
         switched_off.hold_and_give_back(appliance.cloud)
         chores = Chores(appliance, self.folder, self.listener.addresses)
         term.running.start(chores.run, partial(switched_off.watch, appliance.cloud))
+        self._reach = self._reach or self._new_reach()
         self._switch.app = app
         # A process that was replaced during the start must not act.
         term.stop_if_replaced()
@@ -306,6 +322,10 @@ class HubServer:
         if active and not self._fits:
             # The first process of a new hub makes the secret after the others looked for one.
             self._fits = self._fits_now()
+        if active and self._fits and self._term:
+            reach = self._reach = self._reach or self._new_reach()
+            reach.look(active)
+            self._term.member.died = reach.died
         if self._standby.active == self._shown:
             return
         self._shown = self._standby.active

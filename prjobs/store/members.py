@@ -20,6 +20,8 @@ from prjobs.version import VERSION
 RENEW_S = 2.0
 # A process that is ready looks so often whether the active one is gone.
 LOOK_S = 1.0
+# And so often once nobody listens at the address of the active one: the server sees a little later that it ended.
+SOON_S = 0.1
 # The longest wait for an answer of the server.
 ANSWER_S = 3.0
 # A member that is no more there is forgotten after a day.
@@ -84,6 +86,8 @@ class Member:
         self.id = clock.random_bytes(8).hex()
         self._watch = Watch(clock)
         self._before = before
+        # The active process if nobody listens at its address any more; "" while that is not known.
+        self.died = ""
         self._url, self.address, self._clock = url, address, clock
         self.seen = Seen()
 
@@ -96,10 +100,12 @@ class Member:
             epoch = connection.fetch("SELECT epoch FROM door WHERE id = 1 FOR UPDATE")[0][0]
             now_ms = self._look_at_clock(connection)
             active = self._active(connection, now_ms)
-            if active and not (self._is_over(connection, active.id) or self._has_gone(active, gone)):
+            is_over = active is not None and self._is_over(connection, active.id)
+            if active and not (is_over or self._has_gone(active, gone)):
                 return active
             if active:
-                logger.warning("%s gives no sign of life: this process takes over", active.url)
+                said = "has ended" if is_over else "gives no sign of life"
+                logger.warning("%s %s: this process takes over", active.url, said)
             connection.execute("UPDATE door SET holder = ?, epoch = ? WHERE id = 1", (self.id, epoch + 1))
             self._sign_in(connection, now_ms)
         return None
@@ -130,6 +136,9 @@ class Member:
                     if active is None:
                         return True
                     on_look(active)
+                    if self.died == active.id:
+                        stop.wait(SOON_S)
+                        continue
                 except PostgresError as error:
                     logger.warning("the active process is not known: %s", " ".join(str(error).split()))
                     on_look(None)
@@ -152,11 +161,12 @@ class Member:
         return self.take_over(gone=active)
 
     def _is_over(self, connection: PostgresConnection, member: str) -> bool:
-        """Return True if the member ran from this data folder before this process, and its connections are gone.
+        """Return True if the member's connections to the database are gone, and another sign says that it has ended.
 
-        A copy of the folder may name a member that lives: the connections show the member.
+        The other sign: nobody listens at its address any more, or it ran from the data folder of this process. Each
+        sign alone can be wrong: a copy of the folder may name a member that lives.
         """
-        if not member or member != self._before:
+        if not member or member not in (self._before, self.died):
             return False
         # A pooler may give the sessions names of its own, or hide the sessions of others.
         shows_names = connection.fetch(_SESSIONS, (session_name(self.id),))

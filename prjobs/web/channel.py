@@ -1,5 +1,6 @@
 """One connection of the server: requests and answers, also without a worker while a request waits."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -52,6 +53,10 @@ class Channel(EndingChannel):
         self.is_refused = False
         # Names the call of `service` that answers a request.
         self.service_call: object | None = None
+        # The first bytes at a process of a hub, until the relay knows whose connection begins; later, and else, None.
+        self.first: bytes | None = b"" if self.server.relay else None
+        # Of a connection that a standby of the hub relays: the names of the standby's machine.
+        self.relayed: frozenset[str] | None = None
 
     def urgency(self) -> Urgency:
         """Return the urgency of the next request."""
@@ -169,7 +174,17 @@ class Channel(EndingChannel):
             self.end()
         elif not self.waits_for_end:
             self.last_activity = time.time()
-            self.received(data)
+            if self.first is not None:
+                data = self.server.relay.begin(self, data)
+            if data:
+                self.received(data)
+
+    def detach(self) -> socket.socket:
+        """Return the open socket to another owner, and forget the connection."""
+        opened: socket.socket = self.socket
+        self.del_channel(self._map)
+        self.socket, self.connected = None, False
+        return opened
 
     def handle_write(self) -> None:
         """Send the bytes that did not fit, and let a worker make the next piece of a long answer."""

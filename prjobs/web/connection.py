@@ -9,6 +9,7 @@ from prjobs.access import audit
 from prjobs.access.audit import Actor
 from prjobs.access.identity import Identity
 from prjobs.base.sockets import is_loopback
+from prjobs.web.guard import RELAYED
 
 # waitress removes it unless it comes from the trusted proxy.
 PROXIED = "HTTP_X_FORWARDED_FOR"
@@ -47,9 +48,9 @@ def mark_forwarded(environ: dict[str, Any], trusted_proxy: str) -> None:
 
 
 def peer() -> str:
-    """Return the other end of the connection as address:port; the address alone behind a proxy."""
+    """Return the other end of the connection as address:port; the address alone behind a proxy or a standby."""
     environ = request.environ
-    if PROXIED in environ or UNKNOWN_PROXY in environ:
+    if not has_own_connection():
         return str(environ["REMOTE_ADDR"])
     # 127.0.0.1 and ::1 are one REMOTE_ADDR, but a port of each may be in use at the same time.
     return f"{environ['REMOTE_HOST']}:{environ['REMOTE_PORT']}"
@@ -58,7 +59,7 @@ def peer() -> str:
 def has_own_connection() -> bool:
     """Return True if the next request on the connection proves that the caller got the answer before."""
     environ = request.environ
-    return PROXIED not in environ and UNKNOWN_PROXY not in environ
+    return PROXIED not in environ and UNKNOWN_PROXY not in environ and RELAYED not in environ
 
 
 def shows_token() -> bool:

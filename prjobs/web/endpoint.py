@@ -22,6 +22,8 @@ MAX_WAIT_S = 25.0
 TOO_LARGE = "The body is too large: 1 MiB is the limit."
 # A key of the request's environ, true for an answer whose arrival is to be proved.
 IMPORTANT = "prjobs.important_answer"
+# A key of the request's environ: the connection is to be closed after the answer.
+LAST = "prjobs.last_answer"
 # A key of the request's environ: the next pieces of a long answer, each made once the client has read those before.
 PIECES = "prjobs.pieces"
 JSON = "application/json"

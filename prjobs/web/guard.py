@@ -5,21 +5,31 @@ web resolve to this machine. Programs send neither Origin nor Sec-Fetch-Site; br
 """
 
 import re
+from typing import Any
 
 from prjobs.base.errors import BadRequest, Forbidden, NotFound, WrongHost
 from prjobs.base.notices import Code
-from prjobs.base.sockets import is_loopback, is_own_host
+from prjobs.base.sockets import is_loopback, is_own_host, own_names
 
-Environ = dict[str, object]
+Environ = dict[str, Any]
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?P<port>:\d{1,5})?\Z")
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 # Pages that take the server long to make, and the headers of a browser that opens one.
 _COSTLY = frozenset({"/night", "/night/"})
 _NAVIGATION = {"MODE": "navigate", "DEST": "document"}
 _FOREIGN = ("cross-site", "same-site")
+# A key of the request's environ, for a connection that a standby of a hub relays: the names of the standby's machine.
+RELAYED = "prjobs.relayed"
 ALLOWED_HEADERS = (
     "authorization, content-type, idempotency-key, x-amz-date, x-api-key, x-amz-security-token, x-prjobs-page"
 )
+
+
+def names_for_others(host: str, allowed_hosts: list[str]) -> list[str]:
+    """Return the names in a Host header that mean this machine, for another process of a hub."""
+    if is_loopback(host):
+        return list(allowed_hosts)
+    return sorted({host.lower(), *map(str.lower, allowed_hosts), *own_names()} - {"0.0.0.0", "::"})
 
 
 class Guard:
@@ -35,7 +45,7 @@ class Guard:
 
     def check(self, environ: Environ) -> str | None:
         """Return the origin that may read the answer; None for a program. Raises NotFound, WrongHost, Forbidden."""
-        self._check_host(str(environ.get("HTTP_HOST", "")))
+        self._check_host(str(environ.get("HTTP_HOST", "")), environ.get(RELAYED, ()))
         check_path(str(environ["PATH_INFO"]))
         origin = environ.get("HTTP_ORIGIN")
         fetch_site = environ.get("HTTP_SEC_FETCH_SITE")
@@ -50,13 +60,15 @@ class Guard:
         origin = str(environ.get("HTTP_ORIGIN", ""))
         return origin if allowed_origin(origin, self._origins) else None
 
-    def _check_host(self, host: str) -> None:
+    def _check_host(self, host: str, also: Any) -> None:
         if host in self._good_hosts:
             return
         if not host:
             raise BadRequest("The Host header is missing.")
         match = _HOST.match(host)
         is_host = match is not None and int((match["port"] or ":0")[1:]) < 65536
+        if match and is_host and match["name"].lower() in also:
+            return
         if match is None or not is_host or not self._is_named(match["name"].lower()):
             raise WrongHost("The Host header does not name this appliance; the setting allowed_hosts adds names.")
         if len(self._good_hosts) < 1000:

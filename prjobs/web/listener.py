@@ -23,6 +23,7 @@ from prjobs.web.guard import origins
 from prjobs.web.holding import Timers
 from prjobs.web.loop import Loop
 from prjobs.web.parsing import refuse_malformed_proxy
+from prjobs.web.relay import Relay
 from prjobs.web.workers import Workers
 
 logger = logging.getLogger(__name__)
@@ -117,8 +118,11 @@ class Listener:
             server.application = refuse_malformed_proxy(server.application)
             server.connection_ended = lambda _peer, _is_orderly: None
             server.timers = self._timers
+            server.relay = None
             server.pull_trigger = sparing(server.pull_trigger, self._sockets.tell)
             server.handle_accept = partial(_accept, server, server.handle_accept, connections // 32 or 1)
+        self._relay: Relay | None = None
+        self._connections = connections
         self._most = connections - len(self._servers) * (connections // 32 or 1)
         # The newest connections have had no time to ask.
         self._fresh = min(32, connections // 8)
@@ -155,6 +159,14 @@ class Listener:
         """Call `told(peer, is_orderly)` whenever a connection closes."""
         for server in self._servers:
             server.connection_ended = told
+
+    def open_relay(self) -> Relay:
+        """Return the relay for the connections of a process of a hub. Call this before `run`."""
+        # A relayed connection takes two sockets.
+        relay = self._relay = Relay(self._sockets, self._connections // 4)
+        for server in self._servers:
+            server.relay = relay
+        return relay
 
     def run(self, on_stop: Callable[[], None], is_unproved: Callable[[str], bool] = lambda _peer: False) -> None:
         """Serve until `stop()`; then call `on_stop` and answer the requests in flight, for four seconds at most.
@@ -203,6 +215,8 @@ class Listener:
             else:
                 channel.spent_s /= 2
                 channel.notice_end()
+        if self._relay:
+            self._relay.close_over(now_s)
 
     def _make_room(self) -> None:
         """Close the connections that are worth least, so that each listening socket can accept the next ones.
@@ -231,6 +245,8 @@ class Listener:
             look()
         for channel in self.channels():
             channel.handle_close()
+        if self._relay:
+            self._relay.close()
         have_ended = self._workers.shutdown(cancel_pending=True, timeout=0.5)
         # The thread that stops the loop may be slow.
         end_s = time.monotonic() + STOP_S

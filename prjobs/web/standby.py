@@ -1,4 +1,4 @@
-"""The answers of a standby of a hub: 503, with the URL of the active process."""
+"""The answers of a standby of a hub to what it does not pass on to the active process: 503, and its own health."""
 
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
@@ -7,7 +7,7 @@ from typing import Any
 from prjobs.base.errors import Refused, Unavailable
 from prjobs.base.logs import note_peer
 from prjobs.base.settings import Settings
-from prjobs.web.endpoint import Answer, reply_json
+from prjobs.web.endpoint import LAST, Answer, reply_json
 from prjobs.web.guard import Guard, cors_headers, preflight_headers
 from prjobs.web.parsing import REACHED
 from prjobs.web.respond import refusal
@@ -31,6 +31,8 @@ class StandbyApp:
     def __init__(self, settings: Settings) -> None:
         self._guard = Guard(settings.host, settings.allowed_hosts, settings.allowed_origins)
         self.active = ""
+        # Whether connections are passed on to the active process.
+        self.is_relaying: Callable[[], bool] = lambda: False
 
     @property
     def sentence(self) -> str:
@@ -59,9 +61,13 @@ class StandbyApp:
 
     def _answer(self, environ: Environ) -> Answer:
         if environ["PATH_INFO"] != "/healthz":
+            # The client's next connection may be passed on.
+            environ[LAST] = True
             return refusal(Standby(self.sentence), environ)
-        # In the shape of the health of an active process, and in that of a refusal.
         hub = {"role": Standby.code, "member": ""}
+        if self.is_relaying():
+            return reply_json({"ok": True, "problems": [], "notices": [], "hub": hub, "active": self.active})
+        # In the shape of the health of an active process, and in that of a refusal.
         said = {"ok": False, "problems": [self._problem()], "notices": [], "hub": hub}
         error = {"error": self.sentence, "code": Standby.code, "active": self.active}
         return reply_json(said | error, status=503, Retry_After=str(RETRY_S))

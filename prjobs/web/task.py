@@ -6,7 +6,8 @@ from typing import Any
 from waitress.task import WSGITask
 
 from prjobs.base.sockets import LOOPBACKS
-from prjobs.web.endpoint import IMPORTANT, PIECES
+from prjobs.web.endpoint import IMPORTANT, LAST, PIECES
+from prjobs.web.guard import RELAYED
 from prjobs.web.holding import HELD, Held
 
 # The heads of the last answers. waitress makes each anew, which takes a tenth of an empty poll.
@@ -50,6 +51,8 @@ class Task(WSGITask):  # type: ignore[misc]
         environ: dict[str, Any] = super().get_environment()
         if environ["REMOTE_ADDR"] == LOOPBACKS[1]:
             environ["REMOTE_ADDR"] = LOOPBACKS[0]
+        if self.channel.relayed is not None:
+            environ[RELAYED] = self.channel.relayed
         if self._held:
             environ[HELD] = self._held
             environ["wsgi.input"].seek(0)
@@ -57,6 +60,8 @@ class Task(WSGITask):  # type: ignore[misc]
 
     def build_response_header(self) -> bytes:
         """Return the head of the answer: for an answer like one of the same second, the same head."""
+        if LAST in self.environ:
+            self.request.headers["CONNECTION"] = "close"
         if self.version != "1.1" or self.content_length is None or "CONNECTION" in self.request.headers:
             return bytes(super().build_response_header())
         key = (int(self.start_time), self.status, self.content_length, *self.response_headers)

@@ -61,7 +61,13 @@ class Hub:
 
 def is_active(program: Program) -> bool:
     """Return True if the process answers as the active one."""
-    return health_of(program).get("code") != "standby"
+    return bool(health_of(program)["hub"]["role"] == "active")
+
+
+def is_relaying(program: Program) -> bool:
+    """Return True if the process is a standby that passes requests on to the active one."""
+    said = health_of(program)
+    return bool(said["ok"] and said["hub"]["role"] == "standby")
 
 
 def health_of(program: Program) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from prjobs.web.contract import paths_of
-from tests.hub.processes import Hub, health_of, is_active
+from tests.hub.processes import Hub, health_of, is_active, is_relaying
 from tests.postgres import PostgresServer, driver, shared_server
 from tests.program import JOB, Program
 from tests.waiting import wait_for
@@ -34,6 +34,22 @@ def test_a_second_process_waits_and_names_the_active_one(hub):
     assert is_active(first)
     assert first.first_lines[0].startswith("prjobs ")
     assert f"{first.url} is active" in second.first_lines[0]
+
+
+def test_a_standby_that_does_not_reach_the_active_process_refuses_and_names_it(hub):
+    first = hub.add()
+    second = hub.add()
+    wait_for(lambda: is_relaying(second))
+    send_signal(first, signal.SIGSTOP)
+    try:
+        # Connections to a process that hangs are made, and nobody answers.
+        wait_for(lambda: not is_relaying(second))
+        require_refused_everywhere(first, second)
+    finally:
+        send_signal(first, signal.SIGCONT)
+
+
+def require_refused_everywhere(first: Program, second: Program) -> None:
     health = requests.get(f"{second.url}/healthz", timeout=30)
     assert health.status_code == 503
     assert health.headers["Content-Type"] == "application/json"
@@ -47,6 +63,8 @@ def test_a_second_process_waits_and_names_the_active_one(hub):
     assert refused.status_code == 503
     assert first.url in refused.text
     assert int(refused.headers["Retry-After"]) > 0
+    # The next connection may be passed on.
+    assert refused.headers["Connection"] == "close"
     listed = requests.get(f"{second.url}/api/now", timeout=30)
     assert (listed.status_code, listed.json()["code"]) == (503, "standby")
     assert requests.head(f"{second.url}/healthz", timeout=30).content == b""
@@ -64,7 +82,7 @@ def test_another_process_takes_over_from_a_killed_one(hub):
     other = third if active is second else second
     assert taken == sent
     assert active.fetch(5) == waiting
-    wait_for(lambda: active.url in health_of(other)["error"])
+    wait_for(lambda: health_of(other)["active"] == active.url)
     # The hand-out that a later poll proved is confirmed, and stays so.
     newest = active.new_job(token)["ulid"]
     assert newest > max(waiting)
@@ -135,9 +153,7 @@ def test_a_process_that_slept_until_it_was_replaced_hands_nothing_out(hub):
         assert rows(hub.url, "SELECT state FROM handout") == [("UNCONFIRMED",)]
         send_signal(slow, signal.SIGCONT)
         assert polled.result().json() == []
-    refused = slow.post("newjob", JOB, token)
-    assert refused.status_code == 503
-    wait_for(lambda: second.url in health_of(slow).get("error", ""))
+    wait_for(lambda: health_of(slow).get("active") == second.url)
     assert second.post("getnewjobs", {"site": "saf"}).json() == []
     assert rows(hub.url, "SELECT state FROM handout") == [("UNCONFIRMED",)]
     # A standby again in the same process, it takes over once more.
