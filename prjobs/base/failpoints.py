@@ -5,6 +5,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Mapping
 
 from prjobs.base.errors import Unusable
@@ -51,7 +52,10 @@ def die() -> None:
 
 def stop() -> None:
     """Stop this process until SIGCONT; on Windows, without such signals, kill the process."""
-    os.kill(os.getpid(), getattr(signal, "SIGSTOP", signal.SIGTERM))
+    if not hasattr(signal, "SIGSTOP"):
+        die()
+    # A signal for the whole process may reach another thread first: this one would go on meanwhile.
+    signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 
 def planned(environment: Mapping[str, str], host: str) -> Failpoints:
