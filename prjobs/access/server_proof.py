@@ -1,7 +1,7 @@
-"""The proof that a server serves the folder: another user's program may listen on a port that a server once had.
+"""The proof of a server to serve the folder: after its end, another user's program may listen on the same port.
 
-The operator's commands send a challenge before any token. Only a process that knows the folder's secret can answer;
-the answer holds for one port, so that a program on another port cannot pass the challenge on.
+The operator's commands send a challenge before any token. Only a process with the folder's secret can answer; the
+answer holds for one port, so no program on another port can pass the challenge on.
 """
 
 import hashlib

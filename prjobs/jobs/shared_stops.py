@@ -1,7 +1,8 @@
 """Stops for all devices, where programs of a site ask for one device each: every program of the queue gets each stop.
 
-A job belongs to the program whose poll took it, but a stop for all devices is for each of them: a program that polled
-before the stop may have begun what the stop should end. The hand-outs in the store tell which program got the stop.
+A job belongs to the program whose poll took the job, but a stop for all devices is for every program: a program with a
+poll before the stop may have begun a job for the stop to end. The hand-outs in the store tell which program got the
+stop.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Two programs on one queue of a site: the notice for staff, and the stops, which each of the two gets once.
 
-A forgotten second program takes jobs that the other one should carry out. A stop twice does no harm; a stop that only
-the wrong program got does. Programs for one device each share a queue rightly, see `shared_stops`.
+A forgotten second program takes jobs meant for the first. A stop twice does no harm; a stop for the wrong program alone
+does. Programs for one device each share a queue rightly, see `shared_stops`.
 """
 
 import threading

@@ -26,13 +26,13 @@ FAILED_LOOKS = 3
 
 
 class Reach:
-    """Aims the relay at the active process, once that process has proved that it knows the secret of the hub."""
+    """Aims the relay at the active process, once the process has proved to know the secret of the hub."""
 
     def __init__(self, relay: Relay, writer: HeadWriter, secret: bytes, clock: Clock) -> None:
         self._relay, self._writer, self._secret, self._clock = relay, writer, secret, clock
         self._proved = ""
         self._failed = 0
-        # The member that proved itself here before, and at whose address nobody listens any more.
+        # The id of a member that gave its proof before, and whose address refuses connections now; else empty.
         self.died = ""
 
     def look(self, active: "Active") -> None:

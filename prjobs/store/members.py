@@ -1,7 +1,7 @@
-"""The processes of a hub: one is active, the others wait to take over.
+"""The processes of a hub: an active process, and standbys ready to take over.
 
-The row of `door` names the active process; every write looks there, so a process that was replaced writes nothing more.
-The times are those of the database's clock.
+The row of `door` names the active process; every write looks there, so a replaced process writes nothing more. Times
+are by the database's clock.
 """
 
 import logging
@@ -86,7 +86,7 @@ class Member:
         self.id = clock.random_bytes(8).hex()
         self._watch = Watch(clock)
         self._before = before
-        # The active process if nobody listens at its address any more; "" while that is not known.
+        # The id of the active process once its address refuses connections; empty before.
         self.died = ""
         self._url, self.address, self._clock = url, address, clock
         self.seen = Seen()
@@ -161,10 +161,10 @@ class Member:
         return self.take_over(gone=active)
 
     def _is_over(self, connection: PostgresConnection, member: str) -> bool:
-        """Return True if the member's connections to the database are gone, and another sign says that it has ended.
+        """Return True if the member has left no connection to the database, and a second sign tells of the end.
 
-        The other sign: nobody listens at its address any more, or it ran from the data folder of this process. Each
-        sign alone can be wrong: a copy of the folder may name a member that lives.
+        The second sign: the member's address refuses connections, or the member ran from the data folder of this
+        process. Either sign alone can be wrong: a copy of the folder may name a living member.
         """
         if not member or member not in (self._before, self.died):
             return False

@@ -1,4 +1,4 @@
-"""The support bundle: one file about an appliance that a person can send to somebody who helps."""
+"""The support bundle: a file about an appliance, for the people who help."""
 
 import io
 import json
@@ -200,7 +200,7 @@ def _versions() -> dict[str, Any]:
 
 
 def _dependencies(name: str, seen: set[str]) -> Iterator[tuple[str, str]]:
-    """Yield the name and version of each installed package that prjobs needs, and of those that they need."""
+    """Yield the name and version of each installed package that prjobs needs, directly or through others."""
     try:
         wanted = metadata.requires(name) or []
     except metadata.PackageNotFoundError:

@@ -184,7 +184,7 @@ def _leave_file(wish: Wish, number: str, jobs: int) -> Moved:
 
 
 def _rename_file(folder: Folder) -> Path:
-    """Rename the file that the store left, with its log if there is one; an earlier one keeps its name."""
+    """Rename the file of the moved store, and its log; the file of an earlier move keeps its name."""
     kept, number = folder.path / "prjobs.sqlite3.moved", 1
     if not folder.database.exists():
         return kept

@@ -21,6 +21,8 @@ class EndingChannel(HTTPChannel):  # type: ignore[misc]
     """One connection, whose end proves or refutes that the client got the answer."""
 
     requests: list[Any]
+    # The open socket; None after the end.
+    socket: Any
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)

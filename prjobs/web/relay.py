@@ -16,8 +16,9 @@ from prjobs.web.channel import Channel
 from prjobs.web.loop import Loop
 
 logger = logging.getLogger(__name__)
-# A standby answers these requests by itself: each process has a health of its own, and a standby has no metrics.
-OWN = (b"GET /healthz", b"HEAD /healthz", b"GET /metrics")
+# A standby answers these requests by itself: each process has a health of its own, and a standby has no metrics. What a
+# watchdog asks, `/healthz?for=watchdog`, is about the sites: only the active process knows.
+OWN = (b"GET /healthz ", b"HEAD /healthz ", b"GET /metrics")
 # What waits for a slow reader on one side stops the reading on the other.
 BUFFER = 128 * 1024
 CONNECT_S = 2.0

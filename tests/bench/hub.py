@@ -177,7 +177,7 @@ def _print_takeovers(times: int, folder: Path, url: str, active: Appliance) -> N
 
 def _served_after(process: Appliance, began_s: float) -> float:
     while time.perf_counter() - began_s < LONGEST_S:
-        if ask_once(process.port, HEALTH)[0] == 200:
+        if b'"role":"active"' in ask_once(process.port, HEALTH)[1]:
             return time.perf_counter() - began_s
         time.sleep(0.02)
     raise Lost("no process took over")

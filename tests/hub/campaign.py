@@ -80,7 +80,7 @@ class Hub:
         while True:
             for number, program in enumerate(self.programs):
                 with suppress(requests.RequestException):
-                    if requests.get(f"{program.url}/healthz", timeout=2).status_code == 200:
+                    if requests.get(f"{program.url}/healthz", timeout=2).json()["hub"]["role"] == "active":
                         return number
             assert time.monotonic() < end_s, "no process becomes active"
             time.sleep(0.05)

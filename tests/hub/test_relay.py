@@ -79,6 +79,9 @@ def test_a_standby_passes_everything_on(hub):
     said = requests.get(f"{second.url}/healthz", timeout=30)
     assert (said.status_code, said.json()["hub"]["role"], said.json()["active"]) == (200, "standby", first.url)
     assert requests.get(f"{second.url}/metrics", timeout=30).status_code == 503
+    # The sites are those of the active process.
+    asked = requests.get(f"{second.url}/healthz?for=watchdog", timeout=30)
+    assert asked.json()["hub"]["role"] == "active"
 
 
 def test_a_relayed_connection_keeps_several_requests_and_an_end_of_the_clients_side(hub):

@@ -36,20 +36,20 @@ def test_a_second_process_waits_and_names_the_active_one(hub):
     assert f"{first.url} is active" in second.first_lines[0]
 
 
-def test_a_standby_that_does_not_reach_the_active_process_refuses_and_names_it(hub):
-    first = hub.add()
-    second = hub.add()
+@pytest.fixture
+def unreached(hub) -> Iterator[tuple[Program, Program]]:
+    """Return an active process that hangs, and a standby."""
+    first, second = hub.add(), hub.add()
     wait_for(lambda: is_relaying(second))
     send_signal(first, signal.SIGSTOP)
-    try:
-        # Connections to a process that hangs are made, and nobody answers.
-        wait_for(lambda: not is_relaying(second))
-        require_refused_everywhere(first, second)
-    finally:
-        send_signal(first, signal.SIGCONT)
+    yield first, second
+    send_signal(first, signal.SIGCONT)
 
 
-def require_refused_everywhere(first: Program, second: Program) -> None:
+def test_a_standby_that_does_not_reach_the_active_process_refuses_and_names_it(unreached):
+    first, second = unreached
+    # Connections to a process that hangs are made, and nobody answers.
+    wait_for(lambda: not is_relaying(second))
     health = requests.get(f"{second.url}/healthz", timeout=30)
     assert health.status_code == 503
     assert health.headers["Content-Type"] == "application/json"
