@@ -17,6 +17,8 @@ MOVED_TO, MOVE = "moved_to", "move"
 # Facts of a database: the id of a move whose folder does not name the database yet; the folder with the store.
 ARRIVING, LEFT = "arriving", "left"
 MARKS = (ARRIVING, LEFT)
+# The file of a move from a database into a folder, before the file gets the name of the store.
+MOVING = "moving.sqlite3"
 
 
 def require_here(folder: Folder, identity: Mapping[str, Any]) -> None:

@@ -22,6 +22,7 @@ from prjobs.night.sky import MISSING, lacks_ephem
 from prjobs.opening import require_settings
 from prjobs.upkeep.ballast import ballast_of
 from prjobs.upkeep.copy_state import check_copy
+from prjobs.upkeep.cut_off import check_cut_off
 from prjobs.upkeep.findings import NOTE, OK, WRONG, Finding, Findings, Patient
 from prjobs.upkeep.inspection import damages, has_log, open_read_only
 from prjobs.upkeep.machine_checks import check_machine, check_provider
@@ -251,6 +252,7 @@ CHECKS: list[Check] = [
     check_port,
     check_service,
     check_secret,
+    check_cut_off,
     check_hub,
     check_store,
     check_log,

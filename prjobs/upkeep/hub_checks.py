@@ -11,6 +11,7 @@ from typing import cast
 from prjobs.access import anchor
 from prjobs.base.clock import StoreClock
 from prjobs.base.errors import Unusable
+from prjobs.base.moves import require_there
 from prjobs.base.progress import Counter, step
 from prjobs.store import hub_state, joining
 from prjobs.store.hub import has_schema, require_fit, unreached
@@ -132,10 +133,11 @@ def _clock_of(connection: PostgresConnection) -> StoreClock:
 
 
 def _check_joining(patient: Patient, connection: PostgresConnection) -> Findings:
-    """Check what a start of this folder on the hub would refuse: another secret, a database that was set back."""
+    """Check what a start of this folder would refuse, such as another secret or a database that was set back."""
     identity = patient.folder.identity()
     facts: dict[str, str] = dict(connection.fetch("SELECT name, value FROM fact"))
     try:
+        require_there(identity, facts)
         joining.require_secret(patient.folder, identity, facts)
         if joining.SECRET in facts:
             yield Finding(OK, "joining", "The secret is the one of the hub's other processes.")

@@ -15,7 +15,7 @@ from prjobs.base.errors import Unusable
 from prjobs.base.failpoints import Failpoints
 from prjobs.base.files import insist, reason_of, remove, sync_folder, write_whole
 from prjobs.base.folder import Folder
-from prjobs.base.moves import ARRIVING, LEFT, MOVE, MOVED_TO, require_there
+from prjobs.base.moves import ARRIVING, LEFT, MOVE, MOVED_TO, MOVING, require_there
 from prjobs.store.postgres import shown
 from prjobs.store.sqlite import trouble_of
 from prjobs.upkeep.hub_store import facts_of, fill_file, lock_door, long_connection, require_store_in
@@ -105,7 +105,7 @@ def _fill_folder(wish: Wish, to: Folder, source: DatabaseCopy, identity: dict[st
 
 
 def _beside(folder: Folder) -> Path:
-    return folder.path / "moving.sqlite3"
+    return folder.path / MOVING
 
 
 def _place(to: Folder, identity: dict[str, Any], failpoints: Failpoints) -> None:

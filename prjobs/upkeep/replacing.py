@@ -19,6 +19,8 @@ from prjobs.upkeep.inspection import has_log
 
 logger = logging.getLogger(__name__)
 SIDES = ("", "-wal", "-shm")
+# The file of a restore under way; a restore that was killed leaves the file.
+RESTORING = "restoring.sqlite3"
 
 
 def change_places(folder: Folder, copy: Path, identity: dict[str, object], aside: Path) -> Path | None:

@@ -31,7 +31,7 @@ from prjobs.upkeep.inspection import (
     require_ours,
     require_whole,
 )
-from prjobs.upkeep.replacing import SIDES, change_places, empty_log, forget_half_done
+from prjobs.upkeep.replacing import RESTORING, SIDES, change_places, empty_log, forget_half_done
 
 NOTE = "restored from a backup: may have been delivered already"
 WHO = "restore"
@@ -40,8 +40,6 @@ WAITING = (UNREAD, FORWARDING)
 STEP = 500
 # The numbers to skip when the replaced store cannot be read: a number given twice would mix up cursors.
 SKIP = 1_000_000
-# The file of a restore under way; a restore that was killed leaves the file.
-RESTORING = "restoring.sqlite3"
 AGAIN = "The store from before is kept. Run the command again."
 
 

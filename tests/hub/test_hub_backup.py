@@ -14,6 +14,8 @@ from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
 from prjobs.cli.commands import run
 from prjobs.jobs.states import UNREAD
+from prjobs.upkeep.doctor import examine
+from prjobs.upkeep.findings import NOTE
 from prjobs.upkeep.inspection import open_read_only
 from prjobs.upkeep.restore import SKIP, restore
 from prjobs.upkeep.store_rows import FileCopy
@@ -216,6 +218,7 @@ def test_a_killed_restore_leaves_the_old_or_the_new_store_whole(hub, tmp_path, p
         assert later.ulid not in {row[1] for row in now["job"]}
     else:
         assert now == before
+    assert [one.level for one in examine(hub.folder, Clock()) if one.check == "restore"] == [NOTE]
     # A half copy never has the name of a backup.
     whole = list(hub.folder.backups.glob("*.sqlite3"))
     assert len(whole) == (0 if point == "restore_copied" else 1)
@@ -228,6 +231,7 @@ def test_a_killed_restore_leaves_the_old_or_the_new_store_whole(hub, tmp_path, p
     kept = [in_file(path) for path in hub.folder.backups.glob("*.sqlite3")]
     assert any(later.ulid in {row[1] for row in found["job"]} for found in kept)
     assert not audit_of(hub).finding
+    assert not [one for one in examine(hub.folder, Clock()) if one.check == "restore"]
     left = {path.name for path in (*hub.folder.path.iterdir(), *hub.folder.backups.iterdir())}
     assert not [name for name in left if "restoring" in name or ".new" in name]
     appliance = opened(hub.folder, hub.url)

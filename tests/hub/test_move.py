@@ -15,6 +15,8 @@ from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
 from prjobs.base.moves import LEFT
 from prjobs.store.schema import MIGRATIONS
+from prjobs.upkeep.doctor import examine
+from prjobs.upkeep.findings import NOTE, WRONG
 from tests.disks import mounted
 from tests.hub.fault_proxy import FaultProxy
 from tests.hub.stores import everything, in_database, in_file, wish, without_marks
@@ -229,11 +231,33 @@ def moved(program, to, plan="", **environment):
     return program.run("move", "--to", str(to), env=env)
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("point", ["move_filled", "move_committed", "move_named", "move_finished"])
-def test_after_a_kill_one_store_is_the_truth_and_the_command_finishes_the_move(stored, postgres_url, point):
+def told(folder, monkeypatch, url=""):
+    """Return the levels of the doctor's findings on a move that was cut off: for the folder, and for the database."""
+    with monkeypatch.context() as environment:
+        if url:
+            environment.setenv("PRJOBS_STORE_URL", url)
+        found = [one for one in examine(folder, Clock()) if one.check in ("move", "joining", "store")]
+    assert all("Run the same `prjobs move` command again" in one.sentence for one in found if one.check == "move")
+    cut_off = [one for one in found if one.check == "move" or "was interrupted" in one.sentence]
+    return [(one.check, one.level) for one in cut_off]
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        *(pytest.param(name, marks=pytest.mark.long) for name in ("move_filled", "move_committed", "move_named")),
+        "move_finished",
+    ],
+)
+def test_after_a_kill_one_store_is_the_truth_and_the_command_finishes_the_move(
+    stored, postgres_url, point, monkeypatch
+):
     program, before = Program(stored.path), in_file(stored.database)
     assert moved(program, postgres_url, f"{point}:1").returncode == KILLED
+    is_named = point in ("move_named", "move_finished")
+    assert told(stored, monkeypatch) == ([("move", WRONG)] if is_named else [])
+    if point != "move_filled":
+        assert told(stored, monkeypatch, postgres_url) == [("move", NOTE) if is_named else ("joining", WRONG)]
     here, there = starts(stored), starts(stored, postgres_url) if point != "move_filled" else "empty"
     if point in ("move_filled", "move_committed"):
         assert here is True and there is not True
@@ -244,6 +268,7 @@ def test_after_a_kill_one_store_is_the_truth_and_the_command_finishes_the_move(s
     assert done.returncode == 0, done.stderr
     kept = stored.path / "prjobs.sqlite3.moved"
     assert in_file(kept) == before and not stored.database.exists()
+    assert told(stored, monkeypatch) == told(stored, monkeypatch, postgres_url) == []
     found = in_database(postgres_url, kept)
     assert without_marks(found, "arriving") == without_marks(before)
     assert starts(stored) is not True and starts(stored, postgres_url) is True
@@ -252,13 +277,14 @@ def test_after_a_kill_one_store_is_the_truth_and_the_command_finishes_the_move(s
 @pytest.mark.long
 @pytest.mark.parametrize("point", ["move_filled", "move_committed", "move_finished"])
 @pytest.mark.parametrize("place", ["same folder", "new folder"])
-def test_after_a_kill_on_the_way_back_the_same_holds(stored, postgres_url, point, place, tmp_path):
+def test_after_a_kill_on_the_way_back_the_same_holds(stored, postgres_url, point, place, tmp_path, monkeypatch):
     move_to_database(wish(stored, postgres_url))
     to = stored if place == "same folder" else Folder(tmp_path / "new")
     program = Program(stored.path)
     before = in_database(postgres_url, stored.path / "prjobs.sqlite3.moved")
     assert moved(program, to.path, f"{point}:1", PRJOBS_STORE_URL=postgres_url).returncode == KILLED
     assert "in the database" in starts(to)
+    assert told(to, monkeypatch) == [("move", WRONG)]
     if point == "move_filled":
         assert starts(stored, postgres_url) is True
     else:
@@ -266,6 +292,7 @@ def test_after_a_kill_on_the_way_back_the_same_holds(stored, postgres_url, point
     done = moved(program, to.path, PRJOBS_STORE_URL=postgres_url)
     assert done.returncode == 0, done.stderr
     assert without_marks(in_file(to.database)) == without_marks(before)
+    assert told(to, monkeypatch) == []
     assert starts(to) is True and "left the database" in starts(stored, postgres_url)
 
 
