@@ -731,6 +731,14 @@ def test_there_are_never_more_than_can_be_read(appliance, submit, clock, look):
     assert len(look()) == alarms.LIMIT
 
 
+def test_alarms_without_a_sound_give_way_to_all_others(appliance):
+    """A hub of a thousand linked sites has hundreds of stops that were reported, but not handed out there."""
+    quiet = [alarms.Wrong(f"stop-reported/{n}", alarms.SAFETY, n, str, "saf", loud=False) for n in range(alarms.LIMIT)]
+    alarms.settle(appliance.board, [*quiet, alarms.Wrong("silent/saf/1", alarms.SILENT, 1, str, "saf")])
+    assert len(appliance.board.alarms.raised()) == alarms.LIMIT
+    assert "silent/saf/1" in appliance.board.alarms
+
+
 # ---- a start, and a store in trouble
 
 
