@@ -58,7 +58,6 @@ class FastTime:
         self.requests = 0
         self.again: Counter[str] = Counter()
         self._ports = ports
-        self._process = 0
         self._latest_s = 0.0
         self._selector = selectors.DefaultSelector()
         self._order = count()
@@ -67,9 +66,9 @@ class FastTime:
         self._asking: set[_Member] = set()
         self._marks: deque[tuple[float, float]] = deque([(0.0, time.monotonic())], maxlen=1000)
 
-    def add(self, steps: Steps, at_s: float) -> None:
-        """Let a participant begin at a simulated time."""
-        heapq.heappush(self._due, (at_s, next(self._order), _Member(steps)))
+    def add(self, steps: Steps, at_s: float, process: int = 0) -> None:
+        """Let a participant begin at a simulated time, with requests to this process of the hub."""
+        heapq.heappush(self._due, (at_s, next(self._order), _Member(steps, process=process)))
 
     def real_s_since(self, simulated_s: float) -> float:
         """Return the real time since a simulated time or a little more, at most since the oldest mark."""
@@ -140,7 +139,6 @@ class FastTime:
             self._repeat(member, "no answer")
 
     def _connect(self, member: _Member) -> None:
-        member.process = self._process
         ports = self._ports()
         member.connection = Connection(ports[member.process % len(ports)])
         self._selector.register(member.connection.socket, selectors.EVENT_READ, member)
@@ -169,8 +167,7 @@ class FastTime:
         """Send the request again in a moment, to the next process."""
         self.again[why] += 1
         self._asking.discard(member)
-        if member.process == self._process:
-            self._process += 1
+        member.process += 1
         self._drop(member)
         heapq.heappush(self._retries, (time.monotonic() + AGAIN_S, next(self._order), member))
 

@@ -1,6 +1,6 @@
 """A thousand simulated sites at a real hub, faster than time.
 
-    python -m tests.hub.motion --sites 1000 --hours 8 [--jobs 6] [--kills 2] [--seed 1]
+    python -m tests.hub.motion --sites 1000 --hours 8 [--jobs 6] [--kills 2] [--relayed 0.2]
 
 Half of the sites have a program that polls each five seconds of simulated time; the other half are linked: such a site
 asks for the recent jobs as often, as the link of an appliance does. Users send jobs to any site, and stop a site now
@@ -93,7 +93,8 @@ class Motion:
             site = Site(self.account, self.time, name, tokens[name], random.Random(f"{plan.seed} {name}"))
             is_linked = number % 2
             at_s = chance.uniform(0, 5) + (QUIET_S[0] if is_linked else 0)
-            self.time.add(site.linked(plan.end_s) if is_linked else site.polling(plan.end_s), at_s)
+            steps = site.linked(plan.end_s) if is_linked else site.polling(plan.end_s)
+            self.time.add(steps, at_s, process=chance.random() < plan.relayed)
         others = Users(self.account, self.time, plan)
         for number in range(USERS):
             self.time.add(others.sending(tokens["user"], self.names, number), QUIET_S[1])
@@ -215,7 +216,7 @@ def describe(one: Motion, verdict: Verdict) -> str:
     """Return the table of a run."""
     plan, account, requests = one.plan, one.account, one.time.requests
     lines = [
-        f"sites                      {plan.sites}",
+        f"sites                      {plan.sites}, {plan.relayed:.0%} of them by way of a standby",
         f"simulated                  {one.time.now_s / 3600:.2f} h in {one.real_s / 60:.1f} min",
         f"faster than time           {one.time.now_s / one.real_s:.1f} times",
         *(f"{name.replace('_', ' '):<26} {count}" for name, count in vars(verdict).items()),

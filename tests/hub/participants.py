@@ -67,12 +67,13 @@ _NOW = msgspec.json.Decoder(Now)
 
 @dataclass(frozen=True)
 class Plan:
-    """The size of a run. `jobs` is the number of jobs an hour for each site."""
+    """The size of a run: `jobs` an hour for each site, and the share of the sites that is `relayed` by a standby."""
 
     sites: int = 1000
     hours: float = 8.0
     jobs: float = 6.0
     kills: int = 0
+    relayed: float = 0.0
     seed: int = 1
 
     @property

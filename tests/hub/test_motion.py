@@ -14,7 +14,7 @@ from tests.hub.participants import Plan  # noqa: E402
 
 @pytest.mark.long
 def test_sites_in_fast_motion_get_every_job_once_and_in_order(tmp_path: Path, postgres_url: str) -> None:
-    with motion(tmp_path, postgres_url, Plan(sites=30, hours=0.1, jobs=40)) as one:
+    with motion(tmp_path, postgres_url, Plan(sites=30, hours=0.1, jobs=40, relayed=0.5)) as one:
         one.run()
         verdict = judge(one.hub, one.account)
     print(verdict)
