@@ -105,10 +105,10 @@ def run_observe(asked: Namespace) -> None:
         _say_missing(server)
         station = Station(server.devices(), place, configuration)
         site = Observatory("", asked.site, client=client)
-        program.register(site, station, images.resolve())
+        tracking = program.register(site, station, images.resolve())
         ending = _ending()
         say(f"observing {asked.site} with {', '.join(names.values())}; images in {images.resolve()}; Ctrl-C ends it")
-        program.run(site, station, ending)
+        program.run(site, station, tracking, ending)
 
 
 def _local_client(folder: Folder) -> Client:

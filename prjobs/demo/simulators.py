@@ -72,8 +72,8 @@ def _run(url: str, data: Path, stopping: threading.Event) -> None:
             devices.offered()
         site = Observatory(url, SITE, client=Client(url))
         station = Station(devices.devices(), PLACE, configuration)
-        program.register(site, station, data / "images")
-        program.run(site, station, stopping)
+        tracking = program.register(site, station, data / "images")
+        program.run(site, station, tracking, stopping)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -1,4 +1,4 @@
-"""The program's threads: one polls, one reports, one carries out stops, and one for each device runs the handlers."""
+"""The program's threads: for polls, for reports, for stops, and for the handlers of each device."""
 
 import logging
 import queue
@@ -25,7 +25,7 @@ ENDS = "the observatory's program ended"
 class Observatory:
     """The program of one site; `base_url`, `token` and `client`: the jobs service, as `prjobs.client.Client` has them.
 
-    `lease_s`: a job that this program took, and neither began nor kept up, waits again after so many seconds.
+    `lease_s`: a job in the hands of a program that died before the begin waits again after so many seconds.
     """
 
     def __init__(
@@ -71,8 +71,8 @@ class Observatory:
         the usual duration, or a function of the job. `after_restart`: what becomes of a job that a former run of the
         program had begun: "fail", "redo" (from the start), or "resume" (the same, with `job.resumed` True).
         `makes_safe`: the job is kept when a stop comes before its turn; closing and parking are, unless told otherwise.
-        `uses`: other device types at work in the job: it begins after their earlier jobs, and their later jobs wait.
-        `after`: the same, but the later jobs do not wait. Both may be functions of the job.
+        `uses`: other device types at work in the job: the job waits for the earlier jobs there, and holds later ones up.
+        `after`: the same, but later jobs do not wait. Both may be functions of the job.
         """
         name = action.strip().lower() if action is not None else None
 
@@ -90,6 +90,10 @@ class Observatory:
         """
         self._on_stop = act
         return act
+
+    def add_message(self, job: Job, message: str) -> None:
+        """Report a message about a job that is COMPLETE already."""
+        self.outbox.put(Report(job.ulid, "COMPLETE", 0, message))
 
     def run(self) -> None:
         """Work until Ctrl-C, or until another thread calls `close`."""
@@ -197,7 +201,7 @@ class Observatory:
             self.carry_out_stop(*given)
 
     def carry_out_stop(self, stop: Job, ended: list[Job]) -> None:
-        """Run the program's function for stops, and report the stop with what it ended."""
+        """Run the program's function for stops, and report the stop with the number of ended jobs."""
         status, said = "COMPLETE", _counted(ended)
         try:
             self._on_stop(stop)

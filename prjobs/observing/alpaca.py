@@ -113,6 +113,10 @@ class AlpacaMount(AlpacaDevice):
         """Return True while the mount is parked."""
         return bool(self.get("atpark"))
 
+    def is_tracking(self) -> bool:
+        """Return True while the mount tracks."""
+        return bool(self.get("tracking")) and not self.is_moving()
+
     def slew(self, position: Position, time_s: float) -> HasEnded:
         """Slew to the position of date, and track."""
         sent = to_j2000(position, time_s) if self._is_j2000() else position

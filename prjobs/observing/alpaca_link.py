@@ -7,14 +7,14 @@ the requests of all devices: a camera that hangs would hold back the abort of th
 import itertools
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from prjobs.observing.faults import DeviceFault
 
@@ -42,6 +42,8 @@ class AlpacaError(DeviceFault):
 class AlpacaLink:
     """A server and the numbers of its devices by kind and name."""
 
+    answer_s = ANSWER_S
+
     def __init__(self, host: str, port: int = PORT) -> None:
         self.address = f"{host}:{port}"
         self._root = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -50,11 +52,11 @@ class AlpacaLink:
         self._numbers: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
 
-    def devices(self) -> list[dict[str, Any]]:
-        """Return the devices of the server, with DeviceName, DeviceType and DeviceNumber."""
+    def devices(self, kinds: Sequence[str] = KINDS) -> list[dict[str, Any]]:
+        """Return the devices of the server, with DeviceName, DeviceType and DeviceNumber: those of the kinds."""
         answer = self._request("GET", "/management/v1/configureddevices")
         if answer.status == 404:
-            return [one for kind in KINDS for one in self._search(kind)]
+            return [one for kind in kinds for one in self._search(kind)]
         found = self._checked(answer, "the server")
         return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
@@ -73,7 +75,8 @@ class AlpacaLink:
             known = self._numbers.get((kind, name))
         if known is not None:
             return known
-        for one in self.devices():
+        # A device of another kind that hangs is not asked.
+        for one in self.devices((kind,)):
             if str(one.get("DeviceType", "")).lower() == kind and one.get("DeviceName") == name:
                 with self._lock:
                     self._numbers[kind, name] = int(one["DeviceNumber"])
@@ -117,15 +120,19 @@ class AlpacaLink:
         values: Mapping[str, str] = NO_VALUES,
         *,
         headers: Mapping[str, str] = NO_VALUES,
-        seconds: float = ANSWER_S,
+        seconds: float | None = None,
     ) -> urllib3.BaseHTTPResponse:
         call = {**values, "ClientID": str(CLIENT_ID), "ClientTransactionID": str(next(self._calls))}
-        timeout = urllib3.Timeout(connect=CONNECT_S, read=seconds)
+        timeout = urllib3.Timeout(connect=CONNECT_S, read=seconds or self.answer_s)
         url, form = self._root + path, urlencode(call)
         try:
             if method == "GET":
                 return self._pool.request(method, f"{url}?{form}", headers=headers, timeout=timeout)
             return self._pool.request(method, url, body=form, headers={**headers, **FORM}, timeout=timeout)
+        except ReadTimeoutError as error:
+            raise DeviceFault(
+                f"The Alpaca server {self.address} hangs at {path}: nobody knows what the device does."
+            ) from error
         except HTTPError as error:
             raise DeviceFault(
                 f"The Alpaca server {self.address} does not answer: nobody knows what its devices do."

@@ -36,10 +36,11 @@ class Device(Protocol):
 
 
 class Mount(Device, Protocol):
-    """A mount; positions are of date."""
+    """A mount; positions are of date. A mount that slews does not count as tracking."""
 
     def position(self, time_s: float) -> Position: ...
     def is_parked(self) -> bool: ...
+    def is_tracking(self) -> bool: ...
     def slew(self, position: Position, time_s: float) -> HasEnded: ...
     def park(self) -> HasEnded: ...
     def unpark(self) -> HasEnded: ...
@@ -110,6 +111,21 @@ class Guard:
             yield
         finally:
             self._job.release()
+
+    @contextmanager
+    def idle(self) -> Iterator[bool]:
+        """Yield True if no job uses the device; a new job then waits for the end of the block."""
+        is_free = self._job.acquire(blocking=False)
+        try:
+            yield is_free
+        finally:
+            if is_free:
+                self._job.release()
+
+    def command_idle(self, act: Callable[[], Result]) -> Result:
+        """Give an idle device a command without a job, to end a motion."""
+        with self._command:
+            return act()
 
     def command(self, job: Job, act: Callable[[], Result]) -> Result:
         """Give the device a command. Raise Stopped once a stop has ended the job, without the command.

@@ -1,29 +1,32 @@
 """The camera's jobs: filter, frames, and a FITS file for each frame with the job in its header."""
 
-from collections.abc import Collection
-from contextlib import ExitStack
+from collections.abc import Callable, Collection
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from prjobs.base.catalogue import ENCLOSURES
 from prjobs.base.files import reason_of
 from prjobs.observatory import Job, Observatory
 from prjobs.observing import fits
-from prjobs.observing.devices import Camera
+from prjobs.observing.devices import Camera, HasEnded
 from prjobs.observing.faults import DeviceFault
 from prjobs.observing.fits import Card
 from prjobs.observing.handlers import FilterJobs, usual_s
 from prjobs.observing.station import Station
+from prjobs.observing.tracking import Tracking
 from prjobs.observing.values import BadParameter, Exposure, exposure, has_light
 
 SET_UP_S = 60.0
 
 
 class CameraJobs:
-    """The jobs of the camera. `filters` changes filters; None without a filter wheel."""
+    """The jobs of the camera. `filters` changes filters, `tracking` watches the mount; either may be None."""
 
-    def __init__(self, station: Station, camera: Camera, images: Path, filters: FilterJobs | None) -> None:
+    def __init__(
+        self, station: Station, camera: Camera, images: Path, filters: FilterJobs | None, tracking: Tracking | None
+    ) -> None:
         self.camera, self.guard = camera, station.guards[camera]
-        self.settings = station.configuration.camera
+        self.settings, self.tracking = station.configuration.camera, tracking
         self.images, self.filters = images, filters
 
     def register(self, site: Observatory) -> None:
@@ -40,13 +43,46 @@ class CameraJobs:
                     raise BadParameter(f"The job asks for the filter {asked.filter_name}: no filter wheel is there.")
                 held.enter_context(self.filters.guard.taken(job))
                 self.filters.select(job, asked.filter_name)
+            check = self._check_of_tracking(job)
             self.guard.follow(job, lambda: self.camera.set_up(asked), SET_UP_S)
             for frame in range(1, asked.count + 1):
-                self._take(job, asked, frame)
+                job.progress((frame - 1) / asked.count, f"frame {frame} of {asked.count}")
+                self._expose(job, asked, check)
+                self._write(job, asked, frame)
 
-    def _take(self, job: Job, asked: Exposure, frame: int) -> None:
-        job.progress((frame - 1) / asked.count, f"frame {frame} of {asked.count}")
-        self.guard.follow(job, lambda: self.camera.expose(asked), asked.seconds + self.settings.readout_max_s)
+    def _check_of_tracking(self, job: Job) -> Callable[[], None]:
+        """Return a function that raises DeviceFault for a job with light once the mount's tracking was ended."""
+        tracking = self.tracking
+        if tracking is None or not has_light(job.required):
+            return lambda: None
+        before = tracking.ends
+
+        def check() -> None:
+            if tracking.ends > before:
+                raise DeviceFault(f"The exposure was ended: {tracking.reason}")
+
+        return check
+
+    def _expose(self, job: Job, asked: Exposure, check: Callable[[], None]) -> None:
+        def begin() -> HasEnded:
+            has_ended = self.camera.expose(asked)
+
+            def look() -> bool:
+                check()
+                return has_ended()
+
+            return look
+
+        try:
+            self.guard.follow(job, begin, asked.seconds + self.settings.readout_max_s)
+            check()
+        except DeviceFault:
+            # An exposure that goes on would hold the next job up.
+            with suppress(DeviceFault):
+                self.guard.command(job, self.camera.abort)
+            raise
+
+    def _write(self, job: Job, asked: Exposure, frame: int) -> None:
         path = self.images / f"{job.ulid}-{frame:03d}.fits"
         try:
             fits.write(path, self.camera.image(cards(job, asked, frame)))

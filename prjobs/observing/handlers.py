@@ -11,6 +11,7 @@ from prjobs.observing.faults import DeviceFault
 from prjobs.observing.limits import OutsideLimits, RoofState, require_roof, require_target
 from prjobs.observing.pointing import target
 from prjobs.observing.station import Station
+from prjobs.observing.tracking import Tracking
 from prjobs.observing.values import BadParameter, number, text
 
 # The longest motions: a device that takes longer is stuck.
@@ -18,10 +19,10 @@ SLEW_S, ROOF_S, MOVE_S = 300.0, 300.0, 180.0
 
 
 class MountJobs:
-    """The jobs of the mount."""
+    """The jobs of the mount. `tracking`: the watch over its tracking, if there is one."""
 
-    def __init__(self, station: Station, mount: Mount) -> None:
-        self.station, self.mount = station, mount
+    def __init__(self, station: Station, mount: Mount, tracking: Tracking | None) -> None:
+        self.station, self.mount, self.tracking = station, mount, tracking
         self.guard = station.guards[mount]
         self.limits = station.configuration.limits
 
@@ -48,6 +49,7 @@ class MountJobs:
             require_target(self.limits, position, self.station.place, now_s)
             self._require_unparked()
             self.guard.follow(job, lambda: self.mount.slew(position, now_s), SLEW_S)
+            self._watch(job)
 
     def park(self, job: Job) -> None:
         """Park the mount; a parked mount does not move."""
@@ -75,16 +77,23 @@ class MountJobs:
             now_s = time.time()
             require_target(self.limits, self.mount.position(now_s), self.station.place, now_s)
             self.guard.follow(job, lambda: self.mount.track(True), MOVE_S)
+            self._watch(job)
 
     def stop_tracking(self, job: Job) -> None:
         """Switch tracking off."""
         with self.guard.taken(job):
             self.guard.follow(job, lambda: self.mount.track(False), MOVE_S)
 
+    def _watch(self, job: Job | None) -> None:
+        """Note the job that pointed the mount."""
+        if self.tracking:
+            self.tracking.job = job
+
     @contextmanager
     def _moving(self, job: Job) -> Iterator[None]:
         with self.guard.taken(job):
             self._require_roof()
+            self._watch(None)
             yield
 
     def _require_roof(self) -> None:

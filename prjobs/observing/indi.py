@@ -34,6 +34,11 @@ class IndiMount(IndiDevice):
             self.link.require(self.name, self._coordinates())
         return found is not None and found.values["PARK"] == "On" and found.state != "Busy"
 
+    def is_tracking(self) -> bool:
+        """Return True while the mount tracks; a mount whose tracking cannot be switched never does."""
+        found = self.link.find(self.name, "TELESCOPE_TRACK_STATE")
+        return found is not None and found.values.get("TRACK_ON") == "On" and not self.is_moving()
+
     def slew(self, position: Position, time_s: float) -> HasEnded:
         """Slew to the position of date, and track."""
         name = self._coordinates()

@@ -25,28 +25,29 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     past_meridian_max_h: Annotated[float, Meta(ge=-12, le=12)] = 12.0
     park_before_close: bool = True
     motion_under_closed_roof: bool = False
+    while_tracking: bool = True
 
 
-def require_target(limits: Limits, position: Position, place: Place, time_s: float) -> None:
-    """Raise OutsideLimits unless the mount may point to the position of date."""
+def require_target(
+    limits: Limits, position: Position, place: Place, time_s: float, *, what: str = "The target"
+) -> None:
+    """Raise OutsideLimits unless the mount may point to the position of date; `what` is there, in the words."""
     altitude = altitude_deg(position, place, time_s)
     if altitude < limits.altitude_min_deg:
         raise OutsideLimits(
-            f"The target is at an altitude of {altitude:.1f}°; the lower limit is {limits.altitude_min_deg:g}°."
+            f"{what} is at an altitude of {altitude:.1f}°; the lower limit is {limits.altitude_min_deg:g}°."
         )
     if altitude > limits.altitude_max_deg:
         raise OutsideLimits(
-            f"The target is at an altitude of {altitude:.1f}°; the upper limit is {limits.altitude_max_deg:g}°."
+            f"{what} is at an altitude of {altitude:.1f}°; the upper limit is {limits.altitude_max_deg:g}°."
         )
     distance = distance_deg(position, sun(time_s))
     if distance < limits.sun_distance_min_deg:
-        raise OutsideLimits(
-            f"The target is {distance:.1f}° from the Sun; the limit is {limits.sun_distance_min_deg:g}°."
-        )
+        raise OutsideLimits(f"{what} is {distance:.1f}° from the Sun; the limit is {limits.sun_distance_min_deg:g}°.")
     past_h = hour_angle_h(position, place, time_s)
     if past_h > limits.past_meridian_max_h:
         raise OutsideLimits(
-            f"The target is {past_h:.2f} h past the meridian; the limit is {limits.past_meridian_max_h:g} h."
+            f"{what} is {past_h:.2f} h past the meridian; the limit is {limits.past_meridian_max_h:g} h."
         )
 
 

@@ -9,19 +9,22 @@ from prjobs.observing.exposing import CameraJobs
 from prjobs.observing.faults import DeviceFault
 from prjobs.observing.handlers import FilterJobs, FocuserJobs, MountJobs, RoofJobs, RotatorJobs
 from prjobs.observing.station import Station
+from prjobs.observing.tracking import Tracking
 
 logger = logging.getLogger(__name__)
 ENDS = "the observing program ended"
 
 
-def register(site: Observatory, station: Station, images: Path) -> None:
-    """Give the program the handlers of all devices, and the stop."""
-    devices = station.devices
+def register(site: Observatory, station: Station, images: Path) -> Tracking | None:
+    """Give the program the handlers of all devices, and the stop; return the watch over the mount, if there is one."""
+    devices, limits, tracking = station.devices, station.configuration.limits, None
+    if devices.mount and limits.while_tracking:
+        tracking = Tracking(devices.mount, station.guards[devices.mount], limits, station.place)
     filters = FilterJobs(station, devices.filter_wheel) if devices.filter_wheel else None
     if filters:
         filters.register(site)
     if devices.mount:
-        MountJobs(station, devices.mount).register(site)
+        MountJobs(station, devices.mount, tracking).register(site)
     if devices.enclosure:
         RoofJobs(station, devices.enclosure).register(site)
     if devices.focuser:
@@ -29,17 +32,22 @@ def register(site: Observatory, station: Station, images: Path) -> None:
     if devices.rotator:
         RotatorJobs(station, devices.rotator).register(site)
     if devices.camera:
-        CameraJobs(station, devices.camera, images, filters).register(site)
+        CameraJobs(station, devices.camera, images, filters, tracking).register(site)
 
     @site.on_stop
     def stop(job: Job) -> None:
         logger.warning("stop by %s: all motion and exposures end", job.user_name or job.user_id)
         station.abort()
 
+    return tracking
 
-def run(site: Observatory, station: Station, ending: threading.Event) -> None:
+
+def run(site: Observatory, station: Station, tracking: Tracking | None, ending: threading.Event) -> None:
     """Work until the event; end the motions that are under way then."""
     with site:
+        if tracking:
+            watch = (ending, site.add_message)
+            threading.Thread(target=tracking.run, args=watch, name="tracking", daemon=True).start()
         ending.wait()
         if site.work.is_idle():
             return

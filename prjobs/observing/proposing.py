@@ -14,7 +14,7 @@ longitude_deg = {longitude}
 elevation_m = {elevation}
 """
 LIMITS = """\
-# The limits of motion; a job outside is refused.
+# The limits of motion; a job outside is refused, and the tracking of a mount outside ended.
 [limits]
 altitude_min_deg = 20
 altitude_max_deg = 90
@@ -23,6 +23,7 @@ sun_distance_min_deg = 30
 past_meridian_max_h = 12
 park_before_close = true
 motion_under_closed_roof = false
+while_tracking = true
 """
 
 

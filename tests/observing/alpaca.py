@@ -11,8 +11,10 @@ import threading
 import time
 import urllib.request
 from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.error import HTTPError
 
 import pytest
 
@@ -74,6 +76,50 @@ class AlpacaServer:
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
+
+
+class _Between(BaseHTTPRequestHandler):
+    """Passes a request on, unless its path is among those that hang."""
+
+    server: "Between"
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0))) or None
+        if self.server.hangs and self.server.hangs in self.path:
+            self.server.released.wait()
+            return
+        headers = {name: self.headers[name] for name in ("Accept", "Content-Type") if name in self.headers}
+        asked = urllib.request.Request(self.server.to + self.path, body, headers, method=self.command)
+        try:
+            answer = urllib.request.urlopen(asked)
+        except HTTPError as error:
+            answer = error
+        with answer:
+            self.send_response(answer.status)
+            self.send_header("Content-Type", answer.headers["Content-Type"])
+            self.end_headers()
+            self.wfile.write(answer.read())
+
+    do_PUT = do_GET
+
+    def log_message(self, *_: Any) -> None:
+        """Quiet."""
+
+
+class Between(ThreadingHTTPServer):
+    """A server before the simulators. Paths with the text `hangs` are accepted, and never answered."""
+
+    daemon_threads, block_on_close = True, False
+
+    def __init__(self, port: int) -> None:
+        super().__init__(("127.0.0.1", 0), _Between)
+        self.to, self.hangs, self.released = f"http://127.0.0.1:{port}", "", threading.Event()
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self.released.set()
+        self.shutdown()
+        self.server_close()
 
 
 class Look(NamedTuple):

@@ -71,7 +71,7 @@ class Site(Users):
         configuration = Configuration(Named(**devices.names), filters={"R": "Red"}, **changes)
         self.station = Station(devices.devices(), PLACE, configuration)
         self.program = Observatory(url, "saf")
-        program.register(self.program, self.station, images)
+        self.tracking = program.register(self.program, self.station, images)
 
     def __enter__(self) -> "Site":
         self.devices.__enter__()

@@ -1,12 +1,17 @@
 """Jobs carried out on the Alpaca simulators, with a witness beside."""
 
+import threading
+
 import pytest
 
-from prjobs.observing import fits
+from prjobs.observing import fits, tracking
 from prjobs.observing.alpaca_image import HEAD, fits_of
+from prjobs.observing.alpaca_link import AlpacaLink
+from prjobs.observing.alpaca_site import AlpacaSite
 from prjobs.observing.faults import DeviceFault
 from prjobs.observing.fits import Card
 from prjobs.observing.limits import Limits
+from tests.observing.alpaca import ALPACA_NAMES, Between
 from tests.observing.headers import header_of
 from tests.waiting import wait_for
 
@@ -19,7 +24,7 @@ def test_a_night_of_jobs_moves_every_device(make_alpaca_site, alpaca_witness):
     assert "The roof is closed" in site.outcome(site.send("mount", "unpark"))[1]
     assert site.outcome(site.send("enclosure", "open"))[0] == "COMPLETE"
     assert "parked" in site.outcome(site.go())[1]
-    assert site.outcome(site.send("mount", "unpark"))[0] == "COMPLETE"
+    assert site.outcome(site.send("mount", "unpark")) == ("COMPLETE", "")
     target = site.target()
     assert site.outcome(site.go(target)) == ("COMPLETE", "")
     assert witness.mount.RightAscension == pytest.approx(target.ra_h, abs=0.02)
@@ -59,7 +64,7 @@ def test_an_exposure_is_a_file_with_the_job_in_its_header(make_alpaca_site):
 @pytest.mark.long
 def test_a_stop_ends_slew_and_exposure(make_alpaca_site, alpaca_witness):
     site, witness = make_alpaca_site(limits=UNDER_ROOF), alpaca_witness
-    assert site.outcome(site.send("mount", "unpark"))[0] == "COMPLETE"
+    assert site.outcome(site.send("mount", "unpark")) == ("COMPLETE", "")
     slew, frames = site.go(site.target(11)), site.send("camera", "expose", time="60", image_type="dark")
     wait_for(lambda: witness.sees(slewing=True, exposing=True))
     assert site.outcome(site.stop()) == ("COMPLETE", "ended 2 running and 0 waiting jobs")
@@ -69,6 +74,50 @@ def test_a_stop_ends_slew_and_exposure(make_alpaca_site, alpaca_witness):
     assert not any(look.slewing or look.exposing for look in witness.since(stopped_s)[1:])
     assert not witness.mount.Tracking
     assert list(site.images.glob("*")) == []
+
+
+@pytest.mark.long
+def test_a_camera_that_hangs_fails_its_jobs_and_a_stop_ends_the_slew(started, alpaca, alpaca_witness):
+    between, witness = Between(alpaca.port), alpaca_witness
+    site = started(AlpacaSite("127.0.0.1", between.server_port, ALPACA_NAMES), limits=UNDER_ROOF)
+    # Short for those that hang, as long as ever for the others.
+    for device in (site.station.devices.camera, site.station.devices.focuser):
+        device.link = AlpacaLink("127.0.0.1", between.server_port)
+        device.link.answer_s = 0.5
+    between.hangs = "/camera/"
+    assert site.outcome(site.send("mount", "unpark")) == ("COMPLETE", "")
+    slew = site.go(site.target(11))
+    wait_for(lambda: witness.sees(slewing=True))
+    status, message = site.outcome(site.send("camera", "expose", time="1", image_type="dark"))
+    assert status == "FAILED"
+    assert "hangs at /api/v1/camera/0/" in message
+    assert witness.sees(slewing=True)
+    status, message = site.outcome(site.stop())
+    assert status == "FAILED"
+    assert "hangs at /api/v1/camera/0/" in message
+    assert site.outcome(slew)[0] == "ABORTED"
+    assert not witness.look().slewing
+    # Then nothing of the server answers.
+    between.hangs = "/"
+    status, message = site.outcome(site.send("focuser", "move_absolute", position="5"))
+    assert (status, "hangs at /" in message) == ("FAILED", True)
+    between.close()
+
+
+@pytest.mark.long
+def test_tracking_outside_the_limits_is_ended(make_alpaca_site, alpaca_witness, monkeypatch):
+    monkeypatch.setattr(tracking, "EVERY_S", 0.05)
+    site, witness = make_alpaca_site(limits=UNDER_ROOF), alpaca_witness
+    assert site.outcome(site.send("mount", "unpark")) == ("COMPLETE", "")
+    slew, watch, ending = site.go(), site.tracking, threading.Event()
+    assert site.outcome(slew) == ("COMPLETE", "")
+    threading.Thread(target=watch.run, args=(ending, site.program.add_message), daemon=True).start()
+    assert witness.mount.Tracking
+    watch.limits = Limits(altitude_min_deg=89)
+    wait_for(lambda: not witness.mount.Tracking)
+    wait_for(lambda: "the lower limit is 89°" in site.look(slew)[1])
+    assert site.look(slew)[0] == "COMPLETE"
+    ending.set()
 
 
 def image_bytes(element: int, pixels: bytes, width: int, height: int) -> bytes:

@@ -1,13 +1,17 @@
 """Jobs carried out on Debian's INDI simulators, with a witness beside."""
 
+import re
 import signal
+import time
 
 import pytest
 
 from prjobs.observing import fits
 from prjobs.observing.limits import Limits
+from prjobs.observing.pointing import hour_angle_h
 from tests.observing.headers import header_of
 from tests.observing.indi import CAMERA, DOME, MOUNT
+from tests.observing.station import PLACE
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.long
@@ -107,6 +111,29 @@ def test_a_stop_ends_slew_and_exposure(make_site, witness):
     assert witness.state(CAMERA, "CCD_EXPOSURE") == "Idle"
     assert {one.state for one in witness.since(stopped_s) if one.name == "EQUATORIAL_EOD_COORD"} == {"Idle"}
     assert list(site.images.glob("*")) == []
+
+
+def test_a_mount_that_tracks_into_a_limit_stops_and_the_exposure_fails(make_site, witness):
+    site = make_site(limits=UNDER_ROOF)
+    slew, frames = site.go(site.target(0.05, 89)), site.send("camera", "expose", time="60")
+    assert site.outcome(slew) == ("COMPLETE", "")
+    wait_for(lambda: witness.moves("camera"))
+    watch, now_s, tell = site.tracking, time.time(), site.program.add_message
+    past_h = hour_angle_h(site.station.devices.mount.position(now_s), PLACE, now_s)
+    watch.limits = Limits(past_meridian_max_h=past_h + 0.5)
+    watch.look_once(now_s, tell)
+    assert (watch.ends, witness.last(MOUNT, "TELESCOPE_TRACK_STATE").values["TRACK_ON"]) == (0, "On")
+    watch.look_once(now_s + 3600, tell)
+    status, message = site.outcome(frames)
+    assert status == "FAILED"
+    said = re.match(r"The exposure was ended: The tracking was ended. The mount is (\S+) h past the meridian", message)
+    assert float(said[1]) == pytest.approx(past_h + 1, abs=0.02)
+    wait_for(lambda: witness.last(MOUNT, "TELESCOPE_TRACK_STATE").values["TRACK_ON"] == "Off")
+    wait_for(lambda: not witness.moves("camera"))
+    wait_for(lambda: site.look(slew) == ("COMPLETE", watch.reason))
+    assert list(site.images.glob("*")) == []
+    watch.look_once(now_s + 7200, tell)
+    assert watch.ends == 1
 
 
 def test_a_stop_ends_a_roof_that_opens(site, witness):
