@@ -71,7 +71,7 @@ class Observatory:
         the usual duration, or a function of the job. `after_restart`: what becomes of a job that a former run of the
         program had begun: "fail", "redo" (from the start), or "resume" (the same, with `job.resumed` True).
         `makes_safe`: the job is kept when a stop comes before its turn; closing and parking are, unless told otherwise.
-        `uses`: other device types at work in the job: the job waits for the earlier jobs there, and holds later ones up.
+        `uses`: other device types at work in the job: the job waits for earlier jobs there, and holds later ones up.
         `after`: the same, but later jobs do not wait. Both may be functions of the job.
         """
         name = action.strip().lower() if action is not None else None
