@@ -157,11 +157,12 @@ def _make_tokens(hub: Hub, names: list[str]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result of a run: all but the first three must be 0."""
+    """The result of a run: all but the first four must be 0."""
 
     jobs: int
     reports: int
     stops: int
+    withdrawn: int
     lost: int
     twice: int
     out_of_order: int
@@ -190,6 +191,7 @@ def judge(hub: Hub, account: Account) -> Verdict:
         jobs=len(account.answered),
         reports=account.requests["updatejobstatus"],
         stops=sum(map(len, account.stops.values())),
+        withdrawn=sum(status == "CANCELLED" for status in stored.values()),
         lost=len(lost),
         # A job without an answer was stored by a request that was sent again, and stored once more.
         twice=sum(count > 1 for count in account.received.values()) + len(stored.keys() - account.answered.keys()),

@@ -15,13 +15,14 @@ from tests.hub.fast_time import Answer, FastTime, Steps
 from tests.program import JOB
 
 # Simulated seconds. The overlap is that of the link.
-POLL_S, OVERLAP_S, WORK_S, FOLLOW_S = 5.0, 600.0, (20.0, 300.0), 1.0
+POLL_S, OVERLAP_S, WORK_S, FOLLOW_S = 5.0, 600.0, (10.0, 120.0), 1.0
 # Each twelfth time also the requests that give all sites.
 WATCH_S, ALL_EVERY = 5.0, 12
 # At first the polling sites are alone, then the linked ones too: the cost of empty requests is measured.
 QUIET_S = (60.0, 120.0)
 USERS = 20
-STOPS = 0.02
+# The share of the jobs after which the user stops the site, before the next poll or soon after.
+STOPS = 0.05
 STOP = {"device": "all", "instance": "all", "action": "cancel_all_commands"}
 Ask = Generator[bytes | float, Answer | None, bytes]
 
@@ -201,23 +202,29 @@ class Users:
         self.account, self.time, self.plan = account, time, plan
 
     def sending(self, token: str, sites: list[str], number: int) -> Steps:
-        """Send jobs to any site, and stop one now and then."""
-        chance, account = random.Random(f"{self.plan.seed} user {number}"), self.account
+        """Send jobs to any site; stop a site now and then, while the job may still wait there."""
+        chance, account, sent = random.Random(f"{self.plan.seed} user {number}"), self.account, 0
         pause_s = USERS * 3600 / (self.plan.jobs * len(sites))
-        at_s, sent = QUIET_S[1], 0
+        at_s = QUIET_S[1]
         while (at_s := at_s + chance.expovariate(1 / pause_s)) < self.plan.end_s:
             yield max(at_s, self.time.now_s)
-            site, is_stop, sent = chance.choice(sites), chance.random() < STOPS, sent + 1
-            job = {**JOB, "site": site, **(STOP if is_stop else {})}
-            request = build_request("/newjob", json.dumps(job).encode(), token)
-            key = f"\r\nIdempotency-Key: {self.plan.seed}-{number}-{sent}\r\n\r\n".encode()
-            body = yield from account.ask("newjob", request.replace(b"\r\n\r\n", key, 1))
-            if body:
-                ulid = json.loads(body)["ulid"]
-                account.answered[ulid] = site
-                if is_stop:
-                    account.stops[site].append((self.time.moment, ulid))
+            site, stop_after_s, sent = chance.choice(sites), chance.uniform(0, POLL_S), sent + 2
+            yield from self._send(token, {**JOB, "site": site}, f"{number}-{sent}")
+            if chance.random() < STOPS:
+                yield self.time.now_s + stop_after_s
+                ulid = yield from self._send(token, {**JOB, "site": site, **STOP}, f"{number}-{sent + 1}")
+                account.stops[site].append((self.time.moment, ulid))
         account.users -= 1
+
+    def _send(self, token: str, job: dict[str, object], key: str) -> Generator[bytes | float, Answer | None, str]:
+        """Send a job and return its id; an empty text after a refusal."""
+        request = build_request("/newjob", json.dumps(job).encode(), token)
+        head = f"\r\nIdempotency-Key: {self.plan.seed}-{key}\r\n\r\n".encode()
+        body = yield from self.account.ask("newjob", request.replace(b"\r\n\r\n", head, 1))
+        ulid: str = json.loads(body)["ulid"] if body else ""
+        if ulid:
+            self.account.answered[ulid] = str(job["site"])
+        return ulid
 
     def watching(self, token: str) -> Steps:
         """Look at the table of sites and at the state as the page does with many sites; and at the metrics."""
