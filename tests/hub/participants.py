@@ -188,7 +188,7 @@ class Site:
         return b""
 
     def _report(self, ulid: str, status: str) -> Ask:
-        body = {"site": self.name, "ulid": ulid, "newStatus": status, "secondsUntilComplete": 10}
+        body = {"site": self.name, "ulid": ulid, "newStatus": status, "secondsUntilComplete": WORK_S[1]}
         return (yield from self.account.ask("updatejobstatus", self._request("updatejobstatus", body)))
 
     def _request(self, name: str, body: dict[str, object]) -> bytes:
