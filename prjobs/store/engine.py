@@ -86,12 +86,20 @@ class Engine(Protocol):
         """Return a new connection for the writer."""
         ...
 
-    def begin(self, connection: Connection) -> None:
-        """Begin a transaction that no other writer can run beside: wait for a short time for another one's end."""
+    def begin(self, connection: Connection, one_by_one: bool = False) -> dict[str, int]:
+        """Begin a transaction that no other writer can run beside: wait for a short time for another one's end.
+
+        Return the last numbers, by table, that were found on the way. Unless `one_by_one`, the engine may let a
+        statement wait until a result is asked for, and an error of the statement comes then, at the latest by `commit`.
+        """
         ...
 
     def commit(self, connection: Connection) -> None:
         """Commit the transaction."""
+        ...
+
+    def is_late(self, error: Exception, /) -> bool:
+        """Return True if the error may be that of a statement that waited, and so of another verb. Raises nothing."""
         ...
 
     def committed(self, numbers: dict[str, int], /) -> None:

@@ -19,6 +19,8 @@ LAST = {
     f"UNION ALL SELECT CAST(value AS BIGINT) FROM fact WHERE name = '{FACT}{table}') AS known"
     for table, key in KEYS.items()
 }
+# The last numbers of all tables, in the order of `KEYS`.
+LAST_OF_ALL = f"SELECT {', '.join(f'({sql})' for sql in LAST.values())}"
 
 
 def last_number(fetch: Fetch, table: str) -> int:
@@ -26,13 +28,20 @@ def last_number(fetch: Fetch, table: str) -> int:
     return int(fetch(LAST[table], ())[0][0] or 0)
 
 
-def next_number(transaction: Any, table: str) -> int | None:
-    """Return the number for the next row of the table; None lets SQLite number the row."""
+def coming_number(transaction: Any, table: str) -> int | None:
+    """Return the number for the next row of the table, without giving it; None lets SQLite number the row."""
     if table not in transaction.numbered:
         return None
-    known: dict[str, int] = transaction.last_numbers
-    known[table] = 1 + (known[table] if table in known else last_number(transaction.fetch, table))
-    return known[table]
+    last = transaction.last_numbers.get(table, transaction.known_numbers.get(table))
+    return 1 + (last_number(transaction.fetch, table) if last is None else last)
+
+
+def next_number(transaction: Any, table: str) -> int | None:
+    """Return the number for the next row of the table, which gets the number; None lets SQLite number the row."""
+    number = coming_number(transaction, table)
+    if number is not None:
+        transaction.last_numbers[table] = number
+    return number
 
 
 def insert_numbered(transaction: Any, table: str, sql: str, values: Sequence[Any]) -> int:
@@ -46,6 +55,7 @@ def raise_numbers(transaction: Any, above: dict[str, int]) -> None:
     """Give no number up to those in `above` from now on."""
     transaction.numbered.update(KEYS)
     transaction.last_numbers.clear()
+    transaction.known_numbers.clear()
     for table in KEYS:
         number = max(last_number(transaction.fetch, table), above.get(table, 0))
         transaction.execute("DELETE FROM fact WHERE name = ?", (f"{FACT}{table}",))

@@ -1,10 +1,9 @@
 """Connections to PostgreSQL, for a hub: the settings of a session, and the limits of its statements.
 
-No other module imports the library of PostgreSQL, which is an extra.
+No module but this one and the pipeline imports the library of PostgreSQL, which is an extra.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from math import inf
 from typing import Any
 
@@ -14,8 +13,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import tuple_row
 
 from prjobs.base.clock import Clock
-from prjobs.base.errors import BadRequest, Unusable
+from prjobs.base.errors import Unusable
 from prjobs.store.dialect import translate
+from prjobs.store.postgres_pipeline import Answer, Pipeline
 from prjobs.store.source import Row
 
 PostgresError = psycopg.Error
@@ -109,24 +109,18 @@ class _Flag(Dumper):
         return b"1" if obj else b"0"
 
 
-@contextmanager
-def _texts_without_nul(values: Iterable[Any]) -> Iterator[None]:
-    """Raise BadRequest for a text that PostgreSQL cannot store."""
-    try:
-        yield
-    except psycopg.DataError as error:
-        if error.sqlstate is None and any(isinstance(value, str) and "\0" in value for value in values):
-            raise BadRequest(
-                "The request holds the character NUL, which is not stored. Leave the character out."
-            ) from None
-        raise
-
-
 class PostgresConnection:
     """A connection that takes the package's SQL."""
 
     def __init__(self, session: _Session) -> None:
         self.session = session
+        self._pipeline = Pipeline(session)
+        # True: a statement waits until a result is asked for, and many go to the server together.
+        self.gathers = False
+
+    def become(self, other: "PostgresConnection") -> None:
+        """Take the place of another connection."""
+        self.session, self._pipeline, self.gathers = other.session, other._pipeline, other.gathers
 
     @property
     def is_usable(self) -> bool:
@@ -138,25 +132,35 @@ class PostgresConnection:
         """Return True from BEGIN to the end of the transaction, also after the transaction failed."""
         return self.session.info.transaction_status != psycopg.pq.TransactionStatus.IDLE
 
-    def execute(self, sql: str, parameters: Any = (), /) -> Any:
-        """Run a statement and return the cursor."""
+    def execute(self, sql: str, parameters: Any = (), /) -> Answer:
+        """Run a statement and return the result. Raise BadRequest for a text that PostgreSQL cannot store."""
         text, names = translate(sql)
-        values = parameters if names is None else [parameters[name] for name in names]
-        with _texts_without_nul(values):
-            return self.session.execute(text, values or None)
+        return self._add(text, parameters if names is None else [parameters[name] for name in names])
 
-    def executemany(self, sql: str, parameters: Any, /) -> Any:
+    def executemany(self, sql: str, parameters: Any, /) -> Answer:
         """Run a statement once for each row of parameters."""
         text, names = translate(sql)
-        rows = parameters if names is None else [[row[name] for name in names] for row in parameters]
-        cursor = self.session.cursor()
-        with _texts_without_nul(value for row in rows for value in row):
-            cursor.executemany(text, rows)
-        return cursor
+        return self._add(text, *(row if names is None else [row[name] for name in names] for row in parameters))
+
+    def _add(self, text: str, *rows: Sequence[Any]) -> Answer:
+        answer = self._pipeline.add(text, *rows)
+        if not self.gathers:
+            self._pipeline.send()
+        return answer
 
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Return all rows of a query."""
-        return self.execute(sql, parameters).fetchall()  # type: ignore[no-any-return]
+        return self.execute(sql, parameters).fetchall()
+
+    def fetch_together(self, *statements: str) -> list[list[Row]]:
+        """Run statements without parameters, all in one way to the server; return the rows of each."""
+        answers = [self._pipeline.add(translate(sql).sql, ()) for sql in statements]
+        return [answer.fetchall() for answer in answers]
+
+    def drop_waiting(self) -> None:
+        """Forget the statements that wait, and let none wait from now on."""
+        self.gathers = False
+        self._pipeline.drop()
 
     def close(self) -> None:
         """Close the connection; an open transaction is rolled back."""

@@ -19,7 +19,7 @@ from prjobs.base.errors import Fault, TookTooLong, Trouble
 from prjobs.base.histogram import Histogram
 from prjobs.store import sqlstates
 from prjobs.store.losses import Seen, make_good
-from prjobs.store.numbers import KEYS
+from prjobs.store.numbers import KEYS, LAST_OF_ALL
 from prjobs.store.postgres import (
     READING_S,
     WRITING_S,
@@ -44,7 +44,8 @@ LONGEST_WRITE_S = WRITING_S + 2.0
 # The look for the fate of a COMMIT goes on for so long.
 LOOKUP_S = 10.0
 _TIMELINE = "substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
-_DOOR = f"BEGIN; SELECT holder, pg_current_xact_id()::text, {_TIMELINE} FROM door WHERE id = 1 FOR UPDATE"
+_BEGIN = "BEGIN"
+_DOOR = f"SELECT holder, pg_current_xact_id()::text, {_TIMELINE} FROM door WHERE id = 1 FOR UPDATE"
 _FATE = f"SELECT pg_xact_status(?::xid8), {_TIMELINE}"
 _CLOCK = Clock()
 
@@ -158,18 +159,18 @@ class PostgresEngine:
         connection.session.limit_s = LONGEST_WRITE_S
         return connection
 
-    def begin(self, connection: Any) -> None:
-        """Begin a transaction and lock the row that all writers lock. Raise NotActive.
+    def begin(self, connection: Any, one_by_one: bool = False) -> dict[str, int]:
+        """Begin a transaction, lock the row that all writers lock, and return the last numbers. Raise NotActive.
 
         A connection that broke while nobody used it is replaced first.
         """
         try:
-            found = self._lock(connection)
+            found, numbers = self._lock(connection)
         except ConnectionFailed:
             if connection.is_usable:
                 raise
-            connection.session = self.connect().session
-            found = self._lock(connection)
+            connection.become(self.connect())
+            found, numbers = self._lock(connection)
         holder, number, timeline = found
         if holder != self.member:
             self.on_replaced()
@@ -181,23 +182,29 @@ class PostgresEngine:
             raise NotActive("the database lacks answered writes")
         self._compared = timeline
         self._mark = number, timeline
+        connection.gathers = not one_by_one
+        return numbers
 
-    def _lock(self, connection: PostgresConnection) -> Row:
+    def _lock(self, connection: PostgresConnection) -> tuple[Row, dict[str, int]]:
         began_s = _CLOCK.elapsed_s()
         try:
-            cursor = connection.session.execute(_DOOR)
+            # Each statement sees what was committed before it begins: the numbers are those after the wait.
+            _, [door], [last] = connection.fetch_together(_BEGIN, _DOOR, LAST_OF_ALL)
         finally:
             # The waits that ended by the limit count too.
             if self.door_waits:
                 self.door_waits.add(_CLOCK.elapsed_s() - began_s)
-        cursor.nextset()
-        row: Row = cursor.fetchall()[0]
-        return row
+        return door, {table: int(number or 0) for table, number in zip(KEYS, last, strict=True)}
 
     def commit(self, connection: Any) -> None:
-        """Commit the transaction; a lost one answers ROLLBACK without an error."""
-        if connection.session.execute("COMMIT").statusmessage != "COMMIT":
+        """Commit the transaction, with the statements that wait; a lost one answers ROLLBACK without an error."""
+        connection.gathers = False
+        if connection.execute("COMMIT").status != "COMMIT":
             raise TransactionLost("the transaction was lost before its end")
+
+    def is_late(self, error: Exception) -> bool:
+        """Return True for an error that a statement of another verb may have caused, which waited."""
+        return isinstance(error, PostgresError) and not self.is_trouble(error)
 
     def committed(self, numbers: dict[str, int], /) -> None:
         """Remember the number of the newest change."""
@@ -205,8 +212,9 @@ class PostgresEngine:
 
     def roll_back(self, connection: Any) -> None:
         """End a failed transaction, if there is one."""
+        connection.drop_waiting()
         if connection.is_usable and connection.is_in_transaction:
-            connection.session.execute("ROLLBACK")
+            connection.execute("ROLLBACK")
 
     def is_stored(self, connection: Any, error: Exception, written: Mapping[str, int]) -> bool | None:
         """Return the fate of the transaction after an error of COMMIT; None if the server cannot tell.
@@ -220,7 +228,7 @@ class PostgresEngine:
         while _CLOCK.elapsed_s() < end_s:
             try:
                 if not connection.is_usable:
-                    connection.session = self.connect().session
+                    connection.become(self.connect())
                 status, now = connection.fetch(_FATE, (self._mark[0],))[0]
                 if now != self._mark[1]:
                     return None

@@ -157,13 +157,18 @@ class SqliteEngine:
         connection.execute(_WRITER_CACHE)
         return connection
 
-    def begin(self, connection: Any) -> None:
+    def begin(self, connection: Any, one_by_one: bool = False) -> dict[str, int]:  # noqa: ARG002
         """Take the write lock; wait at most 0.1 s for another program's."""
         connection.execute("BEGIN IMMEDIATE")
+        return {}
 
     def commit(self, connection: Any) -> None:
         """Commit the transaction."""
         connection.execute("COMMIT")
+
+    def is_late(self, _error: Exception) -> bool:
+        """Return False: no statement waits."""
+        return False
 
     def committed(self, numbers: dict[str, int], /) -> None:
         """Do nothing: a file is not replaced by another server's."""

@@ -2,9 +2,18 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from prjobs.store.engine import Connection
+
+
+class Mark(NamedTuple):
+    """A point in a transaction: the number of steps, the sites, the numbers given and those known."""
+
+    steps: int
+    sites: set[str]
+    last_numbers: dict[str, int]
+    known_numbers: dict[str, int]
 
 
 class Transaction:
@@ -14,14 +23,17 @@ class Transaction:
     a failed commit, memory still matches the file.
     """
 
-    def __init__(self, connection: Connection, numbered: set[str] | None = None) -> None:
+    def __init__(
+        self, connection: Connection, numbered: set[str] | None = None, known_numbers: dict[str, int] | None = None
+    ) -> None:
         self.execute = connection.execute
         self.executemany = connection.executemany
         self.fetch = connection.fetch
         # The tables whose rows are numbered by a verb, not by SQLite; see `numbers`.
         self.numbered = set() if numbered is None else numbered
-        # The last numbers given by this transaction.
+        # The last numbers given by this transaction, and those found at the beginning.
         self.last_numbers: dict[str, int] = {}
+        self.known_numbers = known_numbers or {}
         self._steps: list[Callable[[], object]] = []
         self._sites: set[str] = set()
 
@@ -38,15 +50,14 @@ class Transaction:
 
     # ---- for the writer
 
-    def mark(self) -> tuple[int, set[str]]:
+    def mark(self) -> Mark:
         """Return the point to which `forget_since` goes back."""
-        return len(self._steps), set(self._sites)
+        return Mark(len(self._steps), set(self._sites), dict(self.last_numbers), dict(self.known_numbers))
 
-    def forget_since(self, mark: tuple[int, set[str]]) -> None:
+    def forget_since(self, mark: Mark) -> None:
         """Drop what a refused request added after the mark."""
-        count, self._sites = mark
+        count, self._sites, self.last_numbers, self.known_numbers = mark
         del self._steps[count:]
-        self.last_numbers.clear()
 
     def take_steps(self) -> list[Callable[[], object]]:
         """Return the steps, which the writer runs after the commit."""

@@ -9,6 +9,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from prjobs.base.errors import Fault, Refused, Trouble, Unavailable
@@ -38,6 +39,15 @@ IN_DOUBT = "may still be carried out: look before you send the request again"
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 Tell = Callable[[set[str]], None]
+
+
+@dataclass
+class _Attempt:
+    """A try to store a batch. `one_by_one`: no statement waits for others, and each error shows whose it is."""
+
+    transaction: Transaction
+    one_by_one: bool = False
+    is_committing: bool = False
 
 
 class Writer:
@@ -199,30 +209,42 @@ class Writer:
         return None
 
     def _commit(self, connection: Connection, batch: list[Work]) -> None:
-        if not self._begin(connection, batch):
+        numbers = self._begin(connection, batch)
+        if numbers is None:
             return
         batch += self._came_meanwhile(BATCH - len(batch))
-        transaction = Transaction(connection, self._numbered)
         running = [work for work in batch if work.lasts or work.started.acquire(blocking=False)]
-        committing = False
+        attempt = _Attempt(Transaction(connection, self._numbered, numbers))
         try:
-            for work in running:
-                self._carry_out(transaction, work, alone=len(running) == 1)
-            committing, began_s = True, time.perf_counter()
-            self._engine.commit(connection)
-            self.commits.add(time.perf_counter() - began_s)
+            try:
+                self._carry_out_all(connection, attempt, running)
+            except self._engine.errors as error:
+                if not self._engine.is_late(error):
+                    raise
+                # A statement failed that had waited, perhaps for the statements of other requests.
+                attempt = _Attempt(Transaction(connection, self._numbered), one_by_one=True)
+                self._engine.roll_back(connection)
+                self._engine.begin(connection, one_by_one=True)
+                self._carry_out_all(connection, attempt, running)
         except self._engine.errors as error:
-            trouble = self._roll_back(connection, error)
-            is_stored = self._engine.is_stored(connection, error, transaction.last_numbers) if committing else False
+            trouble, written = self._roll_back(connection, error), attempt.transaction.last_numbers
+            is_stored = self._engine.is_stored(connection, error, written) if attempt.is_committing else False
             if is_stored:
-                self._give_out(transaction, running)
+                self._give_out(attempt.transaction, running)
                 raise
-            if committing:
+            if attempt.is_committing:
                 self._overwrite(connection)
             self._refuse(running, trouble, in_doubt=is_stored is None)
             raise
         self._condition.committed()
-        self._give_out(transaction, running)
+        self._give_out(attempt.transaction, running)
+
+    def _carry_out_all(self, connection: Connection, attempt: _Attempt, running: list[Work]) -> None:
+        for work in running:
+            self._carry_out(attempt, work, alone=len(running) == 1)
+        attempt.is_committing, began_s = True, time.perf_counter()
+        self._engine.commit(connection)
+        self.commits.add(time.perf_counter() - began_s)
 
     def _give_out(self, transaction: Transaction, running: list[Work]) -> None:
         if transaction.last_numbers:
@@ -265,39 +287,39 @@ class Writer:
             except Exception:
                 logger.exception("the requests that wait for changes could not be told")
 
-    def _begin(self, connection: Connection, batch: list[Work]) -> bool:
-        """Take the write lock. Return False if all callers of the batch gave up first, or the process is to end."""
+    def _begin(self, connection: Connection, batch: list[Work]) -> dict[str, int] | None:
+        """Take the write lock; return the last numbers. Return None if no caller waits, or the process is to end."""
         while any(work.lasts or not work.started.locked() for work in batch):
             try:
                 if not self._condition.is_proved:
                     self._condition.prove(connection)
-                self._engine.begin(connection)
-                return True
+                return self._engine.begin(connection)
             except self._engine.errors as error:
                 trouble = self._roll_back(connection, error)
                 if trouble.fault == Fault.LOCKED and self._may_try_again():
                     if all(work.lasts for work in batch):
-                        return False
+                        return None
                     continue
                 claimed = [work for work in batch if not work.lasts and work.started.acquire(blocking=False)]
                 self._refuse(claimed, trouble)
                 if trouble.fault != Fault.LOCKED:
                     raise
-                return False
-        return False
+                return None
+        return None
 
     def _may_try_again(self) -> bool:
         self._tries_left -= self._hurry.is_set()
         return self._tries_left > 0
 
-    def _carry_out(self, transaction: Transaction, work: Work, alone: bool) -> None:
-        mark = transaction.mark()
+    def _carry_out(self, attempt: _Attempt, work: Work, alone: bool) -> None:
+        transaction = attempt.transaction
+        mark, work.error = transaction.mark(), None
         if not alone:
             transaction.execute("SAVEPOINT request")
         try:
             work.result = work.verb(transaction, *work.arguments)
         except Exception as error:
-            if self._engine.is_trouble(error):
+            if self._engine.is_trouble(error) or (not attempt.one_by_one and self._engine.is_late(error)):
                 raise
             work.error = error
             transaction.forget_since(mark)

@@ -77,14 +77,14 @@ def note(transaction, name):
 
 # What would break the order of the log, as a statement that begins each transaction.
 MUTANTS = {
-    "no row is locked": _DOOR.replace(" FOR UPDATE", ""),
-    "the snapshot is older than the wait": _DOOR.replace("BEGIN;", "BEGIN ISOLATION LEVEL REPEATABLE READ;"),
+    "no row is locked": {"_DOOR": _DOOR.replace(" FOR UPDATE", "")},
+    "the snapshot is older than the wait": {"_BEGIN": "BEGIN ISOLATION LEVEL REPEATABLE READ"},
 }
 
 
 def write_changes(url, member, count, start, mutant=""):
-    mutated = patch("prjobs.store.postgres_engine._DOOR", MUTANTS.get(mutant, _DOOR))
-    mutated.start()
+    if mutant:
+        patch.multiple("prjobs.store.postgres_engine", **MUTANTS[mutant]).start()
     engine = PostgresEngine(url, member)
     connection = engine.connect()
     start.wait()
