@@ -1,10 +1,17 @@
 """The transaction of the writer for verbs: SQL now, changes of memory once the commit is on disk."""
 
+import logging
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from prjobs.store.engine import Connection
+from prjobs.base.errors import Refused
+from prjobs.base.histogram import Histogram
+from prjobs.store.engine import Connection, Engine
+from prjobs.store.work import Work
+
+logger = logging.getLogger(__name__)
 
 
 class Mark(NamedTuple):
@@ -67,3 +74,44 @@ class Transaction:
     def sites_to_tell(self) -> set[str]:
         """Return the sites with changes."""
         return self._sites
+
+
+class Attempt:
+    """A try to store requests in one transaction, each in a savepoint of its own: a refused request fails alone.
+
+    `one_by_one`: no statement waits for others, so that an error shows whose it is.
+    """
+
+    def __init__(self, engine: Engine, transaction: Transaction, one_by_one: bool = False) -> None:
+        self._engine = engine
+        self.transaction, self.one_by_one = transaction, one_by_one
+        # True once the COMMIT may have been sent.
+        self.is_committing = False
+
+    def run(self, connection: Connection, works: list[Work], commits: Histogram) -> None:
+        """Carry out the requests and commit; add the seconds of the commit to `commits`."""
+        for work in works:
+            self._carry_out(work, alone=len(works) == 1)
+        self.is_committing, began_s = True, time.perf_counter()
+        self._engine.commit(connection)
+        commits.add(time.perf_counter() - began_s)
+
+    def _carry_out(self, work: Work, alone: bool) -> None:
+        transaction = self.transaction
+        mark, work.error = transaction.mark(), None
+        if not alone:
+            transaction.execute("SAVEPOINT request")
+        try:
+            work.result = work.verb(transaction, *work.arguments)
+        except Exception as error:
+            if self._engine.is_trouble(error) or (not self.one_by_one and self._engine.is_late(error)):
+                raise
+            work.error = error
+            transaction.forget_since(mark)
+            transaction.execute("ROLLBACK" if alone else "ROLLBACK TO request")
+            if alone:
+                transaction.execute("BEGIN")
+            if not isinstance(error, Refused):
+                logger.exception("a verb failed")
+        if not alone:
+            transaction.execute("RELEASE request")

@@ -4,8 +4,6 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from prjobs.store.source import Undo
-
 # The writer notices within this time that another program has the lock.
 LOOK_S = 0.15
 
@@ -24,7 +22,7 @@ class Work:
         verb: Callable[..., Any],
         arguments: tuple[Any, ...],
         *,
-        undo: Undo | None = None,
+        undo: Callable[..., None] | None = None,
         posted: bool = False,
         lasts: bool = False,
     ) -> None:

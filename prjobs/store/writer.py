@@ -7,18 +7,16 @@ a savepoint of its own, so that a refused request fails alone. A caller gets the
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from prjobs.base.errors import Fault, Refused, Trouble, Unavailable
+from prjobs.base.errors import Fault, Trouble, Unavailable
 from prjobs.base.histogram import Histogram
 from prjobs.store.condition import Condition
 from prjobs.store.engine import Connection, Engine
 from prjobs.store.numbers import KEYS, lost_numbers
 from prjobs.store.source import Undo
-from prjobs.store.transaction import Transaction
+from prjobs.store.transaction import Attempt, Transaction
 from prjobs.store.work import LOOK_S, Places, PutOff, Work
 
 PATIENCE_S = 5.0
@@ -39,15 +37,6 @@ IN_DOUBT = "may still be carried out: look before you send the request again"
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 Tell = Callable[[set[str]], None]
-
-
-@dataclass
-class _Attempt:
-    """A try to store a batch. `one_by_one`: no statement waits for others, and each error shows whose it is."""
-
-    transaction: Transaction
-    one_by_one: bool = False
-    is_committing: bool = False
 
 
 class Writer:
@@ -214,18 +203,18 @@ class Writer:
             return
         batch += self._came_meanwhile(BATCH - len(batch))
         running = [work for work in batch if work.lasts or work.started.acquire(blocking=False)]
-        attempt = _Attempt(Transaction(connection, self._numbered, numbers))
+        attempt = Attempt(self._engine, Transaction(connection, self._numbered, numbers))
         try:
             try:
-                self._carry_out_all(connection, attempt, running)
+                attempt.run(connection, running, self.commits)
             except self._engine.errors as error:
                 if not self._engine.is_late(error):
                     raise
                 # A statement failed that had waited, perhaps for the statements of other requests.
-                attempt = _Attempt(Transaction(connection, self._numbered), one_by_one=True)
+                attempt = Attempt(self._engine, Transaction(connection, self._numbered), one_by_one=True)
                 self._engine.roll_back(connection)
                 self._engine.begin(connection, one_by_one=True)
-                self._carry_out_all(connection, attempt, running)
+                attempt.run(connection, running, self.commits)
         except self._engine.errors as error:
             trouble, written = self._roll_back(connection, error), attempt.transaction.last_numbers
             is_stored = self._engine.is_stored(connection, error, written) if attempt.is_committing else False
@@ -238,13 +227,6 @@ class Writer:
             raise
         self._condition.committed()
         self._give_out(attempt.transaction, running)
-
-    def _carry_out_all(self, connection: Connection, attempt: _Attempt, running: list[Work]) -> None:
-        for work in running:
-            self._carry_out(attempt, work, alone=len(running) == 1)
-        attempt.is_committing, began_s = True, time.perf_counter()
-        self._engine.commit(connection)
-        self.commits.add(time.perf_counter() - began_s)
 
     def _give_out(self, transaction: Transaction, running: list[Work]) -> None:
         if transaction.last_numbers:
@@ -310,26 +292,6 @@ class Writer:
     def _may_try_again(self) -> bool:
         self._tries_left -= self._hurry.is_set()
         return self._tries_left > 0
-
-    def _carry_out(self, attempt: _Attempt, work: Work, alone: bool) -> None:
-        transaction = attempt.transaction
-        mark, work.error = transaction.mark(), None
-        if not alone:
-            transaction.execute("SAVEPOINT request")
-        try:
-            work.result = work.verb(transaction, *work.arguments)
-        except Exception as error:
-            if self._engine.is_trouble(error) or (not attempt.one_by_one and self._engine.is_late(error)):
-                raise
-            work.error = error
-            transaction.forget_since(mark)
-            transaction.execute("ROLLBACK" if alone else "ROLLBACK TO request")
-            if alone:
-                transaction.execute("BEGIN")
-            if not isinstance(error, Refused):
-                logger.exception("a verb failed")
-        if not alone:
-            transaction.execute("RELEASE request")
 
     def _roll_back(self, connection: Connection, error: Exception) -> Trouble:
         """End the failed transaction and return the trouble."""
