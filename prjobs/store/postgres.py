@@ -192,6 +192,8 @@ def connect(url: str, statement_s: float = WRITING_S, member: str = "") -> Postg
         row_factory=tuple_row,
     )
     session.adapters.register_dumper(bool, _Flag)
+    # The pipeline prepares statements, which the library would drop together with its own.
+    session.prepare_threshold = None
     # A pooler of sessions may refuse settings in the start packet.
     set_all = ", ".join(f"set_config('{name}', {value}, false)" for name, value in _SESSION.items())
     session.execute(f"SELECT {set_all}, set_config('statement_timeout', '{statement_s:g}s', false)")
