@@ -1,4 +1,4 @@
-"""Rivals: two programs that poll the same queue of one site, where each job reaches only one of them."""
+"""Rivals: two programs at the same queue of a site. Each job reaches only the faster program."""
 
 from enum import StrEnum
 from typing import NamedTuple

@@ -89,8 +89,8 @@ class Engine(Protocol):
     def begin(self, connection: Connection, one_by_one: bool = False) -> dict[str, int]:
         """Begin a transaction that no other writer can run beside: wait for a short time for another one's end.
 
-        Return the last numbers, by table, that were found on the way. Unless `one_by_one`, the engine may let a
-        statement wait until a result is asked for, and an error of the statement comes then, at the latest by `commit`.
+        Return the last numbers found on the way, by table. Unless `one_by_one`, the engine may let a statement wait
+        for the next look at a result, and the error of the statement comes then, at the latest by `commit`.
         """
         ...
 
@@ -99,7 +99,7 @@ class Engine(Protocol):
         ...
 
     def is_late(self, error: Exception, /) -> bool:
-        """Return True if the error may be that of a statement that waited, and so of another verb. Raises nothing."""
+        """Return True if a statement of an earlier verb, which waited, may have caused the error. Raises nothing."""
         ...
 
     def committed(self, numbers: dict[str, int], /) -> None:

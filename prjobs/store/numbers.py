@@ -37,7 +37,7 @@ def coming_number(transaction: Any, table: str) -> int | None:
 
 
 def next_number(transaction: Any, table: str) -> int | None:
-    """Return the number for the next row of the table, which gets the number; None lets SQLite number the row."""
+    """Give the next number of the table and return the number; None lets SQLite number the row."""
     number = coming_number(transaction, table)
     if number is not None:
         transaction.last_numbers[table] = number

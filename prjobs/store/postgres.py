@@ -1,6 +1,6 @@
 """Connections to PostgreSQL, for a hub: the settings of a session, and the limits of its statements.
 
-No module but this one and the pipeline imports the library of PostgreSQL, which is an extra.
+Only this module and the pipeline import the library of PostgreSQL, an extra.
 """
 
 from collections.abc import Sequence
@@ -133,7 +133,7 @@ class PostgresConnection:
         return self.session.info.transaction_status != psycopg.pq.TransactionStatus.IDLE
 
     def execute(self, sql: str, parameters: Any = (), /) -> Answer:
-        """Run a statement and return the result. Raise BadRequest for a text that PostgreSQL cannot store."""
+        """Run a statement and return the result. Raise BadRequest for a text with NUL."""
         text, names = translate(sql)
         return self._add(text, parameters if names is None else [parameters[name] for name in names])
 
@@ -158,7 +158,7 @@ class PostgresConnection:
         return [answer.fetchall() for answer in answers]
 
     def drop_waiting(self) -> None:
-        """Forget the statements that wait, and let none wait from now on."""
+        """Forget the waiting statements, and send each later statement alone."""
         self.gathers = False
         self._pipeline.drop()
 

@@ -203,7 +203,7 @@ class PostgresEngine:
             raise TransactionLost("the transaction was lost before its end")
 
     def is_late(self, error: Exception) -> bool:
-        """Return True for an error that a statement of another verb may have caused, which waited."""
+        """Return True if a statement of an earlier verb may have caused the error."""
         return isinstance(error, PostgresError) and not self.is_trouble(error)
 
     def committed(self, numbers: dict[str, int], /) -> None:

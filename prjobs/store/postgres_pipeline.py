@@ -1,4 +1,4 @@
-"""Statements to PostgreSQL that go together: one way to the server and back for many.
+"""Statements to PostgreSQL, sent together: a single way to the server and back for many.
 
 A cursor of the library takes this process as long for each statement as the way to the server takes.
 """
@@ -25,7 +25,7 @@ _NUL = "The request holds the character NUL, which is not stored. Leave the char
 
 
 class Answer:
-    """The result of a statement. Whoever looks at the result sends all statements that wait."""
+    """The result of a statement. The first look at the result sends all waiting statements."""
 
     __slots__ = ("_pipeline", "_rest", "results")
 
@@ -81,7 +81,7 @@ class _Waiting(NamedTuple):
 
 
 class Pipeline:
-    """The statements of a connection that wait for their way to the server, and those that the server has prepared."""
+    """The waiting statements of a connection, and the names of the prepared statements on the server."""
 
     def __init__(self, session: "psycopg.Connection[Any]") -> None:
         self._session = session
@@ -92,7 +92,7 @@ class Pipeline:
         self._numbers = count(1)
 
     def add(self, sql: str, *rows: Sequence[Any]) -> Answer:
-        """Let a statement wait, once for each row of values. Raise BadRequest for a text that cannot be stored."""
+        """Let a statement wait, once for each row of values. Raise BadRequest for a text with NUL."""
         text, answer = sql.encode(), Answer(self)
         for row in rows:
             values = self._dumped(row) if row else None
@@ -111,7 +111,7 @@ class Pipeline:
             raise
 
     def drop(self) -> None:
-        """Forget the statements that wait."""
+        """Forget the waiting statements."""
         self._waiting.clear()
 
     def rows_of(self, result: pq.abc.PGresult) -> list[Row]:
@@ -120,7 +120,7 @@ class Pipeline:
         return self._transformer.load_rows(0, result.ntuples, tuple)
 
     def send(self) -> None:
-        """Carry out the statements that wait. Raise the error of the first that fails; the later ones are left out."""
+        """Carry out the waiting statements. After the first error leave out the rest, and raise the error."""
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
@@ -177,7 +177,7 @@ def _error_of(result: pq.abc.PGresult) -> psycopg.Error:
 
 
 def _results(server: pq.abc.PGconn) -> PQGen[list[pq.abc.PGresult]]:
-    """Send what is left to be sent, and return the results up to the end of the pipeline."""
+    """Send the rest of the bytes, and return the results up to the end of the pipeline."""
     while server.flush():
         if (yield Wait.RW) & Ready.R:
             server.consume_input()

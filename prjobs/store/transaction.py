@@ -77,9 +77,9 @@ class Transaction:
 
 
 class Attempt:
-    """A try to store requests in one transaction, each in a savepoint of its own: a refused request fails alone.
+    """A try to store requests in a single transaction, with a savepoint for each: a refused request fails alone.
 
-    `one_by_one`: no statement waits for others, so that an error shows whose it is.
+    `one_by_one`: no statement waits, and each error names the request at fault.
     """
 
     def __init__(self, engine: Engine, transaction: Transaction, one_by_one: bool = False) -> None:
