@@ -145,7 +145,8 @@ def _say_missing(server: IndiSite | AlpacaSite) -> None:
     except DeviceFault as fault:
         stderr(f"prjobs: {fault} Jobs fail until the server is there.")
         return
-    for kind, name in server.names.items():
+    for key, name in server.names.items():
+        kind = key.partition(".")[0]
         if name not in offered[kind]:
             stderr(f"prjobs: the server has no {kind} {name}. {did_you_mean(name, offered[kind])}".rstrip())
 

@@ -12,7 +12,7 @@ from prjobs.observing.alpaca import (
     AlpacaRotator,
 )
 from prjobs.observing.alpaca_link import AlpacaLink
-from prjobs.observing.station import Devices
+from prjobs.observing.station import Devices, devices_of
 
 TYPES: dict[str, Any] = {
     "mount": AlpacaMount,
@@ -25,7 +25,7 @@ TYPES: dict[str, Any] = {
 
 
 class AlpacaSite:
-    """A server, and the names of the devices by kind."""
+    """A server, and the names of the devices by kind and instance."""
 
     def __init__(self, host: str, port: int, names: Mapping[str, str]) -> None:
         self.names = names
@@ -39,7 +39,7 @@ class AlpacaSite:
 
     def devices(self) -> Devices:
         """Return the devices with the names."""
-        return Devices(**{kind: TYPES[kind](self.link, name) for kind, name in self.names.items()})
+        return devices_of(self.names, lambda kind, name: TYPES[kind](self.link, name))
 
     def offered(self) -> dict[str, list[str]]:
         """Return the names of the server's devices, by kind. Raise DeviceFault without a server."""

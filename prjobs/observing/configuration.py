@@ -19,18 +19,28 @@ KINDS = ("mount", "camera", "focuser", "filter_wheel", "rotator", "enclosure")
 
 
 class Named(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The table [devices]: the name of each device at the server; None without the device."""
+    """The table [devices]: the name of each device at the server; None without the device.
+
+    Of cameras and filter wheels also tables, with a name for each instance of jobs.
+    """
 
     mount: str | None = None
-    camera: str | None = None
+    camera: str | dict[str, str] | None = None
     focuser: str | None = None
-    filter_wheel: str | None = None
+    filter_wheel: str | dict[str, str] | None = None
     rotator: str | None = None
     enclosure: str | None = None
 
     def as_dict(self) -> dict[str, str]:
-        """Return the names by kind, without the devices that are not there."""
-        return {kind: name for kind in KINDS if (name := getattr(self, kind))}
+        """Return the names of the devices by kind, as `camera`, or by kind and instance, as `camera.camera2`."""
+        found: dict[str, str] = {}
+        for kind in KINDS:
+            named = getattr(self, kind)
+            if isinstance(named, dict):
+                found |= {f"{kind}.{instance.strip().lower()}": name for instance, name in named.items()}
+            elif named:
+                found[kind] = named
+        return found
 
 
 class Site(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

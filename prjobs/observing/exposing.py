@@ -1,6 +1,6 @@
 """The camera's jobs: filter, frames, and a FITS file for each frame with the job in its header."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from prjobs.observing import fits
 from prjobs.observing.devices import Camera, HasEnded
 from prjobs.observing.faults import DeviceFault
 from prjobs.observing.fits import Card
-from prjobs.observing.handlers import FilterJobs, usual_s
+from prjobs.observing.handlers import FilterJobs, by_instance, usual_s
 from prjobs.observing.station import Station
 from prjobs.observing.tracking import Tracking
 from prjobs.observing.values import BadParameter, Exposure, exposure, has_light
@@ -20,7 +20,7 @@ SET_UP_S = 60.0
 
 
 class CameraJobs:
-    """The jobs of the camera. `filters` changes filters, `tracking` watches the mount; either may be None."""
+    """The jobs of a camera. `filters` changes filters, `tracking` watches the mount; either may be None."""
 
     def __init__(
         self, station: Station, camera: Camera, images: Path, filters: FilterJobs | None, tracking: Tracking | None
@@ -28,10 +28,6 @@ class CameraJobs:
         self.camera, self.guard = camera, station.guards[camera]
         self.settings, self.tracking = station.configuration.camera, tracking
         self.images, self.filters = images, filters
-
-    def register(self, site: Observatory) -> None:
-        """Give the handlers to the program."""
-        site.on("camera", "expose", seconds=usual_s, uses=at_work, after=roofs)(self.expose)
 
     def expose(self, job: Job) -> None:
         """Take the job's frames; the filter stays in the beam until the last one."""
@@ -88,6 +84,33 @@ class CameraJobs:
             fits.write(path, self.camera.image(cards(job, asked, frame)))
         except OSError as error:
             raise DeviceFault(f"The image {path.name} was not written to {path.parent}: {reason_of(error)}.") from error
+
+
+def register_cameras(
+    site: Observatory, station: Station, images: Path, filters: Mapping[str, FilterJobs], tracking: Tracking | None
+) -> None:
+    """Give the program the handlers of the cameras; `filters` by instance."""
+    cameras = station.devices.cameras
+    jobs = {
+        instance: CameraJobs(station, camera, images, _wheel_of(instance, list(cameras), filters), tracking)
+        for instance, camera in cameras.items()
+    }
+    if jobs:
+        expose = by_instance({instance: one.expose for instance, one in jobs.items()})
+        site.on("camera", "expose", seconds=usual_s, uses=at_work, after=roofs)(expose)
+
+
+def _wheel_of(camera: str, cameras: list[str], filters: Mapping[str, FilterJobs]) -> FilterJobs | None:
+    """Return the filter wheel with the number of the camera; a wheel for any instance is the first camera's."""
+    if "" in filters:
+        return filters[""] if camera == cameras[0] else None
+    if camera == "":
+        return next(iter(filters.values()), None)
+    return next((wheel for name, wheel in filters.items() if _number(name) == _number(camera)), None)
+
+
+def _number(instance: str) -> str:
+    return instance[len(instance.rstrip("0123456789")) :]
 
 
 def at_work(job: Job) -> Collection[str]:

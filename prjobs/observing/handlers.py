@@ -1,11 +1,12 @@
 """The jobs of mount, enclosure, focuser, filter wheel and rotator."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from prjobs.base.catalogue import ENCLOSURES, usual_seconds
 from prjobs.observatory import Job, Observatory
+from prjobs.observatory.work import Run
 from prjobs.observing.devices import Dome, FilterWheel, Focuser, Mount, Rotator
 from prjobs.observing.faults import DeviceFault
 from prjobs.observing.limits import OutsideLimits, RoofState, require_roof, require_target
@@ -233,16 +234,11 @@ class RotatorJobs:
 
 
 class FilterJobs:
-    """The jobs of the filter wheel."""
+    """The jobs of a filter wheel."""
 
     def __init__(self, station: Station, wheel: FilterWheel) -> None:
         self.wheel, self.guard = wheel, station.guards[wheel]
         self.known = station.configuration.filters
-
-    def register(self, site: Observatory) -> None:
-        """Give the handlers to the program."""
-        site.on("filter_wheel", "set_name", seconds=usual_s)(self.set_name)
-        site.on("filter_wheel", "home", seconds=usual_s)(self.home)
 
     def set_name(self, job: Job) -> None:
         """Bring a filter into the beam."""
@@ -265,6 +261,18 @@ class FilterJobs:
         if not slots:
             raise BadParameter(f"The filter wheel has no filter {name}. Its filters: {', '.join(names)}.")
         self.guard.follow(job, lambda: self.wheel.select(slots[0]), MOVE_S)
+
+
+def by_instance(handlers: Mapping[str, Run]) -> Run:
+    """Return a handler that gives a job to the handler of its instance; "" is the handler of any instance."""
+
+    def run(job: Job) -> object:
+        found = handlers.get("") or handlers.get(job.lane[1])
+        if found is None:
+            raise BadParameter(f"The site has no {job.device} {job.instance}, but {', '.join(handlers)}.")
+        return found(job)
+
+    return run
 
 
 def usual_s(job: Job) -> float:

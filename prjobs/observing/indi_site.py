@@ -10,7 +10,7 @@ from prjobs.observing.faults import DeviceFault
 from prjobs.observing.indi import IndiDome, IndiFilterWheel, IndiFocuser, IndiMount, IndiRotator
 from prjobs.observing.indi_camera import IndiCamera
 from prjobs.observing.indi_link import CONNECTION, IndiLink
-from prjobs.observing.station import Devices
+from prjobs.observing.station import Devices, devices_of
 
 TYPES: dict[str, Any] = {
     "mount": IndiMount,
@@ -27,7 +27,7 @@ PRESENT_S, QUIET_S = 5.0, 1.0
 
 
 class IndiSite:
-    """A server, and the names of the devices by kind; connected from `with` on."""
+    """A server, and the names of the devices by kind and instance; connected from `with` on."""
 
     def __init__(self, host: str, port: int, names: Mapping[str, str]) -> None:
         self.names = names
@@ -42,7 +42,7 @@ class IndiSite:
 
     def devices(self) -> Devices:
         """Return the devices with the names."""
-        return Devices(**{kind: TYPES[kind](self.link, name) for kind, name in self.names.items()})
+        return devices_of(self.names, lambda kind, name: TYPES[kind](self.link, name))
 
     def offered(self) -> dict[str, list[str]]:
         """Return the names of the server's devices, by kind. Raise DeviceFault without a server."""

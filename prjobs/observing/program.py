@@ -5,9 +5,17 @@ import threading
 from pathlib import Path
 
 from prjobs.observatory import Job, Observatory
-from prjobs.observing.exposing import CameraJobs
+from prjobs.observing.exposing import register_cameras
 from prjobs.observing.faults import DeviceFault
-from prjobs.observing.handlers import FilterJobs, FocuserJobs, MountJobs, RoofJobs, RotatorJobs
+from prjobs.observing.handlers import (
+    FilterJobs,
+    FocuserJobs,
+    MountJobs,
+    RoofJobs,
+    RotatorJobs,
+    by_instance,
+    usual_s,
+)
 from prjobs.observing.station import Station
 from prjobs.observing.tracking import Tracking
 
@@ -20,9 +28,11 @@ def register(site: Observatory, station: Station, images: Path) -> Tracking | No
     devices, limits, tracking = station.devices, station.configuration.limits, None
     if devices.mount and limits.while_tracking:
         tracking = Tracking(devices.mount, station.guards[devices.mount], limits, station.place)
-    filters = FilterJobs(station, devices.filter_wheel) if devices.filter_wheel else None
+    filters = {instance: FilterJobs(station, wheel) for instance, wheel in devices.filter_wheels.items()}
     if filters:
-        filters.register(site)
+        names, homes = ({key: getattr(one, act) for key, one in filters.items()} for act in ("set_name", "home"))
+        site.on("filter_wheel", "set_name", seconds=usual_s)(by_instance(names))
+        site.on("filter_wheel", "home", seconds=usual_s)(by_instance(homes))
     if devices.mount:
         MountJobs(station, devices.mount, tracking).register(site)
     if devices.enclosure:
@@ -31,8 +41,7 @@ def register(site: Observatory, station: Station, images: Path) -> Tracking | No
         FocuserJobs(station, devices.focuser).register(site)
     if devices.rotator:
         RotatorJobs(station, devices.rotator).register(site)
-    if devices.camera:
-        CameraJobs(station, devices.camera, images, filters, tracking).register(site)
+    register_cameras(site, station, images, filters, tracking)
 
     @site.on_stop
     def stop(job: Job) -> None:

@@ -3,9 +3,10 @@
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from prjobs.base.places import Place
 from prjobs.observing.configuration import Configuration
@@ -19,14 +20,34 @@ AGAIN_S = 1.0
 
 @dataclass(frozen=True)
 class Devices:
-    """The devices of the site; None for a missing device."""
+    """The devices of the site; None for a missing device.
+
+    Cameras and filter wheels by the instance of jobs in small letters; "" for the only one, whatever the instance.
+    """
 
     mount: Mount | None = None
-    camera: Camera | None = None
     focuser: Focuser | None = None
-    filter_wheel: FilterWheel | None = None
     rotator: Rotator | None = None
     enclosure: Dome | None = None
+    cameras: Mapping[str, Camera] = field(default_factory=dict)
+    filter_wheels: Mapping[str, FilterWheel] = field(default_factory=dict)
+
+    def all(self) -> list[Device]:
+        """Return the devices that are there."""
+        single = (self.mount, self.focuser, self.rotator, self.enclosure)
+        return [*filter(None, single), *self.cameras.values(), *self.filter_wheels.values()]
+
+
+def devices_of(names: Mapping[str, str], make: Callable[[str, str], Any]) -> Devices:
+    """Return the devices with the names of `configuration.Named.as_dict`, each made from kind and name."""
+    found: dict[str, Any] = {"cameras": {}, "filter_wheels": {}}
+    for key, name in names.items():
+        kind, _, instance = key.partition(".")
+        if f"{kind}s" in found:
+            found[f"{kind}s"][instance] = make(kind, name)
+        else:
+            found[kind] = make(kind, name)
+    return Devices(**found)
 
 
 @dataclass(frozen=True)
@@ -40,8 +61,7 @@ class Station:
     _late: threading.Lock = field(init=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        present = [device for device in vars(self.devices).values() if device is not None]
-        object.__setattr__(self, "guards", {device: Guard(device) for device in present})
+        object.__setattr__(self, "guards", {device: Guard(device) for device in self.devices.all()})
 
     def abort(self) -> None:
         """End all motion and exposures, of all devices at once. Raise DeviceFault with each device that may go on."""

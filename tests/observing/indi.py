@@ -38,15 +38,15 @@ def require_indi() -> None:
 class IndiServer:
     """The server and its simulators, in a home folder of their own. A killed server starts again on its port."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
+    def __init__(self, home: Path, kinds: tuple[str, ...] = KINDS) -> None:
+        self.home, self.kinds = home, kinds
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = int(free.getsockname()[1])
         self.start()
 
     def start(self) -> None:
-        drivers = [f"indi_simulator_{kind}" for kind in KINDS]
+        drivers = [f"indi_simulator_{kind}" for kind in self.kinds]
         with (self.home / "indi.log").open("ab") as log:
             self._process = subprocess.Popen(
                 ["indiserver", "-p", str(self.port), "-u", str(self.home / "socket"), *drivers],

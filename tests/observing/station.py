@@ -10,15 +10,18 @@ from prjobs.client import Client
 from prjobs.observatory import Observatory
 from prjobs.observing import program
 from prjobs.observing.alpaca_site import AlpacaSite
-from prjobs.observing.configuration import Configuration, Named
+from prjobs.observing.configuration import Configuration
 from prjobs.observing.faults import DeviceFault
 from prjobs.observing.indi_site import IndiSite
 from prjobs.observing.pointing import Position
 from prjobs.observing.station import Station
-from tests.observing.indi import MOUNT, NAMES
+from tests.observing.indi import MOUNT
 from tests.waiting import wait_for
 
 PLACE = Place(34.459, -119.681, 317.0)
+# A property that an INDI device has once it is connected.
+PRESENT = {"mount": "TELESCOPE_ABORT_MOTION", "camera": "CCD1", "enclosure": "DOME_ABORT_MOTION"}
+PRESENT |= {"focuser": "ABS_FOCUS_POSITION", "filter_wheel": "FILTER_SLOT", "rotator": "ROTATOR_ABORT_MOTION"}
 OVER = ("COMPLETE", "FAILED", "ABORTED", "CANCELLED")
 
 
@@ -28,11 +31,13 @@ class Users:
     def __init__(self, url: str, token: str) -> None:
         self.client = Client(url, token)
 
-    def send(self, device: str, action: str, optional: dict[str, Any] | None = None, **required: Any) -> str:
+    def send(
+        self, device: str, action: str, optional: dict[str, Any] | None = None, *, instance: str = "", **required: Any
+    ) -> str:
         sent = self.client.new_job(
             "saf",
             device,
-            f"{device}1",
+            instance or f"{device}1",
             action,
             required,
             optional or {},
@@ -68,7 +73,7 @@ class Site(Users):
         super().__init__(url, token)
         self.images = images
         self.devices = devices
-        configuration = Configuration(Named(**devices.names), filters={"R": "Red"}, **changes)
+        configuration = Configuration(filters={"R": "Red"}, **changes)
         self.station = Station(devices.devices(), PLACE, configuration)
         self.program = Observatory(url, "saf")
         self.tracking = program.register(self.program, self.station, images)
@@ -76,7 +81,7 @@ class Site(Users):
     def __enter__(self) -> "Site":
         self.devices.__enter__()
         wait_for(self.is_ready)
-        if isinstance(self.devices, IndiSite):
+        if isinstance(self.devices, IndiSite) and "mount" in self.devices.names:
             # The simulator's own park position is 90 degrees away: half a minute.
             self.devices.link.send(MOUNT, "TELESCOPE_PARK_POSITION", PARK_HA=-6, PARK_DEC=84)
         self.program.__enter__()
@@ -94,10 +99,9 @@ class Site(Users):
     def is_ready(self) -> bool:
         if not isinstance(self.devices, IndiSite):
             return True
-        wanted = {"mount": "TELESCOPE_ABORT_MOTION", "camera": "CCD1", "enclosure": "DOME_ABORT_MOTION"}
-        wanted |= {"focuser": "ABS_FOCUS_POSITION", "filter_wheel": "FILTER_SLOT", "rotator": "ROTATOR_ABORT_MOTION"}
+        names = [(key.partition(".")[0], name) for key, name in self.devices.names.items()]
         with contextlib.suppress(DeviceFault):
-            return all(self.devices.link.find(NAMES[kind], name) is not None for kind, name in wanted.items())
+            return all(self.devices.link.find(name, PRESENT[kind]) is not None for kind, name in names)
         return False
 
     def __exit__(self, *exception: object) -> None:

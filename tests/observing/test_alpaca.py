@@ -81,7 +81,7 @@ def test_a_camera_that_hangs_fails_its_jobs_and_a_stop_ends_the_slew(started, al
     between, witness = Between(alpaca.port), alpaca_witness
     site = started(AlpacaSite("127.0.0.1", between.server_port, ALPACA_NAMES), limits=UNDER_ROOF)
     # Short for those that hang, as long as ever for the others.
-    for device in (site.station.devices.camera, site.station.devices.focuser):
+    for device in (site.station.devices.cameras[""], site.station.devices.focuser):
         device.link = AlpacaLink("127.0.0.1", between.server_port)
         device.link.answer_s = 0.5
     between.hangs = "/camera/"

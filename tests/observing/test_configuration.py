@@ -23,6 +23,13 @@ def test_the_file_in_the_manual_is_taken(tmp_path):
         assert found.site.latitude_deg == 34.459
 
 
+def test_cameras_and_filter_wheels_may_be_several(tmp_path):
+    tables = "[devices.camera]\nCamera1 = 'A'\ncamera2 = 'B'\n[devices.filter_wheel]\nfilter_wheel2 = 'W'\n"
+    (tmp_path / "observe.toml").write_text(MOUNT + tables, encoding="utf-8")
+    found = read(tmp_path / "observe.toml").devices.as_dict()
+    assert found == {"mount": "M", "camera.camera1": "A", "camera.camera2": "B", "filter_wheel.filter_wheel2": "W"}
+
+
 def test_the_manual_has_every_setting_with_its_default():
     for name in (*Limits.__struct_fields__, *Configuration().camera.__struct_fields__):
         assert f"`{name}`" in PAGE, name
@@ -39,6 +46,7 @@ def test_the_manual_has_every_setting_with_its_default():
         (MOUNT + "[limits]\naltitude_min_deg = 95", "altitude"),
         (MOUNT + "[limits]\naltitude_min = 5", "altitude_min is unknown"),
         (MOUNT + "[limits]\npark_before_close = 'yes'", "park_before_close must be"),
+        ("[devices.mount]\nmount1 = 'M'", "mount"),
         (MOUNT + "[site]\nlatitude_deg = 5", "longitude_deg"),
         (MOUNT + "[camera]\noptimal_bin = 0", "optimal_bin"),
         (MOUNT + "[filters]\nR = 1", "filters"),

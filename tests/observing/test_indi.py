@@ -7,10 +7,11 @@ import time
 import pytest
 
 from prjobs.observing import fits
+from prjobs.observing.indi_site import IndiSite
 from prjobs.observing.limits import Limits
 from prjobs.observing.pointing import hour_angle_h
 from tests.observing.headers import header_of
-from tests.observing.indi import CAMERA, DOME, MOUNT
+from tests.observing.indi import CAMERA, DOME, MOUNT, NAMES, IndiServer
 from tests.observing.station import PLACE
 from tests.waiting import wait_for
 
@@ -162,3 +163,26 @@ def test_a_server_that_hangs_fails_the_stop(make_site, indi, witness):
         indi.signal(signal.SIGCONT)
     assert (status, site.outcome(slew)[0]) == ("FAILED", "ABORTED")
     assert "does not answer" in message
+
+
+def test_two_cameras_expose_at_once_each_with_a_wheel_of_its_own(started, tmp_path):
+    home = tmp_path / "two"
+    home.mkdir()
+    devices = IndiServer(home, ("ccd", "guide", "wheel"))
+    try:
+        cameras = {"camera.camera1": CAMERA, "camera.camera2": "Guide Simulator"}
+        names = {**cameras, "filter_wheel.filter_wheel2": NAMES["filter_wheel"]}
+        site = started(IndiSite("127.0.0.1", devices.port, names))
+        first = site.send("camera", "expose", time="100", instance="camera1")
+        site.await_status(first, "STARTED")
+        second = site.send("camera", "expose", {"filter": "R"}, time="0.2", instance="Camera2")
+        assert site.outcome(second)[0] == "COMPLETE"
+        assert site.look(first)[0] == "STARTED"
+        assert [header_of(path)["INSTRUME"] for path in site.images.iterdir()] == ["Guide Simulator"]
+        refused = site.send("camera", "expose", time="1", instance="camera3")
+        assert site.outcome(refused) == ("FAILED", "The site has no camera camera3, but camera1, camera2.")
+        assert site.outcome(site.stop())[0] == "COMPLETE"
+        without = site.send("camera", "expose", {"filter": "R"}, time="1", instance="camera1")
+        assert "no filter wheel is there" in site.outcome(without)[1]
+    finally:
+        devices.kill()
