@@ -38,10 +38,7 @@ class Programs:
         """Let the program poll, and lose the answer."""
         peer = f"127.0.0.1:{name}"
         self.clock.advance(2)
-        asked = poll(**FILTERS[name])
-        assert handouts.take_jobs(
-            self.appliance.queue, asked, peer, handouts.begin_poll(self.appliance.queue, asked, peer)
-        )
+        assert take(self.appliance, peer, **FILTERS[name])
         proofs.connection_ended(self.appliance.queue, peer)
         self.appliance.queue.database.write(lambda _: None)
 

@@ -11,10 +11,10 @@ import pytest
 import requests
 
 from prjobs.base.notices import Code
-from prjobs.jobs import handouts, two_programs
+from prjobs.jobs import two_programs
 from prjobs.upkeep.chores import Chores
 from tests.clocks import ManualClock
-from tests.verbs import make_token, poll, report, submit
+from tests.verbs import make_token, report, submit, take
 
 RECORDED = json.loads((Path(__file__).parent / "recorded_polls.json").read_text(encoding="utf-8"))
 
@@ -179,8 +179,7 @@ def alone(appliance, clock):
 
     def ask(at_s, peer, **parts):
         clock.advance(max(0, began_s + at_s - clock.elapsed))
-        asked = poll(**parts)
-        handouts.take_jobs(appliance.queue, asked, peer, handouts.begin_poll(appliance.queue, asked, peer))
+        take(appliance, peer, **parts)
         two_programs.find_once(appliance.queue)
         return [one for one in appliance.queue.notices.all() if one.code == Code.TWO_PROGRAMS]
 

@@ -49,7 +49,8 @@ def take(appliance: Appliance, peer: str = "127.0.0.1:5000", **parts: Any) -> li
     """Poll once; return the jobs that were handed out."""
     asked = poll(**parts)
     noted = handouts.begin_poll(appliance.queue, asked, peer)
-    return handouts.take_jobs(appliance.queue, asked, peer, noted)
+    rows = handouts.take_jobs(appliance.queue, asked, peer, noted)
+    return rows if handouts.may_leave(appliance.queue, asked, noted) else []
 
 
 def report(appliance: Appliance, job: JobRow, status: str, estimate_s: float = -1, alternate: bool = False) -> None:

@@ -34,11 +34,11 @@ class Handed:
 
 
 class Leaving(NamedTuple):
-    """Hand-outs of an answer to the peer, with the latest elapsed time to leave, `by_s`."""
+    """Hand-outs of an answer to the peer, with the latest elapsed time to leave, `by_s`; None for no limit."""
 
     given: list[Handed]
     peer: str
-    by_s: float
+    by_s: float | None
 
 
 class Connections:

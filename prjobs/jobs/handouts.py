@@ -76,31 +76,42 @@ def take_jobs(queue: Queue, poll: PollRequest, peer: str, noted: NotedPoll | Non
     given = _give(queue, poll, peer, noted)
     rows = sorted((row for handed in given for row in handed.rows), key=lambda row: row.seq) if given else []
     if noted:
-        if given and queue.settings.store_url:
-            limit_s = min(LEAVE_S, poll.lease_s / 2) if poll.lease_s else LEAVE_S
-            noted.leaving = Leaving(given, peer, min(one.taken_s for one in given) + limit_s)
-        queue.recent_polls.answered(poll.program, noted, [one.id for one in given], queue.clock.elapsed_s())
-        if rows:
-            two_programs.note_stops(
-                queue, poll.program, noted, [row.seq for row in rows if row.command_class == STOP_CLASS]
-            )
+        noted.leaving = Leaving(given, peer, _leaves_by_s(queue, poll, given))
     return rows
 
 
-def may_leave(queue: Queue, noted: NotedPoll) -> bool:
-    """Return False for an answer with jobs too late to leave; the jobs are given back.
+def _leaves_by_s(queue: Queue, poll: PollRequest, given: list[Handed]) -> float | None:
+    """Return the latest elapsed time at which the answer may leave; None where no other process can become active."""
+    if not given or not queue.settings.store_url:
+        return None
+    limit_s = min(LEAVE_S, poll.lease_s / 2) if poll.lease_s else LEAVE_S
+    return min(one.taken_s for one in given) + limit_s
 
-    After another process has become the active one, the hand-out stays UNCONFIRMED.
+
+def may_leave(queue: Queue, poll: PollRequest, noted: NotedPoll) -> bool:
+    """Note the answer to the poll, and return True; return False for an answer with jobs too late to leave.
+
+    The jobs of a late answer are given back: nothing is noted of them, and the program of the poll got no stop. After
+    another process has become the active one, the hand-out stays UNCONFIRMED.
     """
     leaving, noted.leaving = noted.leaving, None
     if leaving is None:
         return True
+    if _is_late(queue, leaving):
+        queue.connections.dropped(leaving.given, leaving.peer)
+        post(queue, give_back, queue, leaving.given, SLEPT)
+        return False
+    queue.recent_polls.answered(poll.program, noted, [one.id for one in leaving.given], queue.clock.elapsed_s())
+    stop_seqs = [row.seq for one in leaving.given for row in one.rows if row.command_class == STOP_CLASS]
+    two_programs.note_stops(queue, poll.program, noted, stop_seqs)
+    return True
+
+
+def _is_late(queue: Queue, leaving: Leaving) -> bool:
+    if leaving.by_s is None:
+        return False
     trouble = queue.database.trouble
-    if queue.clock.elapsed_s() < leaving.by_s and not (trouble and trouble.fault in REPLACED):
-        return True
-    queue.connections.dropped(leaving.given, leaving.peer)
-    post(queue, give_back, queue, leaving.given, SLEPT)
-    return False
+    return queue.clock.elapsed_s() >= leaving.by_s or bool(trouble and trouble.fault in REPLACED)
 
 
 def _give(queue: Queue, poll: PollRequest, peer: str, noted: NotedPoll | None) -> list[Handed]:

@@ -30,7 +30,7 @@ class NotedPoll(Request):
     """A poll: the caller, the gap to the poll before, the hand-outs, True once its answer was probably thrown away.
 
     `peer` is empty behind a proxy. `has_ended` returns True if the client has ended its side of the connection.
-    `leaving` is the answer of a hub's process that may leave for a limited time only.
+    `leaving` is the answer that has not left yet; that of a hub's process may leave for a limited time only.
     """
 
     took_s: float = 0.0

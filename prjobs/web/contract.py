@@ -95,13 +95,13 @@ def post_getnewjobs(appliance: Appliance) -> Answer:
         raise
     noted = before.noted if before else _begin(queue, poll, peer, own_connection)
     rows = _take(queue, _Poll(poll, noted), peer)
+    if rows is not None and not handouts.may_leave(queue, poll, noted):
+        rows = None
     audited_acts.note_fetch(appliance.desk, identity, poll.site, rows or [])
     if rows is None:
         return reply(b"[]", Retry_After="1")
     if not rows:
         return _NOTHING
-    if not handouts.may_leave(queue, noted):
-        return reply(b"[]", Retry_After="1")
     if own_connection:
         request.environ[IMPORTANT] = True
     return reply(wire.taken_document(rows, poll.alternate))

@@ -500,10 +500,11 @@ def _take(appliance: Appliance, poll: PollRequest, peer: str) -> list[Any] | Non
     proofs.heard(appliance.queue, peer)
     noted = handouts.begin_poll(appliance.queue, poll, peer)
     try:
-        return handouts.take_jobs(appliance.queue, poll, peer, noted)
+        rows = handouts.take_jobs(appliance.queue, poll, peer, noted)
     except Unavailable:
         # Its answer is an empty list and 503; a program with poll_id asks again.
         return None
+    return rows if handouts.may_leave(appliance.queue, poll, noted) else None
 
 
 def _report(appliance: Appliance, update: StatusUpdate, peer: str) -> bool:
