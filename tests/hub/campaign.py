@@ -125,9 +125,9 @@ class Clients:
             thread.start()
 
     def _ask(self, session: requests.Session, path: str, body: dict[str, Any], **headers: str) -> Any:
-        """Ask the processes in turn until one answers 200; None after the end."""
+        """Ask the processes in any order until one answers 200; None after the end. Standbys pass requests on."""
         while not self._drained.is_set():
-            for program in self.hub.programs:
+            for program in random.sample(self.hub.programs, PROCESSES):
                 with suppress(requests.RequestException):
                     answer = session.post(f"{program.url}/{path}", json=body, headers=headers, timeout=10)
                     if answer.status_code == 200:
