@@ -24,7 +24,7 @@ from prjobs.base.settings import Settings
 from prjobs.cloud import switched_off
 from prjobs.jobs import proofs
 from prjobs.opening import Purpose, Start, open_appliance, require_identity, require_settings
-from prjobs.serving.reach import Reach
+from prjobs.serving.reach import Process, Reach
 from prjobs.serving.running import Running, fetcher, leave_address, listen, url_of
 from prjobs.store.joining import SECRET, require_not_set_back, require_secret
 from prjobs.store.losses import Seen
@@ -157,9 +157,9 @@ class HubServer:
         except Unusable:
             self._lock.release()
             raise
-        self._relay = self.listener.open_relay()
+        self._relay = self.listener.open_relay(self._clock)
         self._reach: Reach | None = None
-        self._standby.is_relaying = lambda: self._relay.target is not None
+        self._standby.is_relaying = self._relay.is_passing
         self._thread = threading.Thread(target=self._take_part, name="hub", daemon=True)
 
     @property
@@ -248,7 +248,8 @@ class HubServer:
             return
         # The process that was active is gone, and this one does not serve yet.
         self._standby.active = ""
-        self._relay.aim(None)
+        if self._reach:
+            self._reach.follow(None, self.stopping)
         term.sign()
         while not self._open(term) and not term.is_over.wait(AGAIN_S):
             pass
@@ -280,8 +281,11 @@ class HubServer:
         secret = self.folder.secret(self._clock)
         names = names_for_others(self._settings.host, self._settings.allowed_hosts)
         writer = HeadWriter(secret, self._clock, names)
-        self._relay.arm(writer, HeadReader(secret, self._clock, self._address))
+        self._relay.arm(writer, HeadReader(secret, self._clock, self._own_id))
         return Reach(self._relay, writer, secret, self._clock)
+
+    def _own_id(self) -> str:
+        return self._term.member.id if self._term else ""
 
     def _show(self, term: Term, appliance: Appliance) -> None:
         app = build_app(appliance)
@@ -322,10 +326,15 @@ class HubServer:
         if active and not self._fits:
             # The first process of a new hub makes the secret after the others looked for one.
             self._fits = self._fits_now()
-        if active and self._fits and self._term:
+        if self._fits and self._term:
             reach = self._reach = self._reach or self._new_reach()
-            reach.look(active)
-            self._term.member.died = reach.died
+            member = self._term.member
+            member.has_died, member.refuses = reach.has_died, reach.refuses
+            if active:
+                reach.follow(Process(active.id, active.url), self.stopping)
+            else:
+                # What the connections to the database say is not known either.
+                reach.has_died.clear()
         if self._standby.active == self._shown:
             return
         self._shown = self._standby.active

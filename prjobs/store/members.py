@@ -20,8 +20,11 @@ from prjobs.version import VERSION
 RENEW_S = 2.0
 # A process that is ready looks so often whether the active one is gone.
 LOOK_S = 1.0
-# And so often once nobody listens at the address of the active one: the server sees a little later that it ended.
-SOON_S = 0.1
+# And so often, for some seconds, once its address refuses connections: the server sees a little later that it ended.
+SOON_S = 0.2
+SOON_LOOKS = 15
+# Right after a restart of the server, the connections of a living process may be missing.
+SETTLED_S = 3.0
 # The longest wait for an answer of the server.
 ANSWER_S = 3.0
 # A member that is no more there is forgotten after a day.
@@ -86,25 +89,29 @@ class Member:
         self.id = clock.random_bytes(8).hex()
         self._watch = Watch(clock)
         self._before = before
-        # The id of the active process once its address refuses connections; empty before.
-        self.died = ""
+        # Set while the address of the active process refuses connections; and a fresh look whether a member's does.
+        self.has_died = threading.Event()
+        self.refuses: Callable[[str], bool] = lambda _member: False
+        self._connected_s = 0.0
+        self._soon_looks = SOON_LOOKS
         self._url, self.address, self._clock = url, address, clock
         self.seen = Seen()
 
-    def take_over(self, gone: Active | None = None) -> Active | None:
+    def take_over(self, gone: Active | None = None, ended: Active | None = None) -> Active | None:
         """Become the active process, and return None; return another active process if alive. Raise PostgresError.
 
-        `gone` was watched, and gave no new sign. The process that was active before writes nothing more.
+        `gone` was watched, and gave no new sign; `ended` had no connection to the database any more. The process that
+        was active before writes nothing more.
         """
         with closing(connect(self._url, member=self.id)) as connection, connection.session.transaction():
             epoch = connection.fetch("SELECT epoch FROM door WHERE id = 1 FOR UPDATE")[0][0]
             now_ms = self._look_at_clock(connection)
             active = self._active(connection, now_ms)
-            is_over = active is not None and self._is_over(connection, active.id)
-            if active and not (is_over or self._has_gone(active, gone)):
+            has_ended = bool(active and ended and active.id == ended.id and self._has_left(connection, active.id))
+            if active and not (has_ended or self._has_gone(active, gone)):
                 return active
             if active:
-                said = "has ended" if is_over else "gives no sign of life"
+                said = "has ended" if has_ended else "gives no sign of life"
                 logger.warning("%s %s: this process takes over", active.url, said)
             connection.execute("UPDATE door SET holder = ?, epoch = ? WHERE id = 1", (self.id, epoch + 1))
             self._sign_in(connection, now_ms)
@@ -131,24 +138,33 @@ class Member:
         try:
             while not stop.is_set():
                 try:
-                    connection = connection or self._connect()
+                    if connection is None:
+                        connection, self._connected_s = self._connect(), self._clock.elapsed_s()
                     active = self._look(connection)
                     if active is None:
                         return True
                     on_look(active)
-                    if self.died == active.id:
-                        stop.wait(SOON_S)
-                        continue
                 except PostgresError as error:
                     logger.warning("the active process is not known: %s", " ".join(str(error).split()))
                     on_look(None)
                     self._watch.interrupt()
                     _close(connection)
                     connection = None
-                stop.wait(LOOK_S)
+                self._pause(stop)
             return False
         finally:
             _close(connection)
+
+    def _pause(self, stop: threading.Event) -> None:
+        """Wait for the next look: until the stop, and shorter once the active process refuses connections."""
+        if not self.has_died.is_set():
+            self._soon_looks = SOON_LOOKS
+        left_s = LOOK_S
+        while left_s > 0 and not stop.wait(min(SOON_S, left_s)):
+            left_s -= SOON_S
+            if self.has_died.is_set() and self._soon_looks > 0:
+                self._soon_looks -= 1
+                return
 
     def _look(self, connection: PostgresConnection) -> Active | None:
         """Return the active process if it lives, without a lock, and give a sign of life; else take over."""
@@ -156,18 +172,24 @@ class Member:
         self._sign_in(connection, now_ms)
         self.seen.note(last_number(connection.fetch, "change"))
         active = self._active(connection, now_ms)
-        if active and not self._is_over(connection, active.id) and not self._watch.is_gone(active):
-            return active
-        return self.take_over(gone=active)
+        if active is None or self._watch.is_gone(active):
+            return self.take_over(gone=active)
+        return self.take_over(ended=active) if self._has_ended(connection, active.id) else active
 
-    def _is_over(self, connection: PostgresConnection, member: str) -> bool:
+    def _has_ended(self, connection: PostgresConnection, member: str) -> bool:
         """Return True if the member has left no connection to the database, and a second sign tells of the end.
 
         The second sign: the member's address refuses connections, or the member ran from the data folder of this
         process. Either sign alone can be wrong: a copy of the folder may name a living member.
         """
-        if not member or member not in (self._before, self.died):
+        if member == self._before:
+            return self._has_left(connection, member)
+        if not self.has_died.is_set() or self._clock.elapsed_s() - self._connected_s < SETTLED_S:
             return False
+        return self._has_left(connection, member) and self.refuses(member)
+
+    def _has_left(self, connection: PostgresConnection, member: str) -> bool:
+        """Return True if the member has no connection to the database."""
         # A pooler may give the sessions names of its own, or hide the sessions of others.
         shows_names = connection.fetch(_SESSIONS, (session_name(self.id),))
         return bool(shows_names) and not connection.fetch(_SESSIONS, (session_name(member),))

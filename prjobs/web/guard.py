@@ -9,7 +9,7 @@ from typing import Any
 
 from prjobs.base.errors import BadRequest, Forbidden, NotFound, WrongHost
 from prjobs.base.notices import Code
-from prjobs.base.sockets import is_loopback, is_own_host, own_names
+from prjobs.base.sockets import EVERY_ADDRESS, is_loopback, is_own_host, own_names
 
 Environ = dict[str, Any]
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?P<port>:\d{1,5})?\Z")
@@ -26,10 +26,11 @@ ALLOWED_HEADERS = (
 
 
 def names_for_others(host: str, allowed_hosts: list[str]) -> list[str]:
-    """Return the names in a Host header that mean this machine, for another process of a hub."""
+    """Return the names in a Host header that mean this machine, for another process of a hub; settings come first."""
+    named = [name.lower() for name in allowed_hosts]
     if is_loopback(host):
-        return list(allowed_hosts)
-    return sorted({host.lower(), *map(str.lower, allowed_hosts), *own_names()} - {"0.0.0.0", "::"})
+        return named
+    return [name for name in (host.lower(), *named, *sorted(own_names())) if name not in EVERY_ADDRESS]
 
 
 class Guard:

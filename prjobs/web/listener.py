@@ -12,6 +12,7 @@ from typing import Any
 
 import waitress
 
+from prjobs.base.clock import Clock
 from prjobs.base.open_files import allow_open_files
 from prjobs.base.passed_sockets import passed_sockets
 from prjobs.base.settings import Settings
@@ -160,10 +161,10 @@ class Listener:
         for server in self._servers:
             server.connection_ended = told
 
-    def open_relay(self) -> Relay:
+    def open_relay(self, clock: Clock) -> Relay:
         """Return the relay for the connections of a process of a hub. Call this before `run`."""
-        # A relayed connection takes two sockets.
-        relay = self._relay = Relay(self._sockets, self._connections // 4)
+        # A relayed connection takes two sockets; a quarter of all stays for other connections.
+        relay = self._relay = Relay(self._sockets, self._connections * 3 // 8, clock)
         for server in self._servers:
             server.relay = relay
         return relay
@@ -191,6 +192,8 @@ class Listener:
             # A listening socket pauses at the limit of connections.
             for server in self._servers:
                 self._sockets.tell(server)
+        if self._relay:
+            self._relay.begin_turn()
         # Requests whose time is over, and ends of connections, have no event in the turn.
         self._workers.hand_over()
         self._sockets.turn(min(timeout_s, self._workers.look_after()), self._workers.hand_over)
@@ -216,7 +219,7 @@ class Listener:
                 channel.spent_s /= 2
                 channel.notice_end()
         if self._relay:
-            self._relay.close_over(now_s)
+            self._relay.close_over()
 
     def _make_room(self) -> None:
         """Close the connections that are worth least, so that each listening socket can accept the next ones.
@@ -235,7 +238,9 @@ class Listener:
         look = partial(self._turn, 0.05)
         # Requests and ends of connections may have come that the loop has not read yet.
         look()
-        while any(channel.is_busy() for channel in self.channels()):
+        if self._relay:
+            self._relay.end_clients()
+        while any(channel.is_busy() for channel in self.channels()) or (self._relay and not self._relay.is_idle):
             if time.monotonic() > end_s:
                 logger.warning("some requests were cut off by the stop")
                 break

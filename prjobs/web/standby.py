@@ -45,6 +45,8 @@ class StandbyApp:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request as WSGI wants."""
         environ[REACHED] = True
+        # The client's next connection may be passed on.
+        environ[LAST] = True
         note_peer(environ["REMOTE_ADDR"])
         try:
             origin = self._guard.check(environ)
@@ -61,8 +63,6 @@ class StandbyApp:
 
     def _answer(self, environ: Environ) -> Answer:
         if environ["PATH_INFO"] != "/healthz":
-            # The client's next connection may be passed on.
-            environ[LAST] = True
             return refusal(Standby(self.sentence), environ)
         hub = {"role": Standby.code, "member": ""}
         if self.is_relaying():

@@ -4,8 +4,10 @@ import json
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,7 +18,7 @@ from prjobs.access.relayed import HEAD_BYTES, MAGIC, HeadReader, HeadWriter
 from prjobs.base.clock import StoreClock
 from prjobs.base.folder import Folder
 from tests.clocks import ManualClock
-from tests.hub.processes import Hub, is_active, is_relaying
+from tests.hub.processes import Hub, health_of, is_active, is_relaying
 from tests.plain_http import POLL, read_answer, request
 from tests.postgres import driver
 from tests.program import JOB, Program
@@ -113,7 +115,67 @@ def test_another_process_answers_soon_after_the_active_one_was_killed(hub):
     assert "gives no sign of life" not in said
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system cannot stop a process for a time")
+def test_a_session_that_asked_for_the_health_is_passed_on_next(hub):
+    first, second = pair(hub)
+    headers = {"Authorization": f"Bearer {hub.token(first)}"}
+    with requests.Session() as session:
+        assert session.get(f"{second.url}/healthz", timeout=30).json()["hub"]["role"] == "standby"
+        assert session.post(f"{second.url}/newjob", json=JOB, headers=headers, timeout=30).status_code == 200
+
+
+def test_clients_that_never_close_do_not_keep_others_out(hub):
+    first, second = pair(hub, PRJOBS_CONNECTIONS="64")
+    token = hub.token(first)
+    with ExitStack() as stack:
+        # A process with 64 connections passes on 24.
+        for _ in range(24):
+            opened = stack.enter_context(connect(second))
+            opened.sendall(request("/jobs/getnewjobs", '{"site": "saf"}', "Connection: close"))
+            assert read_answer(opened)[1] == b"[]"
+        # The active process has closed; these clients have not.
+        wait_for(lambda: second.post("newjob", JOB, token).status_code == 200)
+
+
+def test_the_stop_of_a_standby_cuts_no_answer_off(hub):
+    first, second = pair(hub)
+    token = hub.token(first)
+    with ThreadPoolExecutor(2) as pool:
+        held = pool.submit(second.post, "getnewjobs", {"site": "wema", "wait": 20})
+        wait_for(lambda: polled(first, "wema"))
+        assert second.stop()[0] == 0
+        # For the active process the poll ended early: no jobs, and a list as in every answer to a poll.
+        assert held.result().json() == []
+    sent = first.new_job(token)["ulid"]
+    assert first.fetch() == [sent]
+
+
+def polled(program: Program, site: str) -> bool:
+    """Return True if a poll of the site is known."""
+    return any(one["site"] == site for one in requests.get(f"{program.url}/api/now", timeout=30).json()["sites"])
+
+
+stops_processes = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system stops no process for a time")
+
+
+@stops_processes
+@pytest.mark.long
+def test_a_standby_that_slept_passes_no_old_answer_on(hub):
+    first, second = pair(hub)
+    token = hub.token(first)
+    with connect(second) as opened:
+        opened.sendall(request("/jobs/getnewjobs", '{"site": "saf", "wait": 25}'))
+        wait_for(lambda: polled(first, "saf"))
+        os.kill(second.process.pid, signal.SIGSTOP)
+        try:
+            first.new_job(token)
+            wait_for(lambda: states(hub))
+            threading.Event().wait(3.5)
+        finally:
+            os.kill(second.process.pid, signal.SIGCONT)
+        assert opened.makefile("rb").read() == b""
+
+
+@stops_processes
 @pytest.mark.long
 def test_a_process_that_hangs_is_relayed_to_no_more(hub):
     first, second = pair(hub)
@@ -136,6 +198,10 @@ def test_a_process_that_hangs_is_relayed_to_no_more(hub):
 # ---- heads
 
 
+def member_of(program: Program) -> str:
+    return str(health_of(program)["hub"]["member"])
+
+
 def relayed(hub: Hub, program: Program, head: bytes) -> bytes:
     """Send a head and a poll, in two pieces; return what comes back."""
     with connect(program) as opened:
@@ -153,13 +219,15 @@ def relayed(hub: Hub, program: Program, head: bytes) -> bytes:
 def test_only_a_process_of_the_hub_may_relay(hub):
     first, second = pair(hub)
     secret, clock = Folder(first.data).known_secret(), StoreClock()
-    good = HeadWriter(secret, clock, []).head("127.0.0.1", first.url, "192.0.2.1")
+    good = HeadWriter(secret, clock, []).head("127.0.0.1", member_of(first), "192.0.2.1")
     assert b"200 OK" in relayed(hub, first, good)
     # A copy of the head is no proof.
     assert relayed(hub, first, good) == b""
-    other_secret = HeadWriter(b"x" * 32, clock, []).head("127.0.0.1", first.url, "127.0.0.1")
+    other_secret = HeadWriter(b"x" * 32, clock, []).head("127.0.0.1", member_of(first), "127.0.0.1")
     assert relayed(hub, first, other_secret) == b""
-    other_process = HeadWriter(secret, clock, []).head("127.0.0.1", second.url, "127.0.0.1")
+    with psycopg.connect(hub.url) as connection:
+        ((other,),) = connection.execute("SELECT id FROM member WHERE id <> %s", (member_of(first),)).fetchall()
+    other_process = HeadWriter(secret, clock, []).head("127.0.0.1", other, "127.0.0.1")
     assert relayed(hub, first, other_process) == b""
     assert relayed(hub, first, MAGIC + b"x" * HEAD_BYTES) == b""
     # What was relayed to a process that is a standby by now is not passed on again.
@@ -172,7 +240,7 @@ def test_a_relayed_caller_has_the_rights_of_its_own_address(hub):
     secret, clock = Folder(first.data).known_secret(), StoreClock()
 
     def ask(client: str, host: str) -> bytes:
-        head = HeadWriter(secret, clock, ["beta"]).head(client, first.url, "192.0.2.1")
+        head = HeadWriter(secret, clock, ["beta"]).head(client, member_of(first), "192.0.2.1")
         with connect(first) as opened:
             opened.sendall(head + f"GET /api/now HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
             return opened.makefile("rb").read()
@@ -190,19 +258,19 @@ def test_a_relayed_caller_has_the_rights_of_its_own_address(hub):
 
 def test_a_head_is_good_for_a_short_time():
     clock = ManualClock()
-    writer, reader = HeadWriter(b"secret", clock, ["beta"]), HeadReader(b"secret", clock, "http://alpha:8642")
+    writer, reader = HeadWriter(b"secret", clock, ["beta"]), HeadReader(b"secret", clock, lambda: "alpha")
 
     def read(head: bytes) -> object:
         return reader.read(head.rstrip(b"\n"))
 
-    head = writer.head("::1", "http://alpha:8642", "fe80::1")
+    head = writer.head("::1", "alpha", "fe80::1%eth0")
     found = read(head)
     assert (found.client, found.names) == ("::1", ("beta", "[fe80::1]"))
     assert read(head) is None
-    late = writer.head("::1", "http://alpha:8642", "::1")
+    late = writer.head("::1", "alpha", "::1")
     clock.advance(31)
     assert read(late) is None
-    assert read(writer.head("::1", "http://alpha:8642", "::1")) is not None
+    assert read(writer.head("::1", "alpha", "::1")) is not None
     # Also a copy that comes back when its first use is long forgotten.
     clock.advance(100)
     assert read(head) is None
