@@ -19,11 +19,11 @@ from prjobs.web.relay import Relay, Target
 logger = logging.getLogger(__name__)
 LOOK_S = 1.0
 # The longest look at an address. Windows takes two seconds to tell that nobody listens.
-ANSWER_S = 3.0
+ANSWER_S = 2.5
 # The answer has a few hundred bytes.
 ANSWER_BYTES = 4096
 # A busy process may answer late: connections are passed on until so many looks in a row failed.
-FAILED_LOOKS = 3
+FAILED_LOOKS = 2
 
 
 class Process(NamedTuple):
