@@ -21,11 +21,13 @@ from prjobs.base.logs import write_logs
 from prjobs.base.moves import require_there
 from prjobs.base.private import require_private
 from prjobs.base.settings import Settings
+from prjobs.base.sockets import EVERY_ADDRESS
 from prjobs.cloud import switched_off
 from prjobs.jobs import proofs
 from prjobs.opening import Purpose, Start, open_appliance, require_identity, require_settings
 from prjobs.serving.reach import Process, Reach
 from prjobs.serving.running import Running, fetcher, leave_address, listen, url_of
+from prjobs.serving.term import JOIN_S, REPLACED, Term
 from prjobs.store.joining import SECRET, require_not_set_back, require_secret
 from prjobs.store.losses import Seen
 from prjobs.upkeep.chores import Chores
@@ -41,9 +43,6 @@ logger = logging.getLogger(__name__)
 SWITCH_INTERVAL_S = 0.0005
 # After a start as the active process that failed, the next try comes after so long.
 AGAIN_S = 1.0
-JOIN_S = 3.0
-DOUBTED = "The database of the hub gave no answer for ten seconds, so another process may be active."
-REPLACED = "Another process of this hub has become the active one."
 SayStart = Callable[[str, Appliance, Start], None]
 
 
@@ -74,57 +73,6 @@ def _require_database(folder: Folder, settings: Settings) -> bool:
         raise Unusable(unavailable.sentence, unavailable.fault) from None
     finally:
         database.close()
-
-
-class Term:
-    """The time in which this process is the active one. `withdraw()` puts the standby's answers in place."""
-
-    def __init__(self, member: "Member", withdraw: Callable[[], object]) -> None:
-        self.member = member
-        self._withdraw = withdraw
-        self.running: Running | None = None
-        # Set once another process is active, or the process is to end.
-        self.is_over = threading.Event()
-        self.is_replaced = False
-        self._signing: threading.Thread | None = None
-
-    def sign(self) -> None:
-        """Give signs of life from now on, in a thread of its own, until the term is over."""
-        self._signing = threading.Thread(
-            target=self.member.keep_signing, args=(self.is_over, self.replace, self.doubt), name="signing", daemon=True
-        )
-        self._signing.start()
-
-    def leave(self) -> None:
-        """Let another process take over."""
-        self.is_over.set()
-        if self._signing:
-            # A last sign of life after the end would show this process among the members.
-            self._signing.join(JOIN_S)
-        self.member.leave()
-
-    def replace(self) -> None:
-        """Stop acting at once: another process is active. Any thread may call, several times."""
-        if not self.is_replaced:
-            self.is_replaced = True
-            self.stop_if_replaced()
-            self.is_over.set()
-
-    def doubt(self, is_doubted: bool) -> None:
-        """Refuse reads and writes while another process may be active; go on when this process is known as active."""
-        if self.running and not self.is_replaced:
-            database = self.running.appliance.queue.database
-            if is_doubted:
-                database.lose(DOUBTED)
-            else:
-                database.find()
-
-    def stop_if_replaced(self) -> None:
-        """Stop acting if another process is active."""
-        if self.is_replaced and self.running:
-            self._withdraw()
-            self.running.appliance.queue.database.lose(REPLACED)
-            self.running.let_go()
 
 
 class HubServer:
@@ -170,7 +118,7 @@ class HubServer:
     @property
     def _address(self) -> str:
         """The URL for the other processes' sentences: a listener on all addresses is named by the machine."""
-        is_everywhere = self._settings.host in ("0.0.0.0", "::")
+        is_everywhere = self._settings.host in EVERY_ADDRESS
         return f"http://{platform.node()}:{self.listener.port}" if is_everywhere and platform.node() else self.url
 
     def run(self) -> bool:

@@ -14,7 +14,8 @@ from prjobs.access.relayed import HeadWriter
 from prjobs.access.server_proof import CHALLENGE_BYTES, PATH, prove
 from prjobs.base.clock import Clock
 from prjobs.base.sockets import Address
-from prjobs.web.relay import Relay, Target
+from prjobs.web.relay import Relay
+from prjobs.web.relay_pair import Target
 
 logger = logging.getLogger(__name__)
 LOOK_S = 1.0

@@ -96,7 +96,7 @@ def listen(app: Callable[..., Any], settings: Settings) -> Listener:
 def url_of(settings: Settings, port: int) -> str:
     """Return the URL for a program or a browser on this machine."""
     host = settings.host
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    host = {"0.0.0.0": "127.0.0.1", "*": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{host}:{port}"
 
 
