@@ -1,4 +1,4 @@
-"""The source of time and of random bytes: the only module that reads either, so that tests can set them."""
+"""The source of time and of random bytes: the only module to read time and chance, so tests can set both."""
 
 import logging
 import secrets

@@ -48,8 +48,8 @@ class Begun(NamedTuple):
 def begin(queue: Queue, site: str, station: str, identity: Identity, actor: Actor, *, is_repeat: bool = False) -> Begun:
     """Send the stop and keep the steps that follow.
 
-    `station` is empty without one. A station that the user does not reach is left out. `is_repeat`: an act of the user
-    whose stop waits may stand for this one.
+    `station` is empty for a site without a station. A station out of the user's reach is left out. `is_repeat`: the
+    waiting stop of an earlier act of the user may stand for this act.
     """
     reached = station if identity.reaches(station) else ""
     making = Making(

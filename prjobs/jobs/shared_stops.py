@@ -70,9 +70,9 @@ def _note(queue: Queue, key: tuple[str, str], seqs: Sequence[int]) -> None:
 
 
 def find_owed(source: Source, queue: Queue, program: Program) -> list[JobRow]:
-    """Return the stops of the last two minutes that other programs of the queue got, and this one did not.
+    """Return the stops of the last two minutes given to other programs of the queue, and not to this program.
 
-    A report of another program, such as COMPLETE, does not end what is owed; a later stop does.
+    A report of another program, such as COMPLETE, does not end the debt; a later stop does.
     """
     found = queue.shared_stops.get(program[:2])
     if not found:
@@ -118,9 +118,9 @@ class Missed(NamedTuple):
 
 
 def find_missed(queue: Queue, after_s: float) -> list[Missed]:
-    """Return the stops that a program did not get `after_s` after the first hand-out, although it polled before that.
+    """Return the stops still owed, `after_s` after the first hand-out, to a program with a poll before that hand-out.
 
-    A program that ended long before the stop is left out, and so is one that began anew since.
+    Programs with an end long before the stop, or a start since, are left out.
     """
     found, now_s = [], queue.clock.elapsed_s()
     for key, given in list(queue.shared_stops.items()):

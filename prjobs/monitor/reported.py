@@ -1,7 +1,7 @@
-"""Stops, closings and parkings that were reported although the queue never handed them out.
+"""Stops, closings and parkings with a report, but without a hand-out.
 
 A program with a token for the site may report so, as a linked appliance does, and so may the cloud; the job leaves the
-queue, and nothing shows that an observatory got it. An alarm says so until somebody looked, also after a restart.
+queue without a sign of an observatory's having the job. An alarm says so until a person looked, also after a restart.
 """
 
 from collections.abc import Iterator

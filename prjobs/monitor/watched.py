@@ -1,4 +1,4 @@
-"""The jobs that may need an alarm, kept in memory: they follow the log, so that each look reads only what changed.
+"""The jobs in question for an alarm, kept in memory by following the log: each look reads only the changes.
 
 Ages count by elapsed time: setting the clock neither raises nor hides an alarm.
 """

@@ -26,8 +26,7 @@ from prjobs.cloud import switched_off
 from prjobs.jobs import proofs
 from prjobs.opening import Purpose, Start, open_appliance, require_identity, require_settings
 from prjobs.serving.reach import Process, Reach
-from prjobs.serving.running import Running, fetcher, leave_address, listen, url_of
-from prjobs.serving.term import JOIN_S, REPLACED, Term
+from prjobs.serving.running import JOIN_S, REPLACED, Running, Term, fetcher, leave_address, listen, url_of
 from prjobs.store.joining import SECRET, require_not_set_back, require_secret
 from prjobs.store.losses import Seen
 from prjobs.upkeep.chores import Chores

@@ -5,19 +5,22 @@ standby may never reach the client. Only `arm`, `aim` and `is_passing` are for o
 """
 
 import logging
+import socket
 
 from prjobs.access.relayed import HEAD_BYTES, MAGIC, HeadReader, HeadWriter
 from prjobs.base.clock import Clock
-from prjobs.web.channel import Channel
+from prjobs.web.channel import IDLE_S, SLOW_S, Channel
 from prjobs.web.endpoint import MAX_WAIT_S
 from prjobs.web.loop import Loop
-from prjobs.web.relay_pair import END_S, Pair, Target
+from prjobs.web.relay_pair import Begun, Pair, Target
 
 logger = logging.getLogger(__name__)
 # A standby answers these requests by itself: each process has a health of its own, and a standby has no metrics. What a
 # watchdog asks, `/healthz?for=watchdog`, is about the sites: only the active process knows.
 OWN = (b"GET /healthz ", b"HEAD /healthz ", b"GET /metrics")
 CONNECT_S = 2.0
+# The time for a client to close a connection that the active process has ended.
+END_S = 2.0
 # A process that slept for so long passes nothing on: the jobs of an answer may be handed out elsewhere by now.
 SLEPT_S = 3.0
 WARN_EVERY_S = 60.0
@@ -151,12 +154,22 @@ class Relay:
             if not pair.is_connected:
                 if now_s - pair.moved_s > CONNECT_S:
                     pair.give_back()
-            elif pair.target.id != kept or pair.is_over(now_s):
+            elif pair.target.id != kept or _is_over(pair, now_s):
                 pair.close()
             else:
                 # Old connections must not come after all new ones.
                 pair.client.spent_s /= 2
                 pair.upstream.spent_s /= 2
+
+    def answer_here(self, opened: socket.socket, begun: Begun) -> None:
+        """Have this process answer the client, or close the connection."""
+        try:
+            channel = Channel(begun.server, opened, begun.address, begun.server.adj, map=self.sockets)
+            channel.first = None
+            channel.received(begun.data)
+        except OSError:
+            # The client has gone.
+            opened.close()
 
     def end_clients(self) -> None:
         """Let the active process finish what it has begun: this process ends."""
@@ -167,3 +180,14 @@ class Relay:
         """Close all relayed connections."""
         for pair in list(self._pairs):
             pair.close()
+
+
+def _is_over(pair: Pair, now_s: float) -> bool:
+    """Return True for a pair that its ends have left: a slow reader, a client that does not close, or none."""
+    still_s = now_s - pair.moved_s
+    if pair.upstream.has_ended and not pair.client.unsent:
+        return still_s > END_S
+    if pair.client.unsent or pair.upstream.unsent:
+        return still_s > SLOW_S
+    # The active process closes idle connections itself, a little earlier.
+    return still_s > IDLE_S + SLOW_S

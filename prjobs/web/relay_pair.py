@@ -7,18 +7,15 @@ import errno
 import logging
 import os
 import socket
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from prjobs.base.clock import Clock
 from prjobs.base.sockets import Address
-from prjobs.web.channel import IDLE_S, SLOW_S, Channel
 from prjobs.web.loop import Loop
 
 logger = logging.getLogger(__name__)
 # What waits for a slow reader on one side stops the reading on the other.
 BUFFER = 128 * 1024
-# The time for a client to close a connection that the active process has ended.
-END_S = 2.0
 _WAITING = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)
 
 
@@ -30,14 +27,26 @@ class Target(NamedTuple):
     address: Address
 
 
+class Begun(NamedTuple):
+    """A connection that a client has begun: the listening server, the client's address, and the first bytes."""
+
+    server: Any
+    address: tuple[str, int]
+    data: bytes
+
+
 class Owner(Protocol):
     """The relay, as its connections see the relay."""
 
     sockets: Loop
     clock: Clock
 
-    def head(self, channel: Channel, target: Target) -> bytes:
+    def head(self, channel: Any, target: Target) -> bytes:
         """Return the head of the channel's connection to the active process."""
+        ...
+
+    def answer_here(self, opened: socket.socket, begun: Begun) -> None:
+        """Have this process answer the client, or close the connection."""
         ...
 
     def has_slept(self) -> bool:
@@ -143,9 +152,9 @@ class Side:
 class Pair:
     """A connection of a client, and the one to the active process. Raises OSError if none can be made."""
 
-    def __init__(self, relay: Owner, target: Target, channel: Channel, data: bytes) -> None:
+    def __init__(self, relay: Owner, target: Target, channel: Any, data: bytes) -> None:
         self.relay, self.target = relay, target
-        self._server, self._addr, self._data = channel.server, channel.addr, data
+        self.begun = Begun(channel.server, channel.addr, data)
         self.is_connected = False
         # The elapsed time of the last bytes, either way.
         self.moved_s = relay.clock.elapsed_s()
@@ -169,17 +178,10 @@ class Pair:
 
     def give_back(self) -> None:
         """Let the standby answer: nothing was sent to the active process."""
-        if not self.relay.forget(self):
-            return
-        self.upstream.close()
-        opened, self.client._fileno = self.client.socket, None
-        try:
-            channel = Channel(self._server, opened, self._addr, self._server.adj, map=self.relay.sockets)
-            channel.first = None
-            channel.received(self._data)
-        except OSError:
-            # The client has gone.
-            opened.close()
+        if self.relay.forget(self):
+            self.upstream.close()
+            self.client._fileno = None
+            self.relay.answer_here(self.client.socket, self.begun)
 
     def end_client(self) -> None:
         """Act as if the client had ended its side: the active process answers what it has begun, and closes."""
@@ -188,16 +190,6 @@ class Pair:
             self.upstream.send()
         else:
             self.close()
-
-    def is_over(self, now_s: float) -> bool:
-        """Return True for a pair that its ends have left: a slow reader, a client that does not close, or none."""
-        still_s = now_s - self.moved_s
-        if self.upstream.has_ended and not self.client.unsent:
-            return still_s > END_S
-        if self.client.unsent or self.upstream.unsent:
-            return still_s > SLOW_S
-        # The active process closes idle connections itself, a little earlier.
-        return still_s > IDLE_S + SLOW_S
 
     def close(self) -> None:
         """Close both ends. Called again, does nothing."""
