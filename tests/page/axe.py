@@ -11,6 +11,8 @@ THEMES = ("day", "dark", "red")
 
 def list_grave(axe: Any, page: Any, theme: str) -> list[str]:
     """Return what is grave in a page, one line for each rule and element."""
+    # Half-way to a paler page every contrast is another one.
+    page.wait_for_function("document.getAnimations().every(one => one.transitionProperty !== 'opacity')")
     violations = axe.run(page).response["violations"]
     grave = [one for one in violations if one["impact"] in GRAVE and one["id"] not in FREED.get(theme, set())]
     return [

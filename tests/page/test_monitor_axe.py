@@ -42,7 +42,6 @@ def test_nothing_grave_in_an_empty_and_an_idle_house(
     assert found(page, theme) == []
     served.kill()
     wait_text(page.locator(".not-live-word"), "NOT LIVE")
-    page.wait_for_timeout(400)
     assert found(page, theme) == []
 
 
