@@ -89,7 +89,7 @@ def test_a_power_cut_at_a_named_point(campaign, name):
 
 
 def test_each_named_point_is_come_by():
-    # The points of a move have their tests in tests/hub/test_move.py, those of a restore in tests/hub/test_hub_backup.py.
+    # The points of a move have their tests in hub/test_move.py, those of a restore in hub/test_hub_backup.py.
     of_a_move = {"move_filled", "move_committed", "move_named", "move_finished"}
     of_a_restore = {"restore_copied", "restore_noted", "restore_committed"}
     assert {*OF_THE_LINK, "backup_after_rename", "migrate_middle", *of_a_move, *of_a_restore} == set(NAMES)
