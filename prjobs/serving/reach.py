@@ -161,7 +161,10 @@ class Reach:
 
 
 def _addresses_of(url: str) -> list[Address]:
-    """Return the addresses of a URL's host and port. Raise OSError for an unknown name."""
+    """Return the addresses of a URL's host and port. Raise OSError for an unknown name, ValueError for no URL."""
     parts = urlsplit(url)
+    if not parts.hostname:
+        # A command at a terminal acts for a moment: it has no address.
+        raise ValueError("it has no address")
     found = socket.getaddrinfo(parts.hostname, parts.port or 80, type=socket.SOCK_STREAM)
     return [(family, kind, protocol, place) for family, kind, protocol, _, place in found]

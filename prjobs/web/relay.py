@@ -52,7 +52,9 @@ class Relay:
 
         Connections to the target go on, or to the process with the id `kept`; all others are cut.
         """
-        self._target, self._kept = target, target.id if target else kept
+        # In this order: the loop must not cut what it begins now.
+        self._kept = target.id if target else kept
+        self._target = target
 
     @property
     def target(self) -> Target | None:
@@ -82,8 +84,9 @@ class Relay:
         """Return True, and close all relayed connections, if the process slept since the loop's turn began."""
         if self.clock.elapsed_s() - self._turn_s < SLEPT_S:
             return False
-        logger.warning("this process slept: %s relayed connections were cut", len(self._pairs))
-        self.close()
+        if self._pairs:
+            logger.warning("this process slept: %s relayed connections were cut", len(self._pairs))
+            self.close()
         return True
 
     def begin(self, channel: Channel, data: bytes) -> bytes:
