@@ -210,17 +210,17 @@ def trace(transaction: Transaction, step: Callable[[str], object] | None) -> Non
     if not on_postgresql():
         connection.set_trace_callback(step)
         return
-    session = connection.session
-    session.__dict__.pop("execute", None)
+    pipeline = connection._pipeline
+    pipeline.__dict__.pop("add", None)
     if step is None:
         return
-    real = session.execute
+    real = pipeline.add
 
-    def execute(sql: str, *rest: Any, **named: Any) -> Any:
+    def add(sql: str, *rows: Any) -> Any:
         step(sql)
-        return real(sql, *rest, **named)
+        return real(sql, *rows)
 
-    session.execute = execute
+    pipeline.add = add
 
 
 def storable(text: str) -> str:
