@@ -89,6 +89,22 @@ def test_a_linked_site_reads_the_recent_jobs_instead_of_polling(make_server):
     assert [key.partition("/")[0] for key in saf.alarms()] == ["silent"]
 
 
+def test_readings_do_not_hide_the_silence_of_a_program(make_server):
+    clock = ManualClock()
+    saf = Site(make_server(clock), clock)
+    link = bearer(saf.server, "observatory", sites=("saf",))
+    saf.send()
+    saf.poll(times=3)
+    for _ in range(20):
+        clock.advance(5)
+        saf.post("getrecentjobs", {}, **link)
+    assert "silent/saf" in saf.alarms()
+    # A day later the program is forgotten: the site has a link instead.
+    clock.advance(86_400)
+    saf.post("getrecentjobs", {}, **link)
+    assert "silent/saf" not in saf.alarms()
+
+
 def test_a_job_for_a_site_that_never_polled(make_server):
     clock = ManualClock()
     server = make_server(clock, allowed_origins=["https://ui.example"])

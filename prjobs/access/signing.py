@@ -20,7 +20,7 @@ _HEADER = {"alg": "HS256", "typ": "JWT"}
 
 
 class NotAToken(ValueError):
-    """A text that is no token, or that nobody with the secret signed."""
+    """A text without the form of a token, or without a signature by the secret."""
 
 
 def sign(claims: dict[str, Any], secret: bytes) -> str:

@@ -188,7 +188,7 @@ def prefers_ipv6() -> bool:
 
 
 def own_names(hosts: Path = HOSTS) -> set[str]:
-    """Return the names of this machine in small letters: its full name, and those of its file of hosts."""
+    """Return the names of this machine in small letters: the full name, and the names in the file of hosts."""
     found = {socket.gethostname().lower(), _full_name()}
     try:
         lines = hosts.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -49,14 +49,17 @@ def parameter(text: str) -> tuple[str, Any]:
 
 
 def _send(client: Client, site: str, **command: Any) -> dict[str, Any]:
-    # The state of every site takes seconds at a hub of a thousand sites: a stop must not wait for that. A name that no
-    # site can have is refused with the command.
+    # The state of every site takes seconds at a hub of a thousand sites: a stop must not wait for that, nor for
+    # notes. A name that no site can have is refused with the command.
     is_name = re.fullmatch(r"[A-Za-z0-9_-]{1,64}", site)
     now = client.api("GET", f"/api/now?sites=named&site={site}" if is_name else "/api/now?sites=named")
+    is_stop = catalogue.is_stop(command["action"], command.get("required_params", {}))
     if not _polled(now):
         said = f"note: no observatory of the site {marked(site)} has polled here yet; the job waits."
-        stderr(f"{said} {did_you_mean(site, _polled(client.api('GET', '/api/now')))}".rstrip())
-    _print_notes(client, {"site": site, "instance": "", **command})
+        meant = "" if is_stop else did_you_mean(site, _polled(client.api("GET", "/api/now")))
+        stderr(f"{said} {meant}".rstrip())
+    if not is_stop:
+        _print_notes(client, {"site": site, "instance": "", **command})
     user = now["user"]
     return client.new_job(site, **command, user_id=user["user_id"], user_name=user["user_name"])
 
@@ -67,9 +70,7 @@ def _polled(now: dict[str, Any]) -> list[str]:
 
 
 def _print_notes(client: Client, draft: dict[str, Any]) -> None:
-    """Print the server's notes on the command. Nothing holds a stop up: neither notes nor a server without them."""
-    if catalogue.is_stop(draft["action"], draft.get("required_params", {})):
-        return
+    """Print the server's notes on the command, if the server has any."""
     with suppress(CallFailed):
         for note in client.api("POST", "/api/commands/notes", draft)["notes"]:
             stderr(f"note: {marked(note)}")

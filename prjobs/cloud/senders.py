@@ -1,4 +1,4 @@
-"""Threads that send users' requests to the cloud. A cloud that does not answer holds these threads and no others."""
+"""Threads for users' requests to the cloud. A cloud without an answer holds these threads alone."""
 
 import logging
 import queue

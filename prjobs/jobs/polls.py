@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from prjobs.base.clock import Clock
 from prjobs.jobs.states import ALTERNATE, PRIMARY
 
+# The readings of a linked appliance, which asks for the recent jobs instead of polling a queue.
+LINK = "link"
 SILENT_AFTER_MS = 60_000
 SILENT_GAPS = 4
 STRAY_MS = 3_600_000
@@ -150,8 +152,8 @@ class Polls:
         return (lasted or poller.stored_gap_ms is not None) and self.silence_ms(poller) < FORGOTTEN_MS
 
     @staticmethod
-    def _keys(site: str) -> tuple[tuple[str, str], tuple[str, str]]:
-        return (site, PRIMARY), (site, ALTERNATE)
+    def _keys(site: str) -> tuple[tuple[str, str], ...]:
+        return (site, PRIMARY), (site, ALTERNATE), (site, LINK)
 
     def _drop(self, site: str) -> None:
         for key in self._keys(site):
@@ -179,8 +181,15 @@ class Polls:
             return self._crowd
 
     def of(self, site: str, queue: str) -> Poller | None:
-        """Return the polls of one queue; None before the first poll."""
-        return self._pollers.get((site, queue))
+        """Return the polls of one queue; None before the first poll.
+
+        For the primary queue of a site without a poll of the last day, return the readings of a linked appliance if
+        there are any. Beside a program, readings count for nothing: the silence of the program must show.
+        """
+        poller = self._pollers.get((site, queue))
+        if queue == PRIMARY and (poller is None or self.silence_ms(poller) >= FORGOTTEN_MS):
+            return self._pollers.get((site, LINK), poller)
+        return poller
 
     def has_polled(self, site: str) -> bool:
         """Return True if a poll of either queue is known."""

@@ -12,7 +12,7 @@ from prjobs.access.desk import Reservation
 from prjobs.access.reservations import CALENDAR, ShownReservation, show, sites_judged, uncounted_note
 from prjobs.base.settings import Settings
 from prjobs.base.ulids import floor_ulid
-from prjobs.jobs.polls import Poller
+from prjobs.jobs.polls import LINK, Poller
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.states import ALTERNATE, BOTH, PRIMARY, UNREAD, phase_of
 from prjobs.monitor import alarms, views
@@ -63,7 +63,9 @@ def source_of(queue: Queue) -> Source:
 
 def stored_source(database: Store, settings: Settings, now_ms: int, is_served: bool) -> Source:
     """Return a store as a source. Without a server no site can poll: the time is no silence."""
-    rows = database.fetch("SELECT site, last_ms, usual_gap_ms FROM poll WHERE queue = ?", (PRIMARY,))
+    # The polls of a program come after the readings of a link, and take their place.
+    sql = "SELECT site, last_ms, usual_gap_ms FROM poll WHERE queue IN (?, ?) ORDER BY queue"
+    rows = database.fetch(sql, (LINK, PRIMARY))
     polled = {
         site: Polled(last_ms + SAVED_MS if is_served else None, Poller(stored_gap_ms=gap_ms).silent_after_ms)
         for site, last_ms, gap_ms in rows

@@ -82,7 +82,7 @@ def _put_off(transaction: Transaction, due: Due, now_ms: int) -> None:
 
 
 def mark_silent_once(queue: Queue, ended_since_ms: int) -> None:
-    """Mark the nights of silences as due: of those that last, and of those that ended since a time."""
+    """Mark the nights of silences as due: of lasting silences, and of silences with an end since a time."""
     database, now_ms = queue.database, queue.clock.now_ms()
     found = database.fetch(
         f"SELECT site, since_ms, cleared_ms FROM alarm WHERE kind = '{SILENT}' "

@@ -71,10 +71,9 @@ class Reach:
             return False
         try:
             self._open(proved.address).close()
-        except ConnectionRefusedError:
-            return True
-        except OSError:
-            pass
+        except OSError as error:
+            # Any other failure says nothing about the process.
+            return isinstance(error, ConnectionRefusedError)
         return False
 
     def _run(self, stop: threading.Event) -> None:

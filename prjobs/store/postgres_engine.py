@@ -53,7 +53,7 @@ logger = logging.getLogger(__name__)
 
 
 class NotActive(Exception):
-    """Another process is the active one: this process may not write."""
+    """The process may not write: another process is active."""
 
 
 class _Limit(threading.local):

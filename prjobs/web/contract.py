@@ -10,10 +10,10 @@ from prjobs.access import audit, rights
 from prjobs.appliance import Appliance
 from prjobs.base.errors import Conflict, DiskFull, LockedOut, NotFound, Refused, TooMany
 from prjobs.jobs import handouts, lookup, proofs, refused_polls, reports
+from prjobs.jobs.polls import LINK
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.recent_polls import NotedPoll
 from prjobs.jobs.requests import PollRequest, StatusUpdate
-from prjobs.jobs.states import PRIMARY
 from prjobs.store.models import JobRow
 from prjobs.web import audited_acts, caller, connection, poll_refusals, sending, wire
 from prjobs.web.endpoint import IMPORTANT, Answer, Handler, Needs, Route, read_body, reply, reply_in_pieces
@@ -59,7 +59,7 @@ def post_getrecentjobs(appliance: Appliance) -> Answer:
     queue = appliance.queue
     if reader and "observatory" in reader.roles:
         # A linked appliance never polls otherwise: without this the site would count as silent.
-        queue.polls.polled(site, PRIMARY)
+        queue.polls.polled(site, LINK)
     since_ms = queue.clock.now_ms() - range_ms
     pages = lookup.list_since(queue.database, site, since_ms)
     first = next(pages, [])

@@ -49,7 +49,7 @@ METRICS = [
         "prjobs_polls_total",
         COUNTER,
         ("site", "queue"),
-        "Polls for jobs since the start.",
+        "Polls for jobs since the start; in the queue link the readings of the recent jobs by a linked appliance.",
         sources.polls,
     ),
     Metric(

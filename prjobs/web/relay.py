@@ -175,7 +175,7 @@ class Relay:
             opened.close()
 
     def end_clients(self) -> None:
-        """Let the active process finish what it has begun: this process ends."""
+        """Let the active process finish the requests in flight: this process ends."""
         for pair in list(self._pairs):
             pair.end_client()
 

@@ -7,6 +7,7 @@ import errno
 import logging
 import os
 import socket
+from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
 from prjobs.base.clock import Clock
@@ -114,14 +115,10 @@ class Side:
         if self.pair.relay.has_slept():
             return
         try:
-            while self.unsent and (sent := self.socket.send(self.unsent)):
-                del self.unsent[:sent]
-                self.pair.moved_s = self.pair.relay.clock.elapsed_s()
+            self._send_some()
             if self.other.has_ended and not self.unsent and not self.is_told:
                 self.is_told = True
                 self.socket.shutdown(socket.SHUT_WR)
-        except BlockingIOError:
-            pass
         except OSError:
             if self is self.pair.client:
                 self.pair.close()
@@ -133,6 +130,13 @@ class Side:
             self.pair.close()
             return
         self.pair.tell()
+
+    def _send_some(self) -> None:
+        """Send as many bytes as the peer takes now; the loop sends the rest."""
+        with suppress(BlockingIOError):
+            while self.unsent and (sent := self.socket.send(self.unsent)):
+                del self.unsent[:sent]
+                self.pair.moved_s = self.pair.relay.clock.elapsed_s()
 
     def handle_close(self) -> None:
         """Close both ends."""

@@ -1,21 +1,12 @@
 """A store in use moves to a hub and back: tokens and cursors stay good, no job is lost or comes twice."""
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import requests
 
 from tests.hub.processes import Hub
 from tests.program import Program
-
-
-@pytest.fixture
-def hub(tmp_path: Path, postgres_url: str) -> Iterator[Hub]:
-    made = Hub(tmp_path, postgres_url)
-    yield made
-    made.end()
 
 
 def changes(program: Program, token: str, since: int) -> list[tuple[int, str, str]]:

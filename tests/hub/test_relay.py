@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,13 +24,6 @@ from tests.program import JOB, Program
 from tests.waiting import wait_for
 
 psycopg = driver()
-
-
-@pytest.fixture
-def hub(tmp_path: Path, postgres_url: str) -> Iterator[Hub]:
-    made = Hub(tmp_path, postgres_url)
-    yield made
-    made.end()
 
 
 def pair(hub: Hub, **environment: str) -> tuple[Program, Program]:

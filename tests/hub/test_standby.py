@@ -5,7 +5,6 @@ import re
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,13 +18,6 @@ from tests.program import JOB, Program
 from tests.waiting import wait_for
 
 psycopg = driver()
-
-
-@pytest.fixture
-def hub(tmp_path: Path, postgres_url: str) -> Iterator[Hub]:
-    made = Hub(tmp_path, postgres_url)
-    yield made
-    made.end()
 
 
 def test_a_second_process_waits_and_names_the_active_one(hub):
