@@ -1,7 +1,7 @@
 // The screen Jobs: one night's jobs, newest first, filtered by what stands in the address. New jobs arrive by
 // themselves, but never move a row that somebody is about to click: they wait behind a chip.
 
-import { clone, keyed, parts, setAttr, setGlyph, setText, setTip, show } from "./dom.js";
+import { clone, isInUse, keyed, parts, setAttr, setGlyph, setText, setTip, show } from "./dom.js";
 import { parseFilter, togglePhase } from "./filter.js";
 import { JobsSource } from "./jobs_source.js";
 import { JobsTable } from "./jobs_table.js";
@@ -31,8 +31,10 @@ export class JobsScreen {
     const settleSoon = () => setTimeout(() => this.settleIfFree());
     addEventListener("scroll", () => this.scrolled(), { passive: true });
     addEventListener("resize", () => this.draw());
-    here.rows.addEventListener("pointerleave", settleSoon);
-    here.rows.addEventListener("focusout", settleSoon);
+    for (const part of [here.rows, here.fresh]) {
+      part.addEventListener("pointerleave", settleSoon);
+      part.addEventListener("focusout", settleSoon);
+    }
     here.earlier.addEventListener("click", () => this.step(-1));
     here.later.addEventListener("click", () => this.step(1));
     here.form.addEventListener("submit", (event) => { event.preventDefault(); this.typed(0); });
@@ -130,9 +132,9 @@ export class JobsScreen {
 
   // ---- what happens meanwhile
 
-  // An empty list has no row that could move.
+  // An empty list has no row that could move. The button that shows the new rows stays while somebody is about to take it.
   isHeld() {
-    return !this.visible || (this.source.list.order.length > 0 && this.table.inUse());
+    return !this.visible || (this.source.list.order.length > 0 && (this.table.inUse() || isInUse(this.here.fresh)));
   }
 
   changed(changes) {

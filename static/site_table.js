@@ -23,7 +23,9 @@ export class SiteTable {
     this.here.clear.addEventListener("click", () => this.clear());
     this.here.fresh.addEventListener("click", () => this.sortAnew());
     this.here.rows.addEventListener("click", (event) => openRow(event));
-    for (const name of ["pointerleave", "focusout"]) this.here.rows.addEventListener(name, () => setTimeout(() => this.draw()));
+    for (const part of [this.here.rows, this.here.fresh]) {
+      for (const name of ["pointerleave", "focusout"]) part.addEventListener(name, () => setTimeout(() => this.draw()));
+    }
   }
 
   // ---- what the address asks for
@@ -100,10 +102,10 @@ export class SiteTable {
     this.drawRows(wanted);
   }
 
-  // Somebody points at a row, walks through them, or has scrolled into them.
+  // Somebody points at a row, walks through them, has scrolled into them, or is about to sort them again.
   isHeld() {
-    const { rows } = this.here;
-    return this.order.length > 0 && (isInUse(rows) || rows.getBoundingClientRect().top < 0);
+    const { rows, fresh } = this.here;
+    return this.order.length > 0 && (isInUse(rows) || isInUse(fresh) || rows.getBoundingClientRect().top < 0);
   }
 
   drawRows(wanted) {

@@ -142,10 +142,14 @@ def test_new_rows_never_move_the_row_under_the_pointer(served: Program, alice: s
     served.new_job(alice, action="late2")
     wait_text(page.locator("[data-screen=jobs] .fresh"), "2 new ↑")
     assert (rows.nth(1).bounding_box(), label.inner_text()) == before
+    # Nor does the button go away under the pointer that is about to take it.
+    page.hover("[data-screen=jobs] .fresh")
+    served.new_job(alice, action="late3")
+    wait_text(page.locator("[data-screen=jobs] .fresh"), "3 new ↑")
     page.click("[data-screen=jobs] .fresh")
-    wait_text(rows.first, "late2")
+    wait_text(rows.first, "late3")
     assert page.locator("[data-screen=jobs] .fresh").is_hidden()
-    assert rows.count() == 5
+    assert rows.count() == 6
 
 
 def test_a_long_night_needs_few_rows(served: Program, alice: str, open_page: OpenPage) -> None:
