@@ -1,4 +1,4 @@
-"""A network: appliances with the link to the cloud, and a hub of two processes behind a balancer, all real processes.
+"""A network: appliances with the link to the cloud, and a hub of three processes behind a balancer, all real processes.
 
 `python -m tests.hub.network [--sites 20] [--jobs 20] [--kills 2]` runs the campaign and prints what became of each job.
 """
@@ -10,24 +10,29 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 import requests
 
 from tests.cloud.campaign import STEPS, Observatory, QuickProgram
-from tests.hub.processes import Hub, is_active
+from tests.hub.processes import Hub, health_of
 from tests.program import JOB, Program
 
 SETTLE_S = 240.0
+PROCESSES = 3
 
 
 class Balancer:
-    """Forwards connections to the active process of a hub, as a balancer for TCP does."""
+    """Forwards connections to the healthy processes of a hub in turns, as a balancer for TCP does."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._chosen: Program | None = None
+        self._healthy: list[Program] = []
+        self._turns = count()
         balancer = self
 
         class Handler(socketserver.BaseRequestHandler):
@@ -47,13 +52,14 @@ class Balancer:
 
     def _look(self) -> None:
         while not self._looking.wait(0.2):
-            self._chosen = next((one for one in self._hub.living() if _answers_as_active(one)), None)
+            self._healthy = [one for one in self._hub.living() if _is_healthy(one)]
 
     def forward(self, client: socket.socket) -> None:
         """Carry bytes both ways until one side ends."""
-        chosen = self._chosen or next(iter(self._hub.living()), None)
-        if chosen is None:
+        healthy = self._healthy
+        if not healthy:
             return
+        chosen = healthy[next(self._turns) % len(healthy)]
         with suppress(OSError), socket.create_connection(_place(chosen), 5) as process:
             process.settimeout(None)
             back = threading.Thread(target=_carry, args=(process, client), daemon=True)
@@ -73,9 +79,9 @@ def _place(program: Program) -> tuple[str, int]:
     return host, int(port)
 
 
-def _answers_as_active(program: Program) -> bool:
+def _is_healthy(program: Program) -> bool:
     try:
-        return is_active(program)
+        return bool(health_of(program)["ok"])
     except (requests.RequestException, ValueError):
         return False
 
@@ -87,6 +93,13 @@ def _carry(source: socket.socket, target: socket.socket) -> None:
     for one in (source, target):
         with suppress(OSError):
             one.shutdown(socket.SHUT_RDWR)
+
+
+class End(NamedTuple):
+    """The end of the active process or of a standby, by a kill or a clean stop."""
+
+    is_active: bool
+    is_kill: bool
 
 
 class Network:
@@ -103,9 +116,10 @@ class Network:
         self._session = requests.Session()
 
     def start(self) -> None:
-        """Start two processes of the hub, then the sites and their observatories."""
+        """Start the processes of the hub, then the sites and their observatories."""
         first = self.hub.add()
-        self.hub.add()
+        for _ in range(PROCESSES - 1):
+            self.hub.add()
         self._session.headers["Authorization"] = f"Bearer {self.hub.token(first)}"
         named = [word for name in self.names for word in ("--site", name)]
         words = ("token", "create", "--user", "sites", "--role", "observatory", *named)
@@ -136,15 +150,16 @@ class Network:
             time.sleep(0.2)
         raise AssertionError(f"no job could be sent to {site}")
 
-    def end_active(self, *, kill: bool) -> None:
-        """End the active process by a kill or a clean stop; start it again once another one is active."""
+    def end_process(self, end: End) -> None:
+        """End a process of the hub, wait until there is an active one, and start the ended process again."""
         active = self.hub.active()
-        if kill:
-            active.kill()
+        ended = active if end.is_active else next(one for one in self.hub.living() if one is not active)
+        if end.is_kill:
+            ended.kill()
         else:
-            active.stop()
+            ended.stop()
         self.hub.active()
-        self.hub.serve(active)
+        self.hub.serve(ended)
 
     def settle(self) -> None:
         """Wait until the hub shows every job as complete, and a little longer for what would come twice."""
@@ -189,14 +204,14 @@ class Network:
         self.hub.end()
 
 
-def run(network: Network, jobs: int, ends: int, *, kill: bool) -> dict[str, int]:
-    """Send jobs to every site in turns, and end the active process so many times meanwhile; return the report."""
+def run(network: Network, jobs: int, ends: Sequence[End]) -> dict[str, int]:
+    """Send jobs to every site in turns, and end processes meanwhile; return the report."""
     network.start()
-    moments = {(number + 1) * jobs // (ends + 1) for number in range(ends)}
+    moments = {(number + 1) * jobs // (len(ends) + 1): end for number, end in enumerate(ends)}
     for number in range(jobs):
         ending = None
         if number in moments:
-            ending = threading.Thread(target=network.end_active, kwargs={"kill": kill})
+            ending = threading.Thread(target=network.end_process, args=(moments[number],))
             ending.start()
         for site in network.names:
             network.send(site)
@@ -213,17 +228,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.hub.network")
     parser.add_argument("--sites", type=int, default=20)
     parser.add_argument("--jobs", type=int, default=20, help="jobs for each site")
-    parser.add_argument("--kills", type=int, default=2)
+    parser.add_argument("--kills", type=int, default=2, help="kills of the active process, and as many of a standby")
     asked = parser.parse_args()
     server = PostgresServer()
     with tempfile.TemporaryDirectory(prefix="prjobs-network-", ignore_cleanup_errors=True) as folder:
         network = Network(Path(folder), server.url, asked.sites)
         try:
-            found = run(network, asked.jobs, asked.kills, kill=True)
+            found = run(network, asked.jobs, [End(True, True), End(False, True)] * asked.kills)
         finally:
             network.end()
             server.stop()
-    print(f"{asked.sites} sites, {asked.kills} kills of the active process: {found}")
+    print(f"{asked.sites} sites, {asked.kills} kills of the active process and as many of a standby: {found}")
     return 0 if not any(count for name, count in found.items() if name != "jobs") else 1
 
 
