@@ -4,7 +4,7 @@
 import { mayAcknowledge } from "./acts.js";
 import { ageWords, groupsOf, groupTodo, groupWords, nameOf, sounding, summaryWords, unseen } from "./alarms.js";
 import { clone, keyed, parts, setAttr, setMore, setProblem, setText, setTip, show } from "./dom.js";
-import { countPhases, openJobs } from "./model.js";
+import { countPhases, openJobs, setAlarms } from "./model.js";
 import { jobRoute } from "./route.js";
 import { sitesRoute } from "./sites_filter.js";
 import { zoneOf } from "./sky.js";
@@ -183,7 +183,7 @@ export class AlarmList {
     try {
       const verb = fresh.length ? this.api.post : this.api.remove;
       const keys = (fresh.length ? fresh : alarms).map((alarm) => alarm.key);
-      this.model.alarms = (await verb("alarms/ack", { keys })).alarms;
+      setAlarms(this.model, (await verb("alarms/ack", { keys })).alarms);
       this.draw();
     } catch (error) {
       // They are over, and whoever clicked has seen them.
@@ -194,7 +194,7 @@ export class AlarmList {
   }
 
   drop(names) {
-    this.model.alarms = this.model.alarms.filter((alarm) => !names.includes(nameOf(alarm)));
+    setAlarms(this.model, this.model.alarms.filter((alarm) => !names.includes(nameOf(alarm))));
     this.draw();
   }
 }

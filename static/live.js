@@ -138,8 +138,15 @@ export class Live {
   }
 
   async lookAtNow() {
-    const [now, rows] = await this.askNow(this.model.mark);
-    if (isAnotherServer(this.model, now)) this.model.loaded = false;
+    const { model } = this;
+    let [acts, answers] = [null, []];
+    // An answer may be older than what somebody did here meanwhile, and would take it back for a moment.
+    while (acts !== model.acts) {
+      ({ acts } = model);
+      answers = await this.askNow(model.mark);
+    }
+    const [now, rows] = answers;
+    if (isAnotherServer(model, now)) model.loaded = false;
     else this.takeNow(now, rows);
   }
 

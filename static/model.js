@@ -15,6 +15,8 @@ export function newModel() {
     health: { ok: true, problems: [] },
     sites: new Map(), open: new Map(), events: [], alarms: [], alarmsMark: "", makings: [], locks: [],
     cloud: null, store: null, around: newAround(),
+    // The number of acts of this page whose answers the model has taken.
+    acts: 0,
     // With many sites `sites` has those that somebody looks at, and `rows` a few words on each.
     many: false, rows: new Map(), mark: "",
   };
@@ -71,8 +73,15 @@ const isNotedAnew = (known, job) => known && known.status === job.status && know
 
 // An act that makes a site safe, as the server has just begun it.
 export function takeMaking(model, act) {
+  model.acts += 1;
   const others = model.makings.filter((one) => one.id !== act.id);
   model.makings = [act, ...others.map((one) => (one.site === act.site ? { ...one, replaced: true } : one))];
+}
+
+// The alarms as the server tells them after an acknowledgement.
+export function setAlarms(model, alarms) {
+  model.acts += 1;
+  model.alarms = alarms;
 }
 
 // The picked-up jobs that a full list leaves out and that are not known otherwise: the server has their number.

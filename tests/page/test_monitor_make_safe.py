@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.page.here import Here
-from tests.page.watching import Observatory, hold, log_in, wait_text, wait_until
+from tests.page.watching import Observatory, hold, log_in, press, stop_clock, wait_text, wait_until
 
 OpenPage = Callable[..., Any]
 STOP, PARK, CLOSE = "cancel_all_commands", "park", "close"
@@ -109,6 +109,32 @@ def test_it_goes_on_when_its_page_is_closed_and_every_page_shows_it(domes: Domes
     assert other.complaints == wall.complaints == []
 
 
+def test_an_answer_from_before_the_act_does_not_hide_it(domes: Domes) -> None:
+    page = domes.page
+    page.clock.install()
+    page.reload()
+    page.click(".stop-sites >> text=saf")
+    page.click("text=Stop and make safe…")
+    # No request ends because it takes long.
+    stop_clock(page)
+    held: list[tuple[Any, Any]] = []
+
+    def hold_back(route: Any) -> None:
+        held.append((route, route.fetch()))
+
+    page.route("**/api/now*", hold_back)
+    wait_until(page, lambda: page.clock.run_for(50) or held)
+    press(page, part="safe")
+    page.clock.run_for(1000)
+    page.mouse.up()
+    wait_step(page, "saf: STOP sent")
+    route, answer = held[0]
+    route.fulfill(response=answer)
+    wait_until(page, lambda: page.clock.run_for(50) or len(held) > 1)
+    assert steps(page).filter(has_text="saf: STOP sent").count() == 1
+    page.unroute_all(behavior="ignoreErrors")
+
+
 def test_what_nobody_picks_up_is_named_and_the_roof_is_closed_all_the_same(domes: Domes) -> None:
     domes.make_safe(domes.page)
     wait_step(domes.page, "saf: STOP sent")
@@ -131,9 +157,10 @@ def test_the_park_waits_for_a_stop_of_somebody_else(domes: Domes) -> None:
     domes.stop(other, "saf")
     way = f"^saf: STOP sent {CLOCK} → gave way to the stop of Kim"
     wait_step(domes.page, re.compile(way))
-    # The act goes on by the newer stop: its own is out of the way.
-    domes.here.after(10)
-    domes.page.wait_for_timeout(3000)
+    # The act goes on by the newer stop: its own is out of the way. Longer than the pause after a stop that was picked
+    # up, and not as long as a stop is waited for.
+    domes.here.after(6)
+    domes.page.wait_for_timeout(2000)
     wait_step(domes.page, "saf: PARK comes next")
     assert domes.fetch("saf") == [STOP]
     wait_step(domes.page, re.compile(f"{way} → picked up {CLOCK}$"))
