@@ -72,7 +72,8 @@ export class NoteList {
     here.write.disabled = true;
     try {
       await this.api.post("notes", body);
-      if (key === this.key) here.text.value = "";
+      // What somebody types while the note is on its way stays.
+      if (key === this.key && here.text.value.trim() === body.text) here.text.value = "";
       await this.load();
     } catch (error) {
       if (key === this.key) setProblem(here.problem, `Not written. ${error.message}`, error);
