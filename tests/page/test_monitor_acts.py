@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.page.calling import Call
-from tests.page.watching import Observatory, click_twice, log_in, wait_text, wait_until
+from tests.page.watching import Observatory, arm, click_twice, log_in, wait_text, wait_until
 from tests.program import Program
 
 OpenPage = Callable[..., Any]
@@ -208,14 +208,13 @@ def test_what_was_begun_with_a_job_does_not_go_over_to_another(
     log_in(page, served.url, admin)
     page.goto(f"{served.url}/#/jobs/{begun}")
     cancel, title = page.locator("[data-screen=job] [data-part=cancel]"), page.locator("#job-title")
-    cancel.click()
-    wait_text(cancel, "Click again to cancel it")
+    arm(cancel)
     page.wait_for_timeout(500)
     page.evaluate(f"location.hash = '#/jobs/{other}'")
     wait_text(title, "other")
     assert cancel.inner_text() == "Cancel this job"
-    cancel.click()
-    wait_text(cancel, "Click again to cancel it")
+    arm(cancel)
+    wait_text(page.locator("[data-announce]"), "Click again to cancel it")
 
     observatory.fetch()
     cancel.wait_for(state="hidden")

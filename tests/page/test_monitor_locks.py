@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from prjobs.jobs import locking
-from tests.page.watching import log_in
+from tests.page.watching import click_twice, log_in, wait_until
 
 STATE = '[data-screen="now"] .site .state'
 FORM = "[data-locks] form"
@@ -39,11 +39,8 @@ def test_a_site_is_locked_and_unlocked_on_its_page(page, served, observatory):
     # The stop went with the lock, for all devices.
     assert [job["action"] for job in observatory.fetch()] == ["cancel_all_commands"]
     row.get_by_role("button", name="An hour more").click()
-    page.locator(".lock-row", has_text=re.compile(r"\((2h59m|3h00m)\)")).wait_for()
-    unlock = row.get_by_role("button", name="Unlock")
-    unlock.click()
-    page.wait_for_timeout(500)
-    page.get_by_role("button", name="Is everybody out? Click again to unlock").click()
+    page.locator(".lock-row", has_text=re.compile(r"\((2h5\dm|3h00m)\)")).wait_for()
+    click_twice(row.locator("[data-part=unlock]"))
     page.locator("[data-locks]:not([data-locked])").wait_for()
     assert requests.get(f"{served.url}/api/lock", timeout=60).json()["locks"] == [] and page.complaints == []
 
@@ -60,8 +57,8 @@ def test_the_panel_the_title_and_a_listener_are_told(page, served, admin):
     lock(served, admin, name="Tim", reason="dome wheels")
     page.locator(STATE, has_text="LOCKED OUT").wait_for()
     page.wait_for_function("document.title.startsWith('saf LOCKED OUT')")
-    locks = page.locator(".site-locks li").all_inner_texts()
-    assert locks == ["Ann K. until unlocked: mirror cleaning", "Tim until unlocked: dome wheels"]
+    locks = ["Ann K. until unlocked: mirror cleaning", "Tim until unlocked: dome wheels"]
+    wait_until(page, lambda: page.locator(".site-locks li").all_inner_texts() == locks)
     assert page.locator("[data-announce]").inner_text() == "saf: LOCKED OUT"
     assert page.locator("[data-lock-line]").is_hidden()
     page.goto(f"{served.url}/#/jobs")
@@ -108,16 +105,11 @@ def test_without_a_login_a_name_locks_and_ends_the_lock(served, observatory, ope
     row.wait_for()
     assert observatory.fetch() == []
 
-    def unlock():
-        page.get_by_role("button", name="Unlock").click()
-        page.wait_for_timeout(500)
-        page.get_by_role("button", name="Is everybody out?").click()
-
     row.get_by_label("your name").fill("Ann")
-    unlock()
+    click_twice(row.locator("[data-part=unlock]"))
     row.locator(".problem", has_text="that of Tim").wait_for()
     row.get_by_label("your name").fill("tim")
-    unlock()
+    click_twice(row.locator("[data-part=unlock]"))
     page.locator("[data-locks]:not([data-locked])").wait_for()
 
 

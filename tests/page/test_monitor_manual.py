@@ -8,7 +8,7 @@ import pytest
 from prjobs.web.manual import pages
 from tests.page.here import Here
 from tests.page.png import is_only_red, pixels
-from tests.page.watching import wait_text
+from tests.page.watching import wait_text, wait_until
 from tests.program import Program
 
 OpenPage = Callable[..., Any]
@@ -40,8 +40,7 @@ def test_a_heading_that_was_asked_for_is_not_under_the_strip(served: Program, op
     page.locator(".pages").get_by_role("link", name="Backups").click()
     heading = page.get_by_role("heading", name="Backups", exact=True)
     strip = page.locator(".strip").bounding_box()
-    box = heading.bounding_box()
-    assert box and strip and strip["y"] + strip["height"] <= box["y"] < 500
+    assert wait_until(page, lambda: strip["y"] + strip["height"] <= heading.bounding_box()["y"] < 500)
 
 
 def test_the_search_by_keyboard(served: Program, open_page: OpenPage) -> None:

@@ -17,7 +17,7 @@ from tests.page.calling import Call
 from tests.page.here import Here
 from tests.page.png import scanlines, unfiltered
 from tests.page.samples import HOUR, MINUTE, NOW, site
-from tests.page.watching import Observatory, click_twice, log_in, wait_text
+from tests.page.watching import Observatory, click_twice, log_in, wait_text, wait_until
 from tests.program import Program
 
 OpenPage = Callable[..., Any]
@@ -80,7 +80,8 @@ def test_a_reservation_is_added_shown_and_removed(page: Any) -> None:
     wait_text(
         page.locator("[data-reservations] [data-part=words]"), re.compile(r"Reserved: Ann K\. until \d\d:\d\d UTC")
     )
-    assert form.get_by_label("user id").input_value() == "" and form.get_by_role("button").inner_text() == "Reserve"
+    wait_until(page, lambda: form.get_by_label("user id").input_value() == "")
+    assert form.get_by_role("button").inner_text() == "Reserve"
     page.keyboard.press("Escape")
     page.keyboard.press("n")
     wait_text(page.locator(".site-holders"), re.compile(r"Reserved: Ann K\. until \d\d:\d\d UTC \(1h2\dm\)"))
@@ -188,7 +189,8 @@ def test_a_token_goes_to_the_clipboard(page: Any) -> None:
     form.get_by_text("Make a token").click()
     made = page.locator("[data-tokens] .made")
     made.get_by_text("Copy the token").click()
-    wait_text(made.locator("button"), "Copied")
+    # The button says so for a moment only.
+    wait_text(page.locator("[data-announce]"), "Copied")
     assert page.evaluate("navigator.clipboard.readText()") == made.locator(".json").inner_text()
     made.get_by_text("I have it").click()
     assert made.is_hidden() and made.locator(".json").text_content() == ""
@@ -422,10 +424,12 @@ def test_the_strip_shows_the_sky_of_a_site_that_has_one(
 def make_wall_link(here: Here, open_page: OpenPage, **look: Any) -> tuple[Any, Any]:
     """Make a link for a wall display; return the page, and the part with the link and the code."""
     here.serve(host="0.0.0.0")
+    Observatory(here).fetch()
     page = open_page(here.url, **look)
     log_in(page, here.url, here.token("staff", "--role", "admin"))
     page.goto(f"{here.url}/#/site")
-    Observatory(here).fetch()
+    # The cards that come would move the code.
+    wait_text(page.locator(".card"), "asks")
     page.locator("[data-wall-link] form").get_by_text("Make a link").click()
     made = page.locator("[data-wall-link] .made")
     wait_text(made, "let its camera read the code")

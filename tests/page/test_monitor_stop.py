@@ -10,7 +10,7 @@ from prjobs.access import reserving, tokens
 from prjobs.access.audit import Actor
 from prjobs.access.reservations import NewReservation
 from tests.page.here import Here
-from tests.page.watching import Observatory, hold, log_in, press, stop_clock, wait_text, wait_tones
+from tests.page.watching import Observatory, hold, hold_button, log_in, press, stop_clock, wait_text, wait_tones
 from tests.program import Program
 from tests.waiting import wait_for
 
@@ -35,12 +35,17 @@ def test_a_held_stop_is_sent_and_proven(
     wait_text(page.locator(".link-state"), "live")
     button = page.locator("[data-stop] [data-part=stop]")
     assert button.is_hidden()
+    page.clock.install()
     log_in(page, served.url, admin)
     wait_text(button, "HOLD TO STOP")
     wait_text(button, "saf")
 
+    stop_clock(page)
     press(page)
+    page.clock.run_for(600)
     page.mouse.up()
+    page.clock.run_for(700)
+    page.clock.resume()
     assert page.locator(".stop-proof").is_hidden() and stops(served) == []
     hold(page)
     wait_text(page.locator(".stop-proof"), "waiting")
@@ -255,6 +260,7 @@ def test_it_follows_the_user_alone(served: Here, alice: str, observatory: Observ
     page.locator("[data-stray]").wait_for(state="hidden")
     wait_text(button, "saf")
     page.goto(f"{served.url}/#/now")
+    page.locator(".site").first.wait_for()
     page.goto(f"{served.url}/#/site/tan")
     wait_text(button, "tan")
     page.goto(f"{served.url}/#/now")
@@ -306,13 +312,13 @@ def test_a_panel_has_a_stop_of_its_own_and_one_stops_all_sites(served: Here, adm
         site.fetch()
     page = open_page(served.url)
     log_in(page, served.url, admin)
-    hold_here(page.locator(".site", has_text="tan").locator(".stop-here"))
+    hold_button(page.locator(".site", has_text="tan").locator(".stop-here"))
     wait_text(page.locator(".stop-proof li"), "tan: STOP sent")
     wait_text(page.locator("[data-stop] [data-part=stop]"), "tan")
     assert [[job["action"] for job in site.fetch()] for site in sites] == [[], [], ["cancel_all_commands"]]
     everywhere = page.locator("[data-stop] [data-part=all]")
     wait_text(everywhere, "Hold to stop all 3")
-    hold_here(everywhere)
+    hold_button(everywhere)
     for name in ("aaa", "saf", "tan"):
         wait_text(page.locator(".stop-proof li"), f"{name}: STOP sent")
     assert [[job["action"] for job in site.fetch()] for site in sites] == [["cancel_all_commands"]] * 3
@@ -321,25 +327,20 @@ def test_a_panel_has_a_stop_of_its_own_and_one_stops_all_sites(served: Here, adm
     assert page.complaints == []
 
 
-def hold_here(button: Any) -> None:
-    """Hold one of the other buttons that stop."""
-    button.hover()
-    button.page.mouse.down()
-    button.page.locator("[data-holding]").wait_for()
-    button.page.locator("[data-holding]").wait_for(state="detached")
-    button.page.mouse.up()
-
-
 @pytest.mark.parametrize("address", ["#/now", "#/jobs?q=saf"])
 def test_shift_and_escape_held_stop_from_everywhere(
     served: Here, observatory: Observatory, page: Any, address: str
 ) -> None:
+    page.clock.install()
     page.goto(f"{served.url}/{address}")
+    page.reload()
     wait_text(page.locator("[data-stop] [data-part=stop]"), "saf")
     if "jobs" in address:
         page.locator("#filter").focus()
+    stop_clock(page)
     page.keyboard.press("Shift+Escape")
-    page.wait_for_timeout(900)
+    page.clock.run_for(900)
+    page.clock.resume()
     assert stops(served) == []
     assert page.evaluate("location.hash") == address
     page.keyboard.down("Shift")

@@ -76,9 +76,15 @@ def press(page: Any, part: str = "stop") -> None:
 
 def hold(page: Any, part: str = "stop") -> None:
     """Hold such a button until it acts."""
-    press(page, part)
-    page.locator("[data-holding]").wait_for(state="detached")
-    page.mouse.up()
+    hold_button(page.locator(f"[data-stop] [data-part={part}]"))
+
+
+def hold_button(button: Any) -> None:
+    """Hold any button that stops until it acts."""
+    button.hover()
+    button.page.mouse.down()
+    button.page.locator("[data-holding]").wait_for(state="detached")
+    button.page.mouse.up()
 
 
 def _pause_soon(page: Any) -> bool:
@@ -98,11 +104,16 @@ def stop_clock(page: Any) -> None:
     wait_for(lambda: _pause_soon(page))
 
 
+def arm(button: Any) -> None:
+    """Click a button that asks for a second click until it asks: the question may be over before anybody sees it."""
+    armed = button.page.locator("[data-armed]")
+    wait_until(button.page, lambda: button.click() or armed.count())
+
+
 def click_twice(button: Any) -> None:
     """Click a button that asks for a second click, which must not come too soon; one that comes too late is a first."""
     armed = button.page.locator("[data-armed]")
-    button.click()
-    armed.wait_for()
+    arm(button)
     while armed.count():
         button.page.wait_for_timeout(500)
         button.click()
