@@ -1,5 +1,6 @@
 """Fixtures at three heights: an appliance without HTTP, a server in this process, the program as a process."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -50,6 +51,12 @@ def pytest_configure(config: pytest.Config) -> None:
     stores.start(config.getoption("store"))
     statements.install()
     config.pluginmanager.register(AtTheEnd())
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return three workers for two cores: a third of the time the tests wait, for a start, a disk or a page."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores + cores // 2)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
