@@ -21,10 +21,13 @@ export class StopSites {
     this.drawChips(sites, site, alarmed);
   }
 
-  // The sites with alarms first, so that many sites hide none of them.
+  // The sites with alarms first, so that many sites hide none of them; but no site moves away from a pointer.
   fewSites(known) {
     const alarmed = new Set(this.model.alarms.map((alarm) => alarm.site));
-    const sites = [...known].sort((a, b) => alarmed.has(b) - alarmed.has(a));
+    const shown = [...this.here.sites.children].map((chip) => chip.textContent);
+    const isPointedAt = this.here.sites.matches(":hover");
+    const place = (site) => (isPointedAt ? shown.indexOf(site) + 1 || Infinity : Number(!alarmed.has(site)));
+    const sites = [...known].sort((a, b) => (place(a) === place(b) ? 0 : place(a) - place(b)));
     return [sites.length > 1 ? sites : [], alarmed];
   }
 

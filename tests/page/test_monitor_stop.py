@@ -10,7 +10,17 @@ from prjobs.access import reserving, tokens
 from prjobs.access.audit import Actor
 from prjobs.access.reservations import NewReservation
 from tests.page.here import Here
-from tests.page.watching import Observatory, hold, hold_button, log_in, press, stop_clock, wait_text, wait_tones
+from tests.page.watching import (
+    Observatory,
+    hold,
+    hold_button,
+    log_in,
+    press,
+    stop_clock,
+    wait_text,
+    wait_tones,
+    wait_until,
+)
 from tests.program import Program
 from tests.waiting import wait_for
 
@@ -244,6 +254,22 @@ def test_it_stays_at_its_site_whatever_is_reserved_or_busier(here: Here, open_pa
     page.click(".stop-sites >> text=tan")
     wait_text(button, "tan")
     assert doubt.is_hidden()
+
+
+def test_no_site_moves_away_from_the_pointer(served: Here, admin: str, open_page: OpenPage) -> None:
+    for name in ("aaa", "saf", "tan"):
+        Observatory(served, name).fetch()
+    Observatory(served, "tan").fetch()
+    page = open_page(served.url)
+    log_in(page, served.url, admin)
+    sites = page.locator(".stop-sites button")
+    sites.nth(2).wait_for()
+    sites.first.hover()
+    served.after(600)
+    page.locator(".stop-sites [data-alarmed]", has_text="tan").wait_for()
+    assert sites.all_inner_texts() == ["aaa", "saf", "tan"]
+    page.mouse.move(5, 5)
+    wait_until(page, lambda: sites.all_inner_texts() == ["tan", "aaa", "saf"])
 
 
 def test_it_follows_the_user_alone(served: Here, alice: str, observatory: Observatory, open_page: OpenPage) -> None:
