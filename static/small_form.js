@@ -42,9 +42,11 @@ export class SmallForm {
     setText(this.here.problem, problems.length ? `Not sent: ${problems.join(", ")}.` : "");
     if (problems.length || this.here.submit.disabled) return;
     this.here.submit.disabled = true;
+    const sent = JSON.stringify(this.typed);
     try {
       await this.send(body);
-      this.clear();
+      // What somebody types while the form is on its way stays.
+      if (JSON.stringify(this.typed) === sent) this.clear();
     } catch (error) {
       setProblem(this.here.problem, error.message, error);
     }

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.page.here import Here
-from tests.page.watching import Observatory, click_twice, log_in, wait_text
+from tests.page.watching import Observatory, click_twice, log_in, wait_text, wait_until
 
 HOSTILE = "<img src=x onerror=alert(1)> [a](https://evil.example) https://evil.example *b* \u202e"
 
@@ -29,6 +29,21 @@ def test_a_note_on_the_site_is_written_shown_and_struck_out(page: Any, served: H
     wait_text(notes.locator(".note").nth(1), "struck out by staff")
     wait_text(notes.locator(".note").nth(1), "flat lamp dead")
     assert notes.locator(".note").nth(1).get_by_role("button").is_hidden()
+
+    # What is typed while a note is on its way stays.
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    page.route("**/api/notes", hold)
+    notes.get_by_label("A note").fill("dew on the window")
+    notes.get_by_role("button", name="Write the note").click()
+    wait_until(page, lambda: held)
+    notes.get_by_label("A note").fill("wiped")
+    held[0].continue_()
+    wait_text(notes.locator(".note").first, "dew on the window")
+    assert notes.get_by_label("A note").input_value() == "wiped"
     assert page.complaints == []
 
 

@@ -203,6 +203,22 @@ def test_ticks_stay_while_a_site_becomes_known(page: Any, reserved: Program) -> 
     form.get_by_label(re.compile("^mrc1")).wait_for()
     assert form.get_by_label(re.compile("^saf")).is_checked()
 
+    # So does what is typed while the form is on its way.
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    page.route("**/api/tokens", hold)
+    form.get_by_label("user id").fill("auth0|tim")
+    form.get_by_text("Make a token").click()
+    wait_until(page, lambda: held)
+    form.get_by_label("user id").fill("auth0|kim")
+    held[0].continue_()
+    wait_text(page.locator("[data-tokens] .made"), "The token for auth0|tim")
+    assert form.get_by_label("user id").input_value() == "auth0|kim"
+    assert form.get_by_label(re.compile("^saf")).is_checked()
+
 
 # ---- the wall display
 
