@@ -9,7 +9,16 @@ import pytest
 from tests.page.calling import Call
 from tests.page.here import Here
 from tests.page.samples import MINUTE, NOW
-from tests.page.watching import COUNT_TONES, Observatory, log_in, wait_change, wait_text, wait_tones, wait_until
+from tests.page.watching import (
+    COUNT_TONES,
+    Observatory,
+    assert_live,
+    log_in,
+    wait_change,
+    wait_text,
+    wait_tones,
+    wait_until,
+)
 
 OpenPage = Callable[..., Any]
 STOP = {"device": "all", "instance": "", "action": "cancel_all_commands", "required_params": {}, "optional_params": {}}
@@ -225,10 +234,7 @@ def test_where_the_sound_is_armed_the_page_listens_on_unseen(served: Here, open_
     wait_text(page.locator(".link-state"), "live")
     arm_sound(page)
     page.evaluate("window.unseen = true")
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.wait_for_timeout(12_000)
-    assert len([url for url in asked if "/api/now" in url]) >= 2
+    assert_live(page)
 
 
 def test_the_alarms_of_a_site_are_acknowledged_together_and_its_panel_stands_first(

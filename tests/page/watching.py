@@ -138,6 +138,13 @@ def wait_until(page: Any, find: Callable[[], Found]) -> Found:
     return wait_for(find, pause=lambda: page.wait_for_timeout(25))
 
 
+def assert_live(page: Any) -> None:
+    """Wait until the page has asked twice to be told at once of what changes; a page that nobody sees never does."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    wait_until(page, lambda: len([url for url in asked if re.search(r"/api/changes\?.*wait=[1-9]", url)]) >= 2)
+
+
 def wait_tones(page: Any, count: int = 3) -> None:
     """Wait until so many tones were heard."""
     wait_until(page, lambda: page.evaluate("window.tones") >= count)
