@@ -3,26 +3,20 @@
 Each job begins at most once, nothing begins after a stop that came before it, and every outcome is reported once.
 """
 
-import json
-import math
 import random
 from collections import Counter
 
 import pytest
 
-from prjobs.base.errors import Refused as Refusal
 from prjobs.base.folder import Folder
 from prjobs.base.settings import Settings
-from prjobs.client import Client, NotReached, Refused
-from prjobs.jobs import expiry, leases, log, lookup, reports
-from prjobs.jobs.requests import StatusUpdate
+from prjobs.jobs import expiry, leases, log, lookup
 from prjobs.jobs.states import is_finished
-from prjobs.observatory import Observatory
 from prjobs.observatory.work import ENDED, NOT_BEGUN
 from prjobs.opening import close_appliance
-from prjobs.web import wire
 from tests import verbs
 from tests.clocks import ManualClock
+from tests.stepped import Direct, Stepped
 from tests.stores import open_appliance
 
 COMMANDS = {
@@ -39,54 +33,6 @@ NETS = ("up", "up", "away", "lost")
 STEPS = {"send": 5, "send_stop": 2, "set_net": 3, "time_passes": 1, "poll": 1, "renew": 1, "go_on": 8, "end": 3}
 STEPS |= {"stop_in_an_outage": 1, "carry_out_stop": 3, "kill": 0.5}
 counts: Counter[str] = Counter()
-
-
-class Direct(Client):
-    """The calls of the client on the real queue without HTTP; `net` is up, away, or lost (the answer is)."""
-
-    def __init__(self, appliance):
-        super().__init__("http://127.0.0.1:8642")
-        self.appliance, self.net, self.port = appliance, "up", 5000
-
-    def _ask(self, verb):
-        if self.net == "away":
-            raise NotReached("away", perhaps_done=False)
-        try:
-            answer = verb()
-        except Refusal as refusal:
-            raise Refused(refusal.status, str(refusal)) from refusal
-        if self.net == "lost":
-            # A lost answer ends the connection.
-            self.port += 1
-            raise NotReached("lost", perhaps_done=True)
-        return answer
-
-    def get_new_jobs(self, site, alternate_queue=False, wait_s=None, poll_id=None, lease_s=None):
-        parts = {
-            "site": site,
-            "poll_id": poll_id,
-            "lease_s": lease_s and math.ceil(lease_s),
-            "peer": f"127.0.0.1:{self.port}",
-        }
-        return self._ask(lambda: json.loads(wire.taken_document(verbs.take(self.appliance, **parts), False)))
-
-    def update_job_status(
-        self, site, ulid, new_status, seconds_until_complete=None, alternate_queue=False, message=None
-    ):
-        seconds = -1 if seconds_until_complete is None else seconds_until_complete
-        report = StatusUpdate(site, ulid, new_status, seconds, False, message or "")
-        return self._ask(lambda: reports.update_status(self.appliance.queue, report, "program"))
-
-    def get_recent_jobs(self, site, time_range_ms=None):
-        rows = [row for page in lookup.list_since(self.appliance.queue.database, site, 0) for row in page]
-        return self._ask(lambda: json.loads(wire.jobs_document(rows)))
-
-
-class Stepped(Observatory):
-    """The program without threads: the test takes each step."""
-
-    def _start_lanes(self, lanes):
-        pass
 
 
 class Story:

@@ -183,6 +183,27 @@ def test_a_stop_is_reported_once_it_was_carried_out_with_what_it_ended(running: 
     running.await_end(running.send(), "COMPLETE")
 
 
+def test_a_stop_that_is_handed_out_twice_keeps_what_it_ended():
+    document = {"deviceType": "all", "deviceInstance": "", "required_params": {}, "optional_params": {}}
+    document["user_name"] = "Ann"
+    stop = document | {"ulid": "2", "action": "stop"}
+    kept = reporter.Reporter()
+    (going,) = kept.taken([document | {"ulid": "1", "action": "go", "deviceType": "mount"}])
+    assert kept.begin(going)
+    for _ in range(2):
+        (found,) = kept.taken([stop])
+        running = kept.cancelling(found)
+        kept.cancelled(found, set(), len(running), None)
+        for job in running:
+            kept.end(job)
+    said = []
+    while one := kept.outbox.first():
+        kept.outbox.done(one, True)
+        said.append((one.ulid, one.status, one.message))
+    done = ("2", "COMPLETE", "ended 1 running and 0 waiting jobs")
+    assert said[1:] == [done, ("1", "ABORTED", "stopped by Ann"), done]
+
+
 def test_a_stop_that_fails_and_one_that_is_refused_are_failed(night: Night):
     night.make(stop_fails="the camera does not answer")
     night.begin()

@@ -5,8 +5,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from prjobs.client import is_stop
-
 Document = dict[str, Any]
 # (device, instance): one job of a lane runs at a time.
 Lane = tuple[str, str]
@@ -35,10 +33,13 @@ class Job:
         self.user_id = str(document.get("user_id", ""))
         self.user_name = str(document.get("user_name", ""))
         self.resumed = resumed
-        # The place among all jobs of the program; set by `work.Work`.
+        # The place among all jobs of the program, of a stop that of the next job; set by `work.Work`.
         self.order = 0
-        # The outcome is decided; set by `work.Work` alone.
+        # The outcome is decided; set by `work.Work` alone. Without an outcome the service refused the start.
         self.is_over = False
+        self.outcome = ""
+        # A message that goes with the outcome.
+        self.note: str | None = None
         # The handler was called; before that the service has taken the report of the start.
         self.is_running = False
         self.is_accepted = False
@@ -53,11 +54,6 @@ class Job:
     def lane(self) -> Lane:
         """Return the device and instance: a lane runs a job at a time."""
         return self.device.strip().lower(), self.instance.strip().lower()
-
-    @property
-    def stops(self) -> bool:
-        """Return True for a job that ends all work at the site."""
-        return is_stop(self.document)
 
     @property
     def stopped(self) -> bool:

@@ -5,13 +5,15 @@ import queue
 import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable
 from typing import Self
 
 from prjobs.client import CallFailed, Client, Refused
+from prjobs.observatory.handler import AfterRestart, Handler, Run, Seconds, Types
 from prjobs.observatory.job import Job, Lane, Stopped
 from prjobs.observatory.outbox import AGAIN_S, LONGEST_S, Outbox, Report
-from prjobs.observatory.work import AfterRestart, Handler, Run, Seconds, Types, Work
+from prjobs.observatory.work import Work
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +21,8 @@ WAIT_S = 20.0
 # A service that knows no `wait` answers at once, and would be asked without a pause.
 NOT_HELD_PAUSE_S = 1.0
 LEASE_S = 60.0
+# So many leases are renewed between two polls: a poll must not wait for hundreds, since the poll brings the stops.
+RENEWED_AT_ONCE = 10
 ENDS = "the observatory's program ended"
 
 
@@ -45,12 +49,13 @@ class Observatory:
         self._on_stop: Callable[[Job], object] = lambda _job: None
         self._stops: queue.SimpleQueue[tuple[Job, list[Job]] | None] = queue.SimpleQueue()
         self._lanes: dict[Lane, threading.Thread] = {}
-        self._threads: list[threading.Thread] = []
+        self._stopper = threading.Thread(target=self._carry_out_stops, name=f"{site} stop", daemon=True)
         self._ending = threading.Event()
         self._poll_id = uuid.uuid4().hex
         self._has_looked = False
         self._was_not_held = False
         self._renewed_s = time.monotonic()
+        self._to_renew: deque[Job] = deque()
 
     # ---- for the program
 
@@ -92,8 +97,8 @@ class Observatory:
         return act
 
     def add_message(self, job: Job, message: str) -> None:
-        """Report a message about a job that is COMPLETE already."""
-        self.outbox.put(Report(job.ulid, "COMPLETE", 0, message))
+        """Report a message about a job that is COMPLETE, or is not over yet; a stopped or failed job gets none."""
+        self.work.add_message(job, message)
 
     def run(self) -> None:
         """Work until Ctrl-C, or until another thread calls `close`."""
@@ -105,21 +110,23 @@ class Observatory:
                 logger.info("Ctrl-C: the program of %s ends", self.site)
 
     def __enter__(self) -> Self:
-        for name, loop in (("poll", self._poll), ("report", self._report), ("stop", self._carry_out_stops)):
-            thread = threading.Thread(target=loop, name=f"{self.site} {name}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        for name, loop in (("poll", self._poll), ("report", self._report)):
+            threading.Thread(target=loop, name=f"{self.site} {name}", daemon=True).start()
+        self._stopper.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.close()
 
     def close(self, wait_s: float = 10.0) -> None:
-        """End the running jobs and the program; wait so long at most for the last reports to be sent."""
+        """End the running jobs and the program; wait so long at most for stops under way and the last reports."""
+        until_s = time.monotonic() + wait_s
         self._ending.set()
         self.work.stop_all(ENDS)
         self._stops.put(None)
-        self.outbox.drain(wait_s)
+        if self._stopper.is_alive() and self._stopper is not threading.current_thread():
+            self._stopper.join(wait_s)
+        self.outbox.drain(until_s - time.monotonic())
 
     # ---- polling
 
@@ -140,11 +147,10 @@ class Observatory:
         the time out of touch comes before any job begins.
         """
         is_first, began_s = not (self.work.is_in_touch and self._has_looked), time.monotonic()
+        wait_s = 0 if is_first or self._to_renew else wait_s
         try:
-            documents = self.client.get_new_jobs(
-                self.site, wait_s=0 if is_first else wait_s, poll_id=self._poll_id, lease_s=self._lease_s
-            )
-            self._was_not_held = not (is_first or documents) and time.monotonic() - began_s < min(wait_s, 1.0)
+            documents = self.client.get_new_jobs(self.site, wait_s=wait_s, poll_id=self._poll_id, lease_s=self._lease_s)
+            self._was_not_held = not documents and time.monotonic() - began_s < min(wait_s, 1.0)
             self._poll_id = uuid.uuid4().hex
             self._go_on(*self.work.take_in(documents))
             if not self._has_looked:
@@ -161,26 +167,33 @@ class Observatory:
             self.work.set_in_touch(False)
             return False
         self.work.set_in_touch(True)
-        if time.monotonic() - self._renewed_s > self._lease_s / 3:
+        if self._to_renew or time.monotonic() - self._renewed_s > self._lease_s / 3:
             self._renewed_s = time.monotonic()
             return self.renew_once()
         return True
 
     def renew_once(self) -> bool:
-        """Keep the leases of the waiting jobs; return False when the service does not answer.
+        """Keep the leases of some waiting jobs; return False when the service does not answer.
 
         Right after a poll, and not through the outbox: a report that comes late would take a job for waiting here that
-        a stop has withdrawn.
+        a stop has withdrawn. The next poll goes on with the other jobs.
         """
+        self._to_renew = self._to_renew or deque(self.work.to_renew())
         try:
-            for job in self.work.to_renew():
-                self.client.update_job_status(self.site, job.ulid, "RECEIVED")
-        except Refused as refused:
-            logger.warning("%s: a lease was not renewed: %s", self.site, refused)
+            for _ in range(min(RENEWED_AT_ONCE, len(self._to_renew))):
+                self._renew(self._to_renew.popleft())
         except CallFailed:
             self.work.set_in_touch(False)
             return False
         return True
+
+    def _renew(self, job: Job) -> None:
+        with self.work.renewing(job) as waits:
+            try:
+                if waits:
+                    self.client.update_job_status(self.site, job.ulid, "RECEIVED")
+            except Refused as refused:
+                logger.warning("%s: a lease was not renewed: %s", self.site, refused)
 
     def _go_on(self, lanes: list[Lane], stops: list[Job]) -> None:
         for stop in stops:
@@ -205,7 +218,8 @@ class Observatory:
         status, said = "COMPLETE", _counted(ended)
         try:
             self._on_stop(stop)
-        except Exception as error:
+        except BaseException as error:
+            # Also of sys.exit in the function: the next stop must be carried out.
             logger.exception("%s: the stop failed", self.site)
             status, said = "FAILED", f"{_words(error)} ({said})"
         self.outbox.put(Report(stop.ulid, status, 0, said))

@@ -71,6 +71,8 @@ class Reporter:
         self._lock = threading.RLock()
         self._jobs: OrderedDict[str, Followed] = OrderedDict()
         self._seen: OrderedDict[str, None] = OrderedDict()
+        # What each stop ended.
+        self._ended_by: OrderedDict[str, str] = OrderedDict()
         self._polls = 0
         self._earlier: tuple[int, list[Document]] | None = None
         self._has_started = False
@@ -237,7 +239,12 @@ class Reporter:
             self.stopped(stop, said if error is None else f"{words_of(error)} ({said})", error is None)
 
     def stopped(self, stop: Followed, message: str, is_done: bool) -> None:
-        """Report a stop."""
+        """Report a stop; a stop that comes twice, as the service may hand it out, keeps the words of the first time."""
+        if is_done:
+            with self._lock:
+                message = self._ended_by.setdefault(stop.ulid, message)
+                if len(self._ended_by) > KNOWN:
+                    self._ended_by.popitem(last=False)
         self._finish(stop, "COMPLETE" if is_done else "FAILED", message)
 
     def _finish(self, job: Followed, status: str, message: str) -> None:

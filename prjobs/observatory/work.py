@@ -4,70 +4,23 @@ import logging
 import re
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import takewhile
-from typing import Literal
 
+from prjobs.client import is_stop
+from prjobs.observatory.handler import Handler
 from prjobs.observatory.job import Document, Job, Lane, fault_of
 from prjobs.observatory.outbox import Outbox, Report
 
 logger = logging.getLogger(__name__)
 
-AfterRestart = Literal["fail", "redo", "resume"]
-Run = Callable[[Job], object]
-Seconds = float | Callable[[Job], float] | None
-# Device types, or a function that names them for a job.
-Types = Collection[str] | Callable[[Job], Collection[str]]
-# A stop must not hold back what makes the telescope safe: a roof that stays open is worse than one that closes late.
-MAKES_SAFE = frozenset({"close", "park"})
 # Known again when the service hands a job out twice.
 SEEN = 10_000
 # The words of a job that no program has begun, or that is over; any other word is a report of a running job.
 NOT_BEGUN = frozenset({"UNREAD", "RECEIVED", "HELD", "FORWARDING", "FORWARDED"})
 ENDED = frozenset({"COMPLETE", "COMPLETED", "FAILED", "ERROR", "ABORTED", "CANCELLED", "EXPIRED"})
 INTERRUPTED = "the observatory's program ended while the job ran; nobody knows how far it came"
-
-
-@dataclass(frozen=True)
-class Handler:
-    """A function for the jobs of a device and action, and what the program is to know about such jobs."""
-
-    run: Run
-    seconds: Seconds = None
-    after_restart: AfterRestart = "fail"
-    makes_safe: bool | None = None
-    uses: Types = ()
-    after: Types = ()
-
-    def is_for_safety(self, job: Job) -> bool:
-        """Return True for a job that waits while a stop is carried out, instead of being ended by the stop."""
-        return job.action.strip().lower() in MAKES_SAFE if self.makes_safe is None else self.makes_safe
-
-    def estimate_s(self, job: Job) -> float | None:
-        """Return the usual seconds of a job; None for an unknown duration."""
-        try:
-            return self.seconds(job) if callable(self.seconds) else self.seconds
-        except Exception as error:
-            logger.warning("no estimate for %s: %s", job, error)
-            return None
-
-    def used_by(self, job: Job) -> frozenset[str]:
-        """Return the types of the devices whose later jobs wait for the job."""
-        return _named(self.uses, job)
-
-    def awaited_by(self, job: Job) -> frozenset[str]:
-        """Return the types of the devices whose earlier jobs the job waits for."""
-        return self.used_by(job) | _named(self.after, job)
-
-
-def _named(types: Types, job: Job) -> frozenset[str]:
-    try:
-        return frozenset(one.strip().lower() for one in (types(job) if callable(types) else types))
-    except Exception as error:
-        # The job itself fails with the reason, if there is one.
-        logger.warning("%s waits for no other device: %s", job, error)
-        return frozenset()
 
 
 class Work:
@@ -84,6 +37,8 @@ class Work:
         self._lanes: dict[Lane, deque[Job]] = {}
         self._running: dict[Lane, Job] = {}
         self._seen: OrderedDict[str, None] = OrderedDict()
+        # The waiting job whose lease is being renewed.
+        self._renewed: Job | None = None
         self._stops = 0
         self._next_order = 0
         self._in_touch = False
@@ -115,7 +70,8 @@ class Work:
         for document in documents:
             if (job := self._read(document)) is None:
                 continue
-            if job.stops:
+            if is_stop(job.document):
+                job.order = self._next_order
                 stops.append(job)
             elif self._enqueue(job):
                 lanes.append(job.lane)
@@ -157,13 +113,13 @@ class Work:
         a stop always fails. A stop that the former run did not report is to be carried out now.
         """
         jobs = [Job(one, resumed=True) for one in documents if isinstance(one, dict) and fault_of(one) is None]
-        last_stop = max((job.ulid for job in jobs if job.stops), default="")
+        last_stop = max((job.ulid for job in jobs if is_stop(job.document)), default="")
         lanes, stops = [], []
         for job in jobs:
-            handler, word = self.handler_of(job), word_of(job.document)
-            if job.ulid in self._seen or word in ENDED or not (job.stops or handler):
+            handler, word, stops_all = self.handler_of(job), word_of(job.document), is_stop(job.document)
+            if job.ulid in self._seen or word in ENDED or not (stops_all or handler):
                 continue
-            if job.stops and word == "RECEIVED":
+            if stops_all and word == "RECEIVED":
                 self._seen[job.ulid] = None
                 stops.append(job)
             elif handler and word not in NOT_BEGUN:
@@ -179,7 +135,7 @@ class Work:
     def can_begin(self, lane: Lane) -> bool:
         """Return True if the lane's next job may begin."""
         waiting = self._lanes.get(lane)
-        if not waiting or lane in self._running or self._stops or not self._in_touch:
+        if not waiting or lane in self._running or self._stops or not self._in_touch or waiting[0] is self._renewed:
             return False
         return not any(self._waits_for(waiting[0], older) for older in self._older_than(waiting[0]))
 
@@ -207,7 +163,11 @@ class Work:
         job.tell = lambda status, seconds, message: self._report_progress(job, status, seconds, message)
         handler = self.handler_of(job)
         estimate_s = handler.estimate_s(job) if handler else None
-        self._outbox.put(Report(job.ulid, "STARTED", estimate_s, None, taken=lambda ok: self._accepted(job, ok)))
+        with self.changed:
+            # A stop may have ended the job meanwhile: a start reported after the end would stay the last word.
+            if not job.is_over:
+                start = Report(job.ulid, "STARTED", estimate_s, None, taken=lambda ok: self._accepted(job, ok))
+                self._outbox.put(start)
         return job
 
     def _accepted(self, job: Job, is_taken: bool) -> None:
@@ -229,11 +189,18 @@ class Work:
     def end(self, job: Job, status: str, message: str | None = None) -> None:
         """Report the outcome, unless a stop decided it before, and free the lane."""
         with self.changed:
-            was_over, job.is_over = job.is_over, True
-            if not was_over:
-                self._outbox.put(Report(job.ulid, status, 0, message))
+            if not job.is_over:
+                job.is_over, job.outcome = True, status
+                self._outbox.put(Report(job.ulid, status, 0, message or job.note))
             self._free(job)
             self.changed.notify_all()
+
+    def add_message(self, job: Job, message: str) -> None:
+        """Report a message about a job: with the outcome, or after COMPLETE. Any other outcome keeps its own words."""
+        with self.changed:
+            if job.outcome == "COMPLETE":
+                self._outbox.put(Report(job.ulid, "COMPLETE", 0, message))
+            job.note = message
 
     def _free(self, job: Job) -> None:
         if self._running.get(job.lane) is job:
@@ -250,6 +217,22 @@ class Work:
         with self.changed:
             return [] if self._stops else [job for lane in self._lanes.values() for job in lane]
 
+    @contextmanager
+    def renewing(self, job: Job) -> Iterator[bool]:
+        """Yield True if the job still waits, and let the job wait until the end of the block.
+
+        A renewal that arrives after a report of the start or of the end would be the last word.
+        """
+        with self.changed:
+            waits = job in self._lanes.get(job.lane, ())
+            self._renewed = job if waits else None
+        try:
+            yield waits
+        finally:
+            with self.changed:
+                self._renewed = None
+                self.changed.notify_all()
+
     # ---- the stop
 
     def stop(self, stop: Job) -> list[Job]:
@@ -264,13 +247,15 @@ class Work:
     def _is_ended(self, job: Job, stop: Job) -> bool:
         handler = self.handler_of(job)
         is_kept = not job.is_running and handler is not None and handler.is_for_safety(job)
-        return job.ulid < stop.ulid and not is_kept
+        # The id of a job from the cloud may bear a later time than the id of a stop that came after the job.
+        is_older = job.order < stop.order or job.ulid < stop.ulid
+        return is_older and not is_kept
 
-    def stop_all(self, reason: str) -> None:
-        """End every job for good: the program ends."""
+    def stop_all(self, reason: str) -> list[Job]:
+        """End every job for good, since the program ends; return the ended jobs."""
         with self.changed:
             self._stops += 1
-            self._end_all(reason, lambda _job: True)
+            return self._end_all(reason, lambda _job: True)
 
     def _end_all(self, reason: str, is_ended: Callable[[Job], bool]) -> list[Job]:
         ended = [job for job in self._running.values() if not job.is_over and is_ended(job)]
@@ -278,7 +263,7 @@ class Work:
             ended += [job for job in waiting if is_ended(job)]
             self._lanes[lane] = deque(job for job in waiting if not is_ended(job))
         for job in ended:
-            job.is_over = True
+            job.is_over, job.outcome = True, "ABORTED"
             job.stop()
             if not job.is_running:
                 self._free(job)
@@ -291,11 +276,6 @@ class Work:
         with self.changed:
             self._stops -= 1
             self.changed.notify_all()
-
-    def is_idle(self) -> bool:
-        """Return True when no job waits or runs."""
-        with self.changed:
-            return not self._running and not any(self._lanes.values())
 
 
 def word_of(document: Document) -> str:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from prjobs.base.catalogue import ENCLOSURES, usual_seconds
 from prjobs.observatory import Job, Observatory
-from prjobs.observatory.work import Run
+from prjobs.observatory.handler import Run
 from prjobs.observing.devices import Dome, FilterWheel, Focuser, Mount, Rotator
 from prjobs.observing.faults import DeviceFault
 from prjobs.observing.limits import OutsideLimits, RoofState, require_roof, require_target

@@ -58,9 +58,8 @@ def run(site: Observatory, station: Station, tracking: Tracking | None, ending: 
             watch = (ending, site.add_message)
             threading.Thread(target=tracking.run, args=watch, name="tracking", daemon=True).start()
         ending.wait()
-        if site.work.is_idle():
+        if not (site.work.stop_all(ENDS) or station.owes_abort):
             return
-        site.work.stop_all(ENDS)
         try:
             station.abort()
         except DeviceFault as error:

@@ -98,5 +98,10 @@ class Station:
             finally:
                 self._late.release()
 
+    @property
+    def owes_abort(self) -> bool:
+        """Return True while a stop has not reached every device."""
+        return bool(self._owed())
+
     def _owed(self) -> list[Guard]:
         return [guard for guard in self.guards.values() if guard.owes_abort]

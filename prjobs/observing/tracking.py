@@ -54,7 +54,7 @@ class Tracking:
             self._fault = str(fault)
             return
         self._fault = ""
-        if reason and self.job and not self.job.stopped:
+        if reason and self.job:
             tell(self.job, self.reason)
 
     def _reason(self, time_s: float) -> str:
