@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.processes import scratch
-from tests.observing.indi import MOUNT, NAMES, IndiServer, Witness
+from tests.observing.indi import LONG_SLEW_H, MOUNT, NAMES, IndiServer, Witness
 from tests.observing.observer import Observer, with_devices
 from tests.observing.station import Users
 from tests.page.chromium import NoBrowser, launched
@@ -65,7 +65,7 @@ def site(home: Path) -> Iterator[tuple[Program, Users, Witness]]:
 
 def stop_once(users: Users, witness: Witness, stop: Callable[[], float]) -> float:
     """Begin a slew and stop it; the milliseconds to the witness's sight of the end. `stop` returns its begin."""
-    ra_h = (witness.ra_h() + 11) % 24
+    ra_h = (witness.ra_h() + LONG_SLEW_H) % 24
     slew = users.send("mount", "go", ra=f"{ra_h:.5f}", dec="82", frame="apparent")
     wait_for(lambda: witness.moves("mount"))
     asked_s = stop()
@@ -80,7 +80,7 @@ def stop_once(users: Users, witness: Witness, stop: Callable[[], float]) -> floa
         )
     )
     status, message = users.outcome(slew)
-    assert status == "ABORTED", message
+    assert status == "ABORTED", (status, message)
     return (ended.time_s - asked_s) * 1000
 
 

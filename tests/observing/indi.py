@@ -17,6 +17,9 @@ import pytest
 from tests.waiting import wait_for
 
 KINDS = ("telescope", "ccd", "focus", "wheel", "rotator", "dome")
+# A slew of so many hours takes the simulator a quarter of a minute, also on a busy machine. For 11 hours the mount goes
+# over the pole, and is there in 3 s: before a slow stop.
+LONG_SLEW_H = 6
 MOUNT, CAMERA, DOME = "Telescope Simulator", "CCD Simulator", "Dome Simulator"
 NAMES = {
     "mount": MOUNT,

@@ -13,7 +13,7 @@ from prjobs.client import CallFailed
 from prjobs.observatory.work import INTERRUPTED
 from tests.observing.alpaca import ALPACA_NAMES, AlpacaServer, AlpacaWitness, require_alpaca
 from tests.observing.headers import header_of
-from tests.observing.indi import NAMES, IndiServer, Witness, require_indi
+from tests.observing.indi import LONG_SLEW_H, NAMES, IndiServer, Witness, require_indi
 from tests.observing.observer import Observer, with_devices
 from tests.observing.station import OVER, Users
 from tests.program import Program
@@ -113,7 +113,7 @@ def test_a_night_with_stops_and_kills_leaves_every_outcome_and_every_image(night
     assert users.outcome(night.go(0.5))[0] == "COMPLETE"
     for ulid in expected:
         assert users.outcome(ulid)[0] == "COMPLETE"
-    slew, frame = night.go(11), night.expose(3, **LONG)
+    slew, frame = night.go(LONG_SLEW_H), night.expose(3, **LONG)
     wait_for(lambda: witness.moves("mount") and witness.moves("camera"))
     night.assert_stop_ends_all()
     expected[slew] = expected[frame] = "ABORTED"
