@@ -130,6 +130,69 @@ def test_a_report_for_the_alternate_queue_alone_leaves_the_stop_waiting(
     assert [row.ulid for row in take(appliance)] == [stop.ulid]
 
 
+# ---- a linked appliance, which reads the recent jobs in place of polls
+
+# The user of all reports of `verbs.report`.
+LINKED = "tests"
+
+
+@pytest.fixture
+def raised(appliance: Appliance, clock: ManualClock) -> Callable[[], list[str]]:
+    """Let the appliance of the site read the recent jobs, report on a stop and look; return the keys of such alarms."""
+    watch = Watch(appliance.board)
+
+    def raised(*words: str, reader: str = LINKED, reads: bool = True, polls: bool = False) -> list[str]:
+        if polls:
+            take(appliance)
+        job = submit_to(appliance, action="stop")
+        clock.advance(1)
+        if reads:
+            appliance.queue.polls.note_reading("saf", reader)
+        for word in words:
+            report(appliance, job, word)
+            watch.once()
+        return [alarm.key for alarm in alarms.list_alarms(appliance.board) if alarm.key == f"stop-reported/{job.ulid}"]
+
+    return raised
+
+
+@pytest.mark.parametrize("words", [["RECEIVED"], ["COMPLETE"], ["RECEIVED", "STARTED", "COMPLETE"]])
+def test_no_alarm_for_what_a_linked_appliance_read(
+    appliance: Appliance, raised: Callable[..., list[str]], words: list[str]
+) -> None:
+    assert raised(*words) == []
+    assert {note for (note,) in appliance.queue.database.fetch("SELECT note FROM change")} == {""}
+    # The next process does not know whose token read before.
+    queue = appliance.queue
+    (poll,) = queue.polls.unsaved()
+    queue.polls.forget("saf")
+    assert queue.polls.remember(*poll)
+    Watch(appliance.board).once()
+    assert not [key for key in appliance.board.alarms.raised() if "reported" in key.key]
+
+
+@pytest.mark.parametrize(
+    ("words", "how"),
+    [
+        (["RECEIVED", "FAILED: jammed"], {}),
+        (["CANCELLED"], {}),
+        (["COMPLETE"], {"reads": False}),
+        (["COMPLETE"], {"reader": "another user"}),
+        (["COMPLETE"], {"polls": True}),
+    ],
+)
+def test_all_other_reports_raise_the_alarm_at_a_linked_site_too(
+    appliance: Appliance, raised: Callable[..., list[str]], words: list[str], how: dict[str, Any]
+) -> None:
+    appliance.queue.polls.note_reading("saf", LINKED)
+    assert len(raised(*words, **how)) == 1
+    # The alarm stays after a restart, when nobody knows whose token read before.
+    (poller,) = [poller for key, poller in appliance.queue.polls._pollers.items() if key == ("saf", "link")]
+    poller.reader = ""
+    Watch(appliance.board).once()
+    assert [one for one in appliance.board.alarms.raised() if "reported" in one.key]
+
+
 # ---- over HTTP
 
 

@@ -4,9 +4,10 @@ import statistics
 import threading
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from prjobs.base.clock import Clock
-from prjobs.jobs.states import ALTERNATE, PRIMARY
+from prjobs.jobs.states import ALTERNATE, PRIMARY, phase_of
 
 # The readings of a linked appliance, which asks for the recent jobs instead of polling a queue.
 LINK = "link"
@@ -33,6 +34,8 @@ class Poller:
     # The polls that `count_new` has told.
     told: int = 0
     since_s: float | None = None
+    # The user of the token with which a linked appliance read last; empty before its first reading of this process.
+    reader: str = ""
 
     @property
     def usual_gap_ms(self) -> int | None:
@@ -43,6 +46,15 @@ class Poller:
     def silent_after_ms(self) -> int:
         """Return the age of the last poll at which the site counts as silent."""
         return max(SILENT_AFTER_MS, SILENT_GAPS * (self.usual_gap_ms or 0))
+
+
+class Sent(Protocol):
+    """A job, by the site and the time when the job was sent."""
+
+    @property
+    def site(self) -> str: ...
+    @property
+    def created_ms(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -114,6 +126,23 @@ class Polls:
             gap_ms = int((elapsed_s - before) * 1000)
             poller.gaps_ms.append(gap_ms)
             return gap_ms
+
+    def note_reading(self, site: str, reader: str) -> None:
+        """Note that a linked appliance read the recent jobs with a token of the user `reader`."""
+        self.polled(site, LINK)
+        if poller := self._pollers.get((site, LINK)):
+            poller.reader = reader
+
+    def went_over_link(self, job: Sent, status: str, who: str) -> bool:
+        """Return True if the appliance of a linked site read the job, and the same user reports no failure of the job.
+
+        The user of a reading before the start of the process is not known, and may be any.
+        """
+        poller = self.of(job.site, PRIMARY)
+        if poller is None or poller is not self._pollers.get((job.site, LINK)):
+            return False
+        has_arrived = phase_of(status) in ("picked_up", "running", "done")
+        return has_arrived and poller.last_ms > job.created_ms and poller.reader in ("", who)
 
     def _make_place(self, site: str) -> bool:
         """Return True if there is a place for a new poller; a stranger takes that of another one."""

@@ -72,7 +72,8 @@ def _update_status(transaction: Transaction, queue: Queue, report: StatusUpdate,
         leases.end(transaction, queue, row.seq, report.queue)
     now_ms = queue.clock.now_ms()
     note = stops.note_of_report(row, report)
-    if not was_handed_out and row.command_class in MAKES_SAFE and word != UNREAD:
+    has_arrived = was_handed_out or (not report.alternate and queue.polls.went_over_link(row, report.status, who))
+    if not has_arrived and row.command_class in MAKES_SAFE and word != UNREAD:
         note = f"{NOT_HANDED_OUT}: {note}" if note else NOT_HANDED_OUT
         if not report.alternate:
             transaction.after_commit(queue.reported.add, row.seq)

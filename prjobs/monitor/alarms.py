@@ -114,8 +114,8 @@ class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
 def settle(board: Board, found: Sequence[Wrong]) -> None:
     """Raise new faults, up to 500 alarms in all, the worst first; clear alarms of ended faults; save changes.
 
-    Faults without a sound give way to all others: every stop of a linked site is such a fault until somebody looked.
-    Faults of sites that a program polls come before those of other names, which a caller may have invented.
+    Faults without a sound give way to all others. Faults of sites that a program polls come before those of other
+    names, which a caller may have invented.
     """
     now_ms, is_reached = board.queue.clock.now_ms(), board.queue.polls.is_reached
     ranked = sorted(found, key=lambda one: (not one.loud, _RANK[one.kind], bool(one.site) and not is_reached(one.site)))

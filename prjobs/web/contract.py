@@ -10,7 +10,6 @@ from prjobs.access import audit, rights
 from prjobs.appliance import Appliance
 from prjobs.base.errors import Conflict, DiskFull, LockedOut, NotFound, Refused, TooMany
 from prjobs.jobs import handouts, lookup, proofs, refused_polls, reports
-from prjobs.jobs.polls import LINK
 from prjobs.jobs.queue import Queue
 from prjobs.jobs.recent_polls import NotedPoll
 from prjobs.jobs.requests import PollRequest, StatusUpdate
@@ -59,7 +58,7 @@ def post_getrecentjobs(appliance: Appliance) -> Answer:
     queue = appliance.queue
     if reader and "observatory" in reader.roles:
         # A linked appliance never polls otherwise: without this the site would count as silent.
-        queue.polls.polled(site, LINK)
+        queue.polls.note_reading(site, reader.user_id)
     since_ms = queue.clock.now_ms() - range_ms
     pages = lookup.list_since(queue.database, site, since_ms)
     first = next(pages, [])

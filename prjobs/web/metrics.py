@@ -130,7 +130,8 @@ METRICS = [
         "prjobs_commit_seconds",
         HISTOGRAM,
         (),
-        "Seconds that the disk took for a commit. A commit stores all writes that waited together.",
+        "Seconds that the disk took for a commit; on a hub also the way to the database, and the statements that were "
+        "sent with the commit. A commit stores all writes that waited together.",
         sources.commits,
     ),
     Metric("prjobs_store_bytes", GAUGE, (), "Size of the store's file.", sources.store_bytes),

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+import requests
 
 from tests.cloud.campaign import STEPS, Observatory, QuickProgram
 from tests.program import Program
@@ -84,6 +85,13 @@ def test_what_is_cancelled_at_the_hub_is_not_run_at_the_site(hub, site):
     assert later in ([], [stop])
     notices = [one["code"] for one in _health(site)["notices"]]
     assert "cloud_reader" not in notices
+    # The hub handed nothing out: a stop that nobody read raises an alarm, the stop of the linked site none.
+    wait_for(lambda: statuses(hub)[stop] == "RECEIVED")
+    unread = hub.new_job(token, site="other", action="stop")["ulid"]
+    body = {"site": "other", "ulid": unread, "newStatus": "RECEIVED", "secondsUntilComplete": -1}
+    assert hub.post("updatejobstatus", body, hub.token("other", "--role", "observatory")).status_code == 200
+    keys = wait_for(lambda: [key for key in _alarms(hub) if "-reported/" in key])
+    assert keys == [f"stop-reported/{unread}"]
 
 
 def _known(site):
@@ -91,6 +99,8 @@ def _known(site):
 
 
 def _health(site):
-    import requests
-
     return requests.get(f"{site.url}/healthz", timeout=60).json()
+
+
+def _alarms(hub):
+    return [alarm["key"] for alarm in requests.get(f"{hub.url}/api/now", timeout=60).json()["alarms"]]
