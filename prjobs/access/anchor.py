@@ -30,6 +30,10 @@ ANCHOR_FILE = "audit.json"
 ANCHOR_MISMATCH = (
     "The audit does not match its anchor: rows were changed or removed. Run `prjobs audit verify` to find them."
 )
+RESTORED = (
+    "The audit does not match its anchor: row {} says that a backup was restored from another data folder. If you know "
+    "of the restore, copy audit.json from there. Otherwise rows were removed: run `prjobs audit verify`."
+)
 
 logger = logging.getLogger(__name__)
 
@@ -54,13 +58,14 @@ def has_none_yet(folder: Path, joins: bool) -> bool:
     return joins and not (folder / ANCHOR_FILE).exists()
 
 
-def begin(fetch: Fetch, folder: Path, joins: bool) -> None:
-    """Write the newest row's anchor into a folder that `joins` a hub, before the folder gets an identity.
+def catch_up(fetch: Fetch, folder: Path, joins: bool) -> None:
+    """Write the newest row's anchor into a folder that `joins` a hub, or whose own anchor the chain holds.
 
-    A folder with an identity and without an anchor looks like one whose anchor was removed. Raise OSError.
+    A restore names the anchor of the folder: the other processes of a hub know newer rows. A folder that joins gets an
+    identity next, and without an anchor would look like one whose anchor was removed. Raise OSError.
     """
     last = newest(fetch)
-    if last and has_none_yet(folder, joins):
+    if last and (has_none_yet(folder, joins) or _holds(fetch, read_anchor(folder), last)):
         write_whole(folder / ANCHOR_FILE, json.dumps(anchor_of(last)._asdict()))
 
 
@@ -72,9 +77,10 @@ def save_anchor(common: Common, joins: bool = False) -> None:
     last, known = newest(common.database.fetch), read_anchor(common.folder)
     now = anchor_of(last) if last else START
     if known == now:
+        common.notices.end(Code.AUDIT)
         return
     if not has_none_yet(common.folder, joins) and not _holds(common.database.fetch, known, last):
-        _notice(common, ANCHOR_MISMATCH)
+        _notice(common, _mismatch(common.database.fetch, known))
         return
     try:
         write_whole(common.folder / ANCHOR_FILE, json.dumps(now._asdict()))
@@ -92,6 +98,12 @@ def _holds(fetch: Fetch, known: Anchor | None, last: AuditRow | None) -> bool:
     if known == START or fetch("SELECT 1 FROM audit WHERE seq = ? AND hash = ?", known):
         return True
     return any(ending(row) == str(known) for row in list_restores(fetch, known.seq))
+
+
+def _mismatch(fetch: Fetch, known: Anchor | None) -> str:
+    """Return the sentence for an anchor that the chain does not hold."""
+    restores = list_restores(fetch, known.seq) if known else []
+    return RESTORED.format(restores[0].seq) if restores else ANCHOR_MISMATCH
 
 
 def _notice(common: Common, sentence: str) -> None:

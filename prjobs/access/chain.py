@@ -84,6 +84,8 @@ class Chain:
     def __init__(self, store: str, anchors: Iterable[Anchor] = ()) -> None:
         self._store = store
         self._wanted = {str(anchor): anchor for anchor in anchors if anchor != START}
+        # The rows with which a restore started a new chain.
+        self._restores: list[int] = []
         self.rows = 0
         self.first_ms = 0
         self.last: AuditRow | None = None
@@ -101,6 +103,8 @@ class Chain:
         self._require_link(row)
         for met in (str(anchor_of(row)), ending(row)):
             self._wanted.pop(met, None)
+        if row.what == RESTORE:
+            self._restores.append(row.seq)
         self.first_ms = self.first_ms if self.rows else row.time_ms
         self.rows += 1
         self.last = row
@@ -130,7 +134,9 @@ class Chain:
         if due > last:
             raise Broken(last + 1, f"{_rows(last + 1, due)} removed: the newest ones.")
         for anchor in sorted(self._wanted.values()):
-            raise Broken(anchor.seq, f"Row {anchor.seq} does not match its anchor: all was written anew.")
+            restored = next((seq for seq in self._restores if seq > anchor.seq), None)
+            why = f"row {restored} says that a backup was restored" if restored else "all was written anew"
+            raise Broken(anchor.seq, f"Row {anchor.seq} does not match its anchor: {why}.")
 
 
 def _rows(first: int, last: int) -> str:

@@ -128,7 +128,7 @@ def _restore(hub: Hub, source: Path, temporary: Path) -> Restored:
         locks = kept_locks.read_from(target.fetch) if old else None
         new = copy_checked(folder, source, temporary, old)
         if old:
-            anchor.begin(target.fetch, folder.path, joins=not folder.identity())
+            anchor.catch_up(target.fetch, folder.path, joins=not folder.identity())
         making = Making(temporary, hub.clock.now_ms(), old, locks)
         with step("Cancelling the jobs that wait in the backup"):
             jobs, cancelled, locked = prepare(making, anchor.restore_entry(folder.path, source))
@@ -214,7 +214,7 @@ def _make_safe(hub: Hub, copy: DatabaseCopy) -> Restored:
     above["change"] = max(above["change"], hub.folder.identity().get(LAST_SEQ, 0))
     copy.set_numbers(tables, above)
     copy.connection.execute("UPDATE door SET last_audit = ?", (above["audit"],))
-    anchor.begin(copy.fetch, hub.folder.path, joins=not hub.folder.identity())
+    anchor.catch_up(copy.fetch, hub.folder.path, joins=not hub.folder.identity())
     audit.record(transaction, now_ms, anchor.restore_entry(hub.folder.path, Path("in place")))
     cancelled = 0
     with step("Cancelling the jobs that wait in the database"):

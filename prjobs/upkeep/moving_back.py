@@ -80,7 +80,7 @@ def _arriving_identity(wish: Wish, to: Folder, source: DatabaseCopy, last_ulid: 
 def _fill_folder(wish: Wish, to: Folder, source: DatabaseCopy, identity: dict[str, Any]) -> None:
     """Copy the store into a file beside its place, and mark the database as left, all in the present transaction."""
     before = to.identity()
-    anchor.begin(source.fetch, wish.folder.path, joins=not wish.folder.identity())
+    anchor.catch_up(source.fetch, wish.folder.path, joins=not wish.folder.identity())
     # From now on the folder does not start as a new one.
     to.write_identity(identity)
     try:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from prjobs.access.anchor import ANCHOR_FILE
+from prjobs.access import audit_notes
+from prjobs.access.anchor import ANCHOR_FILE, RESTORED
 from prjobs.base.clock import Clock, StoreClock
 from prjobs.base.folder import Folder
 from prjobs.base.notices import Code
@@ -126,3 +127,65 @@ def test_a_restore_from_there_makes_no_false_alarm_later(
     # Rows of another process come first: the row of the restore is not the newest.
     assert Code.AUDIT not in act(used, postgres_url, "cid")
     assert Code.AUDIT not in act(new, postgres_url)
+
+
+@pytest.fixture
+def other(tmp_path: Path, used: Folder, postgres_url: str) -> Folder:
+    """The folder of a second process that was active, before the first one was active again."""
+    folder = Folder(tmp_path / "other")
+    folder.create()
+    shutil.copy(used.path / "secret", folder.path / "secret")
+    act(folder, postgres_url)
+    return folder
+
+
+def test_a_restore_where_a_process_was_active_earlier(
+    verified: Callable[..., Said], used: Folder, other: Folder, postgres_url: str, tmp_path: Path
+) -> None:
+    hub, backup = Hub(used, postgres_url, Clock()), tmp_path / "one.sqlite3"
+    make_hub_backup(hub, backup)
+    assert Code.AUDIT not in act(other, postgres_url, "cid")
+    restore_hub(hub, backup)
+    # The folder of the restore was behind, and the row of the restore names the newest row all the same.
+    for folder in (other, used):
+        assert Code.AUDIT not in act(folder, postgres_url)
+        assert verified(folder)[0] == 0
+
+
+def test_a_folder_that_knows_a_lost_row_says_so_until_its_operator_takes_the_restore_as_right(
+    verified: Callable[..., Said], used: Folder, other: Folder, postgres_url: str, tmp_path: Path
+) -> None:
+    hub, backup = Hub(used, postgres_url, Clock()), tmp_path / "one.sqlite3"
+    make_hub_backup(hub, backup)
+    act(other, postgres_url, "cid")
+    act(used, postgres_url, "dan")
+    restore_hub(hub, backup)
+    (row,) = asked(postgres_url, "SELECT seq FROM audit WHERE what = 'restore'")[0]
+    for _ in range(2):
+        known = (other.path / ANCHOR_FILE).read_text()
+        # The process serves; the anchor stays, and shows the lost rows to whoever checks.
+        appliance = opened(other, postgres_url)
+        try:
+            sentence = appliance.queue.notices.sentence(Code.AUDIT)
+            assert sentence == RESTORED.format(row) and (other.path / ANCHOR_FILE).read_text() == known
+            code, _, said = verified(other)
+            assert code == 1 and f"row {row} says that a backup was restored" in said
+            assert verified(used)[0] == 0
+        finally:
+            closed(appliance, other)
+    appliance = opened(other, postgres_url)
+    try:
+        shutil.copy(used.path / ANCHOR_FILE, other.path / ANCHOR_FILE)
+        audit_notes.settle(appliance.desk)
+        assert appliance.queue.notices.sentence(Code.AUDIT) == ""
+        verbs.make_token(appliance, "eve")
+    finally:
+        closed(appliance, other)
+    assert Code.AUDIT not in act(other, postgres_url) and verified(other)[0] == 0
+    # What is removed afterwards is noticed as ever.
+    asked(
+        postgres_url,
+        "ALTER TABLE audit DISABLE TRIGGER ALL; DELETE FROM audit WHERE seq = (SELECT max(seq) FROM audit); "
+        "ALTER TABLE audit ENABLE TRIGGER ALL",
+    )
+    assert Code.AUDIT in act(other, postgres_url) and verified(other)[0] == 1
