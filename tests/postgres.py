@@ -224,8 +224,15 @@ def _address(port: int, database: str) -> str:
 
 @functools.cache
 def shared_server() -> PostgresServer:
-    """Return the server of this session, started when the first test asks for one; `stop_shared` ends it."""
+    """Return the server of this session, started when the first test asks for one; `stop_shared` ends it.
+
+    On a busy machine the process of the tests may pause for seconds in a transaction: the server waits longer for that
+    process. The processes that tests start have the real limit.
+    """
     require_server()
+    from prjobs.store import postgres
+
+    postgres.PAUSE_S = 60
     return PostgresServer()
 
 

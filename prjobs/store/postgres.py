@@ -31,12 +31,10 @@ _CONNECTING: dict[str, Any] = {
     "keepalives_interval": 2,
     "keepalives_count": 2,
 }
-# https://www.postgresql.org/docs/current/runtime-config-client.html: nobody keeps the row of `door` for long, and a
-# commit is on disk.
+# https://www.postgresql.org/docs/current/runtime-config-client.html: a commit is on disk.
 _SESSION = {
     "synchronous_commit": "'on'",
     "default_transaction_isolation": "'read committed'",
-    "idle_in_transaction_session_timeout": "'2s'",
     # Not every system can look whether the client of a session is still there.
     **{
         name: f"CASE WHEN version() ~* 'linux' THEN '{value}' ELSE current_setting('{name}') END"
@@ -50,6 +48,8 @@ _SESSION = {
     "lock_timeout": "'5s'",
     "client_encoding": "'UTF8'",
 }
+# The server ends a session that pauses for so long in a transaction: nobody keeps the row of `door` for long.
+PAUSE_S = 2
 WRITING_S, READING_S = 10, 30
 _CLOCK = Clock()
 # A URL that the library cannot read, in words.
@@ -195,6 +195,7 @@ def connect(url: str, statement_s: float = WRITING_S, member: str = "") -> Postg
     # The pipeline prepares statements, which the library would drop together with its own.
     session.prepare_threshold = None
     # A pooler of sessions may refuse settings in the start packet.
-    set_all = ", ".join(f"set_config('{name}', {value}, false)" for name, value in _SESSION.items())
-    session.execute(f"SELECT {set_all}, set_config('statement_timeout', '{statement_s:g}s', false)")
+    limits = {"idle_in_transaction_session_timeout": f"'{PAUSE_S}s'", "statement_timeout": f"'{statement_s:g}s'"}
+    set_all = ", ".join(f"set_config('{name}', {value}, false)" for name, value in (_SESSION | limits).items())
+    session.execute(f"SELECT {set_all}")
     return PostgresConnection(session)
