@@ -23,7 +23,7 @@ from typing import Any
 import psycopg
 import requests
 
-from prjobs.store.postgres import connect
+from prjobs.store.postgres import PostgresConnection, connect
 from tests.postgres import PostgresServer
 from tests.program import JOB, Program
 
@@ -40,6 +40,8 @@ class Account:
     answered: dict[str, str] = field(default_factory=dict)
     received: Counter[str] = field(default_factory=Counter)
     seen: set[int] = field(default_factory=set)
+    # The faults, each with the time of its begin and end, to be read beside the times of the log.
+    acts: list[str] = field(default_factory=list)
 
 
 class Hub:
@@ -187,7 +189,7 @@ class Clients:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result: all but the jobs and the unconfirmed ones must be 0."""
+    """The result: all but the jobs and the unconfirmed ones must be 0. `records` tells of each job with a flaw."""
 
     jobs: int
     unconfirmed: int
@@ -195,6 +197,7 @@ class Verdict:
     twice: int
     missed: int
     out_of_order: int
+    records: tuple[str, ...] = ()
 
     @property
     def is_clean(self) -> bool:
@@ -213,17 +216,39 @@ def judge(hub: Hub, account: Account) -> Verdict:
                 "WHERE h.state = 'UNCONFIRMED'"
             )
         }
-    ulids = list(stored)
-    unseen = {ulid for ulid in stored if ulid not in account.received}
+        ulids = list(stored)
+        unseen = {ulid for ulid in stored if ulid not in account.received}
+        gone = account.answered.keys() - stored.keys()
+        twice = {ulid for ulid, count in account.received.items() if count > 1}
+        missed = changes - account.seen
+        wrong = {later for earlier, later in pairwise(ulids) if later < earlier}
+        records = [f"lost: {ulid}, which was answered, is not stored" for ulid in gone]
+        records += [f"missed: change {seq}" for seq in sorted(missed)]
+        records += [
+            line for ulid in sorted((unseen - doubted) | twice | wrong) for line in _story(connection, account, ulid)
+        ]
     return Verdict(
         jobs=len(account.answered),
         unconfirmed=len(unseen & doubted),
         # A hand-out in doubt is shown to staff: its job is not lost.
-        lost=len(account.answered.keys() - stored.keys()) + len(unseen - doubted),
-        twice=sum(count > 1 for count in account.received.values()),
-        missed=len(changes - account.seen),
-        out_of_order=sum(later < earlier for earlier, later in pairwise(ulids)),
+        lost=len(gone) + len(unseen - doubted),
+        twice=len(twice),
+        missed=len(missed),
+        out_of_order=len(wrong),
+        records=tuple([*records, *account.acts] if records else ()),
     )
+
+
+def _story(connection: PostgresConnection, account: Account, ulid: str) -> Iterator[str]:
+    """Yield what the log has of a job, and how often a client received the job."""
+    yield f"{ulid}, received {account.received[ulid]} times:"
+    for row in connection.fetch(
+        "SELECT c.seq, c.time_ms, c.status, c.who, c.note, h.id, h.state, h.peer, h.maybe_flushed "
+        "FROM change c JOIN job j ON j.seq = c.job_seq LEFT JOIN handout h ON h.id = c.handout_id "
+        "WHERE j.ulid = ? ORDER BY c.seq",
+        (ulid,),
+    ):
+        yield "  ".join(map(str, row))
 
 
 @contextmanager
@@ -248,7 +273,9 @@ def run(kills: int, restarts: int, failovers: int, seed: int = 1) -> Verdict:
     with hub_and_clients() as (hub, clients):
         for act in acts:
             before, end_s = len(clients.account.answered), time.monotonic() + PATIENCE_S
+            began_ms = time.time_ns() // 1_000_000
             getattr(hub, act)()
+            clients.account.acts.append(f"{act} from {began_ms} to {time.time_ns() // 1_000_000}")
             while len(clients.account.answered) < before + 5:
                 assert time.monotonic() < end_s, f"nothing is answered after {act}"
                 time.sleep(0.02)
