@@ -31,7 +31,7 @@ ONE_ENGINE = (
     "store/migrations/",
     "store/postgres.py",
     "store/postgres_engine.py",
-    "store/postgres_pipeline.py",
+    "store/postgres_session.py",
     "store/schema.py",
     "store/sqlite.py",
 )

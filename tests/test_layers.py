@@ -68,8 +68,7 @@ def test_imports_point_down():
 
 
 ENGINES = {
-    f"prjobs.store.{name}"
-    for name in ("hub", "postgres", "postgres_engine", "postgres_pipeline", "sqlite", "sqlstates")
+    f"prjobs.store.{name}" for name in ("hub", "postgres", "postgres_engine", "postgres_session", "sqlite", "sqlstates")
 }
 # Besides the tools for files and databases: what opens a store, and commands that read or write a store themselves.
 MAY_KNOW_ENGINES = (
@@ -95,7 +94,7 @@ def test_verbs_know_no_engine():
     assert knowing == []
 
 
-def test_two_modules_import_the_library_of_postgresql():
+def test_one_module_imports_the_library_of_postgresql():
     importing = {
         path.relative_to(ROOT).as_posix()
         for path in modules()
@@ -104,7 +103,7 @@ def test_two_modules_import_the_library_of_postgresql():
         for name in [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
         if name.split(".")[0] == "psycopg"
     }
-    assert importing == {"store/postgres.py", "store/postgres_pipeline.py"}
+    assert importing == {"store/postgres_session.py"}
 
 
 def test_no_module_imports_itself_by_a_detour():

@@ -38,7 +38,7 @@ def _take_over(settings: Settings, clock: StoreClock) -> "Member":
     try:
         from prjobs.store.hub import open_hub, unreached
         from prjobs.store.members import Member
-        from prjobs.store.postgres import PostgresError
+        from prjobs.store.postgres_session import PostgresError
     except ImportError:
         raise Unusable(LIBRARY_MISSING) from None
     open_hub(settings.store_url, "").close()

@@ -12,8 +12,9 @@ from typing import Any
 from prjobs.base.errors import Fault, Unusable
 from prjobs.store.database import Database
 from prjobs.store.losses import Seen
-from prjobs.store.postgres import UNREADABLE, PostgresConnection, PostgresError, connect, shown
+from prjobs.store.postgres import UNREADABLE, PostgresConnection, connect, shown
 from prjobs.store.postgres_engine import PostgresEngine
+from prjobs.store.postgres_session import PostgresError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 OLDEST = 140_000

@@ -14,7 +14,8 @@ from prjobs.base.clock import Clock, StoreClock
 from prjobs.store.hub_state import GONE_MS
 from prjobs.store.losses import Seen
 from prjobs.store.numbers import last_number
-from prjobs.store.postgres import PostgresConnection, PostgresError, connect, session_name
+from prjobs.store.postgres import PostgresConnection, connect, session_name
+from prjobs.store.postgres_session import PostgresError
 from prjobs.version import VERSION
 
 RENEW_S = 2.0

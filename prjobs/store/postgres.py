@@ -1,36 +1,13 @@
-"""Connections to PostgreSQL, for a hub: the settings of a session, and the limits of its statements.
-
-Only this module and the pipeline import the library of PostgreSQL, an extra.
-"""
+"""Connections to PostgreSQL, for a hub: the settings of a session, and the package's SQL."""
 
 from collections.abc import Sequence
-from math import inf
 from typing import Any
 
-import psycopg
-from psycopg.adapt import Dumper
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import tuple_row
-
-from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
 from prjobs.store.dialect import translate
-from prjobs.store.postgres_pipeline import Answer, Pipeline
+from prjobs.store.postgres_session import Answer, Pipeline, PostgresError, Session, open_session, parts_of
 from prjobs.store.source import Row
 
-PostgresError = psycopg.Error
-# The connection, the server or the way there failed; and a query that a limit of the server ended.
-ConnectionFailed = psycopg.OperationalError
-QueryEnded = psycopg.errors.QueryCanceled
-TransactionLost = psycopg.errors.InFailedSqlTransaction
-# https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS: a peer that vanished is noticed soon.
-_CONNECTING: dict[str, Any] = {
-    "connect_timeout": 2,
-    "tcp_user_timeout": 5000,
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 2,
-}
 # https://www.postgresql.org/docs/current/runtime-config-client.html: a commit is on disk.
 _SESSION = {
     "synchronous_commit": "'on'",
@@ -51,7 +28,6 @@ _SESSION = {
 # The server ends a session that pauses for so long in a transaction: nobody keeps the row of `door` for long.
 PAUSE_S = 2
 WRITING_S, READING_S = 10, 30
-_CLOCK = Clock()
 # A URL that the library cannot read, in words.
 UNREADABLE = "of store_url"
 
@@ -60,59 +36,16 @@ def shown(url: str) -> str:
     """Return the database of a URL in words, without user and password."""
     try:
         require_readable(url)
-        named = conninfo_to_dict(url)
-    except (psycopg.Error, Unusable):
+        named = parts_of(url)
+    except (PostgresError, Unusable):
         return UNREADABLE
     return f"{named.get('dbname') or 'of the user'} at {named.get('host') or 'this machine'}"
-
-
-class _Session(psycopg.Connection[Any]):
-    """A connection whose statements end after `limit_s` for the caller, even if the server does not answer."""
-
-    limit_s = inf
-
-    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:  # noqa: ARG002
-        """Run a step of the protocol."""
-        if self.limit_s == inf:
-            return super().wait(gen, interval)
-        try:
-            return super().wait(_until(gen, _CLOCK.elapsed_s() + self.limit_s), 0.02)
-        except TooSlow:
-            # The answer may still come, and would be taken for that of the next statement.
-            self.pgconn.finish()
-            raise
-
-
-class TooSlow(psycopg.OperationalError):
-    """The server did not answer in time; the connection is of no further use."""
-
-
-def _until(gen: Any, end_s: float) -> Any:
-    try:
-        # A step may end without a wait.
-        wanted = next(gen)
-        while True:
-            ready = yield wanted
-            if not ready and _CLOCK.elapsed_s() > end_s:
-                raise TooSlow("the database did not answer in time")
-            wanted = gen.send(ready)
-    except StopIteration as end:
-        return end.value
-
-
-class _Flag(Dumper):
-    """True and False as numbers, as SQLite stores them."""
-
-    oid = psycopg.adapters.types["int8"].oid
-
-    def dump(self, obj: bool) -> bytes:
-        return b"1" if obj else b"0"
 
 
 class PostgresConnection:
     """A connection that takes the package's SQL."""
 
-    def __init__(self, session: _Session) -> None:
+    def __init__(self, session: Session) -> None:
         self.session = session
         self._pipeline = Pipeline(session)
         # True: a statement waits until a result is asked for, and many go to the server together.
@@ -130,7 +63,7 @@ class PostgresConnection:
     @property
     def is_in_transaction(self) -> bool:
         """Return True from BEGIN to the end of the transaction, also after the transaction failed."""
-        return self.session.info.transaction_status != psycopg.pq.TransactionStatus.IDLE
+        return self.session.is_in_transaction
 
     def execute(self, sql: str, parameters: Any = (), /) -> Answer:
         """Run a statement and return the result. Raise BadRequest for a text with NUL."""
@@ -169,7 +102,7 @@ class PostgresConnection:
 
 def require_readable(url: str) -> None:
     """Raise Unusable for an address with an unescaped character in a password: a part would be shown as the host."""
-    named = conninfo_to_dict(url)
+    named = parts_of(url)
     host, database = str(named.get("host") or ""), str(named.get("dbname") or "")
     if "@" in host or "@" in database or "/" in database:
         raise Unusable(
@@ -183,18 +116,9 @@ def session_name(member: str) -> str:
 
 
 def connect(url: str, statement_s: float = WRITING_S, member: str = "") -> PostgresConnection:
-    """Return a new connection. Raise psycopg.Error, and Unusable for an address that cannot be meant."""
+    """Return a new connection. Raise PostgresError, and Unusable for an address that cannot be meant."""
     require_readable(url)
-    session = _Session.connect(
-        make_conninfo("", **_CONNECTING | conninfo_to_dict(url) | {"application_name": session_name(member)}),
-        autocommit=True,
-        cursor_factory=psycopg.RawCursor,
-        row_factory=tuple_row,
-    )
-    session.adapters.register_dumper(bool, _Flag)
-    # The pipeline prepares statements, which the library would drop together with its own.
-    session.prepare_threshold = None
-    # A pooler of sessions may refuse settings in the start packet.
+    session = open_session(url, session_name(member))
     limits = {"idle_in_transaction_session_timeout": f"'{PAUSE_S}s'", "statement_timeout": f"'{statement_s:g}s'"}
     set_all = ", ".join(f"set_config('{name}', {value}, false)" for name, value in (_SESSION | limits).items())
     session.execute(f"SELECT {set_all}")

@@ -20,17 +20,8 @@ from prjobs.base.histogram import Histogram
 from prjobs.store import sqlstates
 from prjobs.store.losses import Seen, make_good
 from prjobs.store.numbers import KEYS, LAST_OF_ALL
-from prjobs.store.postgres import (
-    READING_S,
-    WRITING_S,
-    ConnectionFailed,
-    PostgresConnection,
-    PostgresError,
-    QueryEnded,
-    TooSlow,
-    TransactionLost,
-    connect,
-)
+from prjobs.store.postgres import READING_S, WRITING_S, PostgresConnection, connect
+from prjobs.store.postgres_session import ConnectionFailed, PostgresError, QueryEnded, TooSlow, TransactionLost
 from prjobs.store.readers import AllBusy, NotOpened, Readers
 from prjobs.store.source import Row
 from prjobs.store.sqlite import TOO_LONG

@@ -17,7 +17,8 @@ from prjobs.store import hub_state, joining
 from prjobs.store.hub import has_schema, require_fit, unreached
 from prjobs.store.hub_state import ACTIVE, SILENT, HubMember
 from prjobs.store.models import JobRow
-from prjobs.store.postgres import PostgresConnection, PostgresError, connect, shown
+from prjobs.store.postgres import PostgresConnection, connect, shown
+from prjobs.store.postgres_session import PostgresError
 from prjobs.store.source import Store
 from prjobs.upkeep.findings import NOTE, OK, WRONG, Finding, Findings, Patient
 from prjobs.upkeep.inspection import newer_migrations, older_migrations

@@ -11,7 +11,8 @@ from prjobs.base.folder import Folder
 from prjobs.store.hub import bring_up_to_date, has_schema, unreached
 from prjobs.store.joining import SECRET
 from prjobs.store.members import living
-from prjobs.store.postgres import PostgresConnection, PostgresError, connect, shown
+from prjobs.store.postgres import PostgresConnection, connect, shown
+from prjobs.store.postgres_session import PostgresError
 from prjobs.store.schema import MIGRATIONS, open_database
 from prjobs.upkeep.copies import check_audit, check_jobs, check_rows, copy_rows
 from prjobs.upkeep.inspection import require_whole

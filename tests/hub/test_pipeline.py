@@ -17,7 +17,7 @@ psycopg = postgres.driver()
 from prjobs.store import postgres as connections  # noqa: E402
 from prjobs.store.hub import open_hub  # noqa: E402
 from prjobs.store.members import Member  # noqa: E402
-from prjobs.store.postgres_pipeline import MOST  # noqa: E402
+from prjobs.store.postgres_session import MOST, Session, TooSlow  # noqa: E402
 
 INSERT = "INSERT INTO fact (name, value) VALUES (?, ?)"
 NAMES = "SELECT name FROM fact WHERE value = 'noted' ORDER BY name"
@@ -50,14 +50,14 @@ def database(url):
 @pytest.fixture
 def ways(monkeypatch):
     """Count the ways of the writer to the server and back."""
-    made, real = [], connections._Session.wait
+    made, real = [], Session.wait
 
     def wait(session, *arguments, **named):
         if threading.current_thread().name == "writer":
             made.append(1)
         return real(session, *arguments, **named)
 
-    monkeypatch.setattr(connections._Session, "wait", wait)
+    monkeypatch.setattr(Session, "wait", wait)
     return made
 
 
@@ -124,7 +124,7 @@ def test_an_end_by_the_server_is_said_in_its_words(connection):
 
 def test_a_server_that_does_not_answer_in_time_leaves_no_answer_for_later(connection):
     connection.session.limit_s = 0.1
-    with pytest.raises(connections.TooSlow):
+    with pytest.raises(TooSlow):
         connection.fetch("SELECT pg_sleep(5)")
     assert not connection.is_usable
 

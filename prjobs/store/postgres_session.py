@@ -1,27 +1,116 @@
-"""Statements to PostgreSQL, sent together: a single way to the server and back for many.
+"""Sessions of PostgreSQL, and statements sent together: a single way to the server and back for many.
 
-A cursor of the library takes this process as long for each statement as the way to the server takes.
+A cursor of the library takes this process as long for each statement as the way to the server takes. Only this module
+imports the library of PostgreSQL, an extra.
 """
 
 from collections.abc import Iterator, Sequence
 from itertools import count
+from math import inf
 from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import pq
 from psycopg.abc import PQGen
-from psycopg.adapt import PyFormat, Transformer
+from psycopg.adapt import Dumper, PyFormat, Transformer
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import tuple_row
 from psycopg.waiting import Ready, Wait
 
+from prjobs.base.clock import Clock
 from prjobs.base.errors import BadRequest
 from prjobs.store.source import Row
 
+PostgresError = psycopg.Error
+# The connection, the server or the way there failed; and a query that a limit of the server ended.
+ConnectionFailed = psycopg.OperationalError
+QueryEnded = psycopg.errors.QueryCanceled
+TransactionLost = psycopg.errors.InFailedSqlTransaction
+# https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS: a peer that vanished is noticed soon.
+_CONNECTING: dict[str, Any] = {
+    "connect_timeout": 2,
+    "tcp_user_timeout": 5000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+}
 # The beginnings of the statements that the server prepares when they come again: the others are read quickly.
 _WORTH_PREPARING = (b"SELECT", b"INSERT", b"UPDATE", b"DELETE", b"WITH")
 # The most kinds of statements that a connection remembers, and the most statements that wait.
 KINDS = 500
 MOST = 500
 _NUL = "The request holds the character NUL, which is not stored. Leave the character out."
+_CLOCK = Clock()
+
+
+class Session(psycopg.Connection[Any]):
+    """A connection whose statements end after `limit_s` for the caller, even if the server does not answer."""
+
+    limit_s = inf
+
+    @property
+    def is_in_transaction(self) -> bool:
+        """Return True from BEGIN to the end of the transaction, also after the transaction failed."""
+        return self.info.transaction_status != pq.TransactionStatus.IDLE
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:  # noqa: ARG002
+        """Run a step of the protocol."""
+        if self.limit_s == inf:
+            return super().wait(gen, interval)
+        try:
+            return super().wait(_until(gen, _CLOCK.elapsed_s() + self.limit_s), 0.02)
+        except TooSlow:
+            # The answer may still come, and would be taken for that of the next statement.
+            self.pgconn.finish()
+            raise
+
+
+class TooSlow(psycopg.OperationalError):
+    """The server did not answer in time; the connection is of no further use."""
+
+
+def _until(gen: Any, end_s: float) -> Any:
+    try:
+        # A step may end without a wait.
+        wanted = next(gen)
+        while True:
+            ready = yield wanted
+            if not ready and _CLOCK.elapsed_s() > end_s:
+                raise TooSlow("the database did not answer in time")
+            wanted = gen.send(ready)
+    except StopIteration as end:
+        return end.value
+
+
+class _Flag(Dumper):
+    """True and False as numbers, as SQLite stores them."""
+
+    oid = psycopg.adapters.types["int8"].oid
+
+    def dump(self, obj: bool) -> bytes:
+        return b"1" if obj else b"0"
+
+
+def parts_of(url: str) -> dict[str, Any]:
+    """Return the parts of an address by their names. Raise PostgresError."""
+    return conninfo_to_dict(url)
+
+
+def open_session(url: str, name: str) -> Session:
+    """Return a new session of this name. Raise PostgresError."""
+    session = Session.connect(
+        make_conninfo("", **_CONNECTING | parts_of(url) | {"application_name": name}),
+        autocommit=True,
+        cursor_factory=psycopg.RawCursor,
+        row_factory=tuple_row,
+    )
+    session.adapters.register_dumper(bool, _Flag)
+    # The pipeline prepares statements, which the library would drop together with its own.
+    session.prepare_threshold = None
+    return session
+
+
+# ---- statements sent together
 
 
 class Answer:
@@ -63,7 +152,7 @@ class Answer:
         if not self.results:
             self._pipeline.send()
         if not self.results:
-            raise psycopg.errors.InFailedSqlTransaction("the statement was not carried out")
+            raise TransactionLost("the statement was not carried out")
         return self.results[-1]
 
 
@@ -83,7 +172,7 @@ class _Waiting(NamedTuple):
 class Pipeline:
     """The waiting statements of a connection, and the names of the prepared statements on the server."""
 
-    def __init__(self, session: "psycopg.Connection[Any]") -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
         self._transformer = Transformer(session)
         self._waiting: list[_Waiting] = []
