@@ -324,6 +324,9 @@ def test_a_program_is_an_observatory_and_its_address_a_tip(
     handed = history.nth(1).locator("[data-part=note]")
     assert re.match(r"^hand-out \d+ to the observatory: confirmed$", handed.inner_text())
     assert address.match(tips(handed)[0])
+    # A scroll hides the tip: the one that brings the words into view must be over.
+    handed.scroll_into_view_if_needed()
+    page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
     handed.hover()
     wait_text(page.locator(".tip"), address)
     assert "127.0.0.1" not in page.locator("main").inner_text()

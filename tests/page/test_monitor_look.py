@@ -13,6 +13,7 @@ from tests.page.png import assert_red, is_only_red, pixels
 from tests.page.tour import House, tour
 from tests.page.watching import Observatory, assert_live, log_in, wait_text
 from tests.program import Program
+from tests.waiting import wait_for
 
 OpenPage = Callable[..., Any]
 
@@ -93,13 +94,17 @@ def first_frame(page: Any) -> bytes:
     """As soon as there is one: until then the browser has nothing to take."""
     from playwright.sync_api import Error
 
-    for _ in range(50):
+    def take() -> bytes | None:
         try:
             return page.screenshot()
         except Error as error:
             if "Unable to capture" not in str(error):
                 raise
-    raise AssertionError("there is no frame")
+            return None
+
+    found = wait_for(take)
+    assert found is not None
+    return found
 
 
 def first_frames(page: Any, address: str) -> list[bytes]:
