@@ -17,7 +17,7 @@ const ABOUTS = [TONIGHT, LAST_NIGHT, SITE];
 
 export class NoteList {
   constructor({ root, model, clock, api }) {
-    Object.assign(this, { root, here: parts(root), model, clock, api, notes: [], about: TONIGHT, key: "", askedAt: null });
+    Object.assign(this, { root, here: parts(root), model, clock, api, notes: [], about: TONIGHT, key: "", askedAt: null, asked: 0, heard: 0 });
     this.here.form.addEventListener("submit", (event) => { event.preventDefault(); this.write(); });
     const choose = (about) => { this.about = about; this.drawForm(); };
     this.chips = this.here.abouts ? ABOUTS.map((about) => makeChip(about, choose)) : [];
@@ -41,13 +41,14 @@ export class NoteList {
     setText(this.here.problem, "");
   }
 
+  // Answers may overtake each other: one that was asked for before the last that counted is passed over.
   async load() {
-    const { key, job, site } = this;
-    Object.assign(this, { asking: true, askedAt: this.clock.monotonic() });
+    const [{ key, job, site }, number] = [this, this.asked + 1];
+    Object.assign(this, { asked: number, asking: true, askedAt: this.clock.monotonic() });
     const params = job ? { ulid: job.ulid } : { site, limit: SHOWN };
     const { notes } = await this.api.get("notes", params).catch(() => ({}));
-    if (key !== this.key) return;
-    this.asking = false;
+    if (key !== this.key || number < this.heard) return;
+    Object.assign(this, { heard: number, asking: number < this.asked });
     if (notes) this.notes = notes;
     this.draw();
   }

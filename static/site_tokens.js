@@ -29,20 +29,29 @@ export const siteOptions = (sites) => sites.map((site) => ({ value: site, label:
 
 export class TokenList {
   constructor({ root, model, clock, api }) {
-    Object.assign(this, { root, here: parts(root), model, clock, api, tokens: null });
+    Object.assign(this, { root, here: parts(root), model, clock, api, tokens: null, asked: 0, heard: 0, missed: false });
     this.secret = new MadeSecret({ root: root.querySelector("[data-made]"), copyWords: "Copy the token" });
     this.form = new SmallForm({ form: this.here.form, fields: FIELDS, read: readToken, send: (body) => this.make(body) });
   }
 
+  // Answers may overtake each other: one that was asked for before the last that counted is passed over.
   async load() {
     if (!isAdmin(this.model.user)) return;
-    try {
-      this.tokens = (await this.api.get("tokens")).tokens;
-      setText(this.here.problem, "");
-    } catch (error) {
-      setProblem(this.here.problem, error.message, error);
-    }
+    const number = this.asked + 1;
+    this.asked = number;
+    const answer = await this.api.get("tokens").catch((error) => ({ error }));
+    if (number < this.heard) return;
+    this.heard = number;
+    this.take(answer);
     this.draw();
+  }
+
+  // What is wrong with the form stands in the same place, and stays.
+  take({ tokens, error }) {
+    if (error) setProblem(this.here.problem, error.message, error);
+    else if (this.missed) setText(this.here.problem, "");
+    this.missed = Boolean(error);
+    if (tokens) this.tokens = tokens;
   }
 
   async make(body) {
@@ -71,7 +80,7 @@ export class TokenList {
     show(this.root, admin);
     if (!admin) { this.tokens = null; this.hideMade(); return; }
     this.form.offer("sites", siteOptions(siteNames(this.model)));
-    if (!this.tokens) { if (!this.asked) { this.asked = true; this.load(); } return; }
+    if (!this.tokens) { if (!this.asked) this.load(); return; }
     const now = this.clock.now();
     const alive = this.tokens.filter((one) => one.revoked_ms == null && one.expires_ms > now).reverse();
     const rows = keyed(this.here.list, alive.map((one) => one.id), (id) => this.makeRow(id));

@@ -49,11 +49,28 @@ def test_a_note_on_the_site_is_written_shown_and_struck_out(page: Any, served: H
 
 def test_a_note_on_a_job_stands_in_its_timeline(page: Any, served: Here, admin: str, alice: str) -> None:
     job = served.new_job(alice)["ulid"]
+    early: list[tuple[Any, Any]] = []
+
+    def answer(route: Any) -> None:
+        found = route.fetch()
+        if early:
+            route.fulfill(response=found)
+        else:
+            early.append((route, found))
+
+    page.route("**/api/notes?*", answer)
     page.goto(f"{served.url}/#/jobs/{job}")
+    wait_until(page, lambda: early)
     notes = page.locator(".track-box [data-notes]")
     notes.get_by_label("A note on this job").fill("trailed by wind")
     notes.get_by_label("A note on this job").press("Enter")
     wait_text(notes.locator(".note"), "trailed by wind")
+    # An answer from before the note does not take it away.
+    route, found = early[0]
+    with page.expect_request_finished(lambda request: request == route.request):
+        route.fulfill(response=found)
+    page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+    page.unroute("**/api/notes?*")
     wait_text(notes.locator(".note"), "this job")
     page.keyboard.press("Escape")
     page.goto(f"{served.url}/#/site/saf")
