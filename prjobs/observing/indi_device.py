@@ -23,9 +23,10 @@ class IndiDevice:
 
     def abort(self) -> None:
         """End all motion and wait for the end. Raise DeviceFault without a sure end."""
+        # After a loss of the server the property may be still to come, and what moves too.
+        self.link.await_presented(self.name, self.abort_property)
         if not self.has(self.abort_property):
             if not any(self.has(name) for name in self.moving):
-                # Also right after a start of the server: the device has not said yet what moves.
                 raise self.lacks("motion to end")
             if not self.is_moving():
                 return

@@ -19,6 +19,8 @@ SEND_S = 3.0
 # A device that does not confirm a command in this time does not work.
 CONFIRM_S = 5.0
 LOOK_S = 0.05
+# A device presents its properties one by one, without a longer pause.
+PRESENTED_S = 0.5
 CONNECTION = "CONNECTION"
 Key = tuple[str, str]
 
@@ -41,6 +43,7 @@ class IndiLink:
         self._wanted = wanted
         self._properties: dict[Key, Property] = {}
         self._said: dict[str, str] = {}
+        self._defined_s: dict[str, float] = {}
         self._is_connected = False
         self._is_ending = False
         self._was_lost = False
@@ -112,6 +115,15 @@ class IndiLink:
                     raise DeviceFault(f"{device} does not answer: nobody knows what it does.")
         return found
 
+    def await_presented(self, device: str, name: str) -> None:
+        """Wait for a property of a device that is still presenting itself, as right after a loss of the server."""
+        with self.changed:
+            while self.find(device, name) is None:
+                left_s = self._defined_s.get(device, 0) + PRESENTED_S - time.monotonic()
+                if left_s <= 0:
+                    return
+                self.changed.wait(left_s)
+
     def said(self, device: str) -> str:
         """Return the last message of a device; empty without one."""
         return self._said.get(device, "")
@@ -127,6 +139,9 @@ class IndiLink:
                 self._tell()
             elif event.eventtype == "Delete":
                 self._forget(event.devicename, event.vectorname)
+            elif event.eventtype == "Define":
+                self._defined_s[event.devicename] = time.monotonic()
+                self._keep(event)
             elif event.vector is not None and event.eventtype != "TimeOut":
                 self._keep(event)
             elif event.eventtype == "Message" and event.devicename:
