@@ -18,7 +18,7 @@ from urllib.error import HTTPError
 
 import pytest
 
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE_S, wait_for
 
 ALPACA_NAMES = {
     "mount": "Simulator Telescope",
@@ -28,6 +28,9 @@ ALPACA_NAMES = {
     "rotator": "Simulator Rotator",
     "enclosure": "Simulator Dome",
 }
+# The first answers take most of a second of CPU: on a busy machine more than the 10 s that a program waits.
+FIRST = ("management/v1/configureddevices", "api/v1/dome/0/name", "api/v1/telescope/0/slewing")
+FIRST += ("api/v1/camera/0/camerastate", "api/v1/dome/0/shutterstatus")
 
 
 def command() -> str | None:
@@ -63,9 +66,17 @@ class AlpacaServer:
         wait_for(self._answers)
 
     def _answers(self) -> bool:
-        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/dome/0/name", timeout=2):
+        return all(self._answers_at(path) for path in FIRST)
+
+    def _answers_at(self, path: str) -> bool:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{path}", timeout=PATIENCE_S).close()
+        except HTTPError:
+            # These simulators have no list of their devices.
             return True
-        return False
+        except OSError:
+            return False
+        return True
 
     def hang(self) -> None:
         self._process.send_signal(signal.SIGSTOP)
