@@ -82,11 +82,14 @@ export function keyed(parent, keys, make) {
   });
 }
 
-// Is somebody about to click here, or walking through it with the keyboard? On a touch screen the last tap leaves
-// a hover behind that means nothing.
+// Is somebody about to click here? On a touch screen the last tap leaves a hover behind that means nothing.
+export function isPointedAt(element) {
+  return matchMedia("(hover: hover)").matches && element.matches(":hover");
+}
+
+// Is somebody about to click here, or walking through it with the keyboard?
 export function isInUse(element) {
-  const pointed = matchMedia("(hover: hover)").matches && element.matches(":hover");
-  return pointed || element.contains(document.activeElement);
+  return isPointedAt(element) || element.contains(document.activeElement);
 }
 
 // Says something to those who listen to the page instead of looking at it.

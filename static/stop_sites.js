@@ -1,6 +1,6 @@
 // Choosing the site to stop, in the corner above STOP: a button a site; of many sites a field for the name.
 
-import { clone, keyed, setAttr, setText, show } from "./dom.js";
+import { clone, isPointedAt, keyed, setAttr, setText, show } from "./dom.js";
 import { SiteFinder } from "./site_finder.js";
 
 export class StopSites {
@@ -25,8 +25,8 @@ export class StopSites {
   fewSites(known) {
     const alarmed = new Set(this.model.alarms.map((alarm) => alarm.site));
     const shown = [...this.here.sites.children].map((chip) => chip.textContent);
-    const isPointedAt = this.here.sites.matches(":hover");
-    const place = (site) => (isPointedAt ? shown.indexOf(site) + 1 || Infinity : Number(!alarmed.has(site)));
+    const isHeld = isPointedAt(this.here.sites);
+    const place = (site) => (isHeld ? shown.indexOf(site) + 1 || Infinity : Number(!alarmed.has(site)));
     const sites = [...known].sort((a, b) => (place(a) === place(b) ? 0 : place(a) - place(b)));
     return [sites.length > 1 ? sites : [], alarmed];
   }
