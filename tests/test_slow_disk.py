@@ -19,6 +19,7 @@ from prjobs.opening import close_appliance, open_appliance
 from tests.program import JOB, Program
 from tests.slow import slow_down
 from tests.verbs import poll, take
+from tests.waiting import wait_for
 
 ONE, TWO = "127.0.0.1:5000", "127.0.0.1:6000"
 CANCEL_ALL = {"device": "all", "action": "cancel_all_commands"}
@@ -345,14 +346,16 @@ class Campaign:
                     (self.stops if stops else self.sent).append(answer.json()["ulid"])
             time.sleep(0.05)
 
-    def run(self, seconds):
-        """Everything at once for a while, then a kill."""
+    def run(self, seconds, *, until_sent):
+        """Everything at once for a while, then a kill; `until_sent`: not before a new job was answered."""
         self.over.clear()
         work = [(self.poll, ("one",)), (self.poll, ("two",)), (self.send, ())]
         threads = [threading.Thread(target=act, args=words) for act, words in work]
         for thread in threads:
             thread.start()
         time.sleep(seconds)
+        if until_sent:
+            wait_for(lambda: self.sent)
         self.program.kill()
         self.over.set()
         for thread in threads:
@@ -394,9 +397,9 @@ def test_kills_on_a_slow_disk(tmp_path, delays_s, rounds):
     campaign = Campaign(program, program.token(), rounds)
     program.kill()
     program.launcher = ("-c", SLOW_PROGRAM, delays_s)
-    for _ in range(rounds):
+    for number in range(1, rounds + 1):
         program.serve()
-        campaign.run(4 + 8 * campaign.chance.random() if delays_s == "8" else 4)
+        campaign.run(4 + 8 * campaign.chance.random() if delays_s == "8" else 4, until_sent=number == rounds)
     program.launcher = ("-m", "prjobs")
     program.serve()
     campaign.fetch_the_rest()
