@@ -8,6 +8,7 @@ from tests.page.here import Here
 from tests.page.watching import (
     Observatory,
     click_twice,
+    hold_first_answer,
     log_in,
     log_in_by_form,
     state_word,
@@ -119,16 +120,7 @@ def test_an_older_answer_never_stands_over_a_newer_one(
     page = open_page(f"{served.url}/#/jobs/{sent['ulid']}")
     status = page.locator(".job-status")
     wait_text(status, "picked up")
-    late: list[tuple[Any, Any]] = []
-
-    def answer(route: Any) -> None:
-        found = route.fetch()
-        if late:
-            route.fulfill(response=found)
-        else:
-            late.append((route, found))
-
-    page.route(f"**/api/jobs/{sent['ulid']}", answer)
+    late = hold_first_answer(page, f"**/api/jobs/{sent['ulid']}")
     observatory.report(sent["ulid"], "STARTED")
     wait_until(page, lambda: late)
     observatory.report(sent["ulid"], "COMPLETE")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.page.here import Here
-from tests.page.watching import Observatory, click_twice, log_in, wait_text, wait_until
+from tests.page.watching import Observatory, click_twice, hold_first_answer, log_in, wait_text, wait_until
 
 HOSTILE = "<img src=x onerror=alert(1)> [a](https://evil.example) https://evil.example *b* \u202e"
 
@@ -49,16 +49,7 @@ def test_a_note_on_the_site_is_written_shown_and_struck_out(page: Any, served: H
 
 def test_a_note_on_a_job_stands_in_its_timeline(page: Any, served: Here, admin: str, alice: str) -> None:
     job = served.new_job(alice)["ulid"]
-    early: list[tuple[Any, Any]] = []
-
-    def answer(route: Any) -> None:
-        found = route.fetch()
-        if early:
-            route.fulfill(response=found)
-        else:
-            early.append((route, found))
-
-    page.route("**/api/notes?*", answer)
+    early = hold_first_answer(page, "**/api/notes?*")
     page.goto(f"{served.url}/#/jobs/{job}")
     wait_until(page, lambda: early)
     notes = page.locator(".track-box [data-notes]")

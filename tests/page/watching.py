@@ -52,6 +52,21 @@ class Observatory:
         return answer
 
 
+def hold_first_answer(page: Any, url: str) -> list[tuple[Any, Any]]:
+    """Keep the first answer of an address back; return the list that gets the request's route, and the answer."""
+    held: list[tuple[Any, Any]] = []
+
+    def answer(route: Any) -> None:
+        found = route.fetch()
+        if held:
+            route.fulfill(response=found)
+        else:
+            held.append((route, found))
+
+    page.route(url, answer)
+    return held
+
+
 def log_in(page: Any, url: str, token: str) -> None:
     """Log this browser in as the login page does, and open the monitor anew."""
     headers = {"X-Prjobs-Page": "1"}
