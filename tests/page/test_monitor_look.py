@@ -210,6 +210,15 @@ def test_zoomed_in_nothing_is_lost(served: Program, observatory: Observatory, op
         assert stop["y"] >= 0 and stop["y"] + stop["height"] <= 1024 // zoom, address
 
 
+@pytest.mark.parametrize("night", ["2026-09-15", "2026-11-30", "2026-12-31"])
+def test_the_longest_name_of_a_night_fits_on_a_narrow_page(served: Program, open_page: OpenPage, night: str) -> None:
+    page = open_page(f"{served.url}/#/jobs?night={night}", width=320)
+    wait_text(page.locator(".night-name"), night[:4])
+    page.evaluate("document.querySelector('.night-tag').hidden = false")
+    wait_text(page.locator(".night-name"), "tonight")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
 def test_a_phone_has_large_targets(served: Program, alice: str, open_page: OpenPage) -> None:
     sent = served.new_job(alice)
     page = open_page(served.url, width=390, height=844, has_touch=True, is_mobile=True)

@@ -46,6 +46,31 @@ def test_no_sheet_but_the_theme_s_names_a_colour() -> None:
         assert sheet.name == "theme.css" or named <= allowed, sheet.name
 
 
+def luminance(colour: str) -> float:
+    """Reckon the relative luminance of "#rrggbb" as WCAG 2.2 defines it, 0 (black) to 1 (white)."""
+    channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("theme", ["day", "dark", "red"])
+def test_text_can_be_read_on_every_ground_also_under_the_pointer(theme: str) -> None:
+    block = re.search(rf'data-theme="{theme}"\]\s*{{(.*?)}}', (STATIC / "theme.css").read_text(), re.DOTALL)
+    assert block
+    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})\b", block[1]))
+    phases = ["waiting", "picked-up", "running", "done", "failed", "gone"]
+    words = ["text", "soft", "link", *phases, "idle", "busy", "stopping", "alarm"]
+    pairs = [(word, ground) for word in words for ground in ("ground", "panel", "sunk", "hover")]
+    pairs += [("on-alarm", "alarm"), ("on-strip", "strip"), ("strip-soft", "strip"), ("on-select", "select")]
+    # What WCAG AA asks of text that is not large.
+    assert [pair for pair in pairs if contrast(colours[pair[0]], colours[pair[1]]) < 4.5] == []
+
+
 def test_every_theme_has_every_colour() -> None:
     blocks = re.findall(r'data-theme="(\w+)"\]\s*{(.*?)}', (STATIC / "theme.css").read_text(), re.DOTALL)
     names = {theme: set(re.findall(r"(--[\w-]+):", block)) for theme, block in blocks}
