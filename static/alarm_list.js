@@ -13,6 +13,8 @@ import { besides } from "./words.js";
 
 const ALL_ALARMS = sitesRoute({ alarms: true });
 const BEEP_EVERY_MS = 5000;
+// Who clicks sooner after a change has aimed at what stood there before.
+const SETTLES_MS = 500;
 const SPOKEN = 3;
 // Of many sites so many have their alarms in the list; the table has all.
 const GROUPS_SHOWN = 3;
@@ -20,7 +22,7 @@ const GROUPS_SHOWN = 3;
 export class AlarmList {
   constructor({ root, line, strip, button, region, model, clock, api, sound, stop }) {
     Object.assign(this, { here: parts(root), root, line, strip, button, region, model, clock, api, sound, stop });
-    Object.assign(this, { known: new Set(), beepedAt: -Infinity, onNow: false });
+    Object.assign(this, { known: new Set(), beepedAt: -Infinity, onNow: false, order: "" });
     button.addEventListener("click", () => this.toggleSound());
     this.here.soundOn.addEventListener("click", () => { this.toggleSound(); this.focusTitle(); });
     parts(line).link.addEventListener("click", (event) => { if (this.onNow) this.scrollUp(event); });
@@ -109,6 +111,17 @@ export class AlarmList {
     const rows = keyed(this.here.list, groups.map((group) => group.name), (name) => this.makeGroup(name));
     groups.forEach((group, at) => this.drawGroup(parts(rows[at]), group));
     this.drawAll(groups, wanted.length - groups.length, all.length - wanted.length);
+    this.settle(groups);
+  }
+
+  // Just after a change no button of the list takes the pointer but STOP: it may have come to lie there, or take in another alarm.
+  settle(groups) {
+    const order = groups.flatMap(({ alarms }) => alarms.map((alarm) => `${nameOf(alarm)} ${Boolean(alarm.ack)}`)).join("\n");
+    if (order === this.order) return;
+    this.order = order;
+    clearTimeout(this.settling);
+    setAttr(this.root, "data-settling", "yes");
+    this.settling = setTimeout(() => setAttr(this.root, "data-settling", null), SETTLES_MS);
   }
 
   // The list leaves room for the panels and scrolls: what is out of its sight is named below it.

@@ -258,6 +258,36 @@ def test_the_alarms_of_a_site_are_acknowledged_together_and_its_panel_stands_fir
     assert page.complaints == []
 
 
+BUTTON_UNDER = """([x, y]) => {
+    const under = document.elementFromPoint(x, y);
+    return `${under.closest(".alarm").dataset.kind} ${Boolean(under.closest("button"))}`;
+}"""
+FIRST_UNDER = f"""(at) => {{
+    const list = document.querySelector(".alarm-list");
+    new MutationObserver(() => {{
+        if (list.children.length === 2) window.firstUnder ??= ({BUTTON_UNDER})(at);
+    }}).observe(list, {{ childList: true }});
+}}"""
+
+
+def test_a_button_that_a_new_alarm_brings_under_the_pointer_is_not_pressed_at_once(
+    served: Here, admin: str, observatory: Observatory, open_page: OpenPage
+) -> None:
+    observatory.poll()
+    served.after(600)
+    page = open_page(served.url)
+    log_in(page, served.url, admin)
+    box = page.locator(".alarm .button").bounding_box()
+    at = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
+    wait_until(page, lambda: page.evaluate(BUTTON_UNDER, at) == "silent true")
+    page.evaluate(FIRST_UNDER, at)
+    Observatory(served, "aaa").fetch()
+    served.new_job(admin, **STOP, user_id="staff", site="aaa")
+    served.after(16)
+    wait_until(page, lambda: page.evaluate("window.firstUnder") == "stop false")
+    wait_until(page, lambda: page.evaluate(BUTTON_UNDER, at) == "stop true")
+
+
 # ---- in words
 
 
