@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from prjobs.appliance import Appliance
+from prjobs.client import Refused
 from prjobs.jobs import log, lookup
 from prjobs.observatory import Job, Stopped, observatory
-from prjobs.observatory.outbox import Outbox
+from prjobs.observatory.outbox import TRIES, Outbox
 from prjobs.observatory.work import Work
 from tests import verbs
 from tests.stepped import Direct, Stepped
@@ -19,6 +20,8 @@ class Calls(Direct):
     """Before the service takes a renewal of a lease, `meanwhile` is called; `made` are the words of the calls."""
 
     meanwhile: Callable[[], None] = staticmethod(lambda: None)
+    # How often the service still answers reports with 500.
+    defects = 0
 
     def __init__(self, appliance: Appliance) -> None:
         super().__init__(appliance)
@@ -30,6 +33,9 @@ class Calls(Direct):
 
     def update_job_status(self, site: str, ulid: str, new_status: str, *args: Any, **named: Any) -> Any:
         self.made.append(new_status)
+        if self.defects:
+            self.defects -= 1
+            raise Refused(500, "Internal error", "internal")
         if new_status == "RECEIVED":
             self.meanwhile()
         return super().update_job_status(site, ulid, new_status, *args, **named)
@@ -246,6 +252,22 @@ def test_a_job_from_before_the_stop_ends_also_when_its_id_is_of_a_clock_ahead(is
     work.take_in([document("6", "home")])
     following = work.begin(lane)
     assert following and following.ulid == "6"
+
+
+@pytest.mark.parametrize(("defects", "told"), [(TRIES - 1, ["STARTED", "COMPLETE"]), (TRIES, ["STARTED"])])
+def test_a_report_outlives_a_defect_of_the_service_and_holds_nothing_up_for_ever(
+    site: Site, defects: int, told: list[str]
+):
+    first, second = site.send(), site.send()
+    site.program.poll_once(0)
+    job = site.begin()
+    assert job
+    site.calls.defects = defects
+    site.work.end(job, "COMPLETE")
+    site.report()
+    assert [status for status, _ in site.told(first)] == told
+    assert site.begin()
+    assert [status for status, _ in site.told(second)] == ["STARTED"]
 
 
 def test_the_end_of_the_program_waits_for_a_stop_under_way(site: Site):

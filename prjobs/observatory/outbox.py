@@ -17,6 +17,9 @@ AGAIN_S, LONGEST_S = 0.2, 5.0
 # Answers that say: later.
 LATER = (429, 503, 507)
 TOO_MANY = 429
+# A defect of the service may pass, or concern one report alone, which must not hold back the others for ever: sent so
+# often in some 16 s.
+INTERNAL_ERROR, TRIES = 500, 8
 # While the service is away, reports of progress make room for the newest; ends and starts are all kept.
 MESSAGE_CHARS = 500
 
@@ -31,6 +34,15 @@ class Report:
     message: str | None = None
     may_go: bool = False
     taken: Callable[[bool], object] | None = None
+    # How often the service answered that it has a defect.
+    defects: int = 0
+
+    def goes_again(self, status: int) -> bool:
+        """Tell whether to send the report again after an answer of HTTP with this status."""
+        if status == INTERNAL_ERROR:
+            self.defects += 1
+            return not self.may_go and self.defects < TRIES
+        return status in LATER and not (self.may_go and status == TOO_MANY)
 
 
 class Outbox:
@@ -86,7 +98,7 @@ class Outbox:
         try:
             client.update_job_status(site, report.ulid, report.status, report.seconds, message=report.message)
         except Refused as refused:
-            if refused.status in LATER and not (report.may_go and refused.status == TOO_MANY):
+            if report.goes_again(refused.status):
                 return False
             if not report.may_go:
                 logger.error("%s: %s of %s was refused: %s", site, report.status, report.ulid, refused)

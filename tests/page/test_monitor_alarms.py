@@ -286,6 +286,7 @@ def test_a_button_that_a_new_alarm_brings_under_the_pointer_is_not_pressed_at_on
     served.after(16)
     wait_until(page, lambda: page.evaluate("window.firstUnder") == "stop false")
     wait_until(page, lambda: page.evaluate(BUTTON_UNDER, at) == "stop true")
+    assert page.complaints == []
 
 
 # ---- in words
