@@ -1,7 +1,7 @@
 // Nights: a night runs from noon to noon at the site and is named by the date of its evening, "2026-11-23". Pure
 // functions; the zone is the browser's unless one is named.
 
-import { DAY, wallClock } from "./time.js";
+import { DAY, dayAndMonth, wallClock } from "./time.js";
 
 const NAME = /^\d{4}-\d{2}-\d{2}$/;
 
@@ -39,14 +39,11 @@ export function stepNight(name, days) {
   return nameOf(dateOf(name, days));
 }
 
-const MONTH = new Intl.DateTimeFormat("en-GB", { month: "short", timeZone: "UTC" });
-
 // "23/24 Nov 2026", "30 Nov/1 Dec 2026", "31 Dec 2026/1 Jan 2027".
 export function nightTitle(name) {
   const [from, to] = [dateOf(name), dateOf(name, 1)];
-  const [day, year] = [(date) => date.getUTCDate(), (date) => date.getUTCFullYear()];
-  const end = `${day(to)} ${MONTH.format(to)} ${year(to)}`;
-  if (year(from) !== year(to)) return `${day(from)} ${MONTH.format(from)} ${year(from)}/${end}`;
-  if (from.getUTCMonth() !== to.getUTCMonth()) return `${day(from)} ${MONTH.format(from)}/${end}`;
-  return `${day(from)}/${end}`;
+  const year = (date) => date.getUTCFullYear();
+  const end = `${dayAndMonth(to)} ${year(to)}`;
+  if (year(from) !== year(to)) return `${dayAndMonth(from)} ${year(from)}/${end}`;
+  return from.getUTCMonth() === to.getUTCMonth() ? `${from.getUTCDate()}/${end}` : `${dayAndMonth(from)}/${end}`;
 }

@@ -68,7 +68,9 @@ function form(name, zone, options, locale = "en-GB") {
 
 const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
 const WALL = { year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric", hourCycle: "h23" };
-const DATE = { weekday: "short", day: "numeric", month: "short", year: "numeric" };
+const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+// As the server names them: of September, browsers make "Sept" or "Sep".
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 const valid = (ms) => Number.isFinite(ms) && Math.abs(ms) <= 8.64e15;
 
@@ -110,8 +112,16 @@ export function localClock(ms, zone) {
   return valid(ms) ? form("clock", zone, CLOCK).format(ms) : "–";
 }
 
+// "24 Nov", of a Date in UTC.
+export function dayAndMonth(date) {
+  return `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]}`;
+}
+
+// "Tue 24 Nov 2026".
 export function localDate(ms, zone) {
-  return valid(ms) ? form("date", zone, DATE).format(ms) : "–";
+  if (!valid(ms)) return "–";
+  const date = new Date(wallClock(ms, zone));
+  return `${DAYS[date.getUTCDay()]} ${dayAndMonth(date)} ${date.getUTCFullYear()}`;
 }
 
 // "PST", "GMT+1": the short name of the zone at that moment.
@@ -126,6 +136,6 @@ export function zoneName(ms, zone) {
 export function bothTimes(ms, zone) {
   if (!valid(ms)) return "";
   const utc = `${utcDate(ms)} ${utcClock(ms)} UTC`;
-  const local = `${localDate(ms, zone)} ${localClock(ms, zone)} ${zoneName(ms, zone)}`.replaceAll(",", "");
+  const local = `${localDate(ms, zone)} ${localClock(ms, zone)} ${zoneName(ms, zone)}`;
   return showsUtc(ms, zone) ? utc : `${utc} · ${local}`;
 }

@@ -21,10 +21,10 @@ ZONES = Settings(site_zones=["saf=America/Denver"])
 
 @pytest.fixture
 def in_denver(here: Here) -> Here:
-    """A site in Denver at 06:00 UTC: its evening there, in Tokyo the afternoon of the day after."""
+    """A site in Denver at 05:00 UTC: 22:00 or 23:00 there, in Tokyo the afternoon of the day after."""
     # In the two hours before noon the clock is ahead from the start.
     now = datetime.fromtimestamp(here.clock.now_ms() / 1000, UTC)
-    here.set_clock((now.replace(hour=6, minute=0) + timedelta(days=1) - now).total_seconds())
+    here.set_clock((now.replace(hour=5, minute=0) + timedelta(days=1) - now).total_seconds())
     here.serve(site_zones=ZONES.site_zones)
     Observatory(here).fetch()
     return here

@@ -195,6 +195,18 @@ def test_the_title_of_a_night(call: Call, night: str, title: str) -> None:
     assert call("night.js", "nightTitle", night) == title
 
 
+def test_the_page_names_the_nights_of_each_month_as_the_server_does(call: Call) -> None:
+    for month in range(1, 13):
+        for day in (1, 28):
+            name = f"2026-{month:02}-{day:02}"
+            assert call("night.js", "nightTitle", name) == night_named(Settings(), None, name).title
+
+
+def test_a_moment_names_the_month_as_the_nights_do(call: Call) -> None:
+    words = "2026-09-08 06:00:00 UTC \N{MIDDLE DOT} Tue 8 Sep 2026 02:00:00 EDT"
+    assert call("time.js", "bothTimes", ms(2026, 9, 8, 6)) == words
+
+
 def test_from_night_to_night(call: Call) -> None:
     assert call("night.js", "stepNight", "2026-12-31", 1) == "2027-01-01"
     assert call("night.js", "stepNight", "2026-03-01", -1) == "2026-02-28"
