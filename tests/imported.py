@@ -1,9 +1,8 @@
 """The modules that a process of prjobs imported, as the process prints at its end."""
 
 # The program prints the names of its modules at the end, behind its own output.
-# The driver of PostgreSQL is hidden: peewee imports it, with asyncio, where the extra `hub` installed it.
 LAUNCHER = (
-    "import atexit, sys; sys.modules['psycopg'] = None; "
+    "import atexit, sys; "
     "atexit.register(lambda: print('\\n', *(name for name, module in sys.modules.items() if module))); "
 )
 RUN = LAUNCHER + "from prjobs.cli import main; sys.exit(main(sys.argv[1:]))"

@@ -11,7 +11,8 @@ from tests.imported import BARE, RUN, named
 CRYPTOGRAPHY = {"jwt", "cryptography"}
 SERVER = {"bottle", "waitress", "prjobs.server", "prjobs.opening", "prjobs.web", "prjobs.demo"} | CRYPTOGRAPHY
 STORE = {"peewee", "prjobs.store", "prjobs.jobs", "prjobs.monitor", "prjobs.cloud"}
-RARE = {"ephem", "markdown_it", "segno", "tomllib", "asyncio"}
+# The driver of PostgreSQL is of the hub alone, and peewee imports asyncio with the driver.
+RARE = {"ephem", "markdown_it", "segno", "tomllib", "asyncio", "psycopg"}
 
 
 def modules(*arguments: str, code: str = RUN) -> set[str]:
