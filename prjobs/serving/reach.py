@@ -1,4 +1,7 @@
-"""The way from a standby to the active process of the hub, looked at each second in a thread of its own."""
+"""The way from a standby to the active process of the hub, looked at each second in a thread of its own.
+
+A connection of a client that cannot be passed on brings the next look forward.
+"""
 
 import hmac
 import logging
@@ -19,6 +22,8 @@ from prjobs.web.relay_pair import Target
 
 logger = logging.getLogger(__name__)
 LOOK_S = 1.0
+# Many clients may fail at once.
+SOONEST_S = 0.05
 # The longest look at an address. Windows takes two seconds to tell that nobody listens.
 ANSWER_S = 2.5
 # The answer has a few hundred bytes.
@@ -80,7 +85,9 @@ class Reach:
         while not stop.is_set():
             if active := self._active:
                 self._look(active)
-            stop.wait(LOOK_S)
+            stop.wait(SOONEST_S)
+            self._relay.has_failed.wait(LOOK_S)
+            self._relay.has_failed.clear()
 
     def _look(self, active: Process) -> None:
         try:

@@ -1,11 +1,13 @@
 """The relay of a standby: connections of clients are passed on to the active process of the hub.
 
 A relayed connection proves nothing about the arrival of an answer, like one behind a proxy: bytes that reached the
-standby may never reach the client. Only `arm`, `aim` and `is_passing` are for other threads than the loop's.
+standby may never reach the client. Only `arm`, `aim`, `is_passing` and `has_failed` are for other threads than the
+loop's.
 """
 
 import logging
 import socket
+import threading
 
 from prjobs.access.relayed import HEAD_BYTES, MAGIC, HeadReader, HeadWriter
 from prjobs.base.clock import Clock
@@ -42,6 +44,8 @@ class Relay:
         self._reader: HeadReader | None = None
         self._turn_s = self.clock.elapsed_s()
         self._warned_s: float | None = None
+        # Set when no connection to the target could be made.
+        self.has_failed = threading.Event()
 
     def arm(self, writer: HeadWriter, reader: HeadReader) -> None:
         """Take and write heads from now on."""
@@ -134,7 +138,8 @@ class Relay:
         try:
             pair = Pair(self, target, channel, data)
         except OSError:
-            # The next look at the active process tells more.
+            # A look at the active process tells more.
+            self.has_failed.set()
             return data
         self._pairs.add(pair)
         for side in (pair.client, pair.upstream):
@@ -165,7 +170,8 @@ class Relay:
                 pair.upstream.spent_s /= 2
 
     def answer_here(self, opened: socket.socket, begun: Begun) -> None:
-        """Have this process answer the client, or close the connection."""
+        """Have this process answer the client, or close the connection: the active process is not reached."""
+        self.has_failed.set()
         try:
             channel = Channel(begun.server, opened, begun.address, begun.server.adj, map=self.sockets)
             channel.first = None

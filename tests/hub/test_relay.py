@@ -16,6 +16,11 @@ import requests
 from prjobs.access.relayed import HEAD_BYTES, MAGIC, HeadReader, HeadWriter
 from prjobs.base.clock import StoreClock
 from prjobs.base.folder import Folder
+from prjobs.base.settings import Settings
+from prjobs.serving import reach
+from prjobs.serving.running import listen
+from prjobs.web.relay_pair import Target
+from prjobs.web.standby import StandbyApp
 from tests.clocks import ManualClock
 from tests.hub.processes import Hub, health_of, is_active, is_relaying
 from tests.plain_http import POLL, read_answer, request
@@ -41,6 +46,11 @@ def connect(program: Program) -> socket.socket:
 def states(hub: Hub) -> list[str]:
     with psycopg.connect(hub.url) as connection:
         return [state for (state,) in connection.execute("SELECT state FROM handout ORDER BY id")]
+
+
+def messages(program: Program) -> str:
+    """Return what the process has written on stderr, which a thread of its own writes a little later."""
+    return Path(f"{program.data}.err").read_text()
 
 
 def test_a_standby_passes_everything_on(hub):
@@ -101,10 +111,46 @@ def test_another_process_answers_soon_after_the_active_one_was_killed(hub):
     wait_for(lambda: third.post("newjob", JOB | {"action": "cancel_all_commands"}, token).status_code == 200)
     assert waiting not in [job["ulid"] for job in second.post("getnewjobs", {"site": "saf"}).json()]
     active = hub.active([second, third])
-    said = Path(f"{active.data}.err").read_text()
     # It was not the ten seconds without a sign that ended the wait.
-    assert "has ended: this process takes over" in said
-    assert "gives no sign of life" not in said
+    wait_for(lambda: "has ended: this process takes over" in messages(active))
+    assert "gives no sign of life" not in messages(active)
+
+
+class Looks(reach.Reach):
+    """The way to the active process, with a count of the looks in place of the looks."""
+
+    count = 0
+
+    def _look(self, _active):
+        self.count += 1
+
+
+def test_a_client_that_cannot_be_passed_on_brings_the_next_look_at_the_active_process_forward(monkeypatch):
+    monkeypatch.setattr(reach, "LOOK_S", 3600.0)
+    clock, settings, stop = StoreClock(), Settings(port=0), threading.Event()
+    listener = listen(StandbyApp(settings), settings)
+    relay = listener.open_relay(clock)
+    writer = HeadWriter(b"secret", clock, [])
+    relay.arm(writer, HeadReader(b"secret", clock, lambda: "alpha"))
+    way = Looks(relay, writer, b"secret", clock)
+    with ExitStack() as stack:
+        closed = stack.enter_context(socket.socket())
+        # Bound, and not listening: the address refuses connections, and no other program takes it.
+        closed.bind(("127.0.0.1", 0))
+        place = closed.getsockname()
+        url = f"http://127.0.0.1:{place[1]}"
+        relay.aim(Target("beta", url, (socket.AF_INET, socket.SOCK_STREAM, 0, place)))
+        serving = threading.Thread(target=listener.run, args=(lambda: None,))
+        serving.start()
+        stack.callback(serving.join)
+        stack.callback(listener.stop)
+        stack.callback(relay.has_failed.set)
+        stack.callback(stop.set)
+        way.follow(reach.Process("beta", url), stop)
+        wait_for(lambda: way.count == 1)
+        assert requests.get(f"http://127.0.0.1:{listener.port}/api/now", timeout=30).status_code == 503
+        wait_for(lambda: way.count == 2)
+    assert way.count == 2
 
 
 def test_a_session_that_asked_for_the_health_is_passed_on_next(hub):
@@ -224,7 +270,7 @@ def test_only_a_process_of_the_hub_may_relay(hub):
     assert relayed(hub, first, MAGIC + b"x" * HEAD_BYTES) == b""
     # What was relayed to a process that is a standby by now is not passed on again.
     assert b" 503 " in relayed(hub, second, other_process)
-    assert "relays a connection without a good proof" in Path(f"{first.data}.err").read_text()
+    wait_for(lambda: "relays a connection without a good proof" in messages(first))
 
 
 def test_a_relayed_caller_has_the_rights_of_its_own_address(hub):
