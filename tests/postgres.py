@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.bench.rivals.programs import find_program, free_port
+from tests.disks import folder_in_memory
 
 # Without a server the tests are skipped; with one of these variables they fail: in CI nothing is left out unseen.
 _ASKED = os.environ.get("TEST_PRJOBS_POSTGRES") == "required" or bool(os.environ.get("CI"))
@@ -79,12 +80,6 @@ def account() -> dict[str, Any]:
     return {"user": found.pw_uid, "group": found.pw_gid, "extra_groups": []}
 
 
-def _in_memory() -> str | None:
-    """Return a folder of a file system in memory with room for the data of servers; None without such a folder."""
-    folder = Path("/dev/shm")
-    return str(folder) if folder.is_dir() and shutil.disk_usage(folder).free > 4 * 2**30 else None
-
-
 class PostgresServer:
     """A cluster of its own in a temporary folder. `pid` is the postmaster's, for tests that kill or restart it.
 
@@ -92,7 +87,7 @@ class PostgresServer:
     """
 
     def __init__(self, following: "PostgresServer | None" = None, at: int = 0, **settings: str) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="prjobs-postgres-", dir=_in_memory()))
+        self.folder = Path(tempfile.mkdtemp(prefix="prjobs-postgres-", dir=folder_in_memory()))
         self.data, self.log = self.folder / "data", self.folder / "log"
         self.settings = QUICK | settings
         self._account = account()

@@ -32,6 +32,7 @@ from prjobs.store.sqlite import SqliteEngine
 from prjobs.store.transaction import Transaction
 from tests import stores
 from tests.cloud.cloud_model import FULL_BYTES, SITE, CloudModel
+from tests.disks import folder_in_memory
 
 START_MS = 1_700_000_000_000
 DAY_MS = 86_400_000
@@ -229,8 +230,7 @@ class World:
         self.network: Any = ModelNetwork(self)
         self.timings = timings
         known = {"cloud_mode": mode, "cloud_sites": [SITE], "cloud_base_url": "http://model"}
-        root = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
-        self.folder = Folder(Path(tempfile.mkdtemp(prefix="prjobs-model-", dir=root)))
+        self.folder = Folder(Path(tempfile.mkdtemp(prefix="prjobs-model-", dir=folder_in_memory())))
         self.folder.create()
         self.settings = Settings(**{**NEVER_EXPIRE, **known, **settings})
         stores.make(self.folder.path, self.settings)
