@@ -1,15 +1,18 @@
 """The program as its users have it: a process that is started, used, stopped and killed."""
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import requests
 
+from prjobs.cli import main
 from tests.waiting import wait_for
 
 JOB = {
@@ -124,10 +127,11 @@ class Program:
         return code, out or "", errors or ""
 
     def token(self, user_id: str = "auth0|alice", *flags: str) -> str:
-        """A new token of the appliance's own."""
-        made = self.run("token", "create", "--user", user_id, *flags)
-        assert made.returncode == 0, made.stderr
-        return made.stdout.strip()
+        """A new token of the appliance's own. The command runs in this process: a process takes longer to start."""
+        with redirect_stdout(io.StringIO()) as printed:
+            code = main(["token", "create", "--user", user_id, *flags, "--data", str(self.data)])
+        assert code == 0
+        return printed.getvalue().strip()
 
     def post(self, name: str, body: dict[str, Any], token: str | None = None, **named: Any) -> requests.Response:
         """One request as a site's program sends it: no content type, the body as JSON text."""
