@@ -231,7 +231,7 @@ def quiet():
 
 
 @pytest.mark.sqlite("thousands of steps")
-@pytest.mark.parametrize("seeds", [range(2, 5), pytest.param(range(20), marks=pytest.mark.long)])
+@pytest.mark.parametrize("seeds", [range(2, 5), pytest.param(range(20), marks=pytest.mark.long(about_s=60))])
 def test_through_faults_less_is_missed_and_nothing_cancelled_runs(quiet, seeds):
     runs = {mode: [run_plain_world(400, seed, mode) for seed in seeds] for mode in ("never", "once")}
     for run in [*runs["never"], *runs["once"]]:

@@ -22,6 +22,7 @@ from prjobs.server import Server
 from prjobs.store.models import JobRow
 from tests import stores
 from tests.clocks import ManualClock
+from tests.lengths import TIMES
 from tests.verbs import USER, make_token, take
 
 JOB = {
@@ -405,7 +406,7 @@ class Picker:
         self.numbers |= dict.fromkeys((job["ulid"] for job in answer.json()), next(self.order))
 
 
-@pytest.mark.parametrize("stops", [400, pytest.param(5_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("stops", [400, pytest.param(2_000 * TIMES, marks=pytest.mark.long(about_s=25))])
 @pytest.mark.parametrize("path", ["/newjob", "/api/make_safe"])
 @pytest.mark.parametrize("is_picked_up", [True, False], ids=["picked up at once", "not picked up"])
 def test_no_stop_of_a_flood_is_refused(

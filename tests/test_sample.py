@@ -13,6 +13,7 @@ import pytest
 from prjobs.base.catalogue import is_stop as is_stop_here
 from prjobs.client import is_stop
 from prjobs.upkeep.inspection import open_read_only
+from tests.lengths import TIMES
 from tests.program import Program
 from tests.readme import sample
 from tests.waiting import wait_for
@@ -81,7 +82,7 @@ class Night:
         self.program.serve("--port", self.program.url.rpartition(":")[2], **named)
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(15, marks=pytest.mark.long)])
+@pytest.mark.parametrize("rounds", [1, pytest.param(6 * TIMES, marks=pytest.mark.long(about_s=45))])
 def test_the_sample_program_outlives_kills_and_loses_and_doubles_nothing(
     program: Program, tmp_path: Path, rounds: int
 ) -> None:

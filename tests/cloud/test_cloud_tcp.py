@@ -45,7 +45,7 @@ def clean(report):
     }
 
 
-@pytest.mark.parametrize(("jobs", "faults"), [(60, 8), pytest.param(500, 50, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("jobs", "faults"), [(60, 8), pytest.param(500, 50, marks=pytest.mark.long(about_s=40))])
 def test_through_faults_on_the_way(campaign, jobs, faults):
     campaign.start()
     campaign.proxy.share, campaign.proxy.left = 0.3, faults
@@ -57,7 +57,7 @@ def test_through_faults_on_the_way(campaign, jobs, faults):
     assert (report["jobs"], report["faults"]) == (jobs, faults)
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.long(about_s=70))])
 def test_through_kills(campaign, kills):
     campaign.start()
     campaign.proxy.share, campaign.proxy.left = 0.1, 40

@@ -7,6 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from tests.cloud.model import CRASHES, DAY_MS, Crash, World
 from tests.cloud.watching import Watch
+from tests.lengths import TIMES
 
 
 class Sync(RuleBasedStateMachine):
@@ -93,6 +94,6 @@ class TestSync(Sync.TestCase):
     settings = settings(max_examples=15, stateful_step_count=25)
 
 
-@pytest.mark.long
+@pytest.mark.long(about_s=40)
 class TestSyncAtLength(Sync.TestCase):
-    settings = settings(max_examples=300, stateful_step_count=25)
+    settings = settings(max_examples=100 * TIMES, stateful_step_count=25)

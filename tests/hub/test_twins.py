@@ -24,6 +24,7 @@ from prjobs.web import contract
 from prjobs.web.app import build_app
 from tests import stores
 from tests.clocks import ManualClock
+from tests.lengths import TIMES
 from tests.postgres import driver, shared_server
 from tests.verbs import make_token
 
@@ -399,8 +400,8 @@ def test_a_story_has_the_same_answers_and_tables_on_both_engines(tell, steps):
     assert tell(steps) == ""
 
 
-@pytest.mark.long
-@settings(max_examples=60, phases=PHASES)
+@pytest.mark.long(about_s=30)
+@settings(max_examples=25 * TIMES, phases=PHASES)
 @given(steps=stories)
 def test_many_stories_have_the_same_answers_and_tables_on_both_engines(tell, steps):
     assert tell(steps) == ""
