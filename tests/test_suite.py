@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ NAMES = {path.name for path in MODULES}
 each_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(TESTS)))
 
 
+@cache
 def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
