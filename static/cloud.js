@@ -1,7 +1,7 @@
 // The link to the cloud as words: one short phrase for the screen Now, a card and its facts for the screen Site.
 // `cloud` is what /api/now says of it, null while the link is off. Pure functions.
 
-import { ago, DAY, SECOND, span, utcClock, utcDate } from "./time.js";
+import { ago, dayOrClock, SECOND, span, utcClock } from "./time.js";
 
 // A difference below this is what the way there takes.
 const CLOCK_WORTH_SAYING = 2 * SECOND;
@@ -13,11 +13,7 @@ const MODES = {
   shadow: "shadow: only watches another program do the work",
 };
 
-// "03:12", with its date when that is not today.
-function since(ms, nowMs) {
-  const hm = utcClock(ms).slice(0, 5);
-  return nowMs - ms < DAY ? hm : `${utcDate(ms).slice(5)} ${hm}`;
-}
+const since = (ms, nowMs) => dayOrClock(ms, nowMs, utcClock(ms).slice(0, 5));
 
 const behindWords = (cloud) => (cloud.unsent ? `${cloud.unsent} behind` : "not in step");
 const stateWords = (cloud) => (cloud.state === "behind" ? behindWords(cloud) : cloud.state);

@@ -15,7 +15,7 @@ import { SiteTable } from "./site_table.js";
 import { parseSites, sitesRoute } from "./sites_filter.js";
 import { zoneOf } from "./sky.js";
 import { isPastNow, phaseOf, progress, silentFor, siteReports, siteState, stuck } from "./state.js";
-import { bothTimes, utcClock } from "./time.js";
+import { bothTimes, dayOrClock } from "./time.js";
 import {
   actorName, actorTip, askedWords, besides, deviceName, eventWord, jobLabel, sinceWords, siteSentence, statusMeaning,
   statusWord, stuckWords, tallyWords, timeWords, userName,
@@ -63,7 +63,7 @@ export function startNow({ root, model, clock, stop, go }) {
       showSite(panelOf(panels, site.site, elements[at]), site, state, model, clock.now());
       stop.drawHere(parts(elements[at]).stopHere, site.site);
     });
-    showEvents(here, model, filter.site, sites.length > 1);
+    showEvents(here, model, { site: filter.site, many: sites.length > 1, now: clock.now() });
   }
 
   let visible = false;
@@ -259,7 +259,7 @@ function showJob(row, job, site, now, zone) {
   setText(here.stuck, stuckWords(job, now, reports));
 }
 
-function showEvents(here, model, site, many) {
+function showEvents(here, model, { site, many, now }) {
   const held = isInUse(here.events) && here.events.childElementCount > 0;
   const own = site ? model.events.filter((event) => event.job.site === site) : model.events;
   show(here.eventsBox, own.length);
@@ -267,7 +267,7 @@ function showEvents(here, model, site, many) {
   if (held) return;
   const events = own.slice(0, EVENTS_SHOWN);
   const rows = keyed(here.events, events.map((event) => event.seq), () => eventRow());
-  events.forEach((event, at) => showEvent(rows[at], event, many, zoneOf(model.around, event.job.site)));
+  events.forEach((event, at) => showEvent(rows[at], event, many, now, zoneOf(model.around, event.job.site)));
 }
 
 function eventRow() {
@@ -276,10 +276,10 @@ function eventRow() {
   return row;
 }
 
-function showEvent(row, event, many, zone) {
+function showEvent(row, event, many, now, zone) {
   const here = parts(row);
   setAttr(row, "data-phase", phaseOf(event));
-  setText(here.time, utcClock(event.time_ms));
+  setText(here.time, dayOrClock(event.time_ms, now));
   setTip(here.time, bothTimes(event.time_ms, zone));
   setGlyph(here.glyph, eventWord(event) === "sent" ? "sent" : phaseOf(event));
   setText(here.status, eventWord(event));

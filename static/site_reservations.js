@@ -5,11 +5,11 @@ import { reservationsDoubt } from "./around.js";
 import { armed } from "./arming.js";
 import { clone, keyed, parts, setAttr, setProblem, setText, setTip, show } from "./dom.js";
 import { isStaff } from "./model.js";
-import { holderName, readReservation, reservationWords } from "./reserve.js";
+import { holderName, lengthWords, readReservation, reservationWords } from "./reserve.js";
 import { reservationsOf } from "./site_cards.js";
 import { zoneOf } from "./sky.js";
 import { SmallForm } from "./small_form.js";
-import { bothTimes, utcClock, utcDate } from "./time.js";
+import { bothTimes } from "./time.js";
 
 const FIELDS = [
   { name: "user", label: "user id", kind: "text", required: true, example: "auth0|ann" },
@@ -98,8 +98,7 @@ export class ReservationList {
 }
 
 function drawRow(here, one, mayRemove, zone) {
-  const hm = (ms) => utcClock(ms).slice(0, 5);
-  setText(here.when, `${utcDate(one.start_ms)} ${hm(one.start_ms)}–${hm(one.end_ms)} UTC`);
+  setText(here.when, lengthWords(one));
   setTip(here.when, `${bothTimes(one.start_ms, zone)} until ${bothTimes(one.end_ms, zone)}`);
   setText(here.who, [holderName(one), one.title].filter(Boolean).join(" · "));
   const made = one.source === "local" ? `made here by ${one.created_by}` : "of the calendar";

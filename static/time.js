@@ -62,7 +62,7 @@ const FORMS = new Map();
 
 function form(name, zone, options, locale = "en-GB") {
   const key = `${name}/${zone || ""}`;
-  if (!FORMS.has(key)) FORMS.set(key, new Intl.DateTimeFormat(locale, { timeZone: zone, ...options }));
+  if (!FORMS.has(key)) FORMS.set(key, new Intl.DateTimeFormat(locale, { timeZone: zone || undefined, ...options }));
   return FORMS.get(key);
 }
 
@@ -106,6 +106,11 @@ export function isZone(zone) {
 // The clock, with the date before it when that is another day.
 export function datedClock(ms, nowMs) {
   return utcDate(ms) === utcDate(nowMs) ? utcClock(ms) : `${utcDate(ms)} ${utcClock(ms)}`;
+}
+
+// The clock, or "11-23 03:12" where that was a day ago or longer.
+export function dayOrClock(ms, nowMs, clock = utcClock(ms)) {
+  return nowMs - ms < DAY ? clock : `${utcDate(ms).slice(-5)} ${utcClock(ms).slice(0, 5)}`;
 }
 
 export function localClock(ms, zone) {

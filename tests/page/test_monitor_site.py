@@ -424,6 +424,24 @@ def test_who_has_it_and_who_is_next(call: Call) -> None:
     ]
 
 
+def test_a_reservation_of_days_says_the_day_of_its_end(call: Call) -> None:
+    start, days = (
+        NOW + 16 * HOUR,
+        {"creator": "Ann K.", "creator_id": "ann", "start_ms": NOW, "end_ms": NOW + 76 * HOUR},
+    )
+    said = [
+        call("reserve.js", "lengthWords", {"start_ms": start, "end_ms": start + length * HOUR})
+        for length in (4, 24, 72)
+    ]
+    assert said == [
+        "2026-11-24 22:00\N{EN DASH}02:00 UTC",
+        "2026-11-24 22:00 \N{EN DASH} 2026-11-25 22:00 UTC",
+        "2026-11-24 22:00 \N{EN DASH} 2026-11-27 22:00 UTC",
+    ]
+    words = call("reserve.js", "reservationWords", {"mode": "local"}, {"now": [days], "next": None}, NOW)
+    assert words == ["Reserved: Ann K. until 11-27 10:00 UTC (3d04h)"]
+
+
 def test_a_spreadsheet_runs_nothing_of_a_job(call: Call) -> None:
     evil = {"created_ms": NOW, "changed_ms": NOW, "label": '=cmd|"x"', "user_name": "a, b", "status": "-1"}
     text = call("csv.js", "toCsv", [evil])

@@ -124,6 +124,11 @@ def test_a_clock_of_another_day_has_its_date(call: Call) -> None:
     assert call("time.js", "datedClock", NOW + 18 * HOUR, NOW) == "2026-11-25 00:00:00"
 
 
+def test_a_clock_of_a_day_ago_or_longer_has_its_day(call: Call) -> None:
+    said = [call("time.js", "dayOrClock", NOW - hours * HOUR, NOW) for hours in (0, 23, 24, 24 * 300)]
+    assert said == ["06:00:00", "07:00:00", "11-23 06:00", "01-28 06:00"]
+
+
 ZONE_OF = """async ([zone]) => (await import("/sky.js")).zoneOf({ sky: new Map([["saf", { zone }]]) }, "saf") ?? null"""
 
 
