@@ -210,6 +210,9 @@ def make_server(tmp_path: Path, patient: None) -> Iterator[Callable[..., Server]
 
     def make(clock: Clock | None = None, name: str = "data", **settings: object) -> Server:
         folder = Folder(tmp_path / name)
+        if not stores.on_postgresql():
+            folder.create()
+            stores.lay_empty_store(folder)
         server = Server(folder, stores.placed(folder.path, Settings(port=0, **settings)), clock)
         thread = threading.Thread(target=server.run)
         thread.start()

@@ -6,7 +6,9 @@ Both engines run the same files of tests: those in `BOTH`. A test about SQLite's
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -14,9 +16,11 @@ import msgspec
 from prjobs import opening
 from prjobs.appliance import Appliance
 from prjobs.base.clock import Clock
+from prjobs.base.files import private_opener
 from prjobs.base.folder import Folder
 from prjobs.base.settings import Settings
 from prjobs.opening import SERVING, Purpose, Start
+from prjobs.store import schema
 from prjobs.store.engine import Connection, Engine
 from prjobs.store.schema import open_database
 from prjobs.store.sqlite import FileConnection, SqliteEngine
@@ -254,8 +258,26 @@ def disk_full() -> Exception:
     return psycopg.errors.DiskFull("could not extend file: No space left on device")
 
 
+@cache
+def _empty_store(migrations: Path) -> bytes:
+    """Return the file of a store that has the schema of these migrations and no rows."""
+    with TemporaryDirectory() as place:
+        path = Path(place) / "empty.sqlite3"
+        open_database(path).close()
+        return path.read_bytes()
+
+
+def lay_empty_store(folder: Folder) -> None:
+    """Put the file of an empty store into a folder that was never opened: migrations take longer than most tests."""
+    if folder.path.is_dir() and not folder.identity() and not folder.database.exists():
+        with open(folder.database, "wb", opener=private_opener) as file:
+            file.write(_empty_store(schema.MIGRATIONS))
+
+
 def open_appliance(
     folder: Folder, settings: Settings, clock: Clock, purpose: Purpose = SERVING
 ) -> tuple[Appliance, Start]:
     """Open the folder as `prjobs.opening.open_appliance` does, with a store of this run's engine."""
+    if not on_postgresql() and not purpose.demo:
+        lay_empty_store(folder)
     return opening.open_appliance(folder, placed(folder.path, settings), clock, purpose)
