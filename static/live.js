@@ -88,7 +88,7 @@ export class Live {
     // A load that fails counts: what a screen loaded by itself meanwhile may be another server's.
     this.loads += 1;
     const [now, rows] = await this.askNow("");
-    Object.assign(model, { seq: 0, version: null, store: null, events: [] });
+    Object.assign(model, { seq: 0, version: null, store: null, events: [], lately: [] });
     for (const known of [model.sites, model.open]) known.clear();
     this.takeNow(now, rows);
     model.seq = 0;

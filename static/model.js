@@ -8,12 +8,14 @@ import { isOpen, phaseOf } from "./state.js";
 import { SECOND } from "./time.js";
 
 export const EVENTS_KEPT = 60;
+// The newest changes, more than come in the moment for which the server keeps its view of a site.
+const LATELY_KEPT = 500;
 
 export function newModel() {
   return {
     loaded: false, version: null, build: "", seq: 0, demo: false, user: null,
     health: { ok: true, problems: [] },
-    sites: new Map(), open: new Map(), events: [], alarms: [], alarmsMark: "", makings: [], locks: [],
+    sites: new Map(), open: new Map(), events: [], lately: [], alarms: [], alarmsMark: "", makings: [], locks: [],
     cloud: null, store: null, around: newAround(),
     // The number of acts of this page whose answers the model has taken.
     acts: 0,
@@ -62,6 +64,9 @@ export function applyNow(model, answer) {
   model.sites = new Map(answer.sites.map((site) => [site.site, { ...site, locks: locksHolding(model.locks, site.site) }]));
   const noted = answer.sites.flatMap((site) => site.open).filter((job) => isNotedAnew(model.open.get(job.ulid), job));
   for (const site of answer.sites) replaceOpen(model, site);
+  // The server keeps its view of a site for a moment: what is known to be newer stays.
+  const asOf = new Map(answer.sites.map((site) => [site.site, site.seq ?? answer.seq]));
+  for (const change of model.lately) if (change.seq > asOf.get(change.job.site)) putJob(model, change.job);
   for (const job of [...model.open.values()]) {
     if (!model.sites.has(job.site) || job.created_ms < answer.time_ms - rules.listed_s * SECOND) model.open.delete(job.ulid);
   }
@@ -110,11 +115,17 @@ export function applyChanges(model, answer) {
   return fresh;
 }
 
+function putJob(model, job) {
+  if (isOpen(job)) model.open.set(job.ulid, job);
+  else model.open.delete(job.ulid);
+}
+
 function applyChange(model, change) {
   const job = change.job;
   if (!job) return;
-  if (isOpen(job)) model.open.set(job.ulid, job);
-  else model.open.delete(job.ulid);
+  putJob(model, job);
+  model.lately.push(change);
+  if (model.lately.length > LATELY_KEPT) model.lately.shift();
   if (!model.sites.has(job.site)) {
     // Of many sites, nobody looks at this one.
     if (model.many) return;

@@ -3,6 +3,7 @@
 import requests
 
 from prjobs.base.settings import Settings
+from prjobs.jobs import log
 from prjobs.jobs.saved_polls import save_polls
 from prjobs.monitor import sites
 from prjobs.opening import close_appliance
@@ -26,6 +27,18 @@ def test_it_works(make_server):
     last_ms = clock.wall_ms
     assert site["polls"] == {"primary": {"last_ms": last_ms, "usual_gap_ms": 3000, "gaps_ms": [3000, 4000, 3000]}}
     assert (site["last_poll_ms"], site["usual_gap_ms"]) == (last_ms, 3000)
+
+
+def test_a_view_that_was_kept_says_as_of_which_change(appliance, clock, submit):
+    take(appliance)
+    before = only(appliance).seq
+    sent = submit()
+    kept = only(appliance)
+    assert (kept.seq, kept.open) == (before, [])
+    clock.advance(1)
+    newer = only(appliance)
+    assert newer.seq == log.last_seq(appliance.queue.database) > before
+    assert [job.ulid for job in newer.open] == [sent.ulid]
 
 
 def test_the_last_twenty_gaps(appliance, clock):

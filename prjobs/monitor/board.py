@@ -194,9 +194,10 @@ class SharedBySite:
 
 
 class Counted(NamedTuple):
-    """The day of a site as counted at `made_s` of elapsed time, and the number of jobs."""
+    """The day of a site as counted at `made_s` of elapsed time after change `seq`, and the number of jobs."""
 
     made_s: float
+    seq: int
     jobs: int
     day: Any
 
@@ -234,8 +235,12 @@ class Days:
         self._changed.discard(site)
         if len(self._days) > 2 * queue.polls.LIMIT:
             self._days.clear()
-        self._days[site] = counted = Counted(now_s, *count(queue, site))
+        self._days[site] = counted = Counted(now_s, self._seq, *count(queue, site))
         return counted.day
+
+    def seq_of(self, site: str) -> int:
+        """Return the number of the newest change that the day of a site surely has. Raises KeyError before `of`."""
+        return self._days[site].seq
 
 
 @dataclass(frozen=True)

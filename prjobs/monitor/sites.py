@@ -28,11 +28,13 @@ class Polls(msgspec.Struct, kw_only=True):
 class SiteView(msgspec.Struct, kw_only=True):
     """The view of a site. `polls` has the primary queue, and the alternate queue once a program polled there.
 
+    The jobs are as of the change `seq`: the view is kept for a while, and other parts of an answer may be newer.
     `reporting` has the devices with a report on a job of the last day; `note` is a sentence for whoever sends a job to
     a site that never polled, else empty.
     """
 
     site: str
+    seq: int
     last_poll_ms: int | None
     usual_gap_ms: int | None
     silent: bool
@@ -81,7 +83,7 @@ def list_named(board: Board, wanted: Iterable[str]) -> list[SiteView]:
 def _view_one(board: Board, site: str) -> SiteView:
     with board.days.lock:
         board.days.follow(board.queue)
-        return _view_site(board.queue, site, board.days.of(board.queue, site, _count_day))
+        return _view_site(board, site)
 
 
 class _Day(NamedTuple):
@@ -95,16 +97,17 @@ class _Day(NamedTuple):
 
 def view_sites(board: Board) -> list[SiteView]:
     """Return the view of every site with jobs or polls, by name."""
-    queue, days = board.queue, board.days
-    with days.lock:
-        days.follow(queue)
-        return [_view_site(queue, site, days.of(queue, site, _count_day)) for site in sorted(queue.polls.sites())]
+    with board.days.lock:
+        board.days.follow(board.queue)
+        return [_view_site(board, site) for site in sorted(board.queue.polls.sites())]
 
 
-def _view_site(queue: Queue, site: str, day: _Day) -> SiteView:
+def _view_site(board: Board, site: str) -> SiteView:
+    queue, day = board.queue, board.days.of(board.queue, site, _count_day)
     poller = queue.polls.of(site, PRIMARY)
     return SiteView(
         site=site,
+        seq=board.days.seq_of(site),
         last_poll_ms=poller.last_ms if poller else None,
         usual_gap_ms=poller.usual_gap_ms if poller else None,
         silent=_is_silent(queue, poller),

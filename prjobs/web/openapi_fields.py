@@ -48,6 +48,7 @@ FIELDS: dict[str, str] = {
     "again_of": "The id of the job of which this one is a repetition; null for most jobs.",
     "attempts": "The number of hand-outs that were given back.",
     "note": "A remark, such as the reason for the status; often empty.",
+    "SiteView.seq": "The number of the newest change that the jobs and counts of the site have for sure.",
     "SiteView.note": "A sentence for whoever sends a job to a site that never polled; else empty.",
     "Now.alarms": "The raised alarms, unseen before seen, the worst first; null while they are as `alarms_mark` says.",
     "Now.alarms_mark": "What the next request gives as `alarms`.",

@@ -55,6 +55,15 @@ def test_the_alarms_are_those_of_the_last_answer(call: Call) -> None:
     assert know(call, ("applyNow", {**answer, "alarms": [alarm]}), now(2, site()))["alarms"] == []
 
 
+def test_what_is_newer_than_a_view_that_the_server_has_kept_stays(call: Call) -> None:
+    sent = changes(change(1, ulid=ulid(1)))
+    assert know(call, sent, now(1, site(seq=0)))["open"] == [ulid(1)]
+    ended = changes(change(2, ulid=ulid(1), status="COMPLETE", phase="done"))
+    assert know(call, sent, ended, now(2, site(seq=1, open=[job(ulid=ulid(1))])))["open"] == []
+    # As new as the view, and not listed.
+    assert know(call, sent, now(1, site(seq=1)))["open"] == []
+
+
 def test_a_job_that_is_not_listed_any_more_is_gone(call: Call) -> None:
     first = now(1, site(open=[job(ulid=ulid(1)), job(ulid=ulid(2))]))
     assert know(call, first, now(2, site(open=[job(ulid=ulid(2))])))["open"] == [ulid(2)]
