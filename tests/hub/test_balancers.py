@@ -4,6 +4,7 @@ import re
 import socket
 import subprocess
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -94,37 +95,62 @@ class Observatory:
         self._thread.join(60)
 
 
+@contextmanager
+def hub_behind(name: str, folder: Path, postgres_url: str) -> Iterator[tuple[str, Hub, dict[str, str]]]:
+    """Start two processes behind a balancer; yield its address, the hub, and the headers of a user."""
+    hub = Hub(folder, postgres_url)
+    try:
+        members = [hub.add(), hub.add()]
+        with balancer(name, folder, [int(one.url.rsplit(":", 1)[1]) for one in members]) as url:
+            yield url, hub, {"Authorization": f"Bearer {hub.token(members[0])}"}
+    finally:
+        hub.end()
+
+
+def send(url: str, headers: dict[str, str]) -> str:
+    """Send a job; return its ulid, or nothing if it was refused."""
+    answer = requests.post(f"{url}/newjob", json=JOB, headers=headers, timeout=60)
+    return str(answer.json()["ulid"]) if answer.status_code == 200 else ""
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["haproxy", "nginx"])
 def test_the_active_process_is_killed_under_polls(
     name: str, tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PRJOBS_TRUSTED_PROXY", "127.0.0.1")
-    hub = Hub(tmp_path, postgres_url)
-    try:
-        first, second = hub.add(), hub.add()
-        ports = [int(one.url.rsplit(":", 1)[1]) for one in (first, second)]
-        with balancer(name, tmp_path, ports) as url:
-            headers = {"Authorization": f"Bearer {hub.token(first)}"}
-
-            def send() -> str:
-                answer = requests.post(f"{url}/newjob", json=JOB, headers=headers, timeout=60)
-                return str(answer.json()["ulid"]) if answer.status_code == 200 else ""
-
-            sent = [wait_for(send)]
-            observatory = Observatory(url)
-            sent += [wait_for(send) for _ in range(4)]
-            wait_for(lambda: set(observatory.jobs) == set(sent))
-            first.kill()
-            before = observatory.statuses.total()
-            wait_for(lambda: observatory.statuses.total() > before + 5)
-            sent.append(wait_for(send))
-            assert is_active(second)
-            wait_for(lambda: sent[-1] in observatory.jobs)
-            observatory.end()
-    finally:
-        hub.end()
+    with hub_behind(name, tmp_path, postgres_url) as (url, hub, headers):
+        first, second = hub.programs
+        sent = [wait_for(lambda: send(url, headers))]
+        observatory = Observatory(url)
+        sent += [wait_for(lambda: send(url, headers)) for _ in range(4)]
+        wait_for(lambda: set(observatory.jobs) == set(sent))
+        first.kill()
+        before = observatory.statuses.total()
+        wait_for(lambda: observatory.statuses.total() > before + 5)
+        sent.append(wait_for(lambda: send(url, headers)))
+        assert is_active(second)
+        wait_for(lambda: sent[-1] in observatory.jobs)
+        observatory.end()
     assert observatory.wrong == []
-    # A balancer that holds a poll until the other process is active shows no 503.
-    assert set(observatory.statuses) <= {200, 503}
+    # Both recipes answer with these where no process does; a poll that the balancer holds until then shows none.
+    assert set(observatory.statuses) <= {200, 502, 503, 504}
+    assert sorted(observatory.jobs) == sorted(sent)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["haproxy", "nginx"])
+def test_a_balancer_cuts_no_request_to_a_standby(
+    name: str, tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A balancer that counted a standby as ill, after some checks, would end the requests that it passes on."""
+    monkeypatch.setenv("PRJOBS_TRUSTED_PROXY", "127.0.0.1")
+    with hub_behind(name, tmp_path, postgres_url) as (url, _, headers):
+        observatory, sent = Observatory(url), []
+        end_s = time.monotonic() + 5
+        while time.monotonic() < end_s:
+            sent.append(send(url, headers))
+        wait_for(lambda: set(observatory.jobs) >= set(sent))
+        observatory.end()
+    assert (observatory.wrong, set(observatory.statuses)) == ([], {200})
     assert sorted(observatory.jobs) == sorted(sent)
