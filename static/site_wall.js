@@ -39,6 +39,8 @@ export class WallLink {
     setAttr(code, "hidden", qr ? null : "");
     setAttr(code, "viewBox", qr && `0 0 ${qr.size} ${qr.size}`);
     setAttr(codePath, "d", qr?.path);
+    // A camera sees the whole code, below the strip and above the STOP button.
+    if (qr) code.scrollIntoView({ block: "nearest" });
   }
 
   hideMade() {

@@ -489,7 +489,6 @@ def make_wall_link(here: Here, open_page: OpenPage, **look: Any) -> tuple[Any, A
 def test_a_camera_reads_the_code(here: Here, open_page: OpenPage, tmp_path: Path, theme: str, width: int) -> None:
     """A picture of the whole window, as a camera in front of it sees it."""
     page, made = make_wall_link(here, open_page, theme=theme, width=width)
-    made.locator("svg.qr").scroll_into_view_if_needed()
     picture = tmp_path / "window.png"
     page.screenshot(path=picture)
     decode = ["zbarimg", "--quiet", "--raw", "-Sdisable", "-Sqrcode.enable", str(picture)]
