@@ -164,8 +164,9 @@ export class Live {
     if (rows) applyRows(this.model, rows);
     else Object.assign(this.model, { rows: new Map(), mark: "" });
     const noted = applyNow(this.model, now);
-    // The changes up to here were not asked for.
-    if (skipped && this.model.loaded) this.model.seq = Math.max(this.model.seq, now.seq);
+    // The changes up to here were not asked for; the view of a site may be older than the answer.
+    const seq = Math.min(now.seq, ...now.sites.map((site) => site.seq ?? now.seq));
+    if (skipped && this.model.loaded) this.model.seq = Math.max(this.model.seq, seq);
     this.lookedAtNow.restart();
     this.nowWanted = false;
     this.told.now?.(noted);

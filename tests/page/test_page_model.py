@@ -208,7 +208,7 @@ def test_a_request_for_changes_leaves_room_for_the_alarms(call: Call, since_now_
     assert call("live.js", "holdSeconds", since_now_ms) == seconds
 
 
-LOOP = """async ([answers]) => {
+LOOP = """async ([answers, looking]) => {
     const { Live } = await import("/live.js");
     const { newModel } = await import("/model.js");
     const { ServerClock } = await import("/clock.js");
@@ -221,7 +221,8 @@ LOOP = """async ([answers]) => {
     } };
     const note = (name) => () => told.push(name);
     const model = newModel();
-    const live = new Live({ api, model, clock: new ServerClock(), hidden: () => false, random: () => 0,
+    const live = new Live({ api, model, clock: new ServerClock(), looking: () => looking,
+                            hidden: () => false, random: () => 0,
                             told: { loaded: ({ again }) => told.push(again ? "loaded again" : "loaded"),
                                     changed: note("changed"), now: note("now") } });
     const pauses = [];
@@ -230,8 +231,8 @@ LOOP = """async ([answers]) => {
 }"""
 
 
-def looped(call: Call, *answers: dict[str, Any]) -> dict[str, Any]:
-    return call.page.evaluate(LOOP, [list(answers)])
+def looped(call: Call, *answers: dict[str, Any], **looking: Any) -> dict[str, Any]:
+    return call.page.evaluate(LOOP, [list(answers), looking])
 
 
 def an_answer(step: tuple[str, dict[str, Any]]) -> dict[str, Any]:
@@ -249,6 +250,24 @@ def test_the_loop_loads_and_follows(call: Call) -> None:
     assert found["asked"] == [["now", None], ["changes", "last 60"], ["changes", 100], ["changes", 101]]
     assert found["told"] == ["now", "loaded", "changed", "changed"]
     assert found["pauses"] == [250, 250, 250] and found["seq"] == 101
+
+
+def test_the_changes_of_a_site_are_asked_for_from_its_view_on(call: Call) -> None:
+    """Somebody opens one of many sites: its view may be older than the answer."""
+    rows = {"whole": True, "sites": [], "gone": [], "mark": "1"}
+    found = looped(
+        call,
+        an_answer(now(100)),
+        rows,
+        an_answer(changes(change(100))),
+        an_answer(now(107, site(seq=104))),
+        rows,
+        an_answer(changes(change(105))),
+        view="table",
+        sites=["saf"],
+        all=False,
+    )
+    assert [step for step in found["asked"] if step[0] == "changes"] == [["changes", "last 60"], ["changes", 104]]
 
 
 def test_the_loop_starts_anew_with_another_server(call: Call) -> None:
