@@ -114,7 +114,8 @@ export class AlarmList {
     this.settle(groups);
   }
 
-  // Just after a change no button of the list takes the pointer but STOP: it may have come to lie there, or take in another alarm.
+  // Just after a change only the STOPs of the list take the pointer: another button may lie under the pointer by chance, or may
+  // acknowledge an alarm that has just come.
   settle(groups) {
     const order = groups.flatMap(({ alarms }) => alarms.map((alarm) => `${nameOf(alarm)} ${Boolean(alarm.ack)}`)).join("\n");
     if (order === this.order) return;

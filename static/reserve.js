@@ -1,6 +1,6 @@
 // Reservations as words and as a form. Pure functions; times are typed in UTC.
 
-import { compact, DAY, HOUR, utcClock, utcDate } from "./time.js";
+import { compact, DAY, dayOrClock, HOUR, utcClock, utcDate } from "./time.js";
 
 const MOMENT = /^\d{4}-\d\d-\d\d[ t]\d\d:\d\d$/;
 const SHORT = /^(\d\d):(\d\d)$/;
@@ -17,13 +17,11 @@ export function lengthWords({ start_ms: startMs, end_ms: endMs }) {
   return `${utcDate(startMs)} ${hm(startMs)}${end} UTC`;
 }
 
-const endWords = (endMs, nowMs) => (endMs - nowMs < DAY ? hm(endMs) : `${utcDate(endMs).slice(5)} ${hm(endMs)}`);
-
 // "Reserved: Ann K. until 12:00 UTC (0h47m)" and "next: Tim B. 12:30". Where reservations are not used: [], or the
 // number of those that do not count.
 export function reservationWords(around, { now, next, uncounted = 0 }, nowMs) {
   if (around.mode === "none") return uncounted ? [`Reservations do not count now (${uncounted} entered)`] : [];
-  const held = now.map((one) => `Reserved: ${holderName(one)} until ${endWords(one.end_ms, nowMs)} UTC (${compact(one.end_ms - nowMs)})`);
+  const held = now.map((one) => `Reserved: ${holderName(one)} until ${dayOrClock(one.end_ms, nowMs, hm(one.end_ms))} UTC (${compact(one.end_ms - nowMs)})`);
   const words = held.length ? held : ["Reserved by nobody"];
   const day = next && utcDate(next.start_ms) !== utcDate(nowMs) ? `${utcDate(next.start_ms).slice(5)} ` : "";
   return next ? [...words, `next: ${holderName(next)} ${day}${hm(next.start_ms)} UTC`] : words;

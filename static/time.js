@@ -108,9 +108,9 @@ export function datedClock(ms, nowMs) {
   return utcDate(ms) === utcDate(nowMs) ? utcClock(ms) : `${utcDate(ms)} ${utcClock(ms)}`;
 }
 
-// The clock, or "11-23 03:12" where that was a day ago or longer.
+// The clock, or "11-23 03:12" where that is a day or more away.
 export function dayOrClock(ms, nowMs, clock = utcClock(ms)) {
-  return nowMs - ms < DAY ? clock : `${utcDate(ms).slice(-5)} ${utcClock(ms).slice(0, 5)}`;
+  return Math.abs(nowMs - ms) < DAY ? clock : `${utcDate(ms).slice(-5)} ${utcClock(ms).slice(0, 5)}`;
 }
 
 export function localClock(ms, zone) {

@@ -59,7 +59,7 @@ class Sent(Protocol):
 
 @dataclass(frozen=True)
 class Crowd:
-    """The names that polled beyond the limit of sites that nobody uses: their number since `since_ms`, the last one."""
+    """The polls beyond the limit of unused sites: the number of names since `since_ms`, and the last name."""
 
     since_ms: int
     count: int

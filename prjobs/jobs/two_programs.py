@@ -79,7 +79,7 @@ def note_stops(queue: Queue, program: Program, poll: NotedPoll, seqs: Sequence[i
 
 
 def owed_stops(queue: Queue, program: Program, poll: NotedPoll) -> list[int]:
-    """Return the stops that went to the other one of two programs, and not to the one of this poll."""
+    """Return the stops that went to the other program alone, not to the program of this poll."""
     known = queue.rivals.get(program)
     if not known:
         return []

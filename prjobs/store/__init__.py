@@ -1,4 +1,4 @@
-"""The SQLite file: tables, migrations, and the one writer."""
+"""The store, a SQLite file or a PostgreSQL database: tables, migrations, and the one writer."""
 
 import sys
 

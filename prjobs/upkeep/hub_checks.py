@@ -134,7 +134,7 @@ def _clock_of(connection: PostgresConnection) -> StoreClock:
 
 
 def _check_joining(patient: Patient, connection: PostgresConnection) -> Findings:
-    """Check what a start of this folder would refuse, such as another secret or a database that was set back."""
+    """Check for reasons to refuse a start of this folder, such as another secret or a database set back."""
     identity = patient.folder.identity()
     facts: dict[str, str] = dict(connection.fetch("SELECT name, value FROM fact"))
     try:

@@ -18,7 +18,7 @@ PROMPT_END_S = 10.0
 
 
 class EndingChannel(HTTPChannel):  # type: ignore[misc]
-    """One connection, whose end proves or refutes that the client got the answer."""
+    """A connection: the end proves or refutes the arrival of the answer at the client."""
 
     requests: list[Any]
     # The open socket; None after the end.

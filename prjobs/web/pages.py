@@ -60,7 +60,7 @@ def load_files() -> dict[str, tuple[str, bytes]]:
 
 @cache
 def build_name() -> str:
-    """Return a name of this version and its files: an open page finds out by it that prjobs was upgraded."""
+    """Return a name of this version and its files: an open page notices an upgrade by a new name."""
     digest = hashlib.sha256(VERSION.encode())
     for name, (_, content) in load_files().items():
         digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())

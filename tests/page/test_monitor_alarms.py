@@ -32,6 +32,14 @@ def arm_sound(page: Any) -> None:
     page.evaluate("window.tones = 0")
 
 
+def open_page_of_a_silent_site(served: Here, observatory: Observatory, open_page: OpenPage, admin: str) -> Any:
+    observatory.poll()
+    served.after(600)
+    page = open_page(served.url)
+    log_in(page, served.url, admin)
+    return page
+
+
 # ---- in the browser
 
 
@@ -96,10 +104,7 @@ def test_an_acknowledgement_reaches_the_other_pages(
 def test_an_alarm_that_is_over_by_the_time_it_is_acknowledged_is_gone(
     served: Here, admin: str, observatory: Observatory, open_page: OpenPage
 ) -> None:
-    observatory.poll()
-    served.after(600)
-    page = open_page(served.url)
-    log_in(page, served.url, admin)
+    page = open_page_of_a_silent_site(served, observatory, open_page, admin)
     page.locator(".alarm").wait_for()
     # Nothing but the answer to the click may tell the page, and no earlier request is under way.
     held: list[Any] = []
@@ -273,10 +278,7 @@ FIRST_UNDER = f"""(at) => {{
 def test_a_button_that_a_new_alarm_brings_under_the_pointer_is_not_pressed_at_once(
     served: Here, admin: str, observatory: Observatory, open_page: OpenPage
 ) -> None:
-    observatory.poll()
-    served.after(600)
-    page = open_page(served.url)
-    log_in(page, served.url, admin)
+    page = open_page_of_a_silent_site(served, observatory, open_page, admin)
     box = page.locator(".alarm .button").bounding_box()
     at = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
     wait_until(page, lambda: page.evaluate(BUTTON_UNDER, at) == "silent true")
