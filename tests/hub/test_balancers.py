@@ -2,8 +2,10 @@
 
 import re
 import socket
+import struct
 import subprocess
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -153,3 +155,43 @@ def test_a_balancer_cuts_no_request_to_a_standby(
         observatory.end()
     assert (observatory.wrong, set(observatory.statuses)) == ([], {200})
     assert sorted(observatory.jobs) == sorted(sent)
+
+
+@contextmanager
+def dying_process() -> Iterator[int]:
+    """Listen like a process that is well, and is killed by each request after the head; yield its port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def run() -> None:
+            while True:
+                try:
+                    opened, _ = listener.accept()
+                except OSError:
+                    return
+                with opened:
+                    if b"/healthz" in opened.recv(4096):
+                        opened.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+                    else:
+                        # A connection that a killed process has not read to its end is reset.
+                        opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            # Wakes the thread.
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join(60)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["haproxy", "nginx"])
+def test_a_poll_is_answered_when_the_process_is_killed_before_its_body(name: str, tmp_path: Path) -> None:
+    with dying_process() as port, balancer(name, tmp_path, [port, port]) as url:
+        with socket.create_connection(("127.0.0.1", int(url.rsplit(":", 1)[1])), timeout=60) as caller:
+            caller.sendall(b"POST /getnewjobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 15\r\n\r\n")
+            time.sleep(0.1)
+            caller.sendall(b'{"site": "saf"}')
+            answer = caller.recv(65536)
+    assert re.match(rb"HTTP/1.1 50[234] .*\r\n\r\n\[\]$", answer, re.S), answer
