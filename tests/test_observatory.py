@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ulid import ULID
 
 from prjobs.client import Client
 from prjobs.observatory import Job, Observatory
@@ -258,6 +259,47 @@ def test_a_stop_of_a_killed_program_is_carried_out_by_the_next(
     again = run_program("fail")
     assert again.stdout is not None and again.stdout.readline() == "stopped\n"
     assert site.await_status(stop, "COMPLETE") == "ended 0 running and 0 waiting jobs"
+
+
+@pytest.mark.parametrize(
+    ("action", "after_stop_ms", "goes_on"),
+    [
+        ("go", -1, False),
+        # By the clock of the cloud, which made the id: the stop may have come after the job.
+        ("go", 60_000, False),
+        ("go", 60_001, True),
+        ("park", -1, False),
+        ("park", 1, True),
+    ],
+)
+def test_a_job_of_a_former_run_that_may_be_older_than_a_stop_fails(
+    server: Server, action: str, after_stop_ms: int, goes_on: bool
+):
+    program = Observatory(server.url, "saf")
+    for name in ("go", "park"):
+        program.on("mount", name, after_restart="resume")(lambda job: None)
+    stop, job = (
+        {
+            "ulid": str(ULID.from_timestamp(sent_ms / 1000)),
+            "timestamp_ms": sent_ms,
+            "deviceType": device,
+            "deviceInstance": f"{device}1",
+            "action": name,
+            "statusId": f"{word}#saf",
+            "required_params": {},
+            "optional_params": {},
+        }
+        for device, name, word, sent_ms in (
+            ("all", "cancel_all_commands", "COMPLETE", 1_796_000_000_000),
+            ("mount", action, "STARTED", 1_796_000_000_000 + after_stop_ms),
+        )
+    )
+    lanes, stops = program.work.find_interrupted([stop, job])
+    assert (lanes, stops) == ([("mount", "mount1")] if goes_on else [], [])
+    report = program.outbox.first()
+    assert (report is None) == goes_on
+    assert report is None or (report.ulid, report.status, report.message) == (job["ulid"], "FAILED", INTERRUPTED)
+    assert program.work.find_interrupted([job]) == ([], [])
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,12 @@ class Job:
         return f"{self.device} {self.action} ({self.ulid})"
 
     @property
+    def sent_ms(self) -> int:
+        """Return the time of sending by the clock that made the id; 0, before all others, for a job without a time."""
+        sent_ms = self.document.get("timestamp_ms")
+        return sent_ms if isinstance(sent_ms, int) else 0
+
+    @property
     def lane(self) -> Lane:
         """Return the device and instance: a lane runs a job at a time."""
         return self.device.strip().lower(), self.instance.strip().lower()

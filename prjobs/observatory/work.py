@@ -20,6 +20,8 @@ SEEN = 10_000
 # The words of a job that no program has begun, or that is over; any other word is a report of a running job.
 NOT_BEGUN = frozenset({"UNREAD", "RECEIVED", "HELD", "FORWARDING", "FORWARDED"})
 ENDED = frozenset({"COMPLETE", "COMPLETED", "FAILED", "ERROR", "ABORTED", "CANCELLED", "EXPIRED"})
+# The clocks of the site and of the cloud, where jobs come from too, agree to within so much.
+CLOCKS_MS = 60_000
 INTERRUPTED = "the observatory's program ended while the job ran; nobody knows how far it came"
 
 
@@ -109,11 +111,11 @@ class Work:
     def find_interrupted(self, documents: Iterable[object]) -> tuple[list[Lane], list[Job]]:
         """Settle the jobs that a former run of the program had taken; return lanes and stops as `take_in` does.
 
-        The job's handler says whether a begun job fails (the usual case), is done again, or goes on; a job from before
-        a stop always fails. A stop that the former run did not report is to be carried out now.
+        The job's handler says whether a begun job fails (the usual case), is done again, or goes on; a job that may be
+        from before a stop always fails. A stop that the former run did not report is to be carried out now.
         """
         jobs = [Job(one, resumed=True) for one in documents if isinstance(one, dict) and fault_of(one) is None]
-        last_stop = max((job.ulid for job in jobs if is_stop(job.document)), default="")
+        last_stop = max((job for job in jobs if is_stop(job.document)), key=lambda job: job.ulid, default=None)
         lanes, stops = [], []
         for job in jobs:
             handler, word, stops_all = self.handler_of(job), word_of(job.document), is_stop(job.document)
@@ -124,11 +126,20 @@ class Work:
                 stops.append(job)
             elif handler and word not in NOT_BEGUN:
                 self._seen[job.ulid] = None
-                if handler.after_restart == "fail" or job.ulid < last_stop:
+                if handler.after_restart == "fail" or (last_stop and self._may_be_older(job, last_stop)):
                     self._outbox.put(Report(job.ulid, "FAILED", 0, INTERRUPTED))
                 elif self._enqueue(job):
                     lanes.append(job.lane)
         return lanes, stops
+
+    def _may_be_older(self, job: Job, stop: Job) -> bool:
+        """Return True for a job that may have come before the stop, by the clocks that made the ids.
+
+        A closing or parking counts by its id alone: users send these right after a stop.
+        """
+        handler = self.handler_of(job)
+        is_kept = handler is not None and handler.is_for_safety(job)
+        return job.ulid < stop.ulid or (not is_kept and job.sent_ms <= stop.sent_ms + CLOCKS_MS)
 
     # ---- one job
 
