@@ -8,7 +8,7 @@ import { countPhases, openJobs, setAlarms } from "./model.js";
 import { jobRoute } from "./route.js";
 import { sitesRoute } from "./sites_filter.js";
 import { zoneOf } from "./sky.js";
-import { bothTimes, utcClock } from "./time.js";
+import { bothTimes, dayOrClock } from "./time.js";
 import { besides } from "./words.js";
 
 const ALL_ALARMS = sitesRoute({ alarms: true });
@@ -190,7 +190,8 @@ export class AlarmList {
 
   // The same button takes an acknowledgement back, once all were seen.
   async acknowledge(button, problem, alarms) {
-    if (!alarms.length) return;
+    // A key, which goes to a button wherever the pointer is.
+    if (!alarms.length || this.root.hasAttribute("data-settling")) return;
     const fresh = unseen(alarms);
     button.disabled = true;
     setText(problem, "");
@@ -224,7 +225,7 @@ function drawAlarm(here, alarm, now, mayAck, zone) {
   setMore(here.more, alarm.manual);
   show(here.link, alarm.ulid);
   if (alarm.ulid) setAttr(here.link, "href", jobRoute(alarm.ulid));
-  setText(here.acked, alarm.ack ? `seen by ${alarm.ack.who} ${utcClock(alarm.ack.time_ms)}` : "");
+  setText(here.acked, alarm.ack ? `seen by ${alarm.ack.who} ${dayOrClock(alarm.ack.time_ms, now)}` : "");
   setTip(here.acked, alarm.ack ? bothTimes(alarm.ack.time_ms, zone) : "");
   show(here.ack, mayAck);
   setText(here.ack, alarm.ack ? "Sound again" : "Acknowledge");

@@ -1,7 +1,7 @@
 // What the page asks for now and then besides the live feed: reservations, the sky, whether the user may command,
 // the settings. The live loop calls it between two rounds, so that requests never overlap.
 
-import { MINUTE, SECOND, utcClock } from "./time.js";
+import { dayOrClock, MINUTE, SECOND } from "./time.js";
 
 const TIMEOUT_MS = 3000;
 // Who has the site, and whether the user may command it, while somebody looks.
@@ -13,9 +13,9 @@ export function newAround() {
 }
 
 // What must stand beside the reservations that are known: "" while they are fresh.
-export function reservationsDoubt({ reservationsAsked: { asOfMs, problem } }) {
+export function reservationsDoubt({ reservationsAsked: { asOfMs, problem } }, nowMs) {
   if (!problem) return "";
-  const known = asOfMs === null ? "Reservations are not known" : `Reservations as of ${utcClock(asOfMs)} UTC`;
+  const known = asOfMs === null ? "Reservations are not known" : `Reservations as of ${dayOrClock(asOfMs, nowMs)} UTC`;
   return `${known}: ${problem}`;
 }
 

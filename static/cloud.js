@@ -76,7 +76,7 @@ function clockWords(offsetMs) {
 }
 
 // "jobs read until 03:12:07 UTC", and what else goes on with a site of the link.
-export function cloudSiteWords(site) {
-  const read = site.read_until_ms == null ? "no job was read yet" : `jobs read until ${utcClock(site.read_until_ms)} UTC`;
+export function cloudSiteWords(site, nowMs) {
+  const read = site.read_until_ms == null ? "no job was read yet" : `jobs read until ${dayOrClock(site.read_until_ms, nowMs)} UTC`;
   return site.judging ? `${read} · looking into what a “cancel all” removed` : read;
 }

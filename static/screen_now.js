@@ -159,7 +159,7 @@ function showLocks(here, site, now) {
 
 function showHolders(here, around, site, now) {
   const words = reservationWords(around, reservationsOf(around, site, now), now);
-  const doubt = reservationsDoubt(around);
+  const doubt = reservationsDoubt(around, now);
   // Where reservations are known not to be used, nobody misses them.
   if (doubt && (words.length || around.reservationsAsked.asOfMs === null)) words.push(doubt);
   show(here.holders, words.length);

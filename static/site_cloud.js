@@ -7,7 +7,7 @@ import { announce, clone, keyed, parts, setAttr, setMore, setProblem, setText, s
 import { isStaff } from "./model.js";
 import { jobRoute } from "./route.js";
 import { zoneOf } from "./sky.js";
-import { bothTimes, utcClock } from "./time.js";
+import { bothTimes, dayOrClock } from "./time.js";
 import { statusWord } from "./words.js";
 
 export class CloudLink {
@@ -21,11 +21,11 @@ export class CloudLink {
     if (!cloud) return;
     const now = this.clock.now();
     this.drawCard(cloudCard(cloud, now));
-    this.drawFacts([...cloudFacts(cloud, now), ...cloud.sites.map((site) => ({ name: site.site, value: cloudSiteWords(site) }))]);
+    this.drawFacts([...cloudFacts(cloud, now), ...cloud.sites.map((site) => ({ name: site.site, value: cloudSiteWords(site, now) }))]);
     show(here.parkedBox, cloud.parked.length);
     const rows = keyed(here.parked, cloud.parked.map((one) => one.ulid), (ulid) => this.makeRow(ulid));
     const { around, user } = this.model;
-    cloud.parked.forEach((one, at) => drawParked(parts(rows[at]), one, isStaff(user), zoneOf(around, one.site)));
+    cloud.parked.forEach((one, at) => drawParked(parts(rows[at]), one, now, isStaff(user), zoneOf(around, one.site)));
   }
 
   drawCard({ kind, word, why, todo, manual }) {
@@ -70,11 +70,11 @@ export class CloudLink {
   }
 }
 
-function drawParked(here, one, mayDecide, zone) {
+function drawParked(here, one, now, mayDecide, zone) {
   setText(here.link, `${one.site}: ${statusWord(one.status)}`);
   setAttr(here.link, "href", jobRoute(one.ulid));
   setText(here.reason, one.reason);
-  setText(here.since, `set aside ${utcClock(one.since_ms)} UTC`);
+  setText(here.since, `set aside ${dayOrClock(one.since_ms, now)} UTC`);
   setTip(here.since, bothTimes(one.since_ms, zone));
   for (const button of [here.retry, here.giveup]) show(button, mayDecide);
 }

@@ -85,7 +85,7 @@ export class ReservationList {
     const asked = around.reservationsAsked.asOfMs !== null;
     const words = reservationWords(around, reservationsOf(around, this.site, now), now);
     const known = (words.length && around.mode !== "none") || !asked ? words : [...words, NOT_USED];
-    return [...known, reservationsDoubt(around)].filter(Boolean).join(" · ");
+    return [...known, reservationsDoubt(around, now)].filter(Boolean).join(" · ");
   }
 
   makeRow(id) {

@@ -291,6 +291,37 @@ def test_a_button_that_a_new_alarm_brings_under_the_pointer_is_not_pressed_at_on
     assert page.complaints == []
 
 
+PRESS_AT_CHANGE = """() => {
+    const alarms = document.querySelector(".alarms");
+    new MutationObserver(() => {
+        if (!alarms.hasAttribute("data-settling")) return;
+        window.pressed = document.activeElement.textContent;
+        document.activeElement.click();
+    }).observe(alarms, { attributeFilter: ["data-settling"] });
+}"""
+
+
+def test_a_key_that_follows_a_new_alarm_at_once_acknowledges_nothing(
+    served: Here, admin: str, observatory: Observatory, open_page: OpenPage
+) -> None:
+    page = open_page_of_a_silent_site(served, observatory, open_page, admin)
+    button = page.locator(".alarm .button").first
+    page.locator(".alarms:not([data-settling])").wait_for()
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.url.endswith("/alarms/ack") else None)
+    # The key goes down in the very turn of the page in which the list changes.
+    page.evaluate(PRESS_AT_CHANGE)
+    button.focus()
+    Observatory(served, "aaa").fetch()
+    served.new_job(admin, **STOP, user_id="staff", site="aaa")
+    served.after(16)
+    wait_until(page, lambda: page.evaluate("window.pressed") == "Acknowledge")
+    page.locator(".alarms:not([data-settling])").wait_for()
+    assert sent == []
+    page.keyboard.press("Enter")
+    wait_until(page, lambda: len(sent) == 1)
+
+
 # ---- in words
 
 

@@ -181,6 +181,12 @@ def test_the_clock_of_the_cloud(call: Call, offset_ms: int | None, words: str) -
     assert [fact["value"] for fact in facts if fact["name"] == "Clocks"] == [words]
 
 
+@pytest.mark.parametrize(("ago_ms", "words"), [(HOUR, "05:00:00"), (48 * HOUR, "11-22 06:00")])
+def test_until_when_jobs_of_the_cloud_were_read(call: Call, ago_ms: int, words: str) -> None:
+    read = call("cloud.js", "cloudSiteWords", {"site": "saf", "read_until_ms": NOW - ago_ms, "judging": False}, NOW)
+    assert read == f"jobs read until {words} UTC"
+
+
 def test_a_cancel_all_that_is_looked_into_is_said(call: Call) -> None:
-    words = call("cloud.js", "cloudSiteWords", {"site": "saf", "read_until_ms": None, "judging": True})
+    words = call("cloud.js", "cloudSiteWords", {"site": "saf", "read_until_ms": None, "judging": True}, NOW)
     assert words == "no job was read yet · looking into what a “cancel all” removed"
