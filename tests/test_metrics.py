@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from prjobs.appliance import Appliance
+from prjobs.cloud import tables
 from prjobs.monitor import measuring
 from prjobs.monitor.alarms import KINDS
 from prjobs.monitor.measures import OTHER, Measures, SiteLabels
@@ -241,12 +242,15 @@ def labels_of(found, series):
 
 
 def test_the_links_backlog(busy: Server) -> None:
-    memory = busy.appliance.cloud.memory
-    job = submit(busy.appliance)
-    memory.unsent, memory.oldest_unsent = 3, job.ulid
-    busy.appliance.queue.clock.ahead_s += 100
+    queue = busy.appliance.queue
+    for _ in range(3):
+        job = submit(busy.appliance)
+        queue.database.write(tables.remember, job.ulid, job.site, job.seq, tables.OURS)
+    take(busy.appliance)
+    queue.clock.ahead_s += 100
+    # The link counts in its own thread.
+    wait_for(lambda: value(scrape(busy.url), "prjobs_cloud_unsent_statuses") == 3)
     found = scrape(busy.url)
-    assert value(found, "prjobs_cloud_unsent_statuses") == 3
     assert value(found, "prjobs_cloud_unsent_age_seconds") >= 100
     assert value(found, "prjobs_cloud_parked_statuses") == 0
     assert sum(one.value for one in found["prjobs_cloud_state"].samples) == 1
