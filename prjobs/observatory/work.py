@@ -20,7 +20,7 @@ SEEN = 10_000
 # The words of a job that no program has begun, or that is over; any other word is a report of a running job.
 NOT_BEGUN = frozenset({"UNREAD", "RECEIVED", "HELD", "FORWARDING", "FORWARDED"})
 ENDED = frozenset({"COMPLETE", "COMPLETED", "FAILED", "ERROR", "ABORTED", "CANCELLED", "EXPIRED"})
-# The clocks of the site and of the cloud, where jobs come from too, agree to within so much.
+# The clocks of the site and of the cloud, where jobs come from too, are taken to agree to within so much.
 CLOCKS_MS = 60_000
 INTERRUPTED = "the observatory's program ended while the job ran; nobody knows how far it came"
 
