@@ -720,6 +720,7 @@ def test_a_look_that_finds_nothing_new_writes_nothing(appliance, submit, clock, 
     assert written(appliance) != before
 
 
+@pytest.mark.slow
 def test_there_are_never_more_than_can_be_read(appliance, submit, clock, look):
     appliance.queue.polls.named = frozenset(f"s{number}" for number in range(alarms.LIMIT + 3))
     for number in range(alarms.LIMIT + 3):

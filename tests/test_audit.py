@@ -478,6 +478,7 @@ def test_eight_at_once_make_one_chain(appliance, folder):
     assert (verify(folder).seq, verify(folder).rows) == (None, 400)
 
 
+@pytest.mark.slow
 def test_ten_thousand_rows_need_no_memory(appliance, folder):
     anchor.save_anchor(appliance.desk)
     entry = Entry("auth0|alice", "newjob", "x" * 26, "127.0.0.1:5 token 0123456789abcdef", "d" * 300)

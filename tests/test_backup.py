@@ -63,6 +63,7 @@ def test_a_backup_holds_what_the_store_held(appliance: Appliance, folder: Folder
     assert sorted(path.name for path in folder.backups.iterdir()) == [made.path.name]
 
 
+@pytest.mark.slow
 def test_a_backup_of_a_killed_server_has_what_was_answered(program: Program) -> None:
     program.serve()
     token = program.token()
@@ -77,6 +78,7 @@ def test_a_backup_of_a_killed_server_has_what_was_answered(program: Program) -> 
     assert len(program.post("getnewjobs", {"site": "saf"}).json()) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backups", [2, pytest.param(10, marks=pytest.mark.long)])
 def test_backups_while_jobs_come_are_whole_each(program: Program, tmp_path: Path, backups: int) -> None:
     program.serve()
@@ -108,6 +110,7 @@ def test_backups_while_jobs_come_are_whole_each(program: Program, tmp_path: Path
     assert program.stop()[0] == 0
 
 
+@pytest.mark.slow
 def test_a_backup_never_overwrites(program: Program, tmp_path: Path) -> None:
     assert program.run("token", "create", "--user", "alice").returncode == 0
     target = tmp_path / "precious.txt"
@@ -121,6 +124,7 @@ def test_a_backup_never_overwrites(program: Program, tmp_path: Path) -> None:
 REFUSED_FOR_FOLDERS = "struct stat s;if(!fstat(f,&s)&&S_ISDIR(s.st_mode)){{errno={};return -1;}}"
 
 
+@pytest.mark.slow
 @needs_gcc
 @pytest.mark.parametrize("refused", ["EINVAL", "ENOTSUP", "ENOSYS", "EBADF"])
 def test_a_drive_that_cannot_sync_a_folder_takes_backup_and_restore(
@@ -137,6 +141,7 @@ def test_a_drive_that_cannot_sync_a_folder_takes_backup_and_restore(
     assert job["ulid"] in program.run("jobs").stdout
 
 
+@pytest.mark.slow
 @needs_gcc
 def test_a_broken_drive_is_no_drive_that_cannot_sync(program: Program, tmp_path: Path) -> None:
     program.serve()
@@ -307,6 +312,7 @@ def test_the_nightly_backup_holds_up_no_chore(nightly: Nightly, folder: Folder) 
     assert len(nightly_backups(folder)) == 1
 
 
+@pytest.mark.slow
 def test_a_running_server_makes_one_by_itself(make_server: Callable[..., Server], clock: ManualClock) -> None:
     server = make_server(clock)
     program = Program(server.folder.path)
@@ -441,6 +447,7 @@ def test_a_backup_on_a_share_of_windows_has_an_address_that_sqlite_takes(tmp_pat
         assert connection.execute("SELECT count(*) FROM job").fetchone() == (0,)
 
 
+@pytest.mark.slow
 def test_the_replaced_store_is_kept_as_one_file_with_the_newest_changes(program: Program, tmp_path: Path) -> None:
     program.serve()
     token = program.token()
@@ -462,6 +469,7 @@ def test_the_replaced_store_is_kept_as_one_file_with_the_newest_changes(program:
     assert program.stop()[0] == 0
 
 
+@pytest.mark.slow
 def test_a_restore_is_refused_while_a_server_runs(program: Program) -> None:
     program.serve()
     program.new_job(program.token())
@@ -543,6 +551,7 @@ def test_a_restore_after_one_that_was_cut_off(lived: dict[str, Any], appliance: 
     assert not list(folder.path.glob("restoring*"))
 
 
+@pytest.mark.slow
 def test_many_waiting_jobs(appliance: Appliance, folder: Folder, submit: Submit, tmp_path: Path) -> None:
     for _ in range(1201):
         submit()

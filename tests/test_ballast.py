@@ -145,6 +145,7 @@ def parks_until_refused(program: Program, token: str) -> list[str]:
     return accepted
 
 
+@pytest.mark.slow
 def test_a_full_disk(small_disk: Path) -> None:
     program = Program(small_disk / "data")
     program.data.mkdir()
@@ -183,6 +184,7 @@ def test_a_full_disk(small_disk: Path) -> None:
         program.kill()
 
 
+@pytest.mark.slow
 def test_a_start_on_a_full_disk(small_disk: Path) -> None:
     program = Program(small_disk / "data")
     try:
@@ -202,6 +204,7 @@ def test_a_start_on_a_full_disk(small_disk: Path) -> None:
         program.kill()
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_without_a_reserve(small_disk: Path) -> None:
     program = Program(small_disk / "data")
     try:
@@ -223,6 +226,7 @@ def test_a_disk_that_is_full_without_a_reserve(small_disk: Path) -> None:
         program.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux changes the limits of a running process")
 def test_a_quota(program: Program) -> None:
     program.serve()
@@ -243,6 +247,7 @@ def test_a_quota(program: Program) -> None:
     assert program.stop()[0] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("free_kb", [0, 40])
 def test_a_full_disk_is_called_full_by_each_command(small_disk: Path, free_kb: int) -> None:
     """SQLite itself speaks of disk errors, of files that cannot be opened, and of failed rollbacks."""

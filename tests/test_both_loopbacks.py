@@ -55,6 +55,7 @@ def test_both_have_one_port(asked):
             one.close()
 
 
+@pytest.mark.slow
 @needs_ipv6
 @pytest.mark.parametrize("taken", ["127.0.0.1", "::1"])
 def test_a_port_that_is_taken_at_one_is_taken(program, taken):

@@ -60,6 +60,7 @@ def plant_log(folder: Folder, *texts: str) -> None:
 # ---- the whole
 
 
+@pytest.mark.slow
 def test_the_program_says_what_is_in_the_file_beside_a_server(program, tmp_path):
     program.serve()
     token = program.token("auth0|ann", "--name", "Ann Karlsson")
@@ -86,6 +87,7 @@ def test_the_program_says_what_is_in_the_file_beside_a_server(program, tmp_path)
     assert re.search(r"newjob saf [0-9A-Z]{26} by user-[0-9a-f]{8}: camera expose$", line)
 
 
+@pytest.mark.slow
 def test_it_never_overwrites_and_leaves_nothing_half_done(program, tmp_path):
     program.token()
     target = tmp_path / "help.zip"
@@ -103,6 +105,7 @@ def test_it_never_overwrites_and_leaves_nothing_half_done(program, tmp_path):
     assert program.run("doctor", "--with-names").returncode == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt" or not Path("/dev/full").exists(), reason="no /dev/full")
 def test_a_full_disk_leaves_no_file(folder, clock, tmp_path, monkeypatch):
     # The temporary file is a link to a device that is always full.

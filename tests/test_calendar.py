@@ -495,6 +495,7 @@ def test_a_hanging_calendar_never_holds_up_a_command(make_server, service):
     asking.join(60)
 
 
+@pytest.mark.slow
 def test_the_server_asks_by_itself(make_server, service, event):
     service.events = [event(ALICE, start="2000-01-01T00:00:00Z", end="2999-01-01T00:00:00Z")]
     server = make_server(reservations="calendar", calendar_url=service.url)
@@ -642,6 +643,7 @@ def test_what_decides_must_be_there(name):
     assert parse_events([{key: value for key, value in WHOLE.items() if key != name}], "saf").wrong == 1
 
 
+@pytest.mark.slow
 @given(
     answer=st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(list(WHOLE.values())),

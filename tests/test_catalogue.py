@@ -126,6 +126,7 @@ def test_odd_values(time: object) -> None:
     usual_seconds("camera", "expose", {"time": time}, {})
 
 
+@pytest.mark.slow
 @given(pair=pairs, required=params, optional=params)
 def test_a_label_never_raises(pair: Any, required: dict[str, Any], optional: dict[str, Any]) -> None:
     device, action, script = pair

@@ -12,6 +12,7 @@ from prjobs.cli.commands import COMMANDS, build_parser
 from tests.program import JOB
 
 
+@pytest.mark.slow
 def test_a_token_is_printed_alone_with_and_without_a_server(program):
     for start in (False, True):
         if start:
@@ -28,6 +29,7 @@ def test_a_token_is_printed_alone_with_and_without_a_server(program):
     assert program.post("newjob", JOB, made.stdout.strip()).status_code == 200
 
 
+@pytest.mark.slow
 def test_send_jobs_and_cancel(program):
     program.serve()
     sent = program.run(
@@ -46,6 +48,7 @@ def test_send_jobs_and_cancel(program):
     assert program.fetch() == [stop]
 
 
+@pytest.mark.slow
 def test_send_prints_notes_and_sends_all_the_same(program):
     program.serve()
     sent = program.run("send", "saf", "mount", "m", "go", "-r", "ra=25", "-r", "dec=41")
@@ -54,6 +57,7 @@ def test_send_prints_notes_and_sends_all_the_same(program):
     assert "note: “" not in program.run("send", "saf", "laser", "l", "stop").stderr
 
 
+@pytest.mark.slow
 def test_jobs_can_be_listed_without_a_server(program):
     program.serve()
     job = program.new_job(program.token())
@@ -63,6 +67,7 @@ def test_jobs_can_be_listed_without_a_server(program):
     assert refused.returncode == 1 and "prjobs serve" in refused.stderr and refused.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_watch_prints_changes_as_they_happen(program):
     program.serve()
     token = program.token()
@@ -109,6 +114,7 @@ def test_a_command_without_its_action_lists_the_actions(program):
         assert (done.returncode, done.stderr.count("\n")) == (2, 1)
 
 
+@pytest.mark.slow
 def test_an_unknown_status_is_refused_with_the_known_words(program):
     program.serve()
     token = program.token()
@@ -124,6 +130,7 @@ def test_an_unknown_status_is_refused_with_the_known_words(program):
     assert job["ulid"] in program.run("jobs", "--status", "dithering").stdout
 
 
+@pytest.mark.slow
 def test_a_site_without_jobs_is_said(program):
     program.serve()
     program.new_job(program.token())
@@ -133,6 +140,7 @@ def test_a_site_without_jobs_is_said(program):
     assert program.run("jobs", "--site", "saf", "--status", "FAILED").stderr == ""
 
 
+@pytest.mark.slow
 def test_every_name_passes_a_pipe_whose_code_page_lacks_its_letters(program):
     program.serve()
     program.new_job(program.token("天文"), user_name="Paweł 星", user_id="天文")
@@ -146,6 +154,7 @@ def test_every_name_passes_a_pipe_whose_code_page_lacks_its_letters(program):
     assert refused.returncode == 1 and "天文" in refused.stderr and "Traceback" not in refused.stderr
 
 
+@pytest.mark.slow
 def test_without_any_output_a_command_does_its_work(program):
     """As pythonw has it on Windows: stdout and stderr are None."""
     code = "import sys; sys.stdout = sys.stderr = None; from prjobs.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -154,6 +163,7 @@ def test_without_any_output_a_command_does_its_work(program):
     assert program.run("token", "revoke", "nonsense", launcher=("-c", code)).returncode == 1
 
 
+@pytest.mark.slow
 def test_a_wrong_setting_is_one_line(program):
     for arguments in (("serve", "--port", "x"), ("serve", "--threads", "1")):
         done = program.run(*arguments)
@@ -168,12 +178,14 @@ def test_settings_says_where_each_value_came_from(program):
     assert "default" in program.run("settings").stdout
 
 
+@pytest.mark.slow
 def test_a_new_login_link(program):
     program.serve()
     link = program.run("login").stdout
     assert link.startswith(f"{program.url}/login#once=")
 
 
+@pytest.mark.slow
 def test_jobs_of_a_hostile_user_cannot_move_the_cursor(program):
     program.serve()
     token = program.token()
@@ -181,6 +193,7 @@ def test_jobs_of_a_hostile_user_cannot_move_the_cursor(program):
     assert "\x1b" not in program.run("jobs").stdout
 
 
+@pytest.mark.slow
 def test_a_demo_never_commands_a_real_observatory(program):
     program.token()
     refused = program.run("serve", "--demo", "--port", "0")

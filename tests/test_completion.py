@@ -91,6 +91,7 @@ def script(tmp_path):
     return script
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_real_shell_completes_what_somebody_types(shell, script):
     if shutil.which(shell) is None:
@@ -159,6 +160,7 @@ def test_powershell_completes(script, tmp_path):
     assert done.stdout.split() == ["--role"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", SCRIPTS)
 def test_every_command_and_option_of_the_parser_is_in_the_script(shell, script):
     text = script(shell).read_text()

@@ -136,6 +136,7 @@ def test_an_end_before_the_answer_was_acknowledged_proves_nothing(server):
         assert decided(server) == ["UNCONFIRMED"]
 
 
+@pytest.mark.slow
 def test_a_client_that_waits_for_the_end_for_ever_is_cut(server, monkeypatch):
     monkeypatch.setattr("prjobs.web.channel.SLOW_S", 0.5)
     submit(server.appliance)
@@ -182,6 +183,7 @@ def test_a_client_that_has_ended_its_side_gets_an_answer(server):
     assert len(statuses(server)) == 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [(), ("Connection: close",)])
 def test_a_client_that_has_ended_its_side_gets_no_jobs(server, more):
     """The poll before is held, so that the end comes before the answer to the second poll for sure."""
@@ -231,6 +233,7 @@ def test_a_held_poll_ends_when_its_client_ends_its_side(server):
     assert answer.endswith(b"[]") and b"X-Prjobs-Error: The program has ended its side" in answer
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="the system cannot pause a process")
 @pytest.mark.parametrize("end", ["closed", "closed half", "reset"])
 def test_after_a_pause_of_the_process_no_job_goes_to_a_dead_connection(program, end):

@@ -204,6 +204,7 @@ def test_an_idempotency_key_over_http(call):
     assert call("newjob", JOB, **{"Idempotency-Key": "x" * 129}).status_code == 400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("each", [40, pytest.param(200, marks=pytest.mark.long)])
 def test_eight_pollers_and_five_senders_at_once(server, token, each):
     """Each job is delivered once, in order for whoever got it, none is missing."""

@@ -193,6 +193,7 @@ def test_odd_counts_of_frames(count: Any, frames: int) -> None:
     assert _frames(Job(document | {"required_params": {}, "optional_params": {"count": count}})) == frames
 
 
+@pytest.mark.slow
 def test_devices_move_side_by_side_and_the_camera_waits(make_site: Callable[..., Site]) -> None:
     asked = [("mount", "go"), ("filter_wheel", "set_name"), ("focuser", "move_absolute"), ("camera", "expose")]
     site = make_site(*asked, ("mount", "park"), pace=40.0)
@@ -217,6 +218,7 @@ def test_the_observatory_itself_is_apart(make_site: Callable[..., Site]) -> None
     assert site.words(going)[-1] == "EXPOSING"
 
 
+@pytest.mark.slow
 def test_a_stop_aborts_everything_at_once(make_site: Callable[..., Site]) -> None:
     site = make_site(pace=30.0)
     for device, action, required in (
@@ -253,6 +255,7 @@ def test_an_enclosure_station_runs_enclosure_commands_only(make_site: Callable[.
     site.assert_reaches(site.send("mount", "go"), "FAILED")
 
 
+@pytest.mark.slow
 def test_every_command_of_the_catalogue_is_carried_out(make_site: Callable[..., Site]) -> None:
     site = make_site(pace=100_000.0)
     by_kind: dict[bool, list[catalogue.Command]] = {True: [], False: []}
@@ -367,6 +370,7 @@ def test_the_demo_brings_jobs_to_their_end(service: Service) -> None:
     assert service.jobs[0]["user_name"] == "Ann K."
 
 
+@pytest.mark.slow
 def test_the_demo_has_a_sky_reservations_and_a_station_that_reports(program: Program) -> None:
     program.serve("--demo")
     ask = lambda path: requests.get(f"{program.url}/api/{path}", timeout=60).json()  # noqa: E731

@@ -77,6 +77,7 @@ def test_it_changes_nothing(closed: Folder, clock: ManualClock, deep: bool) -> N
     assert content(closed.path) == before
 
 
+@pytest.mark.slow
 def test_the_program_beside_a_running_server(program: Program) -> None:
     program.serve()
     token = program.token()
@@ -105,6 +106,7 @@ def test_a_link_that_no_server_keeps(closed: Folder, clock: ManualClock) -> None
     assert (finding.level, "standby for saf, mrc; only a running server" in finding.sentence) == (NOTE, True)
 
 
+@pytest.mark.slow
 def test_the_program_after_a_kill(program: Program) -> None:
     program.serve()
     program.new_job(program.token())
@@ -115,6 +117,7 @@ def test_the_program_after_a_kill(program: Program) -> None:
     assert "No job is damaged: 1 checked" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_server_that_is_not_well_says_so(program: Program) -> None:
     program.serve("--min-free-mb", "1000000000")
     wait_for(lambda: "WRONG  The server says: The disk is nearly full" in program.run("doctor").stdout)
@@ -145,6 +148,7 @@ def test_unreadable_settings(closed: Folder, clock: ManualClock) -> None:
     assert "there is no setting named keep_weeks" in finding.sentence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
@@ -168,6 +172,7 @@ def test_the_doctor_refuses_what_serve_refuses(program: Program, setting: str, s
     assert done.returncode == 1 and any(said in sentence for sentence in wrong), wrong
 
 
+@pytest.mark.slow
 def test_a_file_in_the_place_of_a_folder(program: Program) -> None:
     program.token()
     (program.data / "logs").rmdir()

@@ -101,6 +101,7 @@ def statements(tmp_path):
     return counting.passed
 
 
+@pytest.mark.slow
 def test_in_the_middle_of_a_migration_nothing_is_half_done(old, tmp_path):
     count, before = statements(tmp_path), contents(old.database)
     assert count > 20
@@ -125,6 +126,7 @@ def test_in_the_middle_of_a_migration_nothing_is_half_done(old, tmp_path):
     assert len(states) > 2
 
 
+@pytest.mark.slow
 def test_the_real_program_dies_there_and_the_next_start_goes_on(program, tmp_path, old):
     program.data = old.path
     before = contents(old.database)
@@ -138,6 +140,7 @@ def test_the_real_program_dies_there_and_the_next_start_goes_on(program, tmp_pat
     assert program.run("doctor", "--deep").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_backup_whose_maker_died_is_whole_and_the_store_is_untouched(program, tmp_path):
     program.serve()
     token = program.token()

@@ -46,6 +46,7 @@ def healthy(served):
     return requests.get(f"{served.url}/healthz").json()["ok"]
 
 
+@pytest.mark.slow
 def test_a_database_locked_by_another_program(served):
     """Polls answer, writes are refused in bounded time; when the lock goes, everything goes on by itself."""
     waiting = send(served).json()["ulid"]
@@ -79,6 +80,7 @@ def test_an_open_reader_does_not_hold_up_anything(served):
     reader.close()
 
 
+@pytest.mark.slow
 @posix
 def test_the_file_deleted_while_running_is_noticed(served):
     send(served)
@@ -90,6 +92,7 @@ def test_the_file_deleted_while_running_is_noticed(served):
     assert "deleted or replaced" in requests.get(f"{served.url}/healthz").json()["problems"][0]["sentence"]
 
 
+@pytest.mark.slow
 @posix
 def test_the_file_replaced_and_brought_back_while_running(served):
     job = send(served).json()["ulid"]
@@ -102,6 +105,7 @@ def test_the_file_replaced_and_brought_back_while_running(served):
     assert served.fetch() == [job]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["zeroed header", "text", "cut short", "random page"])
 def test_a_damaged_file_is_refused_with_the_backup_to_restore(served, damage):
     for _ in range(300):
@@ -126,6 +130,7 @@ def test_a_damaged_file_is_refused_with_the_backup_to_restore(served, damage):
     assert path.read_bytes() == bytes(content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left", ["missing", "empty"])
 def test_a_missing_or_empty_file_never_becomes_an_empty_queue(served, left):
     send(served)
@@ -138,6 +143,7 @@ def test_a_missing_or_empty_file_never_becomes_an_empty_queue(served, left):
     assert done.returncode == 1 and "missing or empty" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_store_of_another_appliance_is_refused(served, tmp_path):
     served.stop()
     other = Program(tmp_path / "other")
@@ -147,6 +153,7 @@ def test_the_store_of_another_appliance_is_refused(served, tmp_path):
     assert done.returncode == 1 and "another appliance" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_file_of_a_newer_version_is_refused(served):
     served.stop()
     with sqlite3.connect(served.data / "prjobs.sqlite3") as connection:
@@ -165,6 +172,7 @@ def without_roots_powers():
     return ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize(("name", "mode"), [(".", 0o500), ("prjobs.sqlite3", 0o400)])
 def test_what_may_not_be_written_is_refused_in_one_line(served, name, mode):
@@ -179,6 +187,7 @@ def test_what_may_not_be_written_is_refused_in_one_line(served, name, mode):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 @posix
 def test_a_file_that_may_not_grow(program):
     """RLIMIT_FSIZE stands for a full disk: writes are refused, polls answer, and nothing that was answered is lost."""
@@ -213,6 +222,7 @@ def test_a_file_that_may_not_grow(program):
     assert set(sent) <= stored
 
 
+@pytest.mark.slow
 def test_slow_idle_and_half_open_connections_do_not_keep_others_out(served):
     port = int(served.url.rpartition(":")[2])
     connections = [socket.create_connection(("127.0.0.1", port)) for _ in range(300)]
@@ -232,6 +242,7 @@ def test_a_slow_sender_is_cut(make_server, monkeypatch):
         assert connection.recv(100) == b""
 
 
+@pytest.mark.slow
 def test_an_idle_connection_is_closed(make_server, monkeypatch):
     monkeypatch.setattr("prjobs.web.channel.IDLE_S", 0.5)
     server = make_server()
@@ -239,6 +250,7 @@ def test_an_idle_connection_is_closed(make_server, monkeypatch):
         assert connection.recv(100) == b""
 
 
+@pytest.mark.slow
 @needs_gcc
 def test_a_slow_disk(program, tmp_path):
     """Each fsync takes 200 ms: new jobs share a commit, none is lost or comes twice."""

@@ -39,6 +39,7 @@ def run_as_printed(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False, env=environment)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="the words are quoted for a POSIX shell")
 def test_the_first_start_says_three_next_steps_that_work_and_later_starts_say_none(tmp_path):
     program = Program(tmp_path / "a folder")
@@ -80,6 +81,7 @@ def test_the_step_for_the_service_names_the_folder_that_sudo_would_not_find(tmp_
     assert line == f"sudo \"$(command -v prjobs)\" service install --data '{tmp_path}/my data/prjobs'"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="the programs in the way are scripts of a POSIX shell")
 def test_a_start_opens_nothing_and_asks_nothing(program, tmp_path):
     """Programs that open pages leave a mark here; on stdin nothing ever comes."""

@@ -124,6 +124,7 @@ def served(make_server):
     return Served(make_server)
 
 
+@pytest.mark.slow
 def test_the_recorded_polls_by_http(served, http):
     rates, began_s = Rates(), served.clock.elapsed
     in_order = sorted((at_s, site, jobs, flush) for site, polls in RECORDED.items() for at_s, _, jobs, flush in polls)
@@ -211,6 +212,7 @@ def test_a_report_takes_the_mark_away_for_good(served, http):
     assert served.flushed() == [0]
 
 
+@pytest.mark.slow
 def test_polls_with_a_wait_an_id_or_a_lease_and_other_addresses_are_no_neighbours(served, http):
     loop(served, http)
     for more in ({"wait": 1}, {"poll_id": "a"}, {"lease": 60}, {"alternateQueue": True}, {"deviceType": "dome"}):

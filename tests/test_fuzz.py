@@ -31,6 +31,7 @@ VALUES = st.recursive(TEXTS | NUMBERS, lambda one: st.lists(one, max_size=2) | s
 CUTS = st.tuples(st.integers(0, 200), st.sampled_from([b"", b"\xff", b"1e999", b"\\ud800", b'"', b",", b"{", b" "]))
 
 
+@pytest.mark.slow
 @settings(max_examples=3000)
 @given(st.dictionaries(TEXTS, VALUES, max_size=4), CUTS, st.booleans())
 def test_a_body_that_is_read_once_is_the_same_or_refused_with_the_same_sentence(value, cut, has_site):
@@ -106,6 +107,7 @@ def check_document(job):
         assert not re.search(r"[\x00-\x1f\x7f-\x9f]", job[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("many", [1000, pytest.param(10_000, marks=pytest.mark.long)])
 def test_job_bodies_by_chance(target, many):
     chance = random.Random(20261124)
@@ -176,6 +178,7 @@ requests = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("many", [150, pytest.param(1500, marks=pytest.mark.long)])
 def test_no_endpoint_ever_answers_5xx(target, many):
     @settings(max_examples=many)

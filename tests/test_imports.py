@@ -33,6 +33,7 @@ def test_the_help_imports_one_command_at_most(words):
     assert len(declared - {"prjobs.cli.commands", "prjobs.cli.terminal", "prjobs.cli.running"}) <= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
@@ -54,6 +55,7 @@ def test_a_command_to_a_server_imports_neither_a_server_nor_a_store(program, wor
     assert not modules(*words, "--data", str(program.data)) & (SERVER | STORE | RARE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [("jobs",), ("jobs", "--json")], ids=" ".join)
 def test_a_command_that_reads_the_store_imports_no_server(program, words):
     program.serve()
@@ -61,6 +63,7 @@ def test_a_command_that_reads_the_store_imports_no_server(program, words):
     assert not modules(*words, "--data", str(program.data)) & (SERVER | RARE)
 
 
+@pytest.mark.slow
 def test_a_server_imports_no_client_and_nothing_for_screens_that_nobody_opened(program):
     program.launcher = ("-c", RUN)
     program.serve()

@@ -170,6 +170,7 @@ def test_an_older_store_gets_what_it_would_have(appliance, folder, submit, clock
         close_appliance(opened, old)
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite("a file of an older version")
 def test_what_only_looks_at_an_older_store(appliance, folder, submit, clock, tmp_path):
     submit()

@@ -126,6 +126,7 @@ def test_a_caller_with_an_answer_reads_its_own_write_and_all_before(database):
     assert older == []
 
 
+@pytest.mark.slow
 def test_a_poll_after_an_answered_stop_always_gets_the_stop(server):
     """Others poll for the site and its neighbour all the time, so that there is always a kept 'nothing waits'."""
     headers, over = {"Authorization": f"Bearer {make_token(server.appliance, 'auth0|alice')}"}, threading.Event()

@@ -106,6 +106,7 @@ def test_clients_that_do_not_read_do_not_hold_the_threads_for_ever(make_server, 
         reader.close()
 
 
+@pytest.mark.slow
 def test_a_client_that_reads_slowly_gets_all_of_it(make_server, monkeypatch):
     """It takes longer than the limit, but something moves all the time."""
     monkeypatch.setattr("prjobs.web.channel.SLOW_S", 1.5)

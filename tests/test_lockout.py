@@ -746,6 +746,7 @@ def test_without_the_store_from_before_sites_with_locks_are_locked_anew(folder, 
 # ---- the terminal
 
 
+@pytest.mark.slow
 def test_locking_at_the_terminal_with_and_without_a_server(program):
     program.serve()
     number = program.run("lock", "saf", "--until", "+2h", "--name", "Tim", "mirror cleaning").stdout.strip()
@@ -768,6 +769,7 @@ def test_locking_at_the_terminal_with_and_without_a_server(program):
     assert "new is LOCKED OUT. Only stops are taken" in program.run("doctor").stdout
 
 
+@pytest.mark.slow
 def test_a_killed_server_keeps_the_lock(program):
     program.serve()
     token = program.token()
@@ -799,6 +801,7 @@ def test_the_number_of_jobs_at_the_telescope_says_when_there_may_be_more(applian
     assert capsys.readouterr().err.startswith(f"{said} at the telescope already")
 
 
+@pytest.mark.slow
 def test_a_lock_in_a_folder_without_a_server_says_so_and_names_jobs_and_folder(program):
     program.serve()
     job = program.new_job(program.token())

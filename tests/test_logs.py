@@ -145,6 +145,7 @@ def test_one_peers_messages_do_not_hide_those_of_others_of_another_kind_or_of_pr
     assert {"refused, 10.0.0.2", "another kind", *(f"own {number}" for number in range(500))} <= set(passed)
 
 
+@pytest.mark.slow
 def test_many_peers_share_a_limit(limited):
     passed, _ = limited
     logger = logging.getLogger("prjobs.test")
@@ -161,6 +162,7 @@ def test_a_very_long_line_is_cut(said):
     assert len(line) < 11_000 and " begin xxx" in line and line.endswith("xxx end")
 
 
+@pytest.mark.slow
 def test_a_flood_of_requests_for_nothing_leaves_the_log_readable(program):
     program.serve()
     with requests.Session() as session:
@@ -288,6 +290,7 @@ def last_line(program):
     return (program.data / "logs" / "prjobs.log").read_text(encoding="utf-8").splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_start_that_fails_leaves_its_sentence_in_the_log(program):
     """A task of Windows shows what stderr says to nobody."""
     program.serve()
@@ -305,6 +308,7 @@ def test_a_start_that_fails_leaves_its_sentence_in_the_log(program):
     assert refused.stderr.removeprefix("prjobs: ").strip() in last_line(program)
 
 
+@pytest.mark.slow
 def test_a_start_that_a_defect_ends_leaves_the_traceback_in_the_log(program):
     program.run("token", "create", "--user", "u")
     code = (
@@ -321,6 +325,7 @@ def test_a_start_in_a_folder_that_is_not_there_makes_none_for_its_sentence(progr
     assert not program.data.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_a_program_whose_stderr_nobody_reads_goes_on_and_stops(program):
     program.serve("--min-free-mb", "100000000", "--threads", "4")

@@ -41,6 +41,7 @@ def test_a_held_poll_gets_the_job_when_it_is_committed(server, token, http):
     assert [job["ulid"] for job in answers[0].json()] == [sent["ulid"]]
 
 
+@pytest.mark.slow
 def test_a_job_of_another_site_wakes_nobody(server, token, http):
     thread, answers = held_poll(server, wait=1)
     wait_for(lambda: server.appliance.queue.waiters.held == 1)
@@ -100,6 +101,7 @@ def test_400_held_polls_hold_no_thread(crowd, http):
     assert server.appliance.queue.waiters.held == HELD - 3
 
 
+@pytest.mark.slow
 def test_a_stop_answers_400_held_polls(crowd):
     server, polls = crowd
     server.stop()
@@ -150,6 +152,7 @@ def test_what_is_due_once_for_a_poll_is_not_done_at_each_change(server):
     assert queue.polls.of("saf", PRIMARY).count == 1
 
 
+@pytest.mark.slow
 def test_a_held_poll_ends_in_time_and_the_connection_goes_on(server):
     with socket.create_connection(("127.0.0.1", server.listener.port), timeout=60) as connection:
         for wait in (1, 0):

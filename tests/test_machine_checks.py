@@ -67,6 +67,7 @@ def test_each_has_a_section_of_the_manual_and_plays_no_sound():
 # ---- tokens
 
 
+@pytest.mark.slow
 def test_tokens_that_end_are_named_with_and_without_a_server(program):
     program.token("auth0|ann", "--days", "13", "--name", "Ann")
     program.token("obs", "--role", "observatory", "--site", "saf", "--days", "13")
@@ -170,6 +171,7 @@ class WrongClock(Clock):
         return super().now_ms() + round(self.off_s * 1000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("off_s", "words"), [(90, "90 s behind"), (-90, "90 s ahead of")])
 def test_a_clock_that_is_off_against_the_provider(make_server, provider, off_s, words):
     address, answers, _ = provider
@@ -235,6 +237,7 @@ def served_with_hosts(program, hosts, *flags):
     return [*words, sys.executable, "-m", "prjobs", "doctor", "--json", "--data", str(program.data)]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not can_mount(), reason="a file of hosts of its own needs the right to mount")
 def test_a_server_on_a_machine_with_another_name_and_ipv6_first(program, tmp_path):
     hosts = tmp_path / "hosts"
@@ -381,6 +384,7 @@ def test_a_folder_behind_a_link_and_those_that_variables_and_lists_name(tmp_path
     assert synchroniser_of(tmp_path / "elsewhere") == ""
 
 
+@pytest.mark.slow
 def test_a_server_in_a_synchronised_folder_says_so_by_a_notice(program, tmp_path):
     program.data = tmp_path / "OneDrive" / "prjobs"
     program.serve()
@@ -412,6 +416,7 @@ def test_a_scanner_is_a_finding(tmp_path, monkeypatch):
 # ---- the exit code
 
 
+@pytest.mark.slow
 def test_the_exit_code_is_1_for_what_is_wrong_and_0_for_notes(program, tmp_path):
     program.data = tmp_path / "Dropbox" / "prjobs"
     program.token()

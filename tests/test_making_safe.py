@@ -35,6 +35,7 @@ def fetch(url, site):
     return requests.post(f"{url}/getnewjobs", json={"site": site}, timeout=60).json()
 
 
+@pytest.mark.slow
 def test_a_kill_in_the_middle_ends_nothing(program):
     program.serve()
     token = program.token("auth0|ann", "--name", "Ann")

@@ -154,6 +154,7 @@ def test_a_poll_that_gave_up_gives_nothing_older_back(appliance: Appliance, subm
     assert statuses == {"CANCELLED"}
 
 
+@pytest.mark.slow
 def test_the_chores_withdraw_the_rest(make_server: Callable[..., Server]) -> None:
     server = make_server()
     queue = server.appliance.queue

@@ -22,6 +22,7 @@ def test_an_odd_space_is_a_space():
     assert marked("Hβ\u202f3\u00a0nm\u3000x") == "Hβ 3 nm x"
 
 
+@pytest.mark.slow
 def test_the_terminal_shows_marks(program):
     program.serve()
     token = program.token()

@@ -327,6 +327,7 @@ def test_only_get_and_head(server: Server) -> None:
 # ---- bounded
 
 
+@pytest.mark.slow
 def test_invented_names_do_not_make_the_metrics_grow(server: Server) -> None:
     appliance = server.appliance
     submit(appliance, site="real")
@@ -383,6 +384,7 @@ def test_all_sites_count_together_with_other(server: Server, monkeypatch: pytest
     assert {labels["site"] for labels in labels_of(found, "prjobs_poll_age_seconds")}.isdisjoint({OTHER})
 
 
+@pytest.mark.slow
 def test_the_number_of_series_is_bounded_by_the_declarations(server: Server) -> None:
     """Requests of every route: no label has a value that a caller chose."""
     measured = server.appliance.board.measures
@@ -448,6 +450,7 @@ def test_a_long_log_is_counted_step_by_step(server: Server, monkeypatch: pytest.
     assert counts == [20, 30, 35, 35]
 
 
+@pytest.mark.slow
 def test_requests_of_many_connections_at_once_all_count(server: Server) -> None:
     def ask() -> None:
         with requests.Session() as program:

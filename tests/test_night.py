@@ -609,6 +609,7 @@ def test_durations_for_people():
 # ---- many
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("many", [5000, pytest.param(100_000, marks=pytest.mark.long)])
 def test_a_night_of_many_jobs(appliance, submit, clock, many):
     submit(required_params='{"ra": "1.5", "dec": "10"}')
@@ -700,6 +701,7 @@ def test_it_is_for_readers_of_the_site(make_server, routed):
 # ---- from the terminal
 
 
+@pytest.mark.slow
 def test_the_command(program, tmp_path):
     # A zone whose noon, when tonight begins anew, is not near: Denver's is at 18:00 or 19:00 UTC, Kolkata's at 06:30.
     zone = "Asia/Kolkata" if 16 <= datetime.now(UTC).hour < 20 else "America/Denver"

@@ -205,6 +205,7 @@ def test_a_flapping_alarm_does_not_flood(notified, ntfy):
     assert stored(one) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half_s", [1, 2, 4])
 def test_an_alarm_that_flaps_faster_than_alarms_gather_is_told(notified, ntfy, half_s):
     one = notified()
@@ -472,6 +473,7 @@ def gather(server, clock):
     clock.ahead_s += GATHER_S
 
 
+@pytest.mark.slow
 def test_a_silent_site_and_a_late_stop_at_a_real_server(make_server, ntfy, healthchecks, quick):
     clock = ClockAhead()
     server = make_server(clock, notify=[ntfy.url()], heartbeat_url=healthchecks.url, monitor_url="https://p.example/")
@@ -633,6 +635,7 @@ def test_an_address_in_a_wrong_form_is_named(tmp_path, entry, said):
     assert said in str(refused.value) and "pass-word" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_a_server_does_not_start_with_an_address_in_a_wrong_form(program):
     set_up(program, 'notify = ["ntfys://topic", "mailto://ann:pass-word@"]')
     for words in (("serve", "--port", "0"), ("notify", "test"), ("doctor",), ("settings",)):
@@ -644,6 +647,7 @@ def test_a_server_does_not_start_with_an_address_in_a_wrong_form(program):
     assert "pass-word" not in (program.data / "logs" / "prjobs.log").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_command_says_for_each_address_whether_a_test_went(program, ntfy, healthchecks):
     assert program.run("notify", "test").returncode == 1
     other = FakeNtfy()
@@ -772,6 +776,7 @@ def test_without_the_settings_nothing_is_imported_and_nothing_is_sent(program):
     assert code == 0 and not named(output) & {"apprise", "requests", "prjobs.notify"}
 
 
+@pytest.mark.slow
 def test_no_proxy_is_asked_unless_the_setting_says_so(program, ntfy, healthchecks):
     proxy = Proxy(ntfy.port)
     environment = {**os.environ, "HTTP_PROXY": proxy.url, "http_proxy": proxy.url, "NO_PROXY": "", "no_proxy": ""}

@@ -156,6 +156,7 @@ def test_an_estimate_that_is_none_holds_nothing_up(site: Site, seconds: Any):
             assert site.await_status(site.send(), "FAILED") == "3"
 
 
+@pytest.mark.slow
 def test_reports_wait_through_an_outage_and_come_in_order(program: Program):
     program.serve()
     site = Site(program.url, program.token("auth0|alice", "--role", "admin"))

@@ -203,6 +203,7 @@ def tell(tmp_path):
     return tell
 
 
+@pytest.mark.slow
 def test_in_any_order_each_job_begins_once_never_after_a_stop_and_is_reported_once(tell):
     told = tell(range(25))
     assert min(told[name] for name in ("begun", "stops", "kills", "outages", "outcomes")) > 10

@@ -207,6 +207,7 @@ def copied_on(disk: dict[str, str], data: Path, share: Path) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 @needs_gcc
 @pytest.mark.parametrize("refused", ["EINVAL", pytest.param("ENOTSUP", marks=pytest.mark.long)])
 def test_a_share_that_syncs_no_folder_takes_the_copy(share: Path, tmp_path: Path, refused: str) -> None:
@@ -215,6 +216,7 @@ def test_a_share_that_syncs_no_folder_takes_the_copy(share: Path, tmp_path: Path
     assert len(copies(share)) == 1
 
 
+@pytest.mark.slow
 @needs_gcc
 @pytest.mark.parametrize(
     ("act", "said"),
@@ -405,6 +407,7 @@ def test_the_doctor_tells_the_age(make_house: Callable[..., House], share: Path,
 # ---- a share that hangs
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a named pipe, whose opening waits for a reader")
 def test_a_share_that_hangs_holds_up_nothing(
     make_server: Callable[..., Server], clock: ManualClock, share: Path
@@ -460,6 +463,7 @@ print(house.copy._thread.is_alive() and close_appliance(appliance, folder))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a named pipe, whose opening waits for a reader")
 def test_a_process_ends_although_the_share_hangs(share: Path, tmp_path: Path) -> None:
     words = [sys.executable, "-c", HANGING, str(tmp_path / "data"), str(share)]
@@ -485,6 +489,7 @@ def test_a_folder_that_is_no_way_off_is_refused(folder: Folder, named: str, said
         require_settings(folder, Settings(backup_copy=named.format(data=folder.path)), Clock())
 
 
+@pytest.mark.slow
 def test_the_start_is_refused_and_the_doctor_says_why(program: Program) -> None:
     env = {**os.environ, "PRJOBS_BACKUP_COPY": str(program.data / "backups")}
     for words in (["serve", "--port", "0"], ["doctor"]):

@@ -33,6 +33,7 @@ def item_of(path):
     return item
 
 
+@pytest.mark.slow
 def test_the_description_is_valid():
     validate(DOCUMENT)
     with pytest.raises(OpenAPIValidationError):

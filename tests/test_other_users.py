@@ -32,6 +32,7 @@ def modes(folder: Path) -> dict[str, int]:
 # ---- rights
 
 
+@pytest.mark.slow
 @posix
 def test_a_data_folder_is_the_owners_alone(tmp_path: Path) -> None:
     """Whatever the umask says: the store, its log, the logs, the backups and the small files."""
@@ -50,6 +51,7 @@ def test_a_data_folder_is_the_owners_alone(tmp_path: Path) -> None:
     assert {name: oct(mode) for name, mode in found.items() if mode & 0o077} == {}
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("mode", [0o770, 0o720, 0o702, 0o777])
 def test_a_folder_that_others_may_write_is_not_served(tmp_path: Path, mode: int) -> None:
@@ -66,6 +68,7 @@ def test_a_folder_that_others_may_write_is_not_served(tmp_path: Path, mode: int)
     assert program.stop()[0] == 0
 
 
+@pytest.mark.slow
 @posix
 def test_the_doctor_says_what_others_may_read(tmp_path: Path) -> None:
     program = Program(tmp_path / "data")
@@ -77,6 +80,7 @@ def test_the_doctor_says_what_others_may_read(tmp_path: Path) -> None:
     assert f"note   Other users of this machine may read {program.data}" in said and "chmod -R go=" in said
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="needs root, to act as another user")
 @pytest.mark.skipif(shutil.which("flock") is None, reason="needs flock (Debian: apt install util-linux)")
@@ -155,6 +159,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("passes_on", [False, True])
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_a_program_on_the_old_port_gets_no_token(program: Program, command: tuple[str, ...], passes_on: bool) -> None:

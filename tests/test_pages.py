@@ -12,6 +12,7 @@ def counted():
     return count_pages()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", MOST)
 def test_a_write_costs_few_pages(counted, write):
     assert counted[write] <= MOST[write], counted

@@ -33,6 +33,7 @@ def works(data):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no pty")
 def test_each_long_work_shows_its_steps_on_a_terminal_and_removes_the_line(stored):
     for words, steps in works(stored.data).items():
@@ -45,6 +46,7 @@ def test_each_long_work_shows_its_steps_on_a_terminal_and_removes_the_line(store
         assert shown.rstrip("\r\n").rpartition("\r")[2].strip() == "" and "\n" not in shown
 
 
+@pytest.mark.slow
 def test_nothing_is_shown_in_a_pipe(stored):
     for words, steps in works(stored.data).items():
         done = stored.run(*words)

@@ -174,6 +174,7 @@ NOT_HERE = ("serve", "simulate", "observe", "watch", "cloud", "import", "restore
 OF_A_SERVICE = ("install", "remove", "start", "stop", "status")
 
 
+@pytest.mark.slow
 def test_every_command_works_beside_a_running_server(program, tmp_path):
     program.serve()
     shown = sorted({" ".join(command.split()) for _, command in commands()})

@@ -230,6 +230,7 @@ def quiet():
     logging.disable(logging.NOTSET)
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite("thousands of steps")
 @pytest.mark.parametrize("seeds", [range(2, 5), pytest.param(range(20), marks=pytest.mark.long(about_s=60))])
 def test_through_faults_less_is_missed_and_nothing_cancelled_runs(quiet, seeds):

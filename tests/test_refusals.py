@@ -161,6 +161,7 @@ def test_a_client_that_ends_its_side_is_answered(server, connect):
         assert connection.file.read(1) == b""
 
 
+@pytest.mark.slow
 def test_a_client_that_ends_its_side_gets_a_long_answer_whole(server, connect, submit_many):
     submit_many(server.appliance, 5000)
     body = b'{"site": "saf"}'

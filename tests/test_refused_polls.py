@@ -188,6 +188,7 @@ def test_other_requests_are_no_polls(server):
     assert notices(server) == {}
 
 
+@pytest.mark.slow
 def test_doctor_says_it(program):
     url = program.serve()
     requests.post(f"{url}/getnewjobs", data='{"site": "saf"}', headers=WRONG_HOST)
@@ -206,6 +207,7 @@ def seen(program, token):
     return found
 
 
+@pytest.mark.slow
 def test_a_real_server_and_real_refusals(program):
     """A wrong Host, a token of another site, a revoked token: each is an alarm, in doctor and told to a watchdog."""
     url = program.serve("--observatory-access", "token")

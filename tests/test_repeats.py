@@ -334,6 +334,7 @@ def test_sent_again_is_checked_as_a_new_job(make_server: Callable[..., Server]) 
     assert requests.post(url, json={}, headers={**headers, "Idempotency-Key": 200 * "k"}).status_code == 400
 
 
+@pytest.mark.slow
 def test_a_flood_of_stops_stores_one_a_poll(ask: Callable[..., requests.Response]) -> None:
     ask("/getnewjobs", site="saf")
     padded = {**JOB, "action": "stop", "optional_params": {"x": 100_000 * "a"}}
@@ -349,6 +350,7 @@ def test_a_flood_of_stops_stores_one_a_poll(ask: Callable[..., requests.Response
     assert ask("/newjob", "boss", ("admin",), **boss).headers.get("X-Prjobs-Note", "") == ""
 
 
+@pytest.mark.slow
 def test_make_safe_above_the_pace_gives_the_act_under_way(ask: Callable[..., requests.Response]) -> None:
     ask("/getnewjobs", site="saf")
     numbers = [ask("/api/make_safe", site="saf").json()["id"] for _ in range(repeats.PER_MINUTE + 20)]
@@ -406,6 +408,7 @@ class Picker:
         self.numbers |= dict.fromkeys((job["ulid"] for job in answer.json()), next(self.order))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stops", [400, pytest.param(2_000 * TIMES, marks=pytest.mark.long(about_s=25))])
 @pytest.mark.parametrize("path", ["/newjob", "/api/make_safe"])
 @pytest.mark.parametrize("is_picked_up", [True, False], ids=["picked up at once", "not picked up"])

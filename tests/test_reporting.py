@@ -368,6 +368,7 @@ def test_the_lines_of_the_manual_report_and_a_killed_program_leaves_no_job_open(
 # ---- whatever goes wrong, the observatory goes on
 
 
+@pytest.mark.slow
 def test_reports_wait_for_a_service_that_is_away_and_keep_their_order(program: Program):
     url = program.serve()
     night = Night(url, program.token("auth0|alice", "--role", "admin"))
@@ -396,6 +397,7 @@ class Broken:
         raise OSError(f"no {name}")
 
 
+@pytest.mark.slow
 def test_a_defect_of_the_reporter_changes_nothing_at_the_observatory(night: Night, monkeypatch):
     def broken(*_: Any) -> Any:
         raise RuntimeError("a defect")

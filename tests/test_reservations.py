@@ -346,6 +346,7 @@ def test_many_overlaps_are_counted(local):
     assert ask_for(local, "saf", BOB, force=True).notes[-1] == "The reservation overlaps 3 more."
 
 
+@pytest.mark.slow
 def test_a_site_that_differs_by_case_alone_is_a_notice_when_it_appears(make_server):
     server = make_server()
     for site in ("saf", "SAF", "mrc1"):
@@ -650,6 +651,7 @@ def test_a_wrong_reservation_is_refused_by_its_field(site, changes):
 # ---- the command line
 
 
+@pytest.mark.slow
 def test_the_command_line_with_and_without_a_server(program):
     for start in (False, True):
         if start:
@@ -674,6 +676,7 @@ def test_the_command_line_with_and_without_a_server(program):
         assert (again.returncode, again.stderr) == (1, "prjobs: There is no reservation with this id.\n")
 
 
+@pytest.mark.slow
 def test_times_on_the_command_line(program):
     add = ("reserve", "add", "saf", "--user", ALICE)
     iso = ("--start", "2099-06-20T20:00", "--end", "2099-06-21 00:00:30.5+02:00")

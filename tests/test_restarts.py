@@ -94,6 +94,7 @@ def test_no_poll_is_refused_while_the_service_restarts(program, start, listening
     assert code == 0 and "systemd listens" not in errors
 
 
+@pytest.mark.slow
 @posix
 def test_a_poll_while_nothing_runs_is_answered_after_the_start(program, start, listening):
     with socket.create_connection(listening.getsockname(), timeout=60) as waiting:
@@ -102,6 +103,7 @@ def test_a_poll_while_nothing_runs_is_answered_after_the_start(program, start, l
         assert read_answer(waiting)[1] == b"[]"
 
 
+@pytest.mark.slow
 @posix
 def test_another_port_than_that_of_the_settings_is_told(program, start, listening):
     served = start("--port", "1")
@@ -164,6 +166,7 @@ def picked_up(program):
     return opened
 
 
+@pytest.mark.slow
 @posix
 def test_an_end_that_comes_during_the_stop_proves_the_answer(program):
     program.serve()
@@ -175,6 +178,7 @@ def test_an_end_that_comes_during_the_stop_proves_the_answer(program):
     assert program._wait()[0] == 0 and states(program) == ["CONFIRMED"]
 
 
+@pytest.mark.slow
 @posix
 def test_an_end_just_before_the_stop_proves_the_answer(program):
     program.serve()

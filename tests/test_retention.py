@@ -218,6 +218,7 @@ def test_alarms_go_with_the_jobs_of_their_time(appliance: Appliance, clock: Manu
     assert rested(appliance, clock).once() == 0 and count(appliance, "alarm") == 0
 
 
+@pytest.mark.slow
 def test_no_poll_waits_for_it(make_server: Callable[..., Server], http: requests.Session) -> None:
     server = make_server(keep_days=30)
     server.appliance.queue.database.write(fill, 8000, Clock().now_ms())
@@ -295,6 +296,7 @@ def test_after_a_long_rest_it_goes_on_with_the_next_job(
     assert retention.once() == 3
 
 
+@pytest.mark.slow
 def test_a_real_server_with_a_clock_a_year_ahead_keeps_its_history(make_server: Callable[..., Server]) -> None:
     clock = ManualClock()
     server = make_server(clock, keep_days=30)

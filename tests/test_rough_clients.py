@@ -90,6 +90,7 @@ def test_brackets_in_a_text_are_no_levels():
         assert parse_json(text.encode()) == value
 
 
+@pytest.mark.slow
 @given(
     st.recursive(
         st.text('[]{}"\\,a') | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text('[{\\"'), inner)
@@ -220,6 +221,7 @@ def test_a_held_page_lets_others_read(server):
         assert {page.result().status_code for page in held} == {200}
 
 
+@pytest.mark.slow
 def test_polls_are_answered_while_every_other_thread_waits(make_server, token_of):
     server = make_server(threads=4)
     headers, gate, begun = token_of(server), threading.Event(), threading.Event()
@@ -310,6 +312,7 @@ def read_answer(connection: socket.socket) -> list[dict]:
         return json.loads(answer.read())
 
 
+@pytest.mark.slow
 def test_slow_readers_hold_no_thread_and_get_all(make_server, monkeypatch, token_of):
     monkeypatch.setattr("prjobs.jobs.lookup.PAGE", 10)
     server = make_server(threads=4)
@@ -328,6 +331,7 @@ def test_slow_readers_hold_no_thread_and_get_all(make_server, monkeypatch, token
     wait_for(lambda: not server.listener.channels())
 
 
+@pytest.mark.slow
 def test_a_client_that_reads_too_slowly_is_cut(make_server, monkeypatch):
     """A chunked answer that is cut has no end: the client notices."""
     monkeypatch.setattr("prjobs.web.channel.SLOW_S", 1.0)
@@ -464,6 +468,7 @@ def test_a_job_with_many_reports_shows_the_first_and_the_last(server):
     assert len(timeline) == 1000 and timeline[0]["status"] == "UNREAD" and timeline[-1]["seq"] == 1501
 
 
+@pytest.mark.slow
 def test_blank_lines_are_no_activity(make_server, monkeypatch):
     monkeypatch.setattr("prjobs.web.channel.IDLE_S", 1.0)
     server = make_server()

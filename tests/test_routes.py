@@ -27,6 +27,7 @@ def check_shape(answer, path):
         assert answer.text and "\n" not in answer.text and "<" not in answer.text
 
 
+@pytest.mark.slow
 def test_a_wrong_method_everywhere(server):
     for _, path in all_routes(server):
         answer = requests.request("PATCH", server.url + path, data="{}")
@@ -43,6 +44,7 @@ def test_a_bad_body_everywhere(server):
                 check_shape(answer, path)
 
 
+@pytest.mark.slow
 def test_a_foreign_origin_everywhere(server):
     headers = {"Origin": "https://evil.example"}
     for method, path in all_routes(server):

@@ -82,6 +82,7 @@ class Night:
         self.program.serve("--port", self.program.url.rpartition(":")[2], **named)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rounds", [1, pytest.param(6 * TIMES, marks=pytest.mark.long(about_s=45))])
 def test_the_sample_program_outlives_kills_and_loses_and_doubles_nothing(
     program: Program, tmp_path: Path, rounds: int
@@ -111,6 +112,7 @@ def test_the_sample_program_outlives_kills_and_loses_and_doubles_nothing(
     assert "no telescope" in program.run("jobs", "--site", "saf", "--json").stdout
 
 
+@pytest.mark.slow
 def test_an_answer_that_was_lost_in_a_crash_is_fetched_again(program: Program, tmp_path: Path) -> None:
     program.serve()
     port, night = program.url.rpartition(":")[2], Night(program)
@@ -127,6 +129,7 @@ def test_an_answer_that_was_lost_in_a_crash_is_fetched_again(program: Program, t
     assert sample.carried_out() == {"0": 1}
 
 
+@pytest.mark.slow
 def test_a_stop_ends_the_running_job_and_the_waiting_ones(program: Program, tmp_path: Path) -> None:
     program.serve()
     night, sample = Night(program), Sample(tmp_path, program)

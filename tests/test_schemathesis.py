@@ -82,6 +82,7 @@ def has_breakable_part(operation):
 LONG = pytest.mark.long(about_s=15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("access", "mode", "many"),
     [

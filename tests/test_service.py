@@ -34,6 +34,7 @@ TASKS = "{http://schemas.microsoft.com/windows/2004/02/mit/task}"
 ODD = 'a "b" %h $HOME; é\\'
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="systemd's quotes are a shell's, not those of Windows")
 def test_the_unit_starts_the_program(program: Program) -> None:
     shown = program.run("service", "show", "--for", "systemd", "--user", "alice")
@@ -125,6 +126,7 @@ def test_systemd_starts_the_installed_units_with_the_machine(tmp_path: Path) -> 
     assert wanted == {"multi-user.target.wants/prjobs.service", "sockets.target.wants/prjobs.socket"}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("systemd-socket-activate") is None, reason="systemd-socket-activate is not here")
 def test_systemd_passes_the_sockets_of_the_unit_to_the_program_of_the_unit(program: Program) -> None:
     """The poll that comes first starts the program, waits in the socket, and is answered."""
@@ -256,6 +258,7 @@ def test_units_that_systemd_does_not_take_are_removed(tmp_path: Path, monkeypatc
     assert [path for path in tmp_path.rglob("*") if not path.is_dir()] == [] and own.installed() is None
 
 
+@pytest.mark.slow
 @posix
 def test_without_a_service_the_status_says_so(program: Program) -> None:
     found = program.run("service", "status")

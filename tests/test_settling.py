@@ -122,6 +122,7 @@ def test_closing_and_parking_are_late_from_the_end_of_the_time(
     assert key in look()
 
 
+@pytest.mark.slow
 def test_a_held_poll_gets_the_closing_while_stops_extend_the_time(program: Program) -> None:
     program.serve(env={**os.environ, "PRJOBS_STOP_SETTLE_S": "3"})
     token = program.token("auth0|alice")

@@ -3,6 +3,7 @@
 import json
 import time
 
+import pytest
 import requests
 
 from prjobs.base.notices import Code
@@ -224,6 +225,7 @@ def test_who_may_remove_a_site(make_server):
     assert remove(sfa, "sfa", forced="1").status_code == 400
 
 
+@pytest.mark.slow
 def test_the_terminal_removes_a_site_for_good(program):
     url = program.serve()
     token = program.run("token", "create", "--user", "ann", "--role", "admin").stdout.strip()
@@ -322,6 +324,7 @@ def test_the_question_of_another_watchdog(server):
     assert "reasons" not in requests.get(f"{server.url}/healthz").json()
 
 
+@pytest.mark.slow
 def test_a_real_watchdog(program):
     """A real server and its own search: 503 once the stop is late."""
     url = program.serve()

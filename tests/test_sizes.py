@@ -192,6 +192,7 @@ def peak_mb(act):
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_no_list_of_people_and_no_change_of_status_takes_memory_for_all_params(large):
     queue = large.queue
     database = queue.database

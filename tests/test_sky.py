@@ -184,6 +184,7 @@ def without_ephem(program, *arguments):
     return program
 
 
+@pytest.mark.slow
 def test_without_ephem_everything_but_the_sky_works(program):
     program.data.mkdir(parents=True)
     (program.data / "prjobs.toml").write_text('site_places = ["saf=35.55,-105.87,2187"]\n', encoding="utf-8")

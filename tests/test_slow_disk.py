@@ -119,6 +119,7 @@ def test_a_cancel_all_after_it_withdraws_it(appliance, submit, too_late):
     assert taken(appliance) == [stop.ulid]
 
 
+@pytest.mark.slow
 def test_a_cancel_all_in_the_same_transaction_withdraws_it(appliance, submit, disk, monkeypatch):
     """The cancel_all finds the job taken; the look at newer stops when it is given back finds the cancel_all."""
     job = submit()
@@ -387,6 +388,7 @@ class Campaign:
             assert ulid in {*ulids, *in_doubt} or stored[ulid] == "CANCELLED", "a job is lost in silence"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("delays_s", "rounds"),
     [("0.2", 1), *(pytest.param(*size, marks=pytest.mark.long) for size in (("0.2", 3), ("0.2,2", 3), ("8", 2)))],
@@ -408,6 +410,7 @@ def test_kills_on_a_slow_disk(tmp_path, delays_s, rounds):
     assert campaign.sent and (campaign.arrived or campaign.stops)
 
 
+@pytest.mark.slow
 def test_an_empty_poll_does_not_wait_for_a_slow_disk(tmp_path):
     program = Program(tmp_path / "program", ("-c", SLOW_PROGRAM, "1"))
     program.serve()

@@ -68,6 +68,7 @@ def test_no_test_takes_the_time(path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_every_module_can_be_collected_on_windows() -> None:
     """An import of a module of POSIX at the top would end the README's command there before the first test."""
     posix = {"fcntl", "grp", "pty", "pwd", "resource", "termios"}

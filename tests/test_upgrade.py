@@ -114,6 +114,7 @@ def test_an_upgrade_begins_with_a_backup_and_keeps_everything(schema: str, tmp_p
     assert look(folder.database, "SELECT max(seq) FROM change")[0][0] > newest + 1
 
 
+@pytest.mark.slow
 def test_the_start_says_so_and_a_start_of_this_schema_makes_no_backup(program: Program) -> None:
     folder, tokens = older_folder("0010", program.data)
     program.serve()
@@ -177,6 +178,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         yield place
 
 
+@pytest.mark.slow
 def test_a_full_disk_refuses_the_upgrade_and_changes_nothing(small_disk: Path, program: Program) -> None:
     folder, _ = older_folder("0010", small_disk / "data")
     before = dump(folder.database)
@@ -219,6 +221,7 @@ def test_a_damaged_older_store_is_not_upgraded(tmp_path: Path) -> None:
 # ---- how long they are kept
 
 
+@pytest.mark.slow
 def test_upgrades_that_fail_again_and_again_fill_no_disk(program: Program) -> None:
     folder, _ = older_folder("0010", program.data)
     for _ in range(2):

@@ -27,6 +27,7 @@ def rows_of(program: Program) -> list[tuple[str, str, str]]:
 # ---- a login link
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("flags", "user"),
     [
@@ -47,6 +48,7 @@ def test_a_login_link_names_its_user(program: Program, flags: tuple[str, ...], u
     assert (user[0], "newjob") in [row[:2] for row in rows_of(program)]
 
 
+@pytest.mark.slow
 def test_a_name_alone_names_nobody(program: Program) -> None:
     program.serve()
     refused = program.run("login", "--name", "Ann K.")
@@ -86,6 +88,7 @@ def test_the_name_on_a_users_own_job_is_that_of_the_token(
 # ---- the terminal
 
 
+@pytest.mark.slow
 def test_acts_at_the_terminal_carry_the_user_of_the_machine(program: Program) -> None:
     me = getpass.getuser()
     program.run("token", "create", "--user", "before")

@@ -141,6 +141,7 @@ def test_only_so_many_writes_wait_for_a_locked_database_and_stops_always_may(cro
     assert database.write(lambda _transaction: "again") == "again"
 
 
+@pytest.mark.slow
 def test_polls_are_answered_while_many_writes_and_long_polls_wait(program):
     program.serve()
     token = program.token()
@@ -219,6 +220,7 @@ def refusing(tmp_path):
     program.kill()
 
 
+@pytest.mark.slow
 @needs_gcc
 def test_a_refused_job_does_not_come_back_after_a_kill(refusing):
     known = refusing.new_job(refusing.bearer)["ulid"]
@@ -230,6 +232,7 @@ def test_a_refused_job_does_not_come_back_after_a_kill(refusing):
     assert refusing.ulids() == [known]
 
 
+@pytest.mark.slow
 @needs_gcc
 def test_a_job_in_doubt_is_said_to_be_in_doubt_until_a_write_succeeds(refusing):
     refusing.refuse("x")
@@ -242,6 +245,7 @@ def test_a_job_in_doubt_is_said_to_be_in_doubt_until_a_write_succeeds(refusing):
     assert refusing.ulids() == []
 
 
+@pytest.mark.slow
 @needs_gcc
 def test_health_stays_red_while_the_disk_takes_nothing(refusing):
     """Neither a refused request, which changes nothing, nor an empty poll ends the trouble."""

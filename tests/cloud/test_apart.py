@@ -180,6 +180,7 @@ def test_a_cloud_that_takes_statuses_again_is_in_step(world):
     assert "cloud_untaken" not in world.appliance.queue.notices
 
 
+@pytest.mark.slow
 def test_one_job_that_is_denied_is_parked_and_holds_up_no_other(world):
     """Something in front of the cloud that dislikes one text."""
     denied, *others = [world.cloud.newjob(delay_ms=0) for _ in range(6)]
@@ -273,6 +274,7 @@ def parked(world):
     return bad, broken
 
 
+@pytest.mark.slow
 def test_what_a_person_tries_again_is_sent_at_once(world, parked):
     ulid, broken = parked
     broken.clear()
@@ -282,6 +284,7 @@ def test_what_a_person_tries_again_is_sent_at_once(world, parked):
     assert world.cloud.status_of(ulid) == "ODD"
 
 
+@pytest.mark.slow
 def test_what_is_refused_after_that_is_not_parked_at_once(world, parked):
     ulid, _ = parked
     world.pass_time(40)
@@ -290,6 +293,7 @@ def test_what_is_refused_after_that_is_not_parked_at_once(world, parked):
     assert status.describe(world.appliance.cloud).parked == []
 
 
+@pytest.mark.slow
 def test_another_status_of_a_parked_job_is_sent(world, parked):
     ulid, _ = parked
     report(world, ulid, "COMPLETE")

@@ -225,6 +225,7 @@ def old_jobs(campaign, hours, count=2, action="expose"):
     return sorted(ulids)
 
 
+@pytest.mark.slow
 def test_the_command_beside_a_server(campaign):
     old = old_jobs(campaign, 30)
     program = campaign.program
@@ -247,6 +248,7 @@ def test_the_command_beside_a_server(campaign):
     assert nothing.returncode == 0 and "Nothing" in nothing.stderr
 
 
+@pytest.mark.slow
 def test_what_is_no_longer_than_it_may_be_is_handed_out(campaign):
     old = old_jobs(campaign, 30)
     program = campaign.program
@@ -257,6 +259,7 @@ def test_what_is_no_longer_than_it_may_be_is_handed_out(campaign):
     wait_for(lambda: set(campaign.cloud.statuses().values()) == {"RECEIVED"})
 
 
+@pytest.mark.slow
 def test_the_command_without_a_server_or_link_refuses(campaign, tmp_path):
     program = campaign.program
     alone = program.run("import", "--since", "36h")
@@ -268,6 +271,7 @@ def test_the_command_without_a_server_or_link_refuses(campaign, tmp_path):
     assert wrong.returncode == 2 and "36h" in wrong.stderr
 
 
+@pytest.mark.slow
 def test_it_is_for_staff(campaign):
     program = campaign.program
     program.serve()

@@ -79,6 +79,7 @@ def test_only_a_primary_rings(mode):
     world.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 10))])
 def test_nothing_is_lost_doubled_or_wrong_with_it(seed):
     world = World(seed, cloud_bell="alternate")

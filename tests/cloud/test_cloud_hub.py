@@ -37,6 +37,7 @@ def statuses(hub):
     return {job["ulid"]: job["statusId"].rpartition("#")[0] for job in listed}
 
 
+@pytest.mark.slow
 def test_jobs_go_down_and_statuses_come_up(hub, site):
     token = hub.token()
     observatory = Observatory(site)
@@ -50,6 +51,7 @@ def test_jobs_go_down_and_statuses_come_up(hub, site):
     assert job == original
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rounds", [2, pytest.param(6, marks=pytest.mark.long)])
 def test_a_hub_that_is_restarted_and_a_site_that_is_killed(hub, site, rounds):
     token = hub.token()
@@ -72,6 +74,7 @@ def test_a_hub_that_is_restarted_and_a_site_that_is_killed(hub, site, rounds):
     assert set(observatory.received) == set(sent)
 
 
+@pytest.mark.slow
 def test_what_is_cancelled_at_the_hub_is_not_run_at_the_site(hub, site):
     token = hub.token()
     jobs = [hub.new_job(token, site=SITE)["ulid"] for _ in range(3)]

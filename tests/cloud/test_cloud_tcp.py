@@ -45,6 +45,7 @@ def clean(report):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("jobs", "faults"), [(60, 8), pytest.param(500, 50, marks=pytest.mark.long(about_s=40))])
 def test_through_faults_on_the_way(campaign, jobs, faults):
     campaign.start()
@@ -57,6 +58,7 @@ def test_through_faults_on_the_way(campaign, jobs, faults):
     assert (report["jobs"], report["faults"]) == (jobs, faults)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.long(about_s=70))])
 def test_through_kills(campaign, kills):
     campaign.start()
@@ -71,6 +73,7 @@ def test_through_kills(campaign, kills):
     assert report["crashes"] == kills
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [OF_THE_LINK[0], *(pytest.param(name, marks=pytest.mark.long) for name in OF_THE_LINK[1:])]
 )
@@ -104,6 +107,7 @@ def test_failpoints_are_for_this_machine_alone():
             planned({"PRJOBS_FAIL": plan}, "127.0.0.1")
 
 
+@pytest.mark.slow
 def test_the_queue_does_not_wait_for_a_cloud_that_hangs(campaign):
     token_of = campaign.program.token
     campaign.program.serve()
@@ -117,6 +121,7 @@ def test_the_queue_does_not_wait_for_a_cloud_that_hangs(campaign):
     assert campaign.proxy.faults.total() - asked < 10
 
 
+@pytest.mark.slow
 def test_status_command_and_api_say_how_it_is(campaign):
     program = campaign.program
     program.serve()
@@ -142,6 +147,7 @@ def program_api(program):
     return requests.get(f"{program.url}/api/cloud", timeout=60).json()["cloud"]
 
 
+@pytest.mark.slow
 def test_once_without_a_server(campaign, tmp_path):
     program = campaign.program
     program.data.mkdir()
@@ -159,6 +165,7 @@ def test_once_without_a_server(campaign, tmp_path):
     assert report.returncode == 0 and json.loads(report.stdout)["jobs"] == 0
 
 
+@pytest.mark.slow
 def test_the_token_file_is_sent_and_read_again_when_refused(campaign, tmp_path):
     token = tmp_path / "token"
     token.write_text("first\n")
@@ -292,6 +299,7 @@ def test_sites_and_certificates_must_be_there():
         open_transport(Settings(**good, cloud_sites=[SITE], cloud_ca_file=__file__), Clock())
 
 
+@pytest.mark.slow
 def test_a_late_effect_of_the_proxy_comes_after_its_client_was_cut_off(campaign):
     """What the campaigns count on: the caller knows nothing, and the request arrives later."""
     (ulid,) = campaign.cloud.add(1)

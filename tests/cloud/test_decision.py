@@ -131,6 +131,7 @@ def test_a_refusal_within_the_patience_is_the_answer(server, cloud, post):
     assert (answer.status_code, answer.text) == (401, "The cloud refused the job: Not now.")
 
 
+@pytest.mark.slow
 def test_a_job_that_no_thread_took_in_time_runs_at_the_site(server, cloud, post):
     forward = server.appliance.cloud.memory.forward
     forward._patience_s = 0.1

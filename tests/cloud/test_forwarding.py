@@ -124,6 +124,7 @@ def test_a_cancel_in_the_cloud_covers_what_is_on_its_way(world):
     assert take(world) == [stop] and marked(world, row) == []
 
 
+@pytest.mark.slow
 def test_over_http(tmp_path):
     campaign = Campaign(tmp_path / "data")
     try:

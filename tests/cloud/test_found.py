@@ -51,6 +51,7 @@ def test_a_late_commit_gives_a_job_once(appliance, submit, repeated):
     assert taken(appliance.queue, "three") == []
 
 
+@pytest.mark.slow
 def test_a_long_look_ends_although_pages_fail():
     world = told(PLAIN)
     world.observing = False

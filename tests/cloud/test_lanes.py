@@ -51,6 +51,7 @@ def pages_read(world):
     return asked
 
 
+@pytest.mark.slow
 def test_new_jobs_do_not_wait_for_the_walk_after_an_outage():
     world = quiet_world()
     after_an_outage(world)
@@ -79,6 +80,7 @@ def test_between_the_pages_the_last_ten_minutes_are_read_every_few_seconds():
     world.close()
 
 
+@pytest.mark.slow
 def test_no_status_is_pushed_before_everything_was_seen():
     """A cancel_all in the gap may have deleted the job, and a status would make a ghost of it."""
     world = quiet_world()
@@ -96,6 +98,7 @@ def test_no_status_is_pushed_before_everything_was_seen():
     world.close()
 
 
+@pytest.mark.slow
 def test_the_daily_look_back_delays_neither_new_jobs_nor_statuses():
     world = quiet_world(replace(PAUSED, deep_first_s=4000.0))
     for _ in range(500):
@@ -114,6 +117,7 @@ def test_the_daily_look_back_delays_neither_new_jobs_nor_statuses():
     world.close()
 
 
+@pytest.mark.slow
 def test_an_outage_in_the_middle_of_a_page_does_not_hide_what_is_new():
     world = quiet_world()
     for _ in range(400):

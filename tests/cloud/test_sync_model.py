@@ -9,6 +9,7 @@ JOBS = 2000
 CHECK_EVERY = 400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 10))])
 def test_nothing_is_lost_doubled_or_wrong(seed):
     world = World(seed)
@@ -35,6 +36,7 @@ def test_nothing_is_lost_doubled_or_wrong(seed):
     assert report["jobs"] >= JOBS and report["faults"] > 100 and report["crashes"] > 10
 
 
+@pytest.mark.slow
 def test_the_same_seed_is_the_same_story():
     stories = []
     for _ in range(2):

@@ -139,6 +139,7 @@ def other(tmp_path: Path, used: Folder, postgres_url: str) -> Folder:
     return folder
 
 
+@pytest.mark.slow
 def test_a_restore_where_a_process_was_active_earlier(
     verified: Callable[..., Said], used: Folder, other: Folder, postgres_url: str, tmp_path: Path
 ) -> None:
@@ -152,6 +153,7 @@ def test_a_restore_where_a_process_was_active_earlier(
         assert verified(folder)[0] == 0
 
 
+@pytest.mark.slow
 def test_a_folder_that_knows_a_lost_row_says_so_until_its_operator_takes_the_restore_as_right(
     verified: Callable[..., Said], used: Folder, other: Folder, postgres_url: str, tmp_path: Path
 ) -> None:

@@ -219,6 +219,7 @@ def test_a_database_out_of_reach(found: Found, monkeypatch: pytest.MonkeyPatch, 
     assert database.level == WRONG and "store_url" in database.sentence
 
 
+@pytest.mark.slow
 def test_the_command_reads_only_and_never_shows_the_address(
     folder: Folder, hub: Member, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -112,6 +112,7 @@ def follow(url, total):
     return met
 
 
+@pytest.mark.slow
 def test_a_cursor_misses_no_change_of_four_processes(url):
     member = Member(url, "", StoreClock())
     assert member.take_over() is None
@@ -126,6 +127,7 @@ def test_a_cursor_misses_no_change_of_four_processes(url):
     assert met == list(range(1, 241))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_without_the_order_of_the_writers_the_log_breaks(url, mutant):
     member = Member(url, "", StoreClock())
@@ -240,6 +242,7 @@ def test_a_server_that_does_not_answer_keeps_no_reader(url, open_store, proxy):
     _until(lambda: database.fetch(COUNT, ("one",)) == [(0,)])
 
 
+@pytest.mark.slow
 def test_a_restart_of_the_server_loses_no_answered_write(server, open_store):
     with server.database() as url:
         open_hub(url, "")

@@ -93,6 +93,7 @@ def test_a_backup_has_every_row_and_refuses_to_overwrite(hub, tmp_path):
         make_hub_backup(hub, target)
 
 
+@pytest.mark.slow
 def test_a_restore_cancels_what_waits_and_gives_no_number_twice(hub, tmp_path):
     appliance = opened(hub.folder, hub.url)
     waiting = verbs.submit(appliance)
@@ -202,6 +203,7 @@ def restoring(hub, plan, *words):
     return Program(hub.folder.path).run("restore", *words, env=env)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "point", ["restore_copied", *(pytest.param(name, marks=pytest.mark.long) for name in (NOTED, COMMITTED))]
 )

@@ -1,5 +1,6 @@
 """The metrics of a hub, and where a process says which part it has."""
 
+import pytest
 import requests
 
 from prjobs.web.metrics_of_hub import HUB_METRICS, ROLES
@@ -7,6 +8,7 @@ from tests.hub.processes import Hub
 from tests.scraping import scrape, value, values
 
 
+@pytest.mark.slow
 def test_members_waits_and_the_part_of_each_process(tmp_path, postgres_url):
     hub = Hub(tmp_path, postgres_url)
     try:

@@ -242,6 +242,7 @@ def told(folder, monkeypatch, url=""):
     return [(one.check, one.level) for one in cut_off]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "point",
     [

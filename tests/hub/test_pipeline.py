@@ -64,6 +64,7 @@ def ways(monkeypatch):
 # ---- a connection
 
 
+@pytest.mark.slow
 def test_statements_wait_until_a_result_is_asked_for(url, connection):
     with closing(connections.connect(url)) as other:
         for number in range(4):

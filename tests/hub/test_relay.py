@@ -53,6 +53,7 @@ def messages(program: Program) -> str:
     return Path(f"{program.data}.err").read_text()
 
 
+@pytest.mark.slow
 def test_a_standby_passes_everything_on(hub):
     first, second = pair(hub)
     token = hub.token(first)
@@ -88,6 +89,7 @@ def test_a_standby_passes_everything_on(hub):
     assert asked.json()["hub"]["role"] == "active"
 
 
+@pytest.mark.slow
 def test_a_relayed_connection_keeps_several_requests_and_an_end_of_the_clients_side(hub):
     _, second = pair(hub)
     with connect(second) as opened:
@@ -101,6 +103,7 @@ def test_a_relayed_connection_keeps_several_requests_and_an_end_of_the_clients_s
         assert opened.recv(1) == b""
 
 
+@pytest.mark.slow
 def test_another_process_answers_soon_after_the_active_one_was_killed(hub):
     first, second, third = hub.add(), hub.add(), hub.add()
     token = hub.token(first)
@@ -153,6 +156,7 @@ def test_a_client_that_cannot_be_passed_on_brings_the_next_look_at_the_active_pr
     assert way.count == 2
 
 
+@pytest.mark.slow
 def test_a_session_that_asked_for_the_health_is_passed_on_next(hub):
     first, second = pair(hub)
     headers = {"Authorization": f"Bearer {hub.token(first)}"}
@@ -161,6 +165,7 @@ def test_a_session_that_asked_for_the_health_is_passed_on_next(hub):
         assert session.post(f"{second.url}/newjob", json=JOB, headers=headers, timeout=30).status_code == 200
 
 
+@pytest.mark.slow
 def test_clients_that_never_close_do_not_keep_others_out(hub):
     first, second = pair(hub, PRJOBS_CONNECTIONS="64")
     token = hub.token(first)
@@ -174,6 +179,7 @@ def test_clients_that_never_close_do_not_keep_others_out(hub):
         wait_for(lambda: second.post("newjob", JOB, token).status_code == 200)
 
 
+@pytest.mark.slow
 def test_the_stop_of_a_standby_cuts_no_answer_off(hub):
     first, second = pair(hub)
     token = hub.token(first)
@@ -254,6 +260,7 @@ def relayed(hub: Hub, program: Program, head: bytes) -> bytes:
         return got
 
 
+@pytest.mark.slow
 def test_only_a_process_of_the_hub_may_relay(hub):
     first, second = pair(hub)
     secret, clock = Folder(first.data).known_secret(), StoreClock()
@@ -273,6 +280,7 @@ def test_only_a_process_of_the_hub_may_relay(hub):
     wait_for(lambda: "relays a connection without a good proof" in messages(first))
 
 
+@pytest.mark.slow
 def test_a_relayed_caller_has_the_rights_of_its_own_address(hub):
     first, _ = pair(hub, PRJOBS_HOST="127.0.0.1")
     secret, clock = Folder(first.data).known_secret(), StoreClock()

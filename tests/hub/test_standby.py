@@ -20,6 +20,7 @@ from tests.waiting import wait_for
 psycopg = driver()
 
 
+@pytest.mark.slow
 def test_a_second_process_waits_and_names_the_active_one(hub):
     first = hub.add()
     second = hub.add()
@@ -28,6 +29,7 @@ def test_a_second_process_waits_and_names_the_active_one(hub):
     assert f"{first.url} is active" in second.first_lines[0]
 
 
+@pytest.mark.slow
 def test_a_standby_that_does_not_reach_the_active_process_refuses_and_names_it(hub):
     first, second = hub.add(), hub.add()
     wait_for(lambda: is_relaying(second))

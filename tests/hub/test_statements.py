@@ -85,6 +85,7 @@ def test_a_statement_is_noted_with_the_place_and_the_kinds_of_its_values(applian
     assert found.kinds == {"0": {"str"}}
 
 
+@pytest.mark.slow
 def test_statements_in_the_source_that_no_test_runs_are_found():
     everything = never_noted([])
     assert {place.partition(":")[0] for place in everything} >= {"jobs/expiry.py", "jobs/log.py", "night/due.py"}

@@ -394,6 +394,7 @@ PHASES = (Phase.explicit, Phase.generate)
 stories = st.lists(STEP, min_size=20, max_size=60)
 
 
+@pytest.mark.slow
 @settings(max_examples=5, phases=PHASES)
 @given(steps=stories)
 def test_a_story_has_the_same_answers_and_tables_on_both_engines(tell, steps):

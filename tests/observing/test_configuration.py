@@ -67,6 +67,7 @@ def run(*words):
     )
 
 
+@pytest.mark.slow
 def test_what_the_command_needs_is_said(tmp_path):
     indi = ("--indi", "127.0.0.1:1", "--data", str(tmp_path))
     assert "is missing" in run(*indi, "--site", "saf").stderr
