@@ -1,8 +1,10 @@
 """Imports point down only, and importing does no work."""
 
 import ast
+import itertools
 import subprocess
 import sys
+from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -127,6 +129,44 @@ def test_no_call_has_more_than_five_positional_arguments():
         if isinstance(node, ast.Call) and sum(not isinstance(given, ast.Starred) for given in node.args) > 5
     ]
     assert wide == []
+
+
+def named_in_class(statement: ast.stmt) -> set[str]:
+    """The names that a statement of a class gives a meaning in the class."""
+    if isinstance(statement, ast.AnnAssign | ast.Assign):
+        targets = [statement.target] if isinstance(statement, ast.AnnAssign) else statement.targets
+        return {target.id for target in targets if isinstance(target, ast.Name)}
+    return {statement.name} if isinstance(statement, ast.FunctionDef | ast.ClassDef) else set()
+
+
+def annotations(statement: ast.stmt) -> list[ast.expr | None]:
+    """The annotations of a field or of a function."""
+    if isinstance(statement, ast.AnnAssign):
+        return [statement.annotation]
+    if isinstance(statement, ast.FunctionDef):
+        return [statement.returns, *(one.annotation for one in ast.walk(statement.args) if isinstance(one, ast.arg))]
+    return []
+
+
+def shadowed(text: str) -> Iterator[str]:
+    """The names in annotations of classes that mean something else in the class."""
+    for made in ast.walk(ast.parse(text)):
+        if not isinstance(made, ast.ClassDef):
+            continue
+        own = set().union(*map(named_in_class, made.body))
+        parts = itertools.chain.from_iterable(map(annotations, made.body))
+        names = (name for part in parts if part for name in ast.walk(part) if isinstance(name, ast.Name))
+        yield from (f"line {name.lineno}: {name.id}" for name in names if name.id in own)
+
+
+def test_no_annotation_has_the_name_of_a_field_beside_it():
+    """Python 3.14 looks annotations up late: by then the field `health: health.Health` of a class hides the module."""
+    fields = "class Now:\n    health: health.Health\n    more: list[health.Health]"
+    functions = "class Names:\n    def list(self) -> int: ...\n    def all(self) -> list[int]: ..."
+    assert list(shadowed(fields)) == ["line 2: health", "line 3: health"]
+    assert list(shadowed(functions)) == ["line 3: list"]
+    found = {path.relative_to(ROOT).as_posix(): list(shadowed(path.read_text(encoding="utf-8"))) for path in modules()}
+    assert {name: lines for name, lines in found.items() if lines} == {}
 
 
 def test_the_client_stands_alone():

@@ -5,6 +5,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from prjobs.base.errors import Unusable
 from prjobs.base.files import sync_file
@@ -47,8 +48,8 @@ def open_read_only(path: Path, still: bool = False) -> sqlite3.Connection:
 
 def uri_of(path: PurePath) -> str:
     r"""Return the path as a URI for SQLite, which takes no host: `\\nas\b\x` is `file:////nas/b/x`."""
-    uri = path.as_uri()
-    return uri if uri.startswith("file:///") else uri.replace("file://", "file:////", 1)
+    address = quote(os.fsencode(path.as_posix()), safe="/:")
+    return f"file://{address}" if address.startswith("/") else f"file:///{address}"
 
 
 def has_log(path: Path) -> bool:

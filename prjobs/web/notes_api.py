@@ -14,6 +14,7 @@ from prjobs.base.ulids import is_ulid
 from prjobs.jobs import lookup
 from prjobs.night import notes, noting
 from prjobs.night.nights import night_named
+from prjobs.night.notes import Note
 from prjobs.night.noting import NewNote
 from prjobs.web import caller
 from prjobs.web.endpoint import (
@@ -49,7 +50,7 @@ class NotesQuery(msgspec.Struct, frozen=True):
 class NotesPage(msgspec.Struct, frozen=True):
     """A page of notes."""
 
-    notes: Annotated[list[notes.Note], Meta(description="The notes.")]
+    notes: Annotated[list[Note], Meta(description="The notes.")]
     more: Annotated[bool, Meta(description="True if more notes do not fit: ask for those before the last `id`.")]
 
 
@@ -109,7 +110,7 @@ def post_strike(appliance: Appliance, note_id: str) -> Answer:
     return reply_json(struck)
 
 
-def _note(appliance: Appliance, identity: Identity, text: str) -> notes.Note:
+def _note(appliance: Appliance, identity: Identity, text: str) -> Note:
     missing = "There is no note with this id."
     note = notes.find_note(appliance.queue.database, parse_number(text, missing))
     if not identity.reaches(note.site):
@@ -119,6 +120,6 @@ def _note(appliance: Appliance, identity: Identity, text: str) -> notes.Note:
 
 ROUTES = [
     Route("GET", "/api/notes", get_notes, Needs.READER, NotesPage, query=NotesQuery),
-    Route("POST", "/api/notes", post_note, Needs.USER, notes.Note, body=NewNote, refuses=(NotFound, TooMany)),
-    Route("POST", "/api/notes/<note_id>/strike", post_strike, Needs.USER, notes.Note, refuses=(Conflict,)),
+    Route("POST", "/api/notes", post_note, Needs.USER, Note, body=NewNote, refuses=(NotFound, TooMany)),
+    Route("POST", "/api/notes/<note_id>/strike", post_strike, Needs.USER, Note, refuses=(Conflict,)),
 ]

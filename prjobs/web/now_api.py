@@ -13,8 +13,11 @@ from prjobs.base.sites import stations
 from prjobs.cloud.status import CloudStatus, describe_for
 from prjobs.jobs import log
 from prjobs.monitor import alarms, health, makings, sites
+from prjobs.monitor.alarms import AlarmView
 from prjobs.monitor.board import Board
+from prjobs.monitor.health import Health
 from prjobs.monitor.rules import MANY_SITES, Rules, rules_of
+from prjobs.monitor.sites import SiteView
 from prjobs.version import VERSION
 from prjobs.web import caller
 from prjobs.web.endpoint import Answer, Needs, Route, parse_query, reply_json
@@ -30,16 +33,16 @@ class Now(msgspec.Struct, frozen=True):
     seq: int
     demo: bool
     store: str
-    alarms: list[alarms.AlarmView] | None
+    alarms: list[AlarmView] | None
     alarms_mark: str
     rules: Rules
     user: User | None
     make_safe: list[makings.MakingView]
     locks: list[ShownLock]
-    health: health.Health
+    health: Health
     cloud: CloudStatus | None
     site_count: int
-    sites: list[sites.SiteView]
+    sites: list[SiteView]
 
 
 class NowQuery(msgspec.Struct, frozen=True):
@@ -102,9 +105,7 @@ def get_now(appliance: Appliance) -> Answer:
     )
 
 
-def _sites_asked(
-    board: Board, asked: NowQuery, names: list[str], reaches: Callable[[str], bool]
-) -> list[sites.SiteView]:
+def _sites_asked(board: Board, asked: NowQuery, names: list[str], reaches: Callable[[str], bool]) -> list[SiteView]:
     if asked.sites == "all":
         return sites.list_texts(board, reaches)
     if asked.sites == "few" and len(names) <= MANY_SITES:
