@@ -11,6 +11,17 @@ from tests.imported import BARE, RUN, named
 CRYPTOGRAPHY = {"jwt", "cryptography"}
 SERVER = {"bottle", "waitress", "prjobs.server", "prjobs.opening", "prjobs.web", "prjobs.demo"} | CRYPTOGRAPHY
 STORE = {"peewee", "prjobs.store", "prjobs.jobs", "prjobs.monitor", "prjobs.cloud"}
+# For what few processes do: a client of a server, a link to the cloud, a new id, a wrong word, a site's time zone.
+SELDOM = {
+    "urllib3",
+    "prjobs.cloud.link",
+    "ulid",
+    "difflib",
+    "zoneinfo",
+    "xml",
+    "importlib.metadata",
+    "prjobs.upkeep.doctor",
+}
 # The driver of PostgreSQL is of the hub alone, and peewee imports asyncio with the driver.
 RARE = {"ephem", "markdown_it", "segno", "tomllib", "asyncio", "psycopg"}
 
@@ -60,7 +71,14 @@ def test_a_command_to_a_server_imports_neither_a_server_nor_a_store(program, wor
 def test_a_command_that_reads_the_store_imports_no_server(program, words):
     program.serve()
     program.new_job(program.token())
-    assert not modules(*words, "--data", str(program.data)) & (SERVER | RARE)
+    assert not modules(*words, "--data", str(program.data)) & (SERVER | RARE | SELDOM | {"filelock", "email"})
+
+
+def test_a_command_on_a_folder_without_a_server_imports_no_client(tmp_path):
+    asked = [("token", "create", "--user", "auth0|ann"), ("sites", "list"), ("cloud", "status"), ("backup",)]
+    unneeded = (SERVER - {"prjobs.opening"}) | RARE | SELDOM | {"prjobs.client"}
+    found = {words: modules(*words, "--data", str(tmp_path / "data")) & unneeded for words in asked}
+    assert found == {words: set() for words in asked}
 
 
 @pytest.mark.slow
@@ -74,6 +92,8 @@ def test_a_server_imports_no_client_and_nothing_for_screens_that_nobody_opened(p
     assert code == 0
     unneeded = {
         "urllib3",
+        "zoneinfo",
+        "xml",
         "prjobs.client",
         "prjobs.demo",
         "prjobs.access.calendar",

@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from prjobs.base.marks import marked
@@ -135,7 +135,7 @@ def find(device: str, action: str, required_params: Params) -> Command | None:
 @cache
 def commands() -> tuple[Command, ...]:
     """Return every entry, in the order of the file."""
-    text = (files("prjobs") / "commands.json").read_text(encoding="utf-8")
+    text = (Path(__file__).parent.parent / "commands.json").read_text(encoding="utf-8")
     return tuple(_command(entry) for entry in json.loads(text))
 
 

@@ -11,15 +11,15 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import platformdirs
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING, Any
 
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
 from prjobs.base.files import make_folder, reason_of, remove, write_whole
 from prjobs.base.private import close_to_others
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 SECRET_BYTES = 48
 LOCK_S = 1.0
@@ -33,6 +33,9 @@ IDENTITY_ADVICE = (
 
 def default_folder(demo: bool = False) -> Path:
     """Return the data folder for commands without --data: the platform's per-user data folder."""
+    # Imported late: with --data no default is needed.
+    import platformdirs
+
     return Path(platformdirs.user_data_dir("prjobs-demo" if demo else "prjobs", appauthor=False))
 
 
@@ -76,11 +79,14 @@ class Folder:
                 "Give this user the right to write there, or choose another folder by --data."
             ) from None
 
-    def lock(self) -> FileLock:
+    def lock(self) -> "FileLock":
         """Take the lock of the folder for this process.
 
         Raises Unusable with the serving process if another process holds the lock.
         """
+        # Imported late: a command that only reads the store takes no lock.
+        from filelock import FileLock, Timeout
+
         lock = FileLock(self.path / "lock", mode=0o600)
         try:
             # `is_served` of another process holds the lock for a moment: at once would fail for nothing.
@@ -100,6 +106,8 @@ class Folder:
         """Return True if a process serves the folder now."""
         if not self.path.exists():
             return False
+        from filelock import FileLock, Timeout
+
         lock = FileLock(self.path / "lock", mode=0o600)
         try:
             lock.acquire(timeout=0)

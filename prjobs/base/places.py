@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 _SITE = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _NUMBER = re.compile(r"[+-]?\d{1,6}(\.\d{1,12})?\Z")
@@ -26,7 +28,7 @@ def parse_places(entries: Sequence[str]) -> dict[str, Place]:
     return _by_site(entries, _place)
 
 
-def parse_zones(entries: Sequence[str]) -> dict[str, ZoneInfo]:
+def parse_zones(entries: Sequence[str]) -> dict[str, "ZoneInfo"]:
     """Return the time zone of each site, from entries such as `saf=America/Denver` (names of the IANA list).
 
     Raises ValueError with a sentence that names the wrong entry.
@@ -63,7 +65,10 @@ def _place(text: str) -> Place:
     return place
 
 
-def _zone(text: str) -> ZoneInfo:
+def _zone(text: str) -> "ZoneInfo":
+    # Imported late: most sites set no time zone.
+    from zoneinfo import ZoneInfo
+
     try:
         return ZoneInfo(text)
     except (OSError, ValueError, KeyError):

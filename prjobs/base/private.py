@@ -1,6 +1,5 @@
 """The rights of other users of the machine to the data folder: none, as the folder is made."""
 
-import ctypes
 import os
 import stat
 import subprocess
@@ -92,7 +91,12 @@ def is_on_share(named: str) -> bool:
     drive = PureWindowsPath(named).drive
     if drive.startswith("\\\\"):
         return True
-    return os.name == "nt" and vars(ctypes)["WinDLL"]("kernel32").GetDriveTypeW(f"{drive}\\") == DRIVE_REMOTE
+    if os.name != "nt":
+        return False
+    # Imported late: other systems need no library of Windows.
+    import ctypes
+
+    return bool(vars(ctypes)["WinDLL"]("kernel32").GetDriveTypeW(f"{drive}\\") == DRIVE_REMOTE)
 
 
 def _icacls(path: Path, *arguments: str) -> str | None:

@@ -1,6 +1,5 @@
 """Suggestions for a word that is not known."""
 
-import difflib
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -17,6 +16,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 @lru_cache(maxsize=100)
 def _nearest(word: str, known: tuple[str, ...]) -> str:
+    # Imported late: most processes see no wrong word.
+    import difflib
+
     # A program may send the same wrong word with each request, and each comparison takes milliseconds.
     by_folded = {name.casefold(): name for name in known}
     near = difflib.get_close_matches(word.casefold(), by_folded, 1)

@@ -4,10 +4,12 @@ Format: 48 bits of Unix milliseconds and 80 random bits in Crockford's base 32 (
 """
 
 import re
-
-from ulid import ULID
+from typing import TYPE_CHECKING
 
 from prjobs.base.clock import Clock
+
+if TYPE_CHECKING:
+    from ulid import ULID
 
 ULID_PATTERN = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -23,7 +25,7 @@ class Ulids:
 
     def __init__(self, clock: Clock, last: str | None = None) -> None:
         self._clock = clock
-        self._last = int(ULID.from_str(last)) if last else 0
+        self._last = int(_library().from_str(last)) if last else 0
         self._last_elapsed_s = clock.elapsed_s()
 
     def next(self) -> tuple[str, int]:
@@ -34,7 +36,14 @@ class Ulids:
         fresh = (time_ms << _RANDOM_BITS) | int.from_bytes(self._clock.random_bytes(10))
         self._last = max(self._last + 1, fresh)
         self._last_elapsed_s = elapsed_s
-        return str(ULID.from_int(self._last)), self._last >> _RANDOM_BITS
+        return str(_library().from_int(self._last)), self._last >> _RANDOM_BITS
+
+
+def _library() -> "type[ULID]":
+    """Import the library of ids late: a command that makes no id does not need its dear import."""
+    from ulid import ULID
+
+    return ULID
 
 
 def is_ulid(text: str) -> bool:
@@ -44,7 +53,8 @@ def is_ulid(text: str) -> bool:
 
 def floor_ulid(time_ms: int) -> str:
     """Return the smallest ULID of the millisecond; times before 1970 and after 10889 are moved into the range."""
-    return str(ULID.from_int(min(max(time_ms, 0), (1 << 48) - 1) << _RANDOM_BITS))
+    value = min(max(time_ms, 0), (1 << 48) - 1)
+    return "".join(_DIGITS[value >> bits & 31] for bits in range(45, -1, -5)) + "0" * 16
 
 
 def ulid_ms(ulid: str) -> int:

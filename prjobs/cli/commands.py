@@ -1,6 +1,8 @@
 """The commands of the command line, and the run of one."""
 
 import argparse
+import atexit
+import gc
 import io
 import os
 import sys
@@ -38,7 +40,7 @@ COMMANDS = {
     "unlock": Command("locking:add_unlock", "end a lock of a site"),
     "night": Command("night:add_night", "the log of a night: every job, stop, alarm and silence"),
     "weeks": Command("weeks:add_weeks", "jobs, failures, waiting times, silences and users, week by week"),
-    "doctor": Command("upkeep:add_doctor", "say what is wrong and what to do"),
+    "doctor": Command("doctor:add_doctor", "say what is wrong and what to do"),
     "backup": Command("upkeep:add_backup", "make a backup, whether a server runs or not"),
     "restore": Command("upkeep:add_restore", "bring a backup back; its waiting jobs are cancelled"),
     "move": Command("moving:add_move", "move the store into a database on PostgreSQL, for a hub, or back"),
@@ -53,10 +55,10 @@ COMMANDS = {
 }
 
 
-def build_parser(declared: Iterable[str] = COMMANDS) -> argparse.ArgumentParser:
-    """Return the parser that lists all commands, and has the arguments of the commands in `declared`.
+def build_parser(listed: Iterable[str] = COMMANDS, declared: Iterable[str] = COMMANDS) -> argparse.ArgumentParser:
+    """Return the parser that lists these commands, and has the arguments of the commands in `declared`.
 
-    The manual's reference is made from the parser.
+    The manual's reference is made from the parser of all commands.
     """
     parser = argparse.ArgumentParser(
         prog="prjobs", description="The Photon Ranch jobs service for one observatory, on its own machine."
@@ -64,7 +66,7 @@ def build_parser(declared: Iterable[str] = COMMANDS) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"prjobs {VERSION}")
     parser.set_defaults(run=lambda _: _list(parser))
     commands = parser.add_subparsers(metavar="COMMAND")
-    parsers = {name: commands.add_parser(name, help=command.text) for name, command in COMMANDS.items()}
+    parsers = {name: commands.add_parser(name, help=COMMANDS[name].text) for name in listed}
     for name in declared:
         module, function = COMMANDS[name].function.split(":")
         getattr(import_module(f"prjobs.cli.{module}"), function)(parsers[name])
@@ -80,10 +82,12 @@ def _list(parser: argparse.ArgumentParser) -> int:
 
 def run(words: Sequence[str]) -> int:
     """Run the command of these words; return the exit code."""
+    # At the end of a process Python would look through all objects for circles, to free memory that goes anyway.
+    atexit.register(gc.freeze)
     sys.stdout, sys.stderr = _usable(sys.stdout), _usable(sys.stderr)
-    # Before the command there are only options without a value: the first word that is a command is the called one.
-    called = [word for word in words if word in COMMANDS][:1]
-    asked = build_parser(called).parse_args(words)
+    # A parser costs more than most commands' own declarations: without a command in front all are listed.
+    called = [word for word in words[:1] if word in COMMANDS]
+    asked = build_parser(called or COMMANDS, called).parse_args(words)
     try:
         code = int(asked.run(asked) or 0)
         sys.stdout.flush()

@@ -1,6 +1,6 @@
 """`prjobs lock` and `prjobs unlock`."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prjobs.base.errors import Unusable
 from prjobs.base.folder import Folder
@@ -8,7 +8,9 @@ from prjobs.base.marks import marked
 from prjobs.base.settings_sources import load_settings
 from prjobs.cli.running import running_client
 from prjobs.cli.terminal import Namespace, Parser, add_data, folder_of, future_ms, print_json, stderr, utc
-from prjobs.client import Client
+
+if TYPE_CHECKING:
+    from prjobs.client import Client
 
 # The jobs at the telescope that are named, and the most in an answer.
 NAMED, MOST = 10, 50
@@ -136,7 +138,7 @@ def run_unlock(asked: Namespace) -> None:
     _print_sentence(folder, ended["sentence"])
 
 
-def _locks(client: Client | None, folder: Folder, site: str) -> list[dict[str, Any]]:
+def _locks(client: "Client | None", folder: Folder, site: str) -> list[dict[str, Any]]:
     if client:
         found: list[dict[str, Any]] = client.api("GET", "/api/lock", query={"site": site})["locks"]
         return found

@@ -7,7 +7,7 @@ need a small part of the program.
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -24,7 +24,6 @@ from prjobs.base.moves import require_here
 from prjobs.base.settings_sources import load_settings
 from prjobs.cli.acting import acting
 from prjobs.cloud import status
-from prjobs.cloud.link import Link, open_link
 from prjobs.jobs import lock_notes, locking, removal
 from prjobs.jobs.locking import Asked
 from prjobs.monitor import sites, views
@@ -32,6 +31,9 @@ from prjobs.night import noting
 from prjobs.night.noting import NewNote
 from prjobs.opening import Purpose, close_appliance, open_appliance
 from prjobs.upkeep.upgrading import keep_older
+
+if TYPE_CHECKING:
+    from prjobs.cloud.link import Link
 
 Document = dict[str, Any]
 
@@ -199,7 +201,7 @@ def describe_cloud(folder: Folder) -> Document:
 class OwnLink:
     """The link to the cloud of a folder opened here."""
 
-    def __init__(self, appliance: Appliance, link: Link) -> None:
+    def __init__(self, appliance: Appliance, link: "Link") -> None:
         self._appliance = appliance
         self.finish = link.finish
         self.base_url = appliance.queue.settings.cloud_base_url
@@ -221,6 +223,9 @@ class OwnLink:
 @contextmanager
 def own_link(folder: Folder) -> Iterator[OwnLink | None]:
     """Yield the link to the cloud; None while the link is off."""
+    # Imported late: the other acts need no link, nor the library of HTTP.
+    from prjobs.cloud.link import open_link
+
     with own_appliance(folder) as appliance:
         link = open_link(appliance.cloud)
         yield OwnLink(appliance, link) if link else None

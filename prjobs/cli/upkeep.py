@@ -1,34 +1,18 @@
-"""`prjobs doctor`, `prjobs backup`, `prjobs restore`."""
+"""`prjobs backup` and `prjobs restore`."""
 
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from prjobs.base.clock import Clock
 from prjobs.base.errors import LIBRARY_MISSING, Unusable
 from prjobs.base.failpoints import planned
 from prjobs.base.folder import Folder
-from prjobs.base.marks import marked
 from prjobs.base.progress import shown_on
 from prjobs.base.settings_sources import load_settings
-from prjobs.cli.terminal import Namespace, Parser, add_data, folder_of, print_json, utc
-from prjobs.upkeep import backup, doctor, restore
-from prjobs.upkeep.findings import WRONG
-
-
-def add_doctor(doctoring: Parser) -> None:
-    """Declare `doctor`."""
-    add_data(doctoring)
-    doctoring.add_argument("--deep", action="store_true", help="check the whole file and every job in it")
-    doctoring.add_argument("--json", action="store_true", help="one JSON object")
-    doctoring.add_argument(
-        "--bundle", type=Path, metavar="FILE", help="write a zip file for somebody who helps, without secrets and names"
-    )
-    doctoring.add_argument("--with-names", action="store_true", help="keep the names of users in the bundle")
-    doctoring.set_defaults(run=run_doctor)
+from prjobs.cli.terminal import Namespace, Parser, add_data, folder_of, utc
+from prjobs.upkeep import backup, restore
 
 
 def add_backup(making: Parser) -> None:
@@ -46,42 +30,6 @@ def add_restore(restoring: Parser) -> None:
         "--in-place", action="store_true", help="on a hub whose database was set back to an earlier moment: no FILE"
     )
     restoring.set_defaults(run=run_restore)
-
-
-def run_doctor(asked: Namespace) -> int:
-    """Print the findings; return 1 if one of the findings is WRONG. With --bundle, write a file instead."""
-    if asked.bundle:
-        return _run_bundle(asked)
-    if asked.with_names:
-        raise Unusable("--with-names is for the file of --bundle: give both.")
-    with shown_on(sys.stderr):
-        findings = doctor.examine(folder_of(asked), Clock(), asked.deep)
-    is_well = all(finding.level != WRONG for finding in findings)
-    if asked.json:
-        print_json({"ok": is_well, "findings": msgspec.to_builtins(findings)})
-    else:
-        for finding in findings:
-            print(marked(f"{finding.level:5}  {finding.sentence}"))
-        if not is_well:
-            print('The page "When something is wrong" of the manual has more: /manual/trouble of a running server.')
-    return 0 if is_well else 1
-
-
-def _run_bundle(asked: Namespace) -> int:
-    # Imported late: the bundle needs the versions of all packages and HTTP.
-    from prjobs.upkeep import bundle
-
-    with shown_on(sys.stderr):
-        wish = bundle.Wish(deep=asked.deep, with_names=asked.with_names)
-        contents = bundle.write_bundle(folder_of(asked), asked.bundle, Clock(), wish)
-    if asked.json:
-        print_json({"bundle": str(asked.bundle), "contents": contents})
-        return 0
-    print(f"{asked.bundle} is written. Look into it before you send it. It contains:")
-    for name, text in contents.items():
-        print(f"  {name:15} {text}")
-    print(bundle.WITH_NAMES if asked.with_names else bundle.WITHOUT_NAMES)
-    return 0
 
 
 def run_backup(asked: Namespace) -> None:

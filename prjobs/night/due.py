@@ -1,11 +1,9 @@
 """The nights whose sums are due, by a cursor in the log. One transaction writes the marks and the cursor."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
-from ulid import ULID
-
+from prjobs.base.ulids import is_ulid, ulid_ms
 from prjobs.jobs import log
 from prjobs.jobs.queue import Queue
 from prjobs.night.nights import Night, night_at
@@ -58,11 +56,9 @@ def mark_once(queue: Queue) -> bool:
 
 def nights_of(queue: Queue, site: str, span: str) -> set[Night]:
     """Return the night of a ULID, by the first letters; two nights where they leave that open."""
-    with suppress(ValueError):
-        times = [ULID.from_str(span[:_SPAN_LETTERS].ljust(10, letter) + "0" * 16).milliseconds for letter in "0Z"]
-        return {night_at(queue.settings, site, time_ms) for time_ms in times}
-    # The id of a damaged row: no night has the job.
-    return set()
+    ends = [span[:_SPAN_LETTERS].ljust(10, letter) + "0" * 16 for letter in "0Z"]
+    # No night has the job of a damaged row, whose id is none.
+    return {night_at(queue.settings, site, ulid_ms(end)) for end in ends if is_ulid(end)}
 
 
 def mark_nights(transaction: Transaction, nights: Sequence[tuple[str, Night]], due: int, facts: dict[str, str]) -> None:

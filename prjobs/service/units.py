@@ -6,8 +6,8 @@ import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 import prjobs
 from prjobs.base.errors import Unusable
@@ -222,5 +222,5 @@ def task(launch: Launch) -> str:
     launch.require_writable_down()
     arguments = subprocess.list2cmdline(launch.words[1:])
     texts = {"user": launch.account, "command": launch.words[0], "arguments": arguments}
-    filled = TASK.format(**{name: escape(text) for name, text in texts.items()})
+    filled = TASK.format(**{name: escape(text, quote=False) for name, text in texts.items()})
     return filled.encode("ascii", "xmlcharrefreplace").decode()

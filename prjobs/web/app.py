@@ -85,16 +85,29 @@ LIMIT_S = 3.0
 _LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 
+class _Router(Router):  # type: ignore[misc]
+    """A router that compiles its patterns once: Bottle's compiles all patterns of the method with each new route."""
+
+    def _compile(self, _method: str) -> None:
+        pass
+
+    def compile(self) -> None:
+        """Make the added routes findable."""
+        for method in self.dyna_routes:
+            super()._compile(method)
+
+
 def build_app(appliance: Appliance) -> Wsgi:
     """Return the application for one appliance. Two applications share no state."""
     settings = appliance.queue.settings
     guard = Guard(settings.host, settings.allowed_hosts, settings.allowed_origins)
     measures = appliance.board.measures
     measuring.begin(measures, appliance.queue)
-    router = Router()
+    router = _Router()
     for route in build_routes(appliance):
         statuses = measures.requests_to(route.method, _ENDPOINTS.get(route.path, route.path))
         router.add(route.path, route.method, (route.handler, statuses))
+    router.compile()
 
     def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         environ[REACHED] = True
