@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
+# The first one is Chromium without a window: a page costs a third less CPU.
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
