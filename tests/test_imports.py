@@ -7,6 +7,7 @@ import pytest
 import requests
 
 from tests.imported import BARE, RUN, named
+from tests.program import JOB
 
 CRYPTOGRAPHY = {"jwt", "cryptography"}
 SERVER = {"bottle", "waitress", "prjobs.server", "prjobs.opening", "prjobs.web", "prjobs.demo"} | CRYPTOGRAPHY
@@ -102,3 +103,30 @@ def test_a_server_imports_no_client_and_nothing_for_screens_that_nobody_opened(p
         "prometheus_client",
     }
     assert not named(output) & (CRYPTOGRAPHY | unneeded | (RARE - {"tomllib"}))
+
+
+@pytest.mark.slow
+def test_no_request_of_a_program_imports_anything(program):
+    """An upgrade by pipx replaces the files of a running server: an import then may fail, or give the new code."""
+    program.launcher = ("-c", RUN)
+    program.serve()
+    before = named(program.stop()[1])
+    program.serve()
+    token = program.token("auth0|staff", "--role", "admin")
+    job = program.new_job(token)
+    program.fetch()
+    started = {"site": "saf", "ulid": job["ulid"], "newStatus": "STARTED", "secondsUntilComplete": 5}
+    stop = {**JOB, "action": "cancel_all_commands", "required_params": {}, "optional_params": {}}
+    answers = [
+        program.post("updatejobstatus", started),
+        program.post("newjob", stop, token),
+        program.post("api/make_safe", {"site": "saf"}, token),
+        program.post("getrecentjobs", {"site": "saf", "timeRange": 60_000}),
+        program.post("newjob", {"site": "saf"}, token),
+        program.post("newjob", JOB, "no token"),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 200, 400, 401]
+    late = named(program.stop()[1]) - before
+    packages = {name for name in late if name.partition(".")[0] not in sys.stdlib_module_names}
+    # A chore imports what counts the jobs of a night.
+    assert {name for name in packages if not name.startswith("prjobs.night")} == set()

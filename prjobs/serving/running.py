@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+# Imported with the server: before the first job an upgrade may replace the files of the library.
+import ulid  # noqa: F401
+
 from prjobs.access.dates import DatedAnswer, HeardDate, heard_date
 from prjobs.appliance import Appliance
 from prjobs.base.clock import Clock
