@@ -236,8 +236,9 @@ class Listener:
         end_s = time.monotonic() + STOP_S
         self._stop_listening()
         look = partial(self._turn, 0.05)
-        # Requests and ends of connections may have come that the loop has not read yet.
-        look()
+        if self.channels() or self._relay:
+            # Requests and ends of connections may have come that the loop has not read yet.
+            look()
         if self._relay:
             self._relay.end_clients()
         while any(channel.is_busy() for channel in self.channels()) or (self._relay and not self._relay.is_idle):
