@@ -3,8 +3,9 @@
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from prjobs.access import anchor, audit_notes, known
 from prjobs.access.desk import Desk
@@ -45,8 +46,7 @@ logger = logging.getLogger(__name__)
 SHARE = 3
 
 
-@dataclass(frozen=True)
-class Start:
+class Start(msgspec.Struct, frozen=True):
     """The findings of a start."""
 
     first: bool
@@ -72,8 +72,7 @@ def _no_upgrade(first: str) -> None:
     raise Unusable(f"The store is of an older version, from before {first}, and this process upgrades no store.")
 
 
-@dataclass(frozen=True)
-class Purpose:
+class Purpose(msgspec.Struct, frozen=True):
     """The purpose of opening a folder. `fetch(url, headers)` gets JSON from the provider of outside users.
 
     Without `serving` the marks of an unclean stop stay in the store, for the next start of a server to report.

@@ -7,11 +7,11 @@ import shutil
 import socket
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 import requests
 
@@ -424,6 +424,8 @@ def test_the_doctor_says_why_a_service_would_not_start(folder: Folder, monkeypat
     found = [one for one in doctor.examine(folder, ManualClock()) if one.check == "service"]
     assert found and all(one.level == WRONG for one in found)
     assert "/nonexistent/python is missing, which the unit starts" in found[0].sentence
-    (own / systemd.SERVICE).write_text(units.unit(replace(made, folder=Path("/srv/other"))), encoding="utf-8")
+    (own / systemd.SERVICE).write_text(
+        units.unit(msgspec.structs.replace(made, folder=Path("/srv/other"))), encoding="utf-8"
+    )
     (other,) = [one for one in doctor.examine(folder, ManualClock()) if one.check == "service"]
     assert "serves another data folder, /srv/other" in other.sentence and other.level != WRONG

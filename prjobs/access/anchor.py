@@ -7,8 +7,9 @@ row, but always names a row of the chain.
 import json
 import logging
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
+
+import msgspec
 
 from prjobs.access.audit import (
     Entry,
@@ -127,7 +128,7 @@ def verify(
     verdict = examine(list_rows(fetch), chain, given)
     if verdict.seq is None and not has_none and not _holds(fetch, known, chain.last):
         sentence = f"{folder / ANCHOR_FILE} is missing or unreadable, so the end of the audit cannot be checked."
-        verdict = replace(verdict, seq=verdict.newest.seq + 1, finding=sentence)
+        verdict = msgspec.structs.replace(verdict, seq=verdict.newest.seq + 1, finding=sentence)
     if has_none:
         return verdict, None
     return verdict, verdict.newest.seq - known.seq if known else 0

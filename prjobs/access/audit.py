@@ -1,8 +1,9 @@
 """The audit: actor, act, time and origin of each change, in rows that are chained by hash and never changed."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
+
+import msgspec
 
 from prjobs.access.chain import RESTORE, START, anchor_of, digest
 from prjobs.access.identity import Identity
@@ -51,8 +52,7 @@ _INSERT = f"INSERT INTO audit ({_COLUMNS}) VALUES ({', '.join('?' * len(AuditRow
 Fetch = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """The contents of a row. Texts over the limit are cut."""
 
     who: str
@@ -62,8 +62,7 @@ class Entry:
     detail: str = ""
 
 
-@dataclass(frozen=True)
-class Actor:
+class Actor(msgspec.Struct, frozen=True):
     """A user or program that acts, with its origin. `despite` names a reservation that the act passed over."""
 
     who: str
@@ -85,7 +84,7 @@ OPERATOR = Actor(OPERATOR_ID, "command line", is_staff=True)
 
 def operator() -> Actor:
     """Return the user at the terminal, by the operating system's name; `operator` where the system has none."""
-    return replace(OPERATOR, who=operator_name())
+    return msgspec.structs.replace(OPERATOR, who=operator_name())
 
 
 def actor_of(identity: Identity | None, peer: str, despite: str = "") -> Actor:

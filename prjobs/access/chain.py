@@ -7,9 +7,10 @@ off at the end show against an anchor: the number and hash of a row, kept outsid
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, NamedTuple
+
+import msgspec
 
 from prjobs.store.models import AuditRow
 
@@ -55,8 +56,7 @@ def digest(store: str, row: AuditRow) -> str:
     return sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """The result of a check. `seq` is the first wrong or missing row, or None; `finding` is the sentence about the row.
 
     `rows` counts the good rows before `seq`. Times are Unix milliseconds, and 0 for an empty audit.

@@ -1,7 +1,6 @@
 """The identity of a caller, as proved by a token of the appliance or of an outside provider."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -10,8 +9,7 @@ ROLES = ("admin", "owner", "observatory", "viewer")
 LOG_IN = "Unauthorized. Please log in: "
 
 
-@dataclass(frozen=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """A user, a program or a service. Empty `sites` means every site; a `service` may act for other users.
 
     `made_ms` and `ends_ms` are the times of the token, 0 where unknown.

@@ -13,10 +13,11 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from prjobs.base.marks import marked
 
@@ -47,8 +48,7 @@ _SEGMENT = re.compile(r"\[([^\]]*)\]|([^\[]+)")
 _FIELD = re.compile(r"\{(\w+)(?::([^}]*))?(?:!([^}]*))?\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """A parameter inside a label; the parameter counts as missing when the text is `unless`."""
 
     name: str
@@ -59,8 +59,7 @@ class Field:
 Segment = tuple[str | Field, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(msgspec.Struct, frozen=True):
     """An entry of the catalogue; `required` and `optional` hold example values, `limits` units and ranges."""
 
     device: str

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
 
@@ -189,7 +189,7 @@ class Importer:
     def keep_news(self, page: Page) -> None:
         """Import the news of a page only: the mark may be far behind the page."""
         if news := self._look(page):
-            self._store(replace(page, mark_ms=0), news)
+            self._store(msgspec.structs.replace(page, mark_ms=0), news)
 
     def _is_behind(self, page: Page) -> bool:
         mark_ms = tables.mark_of(self._context.queue.database, self._site) or 0

@@ -1,7 +1,6 @@
 """The cloud's format: the bodies of requests, and the strict reading of answers."""
 
 import itertools
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -64,8 +63,7 @@ class _Head(msgspec.Struct):
     statusId: str
 
 
-@dataclass(frozen=True)
-class Listing:
+class Listing(msgspec.Struct, frozen=True):
     """A page of jobs, by ulid. `ghosts` counts records without an action or with a bad id, `safe_ghosts` the stops,
     closes and parks among them."""
 
@@ -80,8 +78,7 @@ class Listing:
         return ulid_ms(self.sightings[-1].ulid) if self.sightings else None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Page:
+class Page(msgspec.Struct, frozen=True, kw_only=True):
     """A page of a site's jobs, complete from `start_ms` of the cloud's clock; the site's mark may rise to `mark_ms`."""
 
     site: str

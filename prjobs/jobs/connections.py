@@ -5,15 +5,15 @@ proves that the program read the answer before completely.
 """
 
 import threading
-from dataclasses import dataclass, replace
 from typing import NamedTuple
+
+import msgspec
 
 from prjobs.jobs.states import Program
 from prjobs.store.models import JobRow
 
 
-@dataclass(frozen=True)
-class Handed:
+class Handed(msgspec.Struct, frozen=True):
     """The jobs of a hand-out to the poll of a program; `is_repeated` when an earlier answer gave the same jobs.
 
     `has_stop` stays when the jobs are dropped from memory. `taken_s` is the elapsed time just before the commit.
@@ -52,7 +52,7 @@ class Connections:
         """Note an answer with these hand-outs, about to leave on the peer's connection."""
         with self._lock:
             # The jobs with their params have left; for each of hundreds of connections they would fill the memory.
-            self._by_peer.setdefault(peer, []).extend(replace(one, rows=[]) for one in handed)
+            self._by_peer.setdefault(peer, []).extend(msgspec.structs.replace(one, rows=[]) for one in handed)
 
     def dropped(self, handed: list[Handed], peer: str) -> None:
         """Remove hand-outs whose answer does not leave."""

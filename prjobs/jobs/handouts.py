@@ -7,9 +7,10 @@ a program that has gone looks the same.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import chain
 from typing import NamedTuple
+
+import msgspec
 
 from prjobs.access import lockouts
 from prjobs.base.errors import Conflict, Fault
@@ -169,7 +170,7 @@ class Caller(NamedTuple):
 def _take(transaction: Transaction, queue: Queue, poll: PollRequest, caller: Caller) -> list[Handed]:
     taken_s = queue.clock.elapsed_s()
     if given := handed_before(transaction, queue, poll):
-        return [replace(one, taken_s=taken_s) for one in given]
+        return [msgspec.structs.replace(one, taken_s=taken_s) for one in given]
     owed = two_programs.find_owed(transaction, queue, caller.owed_seqs, poll.queue)
     owed = sorted({*owed, *shared_stops.find_owed(transaction, queue, poll.program)})
     leaving = _find_leaving(transaction, queue, poll, owed)

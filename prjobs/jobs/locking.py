@@ -6,8 +6,9 @@ answer to a lock names the jobs handed out before, and can send a stop in the sa
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from prjobs.access import audit, lockouts
 from prjobs.access.audit import Act, Actor, Entry
@@ -57,8 +58,7 @@ _UNDER_WAY = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """A request for a lock. `stops` are the stops for all devices that go with the lock, if any."""
 
     site: str

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 
+import msgspec
+
 from prjobs.jobs.states import ALTERNATE, BOTH, COLUMNS, in_phases, phase_of
 from prjobs.store.models import LISTED_COLUMNS, JobRow
 from prjobs.store.numbers import coming_number, last_number, next_number
@@ -134,8 +136,7 @@ def _logged(row: JobRow, event: Event) -> tuple[object, ...]:
     )
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """A row of the log, with the present state of the job."""
 
     seq: int

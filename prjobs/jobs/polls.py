@@ -6,6 +6,8 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
 from prjobs.base.clock import Clock
 from prjobs.jobs.states import ALTERNATE, PRIMARY, phase_of
 
@@ -57,8 +59,7 @@ class Sent(Protocol):
     def created_ms(self) -> int: ...
 
 
-@dataclass(frozen=True)
-class Crowd:
+class Crowd(msgspec.Struct, frozen=True):
     """The polls beyond the limit of unused sites: the number of names since `since_ms`, and the last name."""
 
     since_ms: int

@@ -1,7 +1,8 @@
 """The polls that were refused, by site, in memory."""
 
 import threading
-from dataclasses import dataclass
+
+import msgspec
 
 from prjobs.base.clock import moment
 
@@ -11,8 +12,7 @@ SHOWN_S = 600.0
 MIXED_S = 60.0
 
 
-@dataclass(frozen=True)
-class RefusedPoll:
+class RefusedPoll(msgspec.Struct, frozen=True):
     """A poll that was refused. `site` is empty when the request names none; `address` is without the port."""
 
     site: str
@@ -21,8 +21,7 @@ class RefusedPoll:
     reason: str
 
 
-@dataclass(frozen=True)
-class Refusals:
+class Refusals(msgspec.Struct, frozen=True):
     """The refused polls of one site: the last one, when it came, and how many came since `first_ms`.
 
     `is_mixed`: polls from the same address were accepted shortly before, as when two programs run there.

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from string import ascii_lowercase, ascii_uppercase, digits
 from typing import Any, get_type_hints
@@ -88,8 +87,7 @@ class JobDetail(JobView, kw_only=True):  # type: ignore[call-arg]
     timeline: list[ChangeView]
 
 
-@dataclass(frozen=True)
-class Filter:
+class Filter(msgspec.Struct, frozen=True):
     """The conditions of a list of jobs. Every given condition must hold; texts are compared without letter case."""
 
     sites: Sequence[str] = ()
@@ -217,7 +215,7 @@ def count_phases(database: Store, asked: Filter) -> dict[str, int] | None:
 
     Return None for too many jobs to look at.
     """
-    asked = replace(asked, phases=(), before=None)
+    asked = msgspec.structs.replace(asked, phases=(), before=None)
     if _oldest_of(database, asked, SEARCHED if asked.is_search else COUNTED):
         return None
     query = Job.select(Job.status, fn.COUNT(Job.seq)).group_by(Job.status)

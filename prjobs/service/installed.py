@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from prjobs.base.settings import Settings
 from prjobs.service.units import Launch
@@ -25,8 +26,7 @@ class State(StrEnum):
     FAILED = "failed to start"
 
 
-@dataclass(frozen=True)
-class Installed:
+class Installed(msgspec.Struct, frozen=True):
     """An installed service. The folder is None for a service not installed by prjobs."""
 
     where: str
@@ -35,7 +35,7 @@ class Installed:
     state: State
     pid: int
     # The reasons, each with a remedy, why the service would not start with the machine.
-    faults: list[str] = field(default_factory=list)
+    faults: list[str] = msgspec.field(default_factory=list)
 
 
 class Control(Protocol):

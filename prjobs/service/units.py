@@ -5,9 +5,10 @@ import shlex
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
+
+import msgspec
 
 import prjobs
 from prjobs.base.errors import Unusable
@@ -115,8 +116,7 @@ TASK = """\
 """
 
 
-@dataclass(frozen=True)
-class Launch:
+class Launch(msgspec.Struct, frozen=True):
     """A program to start: the words, the data folder among the words, and the account.
 
     An empty account: the user of a systemd of the user's own.
@@ -130,7 +130,7 @@ class Launch:
 
     def with_folders_of(self, settings: Settings) -> "Launch":
         """Return the launch with the folders that the settings let the program write."""
-        return replace(self, also_writes=[settings.backup_copy] if settings.backup_copy else [])
+        return msgspec.structs.replace(self, also_writes=[settings.backup_copy] if settings.backup_copy else [])
 
     def require_writable_down(self) -> None:
         """Raise Unusable for a name with a character unfit for a unit or a task."""

@@ -8,9 +8,10 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+import msgspec
 
 from prjobs.base.clock import moment
 from prjobs.base.errors import Unusable
@@ -35,8 +36,7 @@ STAMP = "%Y%m%d-%H%M%S"
 NIGHTLY = re.compile(r"prjobs-nightly-(\d{8}-\d{6})\.sqlite3")
 
 
-@dataclass(frozen=True)
-class Backup:
+class Backup(msgspec.Struct, frozen=True):
     """A backup, made and checked."""
 
     path: Path

@@ -4,9 +4,10 @@ import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from prjobs.upkeep.findings import NOTE, OK, WRONG, Finding, Findings, Patient
 from prjobs.upkeep.inspection import has_log, open_read_only
@@ -16,8 +17,7 @@ DAY_MS = 86_400_000
 OLD_MS = 2 * DAY_MS
 
 
-@dataclass(frozen=True)
-class CopyState:
+class CopyState(msgspec.Struct, frozen=True):
     """The folder, the time since which it is set, and the time of the newest backup in it; 0 before the first copy."""
 
     folder: str

@@ -1,7 +1,6 @@
 """The findings of the doctor, and the data folder under examination."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import msgspec
 
@@ -33,8 +32,7 @@ def noted(check: str, code: Code, sentence: str) -> Finding:
     return Finding(NOTE, check, sentence, code, section_of(code))
 
 
-@dataclass(frozen=True)
-class Patient:
+class Patient(msgspec.Struct, frozen=True):
     """The data folder under examination. A process holds the folder if `is_served`; `url` is the running server's.
 
     `deep`: check the whole file, every job, and the newest backup too.

@@ -5,8 +5,9 @@ Imported only for a hub: the library of PostgreSQL is an extra. Every check read
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from typing import cast
+
+import msgspec
 
 from prjobs.access import anchor
 from prjobs.base.clock import StoreClock
@@ -122,7 +123,7 @@ def _check_store(patient: Patient, connection: PostgresConnection) -> Findings:
     if patient.deep:
         yield from _check_jobs(connection)
         yield _check_audit(patient, connection)
-    yield from check_rows(replace(patient, clock=_clock_of(connection)), connection)
+    yield from check_rows(msgspec.structs.replace(patient, clock=_clock_of(connection)), connection)
 
 
 def _clock_of(connection: PostgresConnection) -> StoreClock:

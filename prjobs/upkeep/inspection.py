@@ -2,10 +2,11 @@
 
 import os
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, Protocol
 from urllib.parse import quote
+
+import msgspec
 
 from prjobs.base.errors import Unusable
 from prjobs.base.files import sync_file
@@ -27,8 +28,7 @@ class Connection(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Census:
+class Census(msgspec.Struct, frozen=True):
     """The counts of a store, and the newest numbers ever given."""
 
     jobs: int

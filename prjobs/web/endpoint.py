@@ -1,7 +1,6 @@
 """The parts that all endpoints share: the declaration, the body and query of a request, the answer."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 from typing import Annotated, Any, NamedTuple, TypeVar, cast
@@ -34,8 +33,7 @@ encode_json = msgspec.json.Encoder().encode
 Whole = Annotated[int, Meta(ge=-(10**15), le=10**15, description="a whole number")]
 
 
-@dataclass(slots=True, frozen=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """The answer to a request. The headers are in the form of WSGI; a body of unknown length has no Content-Length."""
 
     status: int

@@ -6,7 +6,6 @@ Everybody may read it: the text is public, and help is needed most when a login 
 import html
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -38,18 +37,16 @@ _OPTION = re.compile(r"\[?--[\w-]+")
 _NOT_IN_ANCHOR = re.compile(r"[^\w\- ]")
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(msgspec.Struct, frozen=True):
     """A heading with the texts under it, a text for each paragraph, item, row of a table and block of code."""
 
     anchor: str
     title: str
     level: int
-    texts: list[str] = field(default_factory=list)
+    texts: list[str] = msgspec.field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """A page of the manual."""
 
     name: str
@@ -159,8 +156,7 @@ def _plain(token: "Token") -> str:
 # ---- the search
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """A section with all words of a query, its best texts, and its rank: words in the heading, a short heading, words
     in one text."""
 

@@ -10,6 +10,8 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
+import msgspec
+
 from prjobs.cloud import comparison, importing, judging, network, pushing, reading, sweep, tables
 from prjobs.cloud.network import Failure, require_usable
 from prjobs.cloud.timings import Timings
@@ -20,7 +22,7 @@ from prjobs.jobs.states import CANCELLED, CLOUD, PRIMARY, UNREAD
 from prjobs.store.models import JobRow
 from tests.cloud.model import TIMINGS
 
-PLAIN = replace(TIMINGS, deep_first_s=1e12)
+PLAIN = msgspec.structs.replace(TIMINGS, deep_first_s=1e12)
 Mutation = Callable[[], AbstractContextManager[Timings]]
 
 
@@ -33,13 +35,13 @@ def none() -> Iterator[Timings]:
 @contextmanager
 def overlap_of_five_seconds() -> Iterator[Timings]:
     """Instead of ten minutes."""
-    yield replace(PLAIN, overlap_ms=5000)
+    yield msgspec.structs.replace(PLAIN, overlap_ms=5000)
 
 
 @contextmanager
 def only_the_first_page() -> Iterator[Timings]:
     """The list is taken for complete."""
-    yield replace(PLAIN, full_page_bytes=10**9)
+    yield msgspec.structs.replace(PLAIN, full_page_bytes=10**9)
 
 
 @contextmanager
@@ -73,13 +75,13 @@ def mark_before_the_jobs() -> Iterator[Timings]:
 @contextmanager
 def no_quarantine_no_repair() -> Iterator[Timings]:
     """A request without an answer is repeated at once, and nobody looks later."""
-    yield replace(PLAIN, quarantine_s=0.5, repairs=0)
+    yield msgspec.structs.replace(PLAIN, quarantine_s=0.5, repairs=0)
 
 
 @contextmanager
 def no_quarantine() -> Iterator[Timings]:
     """A request without an answer is repeated at once."""
-    yield replace(PLAIN, quarantine_s=0.5)
+    yield msgspec.structs.replace(PLAIN, quarantine_s=0.5)
 
 
 @contextmanager
@@ -106,7 +108,7 @@ def sent_before_it_is_sent() -> Iterator[Timings]:
         original(self, unsent)
 
     with patch.object(pushing.Pusher, "_push", push):
-        yield replace(PLAIN, repairs=0)
+        yield msgspec.structs.replace(PLAIN, repairs=0)
 
 
 @contextmanager
@@ -177,7 +179,7 @@ def takes_the_clouds_queue() -> Iterator[Timings]:
         self._keep(Page(site=site, listing=listing, start_ms=0, mark_ms=0, offset_ms=0, is_last=False))
 
     with patch.object(reading.Reading, "_sweep", sweep_once):
-        yield replace(PLAIN, repairs=0)
+        yield msgspec.structs.replace(PLAIN, repairs=0)
 
 
 @contextmanager
@@ -201,7 +203,7 @@ def status_before_its_log() -> Iterator[Timings]:
         original(queue, report, who)
 
     with patch.object(reports, "update_status", update_status):
-        yield replace(PLAIN, repairs=0)
+        yield msgspec.structs.replace(PLAIN, repairs=0)
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """What the cloud refuses of one thing leaves the others alone: a site, a long look, a direction, a job."""
 
-from dataclasses import replace
-
+import msgspec
 import pytest
 
 from prjobs.cloud import status, tables
@@ -76,7 +75,7 @@ def is_wide(name, body):
 @pytest.mark.parametrize("failure", [None, Failure(AMBIGUOUS, "no answer"), Failure(UNSENT, "unreachable")])
 def test_a_long_look_that_fails_stops_nothing_else(failure):
     """The daily look at the last day, which a table with one read unit a second may never answer."""
-    world = told(replace(PLAIN, deep_first_s=60.0))
+    world = told(msgspec.structs.replace(PLAIN, deep_first_s=60.0))
     world.observing = False
     world.pass_time(30)
     met = answering(world, is_wide, lambda: fail(failure) if failure else world.cloud.answer(b"{}", 502))
@@ -99,7 +98,7 @@ def test_a_long_look_that_fails_stops_nothing_else(failure):
 
 def test_a_walk_whose_pages_fail_leaves_the_table_its_units_and_new_jobs_their_way():
     """After an outage the walk asks for what a table with one read unit a second may not give."""
-    world = told(replace(PLAIN, walk_pause_s=30.0))
+    world = told(msgspec.structs.replace(PLAIN, walk_pause_s=30.0))
     world.observing = False
     world.pass_time()
     world.outage_until_ms = world.clock.true_ms + DAY_MS

@@ -17,8 +17,7 @@
   wrong statuses no reason was found.
 """
 
-from dataclasses import replace
-
+import msgspec
 import pytest
 
 from prjobs.jobs import handouts
@@ -95,7 +94,7 @@ def test_a_walk_that_an_outage_interrupts_misses_nothing():
 
 def test_a_job_held_during_the_look_for_a_newer_cancel_all_is_decided():
     """An older cancel_all became visible while the look for a newer one was under way."""
-    world = told(replace(PLAIN, walk_pause_s=30.0))
+    world = told(msgspec.structs.replace(PLAIN, walk_pause_s=30.0))
     world.observing = False
     world.pass_time()
     for _ in range(320):

@@ -1,8 +1,8 @@
 """Reading in lanes: nobody waits for a long look back, for a slow cloud or for another site."""
 
-from dataclasses import replace
 from itertools import pairwise
 
+import msgspec
 import pytest
 
 from prjobs.cloud import status
@@ -13,7 +13,7 @@ from tests.cloud.mutants import PLAIN
 from tests.cloud.stories import report, take, take_all, told, verdict
 
 # As in the product: half a minute between the pages of a long walk.
-PAUSED = replace(PLAIN, walk_pause_s=30.0)
+PAUSED = msgspec.structs.replace(PLAIN, walk_pause_s=30.0)
 
 
 def problems(world):
@@ -100,7 +100,7 @@ def test_no_status_is_pushed_before_everything_was_seen():
 
 @pytest.mark.slow
 def test_the_daily_look_back_delays_neither_new_jobs_nor_statuses():
-    world = quiet_world(replace(PAUSED, deep_first_s=4000.0))
+    world = quiet_world(msgspec.structs.replace(PAUSED, deep_first_s=4000.0))
     for _ in range(500):
         world.cloud.newjob(delay_ms=0)
         world.step(7000)
