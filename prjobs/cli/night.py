@@ -14,15 +14,11 @@ from prjobs.base.settings_sources import load_settings
 from prjobs.cli.reading import reading_database
 from prjobs.cli.terminal import Namespace, Parser, add_data, folder_of
 from prjobs.night.files import write_document, write_sheet
-from prjobs.night.frame import Frame
-from prjobs.night.markup import el
 from prjobs.night.nights import Night, night_at, night_named, zones_note
-from prjobs.night.page import write_page
 from prjobs.night.report import Source, night_report, stored_source
 from prjobs.night.shapes import NightJob, NightReport
 from prjobs.night.tables import Cell, Table, Tables
 from prjobs.night.words import PHASE_WORDS, counted, duration
-from prjobs.web.pages import load_files
 
 WIDTHS = {"i": 8, "t": 8, "d": 12, "l": 44, "u": 20, "n": 8, "s": 0}
 Write = Callable[[Source, str | None, Night, IO[bytes]], None]
@@ -71,6 +67,12 @@ def output_of(path: Path | None) -> Iterator[IO[bytes]]:
 
 
 def _write_page(source: Source, site: str | None, night: Night, out: IO[bytes]) -> None:
+    # Imported late: the other forms need no library of XML, nor the routes of the server.
+    from prjobs.night.frame import Frame
+    from prjobs.night.markup import el
+    from prjobs.night.page import write_page
+    from prjobs.web.pages import load_files
+
     style = el("style")
     style.text = load_files()["night.css"][1].decode()
     write_page(source, site, night, Frame(style), out)

@@ -13,13 +13,9 @@ from prjobs.base.settings_sources import load_settings
 from prjobs.cli.night import output_of, text_of
 from prjobs.cli.reading import reading_database
 from prjobs.cli.terminal import Namespace, Parser, add_data, folder_of
-from prjobs.night.frame import Frame
-from prjobs.night.markup import el
 from prjobs.night.nights import night_at, night_named
-from prjobs.night.week_page import week_page
 from prjobs.night.weeks import MOST_WEEKS, USUAL, Week, Weeks, read_weeks, write_sheet
 from prjobs.night.words import counted, duration
-from prjobs.web.pages import load_files
 
 _HEAD = "week of    nights    jobs    done  failed  cancelled  expired   open    median   9 of 10  silent"
 
@@ -56,6 +52,12 @@ def _write_json(weeks: Weeks, out: IO[bytes]) -> None:
 
 
 def _write_page(weeks: Weeks, out: IO[bytes]) -> None:
+    # Imported late: the other forms need no library of XML, nor the routes of the server.
+    from prjobs.night.frame import Frame
+    from prjobs.night.markup import el
+    from prjobs.night.week_page import week_page
+    from prjobs.web.pages import load_files
+
     style = el("style")
     style.text = load_files()["night.css"][1].decode()
     out.write(week_page(weeks, Frame(style)).encode())
