@@ -306,13 +306,14 @@ def test_a_folder_that_a_hand_started_server_serves_is_refused(program: Program)
 
 # ---- a start that fails
 
+INTERPRETER = f"python{sys.version_info.major}.{sys.version_info.minor}"
 ENTRY_WORDS = [str(windows.base_python()), "-P", str(windows.ENTRY)]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="on Windows the manager of services starts the program")
 def test_the_windows_service_finds_the_packages_by_the_base_interpreter_and_logs_why_it_fails(tmp_path: Path) -> None:
     """A virtual environment's python.exe only starts another process, which the manager would not know."""
-    assert windows.base_python().resolve() == Path(sys.base_prefix, "bin", "python3").resolve()
+    assert windows.base_python().resolve() == Path(sys.base_prefix, "bin", INTERPRETER).resolve()
     data = tmp_path / "été du site"
     data.mkdir()
     log = LogEnd(data / "logs" / "prjobs.log")

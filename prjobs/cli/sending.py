@@ -28,6 +28,8 @@ def add_send(send: Parser) -> None:
 
 def add_cancel(cancel: Parser) -> None:
     """Declare `cancel`."""
+    # Before Python 3.14 argparse shows an option and an operand of one group as if neither were needed.
+    cancel.usage = "%(prog)s [-h] [--data DIR] (--all SITE | ULID)"
     add_data(cancel)
     what = cancel.add_mutually_exclusive_group(required=True)
     what.add_argument("ulid", nargs="?", metavar="ULID")
