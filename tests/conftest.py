@@ -111,7 +111,7 @@ def _about_s(item: pytest.Item) -> float:
     """Return about how long a test takes on two idle cores; only the order of the files depends on the figure."""
     if mark := item.get_closest_marker("long"):
         return mark.kwargs.get("about_s", 10)
-    return 3 if item.get_closest_marker("browser") else 0.3
+    return 3 if item.get_closest_marker("browser") or item.get_closest_marker("slow") else 0.3
 
 
 @pytest.fixture(scope="session", autouse=True)
