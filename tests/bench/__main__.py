@@ -63,7 +63,7 @@ def main() -> int:
     asked = _parser().parse_args()
     if asked.names and asked.names[0] in LOADS:
         return 0 if LOADS[asked.names[0]](asked) else 1
-    plan = replace(QUICK if asked.quick else FULL, against=asked.against)
+    plan = replace(QUICK if asked.quick else FULL, against=asked.against, python=asked.python)
     print(f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, ", end="")
     print(f"SQLite {sqlite3.sqlite_version}{', quick' * asked.quick}\n", flush=True)
     print(_cells(Line("what", "prjobs", "reference", "ratio", "goal")), flush=True)
@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("names", nargs="*", metavar="NAME", choices=[*MEASURES, *LOADS, []])
     parser.add_argument("--quick", action="store_true", help="short rounds and small stores, for a first look")
     parser.add_argument("--against", type=Path, metavar="DIR", help="another checkout, to compare in `cpu`")
+    parser.add_argument("--python", metavar="FILE", help="another Python with the packages, to compare in `cpu`")
     parser.add_argument("--seconds", type=float, default=120.0, help="how long `site` runs (default: 120)")
     parser.add_argument("--held", action="store_true", help="the observatories of `site` hold their polls")
     parser.add_argument("--rounds", type=int, default=100, help="how often `kill` and `stop` act (default: 100)")

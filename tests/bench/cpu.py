@@ -1,17 +1,18 @@
 """CPU microseconds a request, of all threads of the server: what else runs on the machine matters little.
 
-The reference is the bare echo; with `--against DIR` the same requests to the code of another checkout, in turns.
+The reference is the bare echo; with `--against DIR` the same requests to the code of another checkout, and with
+`--python FILE` to another Python, in turns.
 """
 
 import json
 import statistics
 import sys
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 
 from tests.bench import sending
 from tests.bench.commits import WORDS
 from tests.bench.load import Connection, build_request
-from tests.bench.processes import Appliance, Process, appliance, cpu_us, echo
+from tests.bench.processes import CHECKOUT, Appliance, Process, appliance, cpu_us, echo
 from tests.bench.rounds import Line, Plan
 
 # Requests in a round: short rounds in turns, since the speed of a processor changes with its warmth.
@@ -58,6 +59,10 @@ def _get(path: str) -> bytes:
     return build_request(path, b"", method="GET")
 
 
+def _other(plan: Plan) -> AbstractContextManager[Appliance]:
+    return appliance(tree=(plan.against or CHECKOUT).resolve(), python=plan.python or sys.executable)
+
+
 def measure(plan: Plan) -> list[Line]:
     """A line for each kind of request: the medians of the rounds, and of the ratios of two rounds side by side."""
     if not sys.platform.startswith("linux"):
@@ -65,14 +70,15 @@ def measure(plan: Plan) -> list[Line]:
     number = QUICK_REQUESTS if plan.quick else REQUESTS
     with ExitStack() as stack:
         ours = Ours(stack.enter_context(appliance()))
-        other = Ours(stack.enter_context(appliance(tree=plan.against.resolve()))) if plan.against else None
+        other = Ours(stack.enter_context(_other(plan))) if plan.against or plan.python else None
         bare = Measured(stack.enter_context(echo(len(b"[]"))))
         for turn in range(plan.rounds + 1):
             for side in (ours, other) if turn % 2 else (other, ours):
                 if side:
                     side.run(number)
             bare.ask("echo", [ECHO] * number)
-    return [_line(name, ours, (other.rounds[name] if other else bare.rounds["echo"]), bool(other)) for name in KINDS]
+    has_goal = plan.against is not None
+    return [_line(name, ours, (other.rounds[name] if other else bare.rounds["echo"]), has_goal) for name in KINDS]
 
 
 KINDS = ("poll", "newjob", "update", "/api/changes", "/api/now")

@@ -16,10 +16,10 @@ CHECKOUT = Path(__file__).parents[2]
 class Process:
     """A server process whose first line ends with its URL."""
 
-    def __init__(self, *arguments: str, tree: Path = CHECKOUT) -> None:
-        self.tree = tree
+    def __init__(self, *arguments: str, tree: Path = CHECKOUT, python: str = sys.executable) -> None:
+        self.tree, self.python = tree, python
         self.process = subprocess.Popen(
-            [sys.executable, *arguments],
+            [python, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
@@ -58,15 +58,16 @@ class Process:
 
 
 class Appliance(Process):
-    """`prjobs serve` on a data folder; `tree` is the checkout whose code runs."""
+    """`prjobs serve` on a data folder; `tree` is the checkout whose code runs, `python` the interpreter."""
 
-    def __init__(self, folder: Path, *flags: str, tree: Path = CHECKOUT) -> None:
-        super().__init__("-m", "prjobs", "serve", "--port", "0", "--data", str(folder), *flags, tree=tree)
+    def __init__(self, folder: Path, *flags: str, tree: Path = CHECKOUT, python: str = sys.executable) -> None:
+        words = ["-m", "prjobs", "serve", "--port", "0", "--data", str(folder), *flags]
+        super().__init__(*words, tree=tree, python=python)
         self.folder = folder
 
     def token(self, *flags: str, user: str = "auth0|bench") -> str:
         """A token of the appliance's own for a user."""
-        command = [sys.executable, "-m", "prjobs", "token", "create", "--user", user, *flags]
+        command = [self.python, "-m", "prjobs", "token", "create", "--user", user, *flags]
         command += ["--data", str(self.folder)]
         env = {**os.environ, "PYTHONPATH": str(self.tree)}
         made = subprocess.run(command, capture_output=True, text=True, check=True, cwd=self.tree, env=env)
@@ -117,10 +118,10 @@ def echo(size: int) -> Iterator[Process]:
 
 
 @contextmanager
-def appliance(*flags: str, tree: Path = CHECKOUT) -> Iterator[Appliance]:
+def appliance(*flags: str, tree: Path = CHECKOUT, python: str = sys.executable) -> Iterator[Appliance]:
     """A running appliance on a fresh folder."""
     with scratch() as folder:
-        process = Appliance(folder / "data", *flags, tree=tree)
+        process = Appliance(folder / "data", *flags, tree=tree, python=python)
         try:
             yield process
         finally:

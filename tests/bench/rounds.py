@@ -12,13 +12,14 @@ Side = Callable[[], float]
 class Plan:
     """How much to measure. `quick` is for a first look: its ratios move by 20 %.
 
-    `against` is another checkout, for the measure that compares two.
+    `against` is another checkout and `python` another interpreter, for the measure that compares two.
     """
 
     rounds: int = 9
     round_s: float = 0.7
     quick: bool = False
     against: Path | None = None
+    python: str | None = None
 
 
 FULL = Plan()
