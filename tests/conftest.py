@@ -52,7 +52,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Set the engine and the place of temporary folders; note the statements of the package from now on."""
     _keep_folders_in_memory()
-    # A process that a test starts would compile all its modules again: a third of the start of a server.
+    # With this variable a process that a test starts compiles all its modules again: a third of the start of a server.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     stores.start(config.getoption("store"))
     statements.install()

@@ -204,3 +204,12 @@ def test_every_command_of_the_design_is_there():
     parser = build_parser()
     (commands,) = [action for action in parser._actions if hasattr(action, "choices") and action.choices]
     assert {"serve", "token", "send", "jobs", "watch", "cancel", "simulate", "settings"} <= set(commands.choices)
+
+
+def test_a_usage_that_is_written_by_hand_names_every_argument():
+    (commands,) = [action for action in build_parser()._actions if hasattr(action, "choices") and action.choices]
+    by_hand = {name: parser for name, parser in commands.choices.items() if parser.usage}
+    assert by_hand
+    for parser in by_hand.values():
+        for action in parser._actions:
+            assert (action.option_strings or [action.metavar])[0] in parser.format_usage()

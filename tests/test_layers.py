@@ -132,7 +132,7 @@ def test_no_call_has_more_than_five_positional_arguments():
 
 
 def named_in_class(statement: ast.stmt) -> set[str]:
-    """The names that a statement of a class gives a meaning in the class."""
+    """Return the names that a statement of a class gives a meaning in the class."""
     if isinstance(statement, ast.AnnAssign | ast.Assign):
         targets = [statement.target] if isinstance(statement, ast.AnnAssign) else statement.targets
         return {target.id for target in targets if isinstance(target, ast.Name)}
@@ -140,7 +140,7 @@ def named_in_class(statement: ast.stmt) -> set[str]:
 
 
 def annotations(statement: ast.stmt) -> list[ast.expr | None]:
-    """The annotations of a field or of a function."""
+    """Return the annotations of a field or of a function."""
     if isinstance(statement, ast.AnnAssign):
         return [statement.annotation]
     if isinstance(statement, ast.FunctionDef):
@@ -149,7 +149,7 @@ def annotations(statement: ast.stmt) -> list[ast.expr | None]:
 
 
 def shadowed(text: str) -> Iterator[str]:
-    """The names in annotations of classes that mean something else in the class."""
+    """Yield the names in annotations of classes that mean something else in the class."""
     for made in ast.walk(ast.parse(text)):
         if not isinstance(made, ast.ClassDef):
             continue

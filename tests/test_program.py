@@ -19,7 +19,6 @@ from tests.waiting import wait_for
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.mark.slow
 def test_it_works(program):
     program.serve()
     token = program.token()
@@ -29,7 +28,6 @@ def test_it_works(program):
     assert (code, errors) == (0, "") and rest.startswith("Open this link once to log a browser in: http://127.0.0.1:")
 
 
-@pytest.mark.slow
 def test_the_login_link_is_printed_once_and_works_once(program):
     program.serve()
     key = program.process.stdout.readline().rpartition("#once=")[2].strip()
@@ -43,7 +41,6 @@ def test_the_login_link_is_printed_once_and_works_once(program):
     assert program.stop()[1] == ""
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 def test_a_stop_answers_what_is_in_flight(program, name):
@@ -63,7 +60,6 @@ def test_a_stop_answers_what_is_in_flight(program, name):
     assert answers[0].status_code == 200 and answers[0].json() == []
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 @pytest.mark.parametrize("rounds", [1, pytest.param(10, marks=pytest.mark.long)])
 def test_many_signals_at_once_are_one_stop(program, rounds):
@@ -76,7 +72,6 @@ def test_many_signals_at_once_are_one_stop(program, rounds):
         assert (code, errors) == (0, "")
 
 
-@pytest.mark.slow
 def test_the_link_is_not_lost_by_a_start_that_failed_or_a_command_before(program, tmp_path):
     other = Program(tmp_path / "other")
     url = other.serve()
@@ -89,7 +84,6 @@ def test_the_link_is_not_lost_by_a_start_that_failed_or_a_command_before(program
     assert (code, errors) == (0, "")
 
 
-@pytest.mark.slow
 def test_a_command_in_between_does_not_hide_an_unclean_stop(program):
     program.serve()
     program.new_job(program.token())
@@ -100,7 +94,6 @@ def test_a_command_in_between_does_not_hide_an_unclean_stop(program):
     assert "The last stop was not clean" in errors and "1 jobs wait" in errors
 
 
-@pytest.mark.slow
 def test_a_look_at_a_folder_that_holds_nothing_makes_nothing(program):
     for arguments in (("token", "list"), ("reserve", "list"), ("jobs",)):
         done = program.run(*arguments)
@@ -108,7 +101,6 @@ def test_a_look_at_a_folder_that_holds_nothing_makes_nothing(program):
     assert not program.data.exists()
 
 
-@pytest.mark.slow
 def test_a_second_server_on_one_folder_is_refused_and_says_whose_it_is(program):
     url = program.serve()
     pid = program.process.pid
@@ -119,14 +111,12 @@ def test_a_second_server_on_one_folder_is_refused_and_says_whose_it_is(program):
     assert program.serve()
 
 
-@pytest.mark.slow
 def test_a_taken_port_is_said_in_one_line(program, tmp_path):
     url = program.serve()
     other = Program(tmp_path / "other").run("serve", "--port", url.rpartition(":")[2])
     assert other.returncode == 1 and "cannot listen" in other.stderr and other.stderr.count("\n") == 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("rounds", [2, pytest.param(10, marks=pytest.mark.long)])
 def test_kill_9_under_load_loses_nothing_that_was_answered(program, rounds):
     """Rounds of: senders and pollers at work, a kill at a random moment, a new start."""
@@ -182,7 +172,6 @@ def test_kill_9_under_load_loses_nothing_that_was_answered(program, rounds):
         assert detail["timeline"][-1]["handout"]["state"] == "UNCONFIRMED"
 
 
-@pytest.mark.slow
 def test_no_token_ever_stands_in_the_log(program):
     program.serve("--log-level", "debug")
     token = program.token()

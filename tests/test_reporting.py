@@ -528,3 +528,16 @@ print(*{name.partition(".")[0] for name in sys.modules} & {"peewee", "msgspec", 
         command, cwd=tmp_path, capture_output=True, text=True, check=True, env=os.environ | environment
     )
     assert done.stdout.split() == ["None", "urllib3"]
+
+
+def test_in_an_observatorys_python_without_the_other_packages_there_are_estimates():
+    """The Python of the observatory has urllib3, and the folder `prjobs` of the install."""
+    code = """
+import sys
+for name in ("bottle", "filelock", "msgspec", "peewee", "platformdirs", "ulid", "waitress"):
+    sys.modules[name] = None
+from prjobs.observatory.reporter import estimate_s
+print(estimate_s({"deviceType": "camera", "action": "expose", "required_params": {"time": 60}, "optional_params": {}}))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert float(done.stdout) > 60

@@ -25,7 +25,6 @@ OPEN_FILES = Path("/proc/self/fd")
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(
     os.name == "nt" or not OPEN_FILES.exists(), reason="the system does not list the open files by /proc"
 )
@@ -55,7 +54,6 @@ def running(program) -> str:
         return connection.execute("SELECT value FROM fact WHERE name = 'running'").fetchone()[0]
 
 
-@pytest.mark.slow
 @posix
 def test_a_stop_does_not_wait_for_another_programs_lock(program):
     program.serve()
@@ -75,7 +73,6 @@ def test_a_stop_does_not_wait_for_another_programs_lock(program):
     assert code == 0 and "The last stop was not clean" in errors
 
 
-@pytest.mark.slow
 @posix
 def test_a_lock_that_goes_in_time_leaves_the_stop_clean(program):
     program.serve()
@@ -87,7 +84,6 @@ def test_a_lock_that_goes_in_time_leaves_the_stop_clean(program):
     other.close()
 
 
-@pytest.mark.slow
 @posix
 def test_writes_in_flight_at_a_stop_are_answered_while_the_database_is_locked(program):
     program.serve()
@@ -108,7 +104,6 @@ def test_writes_in_flight_at_a_stop_are_answered_while_the_database_is_locked(pr
     other.close()
 
 
-@pytest.mark.slow
 @needs_gcc
 def test_a_disk_that_hangs_does_not_keep_the_process(program, tmp_path):
     hangs = tmp_path / "hangs"
@@ -125,7 +120,6 @@ def test_a_disk_that_hangs_does_not_keep_the_process(program, tmp_path):
     assert program.fetch() == [job["ulid"]]
 
 
-@pytest.mark.slow
 @posix
 def test_an_identity_that_cannot_be_written_does_not_spoil_the_stop(program):
     program.serve()
@@ -137,7 +131,6 @@ def test_an_identity_that_cannot_be_written_does_not_spoil_the_stop(program):
     assert running(program) == "no" and not (program.data / "server.json").exists()
 
 
-@pytest.mark.slow
 @posix
 def test_an_address_that_cannot_be_written_does_not_prevent_the_start(program):
     """The lock decides who serves the folder; a program that holds server.json open is said in the log."""
@@ -198,7 +191,6 @@ def test_a_secret_is_there_whole_or_not_at_all(tmp_path):
     assert folder.secret(ManualClock()) == folder.known_secret()
 
 
-@pytest.mark.slow
 def test_a_start_that_was_refused_is_no_unclean_stop(program):
     with socket.create_server(("127.0.0.1", 0)) as other:
         refused = program.run("serve", "--port", str(other.getsockname()[1]))

@@ -640,3 +640,9 @@ def test_notes_and_sums_are_kept_in_a_backup(appliance, folder, clock, submit):
     opened, _ = open_appliance(folder, Settings(), clock)
     assert notes.list_notes(opened.queue.database, ["saf"]) == [note] and rows(opened) == before
     close_appliance(opened, folder)
+
+
+@pytest.mark.parametrize("span", ["", "U", "01K4U", "01k4fn2", "ZZZZZZZ"])
+def test_a_damaged_row_without_an_id_belongs_to_no_night(appliance, span):
+    assert {night.date for night in due.nights_of(appliance.queue, "saf", "01K4FN2")} == {"2025-09-06"}
+    assert due.nights_of(appliance.queue, "saf", span) == set()

@@ -13,11 +13,10 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from prjobs.base.marks import marked
 
@@ -48,7 +47,8 @@ _SEGMENT = re.compile(r"\[([^\]]*)\]|([^\[]+)")
 _FIELD = re.compile(r"\{(\w+)(?::([^}]*))?(?:!([^}]*))?\}")
 
 
-class Field(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Field:
     """A parameter inside a label; the parameter counts as missing when the text is `unless`."""
 
     name: str
@@ -59,7 +59,8 @@ class Field(msgspec.Struct, frozen=True):
 Segment = tuple[str | Field, ...]
 
 
-class Command(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Command:
     """An entry of the catalogue; `required` and `optional` hold example values, `limits` units and ranges."""
 
     device: str

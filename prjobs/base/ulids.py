@@ -40,7 +40,7 @@ class Ulids:
 
 
 def _library() -> "type[ULID]":
-    """Import the library of ids late: a command that makes no id does not need its dear import."""
+    """Return the class of ids, imported late: most commands make no id, and the import is slow."""
     from ulid import ULID
 
     return ULID

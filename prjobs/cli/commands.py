@@ -82,10 +82,10 @@ def _list(parser: argparse.ArgumentParser) -> int:
 
 def run(words: Sequence[str]) -> int:
     """Run the command of these words; return the exit code."""
-    # At the end of a process Python would look through all objects for circles, to free memory that goes anyway.
+    # At the end of a process Python would search all objects for reference cycles, to free memory that goes anyway.
     atexit.register(gc.freeze)
     sys.stdout, sys.stderr = _usable(sys.stdout), _usable(sys.stderr)
-    # A parser costs more than most commands' own declarations: without a command in front all are listed.
+    # The first word alone can be a command: the options that may stand before a command end the program.
     called = [word for word in words[:1] if word in COMMANDS]
     asked = build_parser(called or COMMANDS, called).parse_args(words)
     try:

@@ -57,8 +57,8 @@ def mark_once(queue: Queue) -> bool:
 def nights_of(queue: Queue, site: str, span: str) -> set[Night]:
     """Return the night of a ULID, by the first letters; two nights where they leave that open."""
     ends = [span[:_SPAN_LETTERS].ljust(10, letter) + "0" * 16 for letter in "0Z"]
-    # No night has the job of a damaged row, whose id is none.
-    return {night_at(queue.settings, site, ulid_ms(end)) for end in ends if is_ulid(end)}
+    # A damaged row may have no id, and belongs to no night then.
+    return {night_at(queue.settings, site, ulid_ms(end)) for end in ends} if all(map(is_ulid, ends)) else set()
 
 
 def mark_nights(transaction: Transaction, nights: Sequence[tuple[str, Night]], due: int, facts: dict[str, str]) -> None:

@@ -1,12 +1,13 @@
 """An open appliance at work: its threads, its link and its messages; the address of the process, its term in a hub."""
 
+# `difflib` and `ulid` are imported with the server: before the first request an upgrade may replace their files.
+import difflib  # noqa: F401
 import logging
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-# Imported with the server: before the first job an upgrade may replace the files of the library.
 import ulid  # noqa: F401
 
 from prjobs.access.dates import DatedAnswer, HeardDate, heard_date

@@ -47,7 +47,7 @@ def open_read_only(path: Path, still: bool = False) -> sqlite3.Connection:
 
 
 def uri_of(path: PurePath) -> str:
-    r"""Return the path as a URI for SQLite, which takes no host: `\\nas\b\x` is `file:////nas/b/x`."""
+    r"""Return an absolute path as a URI for SQLite, which takes no host: `\\nas\b\x` is `file:////nas/b/x`."""
     address = quote(os.fsencode(path.as_posix()), safe="/:")
     return f"file://{address}" if address.startswith("/") else f"file:///{address}"
 
