@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from prjobs.base.clock import Clock
 from prjobs.base.errors import Unusable
@@ -19,6 +19,9 @@ from prjobs.night.report import Source, night_report, stored_source
 from prjobs.night.shapes import NightJob, NightReport
 from prjobs.night.tables import Cell, Table, Tables
 from prjobs.night.words import PHASE_WORDS, counted, duration
+
+if TYPE_CHECKING:
+    from prjobs.night.frame import Frame
 
 WIDTHS = {"i": 8, "t": 8, "d": 12, "l": 44, "u": 20, "n": 8, "s": 0}
 Write = Callable[[Source, str | None, Night, IO[bytes]], None]
@@ -66,16 +69,23 @@ def output_of(path: Path | None) -> Iterator[IO[bytes]]:
         raise Unusable(f"{path} cannot be written: {error.strerror}.") from None
 
 
-def _write_page(source: Source, site: str | None, night: Night, out: IO[bytes]) -> None:
+def frame_of_page() -> "Frame":
+    """Return the frame of a printable page, with its styles inside: the file is read without a server."""
     # Imported late: the other forms need no library of XML, nor the routes of the server.
     from prjobs.night.frame import Frame
     from prjobs.night.markup import el
-    from prjobs.night.page import write_page
     from prjobs.web.pages import load_files
 
     style = el("style")
     style.text = load_files()["night.css"][1].decode()
-    write_page(source, site, night, Frame(style), out)
+    return Frame(style)
+
+
+def _write_page(source: Source, site: str | None, night: Night, out: IO[bytes]) -> None:
+    # Imported late: the other forms need no library of XML.
+    from prjobs.night.page import write_page
+
+    write_page(source, site, night, frame_of_page(), out)
 
 
 def _write_sheet(source: Source, site: str | None, night: Night, out: IO[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""The server that runs on a data folder, as its operator's commands reach it."""
+"""The running server of a data folder, for the operator's commands."""
 
 from typing import TYPE_CHECKING
 

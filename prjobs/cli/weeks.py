@@ -10,7 +10,7 @@ from prjobs.base.clock import Clock
 from prjobs.base.errors import BadRequest
 from prjobs.base.marks import marked
 from prjobs.base.settings_sources import load_settings
-from prjobs.cli.night import output_of, text_of
+from prjobs.cli.night import frame_of_page, output_of, text_of
 from prjobs.cli.reading import reading_database
 from prjobs.cli.terminal import Namespace, Parser, add_data, folder_of
 from prjobs.night.nights import night_at, night_named
@@ -52,15 +52,10 @@ def _write_json(weeks: Weeks, out: IO[bytes]) -> None:
 
 
 def _write_page(weeks: Weeks, out: IO[bytes]) -> None:
-    # Imported late: the other forms need no library of XML, nor the routes of the server.
-    from prjobs.night.frame import Frame
-    from prjobs.night.markup import el
+    # Imported late: the other forms need no library of XML.
     from prjobs.night.week_page import week_page
-    from prjobs.web.pages import load_files
 
-    style = el("style")
-    style.text = load_files()["night.css"][1].decode()
-    out.write(week_page(weeks, Frame(style)).encode())
+    out.write(week_page(weeks, frame_of_page()).encode())
 
 
 def _write_sheet(weeks: Weeks, out: IO[bytes]) -> None:

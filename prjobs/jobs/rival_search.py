@@ -27,7 +27,7 @@ _LONGEST_GAP_S = 16.5
 
 
 class _Candidate(NamedTuple):
-    """Polls that one program may have sent."""
+    """The polls of what may be a single program."""
 
     address: str
     peer: str
